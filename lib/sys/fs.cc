@@ -1,0 +1,177 @@
+#include "lib/sys/fs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "lib/base/strings.h"
+#include "lib/sys/error.h"
+
+namespace postern::sys {
+namespace {
+
+FileInfo::Kind kind_of_mode(mode_t mode) {
+    switch (mode & S_IFMT) {
+        case S_IFREG: return FileInfo::Kind::regular;
+        case S_IFDIR: return FileInfo::Kind::directory;
+        case S_IFLNK: return FileInfo::Kind::symlink;
+        case S_IFIFO: return FileInfo::Kind::fifo;
+        case S_IFSOCK: return FileInfo::Kind::socket;
+        default: return FileInfo::Kind::other;
+    }
+}
+
+FileInfo::Kind kind_of_entry(unsigned char type) {
+    return type == DT_UNKNOWN ? FileInfo::Kind::other : kind_of_mode(static_cast<mode_t>(DTTOIF(type)));
+}
+
+std::int64_t nanoseconds(const timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
+
+FileInfo to_info(const struct stat& st) {
+    FileInfo info;
+    info.kind = kind_of_mode(st.st_mode);
+    info.mode = st.st_mode & 07777;
+    info.uid = st.st_uid;
+    info.gid = st.st_gid;
+    info.links = st.st_nlink;
+    info.size = static_cast<std::uint64_t>(st.st_size);
+    info.inode = st.st_ino;
+    info.device = st.st_dev;
+    info.mtime_ns = nanoseconds(st.st_mtim);
+    info.ctime_ns = nanoseconds(st.st_ctim);
+    info.atime_ns = nanoseconds(st.st_atim);
+    return info;
+}
+
+Result<void> check(int status, std::string_view doing) {
+    if (status != 0) return system_error(doing);
+    return {};
+}
+
+std::string about(int fd) { return "descriptor " + std::to_string(fd); }
+
+// Repeats until everything is written; put(bytes, done) is write or pwrite.
+template <class Put>
+Result<void> write_all(int fd, std::string_view bytes, Put put) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t n = put(bytes.substr(done), done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return system_error(cat({"write ", about(fd)}));
+        done += static_cast<std::size_t>(n);
+    }
+    return {};
+}
+
+}  // namespace
+
+RealFs& RealFs::instance() {
+    static RealFs fs;
+    return fs;
+}
+
+Result<Fd> RealFs::open(const std::string& path, int flags, mode_t mode) {
+    for (;;) {
+        Fd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+        if (fd) return fd;
+        if (errno != EINTR) return system_error("open " + path);
+    }
+}
+
+Result<std::string> RealFs::read_at(int fd, std::uint64_t offset, std::size_t count) {
+    std::string bytes(count, '\0');
+    std::size_t done = 0;
+    while (done < count) {
+        const ssize_t n = ::pread(fd, bytes.data() + done, count - done, static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return system_error("read " + about(fd));
+        if (n == 0) break;
+        done += static_cast<std::size_t>(n);
+    }
+    bytes.resize(done);
+    return bytes;
+}
+
+Result<void> RealFs::write(int fd, std::string_view bytes) {
+    return write_all(fd, bytes, [fd](std::string_view rest, std::size_t) { return ::write(fd, rest.data(), rest.size()); });
+}
+
+Result<void> RealFs::write_at(int fd, std::uint64_t offset, std::string_view bytes) {
+    return write_all(fd, bytes, [fd, offset](std::string_view rest, std::size_t done) {
+        return ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset + done));
+    });
+}
+
+Result<void> RealFs::truncate(int fd, std::uint64_t size) {
+    return check(::ftruncate(fd, static_cast<off_t>(size)), "truncate " + about(fd));
+}
+
+Result<void> RealFs::start_sync(int fd) {
+    return check(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), "sync_file_range " + about(fd));
+}
+
+Result<void> RealFs::sync(int fd) { return check(::fsync(fd), "fsync " + about(fd)); }
+
+Result<FileInfo> RealFs::info(int fd) {
+    struct stat st {};
+    if (::fstat(fd, &st) != 0) return system_error("stat " + about(fd));
+    return to_info(st);
+}
+
+Result<FileInfo> RealFs::info(const std::string& path) {
+    struct stat st {};
+    if (::lstat(path.c_str(), &st) != 0) return system_error("stat " + path);
+    return to_info(st);
+}
+
+Result<void> RealFs::rename(const std::string& from, const std::string& to) {
+    return check(::rename(from.c_str(), to.c_str()), cat({"rename ", from, " to ", to}));
+}
+
+Result<void> RealFs::link(const std::string& from, const std::string& to) {
+    return check(::link(from.c_str(), to.c_str()), cat({"link ", from, " to ", to}));
+}
+
+Result<void> RealFs::unlink(const std::string& path) { return check(::unlink(path.c_str()), "unlink " + path); }
+
+Result<void> RealFs::make_directory(const std::string& path, mode_t mode) {
+    return check(::mkdir(path.c_str(), mode), "mkdir " + path);
+}
+
+Result<void> RealFs::remove_directory(const std::string& path) { return check(::rmdir(path.c_str()), "rmdir " + path); }
+
+Result<std::vector<DirEntry>> RealFs::list(const std::string& path) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), ::closedir);
+    if (!dir) return system_error("open directory " + path);
+    std::vector<DirEntry> entries;
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(dir.get());
+        if (entry == nullptr) break;
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..")
+            entries.push_back({std::string(name), kind_of_entry(entry->d_type), entry->d_ino});
+    }
+    if (errno != 0) return system_error("read directory " + path);
+    return entries;
+}
+
+Result<void> RealFs::sync_directory(const std::string& path) {
+    TRY_ASSIGN(Fd fd, open(path, O_RDONLY | O_DIRECTORY, 0));
+    return check(::fsync(fd.get()), "fsync directory " + path);
+}
+
+Result<void> RealFs::set_times(const std::string& path, std::int64_t mtime_seconds) {
+    const timespec when{static_cast<time_t>(mtime_seconds), 0};
+    const timespec times[2] = {when, when};
+    return check(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW), "set times of " + path);
+}
+
+Result<void> RealFs::set_mode(const std::string& path, mode_t mode) {
+    return check(::chmod(path.c_str(), mode), "chmod " + path);
+}
+
+}  // namespace postern::sys
