@@ -1,0 +1,154 @@
+// Mailbox: one folder. View: a stable snapshot of it, with the sequence numbers that one IMAP or POP3
+// session sees; it changes in sync() only, so RFC 3501 7.4.1 is a rule of the type.
+// Truth: the files (and their names for the six Maildir flags), postern.uids for UIDs, postern.log for
+// keywords (doc/formats/mailbox.md). Any number of processes may work on a mailbox at once, foreign
+// programs included; readers take no lock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/random.h"
+#include "lib/base/result.h"
+#include "lib/mailbox/flags.h"
+#include "lib/mailbox/maildir_delivery.h"
+#include "lib/sys/fs.h"
+
+namespace postern::mailbox {
+
+using Uid = std::uint32_t;  // 1..; 0 is "none"
+
+// What the classes here need from outside: the seams and the root of the user's store.
+struct Environment {
+    std::string root;
+    sys::Fs* fs = nullptr;
+    const Clock* clock = nullptr;
+    Random* random = nullptr;
+};
+
+// One message of a View.
+struct Message {
+    Uid uid = 0;
+    Flags flags;
+    bool recent = false;
+};
+
+// What sync() found. Sequence numbers begin at 1.
+struct Changes {
+    // In the order in which to announce them: each number is right after the ones before it were removed.
+    std::vector<std::uint32_t> expunged;
+    std::vector<std::uint32_t> changed;  // flags changed, by the numbering after expunges; not those of our own store()
+    std::uint32_t added = 0;             // new messages at the end
+    bool new_keywords = false;           // keywords() grew
+    bool any() const { return !expunged.empty() || !changed.empty() || added > 0 || new_keywords; }
+};
+
+enum class Access : unsigned char { read_write, read_only };  // SELECT, EXAMINE
+// Whether sync() may renumber: not during FETCH, STORE, SEARCH (RFC 3501 7.4.1).
+enum class Expunges : unsigned char { report, hold };
+enum class StoreMode : unsigned char { replace, add, remove };
+
+struct MailboxStatus {
+    std::uint32_t messages = 0;
+    std::uint32_t recent = 0;
+    std::uint32_t unseen = 0;
+    Uid next_uid = 1;
+    std::uint32_t uid_validity = 0;
+};
+
+// One message of an APPEND. `keywords` are names; those beyond the mailbox's capacity are dropped.
+struct AppendMessage {
+    std::function<Result<void>(MessageWriter&)> content;
+    SystemFlags flags = 0;
+    std::vector<std::string> keywords;
+    std::int64_t date = 0;  // INTERNALDATE, seconds; 0: now
+};
+
+struct Appended {
+    std::uint32_t uid_validity = 0;
+    std::vector<Uid> uids;  // in the order of the messages
+};
+
+class View;
+
+class Mailbox {
+  public:
+    Mailbox(Environment env, std::string path) : env_(std::move(env)), path_(std::move(path)) {}
+
+    // A snapshot. Access::read_write takes new messages over from new/ (they are recent here and only here).
+    Result<std::unique_ptr<View>> open(Access access) const;
+
+    // STATUS without taking recent messages away from anybody.
+    Result<MailboxStatus> status() const;
+
+    // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
+    Result<Appended> append(std::span<const AppendMessage> messages) const;
+
+    // An inotify descriptor that becomes readable when new/ or cur/ change (for IDLE, with poll()). Empty it
+    // with drain_watch() before the next wait.
+    Result<Fd> watch() const;
+    static void drain_watch(int fd);
+
+    const std::string& path() const { return path_; }
+    const Environment& environment() const { return env_; }
+
+  private:
+    Environment env_;
+    std::string path_;
+};
+
+// Sequence numbers in this class are RFC 3501's: 1..count().
+class View {
+  public:
+    virtual ~View() = default;
+
+    virtual std::uint32_t count() const = 0;
+    virtual const Message& message(std::uint32_t seq) const = 0;  // precondition: 1 <= seq <= count()
+    virtual std::uint32_t recent() const = 0;
+    virtual std::uint32_t first_unseen() const = 0;  // sequence number, or 0
+    virtual std::uint32_t uid_validity() const = 0;
+    virtual Uid next_uid() const = 0;
+    virtual const std::vector<std::string>& keywords() const = 0;  // index = bit of KeywordBits
+    virtual bool read_only() const = 0;
+
+    // The sequence number of the message with this UID, or 0.
+    virtual std::uint32_t seq_of(Uid uid) const = 0;
+    // The first message whose UID is at least `uid`, or count() + 1.
+    virtual std::uint32_t seq_at_or_after(Uid uid) const = 0;
+
+    // Looks for what others did. Cheap (four stats) when nothing happened.
+    virtual Result<Changes> sync(Expunges expunges) = 0;
+
+    // The message as stored (LF or CRLF line ends). Errc::not_found: another session expunged it.
+    virtual Result<std::string> read(std::uint32_t seq) = 0;
+    virtual Result<Fd> open(std::uint32_t seq) = 0;
+    // RFC822.SIZE: with CRLF line ends. Reads the file only where its name does not tell.
+    virtual Result<std::uint64_t> crlf_size(std::uint32_t seq) = 0;
+    virtual Result<std::int64_t> internal_date(std::uint32_t seq) = 0;  // seconds since the epoch
+
+    // Bits for these names; adds names to keywords(). Names beyond kMaxKeywords are left out.
+    virtual KeywordBits keyword_bits(std::span<const std::string> names) = 0;
+
+    // Changes flags of many messages. Messages that others expunged are passed over silently. The View shows
+    // the new flags at once. Errc::denied on a read-only view.
+    virtual Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode, const Flags& flags) = 0;
+
+    // Removes the files of these messages (RFC 3501 6.4.3 wants those with \Deleted: the caller chooses).
+    // The View keeps them until sync(Expunges::report). Errc::denied on a read-only view.
+    virtual Result<void> expunge(std::span<const std::uint32_t> seqs) = 0;
+
+    // Copies messages with flags, keywords and dates into another folder, all or none (RFC 3501 6.4.7).
+    // Uids in the order of seqs. Errc::not_found when one of them was expunged by another session.
+    virtual Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to) = 0;
+};
+
+// The bytes with every LF that has no CR before it as CRLF, which is what IMAP and POP3 send.
+std::string to_crlf(std::string_view text);
+
+}  // namespace postern::mailbox

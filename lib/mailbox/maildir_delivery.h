@@ -1,0 +1,67 @@
+// Delivers messages into Maildirs, durably and many at once: all are written under tmp/, synced as a
+// group, renamed into new/, and each directory is synced once. Used by local (before it reports
+// "delivered") and by APPEND and COPY. A message whose result is a value survives a power cut; one
+// whose result is an error is either absent or, where only the last sync failed, possibly present.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "lib/base/result.h"
+#include "lib/sys/fs.h"
+
+namespace postern::mailbox {
+
+// Writes one message file through a buffer and counts its size as it is and with CRLF line ends.
+// Content may have LF or CRLF line ends; local delivery writes LF as Unix mail software does.
+class MessageWriter {
+  public:
+    MessageWriter(sys::Fs& fs, int fd) : fs_(&fs), fd_(fd) {}
+
+    Result<void> write(std::string_view bytes);
+    Result<void> flush();  // hands the rest of the buffer to the kernel
+
+    std::uint64_t size() const { return size_; }            // bytes written: S= in the name
+    std::uint64_t crlf_size() const { return crlf_size_; }  // with every line end as CRLF: W= in the name
+
+  private:
+    sys::Fs* fs_;
+    int fd_;
+    std::string buffer_;
+    std::uint64_t size_ = 0;
+    std::uint64_t crlf_size_ = 0;
+    char last_ = 0;
+};
+
+// One message for one Maildir.
+struct Delivery {
+    std::string maildir;  // path of the folder that has cur, new and tmp; created (0700) where it is missing
+    std::string stem;     // unique name without sizes, see delivery_stem(); the same stem again replaces
+                          // the earlier copy while that is still in new/
+    std::function<Result<void>(MessageWriter&)> content;
+    std::int64_t date = 0;       // seconds: becomes the file's mtime (INTERNALDATE); 0 leaves it at now
+    std::string info;            // ":2,S" or empty
+};
+
+// Delivers all. The answer has one entry per delivery: the path under the Maildir ("new/NAME") or why not.
+// One message's failure does not touch the others.
+std::vector<Result<std::string>> deliver(sys::Fs& fs, std::span<const Delivery> deliveries);
+
+// A stem for queued mail: the same for the same queue id and recipient, so that a delivery repeated
+// after a crash does not add a second copy. `arrival` is the message's time of arrival.
+std::string delivery_stem(WallTime arrival, std::string_view queue_id, std::string_view recipient,
+                          std::string_view host);
+// A stem that was never used before.
+std::string unique_stem(const Clock& clock, Random& random, std::string_view host);
+
+// Makes path/{,cur,new,tmp} where missing, mode 0700, parents excepted (the last component's parent must
+// exist). Durable.
+Result<void> make_maildir(sys::Fs& fs, const std::string& path);
+
+}  // namespace postern::mailbox

@@ -1,0 +1,70 @@
+// Store: all folders of one user, as Maildir++: the root is INBOX, ".Sent.2026" is folder Sent.2026.
+// Folder names are what IMAP says on the wire (modified UTF-7), '.' separates levels, INBOX has any case.
+// No lock for reading; changes to the set of folders are single renames and mkdirs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "lib/base/result.h"
+#include "lib/mailbox/mailbox.h"
+#include "lib/sys/fs.h"
+
+namespace postern::mailbox {
+
+inline constexpr char kSeparator = '.';
+inline constexpr std::size_t kMaxFolderName = 240;
+
+struct Folder {
+    std::string name;
+    bool selectable = true;  // false: exists only because something below it does (\Noselect)
+    bool has_children = false;
+};
+
+class Store {
+  public:
+    // Opens the Maildir at root and makes it (cur, new, tmp) where it is missing; root's parent must exist.
+    static Result<Store> open(std::string root, sys::Fs& fs = sys::RealFs::instance(),
+                              const Clock& clock = SystemClock::instance(),
+                              Random& random = SystemRandom::instance());
+
+    // All folders, INBOX first, then by name. Includes \Noselect parents.
+    Result<std::vector<Folder>> folders() const;
+    // Does it exist and can it be selected?
+    bool exists(std::string_view name) const;
+
+    // Errc::invalid: the name cannot be a folder's. Errc::permanent: it exists already.
+    Result<void> create(std::string_view name);
+    // Errc::not_found; Errc::permanent for INBOX. Folders below stay (RFC 3501 6.3.4).
+    Result<void> remove(std::string_view name);
+    // Renames with everything below. INBOX: its messages move into the new folder (RFC 3501 6.3.5).
+    Result<void> rename(std::string_view from, std::string_view to);
+
+    // The list of subscribed names, which need not exist (RFC 3501 6.3.6). Sorted.
+    Result<std::vector<std::string>> subscriptions() const;
+    Result<void> subscribe(std::string_view name);
+    Result<void> unsubscribe(std::string_view name);  // Errc::not_found when it was not there
+
+    // Errc::not_found, Errc::invalid.
+    Result<Mailbox> mailbox(std::string_view name) const;
+
+    // Canonical form: "inbox" -> "INBOX", a trailing separator removed. Errc::invalid for what cannot be
+    // a folder: empty levels, control characters, '/', too long.
+    static Result<std::string> canonical(std::string_view name);
+
+    const std::string& root() const { return env_.root; }
+
+  private:
+    explicit Store(Environment env) : env_(std::move(env)) {}
+    std::string path_of(std::string_view canonical_name) const;
+    Result<void> change_subscription(const std::string& name, bool present);
+    Result<void> rename_inbox(const std::string& to);
+    Result<std::vector<std::string>> folder_names() const;
+
+    Environment env_;
+};
+
+}  // namespace postern::mailbox
