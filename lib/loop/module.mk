@@ -1,1 +1,8 @@
-# See README.md in this folder.
+noinst_LIBRARIES += lib/loop/libloop.a
+lib_loop_libloop_a_SOURCES = %reldir%/loop.h %reldir%/loop.cc
+EXTRA_DIST += %reldir%/README.md
+
+check_PROGRAMS += lib/loop/loop_test
+lib_loop_loop_test_SOURCES = %reldir%/loop_test.cc
+lib_loop_loop_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_loop_loop_test_LDADD = lib/loop/libloop.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)
