@@ -1,0 +1,65 @@
+// Engine: one TLS connection as a machine without I/O. Encrypted bytes from the peer go in,
+// plaintext comes out; plaintext goes in, encrypted bytes for the peer come out. loop::Stream and
+// net::Stream drive it; a test can connect two engines with two strings. It keeps no buffer of its
+// own while a connection idles.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lib/base/result.h"
+
+namespace postern::tls {
+
+class ServerContext;
+class ClientContext;
+
+// What is known once the handshake is done; for logs, Received: and policy.
+struct Info {
+    std::string protocol;  // "TLSv1.3"
+    std::string cipher;    // "TLS_AES_256_GCM_SHA384"
+    int cipher_bits = 0;   // secret bits used
+    int algorithm_bits = 0;
+    bool resumed = false;
+    bool peer_certificate = false;  // the peer showed one
+    bool peer_verified = false;     // and it is trusted and names the host that was asked for
+    std::string peer_name;          // common name of its subject; may be empty
+    std::string verify_error;       // why it is not trusted; empty when it is or nothing was shown
+};
+
+class Engine {
+  public:
+    // A connection that we accepted. Errc::temporary when OpenSSL has no memory.
+    static Result<Engine> server(const ServerContext& context);
+    // A connection that we opened. hostname is sent as SNI (unless it is empty or an address) and,
+    // if the context verifies, must be named by the certificate.
+    static Result<Engine> client(const ClientContext& context, const std::string& hostname);
+
+    Engine(Engine&&) noexcept;
+    Engine& operator=(Engine&&) noexcept;
+    ~Engine();
+
+    // Client: appends the first flight to out. A server has nothing to say before it is fed.
+    Result<void> start(std::string& out);
+    // Takes all of `encrypted`; appends what it decrypts to plain and what the peer must be sent to
+    // out (also upon an error: the alert). After an error the connection is of no use.
+    Result<void> feed(std::string_view encrypted, std::string& plain, std::string& out);
+    // Encrypts. Precondition: established() and not closed by us.
+    Result<void> write(std::string_view plain, std::string& out);
+    // Appends our close_notify; nothing more may be written.
+    void close(std::string& out);
+
+    bool established() const;  // the handshake is done
+    bool peer_closed() const;  // the peer sent close_notify: an end that nobody cut short
+    Info info() const;         // meaningful once established()
+
+  private:
+    struct State;
+    explicit Engine(std::unique_ptr<State> state);
+    static Result<Engine> make(void* native_context, bool is_server);
+
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace postern::tls

@@ -1,0 +1,43 @@
+// What the sources of this library share: owners for OpenSSL's objects and its error queue as an
+// Error.
+#pragma once
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lib/base/result.h"
+#include "lib/tls/context.h"
+
+namespace postern::tls {
+
+template <auto free_function>
+struct Freed {
+    template <class T>
+    void operator()(T* object) const {
+        free_function(object);
+    }
+};
+
+using SslPtr = std::unique_ptr<SSL, Freed<SSL_free>>;
+using SslCtxPtr = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
+using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
+using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+
+// Takes the oldest error off OpenSSL's queue and empties it: "doing: reason".
+Error openssl_error(std::string_view doing, Errc code);
+
+struct ServerContext::State {
+    SslCtxPtr ctx;
+};
+struct ClientContext::State {
+    SslCtxPtr ctx;
+    bool verify = false;
+};
+
+}  // namespace postern::tls
