@@ -1,0 +1,44 @@
+// The queue's directories, relative to queue_directory, and the paths of files in them.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "lib/base/ids.h"
+#include "lib/base/result.h"
+#include "lib/sys/fs.h"
+
+namespace postern::queue {
+
+enum class Directory : unsigned char {
+    maildrop,
+    incoming,
+    active,
+    deferred,
+    hold,
+    corrupt,
+    bounce,
+    defer,
+    trace
+};
+
+inline constexpr std::array<Directory, 9> kAllDirectories = {
+    Directory::maildrop, Directory::incoming, Directory::active,
+    Directory::deferred, Directory::hold,     Directory::corrupt,
+    Directory::bounce,   Directory::defer,    Directory::trace};
+
+std::string_view name_of(Directory directory);
+
+// "incoming/4Xy…", "deferred/k/4Xy…k": deferred, defer, bounce and trace have a subdirectory per
+// last character of the id (the first ones are all alike in ids that begin with the time).
+std::string path_of(Directory directory, const QueueId& id);
+// The directory that path_of() puts the file into: what to sync after creating it.
+std::string parent_of(Directory directory, const QueueId& id);
+
+// Makes what is missing, subdirectories on demand later. Modes as Postfix's: 0700, maildrop 0730.
+Result<void> create_all(sys::Fs& fs);
+// Makes parent_of() where it is missing.
+Result<void> create_parent(sys::Fs& fs, Directory directory, const QueueId& id);
+
+}  // namespace postern::queue

@@ -1,0 +1,89 @@
+// Envelope: everything about a queued message except its text: who sent it, when and how it came,
+// and where it goes. cleanup makes it, the queue file keeps it, qmgr and the agents read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/ids.h"
+
+namespace postern::queue {
+
+// RFC 3461 4.1: what a sender wants to hear about a recipient. 0: nothing was asked.
+enum Notify : std::uint8_t {
+    kNotifyNever = 1,
+    kNotifySuccess = 2,
+    kNotifyFailure = 4,
+    kNotifyDelay = 8
+};
+
+struct Recipient {
+    std::string address;              // where it goes, after alias expansion; without <>
+    std::string original;             // as the client said it; empty: the same as address
+    std::string orcpt;                // RFC 3461 4.2: "rfc822;..." ; empty: not given
+    std::uint8_t notify = 0;          // Notify bits
+    bool done = false;                // delivered or given up; nothing more to do
+    std::uint64_t status_offset = 0;  // of the status byte in the file; 0 until the file is read
+
+    // What to show as the address that the sender used.
+    const std::string& shown_original() const { return original.empty() ? address : original; }
+};
+
+struct Attribute {
+    std::string name;  // letters, digits, '_'
+    std::string value;
+};
+
+// Names of attributes that several programs use (Postfix's names, as postcat shows them).
+namespace attribute {
+inline constexpr std::string_view kClientName = "client_name";
+inline constexpr std::string_view kReverseClientName = "reverse_client_name";
+inline constexpr std::string_view kClientAddress = "client_address";
+inline constexpr std::string_view kClientPort = "client_port";
+inline constexpr std::string_view kHelo = "helo_name";
+inline constexpr std::string_view kProtocol = "protocol_name";
+inline constexpr std::string_view kSaslUsername = "sasl_username";
+inline constexpr std::string_view kSaslMethod = "sasl_method";
+inline constexpr std::string_view kSaslSender = "sasl_sender";
+inline constexpr std::string_view kEnvid = "dsn_envelope_id";
+inline constexpr std::string_view kRet = "dsn_ret_flags";  // "full" or "hdrs"
+inline constexpr std::string_view kSession = "session";
+inline constexpr std::string_view kRewriteContext = "rewrite_context";
+inline constexpr std::string_view kMessageId = "message_id";
+inline constexpr std::string_view kOrigin = "origin";  // "smtp", "local" or "internal"
+}  // namespace attribute
+
+enum Flag : std::uint32_t {
+    kHasDotLines = 1,  // some line begins with "."; without it the text needs no dot-stuffing
+    kBody8bit = 2,     // BODY=8BITMIME, RFC 6152
+    kSmtpUtf8 = 4,     // RFC 6531
+    kHold = 8,         // qmgr is to move it to hold/ at once
+};
+
+struct Envelope {
+    QueueId id;
+    WallTime arrival{};  // when the client began, or when it was first submitted
+    std::string sender;  // without <>; empty: the null sender
+    std::uint32_t flags = 0;
+    std::vector<Attribute> attributes;
+    std::vector<Recipient> recipients;
+
+    bool has(Flag flag) const { return (flags & flag) != 0; }
+    // The value, or "" when there is none.
+    std::string_view attribute(std::string_view name) const;
+    // Adds or replaces; an empty value removes it.
+    void set_attribute(std::string_view name, std::string_view value);
+    // How many recipients are not done.
+    std::size_t remaining() const;
+};
+
+// Where a message's text lies in its queue file.
+struct Extent {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+};
+
+}  // namespace postern::queue
