@@ -1,0 +1,100 @@
+// smtpd and login prove a user to auth; imapd and pop3d redeem the token that auth minted for that session.
+#pragma once
+
+#include "lib/ipc/codec.h"
+#include "lib/ipc/messages/limits.h"
+
+namespace postern::ipc {
+
+constexpr std::size_t kMaxSaslToken = 12288;  // RFC 4954 4: AUTH lines of up to 12288 octets
+constexpr std::size_t kAuthTokenSize = 32;    // random bytes
+
+enum class AuthProtocol : std::uint8_t { smtp, imap, pop3, kLast = pop3 };
+
+struct AuthRequest {
+    static constexpr Type kType = Type::auth_request;
+
+    SessionId session;
+    AuthProtocol protocol = AuthProtocol::smtp;
+    std::string mechanism;
+    std::string client_address;
+    bool secured = false;   // by TLS, or never left this host
+    bool has_response = false;
+    std::string response;   // decoded initial response; wiped by both sides after use
+
+    void attributes(auto& io) {
+        io.attr("session", session);
+        io.attr("protocol", protocol);
+        io.attr("mechanism", mechanism, 32);
+        io.attr("client_address", client_address, kMaxName);
+        io.attr("secured", secured);
+        io.attr("has_response", has_response);
+        io.attr("response", response, kMaxSaslToken);
+    }
+};
+
+// The client's answer to a challenge, on the same connection.
+struct AuthResponse {
+    static constexpr Type kType = Type::auth_response;
+
+    std::string response;
+
+    void attributes(auto& io) { io.attr("response", response, kMaxSaslToken); }
+};
+
+enum class AuthOutcome : std::uint8_t { challenge, success, failure, temporary, kLast = temporary };
+
+struct AuthAnswer {
+    static constexpr Type kType = Type::auth_answer;
+
+    AuthOutcome outcome = AuthOutcome::temporary;
+    std::string challenge;
+    std::string user;   // success: the canonical name
+    std::string token;  // success for imap and pop3: one-time, bound to session and protocol
+    std::string text;   // for the log, never for the client
+
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("challenge", challenge, kMaxSaslToken);
+        io.attr("user", user, kMaxUser);
+        io.attr("token", token, kAuthTokenSize);
+        io.attr("text", text, kMaxText);
+    }
+};
+
+struct RedeemToken {
+    static constexpr Type kType = Type::redeem_token;
+
+    std::string token;
+    SessionId session;
+    AuthProtocol protocol = AuthProtocol::imap;
+
+    void attributes(auto& io) {
+        io.attr("token", token, kAuthTokenSize);
+        io.attr("session", session);
+        io.attr("protocol", protocol);
+    }
+};
+
+struct Grant {
+    static constexpr Type kType = Type::grant;
+
+    bool ok = false;
+    std::string user;
+    std::uint32_t uid = 0, gid = 0;
+    std::string home;     // absolute
+    std::string mailbox;  // absolute path of the Maildir
+    SessionId session;
+
+    void attributes(auto& io) {
+        io.attr("ok", ok);
+        io.attr("user", user, kMaxUser);
+        io.attr("uid", uid);
+        io.attr("gid", gid);
+        io.attr("home", home, kMaxPath);
+        io.attr("mailbox", mailbox, kMaxPath);
+        io.attr("session", session);
+    }
+};
+
+}  // namespace postern::ipc

@@ -1,0 +1,123 @@
+// A message enters the queue. One connection to cleanup is one transaction:
+//   SubmitOpen + descriptor -> SubmitOpened; SubmitRecipients*; SubmitEnd -> SubmitResult
+// Closing early aborts it. The content arrives on the descriptor (a pipe's read end, or a read-only
+// regular file): wire form with CRLF, dot-unstuffed, no final dot.
+#pragma once
+
+#include "lib/ipc/codec.h"
+#include "lib/ipc/messages/limits.h"
+#include "lib/ipc/messages/policy.h"
+
+namespace postern::ipc {
+
+enum class Origin : std::uint8_t { smtp, local, internal, kLast = internal };
+
+// RFC 3461: bits of NOTIFY; none means that the parameter was absent.
+constexpr std::uint8_t kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
+enum class DsnReturn : std::uint8_t { unset, full, headers, kLast = headers };
+
+struct SubmitRecipient {
+    std::string address;   // without <>
+    std::string original;  // as the client gave it, when different; else empty
+    std::uint8_t notify = 0;
+    std::string orcpt;     // "type;xtext", RFC 3461 4.2
+
+    void attributes(auto& io) {
+        io.attr("address", address, kMaxAddress);
+        io.attr("original", original, kMaxAddress);
+        io.attr("notify", notify);
+        io.attr("orcpt", orcpt, kMaxOrcpt);
+    }
+};
+
+struct SubmitOpen {
+    static constexpr Type kType = Type::submit_open;
+
+    Origin origin = Origin::smtp;
+    SessionId session;
+    std::string sender;  // without <>; empty is the null reverse-path
+    bool body_8bit = false, smtputf8 = false;
+    std::string client_name, client_address, reverse_name;
+    std::uint16_t client_port = 0;
+    std::string helo, protocol;
+    std::string sasl_username, sasl_method, sasl_sender;
+    std::string tls_protocol, tls_cipher;
+    std::uint32_t tls_bits = 0;
+    std::string envid;
+    DsnReturn ret = DsnReturn::unset;
+    WallTime arrival{};           // zero: now
+    std::uint64_t size_hint = 0;  // declared size, 0 unknown
+    bool rewrite_headers = false; // complete header addresses (local clients)
+    bool hold = false;            // straight into hold/
+    std::uint32_t local_uid = 0;  // of the submitter, origin local: "by ... (Postern, from userid N)"
+    std::vector<SubmitRecipient> recipients;
+
+    void attributes(auto& io) {
+        io.attr("origin", origin);
+        io.attr("session", session);
+        io.attr("sender", sender, kMaxAddress);
+        io.attr("body_8bit", body_8bit);
+        io.attr("smtputf8", smtputf8);
+        io.attr("client_name", client_name, kMaxName);
+        io.attr("client_address", client_address, kMaxName);
+        io.attr("reverse_name", reverse_name, kMaxName);
+        io.attr("client_port", client_port);
+        io.attr("helo", helo, kMaxAddress);
+        io.attr("protocol", protocol, kMaxName);
+        io.attr("sasl_username", sasl_username, kMaxUser);
+        io.attr("sasl_method", sasl_method, kMaxName);
+        io.attr("sasl_sender", sasl_sender, kMaxAddress);
+        io.attr("tls_protocol", tls_protocol, kMaxName);
+        io.attr("tls_cipher", tls_cipher, kMaxName);
+        io.attr("tls_bits", tls_bits);
+        io.attr("envid", envid, kMaxEnvid);
+        io.attr("ret", ret);
+        io.attr("arrival", arrival);
+        io.attr("size_hint", size_hint);
+        io.attr("rewrite_headers", rewrite_headers);
+        io.attr("hold", hold);
+        io.attr("local_uid", local_uid);
+        io.attr("recipients", recipients, kMaxRecipientsPerMessage);
+    }
+};
+
+struct SubmitOpened {
+    static constexpr Type kType = Type::submit_opened;
+
+    QueueId queue_id;  // empty when refused: then a SubmitResult follows instead of a transaction
+
+    void attributes(auto& io) { io.attr("queue_id", queue_id); }
+};
+
+struct SubmitRecipients {
+    static constexpr Type kType = Type::submit_recipients;
+
+    std::vector<SubmitRecipient> recipients;
+
+    void attributes(auto& io) { io.attr("recipients", recipients, kMaxRecipientsPerMessage); }
+};
+
+struct SubmitEnd {
+    static constexpr Type kType = Type::submit_end;
+
+    std::uint64_t size = 0;  // bytes of content; cleanup commits only if it has read exactly these
+
+    void attributes(auto& io) { io.attr("size", size); }
+};
+
+struct SubmitResult {
+    static constexpr Type kType = Type::submit_result;
+
+    Outcome outcome = Outcome::defer;  // accept: the message is on disk
+    std::string status = "4.3.0", text;
+    QueueId queue_id;
+
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("status", status, 16);
+        io.attr("text", text, kMaxText);
+        io.attr("queue_id", queue_id);
+    }
+};
+
+}  // namespace postern::ipc

@@ -1,0 +1,72 @@
+// smtpd asks policy: may this go on? One connection, one question, one answer.
+#pragma once
+
+#include "lib/ipc/codec.h"
+#include "lib/ipc/messages/limits.h"
+
+namespace postern::ipc {
+
+enum class PolicyStage : std::uint8_t { connect, helo, mail, rcpt, data, end_of_data, vrfy, etrn, kLast = etrn };
+
+struct PolicyQuestion {
+    static constexpr Type kType = Type::policy_question;
+
+    PolicyStage stage = PolicyStage::rcpt;
+    std::string service;  // master.cf name of the asking smtpd: policy applies that entry's -o
+    SessionId session;
+    std::string client_address, client_name, reverse_name;  // names are "unknown" where there is none
+    std::uint16_t client_port = 0;
+    std::string server_address;
+    std::uint16_t server_port = 0;
+    std::string protocol;  // SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA
+    std::string helo, sender, recipient;
+    std::uint32_t recipient_count = 0;
+    std::uint64_t size = 0;  // declared by SIZE=, or counted at end_of_data
+    std::string sasl_username, sasl_method, tls_protocol, tls_cipher;
+    QueueId queue_id;
+
+    void attributes(auto& io) {
+        io.attr("stage", stage);
+        io.attr("service", service, kMaxName);
+        io.attr("session", session);
+        io.attr("client_address", client_address, kMaxName);
+        io.attr("client_name", client_name, kMaxName);
+        io.attr("reverse_name", reverse_name, kMaxName);
+        io.attr("client_port", client_port);
+        io.attr("server_address", server_address, kMaxName);
+        io.attr("server_port", server_port);
+        io.attr("protocol", protocol, kMaxName);
+        io.attr("helo", helo, kMaxAddress);
+        io.attr("sender", sender, kMaxAddress);
+        io.attr("recipient", recipient, kMaxAddress);
+        io.attr("recipient_count", recipient_count);
+        io.attr("size", size);
+        io.attr("sasl_username", sasl_username, kMaxUser);
+        io.attr("sasl_method", sasl_method, kMaxName);
+        io.attr("tls_protocol", tls_protocol, kMaxName);
+        io.attr("tls_cipher", tls_cipher, kMaxName);
+        io.attr("queue_id", queue_id);
+    }
+};
+
+enum class Outcome : std::uint8_t { accept, defer, reject, kLast = reject };
+
+struct PolicyAnswer {
+    static constexpr Type kType = Type::policy_answer;
+
+    Outcome outcome = Outcome::defer;
+    std::uint16_t smtp_code = 451;  // of the reply, when not accepted
+    std::string status = "4.3.0";
+    std::string text;               // the whole text behind code and status
+    bool disconnect = false;        // end the session after this reply (421, 521)
+
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("smtp_code", smtp_code);
+        io.attr("status", status, 16);
+        io.attr("text", text, kMaxText + 2 * kMaxAddress);
+        io.attr("disconnect", disconnect);
+    }
+};
+
+}  // namespace postern::ipc

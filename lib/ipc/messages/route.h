@@ -1,0 +1,75 @@
+// Where does an address go? qmgr and policy ask trivial-rewrite to resolve, cleanup asks it to expand.
+#pragma once
+
+#include "lib/ipc/codec.h"
+#include "lib/ipc/messages/limits.h"
+
+namespace postern::ipc {
+
+enum class AddressClass : std::uint8_t { local, virtual_alias, virtual_mailbox, relay, other, kLast = other };
+enum class LookupOutcome : std::uint8_t { ok, temporary, permanent, kLast = permanent };
+
+struct ResolveRequest {
+    static constexpr Type kType = Type::resolve_request;
+
+    std::string sender, recipient;
+
+    void attributes(auto& io) {
+        io.attr("sender", sender, kMaxAddress);
+        io.attr("recipient", recipient, kMaxAddress);
+    }
+};
+
+struct ResolveAnswer {
+    static constexpr Type kType = Type::resolve_answer;
+
+    LookupOutcome outcome = LookupOutcome::temporary;  // not ok: status and text say why, the rest is empty
+    std::string status, text;
+    std::string transport;  // master.cf name
+    std::string next_hop;
+    std::string recipient;  // as the delivery agent shall see it
+    AddressClass address_class = AddressClass::other;
+
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("status", status, 16);
+        io.attr("text", text, kMaxText);
+        io.attr("transport", transport, kMaxName);
+        io.attr("next_hop", next_hop, kMaxNextHop);
+        io.attr("recipient", recipient, kMaxAddress);
+        io.attr("address_class", address_class);
+    }
+};
+
+enum class AddressRole : std::uint8_t { sender, recipient, header, kLast = header };
+
+// Canonical form of an address, and for recipients all that virtual_alias_maps makes of it.
+struct ExpandRequest {
+    static constexpr Type kType = Type::expand_request;
+
+    std::string address;
+    AddressRole role = AddressRole::recipient;
+
+    void attributes(auto& io) {
+        io.attr("address", address, kMaxAddress);
+        io.attr("role", role);
+    }
+};
+
+struct ExpandAnswer {
+    static constexpr Type kType = Type::expand_answer;
+    static constexpr std::size_t kMaxAddresses = 1000;
+
+    LookupOutcome outcome = LookupOutcome::temporary;
+    std::string status, text;
+    std::vector<std::string> addresses;  // at least one when ok
+
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("status", status, 16);
+        io.attr("text", text, kMaxText);
+        io.attr("addresses", addresses, kMaxAddresses, kMaxAddress);
+    }
+};
+
+}  // namespace postern::ipc
