@@ -1,1 +1,17 @@
-# See README.md in this folder.
+noinst_LIBRARIES += lib/table/libtable.a
+lib_table_libtable_a_SOURCES = \
+	%reldir%/table.h %reldir%/table.cc %reldir%/source.h %reldir%/source.cc \
+	%reldir%/db_file.h %reldir%/db_file.cc %reldir%/db_table.h %reldir%/db_table.cc \
+	%reldir%/db_builder.h %reldir%/db_builder.cc %reldir%/memory_table.h %reldir%/memory_table.cc \
+	%reldir%/pattern_table.h %reldir%/pattern_table.cc %reldir%/combined_table.h %reldir%/combined_table.cc \
+	%reldir%/user_table.h %reldir%/user_table.cc %reldir%/registry.h %reldir%/registry.cc \
+	%reldir%/maps.h %reldir%/maps.cc %reldir%/address_lookup.h %reldir%/address_lookup.cc \
+	%reldir%/match_list.h %reldir%/match_list.cc
+EXTRA_DIST += %reldir%/README.md
+
+check_PROGRAMS += lib/table/table_test
+lib_table_table_test_SOURCES = \
+	%reldir%/source_test.cc %reldir%/db_test.cc %reldir%/types_test.cc \
+	%reldir%/address_lookup_test.cc %reldir%/match_list_test.cc
+lib_table_table_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_table_table_test_LDADD = lib/table/libtable.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(TEST_LIBS)

@@ -1,0 +1,105 @@
+#include "lib/table/db_table.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/strings.h"
+#include "lib/sys/error.h"
+#include "lib/sys/fs.h"
+#include "lib/table/db_file.h"
+
+namespace postern::table {
+namespace {
+
+constexpr Millis kLockWait{5000};
+
+// Values end at the first null byte, whoever wrote it.
+std::string_view without_nulls(std::string_view bytes) { return bytes.substr(0, bytes.find('\0')); }
+
+}  // namespace
+
+DbTable::DbTable(DbType type, std::string path, Fold fold)
+    : type_(type), path_(std::move(path)), fold_(fold) {}
+DbTable::~DbTable() = default;
+
+Result<std::unique_ptr<Table>> DbTable::open(DbType type, std::string_view name, Fold fold) {
+    std::unique_ptr<DbTable> table(new DbTable(type, cat({name, ".db"}), fold));
+    TRY(table->refresh());
+    table->unlock();
+    return std::unique_ptr<Table>(std::move(table));
+}
+
+Result<void> DbTable::lock() {
+    const auto deadline = Deadline::in(kLockWait);
+    while (flock(lock_.get(), LOCK_SH | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return sys::system_error(cat({"lock ", path_}));
+        if (deadline.passed()) {
+            return Error{Errc::timeout, cat({"lock ", path_, ": another program holds it"})};
+        }
+        poll(nullptr, 0, 10);
+    }
+    return {};
+}
+
+void DbTable::unlock() {
+    if (lock_) flock(lock_.get(), LOCK_UN);
+}
+
+// Leaves the file open, current and locked. The stamp is taken under the lock, so that a change in
+// place is either before it (and we read it) or after it (and the next lookup sees it).
+Result<void> DbTable::refresh() {
+    TRY_ASSIGN(auto now, stamp_of(path_));
+    if (file_ && now == stamp_) {
+        TRY(lock());
+        TRY_ASSIGN(now, stamp_of(path_));
+        if (now == stamp_) return {};
+    }
+    file_.reset();
+    nulls_ = Nulls::unknown;
+    TRY_ASSIGN(lock_, sys::RealFs::instance().open(path_, O_RDONLY, 0));
+    TRY(lock());
+    TRY_ASSIGN(stamp_, stamp_of(path_));
+    TRY_ASSIGN(DbFile file, DbFile::open(type_, path_, DbFile::Mode::read));
+    file_ = std::make_unique<DbFile>(std::move(file));
+    return {};
+}
+
+// As Postfix: until a key was found, both forms are tried; afterwards only the one that the file
+// has.
+Lookup<std::string> DbTable::find(std::string key) {
+    if (nulls_ != Nulls::with) {
+        auto found = file_->get(key);
+        if (found.found()) nulls_ = Nulls::without;
+        if (!found.not_found()) return found;
+    }
+    if (nulls_ != Nulls::without) {
+        key += '\0';
+        auto found = file_->get(key);
+        if (found.found()) nulls_ = Nulls::with;
+        return found;
+    }
+    return NotFound{};
+}
+
+Lookup<std::string> DbTable::lookup(std::string_view key) {
+    if (key.empty() || key.size() > kMaxKeySize) return NotFound{};
+    if (auto ready = refresh(); !ready) return std::move(ready).error();
+    auto found = find(fold_ == Fold::lower ? to_lower(key) : std::string(key));
+    unlock();
+    if (found.found()) return std::string(without_nulls(found.value()));
+    if (found.failed()) file_.reset();
+    return found;
+}
+
+Result<void> DbTable::each(const Visitor& visit) {
+    TRY(refresh());
+    auto done = file_->each([&](std::string_view key, std::string_view value) {
+        visit(without_nulls(key), without_nulls(value));
+    });
+    unlock();
+    return done;
+}
+
+}  // namespace postern::table

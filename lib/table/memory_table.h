@@ -1,0 +1,69 @@
+// Tables held in memory: inline:{…}, static:value, fail:text, and texthash: (a map file read as
+// text, read again when it changed).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "lib/table/source.h"
+#include "lib/table/table.h"
+
+namespace postern::table {
+
+class MemoryTable final : public Table {
+  public:
+    using Entries = std::map<std::string, std::string, std::less<>>;
+
+    MemoryTable(Entries entries, Fold fold) : entries_(std::move(entries)), fold_(fold) {}
+    // "{ key = value, { key = a value } }"
+    static Result<std::unique_ptr<Table>> parse_inline(std::string_view text, Fold fold);
+
+    Lookup<std::string> lookup(std::string_view key) override;
+    Result<void> each(const Visitor& visit) override;
+
+  private:
+    Entries entries_;
+    Fold fold_;
+};
+
+// Answers every key with one value.
+class StaticTable final : public Table {
+  public:
+    explicit StaticTable(std::string value) : value_(std::move(value)) {}
+    Lookup<std::string> lookup(std::string_view) override { return value_; }
+
+  private:
+    std::string value_;
+};
+
+// fail: every lookup fails; for tests of configurations.
+class FailTable final : public Table {
+  public:
+    explicit FailTable(std::string name) : name_(std::move(name)) {}
+    Lookup<std::string> lookup(std::string_view) override;
+    bool patterns() const override { return true; }
+
+  private:
+    std::string name_;
+};
+
+class TextHashTable final : public Table {
+  public:
+    static Result<std::unique_ptr<Table>> open(std::string_view path, Fold fold);
+
+    Lookup<std::string> lookup(std::string_view key) override;
+    Result<void> each(const Visitor& visit) override;
+
+  private:
+    TextHashTable(std::string_view path, Fold fold) : path_(path), fold_(fold) {}
+    Result<void> refresh();
+
+    std::string path_;
+    Fold fold_;
+    bool loaded_ = false;
+    FileStamp stamp_;
+    MemoryTable::Entries entries_;
+};
+
+}  // namespace postern::table

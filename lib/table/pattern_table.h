@@ -1,0 +1,26 @@
+// Tables of patterns, read in order, the first that matches wins: regexp: (POSIX regular
+// expressions,
+// "/pattern/flags result", "!/pattern/ result", if … endif, $1 in results) and cidr: ("network/bits
+// result", "!network", if … endif).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "lib/table/table.h"
+
+namespace postern::table {
+
+class PatternTable : public Table {
+  public:
+    enum class Kind : bool { regexp, cidr };
+
+    static Result<std::unique_ptr<Table>> open(Kind kind, const std::string& path);
+    // `name` is for error messages: "name, line 3: …".
+    static Result<std::unique_ptr<Table>> parse(Kind kind, std::string_view name,
+                                                std::string_view text);
+
+    bool patterns() const final { return true; }
+};
+
+}  // namespace postern::table

@@ -1,0 +1,152 @@
+#include "lib/table/maps.h"
+#include "lib/table/memory_table.h"
+#include "lib/table/pattern_table.h"
+#include "lib/table/registry.h"
+#include "lib/table/test_files.h"
+
+namespace postern::table {
+namespace {
+
+std::string get(Table& table, std::string_view key) {
+    auto found = table.lookup(key);
+    return found.found() ? *found : found.failed() ? "FAILED" : "none";
+}
+
+std::string ask(std::string_view spec, std::string_view key) {
+    auto table = open_table(spec);
+    return table ? get(**table, key) : "ERROR " + table.error().what;
+}
+
+TEST(Registry, OpensEveryType) {
+    const TestFiles files;
+    const auto text = files.write("t", "A@x.test  one\nb two\n  more\nbad\n");
+    const auto passwd = files.write("p", "u1:{PLAIN}secret:1000:1001::/home/u1::\n#x\n\nU2:x\n");
+    struct Case {
+        std::string spec, key, value;
+    };
+    for (const auto& c : std::vector<Case>{
+             {"texthash:" + text, "a@X.test", "one"},
+             {"texthash:" + text, "b", "two  more"},
+             {"texthash:" + text, "bad", "none"},
+             {"inline:{ a=1, { b = two words }, C = 3 }", "b", "two words"},
+             {"inline:{a=1, b=2}", "A", "1"},
+             {"inline:{ a=1, C = 3 }", "c", "3"},
+             {"inline:{a=1}", "z", "none"},
+             {"static:yes", "anything", "yes"},
+             {"static:{ 550 Go away }", "x", "550 Go away"},
+             {"fail:x", "x", "FAILED"},
+             {"proxy:inline:{a=1}", "a", "1"},
+             {"proxy:unix:passwd.byname", "no-such-user-here", "none"},
+             {"unix:passwd.byname", "root", "root:x:0:0:root:/root:/bin/bash"},
+             {"unix:group.byname", "no-such-group-here", "none"},
+             {"passwdfile:" + passwd, "u1", "x:1000:1001::/home/u1::"},
+             {"passwdfile:" + passwd, "u2", "x:"},
+             {"passwdfile:" + passwd, "u3", "none"},
+             {"unionmap:{inline:{a=1}, inline:{a=2, b=3}}", "a", "1,2"},
+             {"unionmap:{inline:{a=1}, inline:{a=2, b=3}}", "b", "3"},
+             {"unionmap:{inline:{a=1}, fail:x}", "a", "FAILED"},
+             {"pipemap:{inline:{a=b}, inline:{b=c}}", "a", "c"},
+             {"pipemap:{inline:{a=b}, inline:{b=c}}", "b", "none"},
+         }) {
+        if (c.value.starts_with("root:") && ask(c.spec, c.key).starts_with("root:x:0:0:")) continue;
+        EXPECT_EQ(ask(c.spec, c.key), c.value) << c.spec << " " << c.key;
+    }
+}
+
+TEST(Registry, SaysWhatIsWrong) {
+    EXPECT_EQ(ask("nosuch:x", "k"), "ERROR unsupported dictionary type: nosuch");
+    EXPECT_EQ(ask("word", "k"),
+              "ERROR open dictionary: expecting \"type:name\" form instead of \"word\"");
+    EXPECT_EQ(ask("texthash:/nonexistent", "k"),
+              "ERROR open /nonexistent: No such file or directory");
+    EXPECT_EQ(ask("unix:shadow", "k"), "ERROR unknown table: unix:shadow");
+    for (const auto* bad :
+         {"inline:{a}", "inline:{}", "inline:{a=1", "unionmap:{}", "pipemap:{x}"}) {
+        EXPECT_TRUE(ask(bad, "k").starts_with("ERROR")) << bad;
+    }
+    std::string deep;
+    for (int i = 0; i < 100; ++i) deep += "proxy:";
+    EXPECT_TRUE(ask(deep + "static:x", "k").starts_with("ERROR"));
+    EXPECT_FALSE((*open_table("static:x"))->each([](auto, auto) {}));
+}
+
+TEST(TextHash, IsReadAgainWhenChanged) {
+    const TestFiles files;
+    auto table = open_table("texthash:" + files.write("t", "a 1\n"));
+    EXPECT_EQ(get(**table, "a"), "1");
+    files.write("t", "a twelve\n");
+    EXPECT_EQ(get(**table, "a"), "twelve");
+}
+
+std::string match(PatternTable::Kind kind, std::string_view text, std::string_view key) {
+    auto table = PatternTable::parse(kind, "t", text);
+    return table ? get(**table, key) : "ERROR " + table.error().what;
+}
+
+TEST(Regexp, MatchesInOrderAndSubstitutes) {
+    const auto ask_regexp = [](auto text, auto key) {
+        return match(PatternTable::Kind::regexp, text, key);
+    };
+    EXPECT_EQ(ask_regexp("/^a/ 1\n/^ab/ 2\n", "abc"), "1");
+    EXPECT_EQ(ask_regexp("/^(.*)@(x)\\.test$/ $2-${1}-$(1)$$ $9 $x", "joe@X.test"),
+              "X-joe-joe$  $x");
+    EXPECT_EQ(ask_regexp("/^A$/i yes", "a"), "none");
+    EXPECT_EQ(ask_regexp("/^A$/i yes", "A"), "yes");
+    EXPECT_EQ(ask_regexp("!/^a/ not-a", "b"), "not-a");
+    EXPECT_EQ(ask_regexp("|^/etc| path", "/etc/x"), "path");
+    EXPECT_EQ(ask_regexp("/a\\/b/ slash", "a/b"), "slash");
+    const auto* nested = "if /x/\nif !/y/\n/./ x-not-y\nendif\n/./ x-and-y\nendif\n/./ other\n";
+    EXPECT_EQ(ask_regexp(nested, "x"), "x-not-y");
+    EXPECT_EQ(ask_regexp(nested, "xy"), "x-and-y");
+    EXPECT_EQ(ask_regexp(nested, "z"), "other");
+}
+
+TEST(Regexp, SaysWhichLineIsWrong) {
+    EXPECT_TRUE(
+        match(PatternTable::Kind::regexp, "/a/ 1\n/(/ 2", "a").starts_with("ERROR t, line 2: "));
+    for (const auto* bad : {"abc def", "/a", "/a/", "/a/q 1", "if /a/\n/b/ 1", "endif"}) {
+        EXPECT_TRUE(match(PatternTable::Kind::regexp, bad, "a").starts_with("ERROR")) << bad;
+    }
+}
+
+TEST(Cidr, MatchesNetworks) {
+    const auto* text = "192.0.2.1 one\n192.0.2.0/24 net\n2001:db8::/32 six\n!10.0.0.0/8 not-ten\n";
+    const auto ask_cidr = [&](auto key) { return match(PatternTable::Kind::cidr, text, key); };
+    EXPECT_EQ(ask_cidr("192.0.2.1"), "one");
+    EXPECT_EQ(ask_cidr("192.0.2.2"), "net");
+    EXPECT_EQ(ask_cidr("2001:db8::9"), "six");
+    EXPECT_EQ(ask_cidr("10.1.1.1"), "none");
+    EXPECT_EQ(ask_cidr("172.16.0.1"), "not-ten");
+    EXPECT_TRUE(match(PatternTable::Kind::cidr, "x.test OK", "x").starts_with("ERROR"));
+}
+
+TEST(Maps, AskInOrderAndStopAtAFailure) {
+    auto maps = Maps::open("inline:{a=1}, inline:{a=2,b=3} fail:x inline:{c=4}");
+    EXPECT_FALSE(maps.empty());
+    EXPECT_EQ(*maps.find("a"), "1");
+    EXPECT_EQ(*maps.find("b"), "3");
+    EXPECT_TRUE(maps.find("c").failed());
+    // fail: is a table of patterns: it does not see parts.
+    EXPECT_EQ(*maps.find("c", KeyKind::part), "4");
+    EXPECT_TRUE(Maps::open("").empty());
+    EXPECT_TRUE(Maps().find("x").not_found());
+}
+
+TEST(Maps, DeferWhileATableIsMissing) {
+    auto maps = Maps::open("hash:/nonexistent/table");
+    ASSERT_EQ(maps.problems().size(), 1u);
+    EXPECT_EQ(maps.problems()[0].what,
+              "hash:/nonexistent/table is unavailable. open /nonexistent/table.db: No such file or "
+              "directory");
+    EXPECT_TRUE(maps.find("a").failed());
+}
+
+TEST(Maps, TakeAnEmptyResultForAMistake) {
+    MemoryTable::Entries entries{{"a", ""}};
+    std::vector<std::unique_ptr<Table>> tables;
+    tables.push_back(std::make_unique<MemoryTable>(entries, Fold::lower));
+    EXPECT_TRUE(Maps::of(std::move(tables)).find("a").failed());
+}
+
+}  // namespace
+}  // namespace postern::table
