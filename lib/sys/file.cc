@@ -1,0 +1,90 @@
+#include "lib/sys/file.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "lib/base/strings.h"
+#include "lib/sys/error.h"
+#include "lib/sys/fs.h"
+
+namespace postern::sys {
+namespace {
+
+Result<void> change_flag(int fd, int get, int set, int flag, bool on) {
+    const int flags = ::fcntl(fd, get);
+    if (flags < 0 || ::fcntl(fd, set, on ? flags | flag : flags & ~flag) != 0) return system_error("descriptor flags");
+    return {};
+}
+
+std::string directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// Writes the new contents under a temporary name, with the old file's mode and owner.
+Result<void> write_beside(RealFs& fs, const std::string& path, const std::string& temporary, std::string_view contents,
+                          mode_t mode) {
+    const auto old = fs.info(path);
+    if (old) mode = old->mode;
+    TRY_ASSIGN(const Fd fd, fs.open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    TRY(fs.write(fd.get(), contents));
+    if (old && ::geteuid() == 0 && ::fchown(fd.get(), old->uid, old->gid) != 0) return system_error("chown " + temporary);
+    if (::fchmod(fd.get(), mode) != 0) return system_error("chmod " + temporary);
+    TRY(fs.sync(fd.get()));
+    return fs.rename(temporary, path);
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
+    auto& fs = RealFs::instance();
+    TRY_ASSIGN(const Fd fd, fs.open(path, O_RDONLY | O_NONBLOCK, 0));
+    TRY_ASSIGN(const FileInfo info, fs.info(fd.get()));
+    if (info.kind != FileInfo::Kind::regular) return Error{Errc::invalid, "read " + path + ": not a regular file"};
+    TRY_ASSIGN(std::string bytes, fs.read_at(fd.get(), 0, max_bytes + 1));
+    if (bytes.size() > max_bytes)
+        return Error{Errc::invalid, "read " + path + ": longer than " + std::to_string(max_bytes) + " bytes"};
+    return bytes;
+}
+
+Result<void> replace_file(const std::string& path, std::string_view contents, mode_t mode) {
+    auto& fs = RealFs::instance();
+    const std::string temporary = cat({path, ".tmp.", std::to_string(::getpid())});
+    auto written = write_beside(fs, path, temporary, contents, mode);
+    if (!written) {
+        static_cast<void>(fs.unlink(temporary).has_value());  // the first error is the one to report
+        return std::move(written).error().within("replace " + path);
+    }
+    return fs.sync_directory(directory_of(path));
+}
+
+Result<Fd> lock_file(const std::string& path, const Deadline& deadline, mode_t mode) {
+    constexpr int kRetryMillis = 20;
+    TRY_ASSIGN(Fd fd, RealFs::instance().open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode));
+    for (;;) {
+        if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+        if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock " + path);
+        if (deadline.passed()) return Error{Errc::timeout, "lock " + path + ": held by another process"};
+        ::poll(nullptr, 0, kRetryMillis);
+    }
+}
+
+Result<void> set_nonblocking(int fd, bool on) { return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on); }
+
+Result<void> set_close_on_exec(int fd, bool on) { return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on); }
+
+Result<std::size_t> raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return system_error("descriptor limit");
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return system_error("raise descriptor limit");
+    return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+}  // namespace postern::sys

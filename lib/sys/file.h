@@ -1,0 +1,30 @@
+// Plain file helpers for what needs no durability seam: configuration, tables, pid files, locks.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+
+namespace postern::sys {
+
+// The whole file. Errc::invalid when it is longer than max_bytes or not a regular file.
+Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
+
+// Replaces the file in one step: temporary file beside it, fsync, rename, fsync of the directory.
+// Keeps mode and owner of a file that is there; otherwise `mode`.
+Result<void> replace_file(const std::string& path, std::string_view contents, mode_t mode = 0644);
+
+// Opens (creating if needed) and locks a file exclusively (flock); released when the Fd closes.
+// Errc::timeout when somebody else holds it until the deadline; Deadline::in(0) tries once.
+Result<Fd> lock_file(const std::string& path, const Deadline& deadline, mode_t mode = 0600);
+
+Result<void> set_nonblocking(int fd, bool on = true);
+Result<void> set_close_on_exec(int fd, bool on = true);
+
+// Raises the soft limit of open descriptors to the hard one; the limit now in force.
+Result<std::size_t> raise_descriptor_limit();
+
+}  // namespace postern::sys

@@ -1,0 +1,75 @@
+#include "lib/sys/users.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "lib/base/strings.h"
+#include "lib/sys/error.h"
+
+namespace postern::sys {
+namespace {
+
+constexpr std::size_t kFirstBuffer = 4096;
+constexpr std::size_t kLastBuffer = 1 << 20;
+
+// Calls a getpw*_r function with a growing buffer. ask(&entry, buffer, size, &result) -> error number.
+template <class Entry, class Answer, class Ask, class Convert>
+Lookup<Answer> ask_database(std::string_view what, Ask ask, Convert convert) {
+    for (std::size_t size = kFirstBuffer; size <= kLastBuffer; size *= 4) {
+        std::vector<char> buffer(size);
+        Entry entry{};
+        Entry* found = nullptr;
+        const int error = ask(&entry, buffer.data(), buffer.size(), &found);
+        if (error == ERANGE) continue;
+        if (found != nullptr) return convert(*found);
+        // "No such entry" comes as 0 or as one of several numbers (getpwnam(3)).
+        if (error == 0 || error == ENOENT || error == ESRCH) return NotFound{};
+        return system_error(what, error);
+    }
+    return Error{Errc::corrupt, cat({what, ": entry too long"})};
+}
+
+User to_user(const passwd& entry) {
+    const std::string_view gecos = entry.pw_gecos != nullptr ? entry.pw_gecos : "";
+    return {entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, std::string(split(gecos, ',').front())};
+}
+
+}  // namespace
+
+Lookup<User> find_user(const std::string& name) {
+    return ask_database<passwd, User>(
+        "user " + name,
+        [&](passwd* e, char* b, std::size_t n, passwd** r) { return ::getpwnam_r(name.c_str(), e, b, n, r); }, to_user);
+}
+
+Lookup<User> find_user(uid_t uid) {
+    return ask_database<passwd, User>(
+        "uid " + std::to_string(uid),
+        [&](passwd* e, char* b, std::size_t n, passwd** r) { return ::getpwuid_r(uid, e, b, n, r); }, to_user);
+}
+
+Lookup<gid_t> find_group(const std::string& name) {
+    return ask_database<group, gid_t>(
+        "group " + name,
+        [&](group* e, char* b, std::size_t n, group** r) { return ::getgrnam_r(name.c_str(), e, b, n, r); },
+        [](const group& entry) { return entry.gr_gid; });
+}
+
+Result<void> become_user(uid_t uid, gid_t gid, const std::string& initgroups_name) {
+    if (::getuid() == uid && ::geteuid() == uid && ::getgid() == gid && ::getegid() == gid && uid != 0) return {};
+    if (::geteuid() != 0) return Error{Errc::denied, "become uid " + std::to_string(uid) + ": not root"};
+    const int groups = initgroups_name.empty() ? ::setgroups(1, &gid) : ::initgroups(initgroups_name.c_str(), gid);
+    if (groups != 0) return system_error("set groups");
+    if (::setresgid(gid, gid, gid) != 0) return system_error("set gid " + std::to_string(gid));
+    if (::setresuid(uid, uid, uid) != 0) return system_error("set uid " + std::to_string(uid));
+    if (uid != 0 && ::setuid(0) == 0) return Error{Errc::denied, "become user: root came back"};
+    return {};
+}
+
+bool is_root() { return ::geteuid() == 0; }
+
+}  // namespace postern::sys
