@@ -1,1 +1,9 @@
-# See README.md in this folder.
+# The parts of qmgr as an archive, so that its tests link them too.
+noinst_LIBRARIES += qmgr/libqmgr.a
+qmgr_libqmgr_a_SOURCES = \
+	%reldir%/scheduler.h %reldir%/scheduler.cc %reldir%/retry.h %reldir%/retry.cc
+
+check_PROGRAMS += qmgr/qmgr_test
+qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc
+qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)
+qmgr_qmgr_test_LDADD = qmgr/libqmgr.a lib/base/libbase.a $(TEST_LIBS)

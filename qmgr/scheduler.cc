@@ -1,0 +1,292 @@
+// Scheduler: see scheduler.h. Invariants: a destination is in its transport's ready list at most once
+// (in_ready) and is never erased while it is there or has a request under way; a transport likewise in
+// ready_. Entries of the lists that have become useless meanwhile are skipped when they come up.
+#include "qmgr/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/check.h"
+#include "lib/base/strings.h"
+
+namespace postern::qmgr {
+
+struct Scheduler::Destination {
+    Destination(Transport& owner, std::string_view its_name) : transport(owner), name(its_name) {}
+
+    bool has_room(const TransportLimits& limits) const {
+        return !down && (limits.concurrency == 0 || active < static_cast<unsigned>(window));
+    }
+
+    Transport& transport;
+    std::string name;
+    std::deque<Job> jobs;
+    unsigned active = 0;
+    double window = 1;
+    double failures = 0;  // in windows' worth; reset by a success
+    bool in_ready = false;
+    bool down = false;
+    SteadyTime down_until{};
+    Verdict reason;
+};
+
+struct Scheduler::Transport {
+    Transport(std::string_view its_name, const TransportLimits& its_limits) : name(its_name), limits(its_limits) {}
+
+    std::string name;
+    TransportLimits limits;
+    std::unordered_map<std::string, std::unique_ptr<Destination>> sites;
+    std::deque<Destination*> ready;
+    unsigned active = 0;
+    bool in_ready = false;
+    bool down = false;
+    SteadyTime down_until{};
+    Verdict reason;
+};
+
+const std::string& Scheduler::Batch::transport() const { return site_->transport.name; }
+const std::string& Scheduler::Batch::destination() const { return site_->name; }
+
+Scheduler::Scheduler(LimitsFor limits_for) : limits_for_(std::move(limits_for)) {}
+Scheduler::~Scheduler() = default;
+
+Scheduler::Transport& Scheduler::transport_named(std::string_view name) {
+    auto [place, is_new] = transports_.try_emplace(std::string(name));
+    if (is_new) place->second = std::make_unique<Transport>(name, limits_for_(name));
+    return *place->second;
+}
+
+Scheduler::Destination& Scheduler::site_named(Transport& transport, std::string_view name) {
+    auto [place, is_new] = transport.sites.try_emplace(std::string(name));
+    if (is_new) {
+        place->second = std::make_unique<Destination>(transport, name);
+        unsigned limit = transport.limits.concurrency;
+        unsigned initial = std::max(1U, transport.limits.initial);
+        place->second->window = limit == 0 ? initial : std::min(initial, limit);
+        ++destinations_;
+    }
+    return *place->second;
+}
+
+unsigned Scheduler::recipient_limit(std::string_view transport) const {
+    auto known = transports_.find(std::string(transport));
+    return known != transports_.end() ? known->second->limits.recipients : limits_for_(transport).recipients;
+}
+
+double Scheduler::window(std::string_view transport, std::string_view destination) const {
+    auto known = transports_.find(std::string(transport));
+    if (known == transports_.end()) return 0;
+    auto site = known->second->sites.find(std::string(destination));
+    return site == known->second->sites.end() || site->second->down ? 0 : site->second->window;
+}
+
+const Verdict* Scheduler::add(std::string_view transport_name, std::string_view destination, Work work,
+                              SteadyTime now) {
+    Transport& transport = transport_named(transport_name);
+    if (transport.down && now < transport.down_until) return &transport.reason;
+    transport.down = false;
+    Destination& site = site_named(transport, destination);
+    if (site.down && now < site.down_until) return &site.reason;
+    site.down = false;
+    if (!work.recipients.empty()) {
+        queued_ += work.recipients.size();
+        site.jobs.push_back(Job{work.message, 0, std::move(work.recipients)});
+    }
+    make_ready(site);
+    return nullptr;
+}
+
+void Scheduler::make_ready(Destination& site) {
+    if (!site.in_ready && !site.jobs.empty() && site.has_room(site.transport.limits)) {
+        site.in_ready = true;
+        site.transport.ready.push_back(&site);
+    }
+    make_ready(site.transport);
+}
+
+void Scheduler::make_ready(Transport& transport) {
+    if (transport.in_ready || transport.down || transport.ready.empty()) return;
+    if (transport.active >= transport.limits.processes) return;
+    transport.in_ready = true;
+    ready_.push_back(&transport);
+}
+
+std::optional<Scheduler::Batch> Scheduler::next() {
+    while (!ready_.empty()) {
+        Transport& transport = *ready_.front();
+        ready_.pop_front();
+        transport.in_ready = false;
+        if (transport.down || transport.active >= transport.limits.processes) continue;
+        while (!transport.ready.empty()) {
+            Destination& site = *transport.ready.front();
+            transport.ready.pop_front();
+            site.in_ready = false;
+            if (site.jobs.empty() || !site.has_room(transport.limits)) {
+                forget_if_idle(site);
+                continue;
+            }
+            return take(site);
+        }
+    }
+    return std::nullopt;
+}
+
+// The next request of the site's first job; a job with more to do goes to the end of the line.
+Scheduler::Batch Scheduler::take(Destination& site) {
+    Job& job = site.jobs.front();
+    std::size_t left = job.recipients.size() - job.begin;
+    std::size_t count = std::min<std::size_t>(left, std::max(1U, site.transport.limits.recipients));
+
+    Batch batch;
+    batch.site_ = &site;
+    batch.work.message = job.message;
+    if (count == job.recipients.size()) {
+        batch.work.recipients = std::move(job.recipients);
+        site.jobs.pop_front();
+    } else {
+        auto first = job.recipients.begin() + job.begin;
+        batch.work.recipients.assign(first, first + static_cast<std::ptrdiff_t>(count));
+        job.begin += static_cast<std::uint32_t>(count);
+        Job rest = std::move(job);
+        site.jobs.pop_front();
+        if (count < left) site.jobs.push_back(std::move(rest));
+    }
+    queued_ -= count;
+    ++under_way_;
+    ++site.active;
+    ++site.transport.active;
+    make_ready(site);
+    return batch;
+}
+
+std::vector<Work> Scheduler::finish(const Batch& batch, Outcome outcome, const Verdict& reason, SteadyTime now) {
+    Destination& site = *batch.site_;
+    Transport& transport = site.transport;
+    POSTERN_CHECK(site.active > 0 && transport.active > 0 && under_way_ > 0);
+    --site.active;
+    --transport.active;
+    --under_way_;
+
+    std::vector<Work> suspended;
+    switch (outcome) {
+        case Outcome::answered:
+            note_success(site);
+            break;
+        case Outcome::site_down:
+            suspended = note_failure(site, reason, now);
+            break;
+        case Outcome::transport_down:
+            suspended = suspend_transport(transport, reason, now);
+            break;
+    }
+    make_ready(site);
+    forget_if_idle(site);
+    return suspended;
+}
+
+// The window grows by one for each window's worth of successes, and only as far as it is used.
+void Scheduler::note_success(Destination& site) {
+    const TransportLimits& limits = site.transport.limits;
+    site.failures = 0;
+    if (site.down) return;  // a straggler; the suspension runs its course
+    if (limits.concurrency != 0 && site.window >= limits.concurrency) return;
+    if (site.window >= site.active + 1 + std::max(1U, limits.initial)) return;
+    site.window += 1 / site.window;
+    if (limits.concurrency != 0) site.window = std::min<double>(site.window, limits.concurrency);
+}
+
+// Each failure takes one from the window; a whole cohort of failures in a row suspends the site.
+std::vector<Work> Scheduler::note_failure(Destination& site, const Verdict& reason, SteadyTime now) {
+    const TransportLimits& limits = site.transport.limits;
+    if (site.down) return {};
+    site.failures += 1 / site.window;
+    if (limits.failed_cohorts == 0 || site.failures < limits.failed_cohorts) {
+        site.window = std::max(1.0, site.window - 1);
+        return {};
+    }
+    site.down = true;
+    site.down_until = now + limits.site_retry;
+    site.reason = suspended_by(reason);
+    site.failures = 0;
+    site.window = limits.concurrency == 0 ? std::max(1U, limits.initial)
+                                          : std::min(std::max(1U, limits.initial), limits.concurrency);
+    return drain(site);
+}
+
+std::vector<Work> Scheduler::suspend_transport(Transport& transport, const Verdict& reason, SteadyTime now) {
+    if (!transport.down) {
+        transport.down = true;
+        transport.down_until = now + transport.limits.transport_retry;
+        transport.reason = suspended_by(reason);
+    }
+    std::vector<Work> all;
+    for (auto& [name, site] : transport.sites) {
+        for (Work& work : drain(*site)) all.push_back(std::move(work));
+    }
+    return all;
+}
+
+std::vector<Work> Scheduler::drain(Destination& site) {
+    std::vector<Work> works;
+    works.reserve(site.jobs.size());
+    for (Job& job : site.jobs) {
+        queued_ -= job.recipients.size() - job.begin;
+        job.recipients.erase(job.recipients.begin(), job.recipients.begin() + job.begin);
+        works.push_back(Work{job.message, std::move(job.recipients)});
+    }
+    site.jobs.clear();
+    return works;
+}
+
+std::size_t Scheduler::cancel(MessageKey message) {
+    std::size_t removed = 0;
+    for (auto& [name, transport] : transports_) {
+        for (auto& [site_name, site] : transport->sites) {
+            std::erase_if(site->jobs, [&](const Job& job) {
+                if (job.message != message) return false;
+                removed += job.recipients.size() - job.begin;
+                return true;
+            });
+        }
+    }
+    queued_ -= removed;
+    return removed;
+}
+
+void Scheduler::revive_all() {
+    for (auto& [name, transport] : transports_) {
+        transport->down = false;
+        for (auto& [site_name, site] : transport->sites) site->down = false;
+        make_ready(*transport);
+    }
+}
+
+void Scheduler::expire(SteadyTime now) {
+    for (auto& [name, transport] : transports_) {
+        if (transport->down && now >= transport->down_until) transport->down = false;
+        std::erase_if(transport->sites, [&](const auto& entry) {
+            Destination& site = *entry.second;
+            if (site.down && now >= site.down_until) site.down = false;
+            bool idle = site.jobs.empty() && site.active == 0 && !site.in_ready && !site.down;
+            if (idle) --destinations_;
+            return idle;
+        });
+        make_ready(*transport);
+    }
+}
+
+// What we learnt of a site that has nothing to do is not kept, so that memory follows the work.
+void Scheduler::forget_if_idle(Destination& site) {
+    if (!site.jobs.empty() || site.active > 0 || site.in_ready || site.down) return;
+    --destinations_;
+    std::string name = site.name;
+    site.transport.sites.erase(name);
+}
+
+Verdict suspended_by(const Verdict& reason) {
+    static constexpr std::string_view kPrefix = "delivery temporarily suspended: ";
+    if (reason.text.starts_with(kPrefix)) return reason;
+    return Verdict::defer(reason.status, cat({kPrefix, reason.text}));
+}
+
+}  // namespace postern::qmgr

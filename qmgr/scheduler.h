@@ -1,0 +1,135 @@
+// Scheduler: decides which recipients of which message go to which transport next. Pure: no files,
+// no sockets, no clock of its own, so that a million messages are simulated in a unit test.
+//
+// A *destination* is one next hop of one transport (one recipient, where a transport takes one
+// recipient per request). Each has its own queue of jobs (one job: the recipients of one message) and
+// its own concurrency window, which grows with success and shrinks with failure as in Postfix's
+// SCHEDULER_README. Transports take turns, destinations of a transport take turns, jobs of a
+// destination take turns: a stalled site or a huge mailing list never delays the others.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/verdict.h"
+
+namespace postern::qmgr {
+
+using MessageKey = std::uint64_t;  // the Dispatcher's name for a message in memory
+
+// What main.cf says about one transport.
+struct TransportLimits {
+    unsigned processes = 100;       // requests under way over all destinations
+    unsigned concurrency = 20;      // requests under way to one destination; 0 = no limit
+    unsigned initial = 5;           // window of a destination that we know nothing about
+    unsigned recipients = 50;       // recipients in one request
+    unsigned failed_cohorts = 1;    // this many windows' worth of failures: the site is down
+    Millis site_retry{300'000};     // how long a site that is down is left alone
+    Millis transport_retry{60'000};  // how long a transport that does not answer is left alone
+};
+
+// Recipients of one message, by index in its queue file.
+struct Work {
+    MessageKey message = 0;
+    std::vector<std::uint32_t> recipients;
+};
+
+class Scheduler {
+    struct Transport;
+    struct Destination;
+
+  public:
+    using LimitsFor = std::function<TransportLimits(std::string_view transport)>;
+
+    // A request that is to be made now. Must be given back to finish() exactly once.
+    class Batch {
+      public:
+        Work work;
+        const std::string& transport() const;
+        const std::string& destination() const;
+
+      private:
+        friend class Scheduler;
+        Destination* site_ = nullptr;
+    };
+
+    enum class Outcome : unsigned char {
+        answered,        // the site works, whatever it said about the recipients
+        site_down,       // the destination cannot be reached
+        transport_down,  // our own agent did not answer
+    };
+
+    explicit Scheduler(LimitsFor limits_for);
+    ~Scheduler();
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+
+    // Queues work. Null, or why the destination or transport is suspended: then nothing is queued and
+    // the caller defers the recipients with that verdict (valid until the next call).
+    const Verdict* add(std::string_view transport, std::string_view destination, Work work, SteadyTime now);
+
+    // How many recipients per request a transport takes (where 1, the destination is the recipient).
+    unsigned recipient_limit(std::string_view transport) const;
+
+    // The next request, or nothing when every destination is at its limit or empty.
+    std::optional<Batch> next();
+
+    // Ends a request. When that suspends the site or the transport, returns what was queued for it:
+    // the caller defers it with suspended_by(reason).
+    std::vector<Work> finish(const Batch& batch, Outcome outcome, const Verdict& reason, SteadyTime now);
+
+    // Forgets a message that was taken away (deleted, held): removes its queued jobs, returns how many
+    // recipients that were. Requests under way go on. Linear in the number of queued jobs.
+    std::size_t cancel(MessageKey message);
+
+    // "Try again now": forgets that sites and transports were down (postqueue -f).
+    void revive_all();
+    // Drops what is known of sites whose suspension is over. To be called now and then.
+    void expire(SteadyTime now);
+
+    std::size_t queued() const { return queued_; }           // recipients waiting
+    std::size_t under_way() const { return under_way_; }     // requests given out
+    std::size_t destinations() const { return destinations_; }  // known now
+    // For tests and status: the window of a destination, 0 when it is unknown or down.
+    double window(std::string_view transport, std::string_view destination) const;
+
+  private:
+    struct Job {
+        MessageKey message = 0;
+        std::uint32_t begin = 0;  // first recipient not given out yet
+        std::vector<std::uint32_t> recipients;
+    };
+
+    Transport& transport_named(std::string_view name);
+    Destination& site_named(Transport& transport, std::string_view name);
+    Batch take(Destination& site);
+    std::vector<Work> drain(Destination& site);
+    void note_success(Destination& site);
+    std::vector<Work> note_failure(Destination& site, const Verdict& reason, SteadyTime now);
+    std::vector<Work> suspend_transport(Transport& transport, const Verdict& reason, SteadyTime now);
+    void make_ready(Destination& site);
+    void make_ready(Transport& transport);
+    void forget_if_idle(Destination& site);
+
+    LimitsFor limits_for_;
+    std::unordered_map<std::string, std::unique_ptr<Transport>> transports_;
+    std::deque<Transport*> ready_;
+    std::size_t queued_ = 0;
+    std::size_t under_way_ = 0;
+    std::size_t destinations_ = 0;
+};
+
+// The verdict for work behind a suspended site: its reason, said to be a suspension.
+Verdict suspended_by(const Verdict& reason);
+
+}  // namespace postern::qmgr
