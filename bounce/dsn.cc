@@ -1,0 +1,230 @@
+// Delivery status notifications: see dsn.h. The wording of the first part is for people; its first and
+// last lines and the structure are what programs that read bounces look for.
+#include "bounce/dsn.h"
+
+#include <ctime>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+
+#include "lib/base/strings.h"
+
+namespace postern::bounce {
+namespace {
+
+using Kind = Dsn::Kind;
+
+constexpr std::string_view kLine = "\r\n";
+
+std::string_view subject(Kind kind) {
+    switch (kind) {
+        case Kind::failure: return "Undelivered Mail Returned to Sender";
+        case Kind::delay: return "Delayed Mail (still being retried)";
+        case Kind::success: return "Successful Mail Delivery Report";
+        case Kind::postmaster_copy: return "Postmaster Copy: Undelivered Mail";
+        case Kind::double_bounce: return "Undelivered Mail Returned to Sender";
+    }
+    return "";
+}
+
+std::string boundary(const Dsn& dsn) {
+    auto seconds = std::chrono::duration_cast<Seconds>(dsn.now.time_since_epoch()).count();
+    return cat({dsn.queue_id, ".", std::to_string(seconds), "/", dsn.myhostname});
+}
+
+void add_line(std::string& out, std::initializer_list<std::string_view> parts) {
+    for (std::string_view part : parts) out += part;
+    out += kLine;
+}
+
+// RFC 3464 2: the report is a multipart/report (RFC 3462) with three parts.
+void add_header(std::string& out, const Dsn& dsn) {
+    add_line(out, {"Date: ", mail_date(dsn.now)});
+    add_line(out, {"From: MAILER-DAEMON@", dsn.from_domain, " (Mail Delivery System)"});
+    add_line(out, {"Subject: ", subject(dsn.kind)});
+    add_line(out, {"To: ", dsn.to});
+    add_line(out, {"Auto-Submitted: auto-replied"});  // RFC 3834 5
+    add_line(out, {"MIME-Version: 1.0"});
+    add_line(out, {"Content-Type: multipart/report; report-type=",
+                   dsn.utf8 ? "global-delivery-status;" : "delivery-status;"});
+    add_line(out, {"\tboundary=\"", boundary(dsn), "\""});
+    if (dsn.eight_bit || dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    add_line(out, {""});
+    add_line(out, {"This is a MIME-encapsulated message."});
+    add_line(out, {""});
+}
+
+constexpr std::string_view kFailureText =
+    "I'm sorry to have to inform you that your message could not\r\n"
+    "be delivered to one or more recipients. It's attached below.\r\n"
+    "\r\n"
+    "For further assistance, please send mail to postmaster.\r\n"
+    "\r\n"
+    "If you do so, please include this problem report. You can\r\n"
+    "delete your own text from the attached returned message.\r\n";
+
+constexpr std::string_view kSuccessText =
+    "Your message has reached the destination(s) listed below. A mailbox\r\n"
+    "reports no further; for the others you may still hear of errors from\r\n"
+    "the systems that took the message on.\r\n";
+
+std::string plural(std::int64_t count, std::string_view unit) {
+    return cat({std::to_string(count), " ", unit, count == 1 ? "" : "s"});
+}
+
+std::string waiting_text(Micros wait) {
+    auto minutes = std::chrono::duration_cast<std::chrono::minutes>(wait).count();
+    if (minutes >= 2880) return plural(minutes / 1440, "day");
+    if (minutes >= 60) return plural(minutes / 60, "hour");
+    return plural(minutes, "minute");
+}
+
+void add_delay_text(std::string& out, const Dsn& dsn) {
+    std::string_view rule = "####################################################################";
+    add_line(out, {rule});
+    add_line(out, {"# THIS IS A WARNING ONLY.  YOU DO NOT NEED TO RESEND YOUR MESSAGE. #"});
+    add_line(out, {rule});
+    add_line(out, {""});
+    add_line(out, {"Your message could not be delivered for more than ", waiting_text(dsn.delay_warning), "."});
+    add_line(out, {"It will be retried until it is ", waiting_text(dsn.retry_until - dsn.arrival), " old."});
+}
+
+void add_recipient_text(std::string& out, const queue::BounceRecord& record) {
+    std::string line = cat({"<", record.address, ">"});
+    if (!record.original.empty() && !iequals(record.original, record.address)) {
+        line += cat({" (expanded from <", record.original, ">)"});
+    }
+    out += wrap_text(cat({line, ": ", record.text}));
+    out += kLine;
+}
+
+void add_notification(std::string& out, const Dsn& dsn) {
+    add_line(out, {"--", boundary(dsn)});
+    add_line(out, {"Content-Description: Notification"});
+    add_line(out, {"Content-Type: text/plain; charset=", dsn.utf8 ? "utf-8" : "us-ascii"});
+    if (dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    add_line(out, {""});
+    add_line(out, {"This is the mail system at host ", dsn.myhostname, "."});
+    add_line(out, {""});
+    if (dsn.kind == Kind::delay) {
+        add_delay_text(out, dsn);
+    } else {
+        out += dsn.kind == Kind::success ? kSuccessText : kFailureText;
+    }
+    add_line(out, {""});
+    add_line(out, {"                   The mail system"});
+    add_line(out, {""});
+    for (const queue::BounceRecord& record : dsn.recipients) add_recipient_text(out, record);
+}
+
+std::string_view default_action(Kind kind) {
+    if (kind == Kind::delay) return "delayed";
+    return kind == Kind::success ? "delivered" : "failed";
+}
+
+std::string original_recipient(const queue::BounceRecord& record) {
+    if (!record.orcpt.empty()) return record.orcpt;
+    return record.original.empty() ? std::string() : cat({"rfc822;", record.original});
+}
+
+// RFC 3464 2.3: the fields of one recipient.
+void add_recipient_status(std::string& out, const Dsn& dsn, const queue::BounceRecord& record) {
+    std::string_view type = dsn.utf8 ? "utf-8; " : "rfc822; ";
+    add_line(out, {""});
+    add_line(out, {"Final-Recipient: ", type, record.address});
+    if (std::string original = original_recipient(record); !original.empty()) {
+        add_line(out, {"Original-Recipient: ", original});
+    }
+    add_line(out, {"Action: ", record.action.empty() ? default_action(dsn.kind) : record.action});
+    add_line(out, {"Status: ", record.status.empty() ? std::string_view("5.0.0") : record.status});
+    if (!record.remote_mta.empty()) add_line(out, {"Remote-MTA: dns; ", record.remote_mta});
+    bool smtp = iequals(record.diagnostic_type, "smtp");
+    std::string_view words = smtp ? diagnostic_words(record.text) : std::string_view(record.text);
+    if (!words.empty()) out += wrap_text(cat({"Diagnostic-Code: ", smtp ? "smtp; " : "X-Postfix; ", words}));
+    if (dsn.kind == Kind::delay) add_line(out, {"Will-Retry-Until: ", mail_date(dsn.retry_until)});
+}
+
+// RFC 3464 2.2: the fields of the message, then each recipient's.
+void add_status(std::string& out, const Dsn& dsn) {
+    add_line(out, {"--", boundary(dsn)});
+    add_line(out, {"Content-Description: Delivery report"});
+    add_line(out, {"Content-Type: message/", dsn.utf8 ? "global-delivery-status" : "delivery-status"});
+    if (dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    add_line(out, {""});
+    add_line(out, {"Reporting-MTA: dns; ", dsn.myhostname});
+    if (!dsn.envid.empty()) add_line(out, {"Original-Envelope-Id: ", dsn.envid});
+    add_line(out, {"X-", dsn.mail_name, "-Queue-ID: ", dsn.queue_id});
+    if (!dsn.sender.empty()) add_line(out, {"X-", dsn.mail_name, "-Sender: rfc822; ", dsn.sender});
+    add_line(out, {"Arrival-Date: ", mail_date(dsn.arrival)});
+    for (const queue::BounceRecord& record : dsn.recipients) add_recipient_status(out, dsn, record);
+    add_line(out, {""});
+}
+
+void add_returned_head(std::string& out, const Dsn& dsn) {
+    add_line(out, {"--", boundary(dsn)});
+    add_line(out, {"Content-Description: ", dsn.kind == Kind::success ? "" : "Undelivered ",
+                   dsn.headers_only ? "Message Headers" : "Message"});
+    std::string_view whole = dsn.utf8 ? "message/global" : "message/rfc822";
+    std::string_view headers = dsn.utf8 ? "message/global-headers" : "text/rfc822-headers";
+    add_line(out, {"Content-Type: ", dsn.headers_only ? headers : whole});
+    if (dsn.eight_bit || dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    add_line(out, {""});
+}
+
+}  // namespace
+
+DsnText make_dsn(const Dsn& dsn) {
+    DsnText text;
+    add_header(text.before, dsn);
+    add_notification(text.before, dsn);
+    add_status(text.before, dsn);
+    add_returned_head(text.before, dsn);
+    text.after = cat({"\r\n--", boundary(dsn), "--\r\n"});
+    return text;
+}
+
+std::string wrap_text(std::string_view text) {
+    constexpr std::size_t kWidth = 76;
+    std::string out;
+    std::size_t column = 0;
+    for (std::string_view word : split_words(text, " \t\r\n")) {
+        if (column > 0 && column + 1 + word.size() > kWidth) {
+            out += "\r\n   ";
+            column = 3;
+        }
+        if (column > 0) {
+            out += ' ';
+            ++column;
+        }
+        out += word;
+        column += word.size();
+    }
+    return out += kLine;
+}
+
+std::string_view diagnostic_words(std::string_view text) {
+    constexpr std::string_view kSaid = " said: ";
+    auto said = text.find(kSaid);
+    if (said == std::string_view::npos) return text;
+    text.remove_prefix(said + kSaid.size());
+    auto reply = text.rfind(" (in reply to ");
+    return reply == std::string_view::npos ? text : text.substr(0, reply);
+}
+
+std::string mail_date(WallTime time) {
+    static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    std::time_t seconds = std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%s, %2d %s %d %02d:%02d:%02d +0000 (UTC)",
+                  kDays.at(static_cast<std::size_t>(parts.tm_wday)), parts.tm_mday,
+                  kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900, parts.tm_hour,
+                  parts.tm_min, parts.tm_sec);
+    return text.data();
+}
+
+}  // namespace postern::bounce

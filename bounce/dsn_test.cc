@@ -1,0 +1,135 @@
+// Notifications against golden files (bounce/testdata; UPDATE_GOLDEN=1 rewrites them), and the helpers.
+#include "bounce/dsn.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace postern::bounce {
+namespace {
+
+std::string golden_path(const std::string& name) { return std::string(POSTERN_TESTDATA) + "/" + name; }
+
+void expect_golden(const std::string& name, std::string text) {
+    std::erase(text, '\r');
+    if (std::getenv("UPDATE_GOLDEN") != nullptr) std::ofstream(golden_path(name)) << text;
+    std::ostringstream expected;
+    expected << std::ifstream(golden_path(name)).rdbuf();
+    EXPECT_EQ(text, expected.str()) << name;
+}
+
+constexpr std::string_view kReturned = "From: a\r\nSubject: b\r\n\r\nText.\r\n";
+
+std::string whole(const Dsn& dsn) {
+    DsnText text = make_dsn(dsn);
+    return text.before + std::string(kReturned) + text.after;
+}
+
+Dsn sample() {
+    Dsn dsn;
+    dsn.queue_id = "C242A208186";
+    dsn.myhostname = "mail.example.test";
+    dsn.from_domain = "example.test";
+    dsn.mail_name = "Postfix";
+    dsn.to = "sender@client.test";
+    dsn.sender = "sender@client.test";
+    dsn.arrival = WallTime{Seconds{1795290600}};
+    dsn.now = WallTime{Seconds{1795290719}};
+    queue::BounceRecord remote;
+    remote.address = "u1@b.test";
+    remote.original = "alias@example.test";
+    remote.action = "failed";
+    remote.status = "5.1.1";
+    remote.text =
+        "host mx.b.test[192.0.2.1] said: 550 5.1.1 <u1@b.test>: Recipient address rejected: User "
+        "unknown in local recipient table (in reply to RCPT TO command)";
+    remote.remote_mta = "mx.b.test";
+    remote.diagnostic_type = "smtp";
+    queue::BounceRecord local;
+    local.address = "nobody@example.test";
+    local.original = "nobody@example.test";
+    local.orcpt = "rfc822;Nobody@example.test";
+    local.status = "5.1.1";
+    local.text = "unknown user: \"nobody\"";
+    local.diagnostic_type = "x-unix";
+    dsn.recipients = {remote, local};
+    return dsn;
+}
+
+TEST(Dsn, Failure) { expect_golden("failure.txt", whole(sample())); }
+
+TEST(Dsn, Delay) {
+    Dsn dsn = sample();
+    dsn.kind = Dsn::Kind::delay;
+    dsn.delay_warning = Seconds{4 * 3600};
+    dsn.retry_until = dsn.arrival + Seconds{5 * 86400};
+    dsn.headers_only = true;
+    dsn.envid = "QQ314159";
+    for (auto& record : dsn.recipients) record.action = "delayed", record.status = "4.4.1";
+    expect_golden("delay.txt", whole(dsn));
+}
+
+TEST(Dsn, Success) {
+    Dsn dsn = sample();
+    dsn.kind = Dsn::Kind::success;
+    dsn.headers_only = true;
+    for (auto& record : dsn.recipients) record.action = "relayed", record.status = "2.0.0", record.text = "250 Ok";
+    expect_golden("success.txt", whole(dsn));
+}
+
+TEST(Dsn, Utf8AndEightBit) {
+    Dsn dsn = sample();
+    dsn.utf8 = true;
+    dsn.recipients[0].address = "ü@b.test";
+    std::string text = whole(dsn);
+    EXPECT_NE(text.find("report-type=global-delivery-status"), std::string::npos);
+    EXPECT_NE(text.find("Final-Recipient: utf-8; ü@b.test\r\n"), std::string::npos);
+    EXPECT_NE(text.find("Content-Type: message/global\r\n"), std::string::npos);
+    dsn.utf8 = false;
+    dsn.eight_bit = true;
+    EXPECT_NE(whole(dsn).find("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n"),
+              std::string::npos);
+}
+
+TEST(Dsn, EveryLineEndsInCrLfAndIsShort) {
+    Dsn dsn = sample();
+    dsn.recipients[0].text.assign(1500, 'y');
+    for (int i = 0; i < 300; ++i) dsn.recipients[1].text += " word" + std::to_string(i);
+    std::string text = whole(dsn);
+    std::size_t start = 0;
+    while (start < text.size()) {
+        auto end = text.find('\n', start);
+        ASSERT_NE(end, std::string::npos);
+        ASSERT_EQ(text[end - 1], '\r');
+        EXPECT_LE(end - start, 1600U);  // a single long word is not broken
+        start = end + 1;
+    }
+}
+
+TEST(WrapText, Cases) {
+    struct {
+        std::string in, out;
+    } cases[] = {
+        {"", "\r\n"},
+        {"short text", "short text\r\n"},
+        {"a  b\r\nc", "a b c\r\n"},
+        {std::string(80, 'x'), std::string(80, 'x') + "\r\n"},
+        {std::string(40, 'x') + " " + std::string(40, 'y'),
+         std::string(40, 'x') + "\r\n    " + std::string(40, 'y') + "\r\n"},
+    };
+    for (auto& c : cases) EXPECT_EQ(wrap_text(c.in), c.out);
+}
+
+TEST(DiagnosticWords, Cases) {
+    EXPECT_EQ(diagnostic_words("host a[1] said: 550 no (in reply to RCPT TO command)"), "550 no");
+    EXPECT_EQ(diagnostic_words("host a[1] said: 550 no"), "550 no");
+    EXPECT_EQ(diagnostic_words("connect to a: refused"), "connect to a: refused");
+}
+
+TEST(MailDate, Form) {
+    EXPECT_EQ(mail_date(WallTime{Seconds{1795290719}}), "Sat, 21 Nov 2026 19:51:59 +0000 (UTC)");
+    EXPECT_EQ(mail_date(WallTime{Seconds{1793577600}}), "Mon,  2 Nov 2026 00:00:00 +0000 (UTC)");
+}
+
+}  // namespace
+}  // namespace postern::bounce
