@@ -1,5 +1,5 @@
-// Delivery status notifications: see dsn.h. The wording of the first part is for people; its first and
-// last lines and the structure are what programs that read bounces look for.
+// Delivery status notifications: see dsn.h. The wording of the first part is for people; its first
+// and last lines and the structure are what programs that read bounces look for.
 #include "bounce/dsn.h"
 
 #include <ctime>
@@ -86,8 +86,10 @@ void add_delay_text(std::string& out, const Dsn& dsn) {
     add_line(out, {"# THIS IS A WARNING ONLY.  YOU DO NOT NEED TO RESEND YOUR MESSAGE. #"});
     add_line(out, {rule});
     add_line(out, {""});
-    add_line(out, {"Your message could not be delivered for more than ", waiting_text(dsn.delay_warning), "."});
-    add_line(out, {"It will be retried until it is ", waiting_text(dsn.retry_until - dsn.arrival), " old."});
+    add_line(out, {"Your message could not be delivered for more than ",
+                   waiting_text(dsn.delay_warning), "."});
+    add_line(out, {"It will be retried until it is ", waiting_text(dsn.retry_until - dsn.arrival),
+                   " old."});
 }
 
 void add_recipient_text(std::string& out, const queue::BounceRecord& record) {
@@ -141,7 +143,8 @@ void add_recipient_status(std::string& out, const Dsn& dsn, const queue::BounceR
     if (!record.remote_mta.empty()) add_line(out, {"Remote-MTA: dns; ", record.remote_mta});
     bool smtp = iequals(record.diagnostic_type, "smtp");
     std::string_view words = smtp ? diagnostic_words(record.text) : std::string_view(record.text);
-    if (!words.empty()) out += wrap_text(cat({"Diagnostic-Code: ", smtp ? "smtp; " : "X-Postfix; ", words}));
+    if (!words.empty())
+        out += wrap_text(cat({"Diagnostic-Code: ", smtp ? "smtp; " : "X-Postfix; ", words}));
     if (dsn.kind == Kind::delay) add_line(out, {"Will-Retry-Until: ", mail_date(dsn.retry_until)});
 }
 
@@ -149,7 +152,8 @@ void add_recipient_status(std::string& out, const Dsn& dsn, const queue::BounceR
 void add_status(std::string& out, const Dsn& dsn) {
     add_line(out, {"--", boundary(dsn)});
     add_line(out, {"Content-Description: Delivery report"});
-    add_line(out, {"Content-Type: message/", dsn.utf8 ? "global-delivery-status" : "delivery-status"});
+    add_line(out,
+             {"Content-Type: message/", dsn.utf8 ? "global-delivery-status" : "delivery-status"});
     if (dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
     add_line(out, {""});
     add_line(out, {"Reporting-MTA: dns; ", dsn.myhostname});
@@ -174,7 +178,12 @@ void add_returned_head(std::string& out, const Dsn& dsn) {
 
 }  // namespace
 
-DsnText make_dsn(const Dsn& dsn) {
+DsnText make_dsn(const Dsn& original) {
+    Dsn dsn = original;
+    if (!dsn.utf8) {  // what is declared us-ascii must be
+        for (queue::BounceRecord& record : dsn.recipients)
+            record.text = printable(record.text, 2000, false);
+    }
     DsnText text;
     add_header(text.before, dsn);
     add_notification(text.before, dsn);
@@ -213,7 +222,8 @@ std::string_view diagnostic_words(std::string_view text) {
 }
 
 std::string mail_date(WallTime time) {
-    static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed",
+                                                      "Thu", "Fri", "Sat"};
     static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     std::time_t seconds = std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
@@ -222,8 +232,8 @@ std::string mail_date(WallTime time) {
     std::array<char, 64> text{};
     std::snprintf(text.data(), text.size(), "%s, %2d %s %d %02d:%02d:%02d +0000 (UTC)",
                   kDays.at(static_cast<std::size_t>(parts.tm_wday)), parts.tm_mday,
-                  kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900, parts.tm_hour,
-                  parts.tm_min, parts.tm_sec);
+                  kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900,
+                  parts.tm_hour, parts.tm_min, parts.tm_sec);
     return text.data();
 }
 

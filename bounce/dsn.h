@@ -1,5 +1,6 @@
-// Delivery status notifications (RFC 3461, 3462, 3464) in the form that Postfix sends. Pure: this makes
-// what stands before and after the returned message; the caller copies that message in between.
+// Delivery status notifications (RFC 3461, 3462, 3464) in the form that Postfix sends. Pure: this
+// makes what stands before and after the returned message; the caller copies that message in
+// between.
 #pragma once
 
 #include <cstdint>
@@ -21,16 +22,16 @@ struct Dsn {
     std::string myhostname;
     std::string from_domain;  // $myorigin
     std::string mail_name;
-    std::string to;           // where the report goes
-    std::string sender;       // of the message that is reported on; empty for a bounce
-    std::string envid;        // RFC 3461 ENVID, decoded; may be empty
+    std::string to;      // where the report goes
+    std::string sender;  // of the message that is reported on; empty for a bounce
+    std::string envid;   // RFC 3461 ENVID, decoded; may be empty
     WallTime arrival{};
     WallTime now{};
-    Micros delay_warning{0};         // delay: how long it has waited at least
-    WallTime retry_until{};          // delay: when it is given up
-    bool headers_only = false;       // return the header block alone
-    bool eight_bit = false;          // the returned message has 8-bit bytes
-    bool utf8 = false;               // addresses need SMTPUTF8
+    Micros delay_warning{0};    // delay: how long it has waited at least
+    WallTime retry_until{};     // delay: when it is given up
+    bool headers_only = false;  // return the header block alone
+    bool eight_bit = false;     // the returned message has 8-bit bytes
+    bool utf8 = false;          // addresses need SMTPUTF8
     std::vector<queue::BounceRecord> recipients;
 };
 
@@ -42,11 +43,12 @@ struct DsnText {
 
 DsnText make_dsn(const Dsn& dsn);
 
-// "text" as Postfix wraps it: the first line as it is, the others indented by four columns, broken at
-// spaces so that lines have at most 76 columns where possible. Lines end in CRLF.
+// "text" as Postfix wraps it: the first line as it is, the others indented by four columns, broken
+// at spaces so that lines have at most 76 columns where possible. Lines end in CRLF.
 std::string wrap_text(std::string_view text);
 
-// The remote server's own words in a delivery text: "host x said: 550 no (in reply to RCPT TO command)"
+// The remote server's own words in a delivery text: "host x said: 550 no (in reply to RCPT TO
+// command)"
 // -> "550 no"; other texts as they are.
 std::string_view diagnostic_words(std::string_view text);
 

@@ -1,4 +1,5 @@
-// Notifications against golden files (bounce/testdata; UPDATE_GOLDEN=1 rewrites them), and the helpers.
+// Notifications against golden files (bounce/testdata; UPDATE_GOLDEN=1 rewrites them), and the
+// helpers.
 #include "bounce/dsn.h"
 
 #include <cstdlib>
@@ -8,7 +9,9 @@
 namespace postern::bounce {
 namespace {
 
-std::string golden_path(const std::string& name) { return std::string(POSTERN_TESTDATA) + "/" + name; }
+std::string golden_path(const std::string& name) {
+    return std::string(POSTERN_TESTDATA) + "/" + name;
+}
 
 void expect_golden(const std::string& name, std::string text) {
     std::erase(text, '\r');
@@ -73,7 +76,8 @@ TEST(Dsn, Success) {
     Dsn dsn = sample();
     dsn.kind = Dsn::Kind::success;
     dsn.headers_only = true;
-    for (auto& record : dsn.recipients) record.action = "relayed", record.status = "2.0.0", record.text = "250 Ok";
+    for (auto& record : dsn.recipients)
+        record.action = "relayed", record.status = "2.0.0", record.text = "250 Ok";
     expect_golden("success.txt", whole(dsn));
 }
 
@@ -87,8 +91,9 @@ TEST(Dsn, Utf8AndEightBit) {
     EXPECT_NE(text.find("Content-Type: message/global\r\n"), std::string::npos);
     dsn.utf8 = false;
     dsn.eight_bit = true;
-    EXPECT_NE(whole(dsn).find("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n"),
-              std::string::npos);
+    EXPECT_NE(
+        whole(dsn).find("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n"),
+        std::string::npos);
 }
 
 TEST(Dsn, EveryLineEndsInCrLfAndIsShort) {

@@ -12,8 +12,8 @@ struct RetryRules {
     Micros bounce_lifetime{Seconds{5 * 86400}};   // mail without
 };
 
-// The longer a message has waited, the longer it waits: its age, but no less than minimal_backoff_time
-// and no more than maximal_backoff_time. So the intervals double.
+// The longer a message has waited, the longer it waits: its age, but no less than
+// minimal_backoff_time and no more than maximal_backoff_time. So the intervals double.
 WallTime next_attempt(const RetryRules& rules, WallTime arrival, WallTime now);
 
 // Whether a message whose attempt has just failed goes back to its sender.

@@ -1,6 +1,7 @@
-// Scheduler: see scheduler.h. Invariants: a destination is in its transport's ready list at most once
-// (in_ready) and is never erased while it is there or has a request under way; a transport likewise in
-// ready_. Entries of the lists that have become useless meanwhile are skipped when they come up.
+// Scheduler: see scheduler.h. Invariants: a destination is in its transport's ready list at most
+// once (in_ready) and is never erased while it is there or has a request under way; a transport
+// likewise in ready_. Entries of the lists that have become useless meanwhile are skipped when they
+// come up.
 #include "qmgr/scheduler.h"
 
 #include <algorithm>
@@ -31,7 +32,8 @@ struct Scheduler::Destination {
 };
 
 struct Scheduler::Transport {
-    Transport(std::string_view its_name, const TransportLimits& its_limits) : name(its_name), limits(its_limits) {}
+    Transport(std::string_view its_name, const TransportLimits& its_limits)
+        : name(its_name), limits(its_limits) {}
 
     std::string name;
     TransportLimits limits;
@@ -70,7 +72,8 @@ Scheduler::Destination& Scheduler::site_named(Transport& transport, std::string_
 
 unsigned Scheduler::recipient_limit(std::string_view transport) const {
     auto known = transports_.find(std::string(transport));
-    return known != transports_.end() ? known->second->limits.recipients : limits_for_(transport).recipients;
+    return known != transports_.end() ? known->second->limits.recipients
+                                      : limits_for_(transport).recipients;
 }
 
 double Scheduler::window(std::string_view transport, std::string_view destination) const {
@@ -80,8 +83,8 @@ double Scheduler::window(std::string_view transport, std::string_view destinatio
     return site == known->second->sites.end() || site->second->down ? 0 : site->second->window;
 }
 
-const Verdict* Scheduler::add(std::string_view transport_name, std::string_view destination, Work work,
-                              SteadyTime now) {
+const Verdict* Scheduler::add(std::string_view transport_name, std::string_view destination,
+                              Work work, SteadyTime now) {
     Transport& transport = transport_named(transport_name);
     if (transport.down && now < transport.down_until) return &transport.reason;
     transport.down = false;
@@ -159,7 +162,8 @@ Scheduler::Batch Scheduler::take(Destination& site) {
     return batch;
 }
 
-std::vector<Work> Scheduler::finish(const Batch& batch, Outcome outcome, const Verdict& reason, SteadyTime now) {
+std::vector<Work> Scheduler::finish(const Batch& batch, Outcome outcome, const Verdict& reason,
+                                    SteadyTime now) {
     Destination& site = *batch.site_;
     Transport& transport = site.transport;
     POSTERN_CHECK(site.active > 0 && transport.active > 0 && under_way_ > 0);
@@ -169,15 +173,9 @@ std::vector<Work> Scheduler::finish(const Batch& batch, Outcome outcome, const V
 
     std::vector<Work> suspended;
     switch (outcome) {
-        case Outcome::answered:
-            note_success(site);
-            break;
-        case Outcome::site_down:
-            suspended = note_failure(site, reason, now);
-            break;
-        case Outcome::transport_down:
-            suspended = suspend_transport(transport, reason, now);
-            break;
+        case Outcome::answered: note_success(site); break;
+        case Outcome::site_down: suspended = note_failure(site, reason, now); break;
+        case Outcome::transport_down: suspended = suspend_transport(transport, reason, now); break;
     }
     make_ready(site);
     forget_if_idle(site);
@@ -196,7 +194,8 @@ void Scheduler::note_success(Destination& site) {
 }
 
 // Each failure takes one from the window; a whole cohort of failures in a row suspends the site.
-std::vector<Work> Scheduler::note_failure(Destination& site, const Verdict& reason, SteadyTime now) {
+std::vector<Work> Scheduler::note_failure(Destination& site, const Verdict& reason,
+                                          SteadyTime now) {
     const TransportLimits& limits = site.transport.limits;
     if (site.down) return {};
     site.failures += 1 / site.window;
@@ -208,12 +207,14 @@ std::vector<Work> Scheduler::note_failure(Destination& site, const Verdict& reas
     site.down_until = now + limits.site_retry;
     site.reason = suspended_by(reason);
     site.failures = 0;
-    site.window = limits.concurrency == 0 ? std::max(1U, limits.initial)
-                                          : std::min(std::max(1U, limits.initial), limits.concurrency);
+    site.window = limits.concurrency == 0
+                      ? std::max(1U, limits.initial)
+                      : std::min(std::max(1U, limits.initial), limits.concurrency);
     return drain(site);
 }
 
-std::vector<Work> Scheduler::suspend_transport(Transport& transport, const Verdict& reason, SteadyTime now) {
+std::vector<Work> Scheduler::suspend_transport(Transport& transport, const Verdict& reason,
+                                               SteadyTime now) {
     if (!transport.down) {
         transport.down = true;
         transport.down_until = now + transport.limits.transport_retry;

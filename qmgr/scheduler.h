@@ -2,8 +2,8 @@
 // no sockets, no clock of its own, so that a million messages are simulated in a unit test.
 //
 // A *destination* is one next hop of one transport (one recipient, where a transport takes one
-// recipient per request). Each has its own queue of jobs (one job: the recipients of one message) and
-// its own concurrency window, which grows with success and shrinks with failure as in Postfix's
+// recipient per request). Each has its own queue of jobs (one job: the recipients of one message)
+// and its own concurrency window, which grows with success and shrinks with failure as in Postfix's
 // SCHEDULER_README. Transports take turns, destinations of a transport take turns, jobs of a
 // destination take turns: a stalled site or a huge mailing list never delays the others.
 #pragma once
@@ -29,12 +29,12 @@ using MessageKey = std::uint64_t;  // the Dispatcher's name for a message in mem
 
 // What main.cf says about one transport.
 struct TransportLimits {
-    unsigned processes = 100;       // requests under way over all destinations
-    unsigned concurrency = 20;      // requests under way to one destination; 0 = no limit
-    unsigned initial = 5;           // window of a destination that we know nothing about
-    unsigned recipients = 50;       // recipients in one request
-    unsigned failed_cohorts = 1;    // this many windows' worth of failures: the site is down
-    Millis site_retry{300'000};     // how long a site that is down is left alone
+    unsigned processes = 100;        // requests under way over all destinations
+    unsigned concurrency = 20;       // requests under way to one destination; 0 = no limit
+    unsigned initial = 5;            // window of a destination that we know nothing about
+    unsigned recipients = 50;        // recipients in one request
+    unsigned failed_cohorts = 1;     // this many windows' worth of failures: the site is down
+    Millis site_retry{300'000};      // how long a site that is down is left alone
     Millis transport_retry{60'000};  // how long a transport that does not answer is left alone
 };
 
@@ -74,11 +74,13 @@ class Scheduler {
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    // Queues work. Null, or why the destination or transport is suspended: then nothing is queued and
-    // the caller defers the recipients with that verdict (valid until the next call).
-    const Verdict* add(std::string_view transport, std::string_view destination, Work work, SteadyTime now);
+    // Queues work. Null, or why the destination or transport is suspended: then nothing is queued
+    // and the caller defers the recipients with that verdict (valid until the next call).
+    const Verdict* add(std::string_view transport, std::string_view destination, Work work,
+                       SteadyTime now);
 
-    // How many recipients per request a transport takes (where 1, the destination is the recipient).
+    // How many recipients per request a transport takes (where 1, the destination is the
+    // recipient).
     unsigned recipient_limit(std::string_view transport) const;
 
     // The next request, or nothing when every destination is at its limit or empty.
@@ -86,10 +88,11 @@ class Scheduler {
 
     // Ends a request. When that suspends the site or the transport, returns what was queued for it:
     // the caller defers it with suspended_by(reason).
-    std::vector<Work> finish(const Batch& batch, Outcome outcome, const Verdict& reason, SteadyTime now);
+    std::vector<Work> finish(const Batch& batch, Outcome outcome, const Verdict& reason,
+                             SteadyTime now);
 
-    // Forgets a message that was taken away (deleted, held): removes its queued jobs, returns how many
-    // recipients that were. Requests under way go on. Linear in the number of queued jobs.
+    // Forgets a message that was taken away (deleted, held): removes its queued jobs, returns how
+    // many recipients that were. Requests under way go on. Linear in the number of queued jobs.
     std::size_t cancel(MessageKey message);
 
     // "Try again now": forgets that sites and transports were down (postqueue -f).
@@ -97,8 +100,8 @@ class Scheduler {
     // Drops what is known of sites whose suspension is over. To be called now and then.
     void expire(SteadyTime now);
 
-    std::size_t queued() const { return queued_; }           // recipients waiting
-    std::size_t under_way() const { return under_way_; }     // requests given out
+    std::size_t queued() const { return queued_; }              // recipients waiting
+    std::size_t under_way() const { return under_way_; }        // requests given out
     std::size_t destinations() const { return destinations_; }  // known now
     // For tests and status: the window of a destination, 0 when it is unknown or down.
     double window(std::string_view transport, std::string_view destination) const;
@@ -116,7 +119,8 @@ class Scheduler {
     std::vector<Work> drain(Destination& site);
     void note_success(Destination& site);
     std::vector<Work> note_failure(Destination& site, const Verdict& reason, SteadyTime now);
-    std::vector<Work> suspend_transport(Transport& transport, const Verdict& reason, SteadyTime now);
+    std::vector<Work> suspend_transport(Transport& transport, const Verdict& reason,
+                                        SteadyTime now);
     void make_ready(Destination& site);
     void make_ready(Transport& transport);
     void forget_if_idle(Destination& site);

@@ -109,7 +109,8 @@ TEST(Scheduler, TakesTurns) {
 
 TEST(Scheduler, WindowGrowsWithSuccessAndIsBounded) {
     Scheduler scheduler = make(limits(10));
-    for (MessageKey key = 0; key < 1000; ++key) scheduler.add("smtp", "a.test", work(key, 1), at(0));
+    for (MessageKey key = 0; key < 1000; ++key)
+        scheduler.add("smtp", "a.test", work(key, 1), at(0));
     std::queue<Scheduler::Batch> open;
     std::size_t most = 0;
     EXPECT_EQ(scheduler.window("smtp", "a.test"), 5);
@@ -125,7 +126,8 @@ TEST(Scheduler, WindowGrowsWithSuccessAndIsBounded) {
 
 TEST(Scheduler, SiteDownSuspendsItAlone) {
     Scheduler scheduler = make(limits(20));
-    for (MessageKey key = 0; key < 100; ++key) scheduler.add("smtp", "dead.test", work(key, 2), at(0));
+    for (MessageKey key = 0; key < 100; ++key)
+        scheduler.add("smtp", "dead.test", work(key, 2), at(0));
     scheduler.add("smtp", "live.test", work(1000, 1), at(0));
     std::size_t suspended = 0;
     int attempts = 0;
@@ -137,7 +139,8 @@ TEST(Scheduler, SiteDownSuspendsItAlone) {
             continue;
         }
         ++attempts;
-        for (const Work& rest : scheduler.finish(*batch, Scheduler::Outcome::site_down, kDown, at(0)))
+        for (const Work& rest :
+             scheduler.finish(*batch, Scheduler::Outcome::site_down, kDown, at(0)))
             suspended += rest.recipients.size();
     }
     EXPECT_TRUE(live);
@@ -223,7 +226,8 @@ TEST(Scheduler, CancelTakesAMessageOut) {
 TEST(Scheduler, StalledSiteDelaysNobody) {
     Scheduler scheduler = make(limits(20));
     for (MessageKey key = 0; key < 1000; ++key) {
-        scheduler.add("smtp", key % 2 == 0 ? "tarpit" : "site" + std::to_string(key % 50), work(key, 1), at(0));
+        scheduler.add("smtp", key % 2 == 0 ? "tarpit" : "site" + std::to_string(key % 50),
+                      work(key, 1), at(0));
     }
     int delivered = 0;
     std::vector<Scheduler::Batch> stuck;
@@ -251,7 +255,8 @@ TEST(Scheduler, SimulatesAMillionMessages) {
     for (; next_message < kMessages || scheduler.queued() > 0 || !open.empty(); ++second) {
         for (int i = 0; i < 20'000 && next_message < kMessages; ++i, ++next_message) {
             std::string site = "site" + std::to_string(next_message * 7919 % 20'000);
-            if (scheduler.add("smtp", site, work(next_message, 1), at(second)) != nullptr) ++deferred;
+            if (scheduler.add("smtp", site, work(next_message, 1), at(second)) != nullptr)
+                ++deferred;
         }
         std::size_t finishing = open.size();
         for (std::size_t i = 0; i < finishing; ++i) {
@@ -260,7 +265,8 @@ TEST(Scheduler, SimulatesAMillionMessages) {
             bool down = batch.destination().ends_with('7');
             ++(down ? deferred : delivered);
             auto rest = scheduler.finish(
-                batch, down ? Scheduler::Outcome::site_down : Scheduler::Outcome::answered, kDown, at(second));
+                batch, down ? Scheduler::Outcome::site_down : Scheduler::Outcome::answered, kDown,
+                at(second));
             for (const Work& job : rest) deferred += job.recipients.size();
         }
         while (auto batch = scheduler.next()) open.push_back(std::move(*batch));
@@ -277,8 +283,10 @@ TEST(Retry, IntervalsFollowAge) {
     auto time = [](int seconds) { return WallTime{Seconds{1'000'000 + seconds}}; };
     struct {
         int now, expected;
-    } cases[] = {{0, 300}, {100, 400}, {300, 600}, {600, 1200}, {4000, 8000}, {5000, 9000}, {-50, 250}};
-    for (auto& c : cases) EXPECT_EQ(next_attempt(rules, time(0), time(c.now)), time(c.expected)) << c.now;
+    } cases[] = {{0, 300},     {100, 400},   {300, 600}, {600, 1200},
+                 {4000, 8000}, {5000, 9000}, {-50, 250}};
+    for (auto& c : cases)
+        EXPECT_EQ(next_attempt(rules, time(0), time(c.now)), time(c.expected)) << c.now;
 }
 
 TEST(Retry, Expiry) {

@@ -30,7 +30,8 @@ void set_field(BounceRecord& record, std::string_view line) {
     auto parts = split_once(line, '=');
     if (!parts) return;
     for (const Field& field : kFields) {
-        if (field.name == parts->first) record.*field.member = printable(parts->second, kMaxBounceValue);
+        if (field.name == parts->first)
+            record.*field.member = printable(parts->second, kMaxBounceValue);
     }
 }
 

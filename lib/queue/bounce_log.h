@@ -1,6 +1,7 @@
-// The defer/, bounce/ and trace/ logs: why recipients of a message were deferred, bounced or reported
-// on, one small text file per queue id (doc/formats/bounce-log.md). `bounce` appends and reads them to
-// write notifications; `showq` reads defer/ for its reasons. Pure: text in, records out.
+// The defer/, bounce/ and trace/ logs: why recipients of a message were deferred, bounced or
+// reported on, one small text file per queue id (doc/formats/bounce-log.md). `bounce` appends and
+// reads them to write notifications; `showq` reads defer/ for its reasons. Pure: text in, records
+// out.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +36,8 @@ struct BounceRecord {
 // One record as it is appended: "name=value" lines and an empty line. Control bytes become '?'.
 std::string format_bounce_record(const BounceRecord& record);
 
-// The records of a whole log. Unknown names are ignored; an unfinished last record (the writer was cut
-// short) is left out; records without an address are skipped. Never fails: a log is advice.
+// The records of a whole log. Unknown names are ignored; an unfinished last record (the writer was
+// cut short) is left out; records without an address are skipped. Never fails: a log is advice.
 std::vector<BounceRecord> parse_bounce_log(std::string_view log, std::size_t max_records = 50'000);
 
 }  // namespace postern::queue

@@ -4,8 +4,15 @@ namespace postern::queue {
 namespace {
 
 BounceRecord full() {
-    return {"u1@b.test", "alias@b.test", "rfc822;alias@b.test", "FAILURE", "failed", "5.1.1",
-            "host b.test[127.0.0.1] said: 550 no", "b.test", "smtp"};
+    return {"u1@b.test",
+            "alias@b.test",
+            "rfc822;alias@b.test",
+            "FAILURE",
+            "failed",
+            "5.1.1",
+            "host b.test[127.0.0.1] said: 550 no",
+            "b.test",
+            "smtp"};
 }
 
 TEST(BounceLog, RoundTrip) {
