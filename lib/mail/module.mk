@@ -1,1 +1,21 @@
-# See README.md in this folder.
+# See README.md in this folder. One line per file, so that several hands can add to it.
+noinst_LIBRARIES += lib/mail/libmail.a
+lib_mail_libmail_a_SOURCES = \
+	%reldir%/address_list.h %reldir%/address_list.cc \
+	%reldir%/charset.h %reldir%/charset.cc \
+	%reldir%/content_type.h %reldir%/content_type.cc \
+	%reldir%/date.h %reldir%/date.cc \
+	%reldir%/encoded_word.h %reldir%/encoded_word.cc \
+	%reldir%/envelope.h %reldir%/envelope.cc \
+	%reldir%/header.h %reldir%/header.cc \
+	%reldir%/mime.h %reldir%/mime.cc \
+	%reldir%/transfer_encoding.h %reldir%/transfer_encoding.cc
+EXTRA_DIST += %reldir%/README.md
+
+check_PROGRAMS += lib/mail/mail_test
+lib_mail_mail_test_SOURCES = \
+	%reldir%/header_test.cc \
+	%reldir%/mime_test.cc \
+	%reldir%/text_test.cc
+lib_mail_mail_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_mail_mail_test_LDADD = lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

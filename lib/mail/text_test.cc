@@ -1,0 +1,105 @@
+// Character sets, transfer encodings, encoded words.
+#include "lib/mail/charset.h"
+#include "lib/mail/encoded_word.h"
+#include "lib/mail/transfer_encoding.h"
+
+namespace postern::mail {
+namespace {
+
+TEST(Charset, ConvertsToUtf8) {
+    struct Case {
+        const char* charset;
+        std::string bytes, expected;
+    };
+    const Case cases[] = {
+        {"us-ascii", "plain", "plain"},
+        {"US-ASCII", "a\xe9", "a\xef\xbf\xbd"},
+        {"utf-8", "\xc3\xa9", "\xc3\xa9"},
+        {"utf-8", "\xc3(", "\xef\xbf\xbd("},
+        {"iso-8859-1", "\xe9\x80", "\xc3\xa9\xe2\x82\xac"},
+        {"koi8-r", "\xf0", "\xd0\x9f"},
+        {"iso-2022-jp", "\x1b$B$\"\x1b(B", "\xe3\x81\x82"},
+        {"gb2312", "\xb0", "\xef\xbf\xbd"},
+    };
+    for (const auto& c : cases) EXPECT_EQ(to_utf8(c.charset, c.bytes).value_or("?"), c.expected) << c.charset;
+    EXPECT_FALSE(to_utf8("no-such-charset", "x"));
+    EXPECT_FALSE(to_utf8("../../x", "x"));
+    EXPECT_FALSE(to_utf8("koi8-r//IGNORE", "x"));
+    EXPECT_FALSE(to_utf8("", "x"));
+    EXPECT_TRUE(is_known_charset("Latin1"));
+}
+
+TEST(Charset, Utf8IsStrict) {
+    for (auto good : {"", "abc", "\xc2\x80", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xef\xbf\xbd"}) {
+        EXPECT_TRUE(is_valid_utf8(good)) << good;
+    }
+    for (auto bad : {"\x80", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff"}) {
+        EXPECT_FALSE(is_valid_utf8(bad));
+    }
+    EXPECT_EQ(guess_utf8("\xe9t\xe9"), "\xc3\xa9t\xc3\xa9");
+}
+
+TEST(Charset, FoldsForSearch) {
+    EXPECT_EQ(fold_for_search("Hello \t\r\n World"), "hello world");
+    EXPECT_EQ(fold_for_search("\xc3\x84\xc3\x96 \xce\xa9 \xd0\x96 \xd0\x81"), "\xc3\xa4\xc3\xb6 \xcf\x89 \xd0\xb6 \xd1\x91");
+    EXPECT_EQ(fold_for_search("\xc5\x81\xc5\x9a"), "\xc5\x82\xc5\x9b");  // Polish
+    EXPECT_EQ(fold_for_search("\xff"), "\xef\xbf\xbd");
+}
+
+TEST(TransferEncoding, Base64IsLoose) {
+    struct Case {
+        const char *text, *expected;
+    };
+    const Case cases[] = {{"aGVsbG8=", "hello"},       {"aGVs\r\nbG8=\r\n", "hello"}, {"aGVsbG8", "hello"},
+                          {"aGVs!bG8=junk", "hello\x8e\xe9\xe4"}, {"", ""},          {"====", ""},
+                          {"YQ==Yg==", "ab"}};
+    for (const auto& c : cases) EXPECT_EQ(decode_base64_loosely(c.text), c.expected) << c.text;
+}
+
+TEST(TransferEncoding, QuotedPrintable) {
+    struct Case {
+        const char *text, *expected;
+    };
+    const Case cases[] = {{"a=3Db", "a=b"},    {"soft=\r\nbreak", "softbreak"}, {"soft= \nbreak", "softbreak"},
+                          {"a=XXb", "a=XXb"},  {"end=", "end"},                 {"=c3=A9", "\xc3\xa9"},
+                          {"a_b", "a_b"}};
+    for (const auto& c : cases) EXPECT_EQ(decode_quoted_printable(c.text), c.expected) << c.text;
+    EXPECT_EQ(decode_q("a_b=20c=zz"), "a b c=zz");
+    EXPECT_EQ(decode_content(" Base64 ", "YQ=="), "a");
+    EXPECT_EQ(decode_content("8bit", "a=3D"), "a=3D");
+}
+
+TEST(TransferEncoding, WireForm) {
+    EXPECT_TRUE(is_wire_form(""));
+    EXPECT_TRUE(is_wire_form("a\r\nb"));
+    EXPECT_FALSE(is_wire_form("a\nb"));
+    EXPECT_FALSE(is_wire_form("\n"));
+    EXPECT_FALSE(is_wire_form(std::string_view("a\0b", 3)));
+    EXPECT_EQ(to_wire_form("a\nb\r\n\nc"), "a\r\nb\r\n\r\nc");
+    EXPECT_EQ(to_wire_form(std::string_view("\0", 1)), "\x80");
+    EXPECT_EQ(to_wire_form("\ra\r"), "\ra\r");
+}
+
+TEST(EncodedWord, Decodes) {
+    struct Case {
+        const char *text, *expected;
+    };
+    const Case cases[] = {
+        {"plain", "plain"},
+        {"=?iso-8859-1?q?J=FCrgen?= Test", "J\xc3\xbcrgen Test"},
+        {"=?utf-8?B?w6k=?=", "\xc3\xa9"},
+        {"=?utf-8*en?Q?a?= =?utf-8?q?b?=", "ab"},
+        {"=?utf-8?q?a?=\r\n =?iso-8859-1?q?=E9?=", "a\xc3\xa9"},
+        {"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "\xc3\xa9"},
+        {"=?utf-8?q?a?= x =?utf-8?q?b?=", "a x b"},
+        {"=?no-such?q?a?=", "=?no-such?q?a?="},
+        {"=?utf-8?x?a?=", "=?utf-8?x?a?="},
+        {"=?utf-8?q?unended", "=?utf-8?q?unended"},
+        {"=?", "=?"},
+        {"raw \xe9", "raw \xc3\xa9"},
+    };
+    for (const auto& c : cases) EXPECT_EQ(decode_words(c.text), c.expected) << c.text;
+}
+
+}  // namespace
+}  // namespace postern::mail
