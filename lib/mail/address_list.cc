@@ -1,5 +1,7 @@
 #include "lib/mail/address_list.h"
 
+#include <utility>
+
 #include "lib/base/strings.h"
 
 namespace postern::mail {
@@ -43,7 +45,9 @@ class Lexer {
     std::string take_comment() { return std::exchange(comment_, {}); }
 
   private:
-    static bool is_special(char c) { return std::string_view("<>@,;:").find(c) != std::string_view::npos; }
+    static bool is_special(char c) {
+        return std::string_view("<>@,;:").find(c) != std::string_view::npos;
+    }
     static bool ends_atom(char c) { return is_special(c) || c == '"' || c == '('; }
 
     bool skip_blanks() {
@@ -112,7 +116,9 @@ class ListParser {
 
   private:
     void advance() { token_ = lexer_.next(); }
-    bool at(char special) const { return token_.kind == Token::Kind::special && token_.special == special; }
+    bool at(char special) const {
+        return token_.kind == Token::Kind::special && token_.special == special;
+    }
     bool at_word() const { return token_.kind == Token::Kind::word; }
 
     void end_group() {
@@ -188,7 +194,8 @@ class ListParser {
     }
 
     void finish(ListedAddress address, bool comment_is_name) {
-        // What follows up to the separator does not belong to an address; a comment may be its name.
+        // What follows up to the separator does not belong to an address; a comment may be its
+        // name.
         while (token_.kind != Token::Kind::end && !at(',') && !at(';')) advance();
         std::string comment = lexer_.take_comment();
         if (comment_is_name && !comment.empty()) {
@@ -211,7 +218,8 @@ class ListParser {
     static std::string without_spaces(std::string_view phrase) {
         std::string out;
         for (std::size_t i = 0; i < phrase.size(); ++i) {
-            const bool near_dot = (i > 0 && phrase[i - 1] == '.') || (i + 1 < phrase.size() && phrase[i + 1] == '.');
+            const bool near_dot =
+                (i > 0 && phrase[i - 1] == '.') || (i + 1 < phrase.size() && phrase[i + 1] == '.');
             if (phrase[i] != ' ' || !near_dot) out += phrase[i];
         }
         return out;
@@ -227,6 +235,8 @@ class ListParser {
 
 }  // namespace
 
-std::vector<ListedAddress> parse_address_list(std::string_view text) { return ListParser(text).run(); }
+std::vector<ListedAddress> parse_address_list(std::string_view text) {
+    return ListParser(text).run();
+}
 
 }  // namespace postern::mail

@@ -1,7 +1,8 @@
 // Address lists as header fields carry them (RFC 5322 3.4 and 4.4, groups included), parsed
-// tolerantly for IMAP's ENVELOPE and for reading recipients out of headers. Not for the SMTP envelope:
-// that is lib/mail/address.h, which is strict. What cannot be read as an address comes as a mailbox
-// with an empty domain rather than as an error, for a list is worth reading beyond its bad entry.
+// tolerantly for IMAP's ENVELOPE and for reading recipients out of headers. Not for the SMTP
+// envelope: that is lib/mail/address.h, which is strict. What cannot be read as an address comes as
+// a mailbox with an empty domain rather than as an error, for a list is worth reading beyond its
+// bad entry.
 #pragma once
 
 #include <string>

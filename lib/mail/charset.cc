@@ -30,7 +30,8 @@ Builtin builtin(std::string_view charset) {
         if (iequals(charset, name)) return Builtin::utf8;
     }
     // As the WHATWG has it: who declares ISO-8859-1 means windows-1252.
-    for (auto name : {"iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "windows-1252", "cp1252"}) {
+    for (auto name :
+         {"iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "windows-1252", "cp1252"}) {
         if (iequals(charset, name)) return Builtin::latin1;
     }
     return Builtin::none;
@@ -113,7 +114,8 @@ std::string by_iconv(void* handle, std::string_view bytes) {
 // Simple case folding of the alphabets in which upper and lower case differ by a rule.
 char32_t fold(char32_t c) {
     if (c < 0x80) return static_cast<char32_t>(to_lower(static_cast<char>(c)));
-    if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9 && c != 0x3A2)) return c + 32;
+    if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9 && c != 0x3A2))
+        return c + 32;
     if (c >= 0x410 && c <= 0x42F) return c + 32;
     if (c >= 0x400 && c <= 0x40F) return c + 80;
     if (c >= 0x531 && c <= 0x556) return c + 48;
@@ -132,7 +134,8 @@ char32_t fold(char32_t c) {
 }
 
 bool is_wide_space(char32_t c) {
-    return (c < 0x80 && is_space(static_cast<char>(c))) || c == 0xA0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200A);
+    return (c < 0x80 && is_space(static_cast<char>(c))) || c == 0xA0 || c == 0x3000 ||
+           (c >= 0x2000 && c <= 0x200A);
 }
 
 }  // namespace
@@ -171,7 +174,9 @@ std::string guess_utf8(std::string_view text) {
 }
 
 void append_utf8(std::string& out, char32_t code) {
-    const auto put = [&](char32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+    const auto put = [&](char32_t byte) {
+        out += static_cast<char>(static_cast<unsigned char>(byte));
+    };
     if (code < 0x80) {
         put(code);
     } else if (code < 0x800) {

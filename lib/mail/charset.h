@@ -1,6 +1,6 @@
 // Character sets: everything becomes UTF-8 (for SEARCH, and wherever decoded text is compared).
-// US-ASCII, UTF-8, ISO-8859-1 and windows-1252 are converted here, so that a sandboxed process needs
-// no file for them; the others by iconv(3), which loads its modules when first asked.
+// US-ASCII, UTF-8, ISO-8859-1 and windows-1252 are converted here, so that a sandboxed process
+// needs no file for them; the others by iconv(3), which loads its modules when first asked.
 #pragma once
 
 #include <optional>
@@ -19,11 +19,12 @@ bool is_valid_utf8(std::string_view text);
 std::string guess_utf8(std::string_view text);
 
 void append_utf8(std::string& out, char32_t code_point);
-// The next code point; U+FFFD and one byte forward for a byte that starts none. Precondition: not empty.
+// The next code point; U+FFFD and one byte forward for a byte that starts none. Precondition: not
+// empty.
 char32_t take_utf8(std::string_view& text);
 
-// Folds case (Latin, Greek, Cyrillic, Armenian; others are kept) and maps runs of white space to one
-// space: the form in which SEARCH compares. Invalid UTF-8 becomes U+FFFD.
+// Folds case (Latin, Greek, Cyrillic, Armenian; others are kept) and maps runs of white space to
+// one space: the form in which SEARCH compares. Invalid UTF-8 becomes U+FFFD.
 std::string fold_for_search(std::string_view utf8);
 
 }  // namespace postern::mail

@@ -1,5 +1,7 @@
 #include "lib/mail/content_type.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 
 namespace postern::mail {
@@ -7,7 +9,8 @@ namespace {
 
 // RFC 2045 5.1
 bool is_token_char(char c) {
-    return !is_control(c) && c != ' ' && std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+    return !is_control(c) && c != ' ' &&
+           std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
 }
 
 class Scanner {
@@ -35,7 +38,8 @@ class Scanner {
         return out;
     }
 
-    // A token or quoted string; unquoted values may hold what should have been quoted ("a b/c.txt").
+    // A token or quoted string; unquoted values may hold what should have been quoted ("a
+    // b/c.txt").
     std::string value() {
         if (eat('"')) return quoted();
         const auto end = std::min(rest_.find(';'), rest_.size());

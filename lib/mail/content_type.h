@@ -1,6 +1,6 @@
 // Structured MIME fields: Content-Type, Content-Disposition and lists of words (RFC 2045 5.1,
-// RFC 2183, RFC 3282). Parameters stay as they are written (RFC 2231 pieces are not joined), because
-// IMAP's BODYSTRUCTURE shows them so.
+// RFC 2183, RFC 3282). Parameters stay as they are written (RFC 2231 pieces are not joined),
+// because IMAP's BODYSTRUCTURE shows them so.
 #pragma once
 
 #include <optional>

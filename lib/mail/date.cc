@@ -29,7 +29,8 @@ std::vector<std::string_view> words_of(std::string_view text) {
     std::size_t start = 0;
     int depth = 0;
     const auto flush = [&](std::size_t end) {
-        if (end > start && words.size() < kMaxWords) words.push_back(text.substr(start, end - start));
+        if (end > start && words.size() < kMaxWords)
+            words.push_back(text.substr(start, end - start));
         start = end + 1;
     };
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -71,7 +72,8 @@ std::optional<TimeOfDay> time_of(std::string_view text) {
     if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
     const auto hour = small_number(parts[0], 0, 23, 2);
     const auto minute = small_number(parts[1], 0, 59, 2);
-    const auto second = parts.size() == 3 ? small_number(parts[2], 0, 60, 2) : std::optional<int>(0);
+    const auto second =
+        parts.size() == 3 ? small_number(parts[2], 0, 60, 2) : std::optional<int>(0);
     if (!hour || !minute || !second) return std::nullopt;
     return TimeOfDay{*hour, *minute, *second};
 }
@@ -81,9 +83,10 @@ struct NamedZone {
     int minutes;
 };
 // RFC 5322 4.3
-constexpr NamedZone kZones[] = {{"UT", 0},     {"UTC", 0},    {"GMT", 0},    {"EST", -300}, {"EDT", -240},
-                                {"CST", -360}, {"CDT", -300}, {"MST", -420}, {"MDT", -360}, {"PST", -480},
-                                {"PDT", -420}, {"BST", 60},   {"CET", 60},   {"CEST", 120}, {"JST", 540}};
+constexpr NamedZone kZones[] = {{"UT", 0},     {"UTC", 0},    {"GMT", 0},    {"EST", -300},
+                                {"EDT", -240}, {"CST", -360}, {"CDT", -300}, {"MST", -420},
+                                {"MDT", -360}, {"PST", -480}, {"PDT", -420}, {"BST", 60},
+                                {"CET", 60},   {"CEST", 120}, {"JST", 540}};
 
 std::optional<int> numeric_zone(std::string_view text) {
     if (text.size() != 5 || (text[0] != '+' && text[0] != '-')) return std::nullopt;
@@ -104,7 +107,8 @@ int zone_of(std::string_view text) {
 }
 
 DateTime compose(CivilDate date, TimeOfDay time, int zone) {
-    const std::int64_t local = days_from_civil(date) * kDaySeconds + time.hour * 3600 + time.minute * 60 + time.second;
+    const std::int64_t local =
+        days_from_civil(date) * kDaySeconds + time.hour * 3600 + time.minute * 60 + time.second;
     return {local - std::int64_t{zone} * 60, zone};
 }
 
@@ -119,7 +123,8 @@ Local local_of(DateTime date) {
     const std::int64_t days = floor_div(seconds, kDaySeconds);
     const int rest = static_cast<int>(seconds - days * kDaySeconds);
     const std::int64_t weekday = days - floor_div(days, 7) * 7;
-    return {civil_from_days(days), static_cast<int>(weekday), {rest / 3600, rest / 60 % 60, rest % 60}};
+    return {
+        civil_from_days(days), static_cast<int>(weekday), {rest / 3600, rest / 60 % 60, rest % 60}};
 }
 
 std::string format(const char* pattern, const Local& local, int zone) {
@@ -127,10 +132,12 @@ std::string format(const char* pattern, const Local& local, int zone) {
     const int minutes = zone < 0 ? -zone : zone;
     const auto month = kMonths[static_cast<std::size_t>(local.date.month - 1)];
     // Both patterns take the same arguments in the same order.
-    const int length = std::snprintf(text, sizeof text, pattern, local.date.day, month.data(), local.date.year,
-                                     local.time.hour, local.time.minute, local.time.second, zone < 0 ? '-' : '+',
-                                     minutes / 60 % 100, minutes % 60);
-    return std::string(text, length < 0 ? 0 : std::min(static_cast<std::size_t>(length), sizeof text - 1));
+    const int length =
+        std::snprintf(text, sizeof text, pattern, local.date.day, month.data(), local.date.year,
+                      local.time.hour, local.time.minute, local.time.second, zone < 0 ? '-' : '+',
+                      minutes / 60 % 100, minutes % 60);
+    return std::string(
+        text, length < 0 ? 0 : std::min(static_cast<std::size_t>(length), sizeof text - 1));
 }
 
 }  // namespace
@@ -140,8 +147,10 @@ std::int64_t days_from_civil(CivilDate date) {
     const std::int64_t year = std::int64_t{date.year} - (date.month <= 2 ? 1 : 0);
     const std::int64_t era = floor_div(year, 400);
     const std::int64_t year_of_era = year - era * 400;
-    const std::int64_t day_of_year = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
-    const std::int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    const std::int64_t day_of_year =
+        (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
+    const std::int64_t day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return era * 146097 + day_of_era - 719468;
 }
 
@@ -151,7 +160,8 @@ CivilDate civil_from_days(std::int64_t days) {
     const std::int64_t day_of_era = days - era * 146097;
     const std::int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const std::int64_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const std::int64_t month = (5 * day_of_year + 2) / 153;
     CivilDate date;
     date.day = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
@@ -175,7 +185,9 @@ int month_number(std::string_view name) {
 std::optional<DateTime> parse_date(std::string_view text) {
     const auto words = words_of(text);
     std::size_t at = 0;
-    const auto word = [&](std::size_t i) { return i < words.size() ? words[i] : std::string_view(); };
+    const auto word = [&](std::size_t i) {
+        return i < words.size() ? words[i] : std::string_view();
+    };
     if (!word(0).empty() && is_alpha(word(0)[0])) at = 1;  // the name of the day says nothing new
     const bool asctime = month_number(word(at)) != 0;      // "Jul 17 02:23:25 [zone] 1996"
     const auto month = month_number(word(asctime ? at : at + 1));
@@ -199,7 +211,8 @@ std::optional<DateTime> parse_date(std::string_view text) {
 std::string format_date(DateTime date) {
     const Local local = local_of(date);
     const std::string day(kDays[static_cast<std::size_t>(local.weekday)]);
-    return day + ", " + format("%d %.3s %04d %02d:%02d:%02d %c%02d%02d", local, date.zone_minutes);
+    return day + ", " +
+           format("%02d %.3s %04d %02d:%02d:%02d %c%02d%02d", local, date.zone_minutes);
 }
 
 std::string format_internal_date(DateTime date) {

@@ -43,7 +43,8 @@ std::optional<DateTime> parse_internal_date(std::string_view text);
 // "17-Jul-1996", RFC 3501 date-text.
 std::optional<CivilDate> parse_imap_date(std::string_view text);
 
-// The calendar day on which it was, in the author's zone (RFC 3501 SEARCH disregards time and zone).
+// The calendar day on which it was, in the author's zone (RFC 3501 SEARCH disregards time and
+// zone).
 std::int64_t local_day(DateTime date);
 
 }  // namespace postern::mail

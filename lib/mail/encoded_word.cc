@@ -23,7 +23,8 @@ struct Word {
 std::optional<Word> parse_word(std::string_view text) {
     text = text.substr(0, kMaxWordSize);
     const auto charset_end = text.find('?', 2);
-    if (charset_end == std::string_view::npos || charset_end + 3 >= text.size()) return std::nullopt;
+    if (charset_end == std::string_view::npos || charset_end + 3 >= text.size())
+        return std::nullopt;
     if (text[charset_end + 2] != '?') return std::nullopt;
     const auto start = charset_end + 3;
     const auto end = text.find("?=", start);

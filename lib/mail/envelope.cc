@@ -33,7 +33,8 @@ void read_field(Envelope& envelope, const HeaderField& field) {
         auto more = parse_address_list(field.body);
         auto& list = envelope.*member;
         if (list.size() + more.size() > kMaxListedAddresses) return;
-        list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+        list.insert(list.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
         return;
     }
 }

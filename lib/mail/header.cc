@@ -63,7 +63,8 @@ std::optional<HeaderField> HeaderCursor::next() {
     std::size_t length = line_length(rest_);
     if (length == 0 || is_empty_line(rest_.substr(0, length))) return std::nullopt;
     // RFC 5322 2.2.3: a line that starts with white space continues the field.
-    while (length < rest_.size() && is_blank(rest_[length])) length += line_length(rest_.substr(length));
+    while (length < rest_.size() && is_blank(rest_[length]))
+        length += line_length(rest_.substr(length));
     const HeaderField field = make_field(rest_.substr(0, length));
     rest_.remove_prefix(length);
     return field;

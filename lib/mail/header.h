@@ -1,6 +1,6 @@
-// Message header fields: where the header ends, iteration over its fields, unfolding. Works on LF and
-// CRLF text alike and copies nothing: all views point into the text given. Used by imapd, cleanup,
-// local and bounce; what a stranger sends never fails here, it only gives odd fields.
+// Message header fields: where the header ends, iteration over its fields, unfolding. Works on LF
+// and CRLF text alike and copies nothing: all views point into the text given. Used by imapd,
+// cleanup, local and bounce; what a stranger sends never fails here, it only gives odd fields.
 #pragma once
 
 #include <optional>

@@ -1,8 +1,8 @@
 // Header fields, address lists, envelopes, dates.
+#include "lib/mail/header.h"
 #include "lib/mail/address_list.h"
 #include "lib/mail/date.h"
 #include "lib/mail/envelope.h"
-#include "lib/mail/header.h"
 
 namespace postern::mail {
 namespace {
@@ -19,7 +19,8 @@ TEST(Header, SplitsAtTheFirstEmptyLine) {
         {"no line end", "A: b", "A: b", ""},
         {"no header", "\r\nbody", "\r\n", "body"},
         {"empty", "", "", ""},
-        {"a line of blanks does not end it", "A: b\r\n \r\nC: d\r\n\r\nx", "A: b\r\n \r\nC: d\r\n\r\n", "x"},
+        {"a line of blanks does not end it", "A: b\r\n \r\nC: d\r\n\r\nx",
+         "A: b\r\n \r\nC: d\r\n\r\n", "x"},
     };
     for (const auto& c : cases) {
         const auto parts = split_message(c.message);
@@ -29,13 +30,15 @@ TEST(Header, SplitsAtTheFirstEmptyLine) {
 }
 
 TEST(Header, IteratesOverFields) {
-    HeaderCursor cursor("From: a\r\nSubject:x\r\n\ty\r\nObs : z\r\njunk\r\n: none\r\nLast: 1\r\n\r\nNot: this\r\n");
+    HeaderCursor cursor(
+        "From: a\r\nSubject:x\r\n\ty\r\nObs : z\r\njunk\r\n: none\r\nLast: 1\r\n\r\nNot: this\r\n");
     std::vector<std::string> seen;
     while (auto field = cursor.next()) {
         seen.push_back(std::string(field->name) + "=" + unfold(field->body));
         EXPECT_TRUE(field->raw.ends_with("\r\n"));
     }
-    EXPECT_EQ(seen, (std::vector<std::string>{"From= a", "Subject=x\ty", "Obs= z", "=junk", "=: none", "Last= 1"}));
+    EXPECT_EQ(seen, (std::vector<std::string>{"From= a", "Subject=x\ty", "Obs= z", "=junk",
+                                              "=: none", "Last= 1"}));
 }
 
 TEST(Header, FindsFieldsWithoutRegardToCase) {
@@ -50,7 +53,8 @@ TEST(Date, CalendarGoesBothWays) {
     EXPECT_EQ(days_from_civil({1970, 1, 1}), 0);
     EXPECT_EQ(days_from_civil({2000, 3, 1}), 11017);
     EXPECT_EQ(days_from_civil({1969, 12, 31}), -1);
-    for (std::int64_t day = -800000; day < 800000; day += 97) EXPECT_EQ(days_from_civil(civil_from_days(day)), day);
+    for (std::int64_t day = -800000; day < 800000; day += 97)
+        EXPECT_EQ(days_from_civil(civil_from_days(day)), day);
     EXPECT_TRUE(is_valid({2000, 2, 29}));
     EXPECT_FALSE(is_valid({1900, 2, 29}));
     EXPECT_FALSE(is_valid({2001, 4, 31}));
@@ -84,7 +88,9 @@ TEST(Date, ParsesWhatMailWrites) {
     for (const auto& c : cases) {
         const auto date = parse_date(c.text);
         EXPECT_EQ(date.has_value(), c.normal != nullptr) << c.text;
-        if (date && c.normal != nullptr) EXPECT_EQ(format_date(*date), c.normal);
+        if (date && c.normal != nullptr) {
+            EXPECT_EQ(format_date(*date), c.normal);
+        }
     }
     EXPECT_EQ(parse_date("Thu, 1 Jan 1970 01:00:00 +0100")->seconds, 0);
 }
@@ -94,10 +100,12 @@ TEST(Date, InternalDateIsFixedInWidth) {
     ASSERT_TRUE(date);
     EXPECT_EQ(date->seconds, 837596665);
     EXPECT_EQ(format_internal_date(*date), "17-Jul-1996 02:44:25 -0700");
-    EXPECT_EQ(format_internal_date(*parse_internal_date(" 7-Jul-1996 02:44:25 +0000")), " 7-Jul-1996 02:44:25 +0000");
+    EXPECT_EQ(format_internal_date(*parse_internal_date(" 7-Jul-1996 02:44:25 +0000")),
+              " 7-Jul-1996 02:44:25 +0000");
     EXPECT_TRUE(parse_internal_date("07-Jul-1996 02:44:25 +0000"));
-    for (auto bad : {"7-Jul-1996 02:44:25 +0000", "17-Jul-1996 02:44:25", "17-Jul-1996 02:44:25 GMT  ",
-                     "17-Foo-1996 02:44:25 +0000", "31-Feb-1996 02:44:25 +0000", ""}) {
+    for (auto bad :
+         {"7-Jul-1996 02:44:25 +0000", "17-Jul-1996 02:44:25", "17-Jul-1996 02:44:25 GMT  ",
+          "17-Foo-1996 02:44:25 +0000", "31-Feb-1996 02:44:25 +0000", ""}) {
         EXPECT_FALSE(parse_internal_date(bad)) << bad;
     }
     EXPECT_EQ(*parse_imap_date("1-Feb-1994"), (CivilDate{1994, 2, 1}));
@@ -114,7 +122,8 @@ std::string shown(std::string_view text) {
         } else if (a.kind == ListedAddress::Kind::group_end) {
             out += '}';
         } else {
-            out += (a.has_name ? "[" + a.name + "]" : "") + a.route + "|" + a.local + "|" + a.domain;
+            out +=
+                (a.has_name ? "[" + a.name + "]" : "") + a.route + "|" + a.local + "|" + a.domain;
         }
     }
     return out;

@@ -50,7 +50,8 @@ class Parser {
         const std::string* boundary = part.type.parameter("boundary");
         Stop stop;
         if (part.is_multipart() && deeper && boundary != nullptr && !boundary->empty()) {
-            stop = multipart(part, std::string(trim_right(*boundary)).substr(0, kMaxBoundary), depth);
+            stop =
+                multipart(part, std::string(trim_right(*boundary)).substr(0, kMaxBoundary), depth);
         } else if (deeper && encloses_message(part)) {
             part.children.emplace_back();
             stop = entity(part.children.back(), depth + 1, false);
@@ -93,7 +94,8 @@ class Parser {
 
     // Line ends between the start of the body and its end: all lines read, less the boundary line
     // that stopped us and the line end before it, which belongs to the boundary.
-    std::size_t lines_before_boundary(const MimePart& part, std::size_t first_line, Stop stop) const {
+    std::size_t lines_before_boundary(const MimePart& part, std::size_t first_line,
+                                      Stop stop) const {
         std::size_t lines = lines_ - first_line;
         if (stop.level < 0) return lines;
         const auto boundary = text_.substr(boundary_begin_, pos_ - boundary_begin_);
@@ -165,7 +167,8 @@ class Parser {
         part.type = default_type(in_digest);
         HeaderCursor cursor(part.header(text_));
         while (const auto field = cursor.next()) {
-            if (istarts_with(field->name, "content-")) read_field(part, field->name.substr(8), field->body);
+            if (istarts_with(field->name, "content-"))
+                read_field(part, field->name.substr(8), field->body);
         }
     }
 

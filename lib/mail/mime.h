@@ -25,11 +25,11 @@ struct MimePart {
     std::size_t header_lines = 0;
     std::size_t body_lines = 0;  // line ends within the body
 
-    ContentType type;                 // the default when there is no usable Content-Type
+    ContentType type;  // the default when there is no usable Content-Type
     bool has_encoding = false;
-    std::string encoding = "7bit";    // Content-Transfer-Encoding
+    std::string encoding = "7bit";  // Content-Transfer-Encoding
     std::optional<Disposition> disposition;
-    std::optional<std::string> id;    // unfolded and trimmed
+    std::optional<std::string> id;  // unfolded and trimmed
     std::optional<std::string> description;
     std::optional<std::string> md5;
     std::optional<std::string> location;

@@ -14,7 +14,8 @@ namespace {
 
 TEST(ContentType, Parses) {
     const auto type = parse_content_type(
-        " Text/Plain (really); charset=\"utf-8\"; name=a b.txt ; junk; Format = flowed (c);title*0=x");
+        " Text/Plain (really); charset=\"utf-8\"; name=a b.txt ; junk; Format = flowed "
+        "(c);title*0=x");
     ASSERT_TRUE(type);
     EXPECT_TRUE(type->is("text", "PLAIN"));
     ASSERT_EQ(type->parameters.size(), 4u);
@@ -23,9 +24,12 @@ TEST(ContentType, Parses) {
     EXPECT_EQ(*type->parameter("format"), "flowed");
     EXPECT_EQ(type->parameters[3].name, "title*0");
     EXPECT_EQ(type->parameter("none"), nullptr);
-    for (auto bad : {"", "text", "text/", "/plain", "; a=b"}) EXPECT_FALSE(parse_content_type(bad)) << bad;
+    for (auto bad : {"", "text", "text/", "/plain", "; a=b"})
+        EXPECT_FALSE(parse_content_type(bad)) << bad;
     EXPECT_EQ(*parse_content_type("a/b; c=\"x\\\"y\"")->parameter("c"), "x\"y");
-    EXPECT_EQ(*parse_content_type("multipart/mixed; boundary=\"foo\r\n bar\"")->parameter("boundary"), "foo bar");
+    EXPECT_EQ(
+        *parse_content_type("multipart/mixed; boundary=\"foo\r\n bar\"")->parameter("boundary"),
+        "foo bar");
     EXPECT_EQ(parse_disposition("attachment; filename=x.pdf")->kind, "attachment");
     EXPECT_FALSE(parse_disposition(""));
     EXPECT_EQ(parse_word_list("en, de (x), fr"), (std::vector<std::string>{"en", "de", "fr"}));
@@ -137,7 +141,8 @@ TEST(Mime, OddBoundaries) {
 
 TEST(Mime, InnerMultipartEndsWithTheOuterOne) {
     const std::string text =
-        "Content-Type: multipart/mixed; boundary=out\n\n--out\nContent-Type: multipart/mixed; boundary=in\n\n"
+        "Content-Type: multipart/mixed; boundary=out\n\n--out\nContent-Type: multipart/mixed; "
+        "boundary=in\n\n"
         "--in\n\nx\n--out\n\ny\n--out--\n";
     EXPECT_EQ(body_of(text, {1, 1}), "x");
     EXPECT_EQ(body_of(text, {2}), "y");
@@ -156,7 +161,8 @@ TEST(Mime, ReadsTheOtherFields) {
     const MimePart part = parse_mime(
         "Content-Type: application/pdf; name=\"a.pdf\"\r\nContent-Transfer-Encoding: BASE64\r\n"
         "Content-ID: <x@y>\r\nContent-Description: some\r\n thing\r\nContent-MD5: abc\r\n"
-        "Content-Disposition: attachment; filename=a.pdf\r\nContent-Language: en\r\nContent-Location: http://x\r\n\r\n");
+        "Content-Disposition: attachment; filename=a.pdf\r\nContent-Language: "
+        "en\r\nContent-Location: http://x\r\n\r\n");
     EXPECT_EQ(part.encoding, "BASE64");
     EXPECT_EQ(part.id, "<x@y>");
     EXPECT_EQ(part.description, "some thing");
@@ -215,7 +221,8 @@ void expect_sane(const MimePart& part, std::size_t size, const std::string& name
 
 TEST(MimeSuites, EveryMessageHasASaneTree) {
     std::size_t count = 0;
-    for (auto folder : {"/mime-cpython", "/mime-mime4j/testmsgs", "/mime-mimekit/messages", "/mime-mail-parser/rfc"}) {
+    for (auto folder : {"/mime-cpython", "/mime-mime4j/testmsgs", "/mime-mimekit/messages",
+                        "/mime-mail-parser/rfc"}) {
         for (const auto& path : files_of(suites() + folder)) {
             std::ifstream in(path, std::ios::binary);
             std::stringstream text;
@@ -227,7 +234,8 @@ TEST(MimeSuites, EveryMessageHasASaneTree) {
             }
         }
     }
-    if (count == 0) GTEST_SKIP() << "no third-party messages in " << suites() << " (set POSTERN_SUITES)";
+    if (count == 0)
+        GTEST_SKIP() << "no third-party messages in " << suites() << " (set POSTERN_SUITES)";
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ TEST(Charset, ConvertsToUtf8) {
         {"iso-2022-jp", "\x1b$B$\"\x1b(B", "\xe3\x81\x82"},
         {"gb2312", "\xb0", "\xef\xbf\xbd"},
     };
-    for (const auto& c : cases) EXPECT_EQ(to_utf8(c.charset, c.bytes).value_or("?"), c.expected) << c.charset;
+    for (const auto& c : cases)
+        EXPECT_EQ(to_utf8(c.charset, c.bytes).value_or("?"), c.expected) << c.charset;
     EXPECT_FALSE(to_utf8("no-such-charset", "x"));
     EXPECT_FALSE(to_utf8("../../x", "x"));
     EXPECT_FALSE(to_utf8("koi8-r//IGNORE", "x"));
@@ -41,7 +42,8 @@ TEST(Charset, Utf8IsStrict) {
 
 TEST(Charset, FoldsForSearch) {
     EXPECT_EQ(fold_for_search("Hello \t\r\n World"), "hello world");
-    EXPECT_EQ(fold_for_search("\xc3\x84\xc3\x96 \xce\xa9 \xd0\x96 \xd0\x81"), "\xc3\xa4\xc3\xb6 \xcf\x89 \xd0\xb6 \xd1\x91");
+    EXPECT_EQ(fold_for_search("\xc3\x84\xc3\x96 \xce\xa9 \xd0\x96 \xd0\x81"),
+              "\xc3\xa4\xc3\xb6 \xcf\x89 \xd0\xb6 \xd1\x91");
     EXPECT_EQ(fold_for_search("\xc5\x81\xc5\x9a"), "\xc5\x82\xc5\x9b");  // Polish
     EXPECT_EQ(fold_for_search("\xff"), "\xef\xbf\xbd");
 }
@@ -50,8 +52,12 @@ TEST(TransferEncoding, Base64IsLoose) {
     struct Case {
         const char *text, *expected;
     };
-    const Case cases[] = {{"aGVsbG8=", "hello"},       {"aGVs\r\nbG8=\r\n", "hello"}, {"aGVsbG8", "hello"},
-                          {"aGVs!bG8=junk", "hello\x8e\xe9\xe4"}, {"", ""},          {"====", ""},
+    const Case cases[] = {{"aGVsbG8=", "hello"},
+                          {"aGVs\r\nbG8=\r\n", "hello"},
+                          {"aGVsbG8", "hello"},
+                          {"aGVs!bG8=junk", "hello\x8e\xe9\xe4"},
+                          {"", ""},
+                          {"====", ""},
                           {"YQ==Yg==", "ab"}};
     for (const auto& c : cases) EXPECT_EQ(decode_base64_loosely(c.text), c.expected) << c.text;
 }
@@ -60,8 +66,12 @@ TEST(TransferEncoding, QuotedPrintable) {
     struct Case {
         const char *text, *expected;
     };
-    const Case cases[] = {{"a=3Db", "a=b"},    {"soft=\r\nbreak", "softbreak"}, {"soft= \nbreak", "softbreak"},
-                          {"a=XXb", "a=XXb"},  {"end=", "end"},                 {"=c3=A9", "\xc3\xa9"},
+    const Case cases[] = {{"a=3Db", "a=b"},
+                          {"soft=\r\nbreak", "softbreak"},
+                          {"soft= \nbreak", "softbreak"},
+                          {"a=XXb", "a=XXb"},
+                          {"end=", "end"},
+                          {"=c3=A9", "\xc3\xa9"},
                           {"a_b", "a_b"}};
     for (const auto& c : cases) EXPECT_EQ(decode_quoted_printable(c.text), c.expected) << c.text;
     EXPECT_EQ(decode_q("a_b=20c=zz"), "a b c=zz");

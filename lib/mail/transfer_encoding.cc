@@ -115,7 +115,8 @@ std::string decode_content(std::string_view encoding, std::string_view text) {
 bool is_wire_form(std::string_view text) {
     if (text.empty()) return true;
     if (std::memchr(text.data(), 0, text.size()) != nullptr) return false;
-    for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    for (std::size_t at = text.find('\n'); at != std::string_view::npos;
+         at = text.find('\n', at + 1)) {
         if (at == 0 || text[at - 1] != '\r') return false;
     }
     return true;
@@ -135,7 +136,8 @@ std::string to_wire_form(std::string_view text) {
         out += '\n';
         text.remove_prefix(at + 1);
     }
-    for (std::size_t at = out.find('\0'); at != std::string::npos; at = out.find('\0', at + 1)) out[at] = byte(0x80);
+    for (std::size_t at = out.find('\0'); at != std::string::npos; at = out.find('\0', at + 1))
+        out[at] = byte(0x80);
     return out;
 }
 
