@@ -1,1 +1,13 @@
-# See README.md in this folder.
+# One target per parser (see README.md). By default each is linked with replay_main.cc and runs its seed
+# corpus in `make check`; with --enable-fuzzers (CXX=clang++) it becomes a libFuzzer program instead.
+if FUZZERS
+FUZZ_MAIN =
+else
+FUZZ_MAIN = %reldir%/replay_main.cc
+endif
+EXTRA_DIST += %reldir%/README.md %reldir%/corpus %reldir%/replay_main.cc
+
+check_PROGRAMS += fuzz/smtp_reply
+fuzz_smtp_reply_SOURCES = %reldir%/smtp_reply_fuzz.cc $(FUZZ_MAIN)
+fuzz_smtp_reply_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/smtp_reply"'
+fuzz_smtp_reply_LDADD = lib/smtp/libsmtp.a lib/base/libbase.a $(FUZZ_LIBS)

@@ -1,1 +1,11 @@
 # See README.md in this folder.
+noinst_LIBRARIES += lib/smtp/libsmtp.a
+lib_smtp_libsmtp_a_SOURCES = \
+	%reldir%/reply.h %reldir%/reply.cc %reldir%/dot_stuffer.h %reldir%/dot_stuffer.cc \
+	%reldir%/client_session.h %reldir%/client_session.cc
+
+check_PROGRAMS += lib/smtp/smtp_test
+lib_smtp_smtp_test_SOURCES = \
+	%reldir%/reply_test.cc %reldir%/dot_stuffer_test.cc %reldir%/client_session_test.cc
+lib_smtp_smtp_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_smtp_smtp_test_LDADD = lib/smtp/libsmtp.a lib/base/libbase.a $(TEST_LIBS)

@@ -1,0 +1,520 @@
+#include "lib/smtp/client_session.h"
+
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/base/strings.h"
+
+namespace postern::smtp {
+namespace {
+
+// An address that could end the command line early or begin another one is never sent.
+bool safe_on_wire(std::string_view address) {
+    return std::none_of(address.begin(), address.end(), [](char c) { return is_control(c); });
+}
+
+}  // namespace
+
+std::string PeerName::with_address() const { return cat({host, "[", address, "]"}); }
+
+std::string PeerName::with_port() const {
+    return cat({host, "[", address, "]:", std::to_string(port)});
+}
+
+ClientSession::ClientSession(ClientOptions options, PeerName peer)
+    : options_(std::move(options)), peer_(std::move(peer)), encrypted_(options_.tls_from_start) {}
+
+// ---- events -------------------------------------------------------------------------------------
+
+ClientSession::Step ClientSession::on_connected() {
+    POSTERN_CHECK(state_ == State::start);
+    state_ = State::opening;
+    expected_.push_back({Verb::greeting});
+    return Step::wait;
+}
+
+ClientSession::Step ClientSession::on_input(std::string_view bytes) {
+    Step step = Step::wait;
+    while (!bytes.empty() && state_ != State::over) {
+        auto outcome = parser_.feed(bytes);
+        if (std::holds_alternative<ReplyParser::NeedMore>(outcome)) break;
+        if (auto* error = std::get_if<Error>(&outcome)) return protocol_error(error->what);
+        Step next = on_reply(*std::get_if<Reply>(&outcome));
+        if (next != Step::wait) step = next;
+        // RFC 3207 4.2: nothing may come between the answer to STARTTLS and the handshake
+        // (CVE-2011-0411).
+        if (state_ == State::tls && !bytes.empty()) {
+            tls_failed_ = true;
+            return fail(Verdict::defer("4.7.5", cat({"host ", peer_.with_address(),
+                                                     " sent text after its STARTTLS response"})));
+        }
+    }
+    return step;
+}
+
+ClientSession::Step ClientSession::on_tls(bool established, std::string_view problem) {
+    POSTERN_CHECK(state_ == State::tls);
+    if (!established) {
+        tls_failed_ = true;
+        std::string text = "Cannot start TLS: handshake failure";
+        if (!problem.empty()) text += cat({" (", printable(problem, 200), ")"});
+        return fail(Verdict::defer("4.7.5", text));
+    }
+    encrypted_ = true;
+    state_ = State::opening;
+    extensions_ = {};  // RFC 3207 4.2: what was learnt before counts no more
+    send_ehlo();
+    return Step::wait;
+}
+
+ClientSession::Step ClientSession::on_body_sent() {
+    if (state_ != State::body) return Step::wait;  // the server has refused already
+    state_ = State::transaction;
+    if (!options_.lmtp) {
+        expected_.push_back({Verb::end_of_data});
+        return Step::wait;
+    }
+    // RFC 2033 4.2: one reply for each accepted recipient, in their order.
+    for (std::size_t i = 0; i < progress_.size(); ++i) {
+        if (progress_[i].accepted) expected_.push_back({Verb::end_of_data, i});
+    }
+    return Step::wait;
+}
+
+ClientSession::Step ClientSession::on_body_failed(std::string_view problem) {
+    return lose(cat({"local data error while talking to ", peer_.with_address(), ": ",
+                     printable(problem, 200)}));
+}
+
+ClientSession::Step ClientSession::on_lost() {
+    if (state_ == State::quitting || state_ == State::over) return Step::close;
+    return lose(cat({"lost connection with ", peer_.with_address(), " while ", doing()}));
+}
+
+ClientSession::Step ClientSession::on_timeout() {
+    if (state_ == State::quitting || state_ == State::over) return Step::close;
+    return lose(cat({"conversation with ", peer_.with_address(), " timed out while ", doing()}));
+}
+
+ClientSession::Step ClientSession::start(ClientTransaction transaction) {
+    POSTERN_CHECK(state_ == State::ready);
+    transaction_ = std::move(transaction);
+    next_recipient_ = 0;
+    mail_sent_ = data_sent_ = lost_before_end_ = false;
+    progress_.assign(transaction_.recipients.size(), {});
+    outcomes_.assign(transaction_.recipients.size(), {});
+    state_ = State::transaction;
+    if (refused_by_extensions()) {
+        state_ = State::ready;
+        return Step::finished;
+    }
+    refuse_bad_addresses();
+    return send_more();
+}
+
+ClientSession::Step ClientSession::quit() {
+    if (state_ != State::ready || closing_) {
+        state_ = State::over;
+        return Step::close;
+    }
+    state_ = State::quitting;
+    send(Verb::quit, {"QUIT"});
+    return options_.skip_quit_response ? Step::close : Step::wait;
+}
+
+// ---- replies ------------------------------------------------------------------------------------
+
+ClientSession::Step ClientSession::on_reply(const Reply& reply) {
+    // RFC 5321 3.8: after 421 the server closes; the reply still answers its command.
+    if (reply.code == 421) closing_ = true;
+    if (state_ == State::body) return early_reply(reply);
+    if (expected_.empty()) {
+        closing_ = true;  // nobody asked: whatever comes next could be taken for another's answer
+        return Step::wait;
+    }
+    Expected what = expected_.front();
+    expected_.pop_front();
+    switch (what.verb) {
+        case Verb::greeting: return on_greeting(reply);
+        case Verb::ehlo:
+        case Verb::lhlo: return on_ehlo(reply);
+        case Verb::helo: return on_helo(reply);
+        case Verb::starttls: return on_starttls(reply);
+        case Verb::mail: return on_mail(reply);
+        case Verb::rcpt: return on_rcpt(reply, what.recipient);
+        case Verb::data: return on_data(reply);
+        case Verb::end_of_data: return on_end_of_data(reply, what.recipient);
+        case Verb::rset: return send_more();
+        case Verb::quit: break;
+    }
+    state_ = State::over;
+    return Step::close;
+}
+
+ClientSession::Step ClientSession::on_greeting(const Reply& reply) {
+    if (!reply.positive()) return refuse(reply, options_.skip_5xx_greeting);
+    send_ehlo();
+    return Step::wait;
+}
+
+ClientSession::Step ClientSession::on_ehlo(const Reply& reply) {
+    if (!reply.positive()) {
+        // RFC 5321 3.2: a server without extensions gets HELO. After STARTTLS there is no way back.
+        if (options_.lmtp || reply.code == 421 || encrypted_) return refuse(reply);
+        send(Verb::helo, {"HELO ", options_.helo_name});
+        return Step::wait;
+    }
+    if (greets_as_us(reply)) {
+        return fail(Verdict::reject(
+            "5.4.6", cat({"mail for ", options_.destination, " loops back to myself"})));
+    }
+    parse_extensions(reply);
+    if (encrypted_ || options_.tls == TlsLevel::none) return opened();
+    if (extensions_.starttls) {
+        send(Verb::starttls, {"STARTTLS"});
+        return Step::wait;
+    }
+    return opened();
+}
+
+ClientSession::Step ClientSession::on_helo(const Reply& reply) {
+    if (!reply.positive()) return refuse(reply);
+    extensions_ = {};
+    return opened();
+}
+
+ClientSession::Step ClientSession::on_starttls(const Reply& reply) {
+    if (reply.positive()) {
+        state_ = State::tls;
+        return Step::start_tls;
+    }
+    if (options_.tls == TlsLevel::encrypt) {
+        return fail(Verdict::defer("4.7.4", cat({"TLS is required, but host ", peer_.with_address(),
+                                                 " refused to start TLS: ", reply.text()})),
+                    reply.text());
+    }
+    return opened();
+}
+
+ClientSession::Step ClientSession::on_mail(const Reply& reply) {
+    if (!reply.positive()) {
+        decide_rest(said(reply, "MAIL FROM command"));
+        next_recipient_ = progress_.size();
+    } else {
+        needs_reset_ = true;
+    }
+    return send_more();
+}
+
+ClientSession::Step ClientSession::on_rcpt(const Reply& reply, std::size_t recipient) {
+    if (reply.positive()) {
+        progress_[recipient].accepted = !progress_[recipient].decided;
+    } else {
+        decide(recipient, said(reply, "RCPT TO command"));
+    }
+    return send_more();
+}
+
+ClientSession::Step ClientSession::on_data(const Reply& reply) {
+    if (!reply.intermediate()) {
+        decide_rest(said(reply, "DATA command"));
+        if (reply.positive()) closing_ = true;  // no longer in step with each other
+        return end_transaction();
+    }
+    if (accepted_count() > 0) {
+        state_ = State::body;
+        return Step::send_body;
+    }
+    // RFC 2920 3.1: DATA was sent with the recipients and accepted although none of them was. The
+    // content must not go out; an empty one ends the transaction.
+    output_ += ".\r\n";
+    if (options_.lmtp) {
+        closing_ = true;
+        return end_transaction();
+    }
+    expected_.push_back({Verb::end_of_data});
+    return Step::wait;
+}
+
+ClientSession::Step ClientSession::on_end_of_data(const Reply& reply, std::size_t recipient) {
+    RecipientOutcome outcome = said(reply, "end of DATA command");
+    needs_reset_ = false;  // RFC 5321 4.1.1.4: buffers are cleared whatever the answer
+    if (!options_.lmtp) {
+        decide_rest(outcome);
+        return end_transaction();
+    }
+    decide(recipient, outcome);
+    return expected_.empty() ? end_transaction() : Step::wait;
+}
+
+// The server speaks while the content is on its way: it can only be a refusal.
+ClientSession::Step ClientSession::early_reply(const Reply& reply) {
+    RecipientOutcome outcome = said(reply, "end of DATA command");
+    if (outcome.verdict.accepted()) {
+        return protocol_error(reply.text());
+    }
+    decide_rest(outcome);
+    closing_ = true;
+    return end_transaction();
+}
+
+// ---- commands -----------------------------------------------------------------------------------
+
+void ClientSession::send(Verb verb, std::initializer_list<std::string_view> words,
+                         std::size_t recipient) {
+    for (std::string_view word : words) output_ += word;
+    output_ += "\r\n";
+    expected_.push_back({verb, recipient});
+}
+
+void ClientSession::send_ehlo() {
+    if (options_.lmtp) {
+        send(Verb::lhlo, {"LHLO ", options_.helo_name});  // RFC 2033 4.1
+    } else {
+        send(Verb::ehlo, {"EHLO ", options_.helo_name});  // RFC 5321 4.1.1.1
+    }
+}
+
+void ClientSession::send_mail() {
+    std::string parameters;
+    if (extensions_.size && transaction_.size > 0) {
+        parameters += cat({" SIZE=", std::to_string(transaction_.size)});  // RFC 1870 5
+    }
+    if (extensions_.eight_bit_mime && transaction_.body_8bit) {
+        parameters += " BODY=8BITMIME";  // RFC 6152 3
+    }
+    if (extensions_.smtputf8 && transaction_.smtputf8) parameters += " SMTPUTF8";  // RFC 6531 3.4
+    if (extensions_.dsn) {
+        // RFC 3461 5.2.1
+        if (!transaction_.ret.empty()) parameters += cat({" RET=", transaction_.ret});
+        if (!transaction_.envid.empty()) parameters += cat({" ENVID=", transaction_.envid});
+    }
+    send(Verb::mail, {"MAIL FROM:<", transaction_.sender, ">", parameters});
+    mail_sent_ = true;
+}
+
+void ClientSession::send_rcpt(std::size_t recipient) {
+    const ClientRecipient& to = transaction_.recipients[recipient];
+    std::string parameters;
+    if (extensions_.dsn) {
+        if (!to.notify.empty()) parameters += cat({" NOTIFY=", to.notify});
+        if (!to.orcpt.empty()) parameters += cat({" ORCPT=", to.orcpt});
+    }
+    send(Verb::rcpt, {"RCPT TO:<", to.address, ">", parameters}, recipient);
+}
+
+// Sends what may be sent now: with PIPELINING all up to DATA at once (RFC 2920 3.1), otherwise one
+// command when the one before is answered.
+ClientSession::Step ClientSession::send_more() {
+    while (pipelining() || expected_.empty()) {
+        if (needs_reset_ && !mail_sent_) {
+            needs_reset_ = false;
+            send(Verb::rset, {"RSET"});
+        } else if (!mail_sent_) {
+            send_mail();
+        } else if (next_recipient_ < progress_.size()) {
+            std::size_t recipient = next_recipient_++;
+            if (!progress_[recipient].decided) send_rcpt(recipient);
+        } else if (!data_sent_ && (accepted_count() > 0 || (pipelining() && !expected_.empty()))) {
+            data_sent_ = true;
+            send(Verb::data, {"DATA"});
+        } else {
+            break;
+        }
+    }
+    return expected_.empty() ? end_transaction() : Step::wait;
+}
+
+void ClientSession::parse_extensions(const Reply& reply) {
+    extensions_ = {};
+    for (std::size_t i = 1; i < reply.lines.size(); ++i) {
+        std::string_view line = reply.lines[i];
+        auto words = split_words(line.size() > 4 ? line.substr(4) : std::string_view{});
+        if (words.empty()) continue;
+        std::string_view keyword = words[0];
+        if (iequals(keyword, "PIPELINING")) extensions_.pipelining = true;
+        if (iequals(keyword, "8BITMIME")) extensions_.eight_bit_mime = true;
+        if (iequals(keyword, "STARTTLS")) extensions_.starttls = true;
+        if (iequals(keyword, "ENHANCEDSTATUSCODES")) extensions_.enhanced_status = true;
+        if (iequals(keyword, "DSN")) extensions_.dsn = true;
+        if (iequals(keyword, "SMTPUTF8")) extensions_.smtputf8 = true;
+        if (iequals(keyword, "CHUNKING")) extensions_.chunking = true;
+        if (iequals(keyword, "AUTH")) extensions_.auth = line.substr(4);
+        if (iequals(keyword, "SIZE")) {
+            extensions_.size = true;
+            if (words.size() > 1) {
+                extensions_.size_limit = parse_number<std::uint64_t>(words[1]).value_or(0);
+            }
+        }
+    }
+}
+
+// ---- outcomes -----------------------------------------------------------------------------------
+
+ClientSession::Step ClientSession::opened() {
+    if (options_.tls == TlsLevel::encrypt && !encrypted_) {
+        return fail(Verdict::defer(
+            "4.7.4", cat({"TLS is required, but was not offered by host ", peer_.with_address()})));
+    }
+    state_ = State::ready;
+    return Step::ready;
+}
+
+ClientSession::Step ClientSession::end_transaction() {
+    expected_.clear();
+    state_ = State::ready;
+    decide_rest({Verdict::defer("4.4.2", cat({"no answer from ", peer_.with_address()})), ""});
+    return Step::finished;
+}
+
+ClientSession::Step ClientSession::refuse(const Reply& reply, bool soften) {
+    std::string text =
+        cat({"host ", peer_.with_address(), " refused to talk to me: ", reply.text()});
+    if (reply.permanent() && !soften)
+        return fail(Verdict::reject(reply.status, text), reply.text());
+    std::string status = reply.status;
+    status[0] = '4';
+    return fail(Verdict::defer(status, text), reply.text());
+}
+
+ClientSession::Step ClientSession::fail(Verdict verdict, std::string_view reply) {
+    failure_ = {std::move(verdict), std::string(reply)};
+    state_ = State::over;
+    expected_.clear();
+    return Step::failed;
+}
+
+ClientSession::Step ClientSession::protocol_error(std::string_view text) {
+    return lose(cat({"Protocol error: host ", peer_.with_address(), " said: ", text, " (while ",
+                     doing(), ")"}));
+}
+
+// The session is over without an answer: recipients that had none may be tried elsewhere or later.
+ClientSession::Step ClientSession::lose(std::string_view text) {
+    bool in_transaction = state_ == State::transaction || state_ == State::body;
+    if (state_ == State::tls) tls_failed_ = true;
+    RecipientOutcome outcome{Verdict::defer("4.4.2", text), ""};
+    closing_ = true;
+    if (!in_transaction) return fail(std::move(outcome.verdict));
+    lost_before_end_ =
+        state_ == State::body || expected_.empty() || expected_.front().verb != Verb::end_of_data;
+    decide_rest(outcome);
+    expected_.clear();
+    state_ = State::over;
+    return Step::finished;
+}
+
+RecipientOutcome ClientSession::said(const Reply& reply, std::string_view command) const {
+    std::string text = reply.text();
+    if (reply.positive() && command == "end of DATA command") {
+        return {Verdict::accept(reply.status, text), text};
+    }
+    std::string said =
+        cat({"host ", peer_.with_address(), " said: ", text, " (in reply to ", command, ")"});
+    if (reply.permanent()) return {Verdict::reject(reply.status, said), text};
+    if (reply.transient()) return {Verdict::defer(reply.status, said), text};
+    return {Verdict::defer("4.5.0", cat({"Protocol error: ", said})), text};
+}
+
+void ClientSession::decide(std::size_t recipient, const RecipientOutcome& outcome) {
+    Progress& progress = progress_[recipient];
+    if (progress.decided) return;
+    progress = {true, false};
+    outcomes_[recipient] = outcome;
+}
+
+void ClientSession::decide_rest(const RecipientOutcome& outcome) {
+    for (std::size_t i = 0; i < progress_.size(); ++i) decide(i, outcome);
+}
+
+std::size_t ClientSession::accepted_count() const {
+    return static_cast<std::size_t>(std::count_if(progress_.begin(), progress_.end(),
+                                                  [](const Progress& p) { return p.accepted; }));
+}
+
+bool ClientSession::greets_as_us(const Reply& reply) const {
+    if (options_.own_name.empty() || reply.lines.empty() || reply.lines[0].size() < 5) return false;
+    auto words = split_words(std::string_view(reply.lines[0]).substr(4));
+    return !words.empty() && iequals(words[0], options_.own_name);
+}
+
+bool ClientSession::refused_by_extensions() {
+    if (extensions_.size && extensions_.size_limit > 0 &&
+        transaction_.size > extensions_.size_limit) {
+        // RFC 1870 6.1
+        decide_rest(
+            {Verdict::reject("5.3.4",
+                             cat({"message size ", std::to_string(transaction_.size),
+                                  " exceeds size limit ", std::to_string(extensions_.size_limit),
+                                  " of server ", peer_.with_address()})),
+             ""});
+        return true;
+    }
+    if (transaction_.smtputf8 && !extensions_.smtputf8) {
+        // RFC 6531 3.1
+        decide_rest(
+            {Verdict::reject("5.6.7", cat({"SMTPUTF8 is required, but was not offered by host ",
+                                           peer_.with_address()})),
+             ""});
+        return true;
+    }
+    return false;
+}
+
+void ClientSession::refuse_bad_addresses() {
+    if (!safe_on_wire(transaction_.sender)) {
+        decide_rest({Verdict::reject("5.1.7", "bad sender address syntax"), ""});
+        next_recipient_ = progress_.size();
+        mail_sent_ = true;  // nothing is left to say
+    }
+    for (std::size_t i = 0; i < progress_.size(); ++i) {
+        if (!safe_on_wire(transaction_.recipients[i].address)) {
+            decide(i, {Verdict::reject("5.1.3", "bad recipient address syntax"), ""});
+        }
+    }
+}
+
+// ---- stages -------------------------------------------------------------------------------------
+
+ClientSession::Stage ClientSession::stage() const {
+    if (state_ == State::body) return Stage::data_xfer;
+    if (state_ == State::tls) return Stage::starttls;
+    if (expected_.empty()) return Stage::idle;
+    switch (expected_.front().verb) {
+        case Verb::greeting:
+        case Verb::ehlo:
+        case Verb::lhlo:
+        case Verb::helo: return Stage::helo;
+        case Verb::starttls: return Stage::starttls;
+        case Verb::mail: return Stage::mail;
+        case Verb::rcpt: return Stage::rcpt;
+        case Verb::data: return Stage::data_init;
+        case Verb::end_of_data: return Stage::data_done;
+        case Verb::rset: return Stage::rset;
+        case Verb::quit: return Stage::quit;
+    }
+    return Stage::idle;
+}
+
+// As Postfix says it in its log lines.
+std::string_view ClientSession::doing() const {
+    if (state_ == State::body) return "sending message body";
+    if (state_ == State::tls) return "performing the TLS handshake";
+    if (expected_.empty()) return "sending MAIL FROM";
+    switch (expected_.front().verb) {
+        case Verb::greeting: return "receiving the initial server greeting";
+        case Verb::ehlo: return "performing the EHLO handshake";
+        case Verb::lhlo: return "performing the LHLO handshake";
+        case Verb::helo: return "performing the HELO handshake";
+        case Verb::starttls: return "receiving the STARTTLS response";
+        case Verb::mail: return "sending MAIL FROM";
+        case Verb::rcpt: return "sending RCPT TO";
+        case Verb::data: return "sending DATA command";
+        case Verb::end_of_data: return "sending end of data -- message may be sent more than once";
+        case Verb::rset: return "sending RSET";
+        case Verb::quit: return "sending QUIT";
+    }
+    return "talking";
+}
+
+}  // namespace postern::smtp

@@ -1,0 +1,238 @@
+// ClientSession: the client's side of one SMTP (RFC 5321) or LMTP (RFC 2033) connection, for any
+// number of transactions. Pure: bytes and events in, bytes and a step out; the driver (forwarder,
+// tests, load tools) owns socket, clock and message file. Nothing that a server sends does more
+// than end this session.
+//
+// How a driver uses it: on_connected(), then on_input() with whatever arrives. After each call it
+// writes take_output() and does what the returned Step says. Timeouts are the driver's, with the
+// length that stage() asks for.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lib/base/verdict.h"
+#include "lib/smtp/reply.h"
+
+namespace postern::smtp {
+
+// How the server is named in texts: "mx.test[192.0.2.1]" and "connect to mx.test[192.0.2.1]:25".
+struct PeerName {
+    std::string host;
+    std::string address;
+    std::uint16_t port = 25;
+
+    std::string with_address() const;  // host[address]
+    std::string with_port() const;     // host[address]:port
+};
+
+enum class TlsLevel : unsigned char { none, may, encrypt };
+
+struct ClientOptions {
+    bool lmtp = false;
+    std::string helo_name = "localhost";
+    TlsLevel tls = TlsLevel::none;
+    bool tls_from_start = false;    // the connection was encrypted before the greeting
+    bool skip_5xx_greeting = true;  // a 5xx greeting is a reason to try another host
+    bool skip_quit_response = true;
+    bool pipelining = true;   // use it where the server offers it
+    std::string own_name;     // a server that greets EHLO with it is we: a loop; empty: unchecked
+    std::string destination;  // next hop, named in the text about such a loop
+};
+
+struct ClientRecipient {
+    std::string address;  // without <>
+    std::string notify;   // RFC 3461 4.1, e.g. "SUCCESS,FAILURE"; empty: not given
+    std::string orcpt;    // RFC 3461 4.2, xtext form
+};
+
+struct ClientTransaction {
+    std::string sender;  // without <>; empty: null sender
+    std::vector<ClientRecipient> recipients;
+    std::uint64_t size = 0;  // for SIZE (RFC 1870); 0: not given
+    bool body_8bit = false;
+    bool smtputf8 = false;
+    std::string envid;  // RFC 3461 4.4, xtext form
+    std::string ret;    // "FULL", "HDRS" or empty
+};
+
+// What became of one recipient. A deferred one may be tried at another host.
+struct RecipientOutcome {
+    Verdict verdict;
+    std::string reply;  // the server's own words, for Diagnostic-Code; empty if it said nothing
+};
+
+// What the server's EHLO answer offered.
+struct Extensions {
+    bool pipelining = false;
+    bool eight_bit_mime = false;
+    bool starttls = false;
+    bool enhanced_status = false;
+    bool dsn = false;
+    bool smtputf8 = false;
+    bool chunking = false;
+    bool size = false;
+    std::uint64_t size_limit = 0;  // 0: none given
+    std::string auth;              // mechanisms, as offered
+};
+
+class ClientSession {
+  public:
+    // What the driver does next.
+    enum class Step : unsigned char {
+        wait,       // for input or a timeout
+        start_tls,  // do the handshake, then call on_tls()
+        ready,      // the session takes a transaction or quit()
+        send_body,  // send the content (dot-stuffed, with its end), then call on_body_sent()
+        finished,   // the transaction is over: outcomes(); then reusable() or not
+        failed,     // the session is over without a transaction's outcome: failure()
+        close,      // after quit: close the connection
+    };
+    // Which time limit applies, as Postfix's smtp_<stage>_timeout.
+    enum class Stage : unsigned char {
+        helo,
+        starttls,
+        mail,
+        rcpt,
+        data_init,
+        data_xfer,
+        data_done,
+        rset,
+        quit,
+        idle
+    };
+
+    ClientSession(ClientOptions options, PeerName peer);
+
+    Step on_connected();
+    // Consumes all of bytes. Several replies may be worked off in one call.
+    Step on_input(std::string_view bytes);
+    Step on_tls(bool established, std::string_view problem = {});
+    Step on_body_sent();
+    // The content could not be read: the connection must be closed without an end of data.
+    Step on_body_failed(std::string_view problem);
+    Step on_lost();     // the server closed, or the connection broke
+    Step on_timeout();  // of the present stage
+
+    // Precondition: ready(). Sends as much as PIPELINING permits.
+    Step start(ClientTransaction transaction);
+    // Precondition: no transaction under way.
+    Step quit();
+
+    bool ready() const { return state_ == State::ready; }
+    // After `finished`: the connection may carry another transaction.
+    bool reusable() const { return state_ == State::ready && !closing_; }
+    Stage stage() const;
+    const Extensions& extensions() const { return extensions_; }
+    bool encrypted() const { return encrypted_; }
+    const PeerName& peer() const { return peer_; }
+
+    // Bytes to write now.
+    std::string take_output() { return std::exchange(output_, {}); }
+    bool has_output() const { return !output_.empty(); }
+
+    // After `failed`: why. Applies to every recipient that was to be tried here.
+    const RecipientOutcome& failure() const { return failure_; }
+    // The failure was the TLS handshake or a refused STARTTLS: where TLS is optional, the driver
+    // may try the same address once without it.
+    bool tls_failed() const { return tls_failed_; }
+    // After `finished`: the connection ended before the content was sent whole, so that a delivery
+    // over an old, reused connection may be repeated on a new one.
+    bool lost_before_end() const { return lost_before_end_; }
+    // After `finished`, one per recipient of the transaction, in its order.
+    const std::vector<RecipientOutcome>& outcomes() const { return outcomes_; }
+
+  private:
+    enum class State : unsigned char {
+        start,
+        opening,
+        tls,
+        ready,
+        transaction,
+        body,
+        quitting,
+        over
+    };
+    enum class Verb : unsigned char {
+        greeting,
+        ehlo,
+        lhlo,
+        helo,
+        starttls,
+        mail,
+        rcpt,
+        data,
+        end_of_data,
+        rset,
+        quit
+    };
+    struct Expected {
+        Verb verb;
+        std::size_t recipient = 0;
+    };
+    struct Progress {
+        bool decided = false;   // outcomes_[i] is final for this transaction
+        bool accepted = false;  // RCPT was answered with 2xx
+    };
+
+    Step on_reply(const Reply& reply);
+    Step on_greeting(const Reply& reply);
+    Step on_ehlo(const Reply& reply);
+    Step on_helo(const Reply& reply);
+    Step on_starttls(const Reply& reply);
+    Step on_mail(const Reply& reply);
+    Step on_rcpt(const Reply& reply, std::size_t recipient);
+    Step on_data(const Reply& reply);
+    Step on_end_of_data(const Reply& reply, std::size_t recipient);
+
+    void send(Verb verb, std::initializer_list<std::string_view> words, std::size_t recipient = 0);
+    void send_mail();
+    void send_rcpt(std::size_t recipient);
+    void send_ehlo();
+    void parse_extensions(const Reply& reply);
+    Step opened();
+    Step send_more();
+    Step end_transaction();
+    Step refuse(const Reply& reply, bool soften = false);
+    Step protocol_error(std::string_view text);
+    Step early_reply(const Reply& reply);
+    Step fail(Verdict verdict, std::string_view reply = {});
+    Step lose(std::string_view text);
+    bool refused_by_extensions();
+    void refuse_bad_addresses();
+    bool greets_as_us(const Reply& reply) const;
+    bool pipelining() const { return extensions_.pipelining && options_.pipelining; }
+    std::size_t accepted_count() const;
+    RecipientOutcome said(const Reply& reply, std::string_view command) const;
+    void decide(std::size_t recipient, const RecipientOutcome& outcome);
+    void decide_rest(const RecipientOutcome& outcome);
+    std::string_view doing() const;
+
+    ClientOptions options_;
+    PeerName peer_;
+    State state_ = State::start;
+    ReplyParser parser_;
+    std::deque<Expected> expected_;
+    std::string output_;
+    Extensions extensions_;
+    bool encrypted_ = false;
+    bool tls_failed_ = false;
+    bool closing_ = false;  // the server said 421 or broke the protocol
+    bool lost_before_end_ = false;
+    bool needs_reset_ = false;  // a transaction is open at the server: RSET before the next
+
+    ClientTransaction transaction_;
+    std::size_t next_recipient_ = 0;
+    bool mail_sent_ = false;
+    bool data_sent_ = false;
+    std::vector<Progress> progress_;
+    std::vector<RecipientOutcome> outcomes_;
+    RecipientOutcome failure_;
+};
+
+}  // namespace postern::smtp
