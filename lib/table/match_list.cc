@@ -85,7 +85,8 @@ std::vector<std::string> MatchList::words() const {
 }
 
 Result<bool> MatchList::matches_name(std::string_view name) {
-    const auto keys = domain_keys(name, parents_ == Parents::plain);
+    auto keys = domain_keys(name, parents_ == Parents::plain);
+    if (parents_ == Parents::none) keys.resize(1);
     for (auto& member : members_) {
         if (member.broken) return *member.broken;
         bool hit = false;
@@ -93,7 +94,7 @@ Result<bool> MatchList::matches_name(std::string_view name) {
             auto found = find_first(*member.table, keys);
             if (found.failed()) return std::move(found).error();
             hit = found.found();
-        } else if (member.word.front() == '.') {
+        } else if (member.word.front() == '.' && parents_ != Parents::none) {
             hit = iends_with(name, member.word) && name.size() > member.word.size();
         } else {
             hit = iequals(name, member.word) ||

@@ -14,7 +14,8 @@
 
 namespace postern::table {
 
-enum class Parents : bool {
+enum class Parents : unsigned char {
+    none,    // only the name itself
     dotted,  // ".example.com" matches a.example.com
     plain,   // "example.com" matches it too (parent_domain_matches_subdomains)
 };

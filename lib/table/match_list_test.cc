@@ -27,6 +27,8 @@ TEST(MatchList, MatchesNames) {
     EXPECT_EQ(name_in("!x.a.test .a.test", "x.a.test"), "no");
     EXPECT_EQ(name_in("!x.a.test .a.test", "y.a.test"), "yes");
     EXPECT_EQ(name_in("", "y.a.test"), "no");
+    EXPECT_EQ(name_in(".a.test inline:{.a.test=x}", "x.a.test", Parents::none), "no");
+    EXPECT_EQ(name_in("inline:{a.test=x}", "A.test", Parents::none), "yes");
 }
 
 TEST(MatchList, ReadsTablesAndFiles) {
