@@ -36,6 +36,8 @@ Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
+std::size_t Reader::count() const { return index_.size(); }
+
 Result<std::string> Reader::bytes_at(std::uint64_t offset, std::size_t size) const {
     const std::uint64_t tail_begin = file_size_ - tail_.size();
     if (offset >= tail_begin && size <= file_size_ - offset)

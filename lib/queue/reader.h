@@ -39,7 +39,7 @@ class Reader {
     Reader& operator=(Reader&&) noexcept;
     ~Reader();
 
-    std::size_t count() const { return index_.size(); }
+    std::size_t count() const;
     // Reads and checks the envelope of the i-th message (its text is checked by verify_body).
     Result<Message> message(std::size_t i) const;
     Result<std::vector<Message>> messages() const;

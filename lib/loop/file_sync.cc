@@ -1,0 +1,126 @@
+#include "lib/loop/file_sync.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "lib/base/check.h"
+
+namespace postern::loop {
+namespace {
+
+// Signals are the loop's business: the thread must not take one away from it.
+class AllSignalsBlocked {
+  public:
+    AllSignalsBlocked() {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+  private:
+    sigset_t before_{};
+};
+
+}  // namespace
+
+FileSync::FileSync(Loop& loop, sys::Fs& fs)
+    : fs_(fs), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    POSTERN_CHECK(static_cast<bool>(wakeup_));
+    watch_ = std::make_unique<Watch>(loop, wakeup_.get(), [this] { collect(); });
+    watch_->want_read(true);
+    const AllSignalsBlocked blocked;
+    thread_ = std::thread([this] { work(); });
+}
+
+FileSync::~FileSync() {
+    *alive_ = false;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void FileSync::submit(SyncJob job, Done done) {
+    ++outstanding_;
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back({std::move(job), std::move(done)});
+    }
+    changed_.notify_one();
+}
+
+void FileSync::work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+        if (stopping_) return;
+        Item item = std::move(waiting_.front());
+        waiting_.pop_front();
+        lock.unlock();
+        perform(item.job);
+        lock.lock();
+        finished_.push_back(std::move(item));
+        const std::uint64_t one = 1;
+        // The counter cannot overflow, and a failure otherwise would leave every client waiting.
+        POSTERN_CHECK(::write(wakeup_.get(), &one, sizeof one) == sizeof one);
+    }
+}
+
+void FileSync::write_new(SyncFile& file) {
+    auto fd = fs_.open(file.path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (!fd) {
+        file.outcome = std::move(fd).error();
+        return;
+    }
+    file.fd = std::move(*fd);
+    file.outcome = fs_.write(file.fd.get(), file.bytes);
+}
+
+void FileSync::perform(SyncJob& job) {
+    std::vector<bool> created(job.files.size());
+    for (std::size_t i = 0; i < job.files.size(); ++i) {
+        SyncFile& file = job.files[i];
+        if (file.fd) continue;
+        write_new(file);
+        created[i] = static_cast<bool>(file.fd);
+    }
+    if (job.files.size() > 1)
+        for (SyncFile& file : job.files)
+            if (file.outcome) file.outcome = fs_.start_sync(file.fd.get());
+    for (SyncFile& file : job.files)
+        if (file.outcome) file.outcome = fs_.sync(file.fd.get());
+    if (!job.directory.empty()) {
+        const Result<void> synced = fs_.sync_directory(job.directory);
+        if (!synced)
+            for (SyncFile& file : job.files) file.outcome = synced;
+    }
+    for (std::size_t i = 0; i < job.files.size(); ++i)
+        if (created[i] && !job.files[i].outcome) (void)fs_.unlink(job.files[i].path);
+}
+
+void FileSync::collect() {
+    std::uint64_t count = 0;
+    (void)!::read(wakeup_.get(), &count, sizeof count);
+    std::deque<Item> items;
+    {
+        const std::lock_guard lock(mutex_);
+        items.swap(finished_);
+    }
+    const std::shared_ptr<bool> alive = alive_;
+    for (Item& item : items) {
+        --outstanding_;
+        item.done(std::move(item.job));
+        if (!*alive) return;  // the callback destroyed us
+    }
+}
+
+}  // namespace postern::loop

@@ -1,0 +1,81 @@
+// FileSync: makes finished files durable without stopping the loop. It owns the one thread of the
+// whole suite, and that thread touches nothing but what a job brings along: immutable bytes,
+// descriptors, paths.
+//
+// Who wants few syncs gives one job at a time and gathers while it runs: what arrived during the
+// last fsync goes into the next one together (cleanup/committer.cc). A job with several files
+// begins writing them all out before it waits for the first.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+#include "lib/sys/fs.h"
+
+#include "lib/loop/loop.h"
+
+namespace postern::loop {
+
+// Either bytes for a new file at `path` (which must not exist), or the descriptor of one that is
+// written.
+struct SyncFile {
+    std::string path;
+    std::string bytes;
+    Fd fd;
+    Result<void>
+        outcome;  // set when the job is done; on an error a file that the job created is removed
+};
+
+struct SyncJob {
+    std::vector<SyncFile> files;
+    std::string directory;  // to be synced after the files, unless empty
+};
+
+class FileSync {
+  public:
+    using Done = std::function<void(SyncJob)>;
+
+    FileSync(Loop& loop, sys::Fs& fs);  // fs is used by the thread
+    ~FileSync();  // waits for the job that runs; callbacks of the rest are not called
+    FileSync(const FileSync&) = delete;
+    FileSync& operator=(const FileSync&) = delete;
+
+    // Calls done on the loop, never from inside submit().
+    void submit(SyncJob job, Done done);
+    std::size_t outstanding() const { return outstanding_; }
+
+  private:
+    struct Item {
+        SyncJob job;
+        Done done;
+    };
+
+    void work();
+    void perform(SyncJob& job);
+    void write_new(SyncFile& file);
+    void collect();
+
+    sys::Fs& fs_;
+    Fd wakeup_;  // eventfd: the thread has finished something
+    std::unique_ptr<Watch> watch_;
+    std::size_t outstanding_ = 0;
+
+    std::mutex mutex_;  // guards the next four
+    std::condition_variable changed_;
+    std::deque<Item> waiting_;
+    std::deque<Item> finished_;
+    bool stopping_ = false;
+
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    std::thread thread_;  // last: starts when everything above is there
+};
+
+}  // namespace postern::loop

@@ -1,0 +1,107 @@
+// The fakes themselves: a crash test that passes because CrashFs loses nothing would be worthless.
+#include <fcntl.h>
+
+#include "tests/support/crash_fs.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/faulty_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::support {
+namespace {
+
+using Bytes = CrashFs::Bytes;
+using Names = CrashFs::Names;
+
+std::optional<std::string> contents(const std::string& path) {
+    auto fd = sys::RealFs::instance().open(path, O_RDONLY, 0);
+    if (!fd) return std::nullopt;
+    return sys::RealFs::instance().read_at(fd->get(), 0, 1000).value();
+}
+
+std::optional<std::string> after_crash(const CrashFs& fs, std::size_t n, Bytes bytes, Names names,
+                                       const std::string& path) {
+    const TempFolder disk;
+    fs.materialize(n, bytes, names, disk.path());
+    return contents(disk / path);
+}
+
+TEST(CrashFs, LosesWhatWasNotSynced) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    const Fd fd = fs.open("a", O_RDWR | O_CREAT | O_EXCL, 0600).value();
+    ASSERT_TRUE(fs.write(fd.get(), "abcd"));
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::dropped, "a"), std::nullopt);
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::kept, "a"), "");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::kept, Names::kept, "a"), "abcd");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::cut, Names::kept, "a"), "ab");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::zeroed, Names::kept, "a"), std::string(4, '\0'));
+    ASSERT_TRUE(fs.sync(fd.get()));
+    ASSERT_TRUE(fs.write(fd.get(), "ef"));
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::dropped, "a"), "abcd");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::cut, Names::dropped, "a"), "abcde");
+}
+
+TEST(CrashFs, ARenameLastsOnceItsDirectoryIsSynced) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    ASSERT_TRUE(fs.make_directory("tmp", 0700));
+    ASSERT_TRUE(fs.make_directory("new", 0700));
+    const Fd fd = fs.open("tmp/m", O_RDWR | O_CREAT | O_EXCL, 0600).value();
+    ASSERT_TRUE(fs.write(fd.get(), "x"));
+    ASSERT_TRUE(fs.sync(fd.get()));
+    ASSERT_TRUE(fs.rename("tmp/m", "new/m"));
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::dropped, "tmp/m"), "x");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::kept, "new/m"), "x");
+    ASSERT_TRUE(fs.sync_directory("new"));
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::dropped, "new/m"), "x");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::dropped, "tmp/m"), std::nullopt);
+}
+
+TEST(CrashFs, AnUnsyncedRemovalMayComeBack) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    {
+        const Fd fd = fs.open("a", O_RDWR | O_CREAT | O_EXCL, 0600).value();
+        ASSERT_TRUE(fs.write(fd.get(), "old"));
+        ASSERT_TRUE(fs.sync(fd.get()));
+    }
+    ASSERT_TRUE(fs.unlink("a"));
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::dropped, "a"), "old");
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::kept, "a"), std::nullopt);
+    const Fd again = fs.open("b", O_RDWR | O_CREAT | O_EXCL, 0600).value();
+    EXPECT_EQ(after_crash(fs, fs.size(), Bytes::dropped, Names::kept, "b"), "")
+        << "not the old file's bytes";
+}
+
+TEST(CrashFs, KeepsMarksInOrder) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    fs.note("one");
+    ASSERT_TRUE(fs.make_directory("d", 0700));
+    fs.note("two");
+    EXPECT_EQ(fs.notes(2), std::vector<std::string>{"one"});
+    EXPECT_EQ(fs.notes(3), (std::vector<std::string>{"one", "two"}));
+}
+
+TEST(FaultyFs, FailsOnceAndLeavesHalfAWrite) {
+    const TempFolder folder;
+    FaultyFs fs(folder.path(), 2);
+    const Fd fd = fs.open("a", O_RDWR | O_CREAT, 0600).value();
+    const auto written = fs.write(fd.get(), "abcd");
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, Errc::no_space);
+    EXPECT_EQ(contents(folder / "a"), "ab");
+    EXPECT_TRUE(fs.write(fd.get(), "x"));
+    EXPECT_TRUE(fs.fired());
+}
+
+TEST(FakeClock, MovesWhenTold) {
+    FakeClock clock;
+    const Deadline deadline = Deadline::in(Millis(10), clock);
+    EXPECT_FALSE(deadline.passed());
+    clock.advance(Millis(10));
+    EXPECT_TRUE(deadline.passed());
+}
+
+}  // namespace
+}  // namespace postern::support
