@@ -1,11 +1,12 @@
-// Mailbox: one folder. View: a stable snapshot of it, with the sequence numbers that one IMAP or POP3
-// session sees; it changes in sync() only, so RFC 3501 7.4.1 is a rule of the type.
-// Truth: the files (and their names for the six Maildir flags), postern.uids for UIDs, postern.log for
+// Mailbox: one folder. View: a stable snapshot of it, with the sequence numbers that one IMAP or
+// POP3 session sees; it changes in sync() only, so RFC 3501 7.4.1 is a rule of the type. Truth: the
+// files (and their names for the six Maildir flags), postern.uids for UIDs, postern.log for
 // keywords (doc/formats/mailbox.md). Any number of processes may work on a mailbox at once, foreign
 // programs included; readers take no lock.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +31,7 @@ struct Environment {
     sys::Fs* fs = nullptr;
     const Clock* clock = nullptr;
     Random* random = nullptr;
+    std::string host = "localhost";  // ends the names of message files
 };
 
 // One message of a View.
@@ -41,11 +43,13 @@ struct Message {
 
 // What sync() found. Sequence numbers begin at 1.
 struct Changes {
-    // In the order in which to announce them: each number is right after the ones before it were removed.
+    // In the order in which to announce them: each number is right after the ones before it were
+    // removed.
     std::vector<std::uint32_t> expunged;
-    std::vector<std::uint32_t> changed;  // flags changed, by the numbering after expunges; not those of our own store()
-    std::uint32_t added = 0;             // new messages at the end
-    bool new_keywords = false;           // keywords() grew
+    std::vector<std::uint32_t>
+        changed;  // flags changed, by the numbering after expunges; not those of our own store()
+    std::uint32_t added = 0;    // new messages at the end
+    bool new_keywords = false;  // keywords() grew
     bool any() const { return !expunged.empty() || !changed.empty() || added > 0 || new_keywords; }
 };
 
@@ -81,7 +85,8 @@ class Mailbox {
   public:
     Mailbox(Environment env, std::string path) : env_(std::move(env)), path_(std::move(path)) {}
 
-    // A snapshot. Access::read_write takes new messages over from new/ (they are recent here and only here).
+    // A snapshot. Access::read_write takes new messages over from new/ (they are recent here and
+    // only here).
     Result<std::unique_ptr<View>> open(Access access) const;
 
     // STATUS without taking recent messages away from anybody.
@@ -90,8 +95,8 @@ class Mailbox {
     // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
     Result<Appended> append(std::span<const AppendMessage> messages) const;
 
-    // An inotify descriptor that becomes readable when new/ or cur/ change (for IDLE, with poll()). Empty it
-    // with drain_watch() before the next wait.
+    // An inotify descriptor that becomes readable when new/ or cur/ change (for IDLE, with poll()).
+    // Empty it with drain_watch() before the next wait.
     Result<Fd> watch() const;
     static void drain_watch(int fd);
 
@@ -109,7 +114,8 @@ class View {
     virtual ~View() = default;
 
     virtual std::uint32_t count() const = 0;
-    virtual const Message& message(std::uint32_t seq) const = 0;  // precondition: 1 <= seq <= count()
+    virtual const Message& message(
+        std::uint32_t seq) const = 0;  // precondition: 1 <= seq <= count()
     virtual std::uint32_t recent() const = 0;
     virtual std::uint32_t first_unseen() const = 0;  // sequence number, or 0
     virtual std::uint32_t uid_validity() const = 0;
@@ -135,16 +141,18 @@ class View {
     // Bits for these names; adds names to keywords(). Names beyond kMaxKeywords are left out.
     virtual KeywordBits keyword_bits(std::span<const std::string> names) = 0;
 
-    // Changes flags of many messages. Messages that others expunged are passed over silently. The View shows
-    // the new flags at once. Errc::denied on a read-only view.
-    virtual Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode, const Flags& flags) = 0;
+    // Changes flags of many messages. Messages that others expunged are passed over silently. The
+    // View shows the new flags at once. Errc::denied on a read-only view.
+    virtual Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode,
+                               const Flags& flags) = 0;
 
-    // Removes the files of these messages (RFC 3501 6.4.3 wants those with \Deleted: the caller chooses).
-    // The View keeps them until sync(Expunges::report). Errc::denied on a read-only view.
+    // Removes the files of these messages (RFC 3501 6.4.3 wants those with \Deleted: the caller
+    // chooses). The View keeps them until sync(Expunges::report). Errc::denied on a read-only view.
     virtual Result<void> expunge(std::span<const std::uint32_t> seqs) = 0;
 
-    // Copies messages with flags, keywords and dates into another folder, all or none (RFC 3501 6.4.7).
-    // Uids in the order of seqs. Errc::not_found when one of them was expunged by another session.
+    // Copies messages with flags, keywords and dates into another folder, all or none (RFC
+    // 3501 6.4.7). Uids in the order of seqs. Errc::not_found when one of them was expunged by
+    // another session.
     virtual Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to) = 0;
 };
 

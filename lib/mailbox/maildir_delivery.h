@@ -1,5 +1,5 @@
-// Delivers messages into Maildirs, durably and many at once: all are written under tmp/, synced as a
-// group, renamed into new/, and each directory is synced once. Used by local (before it reports
+// Delivers messages into Maildirs, durably and many at once: all are written under tmp/, synced as
+// a group, renamed into new/, and each directory is synced once. Used by local (before it reports
 // "delivered") and by APPEND and COPY. A message whose result is a value survives a power cut; one
 // whose result is an error is either absent or, where only the last sync failed, possibly present.
 #pragma once
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/base/fd.h"
 #include "lib/base/random.h"
 #include "lib/base/result.h"
 #include "lib/sys/fs.h"
@@ -27,8 +28,10 @@ class MessageWriter {
     Result<void> write(std::string_view bytes);
     Result<void> flush();  // hands the rest of the buffer to the kernel
 
-    std::uint64_t size() const { return size_; }            // bytes written: S= in the name
-    std::uint64_t crlf_size() const { return crlf_size_; }  // with every line end as CRLF: W= in the name
+    std::uint64_t size() const { return size_; }  // bytes written: S= in the name
+    std::uint64_t crlf_size() const {
+        return crlf_size_;
+    }  // with every line end as CRLF: W= in the name
 
   private:
     sys::Fs* fs_;
@@ -41,17 +44,52 @@ class MessageWriter {
 
 // One message for one Maildir.
 struct Delivery {
-    std::string maildir;  // path of the folder that has cur, new and tmp; created (0700) where it is missing
-    std::string stem;     // unique name without sizes, see delivery_stem(); the same stem again replaces
-                          // the earlier copy while that is still in new/
+    std::string maildir;  // path of the folder that has cur, new and tmp; created (0700) where it
+                          // is missing
+    std::string stem;     // unique name without sizes, see delivery_stem(); the same stem again
+                       // replaces the earlier copy while that is still in new/
     std::function<Result<void>(MessageWriter&)> content;
-    std::int64_t date = 0;       // seconds: becomes the file's mtime (INTERNALDATE); 0 leaves it at now
-    std::string info;            // ":2,S" or empty
+    std::int64_t date = 0;  // seconds: becomes the file's mtime (INTERNALDATE); 0 leaves it at now
+    std::string info;       // ":2,S" or empty
 };
 
-// Delivers all. The answer has one entry per delivery: the path under the Maildir ("new/NAME") or why not.
-// One message's failure does not touch the others.
+// Delivers all. The answer has one entry per delivery: the path under the Maildir ("new/NAME") or
+// why not. One message's failure does not touch the others.
 std::vector<Result<std::string>> deliver(sys::Fs& fs, std::span<const Delivery> deliveries);
+
+// The two halves of deliver(), for callers that must do something between them (APPEND assigns UIDs
+// in one step with the renames). The deliveries must outlive the group.
+class DeliveryGroup {
+  public:
+    DeliveryGroup(sys::Fs& fs, std::span<const Delivery> deliveries);
+
+    void prepare();  // writes and syncs the files under tmp/
+    void publish();  // renames what was prepared into new/ and syncs the directories
+    void abandon();  // removes what was prepared, or published (best effort)
+
+    // After prepare(), where it succeeded: the name that the message will have in new/.
+    std::string_view prepared_name(std::size_t index) const;
+
+    // After prepare(): which failed. After publish(): "new/NAME" for each that is delivered.
+    const std::vector<Result<std::string>>& results() const { return results_; }
+
+  private:
+    struct Pending {
+        const Delivery* delivery;
+        Fd file;
+        std::string temporary;   // path under tmp/
+        std::string final_name;  // "new/NAME", known once the size is
+    };
+    template <class Step>
+    void each(Step step);
+    std::string published_path(const Pending& p) const;
+    void fail(std::size_t index, Error error);
+    Result<void> write_temporary(Pending& p);
+
+    sys::Fs* fs_;
+    std::vector<Pending> pending_;
+    std::vector<Result<std::string>> results_;
+};
 
 // A stem for queued mail: the same for the same queue id and recipient, so that a delivery repeated
 // after a crash does not add a second copy. `arrival` is the message's time of arrival.
@@ -60,8 +98,7 @@ std::string delivery_stem(WallTime arrival, std::string_view queue_id, std::stri
 // A stem that was never used before.
 std::string unique_stem(const Clock& clock, Random& random, std::string_view host);
 
-// Makes path/{,cur,new,tmp} where missing, mode 0700, parents excepted (the last component's parent must
-// exist). Durable.
+// Makes path/{,cur,new,tmp} where missing, and missing parents, mode 0700. Durable.
 Result<void> make_maildir(sys::Fs& fs, const std::string& path);
 
 }  // namespace postern::mailbox

@@ -1,1 +1,16 @@
 # See README.md in this folder.
+noinst_LIBRARIES += lib/mailbox/libmailbox.a
+lib_mailbox_libmailbox_a_SOURCES = \
+	%reldir%/flags.h %reldir%/flags.cc %reldir%/message_name.h %reldir%/message_name.cc \
+	%reldir%/maildir_delivery.h %reldir%/maildir_delivery.cc %reldir%/folder_lock.h %reldir%/folder_lock.cc \
+	%reldir%/line_log.h %reldir%/line_log.cc %reldir%/uid_list.h %reldir%/uid_list.cc \
+	%reldir%/keyword_log.h %reldir%/keyword_log.cc %reldir%/folder_scan.h %reldir%/folder_scan.cc \
+	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
+	%reldir%/store.h %reldir%/store.cc
+EXTRA_DIST += %reldir%/README.md
+
+EXTRA_DIST += %reldir%/test_folder.h
+check_PROGRAMS += lib/mailbox/mailbox_test
+lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/store_test.cc
+lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)

@@ -1,6 +1,7 @@
-// Store: all folders of one user, as Maildir++: the root is INBOX, ".Sent.2026" is folder Sent.2026.
-// Folder names are what IMAP says on the wire (modified UTF-7), '.' separates levels, INBOX has any case.
-// No lock for reading; changes to the set of folders are single renames and mkdirs.
+// Store: all folders of one user, as Maildir++: the root is INBOX, ".Sent.2026" is folder
+// Sent.2026. Folder names are what IMAP says on the wire (modified UTF-7), '.' separates levels,
+// INBOX has any case. No lock for reading; changes to the set of folders are single renames and
+// mkdirs.
 #pragma once
 
 #include <string>
@@ -26,7 +27,8 @@ struct Folder {
 
 class Store {
   public:
-    // Opens the Maildir at root and makes it (cur, new, tmp) where it is missing; root's parent must exist.
+    // Opens the Maildir at root and makes it (cur, new, tmp) where it is missing; root's parent
+    // must exist.
     static Result<Store> open(std::string root, sys::Fs& fs = sys::RealFs::instance(),
                               const Clock& clock = SystemClock::instance(),
                               Random& random = SystemRandom::instance());
@@ -51,8 +53,8 @@ class Store {
     // Errc::not_found, Errc::invalid.
     Result<Mailbox> mailbox(std::string_view name) const;
 
-    // Canonical form: "inbox" -> "INBOX", a trailing separator removed. Errc::invalid for what cannot be
-    // a folder: empty levels, control characters, '/', too long.
+    // Canonical form: "inbox" -> "INBOX", a trailing separator removed. Errc::invalid for what
+    // cannot be a folder: empty levels, control characters, '/', too long.
     static Result<std::string> canonical(std::string_view name);
 
     const std::string& root() const { return env_.root; }

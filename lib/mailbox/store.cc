@@ -1,0 +1,208 @@
+#include "lib/mailbox/store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "lib/base/strings.h"
+#include "lib/mailbox/folder_lock.h"
+#include "lib/mailbox/line_log.h"
+
+namespace postern::mailbox {
+namespace {
+
+constexpr std::string_view kInbox = "INBOX";
+constexpr std::string_view kSubscriptionsHeader = "postern-subscriptions 1";
+
+std::string host_name() {
+    char name[256] = "";
+    return ::gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "localhost";
+}
+
+bool is_below(std::string_view name, std::string_view parent) {
+    return name.size() > parent.size() && name.starts_with(parent) &&
+           name[parent.size()] == kSeparator;
+}
+
+// Removes a directory tree of bounded depth: folder, cur/new/tmp, files.
+Result<void> remove_tree(sys::Fs& fs, const std::string& path, int depth) {
+    TRY_ASSIGN(const auto entries, fs.list(path));
+    for (const auto& entry : entries) {
+        const std::string child = path + "/" + entry.name;
+        if (entry.kind == sys::FileInfo::Kind::directory && depth > 0)
+            TRY(remove_tree(fs, child, depth - 1));
+        else
+            TRY(fs.unlink(child));
+    }
+    return fs.remove_directory(path);
+}
+
+}  // namespace
+
+Result<Store> Store::open(std::string root, sys::Fs& fs, const Clock& clock, Random& random) {
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    if (root.empty()) return Error{Errc::invalid, "empty Maildir path", 0};
+    TRY(make_maildir(fs, root));
+    return Store(Environment{std::move(root), &fs, &clock, &random, host_name()});
+}
+
+Result<std::string> Store::canonical(std::string_view name) {
+    if (name.ends_with(kSeparator)) name.remove_suffix(1);
+    const auto bad = [&] { return Error{Errc::invalid, "invalid mailbox name", 0}; };
+    if (name.empty() || name.size() > kMaxFolderName) return bad();
+    for (const char c : name)
+        if (is_control(c) || c == '/') return bad();
+    for (const std::string_view level : split(name, kSeparator))
+        if (level.empty()) return bad();
+    // RFC 3501 5.1: INBOX is one name in any case.
+    const std::string_view first = name.substr(0, name.find(kSeparator));
+    if (iequals(first, kInbox)) return cat({kInbox, name.substr(first.size())});
+    return std::string(name);
+}
+
+std::string Store::path_of(std::string_view name) const {
+    return name == kInbox ? env_.root : cat({env_.root, "/.", name});
+}
+
+bool Store::exists(std::string_view name) const {
+    const auto canonical_name = canonical(name);
+    if (!canonical_name) return false;
+    const auto info = env_.fs->info(path_of(*canonical_name) + "/cur");
+    return info && info->kind == sys::FileInfo::Kind::directory;
+}
+
+Result<std::vector<std::string>> Store::folder_names() const {
+    TRY_ASSIGN(const auto entries, env_.fs->list(env_.root));
+    std::vector<std::string> names{std::string(kInbox)};
+    for (const auto& entry : entries) {
+        if (entry.kind != sys::FileInfo::Kind::directory || !entry.name.starts_with('.')) continue;
+        auto name = canonical(std::string_view(entry.name).substr(1));
+        if (name && *name == entry.name.substr(1) && *name != kInbox)
+            names.push_back(*std::move(name));
+    }
+    return names;
+}
+
+Result<std::vector<Folder>> Store::folders() const {
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names());
+    const std::set<std::string> real(names.begin(), names.end());
+    std::set<std::string> all = real;
+    std::set<std::string> parents;
+    for (const std::string& name : names)
+        for (auto at = name.rfind(kSeparator); at != std::string::npos && at > 0;
+             at = name.rfind(kSeparator, at - 1)) {
+            parents.insert(name.substr(0, at));
+            all.insert(name.substr(0, at));
+        }
+    std::vector<Folder> folders;
+    for (const std::string& name : all)
+        folders.push_back({name, real.contains(name), parents.contains(name)});
+    std::stable_partition(folders.begin(), folders.end(),
+                          [](const Folder& f) { return f.name == kInbox; });
+    return folders;
+}
+
+Result<void> Store::create(std::string_view name) {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (exists(folder)) return Error{Errc::permanent, "Mailbox already exists", 0};
+    const std::string path = path_of(folder);
+    TRY(make_maildir(*env_.fs, path));
+    // Maildir++ marks subfolders for delivery agents with this empty file.
+    TRY_ASSIGN(const Fd marker,
+               env_.fs->open(path + "/maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+    return {};
+}
+
+Result<void> Store::remove(std::string_view name) {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (folder == kInbox) return Error{Errc::permanent, "INBOX cannot be deleted", 0};
+    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    // Out of sight in one step; what a crash leaves behind is no folder.
+    const std::string doomed =
+        env_.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
+    TRY(env_.fs->rename(path_of(folder), doomed));
+    return remove_tree(*env_.fs, doomed, 2);
+}
+
+Result<void> Store::rename(std::string_view from, std::string_view to) {
+    TRY_ASSIGN(const std::string source, canonical(from));
+    TRY_ASSIGN(const std::string target, canonical(to));
+    if (target == kInbox || exists(target))
+        return Error{Errc::permanent, "Mailbox already exists", 0};
+    if (source == kInbox) return rename_inbox(target);
+    if (is_below(target, source))
+        return Error{Errc::permanent, "Cannot move a mailbox below itself", 0};
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names());
+    std::vector<std::pair<std::string, std::string>> moves;
+    for (const std::string& name : names) {
+        if (name != source && !is_below(name, source)) continue;
+        TRY_ASSIGN(std::string moved, canonical(target + name.substr(source.size())));
+        if (exists(moved)) return Error{Errc::permanent, "Mailbox already exists: " + moved, 0};
+        moves.emplace_back(name, std::move(moved));
+    }
+    if (moves.empty()) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    for (const auto& [old_name, new_name] : moves)
+        TRY(env_.fs->rename(path_of(old_name), path_of(new_name)));
+    return env_.fs->sync_directory(env_.root);
+}
+
+Result<void> Store::rename_inbox(const std::string& to) {
+    TRY(create(to));
+    TRY_ASSIGN(const Mailbox target, mailbox(to));
+    TRY_ASSIGN(const std::unique_ptr<View> inbox,
+               Mailbox(env_, env_.root).open(Access::read_write));
+    std::vector<std::uint32_t> all(inbox->count());
+    std::iota(all.begin(), all.end(), 1U);
+    auto copied = inbox->copy(all, target);
+    if (!copied) return std::move(copied).error();
+    return inbox->expunge(all);
+}
+
+Result<Mailbox> Store::mailbox(std::string_view name) const {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    const std::string path = path_of(folder);
+    TRY(make_maildir(*env_.fs, path));  // other programs leave out empty directories
+    return Mailbox(env_, path);
+}
+
+Result<std::vector<std::string>> Store::subscriptions() const {
+    std::set<std::string> names;
+    LineLog file(*env_.fs, env_.root + "/postern.subscriptions");
+    auto exists_now = file.refresh(
+        {[](std::string_view) {}, [&](std::string_view line) { names.emplace(line); }});
+    if (!exists_now) return std::move(exists_now).error();
+    return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<void> Store::change_subscription(const std::string& name, bool present) {
+    TRY_ASSIGN(const FolderLock lock,
+               FolderLock::take(*env_.fs, env_.root + "/postern.subscriptions.lock"));
+    TRY_ASSIGN(std::vector<std::string> names, subscriptions());
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (!present && found == names.end()) return Error{Errc::not_found, "Not subscribed", 0};
+    if (present == (found != names.end())) return {};
+    if (present)
+        names.push_back(name);
+    else
+        names.erase(found);
+    std::string content = cat({kSubscriptionsHeader, "\n"});
+    for (const std::string& each : names) content += each + "\n";
+    LineLog file(*env_.fs, env_.root + "/postern.subscriptions");
+    return file.replace(content);
+}
+
+Result<void> Store::subscribe(std::string_view name) {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    return change_subscription(folder, true);
+}
+
+Result<void> Store::unsubscribe(std::string_view name) {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    return change_subscription(folder, false);
+}
+
+}  // namespace postern::mailbox

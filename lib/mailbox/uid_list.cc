@@ -1,0 +1,129 @@
+#include "lib/mailbox/uid_list.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "lib/base/strings.h"
+#include "lib/mailbox/folder_lock.h"
+
+namespace postern::mailbox {
+namespace {
+
+constexpr std::string_view kMagic = "postern-uids";
+constexpr Uid kLastUid = std::numeric_limits<Uid>::max() - 1;
+
+// A value that no folder of this store had before: the time, and always above the last one given
+// out, so that a folder deleted and made again is never mistaken for the old one (RFC
+// 3501 2.3.1.1).
+Result<std::uint32_t> fresh_validity(const Environment& env) {
+    const std::string path = env.root + "/postern.uidvalidity";
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env.fs, path + ".lock"));
+    std::uint32_t last = 0;
+    if (auto file = env.fs->open(path, O_RDONLY | O_NOFOLLOW)) {
+        TRY_ASSIGN(const std::string text, env.fs->read_at(file->get(), 0, 32));
+        last = parse_number<std::uint32_t>(trim(text)).value_or(0);
+    }
+    const auto now =
+        std::chrono::duration_cast<Seconds>(env.clock->now().time_since_epoch()).count();
+    const std::uint32_t value = std::max(last + 1, static_cast<std::uint32_t>(now));
+    LineLog log(*env.fs, path);
+    TRY(log.replace(std::to_string(value) + "\n"));
+    return value;
+}
+
+}  // namespace
+
+Result<void> UidList::refresh() {
+    auto exists = log_.refresh({[this](std::string_view header) { on_header(header); },
+                                [this](std::string_view line) { on_line(line); }});
+    if (!exists) return std::move(exists).error();
+    if (!*exists || damaged_) validity_ = 0;
+    return {};
+}
+
+void UidList::on_header(std::string_view header) {
+    uids_.clear();
+    last_line_ = 0;
+    validity_ = 0;
+    const auto words = split_words(header, " ");
+    const bool ours = words.size() >= 4 && words[0] == kMagic && words[1] == "1";
+    const auto validity = ours ? parse_number<std::uint32_t>(words[2]) : std::nullopt;
+    const auto next = ours ? parse_number<Uid>(words[3]) : std::nullopt;
+    damaged_ = !validity || *validity == 0 || !next || *next == 0;
+    if (damaged_) return;
+    validity_ = *validity;
+    next_ = *next;
+}
+
+void UidList::on_line(std::string_view line) {
+    if (damaged_) return;
+    const auto parts = split_once(line, ' ');
+    const auto uid = parts ? parse_number<Uid>(parts->first) : std::nullopt;
+    if (!uid || *uid <= last_line_ || *uid > kLastUid || parts->second.empty()) {
+        damaged_ = true;
+        return;
+    }
+    last_line_ = *uid;
+    next_ = std::max(next_, *uid + 1);
+    uids_.insert_or_assign(std::string(parts->second), *uid);
+}
+
+Uid UidList::find(std::string_view base) const {
+    const auto at = uids_.find(base);
+    return at == uids_.end() ? 0 : at->second;
+}
+
+std::size_t UidList::count_between(Uid first, Uid last) const {
+    return static_cast<std::size_t>(std::count_if(
+        uids_.begin(), uids_.end(),
+        [&](const auto& entry) { return entry.second >= first && entry.second <= last; }));
+}
+
+Result<void> UidList::ensure() {
+    TRY(refresh());
+    if (!usable()) {
+        TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_));
+        uids_.clear();
+        validity_ = validity;
+        next_ = 1;
+        TRY(rewrite());
+    } else if (log_.torn()) {
+        TRY(rewrite());
+    }
+    return {};
+}
+
+Result<std::vector<Uid>> UidList::assign(std::span<const std::string> bases) {
+    if (bases.size() > kLastUid - next_) return Error{Errc::permanent, "no UIDs left", 0};
+    std::string lines;
+    std::vector<Uid> given;
+    for (const std::string& base : bases) {
+        const Uid uid = next_ + static_cast<Uid>(given.size());
+        lines += cat({std::to_string(uid), " ", base, "\n"});
+        given.push_back(uid);
+    }
+    TRY(log_.append(lines, true));
+    TRY(refresh());
+    return given;
+}
+
+Result<void> UidList::compact(const std::function<bool(std::string_view)>& keep) {
+    std::erase_if(uids_, [&](const auto& entry) { return !keep(entry.first); });
+    return rewrite();
+}
+
+Result<void> UidList::rewrite() {
+    std::vector<std::pair<Uid, std::string_view>> order;
+    order.reserve(uids_.size());
+    for (const auto& [base, uid] : uids_) order.emplace_back(uid, base);
+    std::sort(order.begin(), order.end());
+    std::string content =
+        cat({kMagic, " 1 ", std::to_string(validity_), " ", std::to_string(next_), "\n"});
+    for (const auto& [uid, base] : order) content += cat({std::to_string(uid), " ", base, "\n"});
+    TRY(log_.replace(content));
+    return refresh();
+}
+
+}  // namespace postern::mailbox

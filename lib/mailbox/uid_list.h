@@ -1,0 +1,68 @@
+// UidList: which UID each message has: postern.uids, the truth for UIDs and UIDVALIDITY.
+//   postern-uids 1 <uid validity> <next uid>
+//   <uid> <base name>
+// UIDs ascend; a later line for the same name replaces the earlier one. See doc/formats/mailbox.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/mailbox/line_log.h"
+#include "lib/mailbox/mailbox.h"
+#include "lib/sys/fs.h"
+
+namespace postern::mailbox {
+
+class UidList {
+  public:
+    UidList(const Environment& env, const std::string& folder)
+        : env_(&env), log_(*env.fs, folder + "/postern.uids") {}
+
+    // Follows the file. After it, usable() tells whether there is a valid list.
+    Result<void> refresh();
+    bool usable() const { return validity_ != 0; }
+    bool stale() const { return log_.stale(); }
+
+    Uid find(std::string_view base) const;  // 0: has none
+    std::uint32_t validity() const { return validity_; }
+    Uid next_uid() const { return next_; }
+    std::size_t size() const { return uids_.size(); }
+    // How many names have a UID in [first, last].
+    std::size_t count_between(Uid first, Uid last) const;
+
+    // Under the folder's lock. Makes the list (with a UIDVALIDITY never used in this store) where
+    // there is none or where it cannot be read, and repairs a torn tail.
+    Result<void> ensure();
+    // Under the folder's lock, after ensure(): gives the names the next UIDs, in order, durably.
+    // Names that have one get a new one. Errc::permanent when UIDs are used up.
+    Result<std::vector<Uid>> assign(std::span<const std::string> bases);
+    // Under the folder's lock: rewrites the list without the names that `keep` refuses.
+    Result<void> compact(const std::function<bool(std::string_view base)>& keep);
+
+  private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+    void on_header(std::string_view header);
+    void on_line(std::string_view line);
+    Result<void> rewrite();
+
+    const Environment* env_;
+    LineLog log_;
+    std::unordered_map<std::string, Uid, Hash, std::equal_to<>> uids_;
+    std::uint32_t validity_ = 0;
+    Uid next_ = 1;
+    Uid last_line_ = 0;
+    bool damaged_ = false;
+};
+
+}  // namespace postern::mailbox
