@@ -1,6 +1,7 @@
 # See README.md in this folder. One line per file, so that several hands can add to it.
 noinst_LIBRARIES += lib/mail/libmail.a
 lib_mail_libmail_a_SOURCES = \
+	%reldir%/address.h %reldir%/address.cc \
 	%reldir%/address_list.h %reldir%/address_list.cc \
 	%reldir%/charset.h %reldir%/charset.cc \
 	%reldir%/content_type.h %reldir%/content_type.cc \
@@ -14,6 +15,7 @@ EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/mail/mail_test
 lib_mail_mail_test_SOURCES = \
+	%reldir%/address_test.cc \
 	%reldir%/header_test.cc \
 	%reldir%/mime_test.cc \
 	%reldir%/text_test.cc
