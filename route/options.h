@@ -1,0 +1,31 @@
+// What route takes from main.cf, as plain values.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "lib/table/address_class.h"
+
+namespace postern::route {
+
+struct Options {
+    std::string myhostname, mydomain, myorigin;
+    bool append_at_myorigin = true, append_dot_mydomain = false;
+    std::string recipient_delimiter;
+    std::string propagate_unmatched_extensions = "canonical, virtual";
+
+    std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;
+    std::string virtual_alias_maps;
+    std::size_t virtual_alias_expansion_limit = 1000, virtual_alias_recursion_limit = 1000;
+    std::size_t virtual_alias_address_length_limit = 1000;
+
+    table::ClassLists classes;
+    std::string local_transport, virtual_transport = "virtual", relay_transport = "relay";
+    std::string default_transport = "smtp", relayhost;
+    std::string sender_dependent_relayhost_maps, sender_dependent_default_transport_maps;
+    std::string transport_maps;
+    bool transport_parents_plain = false;  // parent_domain_matches_subdomains has transport_maps
+    std::string empty_address_recipient = "MAILER-DAEMON";
+};
+
+}  // namespace postern::route

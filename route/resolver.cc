@@ -1,0 +1,121 @@
+#include "route/resolver.h"
+
+#include "lib/base/strings.h"
+
+namespace postern::route {
+namespace {
+
+// "smtp:[host]:port" -> transport and next hop; the next hop may be missing.
+std::pair<std::string, std::string> split_transport(std::string_view text) {
+    const auto parts = split_once(text, ':');
+    if (!parts) return {std::string(text), {}};
+    return {std::string(parts->first), std::string(parts->second)};
+}
+
+bool plausible_label(std::string_view label) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+        return false;
+    for (const char c : label) {
+        // Bytes above ASCII are UTF-8 labels, RFC 6531.
+        const bool high = (static_cast<unsigned char>(c) & 0x80) != 0;
+        if (!is_alnum(c) && c != '-' && c != '_' && !high) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool plausible_domain(std::string_view domain) {
+    if (domain.empty() || domain.size() > 255) return false;
+    if (domain.front() == '[') return table::parse_address_literal(domain).has_value();
+    for (const auto label : split(domain, '.')) {
+        if (!plausible_label(label)) return false;
+    }
+    return true;
+}
+
+Resolver::Resolver(const Options& options, table::DomainClasses& classes, const Rewriter& rewriter)
+    : options_(options),
+      classes_(classes),
+      rewriter_(rewriter),
+      transport_(table::Maps::open(options.transport_maps)),
+      sender_relayhost_(table::Maps::open(options.sender_dependent_relayhost_maps)),
+      sender_transport_(table::Maps::open(options.sender_dependent_default_transport_maps)) {}
+
+// A next hop in the transport parameter itself wins over relayhost.
+Result<Resolver::Hop> Resolver::remote(std::string transport, const std::string& sender,
+                                       const std::string& domain) {
+    auto [name, next_hop] = split_transport(transport);
+    if (!next_hop.empty()) return Hop{std::move(name), std::move(next_hop)};
+    const auto sender_keys =
+        table::mailbox_keys(sender.empty() ? "<>" : sender, options_.recipient_delimiter);
+    if (auto relay = table::find_first(sender_relayhost_, sender_keys); !relay.not_found()) {
+        if (relay.failed()) return std::move(relay).error();
+        if (!iequals(relay->value, "DUNNO")) return Hop{std::move(name), relay->value};
+    }
+    return Hop{std::move(name), options_.relayhost.empty() ? domain : options_.relayhost};
+}
+
+Result<Resolver::Hop> Resolver::by_class(table::DomainClass domain_class, const std::string& sender,
+                                         const std::string& domain) {
+    const auto with_domain = [&](const std::string& transport) {
+        auto [name, next_hop] = split_transport(transport);
+        return Hop{std::move(name), next_hop.empty() ? domain : std::move(next_hop)};
+    };
+    switch (domain_class) {
+        case table::DomainClass::local: return with_domain(options_.local_transport);
+        case table::DomainClass::virtual_alias:
+            return Hop{"error", "5.1.1 User unknown in virtual alias table"};
+        case table::DomainClass::virtual_mailbox: return with_domain(options_.virtual_transport);
+        case table::DomainClass::relay: return remote(options_.relay_transport, sender, domain);
+        case table::DomainClass::other: break;
+    }
+    const auto sender_keys =
+        table::mailbox_keys(sender.empty() ? "<>" : sender, options_.recipient_delimiter);
+    auto own = table::find_first(sender_transport_, sender_keys);
+    if (own.failed()) return std::move(own).error();
+    if (own.found() && !iequals(own->value, "DUNNO")) return remote(own->value, sender, domain);
+    return remote(options_.default_transport, sender, domain);
+}
+
+// transport(5): an empty field leaves what it would have been; a transport without a next hop means
+// the recipient's domain.
+Result<void> Resolver::apply_transport_maps(Hop& hop, const std::string& recipient,
+                                            const std::string& domain) {
+    if (transport_.empty()) return {};
+    auto found =
+        table::find_first(transport_, table::transport_keys(recipient, options_.recipient_delimiter,
+                                                            options_.transport_parents_plain));
+    if (found.failed()) return std::move(found).error();
+    if (found.not_found()) return {};
+    auto [transport, next_hop] = split_transport(found->value);
+    if (!transport.empty()) {
+        hop.transport = std::move(transport);
+        hop.next_hop = domain;
+    }
+    if (!next_hop.empty()) hop.next_hop = std::move(next_hop);
+    return {};
+}
+
+Result<Route> Resolver::resolve(std::string_view sender, std::string_view recipient) {
+    Route route;
+    route.recipient =
+        rewriter_.complete(recipient.empty() ? options_.empty_address_recipient : recipient);
+    const auto parts = table::split_address(route.recipient);
+    if (parts.local.empty()) return Error{Errc::permanent, "bad address syntax"};
+    if (!parts.domain.empty() && !plausible_domain(parts.domain)) {
+        return Error{Errc::permanent, "bad address syntax"};
+    }
+    TRY_ASSIGN(route.domain_class, classes_.classify(parts.domain));
+    const std::string domain = parts.domain.empty() ? options_.myhostname : parts.domain;
+    TRY_ASSIGN(Hop hop, by_class(route.domain_class, std::string(sender), domain));
+    TRY(apply_transport_maps(hop, route.recipient, domain));
+    if (hop.transport.empty()) {
+        return Error{Errc::temporary, cat({"no transport configured for ", route.recipient})};
+    }
+    route.transport = std::move(hop.transport);
+    route.next_hop = std::move(hop.next_hop);
+    return route;
+}
+
+}  // namespace postern::route

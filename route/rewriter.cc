@@ -1,0 +1,148 @@
+#include "route/rewriter.h"
+
+#include <algorithm>
+#include <set>
+
+#include "lib/base/strings.h"
+#include "lib/table/address_list.h"
+#include "lib/table/source.h"
+
+namespace postern::route {
+namespace {
+
+constexpr int kCanonicalRounds = 10;  // a -> b -> c … in canonical maps
+
+bool lists(std::string_view parameter, std::string_view word) {
+    const auto words = table::split_list(parameter);
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+Error too_much(std::string_view what, std::string_view address) {
+    return Error{Errc::temporary, cat({"unreasonable virtual_alias_maps map ", what, " for ",
+                                       address, " -- message not accepted, try again later"})};
+}
+
+}  // namespace
+
+Rewriter::Rewriter(const Options& options, table::DomainClasses& classes)
+    : options_(options),
+      classes_(classes),
+      canonical_(table::Maps::open(options.canonical_maps)),
+      sender_canonical_(table::Maps::open(options.sender_canonical_maps)),
+      recipient_canonical_(table::Maps::open(options.recipient_canonical_maps)),
+      virtual_alias_(table::Maps::open(options.virtual_alias_maps)),
+      propagate_canonical_(lists(options.propagate_unmatched_extensions, "canonical")),
+      propagate_virtual_(lists(options.propagate_unmatched_extensions, "virtual")) {}
+
+std::string Rewriter::complete(std::string_view address) const {
+    std::string out(address);
+    if (out.size() > 1 && out.back() == '@') out.pop_back();  // "user@" is "user"
+    if (out.empty()) return out;
+    if (out.find('@') == std::string::npos) {
+        if (!options_.append_at_myorigin) return out;
+        out += '@';
+        out += options_.myorigin;
+        return out;
+    }
+    const auto at = out.rfind('@');
+    if (out.size() > at + 2 && out.back() == '.') out.pop_back();
+    const auto domain = std::string_view(out).substr(at + 1);
+    if (!domain.empty() && domain.front() != '[' && options_.append_dot_mydomain &&
+        domain.find('.') == std::string_view::npos) {
+        out += '.';
+        out += options_.mydomain;
+    }
+    return out;
+}
+
+Result<bool> Rewriter::is_own_domain(const std::string& domain) {
+    if (iequals(domain, options_.myorigin)) return true;
+    return classes_.is_local(domain);
+}
+
+Lookup<std::vector<std::string>> Rewriter::look_up(table::Maps& maps, const std::string& address,
+                                                   bool propagate) {
+    const auto parts = table::split_address(address);
+    const auto own = is_own_domain(parts.domain);
+    if (!own) return own.error();
+    auto found =
+        table::find_first(maps, table::rewrite_keys(address, options_.recipient_delimiter, *own));
+    if (found.failed()) return std::move(found).error();
+    if (found.not_found()) return NotFound{};
+    std::vector<std::string> results;
+    for (auto& result : table::split_addresses(found->value)) {
+        // "@other.example": the same user in another domain.
+        if (result.front() == '@')
+            result.insert(0, parts.local);
+        else if (propagate && !found->unmatched_extension.empty()) {
+            result.insert(std::min(result.rfind('@'), result.size()), found->unmatched_extension);
+        }
+        results.push_back(complete(result));
+    }
+    if (results.empty()) return Error{Errc::temporary, cat({"empty result for ", address})};
+    return results;
+}
+
+Result<std::string> Rewriter::map_one(table::Maps& maps, std::string address) {
+    for (int round = 0; round < kCanonicalRounds; ++round) {
+        auto found = look_up(maps, address, propagate_canonical_);
+        if (found.failed()) return std::move(found).error();
+        if (found.not_found()) return address;
+        if (found->size() > 1) {
+            return Error{Errc::temporary, cat({"canonical map: multiple results for ", address})};
+        }
+        if (iequals(found->front(), address)) return std::move(found->front());
+        address = std::move(found->front());
+    }
+    return Error{Errc::temporary, cat({"canonical map: nesting too deep for ", address})};
+}
+
+Result<std::string> Rewriter::canonical(std::string address, Role role) {
+    if (role == Role::sender && !sender_canonical_.empty()) {
+        TRY_ASSIGN(address, map_one(sender_canonical_, std::move(address)));
+    }
+    if (role == Role::recipient && !recipient_canonical_.empty()) {
+        TRY_ASSIGN(address, map_one(recipient_canonical_, std::move(address)));
+    }
+    if (canonical_.empty()) return address;
+    return map_one(canonical_, std::move(address));
+}
+
+// Expands all[at] until it maps to nothing or to itself; further results join `all` and get their
+// turn. As in Postfix, an address may expand into itself once.
+Result<std::vector<std::string>> Rewriter::virtual_aliases(std::string address) {
+    std::vector<std::string> all{std::move(address)};
+    std::set<std::string, ILess> kept;
+    for (std::size_t at = 0; at < all.size(); ++at) {
+        for (std::size_t depth = 0; !kept.contains(all[at]); ++depth) {
+            if (depth >= options_.virtual_alias_recursion_limit)
+                return too_much("nesting", all[at]);
+            auto found = look_up(virtual_alias_, all[at], propagate_virtual_);
+            if (found.failed()) return std::move(found).error();
+            if (found.not_found()) break;
+            const std::string from = all[at];
+            for (auto& to : *found) {
+                if (to.size() > options_.virtual_alias_address_length_limit) {
+                    return too_much("expansion length", from);
+                }
+                if (iequals(to, from)) kept.insert(from);
+            }
+            if (all.size() + found->size() - 1 > options_.virtual_alias_expansion_limit) {
+                return too_much("expansion size", from);
+            }
+            all[at] = std::move(found->front());
+            all.insert(all.end(), found->begin() + 1, found->end());
+        }
+    }
+    return all;
+}
+
+Result<std::vector<std::string>> Rewriter::expand(std::string_view address, Role role) {
+    if (address.empty()) return std::vector<std::string>{""};
+    TRY_ASSIGN(std::string whole, canonical(complete(address), role));
+    if (role != Role::recipient || virtual_alias_.empty())
+        return std::vector<std::string>{std::move(whole)};
+    return virtual_aliases(std::move(whole));
+}
+
+}  // namespace postern::route

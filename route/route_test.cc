@@ -1,0 +1,184 @@
+#include "route/worker.h"
+
+namespace postern::route {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+Options base() {
+    Options o;
+    o.myhostname = "mail.here.test";
+    o.mydomain = "here.test";
+    o.myorigin = "mail.here.test";
+    o.recipient_delimiter = "+";
+    o.local_transport = "local:mail.here.test";
+    o.classes.mydestination = "mail.here.test, localhost";
+    o.classes.virtual_alias_domains = "va.test";
+    o.classes.virtual_mailbox_domains = "vm.test";
+    o.classes.relay_domains = "relay.test";
+    o.classes.local_addresses = {*IpAddress::parse("192.0.2.1")};
+    return o;
+}
+
+std::string resolve(const Options& options, std::string recipient,
+                    std::string sender = "s@x.test") {
+    Engine engine(options);
+    const auto a = engine.resolve({std::move(sender), std::move(recipient)});
+    if (a.outcome == ipc::LookupOutcome::temporary) return "TEMPORARY";
+    if (a.outcome == ipc::LookupOutcome::permanent) return a.status + " " + a.text;
+    return a.transport + " " + a.next_hop + " " + a.recipient;
+}
+
+Strings expand(const Options& options, std::string address,
+               ipc::AddressRole role = ipc::AddressRole::recipient) {
+    Engine engine(options);
+    auto a = engine.expand({std::move(address), role});
+    return a.outcome == ipc::LookupOutcome::ok ? a.addresses : Strings{"TEMPORARY"};
+}
+
+TEST(Resolve, ByAddressClass) {
+    const auto o = base();
+    EXPECT_EQ(resolve(o, "u@mail.here.test"), "local mail.here.test u@mail.here.test");
+    EXPECT_EQ(resolve(o, "u"), "local mail.here.test u@mail.here.test");
+    EXPECT_EQ(resolve(o, "u@"), "local mail.here.test u@mail.here.test");
+    EXPECT_EQ(resolve(o, ""), "local mail.here.test MAILER-DAEMON@mail.here.test");
+    EXPECT_EQ(resolve(o, "u@[192.0.2.1]"), "local mail.here.test u@[192.0.2.1]");
+    EXPECT_EQ(resolve(o, "u@[192.0.2.2]"), "smtp [192.0.2.2] u@[192.0.2.2]");
+    EXPECT_EQ(resolve(o, "u@va.test"), "error 5.1.1 User unknown in virtual alias table u@va.test");
+    EXPECT_EQ(resolve(o, "u@vm.test"), "virtual vm.test u@vm.test");
+    EXPECT_EQ(resolve(o, "u@sub.relay.test"), "relay sub.relay.test u@sub.relay.test");
+    EXPECT_EQ(resolve(o, "u@far.test."), "smtp far.test u@far.test");
+}
+
+TEST(Resolve, RefusesWhatIsNoAddress) {
+    const auto o = base();
+    for (const auto* bad : {"@x.test", "u@x..test", "u@-x.test", "u@x y", "u@[192.0.2]"}) {
+        EXPECT_EQ(resolve(o, bad), "5.1.3 bad address syntax") << bad;
+    }
+}
+
+TEST(Resolve, UsesRelayhostUnlessATransportNamesItsHop) {
+    auto o = base();
+    o.relayhost = "[hub.test]:587";
+    EXPECT_EQ(resolve(o, "u@far.test"), "smtp [hub.test]:587 u@far.test");
+    EXPECT_EQ(resolve(o, "u@relay.test"), "relay [hub.test]:587 u@relay.test");
+    EXPECT_EQ(resolve(o, "u@vm.test"), "virtual vm.test u@vm.test");
+    o.sender_dependent_relayhost_maps =
+        "inline:{me@x.test=[mine.test], @y.test=DUNNO, <>=[null.test]}";
+    EXPECT_EQ(resolve(o, "u@far.test", "me@x.test"), "smtp [mine.test] u@far.test");
+    EXPECT_EQ(resolve(o, "u@far.test", "me@y.test"), "smtp [hub.test]:587 u@far.test");
+    EXPECT_EQ(resolve(o, "u@far.test", ""), "smtp [null.test] u@far.test");
+    o.default_transport = "lmtp:unix:/run/l";
+    EXPECT_EQ(resolve(o, "u@far.test", "me@x.test"), "lmtp unix:/run/l u@far.test");
+    o.sender_dependent_default_transport_maps = "inline:{@x.test=other:}";
+    EXPECT_EQ(resolve(o, "u@far.test", "z@x.test"), "other [hub.test]:587 u@far.test");
+}
+
+TEST(Resolve, AppliesTransportMaps) {
+    auto o = base();
+    o.relayhost = "[hub.test]";
+    o.transport_maps =
+        "inline:{a@far.test=smtp:[one.test]:2525, far.test=other:, .far.test=:[two.test], "
+        "keep.test=:, "
+        "{err.test=error:5.7.1 go away}, *=relay:[all.test]}";
+    EXPECT_EQ(resolve(o, "a+x@far.test"), "smtp [one.test]:2525 a+x@far.test");
+    EXPECT_EQ(resolve(o, "b@far.test"), "other far.test b@far.test");
+    EXPECT_EQ(resolve(o, "b@x.far.test"), "smtp [two.test] b@x.far.test");
+    EXPECT_EQ(resolve(o, "b@keep.test"), "smtp [hub.test] b@keep.test");
+    EXPECT_EQ(resolve(o, "b@err.test"), "error 5.7.1 go away b@err.test");
+    EXPECT_EQ(resolve(o, "b@any.test"), "relay [all.test] b@any.test");
+}
+
+TEST(Resolve, DefersWhenATableCannotTell) {
+    auto o = base();
+    o.transport_maps = "hash:/nonexistent/transport";
+    EXPECT_EQ(resolve(o, "u@far.test"), "TEMPORARY");
+    o = base();
+    o.classes.relay_domains = "fail:x, hash:/nonexistent/relay";
+    EXPECT_EQ(resolve(o, "u@far.test"), "TEMPORARY");
+    o = base();
+    o.default_transport = "";
+    EXPECT_EQ(resolve(o, "u@far.test"), "TEMPORARY");
+}
+
+TEST(Expand, CompletesAddresses) {
+    auto o = base();
+    EXPECT_EQ(expand(o, "u"), Strings{"u@mail.here.test"});
+    EXPECT_EQ(expand(o, "u@host"), Strings{"u@host"});
+    EXPECT_EQ(expand(o, ""), Strings{""});
+    o.append_dot_mydomain = true;
+    EXPECT_EQ(expand(o, "u@host"), Strings{"u@host.here.test"});
+    EXPECT_EQ(expand(o, "u@[::1]"), Strings{"u@[::1]"});
+    EXPECT_EQ(expand(o, "u@x.test."), Strings{"u@x.test"});
+    o.append_at_myorigin = false;
+    EXPECT_EQ(expand(o, "u"), Strings{"u"});
+}
+
+TEST(Expand, AppliesCanonicalMapsByRole) {
+    auto o = base();
+    o.sender_canonical_maps = "inline:{u@x.test=sender@x.test}";
+    o.recipient_canonical_maps = "inline:{u@x.test=rcpt@x.test}";
+    o.canonical_maps =
+        "inline:{@old.test=@new.test, joe=Joe.Doe@x.test, loop@x.test=pool@x.test, "
+        "pool@x.test=loop@x.test, {many@x.test=a@x.test, b@x.test}}";
+    EXPECT_EQ(expand(o, "u@x.test"), Strings{"rcpt@x.test"});
+    EXPECT_EQ(expand(o, "u@x.test", ipc::AddressRole::sender), Strings{"sender@x.test"});
+    EXPECT_EQ(expand(o, "u@x.test", ipc::AddressRole::header), Strings{"u@x.test"});
+    EXPECT_EQ(expand(o, "k+y@old.test"), Strings{"k+y@new.test"});
+    EXPECT_EQ(expand(o, "joe+z"), Strings{"Joe.Doe+z@x.test"});
+    EXPECT_EQ(expand(o, "loop@x.test"), Strings{"TEMPORARY"});
+    EXPECT_EQ(expand(o, "many@x.test"), Strings{"TEMPORARY"});
+}
+
+TEST(Expand, FollowsVirtualAliases) {
+    auto o = base();
+    o.virtual_alias_maps =
+        "inline:{info@va.test=u1, {team@va.test=info@va.test, far@far.test, team@va.test}, "
+        "@all.test=@va.test, "
+        "{self@va.test=self@va.test, u2}, postmaster=root@far.test}";
+    EXPECT_EQ(expand(o, "info@va.test"), Strings{"u1@mail.here.test"});
+    EXPECT_EQ(expand(o, "INFO+ext@va.test"), Strings{"u1+ext@mail.here.test"});
+    EXPECT_EQ(expand(o, "team@va.test"),
+              (Strings{"u1@mail.here.test", "far@far.test", "team@va.test"}));
+    EXPECT_EQ(expand(o, "info@all.test"), Strings{"u1@mail.here.test"});
+    EXPECT_EQ(expand(o, "self@va.test"), (Strings{"self@va.test", "u2@mail.here.test"}));
+    EXPECT_EQ(expand(o, "postmaster@localhost"), Strings{"root@far.test"});
+    EXPECT_EQ(expand(o, "postmaster@x.test"), Strings{"postmaster@x.test"});
+    EXPECT_EQ(expand(o, "info@va.test", ipc::AddressRole::sender), Strings{"info@va.test"});
+    o.propagate_unmatched_extensions = "canonical";
+    EXPECT_EQ(expand(o, "info+ext@va.test"), Strings{"u1@mail.here.test"});
+}
+
+TEST(Expand, KeepsItsLimits) {
+    auto o = base();
+    o.virtual_alias_maps = "inline:{a@x.test=b@x.test, b@x.test=a@x.test}";
+    EXPECT_EQ(expand(o, "a@x.test"), Strings{"TEMPORARY"});
+    o.virtual_alias_maps = "inline:{{a@x.test=1@x.test,2@x.test,3@x.test}}";
+    o.virtual_alias_expansion_limit = 2;
+    EXPECT_EQ(expand(o, "a@x.test"), Strings{"TEMPORARY"});
+    o.virtual_alias_expansion_limit = 3;
+    EXPECT_EQ(expand(o, "a@x.test").size(), 3u);
+    o.virtual_alias_address_length_limit = 5;
+    EXPECT_EQ(expand(o, "a@x.test"), Strings{"TEMPORARY"});
+    o = base();
+    o.virtual_alias_maps = "hash:/nonexistent/virtual";
+    EXPECT_EQ(expand(o, "a@x.test"), Strings{"TEMPORARY"});
+}
+
+TEST(Worker, AnswersUntilThePeerIsDone) {
+    auto pair = sys::packet_pair();
+    ASSERT_TRUE(pair);
+    ipc::Channel client(std::move(pair->first));
+    ipc::Channel server(std::move(pair->second));
+    const auto deadline = Deadline::in(Millis{5000});
+    ASSERT_TRUE(client.send(ipc::ResolveRequest{"", "u@vm.test"}, deadline));
+    ASSERT_TRUE(client.send(ipc::ExpandRequest{"u", ipc::AddressRole::sender}, deadline));
+    ASSERT_TRUE(client.send(ipc::ResolveAnswer{}, deadline));  // not ours to receive: ends it
+    Engine engine(base());
+    serve(engine, server);
+    EXPECT_EQ(client.receive<ipc::ResolveAnswer>(deadline)->transport, "virtual");
+    EXPECT_EQ(client.receive<ipc::ExpandAnswer>(deadline)->addresses, Strings{"u@mail.here.test"});
+}
+
+}  // namespace
+}  // namespace postern::route

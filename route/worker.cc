@@ -1,0 +1,96 @@
+#include "route/worker.h"
+
+#include "lib/log/log.h"
+
+namespace postern::route {
+namespace {
+
+constexpr Millis kPatience{100'000};  // for a peer's next request; peers close when they are done
+
+ipc::AddressClass to_ipc(table::DomainClass domain_class) {
+    switch (domain_class) {
+        case table::DomainClass::local: return ipc::AddressClass::local;
+        case table::DomainClass::virtual_alias: return ipc::AddressClass::virtual_alias;
+        case table::DomainClass::virtual_mailbox: return ipc::AddressClass::virtual_mailbox;
+        case table::DomainClass::relay: return ipc::AddressClass::relay;
+        case table::DomainClass::other: break;
+    }
+    return ipc::AddressClass::other;
+}
+
+// A failure as the peer shall see it: reasons with file names stay in our log.
+template <class Answer>
+void set_failure(Answer& answer, const Error& error, std::string_view address) {
+    if (error.code == Errc::permanent) {
+        answer.outcome = ipc::LookupOutcome::permanent;
+        answer.status = "5.1.3";
+        answer.text = error.what;
+        return;
+    }
+    log::warning("", error.what);
+    answer.outcome = ipc::LookupOutcome::temporary;
+    answer.status = "4.3.0";
+    answer.text = "address resolver failure";
+    log::debug("", std::string("failed for ") + std::string(address));
+}
+
+}  // namespace
+
+Engine::Engine(Options options)
+    : options_(std::move(options)),
+      classes_(options_.classes),
+      rewriter_(options_, classes_),
+      resolver_(options_, classes_, rewriter_) {}
+
+ipc::ResolveAnswer Engine::resolve(const ipc::ResolveRequest& request) {
+    ipc::ResolveAnswer answer;
+    auto route = resolver_.resolve(request.sender, request.recipient);
+    if (!route) {
+        set_failure(answer, route.error(), request.recipient);
+        return answer;
+    }
+    answer.outcome = ipc::LookupOutcome::ok;
+    answer.status.clear();
+    answer.transport = std::move(route->transport);
+    answer.next_hop = std::move(route->next_hop);
+    answer.recipient = std::move(route->recipient);
+    answer.address_class = to_ipc(route->domain_class);
+    return answer;
+}
+
+ipc::ExpandAnswer Engine::expand(const ipc::ExpandRequest& request) {
+    ipc::ExpandAnswer answer;
+    const auto role = request.role == ipc::AddressRole::sender      ? Role::sender
+                      : request.role == ipc::AddressRole::recipient ? Role::recipient
+                                                                    : Role::header;
+    auto addresses = rewriter_.expand(request.address, role);
+    if (!addresses) {
+        set_failure(answer, addresses.error(), request.address);
+        return answer;
+    }
+    answer.outcome = ipc::LookupOutcome::ok;
+    answer.status.clear();
+    answer.addresses = std::move(*addresses);
+    return answer;
+}
+
+void serve(Engine& engine, ipc::Channel& channel) {
+    for (;;) {
+        const auto deadline = Deadline::in(kPatience);
+        auto packet = channel.receive_packet(deadline);
+        if (!packet) return;
+        Result<void> sent;
+        if (packet->type() == ipc::ResolveRequest::kType) {
+            auto request = packet->as<ipc::ResolveRequest>();
+            if (!request) return log::warning("", request.error().what);
+            sent = channel.send(engine.resolve(*request), deadline);
+        } else {
+            auto request = packet->as<ipc::ExpandRequest>();
+            if (!request) return log::warning("", request.error().what);
+            sent = channel.send(engine.expand(*request), deadline);
+        }
+        if (!sent) return log::warning("", sent.error().what);
+    }
+}
+
+}  // namespace postern::route

@@ -1,0 +1,34 @@
+// Worker: the thin part of trivial-rewrite. Takes ResolveRequest and ExpandRequest from a channel,
+// asks the engines, answers. Anything a table cannot tell is logged and answered as temporary.
+#pragma once
+
+#include "lib/ipc/channel.h"
+#include "lib/ipc/messages/route.h"
+#include "lib/table/address_class.h"
+
+#include "route/options.h"
+#include "route/resolver.h"
+#include "route/rewriter.h"
+
+namespace postern::route {
+
+class Engine {
+  public:
+    explicit Engine(Options options);
+    Engine(const Engine&) = delete;  // the parts refer to each other
+    Engine& operator=(const Engine&) = delete;
+
+    ipc::ResolveAnswer resolve(const ipc::ResolveRequest& request);
+    ipc::ExpandAnswer expand(const ipc::ExpandRequest& request);
+
+  private:
+    const Options options_;
+    table::DomainClasses classes_;
+    Rewriter rewriter_;
+    Resolver resolver_;
+};
+
+// Serves one connection until the peer closes it or says something that it may not.
+void serve(Engine& engine, ipc::Channel& channel);
+
+}  // namespace postern::route
