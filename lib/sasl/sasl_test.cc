@@ -1,0 +1,144 @@
+#include "lib/base/encode.h"
+#include "lib/crypto/digest.h"
+#include "lib/sasl/password.h"
+#include "lib/sasl/server_exchange.h"
+
+namespace postern::sasl {
+namespace {
+
+using Step = ServerExchange::Step;
+using namespace std::string_literals;
+
+TEST(Password, KnownHashes) {
+    const struct {
+        std::string stored, password;
+        bool fits;
+    } cases[] = {
+        {"{PLAIN}secret", "secret", true},
+        {"{PLAIN}secret", "Secret", false},
+        {"{plain}secret", "secret", true},
+        {"{CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/"
+         "O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+         "Hello world!", true},
+        {"{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/"
+         "O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+         "x", false},
+        {"$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!", true},
+        {"{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!",
+         true},
+        {"{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world",
+         false},
+        {"{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=", "test", true},
+        {"{SHA256}n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", "test", true},
+        {"{SHA256.hex}9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "test",
+         true},
+        {"{SHA256}9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "test", true},
+        {"{SHA256}n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", "tesT", false},
+        {"{PLAIN}", "", false},
+        {"", "", false},
+        {"{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
+         "Hello world!\0x"s, false},
+    };
+    for (const auto& c : cases) {
+        const auto fits = verify_password(c.stored, c.password);
+        ASSERT_TRUE(fits) << c.stored << ": " << fits.error().what;
+        EXPECT_EQ(*fits, c.fits) << c.stored;
+    }
+    EXPECT_FALSE(*verify_password("{PLAIN}" + std::string(5000, 'x'), std::string(5000, 'x')));
+}
+
+TEST(Password, AdministratorsMistakesAreErrors) {
+    for (const char* stored : {"{NOPE}x", "{PLAIN", "{SHA256.zip}x", "{SHA256}!!",
+                               "{SSHA}c2hvcnQ=", "{ARGON2ID}$argon2id$x", "{SHA512-CRYPT}*",
+                               "{SHA}"
+                               "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="})
+        EXPECT_EQ(verify_password(stored, "x").error().code, Errc::invalid) << stored;
+}
+
+TEST(Password, EverySchemeRoundTrips) {
+    for (const auto scheme : password_schemes()) {
+        auto stored = make_password(scheme, "pass word", SystemRandom::instance());
+        ASSERT_TRUE(stored) << scheme << ": " << stored.error().what;
+        EXPECT_TRUE(stored->starts_with("{" + std::string(scheme) + "}")) << *stored;
+        EXPECT_TRUE(*verify_password(*stored, "pass word")) << *stored;
+        EXPECT_FALSE(*verify_password(*stored, "qass word")) << *stored;
+        const auto again = make_password(scheme, "pass word", SystemRandom::instance());
+        const bool salted = stored->find('$') != std::string::npos || scheme.starts_with("SS") ||
+                            scheme == "DES-CRYPT";
+        EXPECT_EQ(*stored != *again, salted) << scheme;
+    }
+}
+
+TEST(Password, WhatCannotBeStored) {
+    auto& random = SystemRandom::instance();
+    EXPECT_FALSE(make_password("PLAIN", "a:b", random));
+    EXPECT_FALSE(make_password("PLAIN", "a\nb", random));
+    EXPECT_FALSE(make_password("PLAIN", "", random));
+    EXPECT_FALSE(make_password("NOPE", "x", random));
+    EXPECT_TRUE(make_password(kDefaultScheme, "a:b", random));
+}
+
+TEST(Password, TheDummyIsWellFormedAndFitsNothing) {
+    for (const char* password : {"", "x", "password"}) {
+        const auto fits = verify_password(dummy_password(), password);
+        ASSERT_TRUE(fits) << fits.error().what;
+        EXPECT_FALSE(*fits);
+    }
+}
+
+TEST(Plain, Parse) {
+    const auto good = parse_plain("\0user@example.test\0secret"s);
+    ASSERT_TRUE(good);
+    EXPECT_EQ(good->user, "user@example.test");
+    EXPECT_EQ(good->password, "secret");
+    EXPECT_EQ(parse_plain("admin\0user\0secret"s)->authorization, "admin");
+    EXPECT_EQ(parse_plain(make_plain("u", "p"))->password, "p");
+    const std::string bad[] = {"",
+                               "user",
+                               "\0user"s,
+                               "\0\0secret"s,
+                               "\0user\0"s,
+                               "\0user\0a\0b"s,
+                               "\0us\ner\0secret"s,
+                               std::string("\0", 1) + std::string(300, 'u') + std::string("\0p", 2),
+                               std::string("\0u\0", 3) + std::string(2000, 'p')};
+    for (const auto& message : bad) EXPECT_FALSE(parse_plain(message)) << hex_encode(message);
+}
+
+TEST(Exchange, PlainWithAndWithoutInitialResponse) {
+    auto with = ServerExchange::start("plain");
+    ASSERT_TRUE(with);
+    EXPECT_EQ(with->begin("\0u\0p"s).kind, Step::Kind::done);
+    EXPECT_EQ(with->take_message(), "\0u\0p"s);
+    EXPECT_EQ(with->take_message(), "") << "secrets leave once";
+    auto without = ServerExchange::start("PLAIN");
+    const auto step = without->begin(std::nullopt);
+    EXPECT_EQ(step.kind, Step::Kind::challenge);
+    EXPECT_EQ(step.challenge, "");
+    EXPECT_EQ(without->on_response("\0u\0p"s).kind, Step::Kind::done);
+    EXPECT_EQ(without->on_response("\0u\0p"s).kind, Step::Kind::malformed)
+        << "nothing was expected";
+}
+
+TEST(Exchange, Login) {
+    auto exchange = ServerExchange::start("Login");
+    EXPECT_EQ(exchange->mechanism(), "LOGIN");
+    EXPECT_EQ(exchange->begin(std::nullopt).challenge, "Username:");
+    EXPECT_EQ(exchange->on_response("u").challenge, "Password:");
+    EXPECT_EQ(exchange->on_response("p").kind, Step::Kind::done);
+    EXPECT_EQ(exchange->take_message(), "\0u\0p"s);
+    auto initial = ServerExchange::start("LOGIN");
+    EXPECT_EQ(initial->begin("u").challenge, "Password:");
+    EXPECT_EQ(initial->on_response("").kind, Step::Kind::malformed);
+    auto nul = ServerExchange::start("LOGIN");
+    (void)nul->begin("u\0x"s);
+    EXPECT_EQ(nul->on_response("p").kind, Step::Kind::malformed);
+}
+
+TEST(Exchange, UnknownMechanism) {
+    EXPECT_EQ(ServerExchange::start("CRAM-MD5").error().code, Errc::not_found);
+    EXPECT_EQ(ServerExchange::start("").error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace postern::sasl

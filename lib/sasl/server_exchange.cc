@@ -1,0 +1,87 @@
+#include "lib/sasl/server_exchange.h"
+
+#include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
+#include "lib/sasl/password.h"
+
+namespace postern::sasl {
+namespace {
+
+constexpr std::string_view kPlain = "PLAIN";
+constexpr std::string_view kLogin = "LOGIN";
+
+bool usable_user(std::string_view user) {
+    if (user.empty() || user.size() > kMaxUser) return false;
+    for (const char c : user)
+        if (is_control(c)) return false;
+    return true;
+}
+
+}  // namespace
+
+Result<Credentials> parse_plain(std::string_view message) {
+    // RFC 4616 2: message = [authzid] UTF8NUL authcid UTF8NUL passwd
+    const auto parts = split(message, '\0');
+    const Error malformed{Errc::invalid, "malformed PLAIN message", 0};
+    if (parts.size() != 3 || !usable_user(parts[1])) return malformed;
+    if (!parts[0].empty() && !usable_user(parts[0])) return malformed;
+    if (parts[2].empty() || parts[2].size() > kMaxPassword) return malformed;
+    return Credentials{std::string(parts[0]), std::string(parts[1]), std::string(parts[2])};
+}
+
+std::string make_plain(std::string_view user, std::string_view password) {
+    constexpr std::string_view kNul("\0", 1);
+    return cat({kNul, user, kNul, password});
+}
+
+std::vector<std::string_view> ServerExchange::mechanisms() { return {kPlain, kLogin}; }
+
+Result<ServerExchange> ServerExchange::start(std::string_view mechanism) {
+    for (const std::string_view known : mechanisms())
+        if (iequals(known, mechanism)) return ServerExchange(std::string(known));
+    return Error{Errc::not_found, "unsupported mechanism", 0};
+}
+
+ServerExchange::~ServerExchange() {
+    crypto::wipe(message_);
+    crypto::wipe(user_);
+}
+
+ServerExchange::Step ServerExchange::begin(std::optional<std::string_view> initial_response) {
+    expect_ = mechanism_ == kPlain ? Expect::plain : Expect::login_user;
+    if (initial_response) return on_response(*initial_response);
+    return {Step::Kind::challenge, mechanism_ == kPlain ? "" : "Username:"};
+}
+
+ServerExchange::Step ServerExchange::on_response(std::string_view response) {
+    switch (expect_) {
+        case Expect::plain: return finish(std::string(response));
+        case Expect::login_user:
+            user_ = response;
+            expect_ = Expect::login_password;
+            return {Step::Kind::challenge, "Password:"};
+        case Expect::login_password: return finish(make_plain(user_, response));
+        case Expect::nothing: break;
+    }
+    return {};
+}
+
+ServerExchange::Step ServerExchange::finish(std::string message) {
+    expect_ = Expect::nothing;
+    auto parsed = parse_plain(message);
+    if (!parsed) {
+        crypto::wipe(message);
+        return {};
+    }
+    crypto::wipe(parsed->password);
+    message_ = std::move(message);
+    return {Step::Kind::done, {}};
+}
+
+std::string ServerExchange::take_message() {
+    std::string message = message_;
+    crypto::wipe(message_);
+    return message;
+}
+
+}  // namespace postern::sasl
