@@ -1,0 +1,233 @@
+#include "lib/config/master_cf.h"
+
+#include <array>
+
+#include "lib/base/strings.h"
+
+#include "lib/config/main_cf.h"
+
+namespace postern::config {
+namespace {
+
+constexpr std::size_t kColumns = 8;
+constexpr std::array<std::string_view, 5> kTypes = {"inet", "unix", "fifo", "pass", "unix-dgram"};
+
+constexpr std::string_view kBuiltIn =
+    "policy unix - - n - 20 policy\n"
+    "auth   unix - - n - 1  auth\n"
+    "imapd  unix - n n - 0  imapd\n"
+    "pop3d  unix - n n - 0  pop3d\n";
+
+struct Word {
+    std::string text;
+    bool braced = false;
+};
+
+Error invalid(std::string what) { return Error{Errc::invalid, std::move(what)}; }
+
+// Words at white space; "{ … }" is one word without its braces.
+Result<std::vector<Word>> split_arguments(std::string_view text) {
+    std::vector<Word> words;
+    while (!(text = trim_left(text)).empty()) {
+        if (text.front() != '{') {
+            std::size_t end = std::min(text.find_first_of(" \t\r\n"), text.size());
+            words.push_back({std::string(text.substr(0, end)), false});
+            text.remove_prefix(end);
+            continue;
+        }
+        int depth = 0;
+        std::size_t end = 0;
+        for (; end < text.size(); end++) {
+            if (text[end] == '{') depth++;
+            if (text[end] == '}' && --depth == 0) break;
+        }
+        if (end == text.size()) return invalid("missing } after {");
+        words.push_back({std::string(trim(text.substr(1, end - 1))), true});
+        text.remove_prefix(end + 1);
+        if (!text.empty() && !is_space(text.front()))
+            return invalid("expected white space after }");
+    }
+    return words;
+}
+
+Result<bool> parse_yes_no(std::string_view column, std::string_view text, bool otherwise) {
+    if (text == "-") return otherwise;
+    if (text == "y") return true;
+    if (text == "n") return false;
+    return invalid(cat(
+        {"bad value \"", printable(text, 40), "\" in column ", column, ": expected y, n or -"}));
+}
+
+Result<void> parse_numbers(MasterEntry& entry) {
+    std::string_view wakeup = entry.columns[5], limit = entry.columns[6];
+    if (wakeup != "-") {
+        entry.wakeup_if_used = wakeup.ends_with('?');
+        if (entry.wakeup_if_used) wakeup.remove_suffix(1);
+        auto seconds = parse_number<int>(wakeup);
+        if (!seconds || *seconds < 0) {
+            return invalid(cat({"bad value \"", printable(entry.columns[5], 40),
+                                "\" in column wakeup: expected seconds, seconds? or -"}));
+        }
+        entry.wakeup_seconds = *seconds;
+    }
+    if (limit != "-") {
+        auto processes = parse_number<int>(limit);
+        if (!processes || *processes < 0) {
+            return invalid(cat({"bad value \"", printable(limit, 40),
+                                "\" in column maxproc: expected a number of processes or -"}));
+        }
+        entry.process_limit = *processes;
+    }
+    return {};
+}
+
+Result<void> parse_type(MasterEntry& entry) {
+    for (std::size_t i = 0; i < kTypes.size(); i++) {
+        if (entry.columns[1] != kTypes[i]) continue;
+        entry.type = static_cast<MasterEntry::Type>(i);
+        return {};
+    }
+    return invalid(cat({"bad value \"", printable(entry.columns[1], 40),
+                        "\" in column type: expected inet, unix, fifo, pass or unix-dgram"}));
+}
+
+Result<void> parse_columns(MasterEntry& entry) {
+    entry.name = entry.columns[0];
+    TRY(parse_type(entry));
+    bool inet = entry.type == MasterEntry::Type::inet;
+    TRY_ASSIGN(entry.is_private, parse_yes_no("private", entry.columns[2], true));
+    if (inet && entry.is_private) {
+        return invalid("an inet service cannot be private: expected n in column private");
+    }
+    TRY_ASSIGN(entry.unprivileged, parse_yes_no("unpriv", entry.columns[3], true));
+    TRY_ASSIGN(entry.chroot, parse_yes_no("chroot", entry.columns[4], false));
+    TRY(parse_numbers(entry));
+    entry.command = entry.columns[7];
+    if (inet && entry.port().empty())
+        return invalid("expected port or host:port as the service name");
+    if (!inet && entry.name.find_first_of("/.") == 0) return invalid("bad service name");
+    return {};
+}
+
+// Arguments that set parameters: -o name=value, -oname=value, -o { name = value }. They end at the
+// first word that is not an option.
+Result<void> parse_overrides(MasterEntry& entry, const std::vector<Word>& words) {
+    for (std::size_t i = 0; i < words.size() && words[i].text.starts_with('-'); i++) {
+        if (!words[i].text.starts_with("-o") || words[i].braced) continue;
+        std::string_view assignment = std::string_view(words[i].text).substr(2);
+        if (assignment.empty()) {
+            if (++i == words.size()) return invalid("expected name=value after -o");
+            assignment = words[i].text;
+        }
+        auto parsed = parse_assignment(assignment);
+        if (!parsed) return std::move(parsed).error().within("-o");
+        entry.overrides.emplace_back(std::move(parsed->name), std::move(parsed->value));
+    }
+    return {};
+}
+
+Result<MasterEntry> parse_entry(const LogicalLine& line) {
+    MasterEntry entry;
+    entry.line = line.line;
+    std::string_view rest = line.text;
+    while (entry.columns.size() < kColumns && !(rest = trim_left(rest)).empty()) {
+        std::size_t end = std::min(rest.find_first_of(" \t\r\n"), rest.size());
+        entry.columns.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(end);
+    }
+    if (entry.columns.size() < kColumns) {
+        return invalid(cat({"only ", std::to_string(entry.columns.size()),
+                            " columns: expected service, type, private, unpriv, chroot, wakeup, "
+                            "maxproc, command"}));
+    }
+    TRY(parse_columns(entry));
+    TRY_ASSIGN(auto words, split_arguments(rest));
+    TRY(parse_overrides(entry, words));
+    for (Word& word : words) entry.arguments.push_back(std::move(word.text));
+    return entry;
+}
+
+}  // namespace
+
+std::string_view MasterEntry::type_name() const { return kTypes[static_cast<std::size_t>(type)]; }
+
+std::string MasterEntry::key() const { return cat({name, "/", type_name()}); }
+
+std::string MasterEntry::host() const {
+    std::size_t colon = name.rfind(':');
+    if (colon == name.npos) return {};
+    std::string_view host = std::string_view(name).substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    return std::string(host);
+}
+
+std::string MasterEntry::port() const {
+    std::size_t colon = name.rfind(':');
+    return colon == name.npos ? name : name.substr(colon + 1);
+}
+
+Result<MasterFile> MasterFile::parse(std::string_view text, std::string_view file) {
+    TRY_ASSIGN(auto lines, logical_lines(text, file));
+    MasterFile master;
+    for (const LogicalLine& line : lines) {
+        auto entry = parse_entry(line);
+        if (!entry) {
+            Error error = std::move(entry).error();
+            error.what.insert(0, place(file, line.line));
+            return error;
+        }
+        auto same = master.find(entry->name, entry->type);
+        if (same != nullptr) {
+            master.warnings_.push_back(
+                cat({place(file, line.line), "duplicate entry for ", entry->key(), " (line ",
+                     std::to_string(same->line), "): the last one is used"}));
+            std::erase_if(master.entries_, [&](const MasterEntry& e) { return &e == same; });
+        }
+        master.entries_.push_back(std::move(*entry));
+    }
+    return master;
+}
+
+const MasterEntry* MasterFile::find(std::string_view name) const {
+    for (const MasterEntry& entry : entries_) {
+        if (entry.name == name) return &entry;
+    }
+    return nullptr;
+}
+
+const MasterEntry* MasterFile::find(std::string_view name, MasterEntry::Type type) const {
+    for (const MasterEntry& entry : entries_) {
+        if (entry.name == name && entry.type == type) return &entry;
+    }
+    return nullptr;
+}
+
+void MasterFile::add_built_in() {
+    auto built_in = parse(kBuiltIn, "built-in services");
+    POSTERN_CHECK(built_in.has_value());
+    for (MasterEntry& entry : built_in->entries_) {
+        if (find(entry.name, entry.type) != nullptr) continue;
+        entry.line = 0;
+        entries_.push_back(std::move(entry));
+    }
+}
+
+std::string master_line(const MasterEntry& entry) {
+    // Postfix's columns begin at these places; a longer word moves the rest along.
+    constexpr std::array<std::size_t, kColumns> starts = {0, 11, 17, 25, 33, 41, 49, 57};
+    std::string out;
+    for (std::size_t i = 0; i < kColumns; i++) {
+        if (i > 0) out.append(out.size() < starts[i] ? starts[i] - out.size() : 1, ' ');
+        out += entry.columns[i];
+    }
+    bool after_o = false;
+    for (const std::string& argument : entry.arguments) {
+        bool braces = argument.empty() || argument.find_first_of(" \t") != argument.npos;
+        out += braces ? cat({" {", after_o ? " " : "", argument, after_o ? " }" : "}"})
+                      : " " + argument;
+        after_o = argument == "-o";
+    }
+    return out;
+}
+
+}  // namespace postern::config
