@@ -1,0 +1,128 @@
+// The loop style: many sessions in one process. Stops accepting while the session limit is reached, after
+// max_use connections, and when master says so; then the process ends with its last session.
+
+#include <csignal>
+
+#include "lib/log/log.h"
+#include "lib/service/accept.h"
+#include "lib/service/child.h"
+#include "lib/service/service.h"
+
+namespace postern::service {
+namespace {
+
+constexpr int kAcceptsPerTurn = 16;
+constexpr Millis kStopWait{5000};  // "stop" gives sessions this long
+constexpr Millis kDrainPoll{50};   // how often a draining process without sessions looks whether it is done
+
+class LoopHost {
+  public:
+    LoopHost(Child& child, loop::Loop& loop)
+        : child_(child), loop_(loop), idle_(loop, [this] { on_idle(); }), ending_(loop, [this] { loop_.stop(); }),
+          drained_(loop, [this] { end_if_done(); }) {}
+
+    Result<void> run(const LoopFactory& make) {
+        const LoopContext context{child_.context(), loop_, [this] { session_ended(); }};
+        TRY_ASSIGN(service_, make(context));
+        TRY(child_.restrict());
+        control_ = std::make_unique<loop::Watch>(loop_, child_.control().fd(), [this] { on_control(); });
+        control_->want_read(true);
+        for (const auto& listener : child_.listeners()) {
+            const int fd = listener.get();
+            listeners_.push_back(std::make_unique<loop::Watch>(loop_, fd, [this, fd] { on_accept(fd); }));
+        }
+        accept_more(true);
+        child_.ready();
+        child_.set_idle();
+        idle_.start(child_.max_idle());
+        loop_.run();
+        return {};
+    }
+
+  private:
+    void accept_more(bool on) {
+        accepting_ = on;
+        for (auto& listener : listeners_) listener->want_read(on);
+    }
+
+    void on_accept(int listener) {
+        for (int i = 0; i < kAcceptsPerTurn && accepting_; ++i) {
+            Fd socket = accept_connection(listener);
+            if (!socket) return;
+            child_.count_served();
+            if (!child_.is_inet() && !child_.may_call(socket.get())) continue;
+            idle_.stop();
+            child_.set_sessions(++sessions_);
+            if (sessions_ >= service_->session_limit()) {
+                accept_more(false);
+                child_.set_busy();
+            }
+            service_->on_connection(std::move(socket));
+            if (child_.max_served() != 0 && child_.served() >= child_.max_served() && child_.is_inet()) drain();
+        }
+    }
+
+    void session_ended() {
+        POSTERN_CHECK(sessions_ > 0);
+        child_.set_sessions(--sessions_);
+        if (draining_) return end_if_done();
+        if (!accepting_ && sessions_ < service_->session_limit()) {
+            accept_more(true);
+            child_.set_idle();
+        }
+        if (sessions_ == 0) idle_.start(child_.max_idle());
+    }
+
+    void on_idle() {
+        if (sessions_ == 0 && !service_->busy()) return drain();
+        idle_.start(child_.max_idle());
+    }
+
+    void on_control() {
+        const auto control = child_.control().receive<ipc::Control>(Deadline::in(Millis{0}));
+        if (!control && control.error().code == Errc::timeout) return;
+        if (control && control->order == ipc::Order::wakeup) return service_->on_wakeup();
+        // Master's orders, or its end: without it nobody would ever stop us.
+        if (!control || control->order == ipc::Order::stop) ending_.start(kStopWait);
+        if (!control) control_->want_read(false);
+        drain();
+    }
+
+    void drain() {
+        if (draining_) return;
+        draining_ = true;
+        accept_more(false);
+        child_.set_busy();
+        service_->drain();
+        end_if_done();
+    }
+
+    void end_if_done() {
+        if (sessions_ == 0 && !service_->busy()) return loop_.stop();
+        if (sessions_ == 0) drained_.start(kDrainPoll);
+    }
+
+    Child& child_;
+    loop::Loop& loop_;
+    loop::Timer idle_, ending_, drained_;
+    std::unique_ptr<loop::Watch> control_;
+    std::vector<std::unique_ptr<loop::Watch>> listeners_;
+    std::unique_ptr<LoopService> service_;
+    std::size_t sessions_ = 0;
+    bool accepting_ = false;
+    bool draining_ = false;
+};
+
+}  // namespace
+
+int run_loop(int argc, char** argv, const LoopFactory& make) {
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+    auto child = Child::start(argc, argv);
+    if (!child) return start_failed(child.error());
+    loop::Loop loop;
+    LoopHost host(*child, loop);
+    const auto done = host.run(make);
+    return done ? 0 : start_failed(done.error());
+}
+
+}  // namespace postern::service

@@ -1,0 +1,117 @@
+#include "lib/service/profiles.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lib/base/strings.h"
+#include "lib/sys/users.h"
+
+namespace postern::service {
+namespace {
+
+using sys::Promise;
+using enum sys::PathRule::Access;
+
+// What workers that read tables may look at: configuration and system databases; uid decides the rest.
+constexpr ProfilePath kTablePaths[] = {{Anchor::config, "", read}, {Anchor::system, "/", read}};
+// Name service switch and resolver files.
+constexpr ProfilePath kResolverPaths[] = {{Anchor::system, "/etc", read}, {Anchor::system, "/run", read},
+                                          {Anchor::system, "/usr/share", read}, {Anchor::system, "/var/lib/unbound", read}};
+constexpr ProfilePath kCleanupPaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "hold", write}};
+constexpr ProfilePath kPickupPaths[] = {{Anchor::queue, "maildrop", write}};
+constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "active", write},
+                                       {Anchor::queue, "deferred", write}, {Anchor::queue, "hold", write},
+                                       {Anchor::queue, "corrupt", write}};
+constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Anchor::queue, "active", read},
+                                       {Anchor::queue, "deferred", read}, {Anchor::queue, "hold", read},
+                                       {Anchor::queue, "maildrop", read}, {Anchor::queue, "defer", read},
+                                       {Anchor::queue, "bounce", read}};
+constexpr ProfilePath kBouncePaths[] = {{Anchor::queue, "bounce", write}, {Anchor::queue, "defer", write},
+                                        {Anchor::queue, "trace", write}, {Anchor::config, "", read}};
+constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::system, "/etc", read}};
+
+constexpr auto kFront = Promise::stdio | Promise::inet_accepted | Promise::unix_sockets | Promise::receive_fd;
+constexpr auto kReader = Promise::stdio | Promise::read_files | Promise::unix_sockets;
+constexpr auto kWriter = Promise::stdio | Promise::read_files | Promise::write_files | Promise::unix_sockets | Promise::receive_fd;
+constexpr auto kBecomesUser = kWriter | Promise::fork | Promise::set_id;
+constexpr auto kOutgoing = Promise::stdio | Promise::inet_connect | Promise::dns | Promise::unix_sockets | Promise::receive_fd | Promise::read_files;
+
+constexpr Accounts kNobody = 0;
+constexpr Accounts kQueueOnly = only(Account::queue);
+constexpr Accounts kSubmitters = Account::net | Account::mail | Account::queue;
+
+constexpr Profile kProfiles[] = {
+    // program           account          callers                                    commands promises      paths           itself
+    {"smtpd",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
+    {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
+    {"policy",           Account::policy, only(Account::net),                        false,   kReader | Promise::dns, kTablePaths, false},
+    {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kReader,      kTablePaths,    false},
+    {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
+    {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter,      kCleanupPaths,  false},
+    {"qmgr",             Account::queue,  kQueueOnly,                                true,    kWriter,      kQueuePaths,    false},
+    {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
+    {"bounce",           Account::queue,  kQueueOnly,                                false,   kWriter,      kBouncePaths,   false},
+    {"error",            Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
+    {"local",            Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
+    {"virtual",          Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
+    {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
+    {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
+    {"auth",             Account::auth,   only(Account::net),                        false,   kReader | Promise::fork, kAuthPaths, false},
+    {"imapd",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
+    {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
+};
+
+std::string account_name(Account account, const config::Config& config) {
+    switch (account) {
+        case Account::root: return "root";
+        case Account::mail: return config.get(param::mail_owner);
+        case Account::net: return config.get(param::net_owner);
+        case Account::policy: return config.get(param::policy_owner);
+        case Account::queue: return config.get(param::queue_owner);
+        case Account::out: return config.get(param::out_owner);
+        case Account::auth: return config.get(param::auth_owner);
+    }
+    return {};
+}
+
+Error missing(std::string_view kind, std::string_view name) {
+    return {Errc::not_found, cat({kind, " ", name, " does not exist: run \"postern set-permissions\" to make it"})};
+}
+
+}  // namespace
+
+const Profile* find_profile(std::string_view program) {
+    const auto* found = std::find_if(std::begin(kProfiles), std::end(kProfiles),
+                                     [&](const Profile& p) { return p.program == program; });
+    return found == std::end(kProfiles) ? nullptr : found;
+}
+
+std::span<const Profile> profiles() { return kProfiles; }
+
+Result<Identity> identity_of(Account account, const config::Config& config) {
+    if (!sys::is_root()) return Identity{"", ::geteuid(), ::getegid(), ::getegid()};
+    const std::string name = account_name(account, config);
+    auto user = sys::find_user(name);
+    if (user.failed()) return std::move(user).error();
+    if (user.not_found()) return missing("user", name);
+    const std::string group_name = config.get(param::setgid_group);
+    auto group = sys::find_group(group_name);
+    if (group.failed()) return std::move(group).error();
+    if (group.not_found()) return missing("group", group_name);
+    return Identity{name, user->uid, user->gid, *group};
+}
+
+std::vector<sys::PathRule> path_rules(const Profile& profile, const config::Config& config) {
+    std::vector<sys::PathRule> rules;
+    for (const auto& rule : profile.paths) {
+        std::string path(rule.path);
+        if (rule.anchor == Anchor::queue) path = cat({config.get(param::queue_directory), "/", rule.path});
+        if (rule.anchor == Anchor::config) path = config.directory();
+        rules.push_back({std::move(path), rule.access});
+    }
+    return rules;
+}
+
+}  // namespace postern::service

@@ -1,0 +1,77 @@
+// What every daemon's main() does: arguments, configuration, log, sockets from master, sandbox, status,
+// wake-ups, reload and drain. A program picks one of three styles and gives a factory for its logic;
+// main.cc is then a dozen lines:
+//
+//     int main(int argc, char** argv) {
+//         return postern::service::run_worker(argc, argv, [](const Context& context) { return Policy::create(context); });
+//     }
+//
+// Daemons are started by master only. The working directory is queue_directory.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/config/config.h"
+#include "lib/ipc/channel.h"
+#include "lib/loop/loop.h"
+
+namespace postern::service {
+
+struct Context {
+    const config::Config& config;  // with this service's -o; lives as long as the process
+    std::string service;           // master.cf name: "smtp", "submission", "policy"
+    std::string program;           // "smtpd"
+    bool verbose = false;          // -v
+};
+
+// --- Worker: one connection at a time, straight-line code. Many processes share the listening socket, and
+// any free one takes the next connection.
+class Worker {
+  public:
+    virtual ~Worker() = default;
+    // One conversation. Must return soon: a question is not tied to a worker by a long-lived connection.
+    // The channel may be moved from (a worker that passes the connection on).
+    virtual void serve(ipc::Channel& channel) = 0;
+    virtual void on_wakeup() {}  // master.cf's wakeup column
+};
+using WorkerFactory = std::function<Result<std::unique_ptr<Worker>>(const Context&)>;
+int run_worker(int argc, char** argv, const WorkerFactory& make);
+
+// --- Loop service: many peers in one process, nothing blocks.
+class LoopService {
+  public:
+    virtual ~LoopService() = default;
+    // A new connection, non-blocking: TCP for inet services, SEQPACKET from an allowed peer for others.
+    // Call LoopContext::session_ended once when its session is over.
+    virtual void on_connection(Fd socket) = 0;
+    virtual void on_wakeup() {}
+    // Nothing new comes any more; end what can be ended politely. The process exits when no session is left
+    // and busy() is false.
+    virtual void drain() {}
+    virtual bool busy() const { return false; }  // work of its own besides sessions
+    // After how many simultaneous sessions this process stops accepting.
+    virtual std::size_t session_limit() const { return SIZE_MAX; }
+};
+struct LoopContext : Context {
+    loop::Loop& loop;
+    std::function<void()> session_ended;
+};
+using LoopFactory = std::function<Result<std::unique_ptr<LoopService>>(const LoopContext&)>;
+int run_loop(int argc, char** argv, const LoopFactory& make);
+
+// --- Forking service: the parent accepts and forks, reading nothing; the child serves one connection and
+// exits. For programs that become their user.
+class Forked {
+  public:
+    virtual ~Forked() = default;
+    virtual void serve(ipc::Channel channel) = 0;  // in the child
+};
+using ForkedFactory = std::function<Result<std::unique_ptr<Forked>>(const Context&)>;
+int run_forking(int argc, char** argv, const ForkedFactory& make);
+
+// For a program that confines itself after becoming its user: its home (or Maildir) and nothing else.
+Result<void> restrict_to_home(const std::string& home, const std::string& also = {});
+
+}  // namespace postern::service
