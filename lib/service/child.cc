@@ -105,7 +105,7 @@ Result<Child> Child::start(int argc, char** argv) {
     open_log(config, arguments, program, birth.log_file);
     const std::string queue = config.get(param::queue_directory);
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
-    for (int fd : {kControlFd, kScoreboardFd, kLogFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (int fd : {kControlFd, kScoreboardFd, kLogFd, kLifeFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     TRY_ASSIGN(Scoreboard scoreboard, Scoreboard::attach(Fd(kScoreboardFd)));
     Child child(std::move(arguments), program, std::make_unique<config::Config>(std::move(config)), *profile,
                 std::move(scoreboard));
@@ -169,7 +169,8 @@ void Child::count_served() {
 
 void Child::close_inherited() {
     static_cast<void>(control_.release());
-    listeners_.clear();
+    close_listeners();
+    ::close(kLifeFd);  // sessions outlive their service
 }
 
 bool Child::may_call(int socket) {

@@ -18,7 +18,8 @@ namespace postern::service {
 constexpr int kControlFd = 3;     // SEQPACKET to master
 constexpr int kScoreboardFd = 4;  // memfd
 constexpr int kLogFd = 5;         // append-only log file, or /dev/null
-constexpr int kFirstListener = 6;
+constexpr int kLifeFd = 6;        // holds master's lock: a new master waits until the old one's daemons are gone
+constexpr int kFirstListener = 7;
 // "GENERATION SLOT LISTENERS LOG": numbers separated by spaces; LOG is 1 when kLogFd is a log file.
 constexpr const char* kChildVariable = "POSTERN_CHILD";
 
@@ -55,6 +56,8 @@ class Child {
     std::uint64_t max_served() const { return max_served_; }
     Millis max_idle() const { return max_idle_; }
 
+    // Stops listening, for good.
+    void close_listeners() { listeners_.clear(); }
     // In a forked session process: lets go of master and of the listening sockets.
     void close_inherited();
 

@@ -57,7 +57,7 @@ class ForkingHost {
         }
         if (::ppoll(watched.data(), watched.size(), nullptr, &while_waiting_) <= 0) return;
         for (const auto& one : watched) {
-            if (one.revents == 0) continue;
+            if (one.revents == 0 || (draining_ && one.fd != child_.control().fd())) continue;
             if (one.fd == child_.control().fd()) {
                 obey();
             } else {
@@ -72,6 +72,7 @@ class ForkingHost {
         if (control && control->order == ipc::Order::wakeup) return;
         orphaned_ = !control;  // master is gone: nobody would ever stop us
         draining_ = true;
+        child_.close_listeners();
         if (control && control->order == ipc::Order::drain) return;
         for (pid_t pid : sessions_) ::kill(pid, SIGTERM);
     }

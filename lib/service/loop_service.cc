@@ -91,7 +91,9 @@ class LoopHost {
     void drain() {
         if (draining_) return;
         draining_ = true;
-        accept_more(false);
+        accepting_ = false;
+        listeners_.clear();
+        child_.close_listeners();
         child_.set_busy();
         service_->drain();
         end_if_done();

@@ -1,0 +1,24 @@
+#include "master/log_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/sys/error.h"
+#include "lib/sys/fs.h"
+
+namespace postern::master {
+
+Result<Fd> open_log_file(const config::Config& config) {
+    const std::string path = config.get(param::maillog_file);
+    if (path.empty()) return Fd();
+    if (path == "/dev/stdout") {
+        Fd copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+        if (!copy) return sys::system_error("maillog_file /dev/stdout");
+        return copy;
+    }
+    auto file = sys::RealFs::instance().open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0640);
+    if (!file) return std::move(file).error().within("maillog_file");
+    return file;
+}
+
+}  // namespace postern::master

@@ -1,0 +1,124 @@
+#include "master/start.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/sys/error.h"
+#include "lib/sys/file.h"
+#include "lib/sys/unix_socket.h"
+
+#include "master/log_file.h"
+#include "master/supervisor.h"
+
+namespace postern::master {
+namespace {
+
+constexpr const char* kPidFile = "pid/master.pid";
+constexpr Millis kLockWait{10000};  // daemons of a master that was killed end within that time
+constexpr Millis kStartWait{30000};
+
+// Locks pid/master.pid. The lock goes on as long as any daemon of that master lives, because they inherit it.
+Result<Fd> take_lock(Millis patience) {
+    auto lock = sys::lock_file(kPidFile, Deadline::in(patience), 0644);
+    if (!lock && lock.error().code == Errc::timeout)
+        return Error{Errc::denied, "the mail system is already running (pid/master.pid is locked)"};
+    return lock;
+}
+
+Result<void> write_pid(int lock) {
+    const std::string text = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(lock, 0) != 0) return sys::system_error("write pid/master.pid");
+    if (::pwrite(lock, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+        return sys::system_error("write pid/master.pid");
+    return {};
+}
+
+// Goes to the background. The caller's process waits until the child reports over the pipe ("" = up) and
+// returns the exit status for it; the child gets the pipe's write end.
+struct Background {
+    bool parent = false;
+    int status = 0;
+    Fd report;
+};
+Result<Background> go_background(bool wait) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return sys::system_error("pipe");
+    Fd reader(ends[0]), writer(ends[1]);
+    const pid_t pid = ::fork();
+    if (pid < 0) return sys::system_error("fork");
+    if (pid == 0) {
+        ::setsid();
+        return Background{false, 0, std::move(writer)};
+    }
+    writer.reset();
+    Background parent{true, 0, {}};
+    char outcome = 0;
+    if (wait) {
+        TRY(sys::wait_ready(reader.get(), sys::Ready::read, Deadline::in(kStartWait)));
+        parent.status = ::read(reader.get(), &outcome, 1) == 1 && outcome == '+' ? 0 : 1;
+    }
+    return parent;
+}
+
+void detach_standard_files() {
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
+    ::close(null);
+}
+
+Result<void> open_log(const config::Config& config, bool verbose, const Fd& file) {
+    log::Options options{.tag = cat({config.get(param::syslog_name), "/master"}), .debug = verbose};
+    if (!file) {
+        log::open_syslog(std::move(options));
+        return {};
+    }
+    Fd copy(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) return sys::system_error("log file");
+    log::open_file(std::move(options), std::move(copy));
+    return {};
+}
+
+Result<int> start_system(const StartOptions& options) {
+    TRY_ASSIGN(const std::string directory, config::choose_directory(options.config_directory));
+    TRY_ASSIGN(auto loaded, config::Config::load(directory));
+    const auto config = std::make_shared<const config::Config>(std::move(loaded));
+    const std::string queue = config->get(param::queue_directory);
+    if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
+    if (options.test_only) return take_lock(Millis{0}) ? 0 : 1;
+    TRY(sys::raise_descriptor_limit());
+    Background background;
+    if (!options.foreground) {
+        TRY_ASSIGN(background, go_background(options.wait));
+        if (background.parent) return background.status;
+    }
+    TRY_ASSIGN(Fd lock, take_lock(kLockWait));
+    TRY_ASSIGN(Fd log_file, open_log_file(*config));
+    TRY(open_log(*config, options.verbose, log_file));
+    Supervisor supervisor({directory, options.verbose, options.foreground}, lock.get(), std::move(log_file));
+    if (auto started = supervisor.start(config); !started) {
+        log::fatal("", started.error().what);
+        return std::move(started).error();
+    }
+    TRY(write_pid(lock.get()));
+    if (!options.foreground) {
+        static_cast<void>(!::write(background.report.get(), "+", 1));
+        detach_standard_files();
+    }
+    background.report.reset();
+    return supervisor.run();
+}
+
+}  // namespace
+
+int start(const StartOptions& options) {
+    const auto status = start_system(options);
+    if (status) return *status;
+    std::fprintf(stderr, "postern: fatal: %s\n", status.error().what.c_str());
+    return 1;
+}
+
+}  // namespace postern::master

@@ -1,0 +1,222 @@
+#include "master/supervisor.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/service/accept.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/unix_socket.h"
+#include "lib/sys/users.h"
+
+#include "master/log_file.h"
+#include "master/notify.h"
+
+namespace postern::master {
+namespace {
+
+constexpr Millis kPatience{8000};  // after "stop"; then the stubborn are killed
+constexpr const char* kStatusPath = "private/master";
+
+// What daemons may see of our environment. The sanitizers' settings matter to tests only.
+std::vector<std::string> daemon_environment(const std::string& config_directory) {
+    std::vector<std::string> out = {"MAIL_CONFIG=" + config_directory, "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LANG=C"};
+    std::vector<const char*> kept = {"TZ"};
+    if (!sys::is_root()) kept.insert(kept.end(), {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR"});
+    for (const char* name : kept) {
+        if (const char* value = ::getenv(name)) out.push_back(cat({name, "=", value}));
+    }
+    return out;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Options options, int life, Fd log)
+    : options_(std::move(options)), life_(life), log_(std::move(log)), patience_(loop_, [this] { abort(); }) {}
+
+Supervisor::~Supervisor() = default;
+
+Surroundings Supervisor::surroundings(std::shared_ptr<const config::Config> config) const {
+    return {loop_, std::move(config), generation_, options_.verbose, log_.get(), life_,
+            daemon_environment(options_.config_directory)};
+}
+
+Result<std::vector<config::MasterEntry>> Supervisor::read_entries(const config::Config& config) const {
+    TRY_ASSIGN(const config::MasterFile file, config::load_master(options_.config_directory));
+    for (const auto& warning : file.warnings()) log::warning("", warning);
+    std::vector<config::MasterEntry> entries;
+    for (const auto& entry : file.entries()) {
+        TRY(config.with(entry.overrides));  // a bad -o is found now, not by the daemon
+        if (service::find_profile(entry.command) != nullptr) {
+            entries.push_back(entry);
+        } else {
+            log::info("", cat({"service ", entry.key(), ": no program \"", entry.command, "\" in this suite, not started"}));
+        }
+    }
+    return entries;
+}
+
+Result<void> Supervisor::start(std::shared_ptr<const config::Config> config) {
+    config_ = std::move(config);
+    TRY_ASSIGN(const auto entries, read_entries(*config_));
+    const auto around = surroundings(config_);
+    for (const auto& entry : entries) {
+        TRY_ASSIGN(auto service, Service::open(around, entry));
+        services_.push_back(std::move(service));
+    }
+    TRY(open_status_socket());
+    const auto on = [this](int number, void (Supervisor::*act)()) {
+        signals_.push_back(std::make_unique<loop::Signal>(loop_, number, [this, act] { (this->*act)(); }));
+    };
+    on(SIGCHLD, &Supervisor::reap);
+    on(SIGHUP, &Supervisor::reload);
+    on(SIGTERM, &Supervisor::stop);
+    on(SIGINT, &Supervisor::stop);
+    on(SIGQUIT, &Supervisor::abort);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+    for (auto& service : services_) service->start();
+    return {};
+}
+
+int Supervisor::run() {
+    log::info("", cat({"daemon started -- version ", config_->get(param::mail_version), ", configuration ",
+                       options_.config_directory}));
+    notify_manager("READY=1");
+    loop_.run();
+    return 0;
+}
+
+Service* Supervisor::find(const std::string& key) {
+    const auto found = std::find_if(services_.begin(), services_.end(), [&](const auto& s) { return s->key() == key; });
+    return found == services_.end() ? nullptr : found->get();
+}
+
+// All-or-nothing as far as reading goes; a socket that cannot be opened leaves that one service out, loudly.
+Result<void> Supervisor::apply(const std::vector<config::MasterEntry>& entries, const Surroundings& around) {
+    std::vector<std::unique_ptr<Service>> next;
+    for (auto& service : services_) {
+        const auto entry = std::find_if(entries.begin(), entries.end(),
+                                        [&](const auto& e) { return e.key() == service->key(); });
+        const bool same = entry != entries.end() && endpoint_plan(*entry, *around.config) == service->plan();
+        if (!same) {
+            service->retire(ipc::Order::drain);
+            retired_.push_back(std::move(service));
+            continue;
+        }
+        TRY(service->reconfigure(around, *entry));
+        next.push_back(std::move(service));
+    }
+    services_ = std::move(next);
+    for (const auto& entry : entries) {
+        if (find(entry.key()) != nullptr) continue;
+        auto opened = Service::open(around, entry);
+        if (!opened) {
+            log::error("", opened.error().what);
+            continue;
+        }
+        (*opened)->start();
+        services_.push_back(*std::move(opened));
+    }
+    return {};
+}
+
+Result<void> Supervisor::reopen_log(const config::Config& config) {
+    TRY_ASSIGN(Fd file, open_log_file(config));
+    if (!file) return {};
+    log_ = std::move(file);
+    log::open_file({.tag = cat({config.get(param::syslog_name), "/master"}), .debug = options_.verbose},
+                   Fd(::fcntl(log_.get(), F_DUPFD_CLOEXEC, 0)));
+    return {};
+}
+
+void Supervisor::reload() {
+    if (stopping_) return;
+    notify_manager("RELOADING=1");
+    const auto reread = [this]() -> Result<void> {
+        TRY_ASSIGN(auto config, config::Config::load(options_.config_directory));
+        TRY_ASSIGN(const auto entries, read_entries(config));
+        const auto shared = std::make_shared<const config::Config>(std::move(config));
+        TRY(reopen_log(*shared));
+        ++generation_;
+        TRY(apply(entries, surroundings(shared)));
+        config_ = shared;
+        log::info("", cat({"reload -- version ", shared->get(param::mail_version), ", configuration ",
+                           options_.config_directory}));
+        return {};
+    };
+    if (auto done = reread(); !done) log::error("", cat({"reload: ", done.error().what, "; keeping the old configuration"}));
+    notify_manager("READY=1");
+}
+
+void Supervisor::stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    log::info("", "terminating on signal 15");
+    notify_manager("STOPPING=1");
+    for (auto& service : services_) service->retire(ipc::Order::stop);
+    patience_.start(kPatience);
+    end_if_empty();
+}
+
+void Supervisor::abort() {
+    stopping_ = true;
+    for (const auto* list : {&services_, &retired_}) {
+        for (const auto& service : *list) service->kill_all(SIGKILL);
+    }
+    loop_.stop();
+}
+
+void Supervisor::end_if_empty() {
+    std::erase_if(retired_, [](const auto& service) { return service->empty(); });
+    const bool quiet = std::all_of(services_.begin(), services_.end(), [](const auto& s) { return s->empty(); });
+    if (stopping_ && quiet && retired_.empty()) loop_.stop();
+}
+
+void Supervisor::reap() {
+    int status = 0;
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+        const auto ours = [&](const auto& service) { return service->process_ended(pid, status); };
+        if (!std::any_of(services_.begin(), services_.end(), ours))
+            static_cast<void>(std::any_of(retired_.begin(), retired_.end(), ours));
+    }
+    end_if_empty();
+}
+
+Result<void> Supervisor::open_status_socket() {
+    TRY_ASSIGN(status_socket_, sys::listen_unix(kStatusPath, 0600));
+    status_watch_ = std::make_unique<loop::Watch>(loop_, status_socket_.get(), [this] { on_status_client(); });
+    status_watch_->want_read(true);
+    return {};
+}
+
+// Only root and we ourselves can open the socket (mode 0600): what comes is one empty question.
+void Supervisor::on_status_client() {
+    Fd socket = service::accept_connection(status_socket_.get());
+    if (!socket) return;
+    status_clients_.emplace_back();
+    const auto client = std::prev(status_clients_.end());
+    const auto forget = [this, client](const Error&) { status_clients_.erase(client); };
+    *client = std::make_unique<ipc::LoopChannel>(
+        loop_, std::move(socket),
+        ipc::LoopChannel::Handler{[this, client, forget](ipc::Packet packet) {
+                                      if (!packet.as<ipc::ListingRequest>()) return forget({});
+                                      answer(**client);
+                                  },
+                                  forget});
+}
+
+void Supervisor::answer(ipc::LoopChannel& client) const {
+    for (const auto& service : services_) {
+        auto listing = service->listing();
+        listing.last = service == services_.back();
+        if (!client.send(listing)) return;
+    }
+}
+
+}  // namespace postern::master

@@ -1,0 +1,67 @@
+// Supervisor: all services, the signals, reload and stop, and the answer to "postern status".
+#pragma once
+
+#include <sys/types.h>
+
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/config/config.h"
+#include "lib/ipc/loop_channel.h"
+#include "lib/loop/loop.h"
+
+#include "master/service.h"
+
+namespace postern::master {
+
+struct Options {
+    std::string config_directory;
+    bool verbose = false;
+    bool foreground = false;
+};
+
+class Supervisor {
+  public:
+    // life: the descriptor that holds the lock on pid/master.pid; log: the log file, or -1.
+    Supervisor(Options options, int life, Fd log);
+    ~Supervisor();
+
+    // Opens everything. An Error here means that nothing runs.
+    Result<void> start(std::shared_ptr<const config::Config> config);
+    // Until "stop". The exit status.
+    int run();
+
+  private:
+    Result<std::vector<config::MasterEntry>> read_entries(const config::Config& config) const;
+    Surroundings surroundings(std::shared_ptr<const config::Config> config) const;
+    Result<void> open_status_socket();
+    void reload();
+    Result<void> apply(const std::vector<config::MasterEntry>& entries, const Surroundings& around);
+    Result<void> reopen_log(const config::Config& config);
+    void stop();
+    void abort();
+    void reap();
+    void end_if_empty();
+    void on_status_client();
+    void answer(ipc::LoopChannel& client) const;
+    Service* find(const std::string& key);
+
+    Options options_;
+    int life_;
+    Fd log_;
+    loop::Loop loop_;
+    std::shared_ptr<const config::Config> config_;
+    std::uint64_t generation_ = 1;
+    std::vector<std::unique_ptr<Service>> services_;
+    std::vector<std::unique_ptr<Service>> retired_;  // removed by a reload, their processes still drain
+    std::vector<std::unique_ptr<loop::Signal>> signals_;
+    Fd status_socket_;
+    std::unique_ptr<loop::Watch> status_watch_;
+    std::list<std::unique_ptr<ipc::LoopChannel>> status_clients_;
+    loop::Timer patience_;
+    bool stopping_ = false;
+};
+
+}  // namespace postern::master
