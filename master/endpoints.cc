@@ -83,10 +83,10 @@ Result<std::vector<Endpoint>> open_inet(const config::MasterEntry& entry, const 
             const std::string name = sys::local_address(socket->get()).str();
             out.push_back({name, *std::move(socket)});
         } else if (last = std::move(socket).error(); last.sys != EAFNOSUPPORT && last.sys != EADDRNOTAVAIL) {
-            return std::move(last);  // a family or address that this host lacks is skipped
+            return last;  // a family or address that this host lacks is skipped
         }
     }
-    if (out.empty()) return std::move(last);
+    if (out.empty()) return last;
     return out;
 }
 

@@ -42,7 +42,7 @@ Supervisor::Supervisor(Options options, int life, Fd log)
 
 Supervisor::~Supervisor() = default;
 
-Surroundings Supervisor::surroundings(std::shared_ptr<const config::Config> config) const {
+Surroundings Supervisor::surroundings(std::shared_ptr<const config::Config> config) {
     return {loop_, std::move(config), generation_, options_.verbose, log_.get(), life_,
             daemon_environment(options_.config_directory)};
 }

@@ -35,7 +35,7 @@ class Supervisor {
 
   private:
     Result<std::vector<config::MasterEntry>> read_entries(const config::Config& config) const;
-    Surroundings surroundings(std::shared_ptr<const config::Config> config) const;
+    Surroundings surroundings(std::shared_ptr<const config::Config> config);
     Result<void> open_status_socket();
     void reload();
     Result<void> apply(const std::vector<config::MasterEntry>& entries, const Surroundings& around);

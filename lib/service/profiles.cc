@@ -63,17 +63,11 @@ constexpr Profile kProfiles[] = {
     {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
 };
 
+// The daemons' users are named after mail_owner: postern, postern-net, postern-policy...
 std::string account_name(Account account, const config::Config& config) {
-    switch (account) {
-        case Account::root: return "root";
-        case Account::mail: return config.get(param::mail_owner);
-        case Account::net: return config.get(param::net_owner);
-        case Account::policy: return config.get(param::policy_owner);
-        case Account::queue: return config.get(param::queue_owner);
-        case Account::out: return config.get(param::out_owner);
-        case Account::auth: return config.get(param::auth_owner);
-    }
-    return {};
+    if (account == Account::root) return "root";
+    constexpr std::string_view kSuffixes[] = {"", "", "-net", "-policy", "-queue", "-out", "-auth"};
+    return config.get(param::mail_owner) + std::string(kSuffixes[static_cast<std::size_t>(account)]);
 }
 
 Error missing(std::string_view kind, std::string_view name) {

@@ -16,7 +16,7 @@
 
 namespace postern::service {
 
-// The users that daemons run as. Their names are parameters (mail_owner, net_owner, ...). Without root
+// The users that daemons run as. They are named after mail_owner (postern, postern-net, ...). Without root
 // everything runs as the one user that started it.
 enum class Account : std::uint8_t { root, mail, net, policy, queue, out, auth };
 using Accounts = std::uint16_t;  // a set
