@@ -1,0 +1,21 @@
+#include "lib/pop3/command.h"
+
+#include "lib/base/strings.h"
+
+namespace postern::pop3 {
+
+Command Command::parse(std::string_view line) {
+    Command command;
+    const auto space = line.find(' ');
+    command.verb = to_upper(line.substr(0, space));
+    if (space != std::string_view::npos) command.rest = line.substr(space + 1);
+    command.words = split_words(command.rest, " ");
+    return command;
+}
+
+std::optional<std::uint32_t> Command::number(std::size_t index) const {
+    if (index >= words.size()) return std::nullopt;
+    return parse_number<std::uint32_t>(words[index]);
+}
+
+}  // namespace postern::pop3

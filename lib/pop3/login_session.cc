@@ -1,0 +1,133 @@
+#include "lib/pop3/login_session.h"
+
+#include "lib/base/encode.h"
+#include "lib/base/strings.h"
+
+namespace postern::pop3 {
+namespace {
+
+using Then = LoginAction::Then;
+
+LoginAction say(std::string_view text, Then then = Then::go_on) {
+    return {cat({text, "\r\n"}), then, {}, {}};
+}
+
+}  // namespace
+
+LoginAction LoginSession::greet() const { return say("+OK " + options_.greeting); }
+
+LoginAction LoginSession::error(std::string_view text) {
+    if (++bad_commands_ >= kMaxBadCommands)
+        return say("-ERR Too many invalid commands.", Then::close);
+    return say(text);
+}
+
+LoginAction LoginSession::on_line_too_long() {
+    in_sasl_ = false;
+    return error("-ERR Input line too long.");
+}
+
+LoginAction LoginSession::on_line(std::string_view line) {
+    if (in_sasl_) return on_sasl_line(line);
+    const Command command = Command::parse(line);
+    if (command.verb == "USER") return user(command);
+    if (command.verb == "PASS") return pass(command);
+    if (command.verb == "AUTH") return auth(command);
+    if (command.verb == "STLS") return stls();
+    if (command.verb == "CAPA") return capa();
+    if (command.verb == "QUIT") return say("+OK Logging out", Then::close);
+    if (command.verb == "NOOP") return say("+OK");
+    return error("-ERR Unknown command.");
+}
+
+void LoginSession::on_tls() {
+    secured_ = true;
+    user_.clear();
+}
+
+LoginAction LoginSession::user(const Command& command) {
+    if (!may_login())
+        return error(
+            "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.");
+    if (command.rest.empty()) return error("-ERR No username given.");
+    user_ = command.rest;
+    return say("+OK");
+}
+
+LoginAction LoginSession::pass(const Command& command) {
+    if (user_.empty()) return error("-ERR No username given.");
+    if (command.rest.empty()) return error("-ERR No password given.");
+    LoginAction action{{}, Then::authenticate, sasl_.make_plain(user_, command.rest), "USER"};
+    user_.clear();
+    return action;
+}
+
+LoginAction LoginSession::auth(const Command& command) {
+    // RFC 5034 3: without a mechanism the command is not defined; clients of old expect a list.
+    if (command.words.empty()) {
+        std::string reply = "+OK\r\n";
+        if (may_login())
+            for (const auto name : split_words(options_.sasl_mechanisms))
+                reply += cat({name, "\r\n"});
+        return {reply + ".\r\n", Then::go_on, {}, {}};
+    }
+    if (!may_login())
+        return error(
+            "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.");
+    if (command.words.size() > 2) return error("-ERR Invalid arguments.");
+    mechanism_ = to_upper(command.words[0]);
+    if (command.words.size() == 1) return advance(sasl_.begin(mechanism_, std::nullopt));
+    // RFC 5034 4: "=" is an empty initial response.
+    const auto initial = command.words[1] == "=" ? std::string() : base64_decode(command.words[1]);
+    if (!initial) return error("-ERR Invalid base64 data in initial response.");
+    return advance(sasl_.begin(mechanism_, *initial));
+}
+
+LoginAction LoginSession::on_sasl_line(std::string_view line) {
+    in_sasl_ = false;
+    // RFC 5034 4: "*" cancels.
+    if (line == "*") return error("-ERR Authentication aborted by client.");
+    const auto decoded = base64_decode(line);
+    if (!decoded) return error("-ERR Invalid base64 data in continued response.");
+    return advance(sasl_.on_response(*decoded));
+}
+
+LoginAction LoginSession::advance(SaslExchange::Next next) {
+    switch (next) {
+        case SaslExchange::Next::challenge:
+            in_sasl_ = true;
+            return say("+ " + base64_encode(sasl_.challenge()));
+        case SaslExchange::Next::done:
+            return {{}, Then::authenticate, sasl_.take_message(), mechanism_};
+        case SaslExchange::Next::unknown_mechanism:
+            return error("-ERR Unsupported authentication mechanism.");
+        case SaslExchange::Next::malformed: break;
+    }
+    return error("-ERR [AUTH] Authentication failed.");
+}
+
+LoginAction LoginSession::stls() {
+    if (secured_) return error("-ERR TLS is already active.");
+    if (!options_.starttls_available) return error("-ERR TLS support isn't enabled.");
+    return say("+OK Begin TLS negotiation now.", Then::start_tls);
+}
+
+LoginAction LoginSession::capa() const {
+    std::string reply =
+        "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
+    if (options_.starttls_available && !secured_) reply += "STLS\r\n";
+    if (may_login()) reply += cat({"USER\r\nSASL ", options_.sasl_mechanisms, "\r\n"});
+    return {reply + "IMPLEMENTATION Postern\r\n.\r\n", Then::go_on, {}, {}};
+}
+
+LoginAction LoginSession::on_auth_failed(bool temporary) {
+    // RFC 3206: the codes tell a client whether asking for another password would help.
+    return error(temporary ? "-ERR [SYS/TEMP] Temporary authentication failure."
+                           : "-ERR [AUTH] Authentication failed.");
+}
+
+LoginAction LoginSession::on_no_worker() {
+    return say("-ERR [SYS/TEMP] Internal error, try again later.", Then::close);
+}
+
+}  // namespace postern::pop3

@@ -1,0 +1,82 @@
+// LoginSession: POP3 until the user is known (the AUTHORIZATION state of RFC 1939 4): USER and
+// PASS, AUTH, STLS, CAPA, QUIT. Pure: lines in, actions out; the driver (login/) owns socket, TLS
+// and the question to auth. Whoever is authenticated is handed to pop3d, which answers "+OK Logged
+// in." itself.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/result.h"
+#include "lib/pop3/command.h"
+
+namespace postern::pop3 {
+
+struct LoginOptions {
+    bool starttls_available = false;
+    bool plaintext_allowed = false;  // passwords without TLS
+    std::string sasl_mechanisms = "PLAIN LOGIN";
+    std::string greeting = "Postern ready.";
+};
+
+struct LoginAction {
+    enum class Then : unsigned char { go_on, start_tls, authenticate, close };
+    std::string reply;  // to be sent first; may be empty
+    Then then = Then::go_on;
+    std::string message;    // authenticate: a SASL PLAIN message (secret: wipe after use)
+    std::string mechanism;  // authenticate: what the client used, for the log
+};
+
+// What the SASL exchange of an AUTH command says next; implemented with lib/sasl by the driver,
+// which this library does not know.
+class SaslExchange {
+  public:
+    virtual ~SaslExchange() = default;
+    enum class Next : unsigned char { challenge, done, malformed, unknown_mechanism };
+    virtual Next begin(std::string_view mechanism, std::optional<std::string_view> initial) = 0;
+    virtual Next on_response(std::string_view decoded) = 0;
+    virtual std::string challenge() = 0;     // after Next::challenge, decoded
+    virtual std::string take_message() = 0;  // after Next::done
+    virtual std::string make_plain(std::string_view user, std::string_view password) = 0;
+};
+
+class LoginSession {
+  public:
+    LoginSession(LoginOptions options, SaslExchange& sasl)
+        : options_(std::move(options)), sasl_(sasl) {}
+
+    LoginAction greet() const;
+    // One line without CRLF.
+    LoginAction on_line(std::string_view line);
+    LoginAction on_line_too_long();
+    std::size_t line_limit() const { return in_sasl_ ? kMaxSaslLine : kMaxCommandLine; }
+
+    // TLS is up: RFC 2595 4: forget what was said before.
+    void on_tls();
+    // auth refused (or could not answer: temporary). Success has no answer here.
+    LoginAction on_auth_failed(bool temporary);
+    // auth said yes, but there is no worker to serve the user.
+    LoginAction on_no_worker();
+
+  private:
+    LoginAction user(const Command& command);
+    LoginAction pass(const Command& command);
+    LoginAction auth(const Command& command);
+    LoginAction stls();
+    LoginAction capa() const;
+    LoginAction on_sasl_line(std::string_view line);
+    LoginAction advance(SaslExchange::Next next);
+    LoginAction error(std::string_view text);
+    bool may_login() const { return secured_ || options_.plaintext_allowed; }
+
+    LoginOptions options_;
+    SaslExchange& sasl_;
+    bool secured_ = false;
+    bool in_sasl_ = false;
+    std::string user_;
+    std::string mechanism_;
+    unsigned bad_commands_ = 0;
+};
+
+}  // namespace postern::pop3
