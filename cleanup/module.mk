@@ -1,1 +1,14 @@
-# See README.md in this folder.
+# All but main.cc is an archive, so that the test program links what the daemon links.
+noinst_LIBRARIES += cleanup/libcleanup.a
+cleanup_libcleanup_a_SOURCES = \
+	%reldir%/options.h %reldir%/received.h %reldir%/received.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
+	%reldir%/message_filter.h %reldir%/message_filter.cc %reldir%/envelope.h %reldir%/envelope.cc \
+	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
+	%reldir%/transaction.h %reldir%/transaction.cc
+EXTRA_DIST += %reldir%/README.md
+
+check_PROGRAMS += cleanup/cleanup_test
+cleanup_cleanup_test_SOURCES = %reldir%/message_filter_test.cc %reldir%/committer_test.cc %reldir%/transaction_test.cc
+cleanup_cleanup_test_CXXFLAGS = $(TEST_CXXFLAGS)
+cleanup_cleanup_test_LDADD = tests/support/libsupport.a cleanup/libcleanup.a lib/queue/libqueue.a lib/ipc/libipc.a \
+	lib/loop/libloop.a lib/sys/libsys.a lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)

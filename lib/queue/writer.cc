@@ -86,7 +86,10 @@ std::string BatchBuilder::finish() && {
 
 Result<StreamWriter> StreamWriter::create(sys::Fs& fs, const std::string& path) {
     TRY_ASSIGN(Fd fd, fs.open(path, O_RDWR | O_CREAT | O_EXCL, 0600));
-    TRY(fs.write(fd.get(), format::file_header()));
+    if (Result<void> written = fs.write(fd.get(), format::file_header()); !written) {
+        (void)fs.unlink(path);
+        return std::move(written).error();
+    }
     return StreamWriter(fs, std::move(fd));
 }
 

@@ -50,6 +50,7 @@ struct SubmitOpen {
     bool rewrite_headers = false; // complete header addresses (local clients)
     bool hold = false;            // straight into hold/
     std::uint32_t local_uid = 0;  // of the submitter, origin local: "by ... (Postern, from userid N)"
+    std::string full_name;        // of the submitter, for a missing From:
     std::vector<SubmitRecipient> recipients;
 
     void attributes(auto& io) {
@@ -77,6 +78,7 @@ struct SubmitOpen {
         io.attr("rewrite_headers", rewrite_headers);
         io.attr("hold", hold);
         io.attr("local_uid", local_uid);
+        io.attr("full_name", full_name, kMaxName);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
 };

@@ -1,0 +1,155 @@
+#include "cleanup/committer.h"
+
+#include "lib/queue/directories.h"
+#include "lib/queue/reader.h"
+#include "lib/queue/writer.h"
+#include "tests/support/crash_fs.h"
+#include "tests/support/faulty_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::cleanup {
+namespace {
+
+QueueId id_of(int n) { return QueueId::parse("4COMMITTER" + std::to_string(1000 + n)).value(); }
+
+Finished message(int n, std::function<void(const Result<QueueId>&)> done) {
+    Finished m;
+    m.envelope.id = id_of(n);
+    m.envelope.recipients = {{.address = "r@example.test"}};
+    m.text = "Subject: " + std::to_string(n) + "\r\n\r\n";
+    m.done = std::move(done);
+    return m;
+}
+
+// Everything readable in incoming/, by message id.
+std::set<std::string> in_queue(sys::Fs& fs) {
+    std::set<std::string> ids;
+    const auto entries = fs.list("incoming").value();
+    for (const auto& entry : entries) {
+        const Fd fd = fs.open("incoming/" + entry.name, 0, 0).value();
+        const auto reader = queue::Reader::open(fs, fd.get());
+        if (!reader) continue;
+        for (std::size_t i = 0; i < reader->count(); ++i) {
+            const auto one = reader->message(i);
+            if (!one || !queue::verify_body(fs, fd.get(), *one)) continue;
+            EXPECT_TRUE(ids.insert(one->envelope.id.str()).second);
+        }
+    }
+    return ids;
+}
+
+struct Bench {
+    explicit Bench(sys::Fs& filesystem) : fs(filesystem) {}
+
+    // Commits n messages at once and runs until all are answered.
+    void commit(int n) {
+        Committer committer(loop, fs, options, [&](const QueueId& file) { files.push_back(file); });
+        for (int i = 0; i < n; ++i)
+            committer.commit(message(i, [&, i, n](const Result<QueueId>& file) {
+                if (file) accepted.insert(id_of(i).str());
+                if (on_answer) on_answer(i, file.has_value());
+                if (++answers == n) loop.stop();
+            }));
+        EXPECT_EQ(answers, 0) << "not from inside commit";
+        loop.run_for(Millis(20'000));
+        EXPECT_EQ(answers, n);
+        EXPECT_EQ(committer.outstanding(), 0U);
+        syncs = committer.syncs();
+    }
+
+    sys::Fs& fs;
+    loop::Loop loop;
+    Options options;
+    std::vector<QueueId> files;
+    std::set<std::string> accepted;
+    std::function<void(int, bool)> on_answer;
+    int answers = 0;
+    std::uint64_t syncs = 0;
+};
+
+TEST(Committer, GathersWhatArrivesDuringASync) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Bench bench(fs);
+    bench.commit(100);
+    EXPECT_EQ(bench.syncs, 2U) << "one for the first, one for all that came while it ran";
+    EXPECT_EQ(bench.files, (std::vector<QueueId>{id_of(0), id_of(1)}));
+    EXPECT_EQ(in_queue(fs).size(), 100U);
+}
+
+TEST(Committer, KeepsToTheBatchLimit) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Bench bench(fs);
+    bench.options.batch_messages = 1;
+    bench.commit(10);
+    EXPECT_EQ(bench.files.size(), 10U);
+    EXPECT_EQ(bench.syncs, 2U);
+    EXPECT_EQ(fs.list("incoming").value().size(), 10U);
+}
+
+TEST(Committer, SyncsALargeMessagesOwnFile) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    loop::Loop loop;
+    const Options options;
+    Committer committer(loop, fs, options, [](const QueueId&) {});
+    Finished large = message(7, [&](const Result<QueueId>& file) {
+        EXPECT_TRUE(file);
+        loop.stop();
+    });
+    auto writer =
+        queue::StreamWriter::create(fs, queue::path_of(queue::Directory::incoming, id_of(7)))
+            .value();
+    ASSERT_TRUE(writer.append("A: b\r\n\r\n"));
+    large.file = std::move(writer).finish(large.envelope).value();
+    committer.commit(std::move(large));
+    loop.run_for(Millis(10'000));
+    EXPECT_EQ(in_queue(fs), std::set<std::string>{id_of(7).str()});
+}
+
+TEST(Committer, AFailureIsToldToAllItConcernsAndLeavesNothing) {
+    for (int n = 1;; ++n) {
+        ASSERT_LT(n, 100);
+        const support::TempFolder folder;
+        support::RootedFs plain(folder.path());
+        ASSERT_TRUE(queue::create_all(plain));
+        support::FaultyFs fs(folder.path(), n);
+        Bench bench(fs);
+        bench.commit(5);
+        EXPECT_EQ(in_queue(plain), bench.accepted) << n;
+        if (!fs.fired()) break;
+        EXPECT_LT(bench.accepted.size(), 5U);
+    }
+}
+
+// DESIGN 10.3: acknowledged means recovered, not acknowledged means at most once (in_queue checks
+// that).
+TEST(Committer, WhatWasAcknowledgedSurvivesAnyCrash) {
+    const support::TempFolder folder;
+    support::CrashFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Bench bench(fs);
+    bench.on_answer = [&](int i, bool ok) {
+        if (ok) fs.note(id_of(i).str());
+    };
+    bench.commit(6);
+    ASSERT_EQ(bench.accepted.size(), 6U);
+    fs.for_each_crash(
+        [](const std::string& disk) {
+            support::RootedFs empty(disk);
+            ASSERT_TRUE(queue::create_all(empty));
+        },
+        [&](std::size_t n, const std::string& disk) {
+            support::RootedFs after(disk);
+            const std::set<std::string> found = in_queue(after);
+            for (const std::string& id : fs.notes(n))
+                EXPECT_EQ(found.count(id), 1U) << id << " at " << n;
+        });
+}
+
+}  // namespace
+}  // namespace postern::cleanup

@@ -1,0 +1,170 @@
+#include "cleanup/message_filter.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/mail/header.h"
+
+#include "cleanup/header_addresses.h"
+
+namespace postern::cleanup {
+namespace {
+
+constexpr std::string_view kBareLf = "Error: bare <LF> in message content";
+
+// The length of a field's name when the line begins a header field (RFC 5322 2.2: printable, no
+// colon; 4.5.8: white space before the colon), else 0.
+std::size_t field_name(std::string_view line) {
+    std::size_t size = 0;
+    while (size < line.size() && line[size] > ' ' && line[size] < 127 && line[size] != ':') ++size;
+    std::size_t colon = size;
+    while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
+    return colon < line.size() && line[colon] == ':' ? size : 0;
+}
+
+}  // namespace
+
+MessageFilter::MessageFilter(const Options& options, FilterTask task)
+    : options_(options), task_(std::move(task)) {}
+
+void MessageFilter::refuse(std::string_view status, std::string_view text) {
+    if (!refusal_) refusal_ = Verdict::reject(status, text);
+}
+
+void MessageFilter::feed(std::string_view bytes, std::string& out) {
+    size_ += bytes.size();
+    if (options_.message_size_limit != 0 && size_ > options_.message_size_limit)
+        refuse("5.3.4", "Error: message file too big");
+    if (refusal_) return;
+    if (!started_) {
+        out += task_.received;
+        started_ = true;
+    }
+    if (in_header_)
+        header_bytes(bytes, out);
+    else
+        body_bytes(bytes, out);
+}
+
+void MessageFilter::header_bytes(std::string_view bytes, std::string& out) {
+    while (!bytes.empty()) {
+        const std::size_t end = bytes.find('\n');
+        const std::string_view part =
+            bytes.substr(0, end == std::string_view::npos ? end : end + 1);
+        bytes.remove_prefix(part.size());
+        // A longer line than the limit keeps its beginning and its end, as a longer field does.
+        if (partial_.size() + part.size() <= options_.header_size_limit)
+            partial_ += part;
+        else if (end != std::string_view::npos)
+            partial_ += "\r\n";
+        if (end == std::string_view::npos) return;
+        std::string line;
+        line.swap(partial_);
+        if (!line.ends_with("\r\n")) refuse("5.5.2", kBareLf);
+        if (header_line(line, out)) continue;
+        in_header_ = false;
+        if (line != "\r\n") out += "\r\n";  // a body without the empty line before it gets one
+        body_bytes(line, out);
+        body_bytes(bytes, out);
+        return;
+    }
+}
+
+bool MessageFilter::header_line(std::string_view line, std::string& out) {
+    const bool continues = (line[0] == ' ' || line[0] == '\t') && !field_.empty();
+    if (line[0] == '.') has_dot_lines_ = true;
+    if (continues) {
+        if (field_.size() + line.size() <= options_.header_size_limit) field_ += line;
+        return true;
+    }
+    end_field(out);
+    if (field_name(line) > 0) {
+        field_ = line;
+        return true;
+    }
+    end_header(out);
+    return false;
+}
+
+void MessageFilter::end_field(std::string& out) {
+    if (field_.empty()) return;
+    const std::size_t name_size = field_name(field_);
+    const std::string name = to_lower(std::string_view(field_).substr(0, name_size));
+    const std::string_view body = std::string_view(field_).substr(field_.find(':') + 1);
+    const auto& drop = options_.drop_headers;
+    note_field(name, body);
+    if (std::find(drop.begin(), drop.end(), name) == drop.end()) {
+        if (task_.local && has_addresses(name)) {
+            out += std::string_view(field_).substr(0, field_.size() - body.size());
+            out += complete_addresses(body, options_);
+        } else {
+            out += field_;
+        }
+    }
+    field_.clear();
+}
+
+void MessageFilter::note_field(std::string_view name, std::string_view body) {
+    const bool resent = name.starts_with("resent-");
+    if (resent) name.remove_prefix(7);
+    unsigned& seen = resent ? resent_seen_ : seen_;
+    resent_ = resent_ || resent;
+    if (name == "date") seen |= kDate;
+    if (name == "from") seen |= kFrom;
+    if (name == "to" || name == "cc" || name == "bcc") seen |= kDestination;
+    if (name == "message-id") {
+        seen |= kMessageId;
+        if (message_id_.empty() || resent) message_id_ = std::string(trim(mail::unfold(body)));
+    }
+    // RFC 5321 6.3: too many Received fields mean a loop.
+    if (!resent && name == "received" && ++hops_ > options_.hopcount_limit)
+        refuse("5.4.6", "Error: too many hops");
+}
+
+void MessageFilter::end_header(std::string& out) {
+    if (!task_.local && !options_.always_add_missing_headers) return;
+    const std::string prefix = resent_ ? "Resent-" : "";
+    const unsigned seen = resent_ ? resent_seen_ : seen_;
+    if ((seen & kMessageId) == 0 && !task_.message_id.empty()) {
+        message_id_ = task_.message_id;
+        out += cat({prefix, "Message-Id: ", task_.message_id, "\r\n"});
+    }
+    if ((seen & kDate) == 0) out += cat({prefix, "Date: ", task_.date, "\r\n"});
+    if ((seen & kFrom) == 0) out += cat({prefix, "From: ", task_.from, "\r\n"});
+    if (((seen_ | resent_seen_) & kDestination) == 0 &&
+        !options_.undisclosed_recipients_header.empty())
+        out += options_.undisclosed_recipients_header + "\r\n";
+}
+
+void MessageFilter::body_bytes(std::string_view bytes, std::string& out) {
+    if (bytes.empty()) return;
+    if (bytes[0] == '.' && last_[1] == '\n') has_dot_lines_ = true;
+    for (std::size_t at = bytes.find('\n'); at != std::string_view::npos;
+         at = bytes.find('\n', at + 1)) {
+        const char before = at > 0 ? bytes[at - 1] : last_[1];
+        // RFC 5321 2.3.8: CR and LF only together. Agents rely on it (a lone "\n.\n" must never
+        // reach a wire).
+        if (before != '\r') refuse("5.5.2", kBareLf);
+        if (at + 1 < bytes.size() && bytes[at + 1] == '.') has_dot_lines_ = true;
+    }
+    last_[0] = bytes.size() > 1 ? bytes[bytes.size() - 2] : last_[1];
+    last_[1] = bytes.back();
+    out += bytes;
+}
+
+void MessageFilter::finish(std::string& out) {
+    if (refusal_) return;
+    if (!started_) feed({}, out);
+    if (in_header_) {
+        if (!partial_.empty()) feed("\r\n", out);
+        if (in_header_) {
+            end_field(out);
+            end_header(out);
+            out += "\r\n";
+        }
+        return;
+    }
+    if (last_[0] != '\r' || last_[1] != '\n') out += "\r\n";
+}
+
+}  // namespace postern::cleanup

@@ -1,0 +1,76 @@
+// MessageFilter: the text of one message on its way into the queue file. Pure: bytes in, bytes out,
+// in any portions. It puts fields on top and below the header, takes some away, completes addresses
+// of local submissions, and finds out what others want to know: message id, dot lines, hops.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/verdict.h"
+
+#include "cleanup/options.h"
+
+namespace postern::cleanup {
+
+// What the filter knows about the message beforehand.
+struct FilterTask {
+    std::string received;    // complete Received: field, or empty
+    bool local = false;      // submitted here: complete addresses, add missing fields
+    std::string date;        // for a missing Date:
+    std::string message_id;  // for a missing Message-Id:, with <>
+    std::string from;        // for a missing From:, complete field body
+};
+
+class MessageFilter {
+  public:
+    // `options` must outlive the filter.
+    MessageFilter(const Options& options, FilterTask task);
+
+    // Takes the next bytes of the message (CRLF lines) and appends what goes into the file to out.
+    void feed(std::string_view bytes, std::string& out);
+    // The message ends here.
+    void finish(std::string& out);
+
+    // Why the message must be refused; then what was written is of no use.
+    const std::optional<Verdict>& refusal() const { return refusal_; }
+    bool has_dot_lines() const { return has_dot_lines_; }
+    // The text of the message id with <>, of the field that was found or added; empty if there is
+    // none.
+    const std::string& message_id() const { return message_id_; }
+    // "message-id" or "resent-message-id".
+    std::string_view message_id_name() const {
+        return resent_ ? "resent-message-id" : "message-id";
+    }
+
+  private:
+    // Fields whose absence matters.
+    enum Seen : unsigned { kDate = 1, kMessageId = 2, kFrom = 4, kDestination = 8 };
+
+    void header_bytes(std::string_view bytes, std::string& out);
+    bool header_line(std::string_view line,
+                     std::string& out);  // false: the header has ended before this line
+    void end_field(std::string& out);
+    void note_field(std::string_view lower_name, std::string_view body);
+    void end_header(std::string& out);
+    void body_bytes(std::string_view bytes, std::string& out);
+    void refuse(std::string_view status, std::string_view text);
+
+    const Options& options_;
+    FilterTask task_;
+    bool in_header_ = true;
+    bool started_ = false;
+    std::string field_;            // the header field that may go on in the next line
+    std::string partial_;          // a line of the header that is not complete yet
+    char last_[2] = {'\r', '\n'};  // the last two bytes of the body so far
+    std::uint64_t size_ = 0;
+    std::size_t hops_ = 0;
+    unsigned seen_ = 0, resent_seen_ = 0;
+    bool resent_ = false;
+    bool has_dot_lines_ = false;
+    std::string message_id_;
+    std::optional<Verdict> refusal_;
+};
+
+}  // namespace postern::cleanup

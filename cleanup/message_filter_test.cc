@@ -1,0 +1,232 @@
+#include "cleanup/message_filter.h"
+
+#include "lib/base/strings.h"
+
+#include "cleanup/envelope.h"
+#include "cleanup/header_addresses.h"
+#include "cleanup/received.h"
+
+namespace postern::cleanup {
+namespace {
+
+Options options_for_tests() {
+    Options o;
+    o.myhostname = "mail.example.test";
+    o.myorigin = "example.test";
+    o.mydomain = "example.test";
+    return o;
+}
+
+struct Filtered {
+    std::string text;
+    std::string message_id;
+    bool dots = false;
+    std::string refusal;
+};
+
+// The whole text in portions of `portion` bytes.
+Filtered filter(const std::string& text, const FilterTask& task,
+                const Options& options = options_for_tests(), std::size_t portion = 1U << 20) {
+    MessageFilter f(options, task);
+    Filtered out;
+    for (std::size_t at = 0; at < text.size(); at += portion)
+        f.feed(std::string_view(text).substr(at, portion), out.text);
+    f.finish(out.text);
+    out.message_id = f.message_id();
+    out.dots = f.has_dot_lines();
+    if (f.refusal()) out.refusal = f.refusal()->status;
+    return out;
+}
+
+const FilterTask kLocal{.received = "Received: x\r\n",
+                        .local = true,
+                        .date = "DATE",
+                        .message_id = "<ID>",
+                        .from = "me@here"};
+const FilterTask kRemote{.received = "Received: x\r\n",
+                         .local = false,
+                         .date = "DATE",
+                         .message_id = "<ID>",
+                         .from = "me@here"};
+
+TEST(MessageFilter, ChangesHeadersAsPostfixDoes) {
+    const struct {
+        const char* name;
+        const FilterTask& task;
+        const char* in;
+        const char* out;
+    } cases[] = {
+        {"remote mail is left alone", kRemote, "A: b\r\n\r\ntext\r\n",
+         "Received: x\r\nA: b\r\n\r\ntext\r\n"},
+        {"local mail gets what is missing", kLocal, "A: b\r\n\r\ntext\r\n",
+         "Received: x\r\nA: b\r\nMessage-Id: <ID>\r\nDate: DATE\r\nFrom: me@here\r\n\r\ntext\r\n"},
+        {"nothing missing", kLocal, "DATE: d\r\nmessage-id:<1>\r\nfrom: root\r\n\r\n",
+         "Received: x\r\nDATE: d\r\nmessage-id:<1>\r\nfrom: root@example.test\r\n\r\n"},
+        {"resent", kLocal,
+         "Date: d\r\nFrom: a@b.c\r\nMessage-Id: <1>\r\nResent-From: x@y.z\r\n\r\n",
+         "Received: x\r\nDate: d\r\nFrom: a@b.c\r\nMessage-Id: <1>\r\nResent-From: "
+         "x@y.z\r\nResent-Message-Id: "
+         "<ID>\r\nResent-Date: DATE\r\n\r\n"},
+        {"dropped fields", kRemote,
+         "Bcc: a\r\n b\r\nReturn-Path: <x>\r\nContent-Length: 3\r\nTo: a\r\n\r\n",
+         "Received: x\r\nTo: a\r\n\r\n"},
+        {"no header", kRemote, "\r\nbody\r\n", "Received: x\r\n\r\nbody\r\n"},
+        {"no empty line", kRemote, "To: a\r\nnot a field\r\n",
+         "Received: x\r\nTo: a\r\n\r\nnot a field\r\n"},
+        {"header only", kRemote, "To: a\r\n", "Received: x\r\nTo: a\r\n\r\n"},
+        {"nothing", kRemote, "", "Received: x\r\n\r\n"},
+        {"last line not ended", kRemote, "To: a\r\n\r\nbody",
+         "Received: x\r\nTo: a\r\n\r\nbody\r\n"},
+        {"header not ended", kRemote, "To: a", "Received: x\r\nTo: a\r\n\r\n"},
+        {"space before the colon", kRemote, "To : a\r\n\r\n", "Received: x\r\nTo : a\r\n\r\n"},
+    };
+    for (const auto& c : cases)
+        for (const std::size_t portion : {1000U, 1U, 3U}) {
+            const Filtered got = filter(c.in, c.task, options_for_tests(), portion);
+            EXPECT_EQ(got.text, c.out) << c.name << " in portions of " << portion;
+            EXPECT_EQ(got.refusal, "") << c.name;
+        }
+}
+
+TEST(MessageFilter, FindsTheMessageId) {
+    EXPECT_EQ(filter("Message-ID:\r\n <a@b>\r\n\r\n", kRemote).message_id, "<a@b>");
+    EXPECT_EQ(filter("Subject: x\r\n\r\nMessage-ID: <a@b>\r\n", kRemote).message_id, "");
+    EXPECT_EQ(filter("\r\n", kLocal).message_id, "<ID>");
+}
+
+TEST(MessageFilter, SeesDotLines) {
+    const struct {
+        const char* text;
+        bool dots;
+    } cases[] = {{"A: b\r\n\r\na.b\r\nc.\r\n", false}, {"A: b\r\n\r\n.\r\n", true},
+                 {"A: b\r\n\r\nx\r\n.y\r\n", true},    {"A: b\r\n\r\nx\r\n..", true},
+                 {".a: b\r\n\r\nx\r\n", true},         {".\r\n", true}};
+    for (const auto& c : cases)
+        for (const std::size_t portion : {1000U, 1U, 2U, 3U})
+            EXPECT_EQ(filter(c.text, kRemote, options_for_tests(), portion).dots, c.dots)
+                << c.text << portion;
+}
+
+TEST(MessageFilter, RefusesBareLineFeeds) {
+    for (const char* text :
+         {"A: b\n\r\n", "A: b\r\n\r\nx\ny\r\n", "A: b\r\n\r\nx\r\n.\n", "A: b\r\n\r\n\n"})
+        for (const std::size_t portion : {1000U, 1U})
+            EXPECT_EQ(filter(text, kRemote, options_for_tests(), portion).refusal, "5.5.2") << text;
+}
+
+TEST(MessageFilter, RefusesLoopsAndHugeMessages) {
+    std::string hops;
+    for (int i = 0; i < 50; ++i) hops += "Received: from a\r\n";
+    EXPECT_EQ(filter(hops + "\r\n", kRemote).refusal, "");
+    EXPECT_EQ(filter(hops + "received : from a\r\n\r\n", kRemote).refusal, "5.4.6");
+    Options small = options_for_tests();
+    small.message_size_limit = 20;
+    EXPECT_EQ(filter("A: b\r\n\r\n123456789012\r\n", kRemote, small, 5).refusal, "5.3.4");
+    EXPECT_EQ(filter("A: b\r\n\r\n1234567890\r\n", kRemote, small, 5).refusal, "");
+}
+
+TEST(MessageFilter, CutsAnEndlessHeaderField) {
+    Options o = options_for_tests();
+    o.header_size_limit = 100;
+    const std::string line(60, 'x');
+    const Filtered folded = filter("A: " + line + "\r\n " + line + "\r\n\r\nbody\r\n", kRemote, o);
+    EXPECT_EQ(folded.text, "Received: x\r\nA: " + line + "\r\n\r\nbody\r\n");
+    const Filtered longer =
+        filter("A: " + std::string(10'000, 'x') + "\r\nB: c\r\n\r\nbody\r\n", kRemote, o, 50);
+    EXPECT_LT(longer.text.size(), 200U);
+    EXPECT_TRUE(longer.text.ends_with("\r\nB: c\r\n\r\nbody\r\n")) << longer.text;
+}
+
+TEST(HeaderAddresses, AreCompleted) {
+    const struct {
+        const char* in;
+        const char* out;
+    } cases[] = {
+        {" root\r\n", " root@example.test\r\n"},
+        {" a@b.c, root,\r\n\tUser Name <u1>, \"x, y\" <z>\r\n",
+         " a@b.c, root@example.test,\r\n\tUser Name <u1@example.test>, \"x, y\" "
+         "<z@example.test>\r\n"},
+        {" Group: a, b@c;\r\n", " Group: a@example.test, b@c;\r\n"},
+        {" root (the, <boss>)\r\n", " root@example.test (the, <boss>)\r\n"},
+        {" <>\r\n", " <>\r\n"},
+        {" two words\r\n", " two words\r\n"},
+        {" a @ b.c\r\n", " a @ b.c\r\n"},
+        {" \"quoted local\"\r\n", " \"quoted local\"@example.test\r\n"},
+        {" undisclosed-recipients:;\r\n", " undisclosed-recipients:;\r\n"},
+        {" <open", " <open@example.test"},
+        {" (open", " (open"},
+        {" \"open\\", " \"open\\@example.test"},
+        {"", ""},
+    };
+    for (const auto& c : cases)
+        EXPECT_EQ(complete_addresses(c.in, options_for_tests()), c.out) << c.in;
+}
+
+TEST(HeaderAddresses, WhatNeedsRewrite) {
+    Options o = options_for_tests();
+    for (const char* address : {"", "a@b.c", "a+x@host", "a@[192.0.2.1]"})
+        EXPECT_TRUE(is_complete(address, o)) << address;
+    for (const char* address : {"a", "@b", "a@", "a%b@c.d", "a!b@c.d", "\"a@b\"@c.d"})
+        EXPECT_FALSE(is_complete(address, o)) << address;
+    o.append_dot_mydomain = true;
+    EXPECT_FALSE(is_complete("a@host", o));
+    EXPECT_EQ(complete_address("a@host", o), "a@host.example.test");
+}
+
+TEST(Received, LooksAsPostfixWritesIt) {
+    const Options o = options_for_tests();
+    const QueueId id = QueueId::parse("772CE2083D1").value();
+    ipc::SubmitOpen open;
+    open.helo = "vm";
+    open.client_name = "unknown";
+    open.client_address = "127.0.0.1";
+    open.protocol = "SMTP";
+    EXPECT_EQ(received_field(open, o, id, "u1@example.test", "DATE"),
+              "Received: from vm (unknown [127.0.0.1])\r\n\tby mail.example.test (Postfix) with "
+              "SMTP id 772CE2083D1\r\n"
+              "\tfor <u1@example.test>; DATE\r\n");
+    open.client_address = "::1";
+    open.helo = "evil\r\nX: y";
+    EXPECT_EQ(received_field(open, o, id, "", "DATE"),
+              "Received: from evil??X: y (unknown [IPv6:::1])\r\n\tby mail.example.test (Postfix) "
+              "with SMTP id 772CE2083D1; "
+              "DATE\r\n");
+    open.origin = ipc::Origin::local;
+    open.local_uid = 1000;
+    EXPECT_EQ(
+        received_field(open, o, id, "x@y", "DATE"),
+        "Received: by mail.example.test (Postfix, from userid 1000)\r\n\tid 772CE2083D1; DATE\r\n");
+    open.origin = ipc::Origin::internal;
+    EXPECT_EQ(received_field(open, o, id, "x@y", "DATE"),
+              "Received: by mail.example.test (Postfix)\r\n\tid 772CE2083D1; DATE\r\n");
+}
+
+TEST(Received, Dates) {
+    const WallTime t(Seconds(1795290704));
+    EXPECT_EQ(compact_date(t), "20261121195144");
+    EXPECT_TRUE(mail_date(t).ends_with(")")) << mail_date(t);
+}
+
+TEST(Envelope, AuthorOfALocalMessage) {
+    ipc::SubmitOpen open;
+    open.sender = "root";
+    EXPECT_EQ(author(open, options_for_tests()), "root@example.test");
+    open.full_name = "Charlie Root";
+    EXPECT_EQ(author(open, options_for_tests()), "Charlie Root <root@example.test>");
+    open.full_name = "C. \"R\" Root\r\n";
+    EXPECT_EQ(author(open, options_for_tests()), "\"C. \\\"R\\\" Root??\" <root@example.test>");
+}
+
+TEST(Envelope, RecipientsKeepWhatTheClientSaid) {
+    ipc::SubmitRecipient submitted{
+        .address = "root", .original = "", .notify = ipc::kNotifyNever, .orcpt = "rfc822;root"};
+    const queue::Recipient r = recipient_of(submitted, "admin@example.test");
+    EXPECT_EQ(r.address, "admin@example.test");
+    EXPECT_EQ(r.original, "root");
+    EXPECT_EQ(r.notify, queue::kNotifyNever);
+    EXPECT_NE(identity(r), identity(recipient_of(submitted, "other@example.test")));
+    EXPECT_EQ(recipient_of({.address = "a@b"}, "a@b").original, "");
+}
+
+}  // namespace
+}  // namespace postern::cleanup

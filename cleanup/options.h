@@ -1,0 +1,42 @@
+// Everything of main.cf that cleanup heeds, read in one place.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace postern::cleanup {
+
+struct Options {
+    std::string myhostname = "localhost";
+    std::string mail_name = "Postfix";
+    std::string myorigin = "localhost";
+    std::string mydomain = "localdomain";
+    bool append_at_myorigin = true;
+    bool append_dot_mydomain = false;
+    std::size_t header_size_limit = 102400;       // of one header field
+    std::uint64_t message_size_limit = 10240000;  // 0: no limit
+    std::size_t hopcount_limit = 50;
+    std::size_t duplicate_filter_limit = 1000;
+    std::size_t recipient_limit = 100'000;  // of one message, after expansion
+    std::uint64_t queue_minfree = 0;
+    bool always_add_missing_headers = false;
+    std::vector<std::string> drop_headers = {"bcc", "content-length", "resent-bcc",
+                                             "return-path"};  // lower case
+    std::string undisclosed_recipients_header;
+    // Whether some table may change addresses; if not, most messages need no question to rewrite.
+    bool ask_about_recipients = false;
+    bool ask_about_senders = false;
+    std::string rewrite_socket = "private/rewrite";
+    std::string qmgr_socket = "public/qmgr";
+    std::size_t batch_messages = 256;  // queue_batch_limit
+    std::size_t batch_bytes = 16 << 20;
+    bool sync_directory = false;  // queue_sync_directory
+    std::size_t memory_per_message = 256
+                                     << 10;  // a larger one goes to a file of its own as it arrives
+    std::size_t memory_in_all = 64
+                                << 20;  // beyond that every message does, from memory_when_full on
+    std::size_t memory_when_full = 16 << 10;
+};
+
+}  // namespace postern::cleanup

@@ -1,0 +1,76 @@
+#include "cleanup/received.h"
+
+#include <time.h>
+
+#include "lib/base/strings.h"
+#include "lib/mail/date.h"
+
+namespace postern::cleanup {
+namespace {
+
+constexpr std::size_t kMaxWord = 255;
+
+// What a client said goes into the header as printable text only: no line ends, no brackets of
+// ours.
+std::string word(std::string_view text) { return printable(text, kMaxWord); }
+
+// RFC 5321 4.1.3: an IPv6 address is tagged.
+std::string literal(std::string_view address) {
+    return cat({address.find(':') != std::string_view::npos ? "[IPv6:" : "[", word(address), "]"});
+}
+
+std::string by(const Options& options) {
+    return cat({"by ", options.myhostname, " (", options.mail_name});
+}
+
+std::string tls_comment(const ipc::SubmitOpen& open) {
+    if (open.tls_protocol.empty()) return {};
+    const std::string bits = std::to_string(open.tls_bits);
+    return cat({"\t(using ", word(open.tls_protocol), " with cipher ", word(open.tls_cipher), " (",
+                bits, "/", bits, " bits))\r\n"});
+}
+
+std::string from_network(const ipc::SubmitOpen& open, const Options& options, const QueueId& id,
+                         std::string_view recipient, std::string_view date) {
+    std::string out =
+        cat({"Received: from ", word(open.helo.empty() ? open.client_name : open.helo), " (",
+             word(open.client_name.empty() ? "unknown" : open.client_name), " ",
+             literal(open.client_address), ")\r\n"});
+    out += tls_comment(open);
+    out += cat({"\t", by(options), ") with ", word(open.protocol), " id ", id.str()});
+    if (recipient.empty()) return out + cat({"; ", date, "\r\n"});
+    return out + cat({"\r\n\tfor <", word(recipient), ">; ", date, "\r\n"});
+}
+
+}  // namespace
+
+std::string received_field(const ipc::SubmitOpen& open, const Options& options, const QueueId& id,
+                           std::string_view recipient, std::string_view date) {
+    const std::string tail = cat({"\r\n\tid ", id.str(), "; ", date, "\r\n"});
+    switch (open.origin) {
+        case ipc::Origin::smtp: return from_network(open, options, id, recipient, date);
+        case ipc::Origin::local:
+            return cat({"Received: ", by(options), ", from userid ", std::to_string(open.local_uid),
+                        ")", tail});
+        case ipc::Origin::internal: break;
+    }
+    return cat({"Received: ", by(options), ")", tail});
+}
+
+std::string mail_date(WallTime when) {
+    const time_t seconds = std::chrono::system_clock::to_time_t(when);
+    tm local{};
+    ::localtime_r(&seconds, &local);
+    return cat({mail::format_date({seconds, static_cast<int>(local.tm_gmtoff / 60)}), " (",
+                local.tm_zone, ")"});
+}
+
+std::string compact_date(WallTime when) {
+    const time_t seconds = std::chrono::system_clock::to_time_t(when);
+    tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    char text[32];
+    return {text, ::strftime(text, sizeof text, "%Y%m%d%H%M%S", &utc)};
+}
+
+}  // namespace postern::cleanup

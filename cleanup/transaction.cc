@@ -1,0 +1,404 @@
+#include "cleanup/transaction.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/queue/directories.h"
+#include "lib/sys/disk_space.h"
+#include "lib/sys/error.h"
+#include "lib/sys/file.h"
+
+#include "cleanup/envelope.h"
+#include "cleanup/header_addresses.h"
+#include "cleanup/received.h"
+
+namespace postern::cleanup {
+namespace {
+
+constexpr std::size_t kChunk = 64 << 10;
+constexpr Millis kRewriteTimeout{60'000};
+
+// Any trouble of ours means "try later", RFC 5321 4.2.1.
+Verdict to_verdict(const Error& error) {
+    if (error.code == Errc::no_space)
+        return Verdict::defer("4.3.1", "Error: insufficient system storage");
+    return Verdict::defer("4.3.0", "Error: queue file write error");
+}
+
+}  // namespace
+
+Transaction::Transaction(Tools& tools, Fd socket, std::function<void()> on_end)
+    : tools_(tools), on_end_(std::move(on_end)), last_activity_(tools.clock.steady()) {
+    channel_ = std::make_unique<ipc::LoopChannel>(
+        tools_.loop, std::move(socket),
+        ipc::LoopChannel::Handler{[this](ipc::Packet packet) { on_packet(std::move(packet)); },
+                                  [this](const Error& why) {
+                                      if (why.code == Errc::closed)
+                                          abort();
+                                      else
+                                          protocol_error(why);
+                                  }});
+}
+
+Transaction::~Transaction() {
+    hold_memory(0);
+    drop_file();
+}
+
+void Transaction::abort() {
+    // A message that is on its way to the disk goes on: its callback finds us gone.
+    state_ = State::answered;
+    content_watch_.reset();
+    content_.reset();
+    if (const auto on_end = std::exchange(on_end_, nullptr)) on_end();
+}
+
+void Transaction::protocol_error(const Error& why) {
+    log::warning(envelope_.id.str(), "bad message from a submitter: " + why.what);
+    abort();
+}
+
+void Transaction::drop_file() {
+    if (!file_made_) return;
+    file_.reset();
+    (void)tools_.fs.unlink(queue::path_of(queue::Directory::incoming, envelope_.id));
+    file_made_ = false;
+}
+
+void Transaction::hold_memory(std::size_t bytes) {
+    tools_.memory_in_use += bytes - held_;
+    held_ = bytes;
+}
+
+// --- the conversation
+
+void Transaction::on_packet(ipc::Packet packet) {
+    last_activity_ = tools_.clock.steady();
+    const Error unexpected{Errc::invalid, "message out of order"};
+    if (state_ == State::opening && packet.type() == ipc::Type::submit_open &&
+        packet.descriptor_count() == 1) {
+        auto message = packet.as<ipc::SubmitOpen>();
+        if (!message) return protocol_error(message.error());
+        return open(std::move(*message), packet.take_descriptor());
+    }
+    if (state_ != State::receiving || packet.descriptor_count() != 0 || promised_)
+        return protocol_error(unexpected);
+    if (packet.type() == ipc::Type::submit_recipients) {
+        auto message = packet.as<ipc::SubmitRecipients>();
+        if (!message) return protocol_error(message.error());
+        if (!add_recipients(std::move(message->recipients))) protocol_error(unexpected);
+    } else if (packet.type() == ipc::Type::submit_end) {
+        const auto message = packet.as<ipc::SubmitEnd>();
+        if (!message) return protocol_error(message.error());
+        promised_ = message->size;
+        maybe_complete();
+    } else {
+        protocol_error(unexpected);
+    }
+}
+
+void Transaction::open(ipc::SubmitOpen message, Fd content) {
+    open_ = std::move(message);
+    envelope_ = envelope_of(open_);
+    envelope_.id = QueueId::make(tools_.clock, tools_.random);
+    if (envelope_.arrival == WallTime{}) envelope_.arrival = tools_.clock.now();
+    const Result<void> usable = accept_content(std::move(content));
+    if (!usable) return protocol_error(usable.error());
+    state_ = State::receiving;
+    std::vector<ipc::SubmitRecipient> first = std::move(open_.recipients);
+    if (!add_recipients(std::move(first)))
+        return protocol_error({Errc::invalid, "too many recipients"});
+
+    const std::uint64_t limit = tools_.options.message_size_limit;
+    const std::uint64_t need = std::max(tools_.options.queue_minfree, open_.size_hint);
+    const std::uint64_t available = sys::free_space(".").value_or(need);
+    if (limit != 0 && open_.size_hint > limit)
+        trouble_ = Verdict::reject("5.3.4", "Error: message file too big");
+    if (available < need) trouble_ = Verdict::defer("4.3.1", "Error: insufficient system storage");
+    const Result<void> sent = channel_->send(ipc::SubmitOpened{envelope_.id}, open_.session.str());
+    if (!sent) return abort();
+    if (content_watch_)
+        content_watch_->want_read(true);
+    else
+        read_file_content();
+}
+
+// A pipe or a plain file; anything else (a terminal, a device, somebody's socket) is refused.
+Result<void> Transaction::accept_content(Fd content) {
+    TRY_ASSIGN(const sys::FileInfo info, tools_.fs.info(content.get()));
+    if (info.kind != sys::FileInfo::Kind::fifo && info.kind != sys::FileInfo::Kind::regular)
+        return Error{Errc::invalid, "content is neither a pipe nor a file"};
+    content_ = std::move(content);
+    if (info.kind == sys::FileInfo::Kind::regular) return {};
+    TRY(sys::set_nonblocking(content_.get()));
+    content_watch_ =
+        std::make_unique<loop::Watch>(tools_.loop, content_.get(), [this] { read_content(); });
+    return {};
+}
+
+bool Transaction::add_recipients(std::vector<ipc::SubmitRecipient> recipients) {
+    if (recipients_.size() + recipients.size() > tools_.options.recipient_limit) return false;
+    for (ipc::SubmitRecipient& r : recipients)
+        if (!r.address.empty()) recipients_.push_back(std::move(r));
+    return true;
+}
+
+// --- the content
+
+void Transaction::read_content() {
+    last_activity_ = tools_.clock.steady();
+    char buffer[kChunk];
+    const ssize_t n = ::read(content_.get(), buffer, sizeof buffer);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n < 0) trouble_ = to_verdict(sys::system_error("read message content"));
+    if (n <= 0) return content_ended();
+    take_content({buffer, static_cast<std::size_t>(n)});
+}
+
+// A plain file is always readable: a portion per turn of the loop, so that others are served as
+// well.
+void Transaction::read_file_content() {
+    auto bytes = tools_.fs.read_at(content_.get(), received_, kChunk);
+    if (!bytes) return fail(bytes.error());
+    if (bytes->empty()) return content_ended();
+    take_content(*bytes);
+    tools_.loop.post([weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self && self->content_) self->read_file_content();
+    });
+}
+
+void Transaction::content_ended() {
+    content_watch_.reset();
+    content_.reset();
+    content_eof_ = true;
+    maybe_complete();
+}
+
+void Transaction::take_content(std::string_view bytes) {
+    received_ += bytes.size();
+    if (trouble_) return;  // read to the end, so that the submitter hears the answer
+    if (filter_) return feed_filter(bytes);
+    text_ += bytes;
+    hold_memory(text_.size());
+    if (spilling_ || !must_spill()) return;
+    // On the next turn: packets with recipients that were sent before these bytes are read first.
+    spilling_ = true;
+    tools_.loop.post([weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && self->state_ == State::receiving) self->spill();
+    });
+}
+
+bool Transaction::must_spill() const {
+    const Options& o = tools_.options;
+    if (text_.size() > o.memory_per_message) return true;
+    return text_.size() > o.memory_when_full && tools_.memory_in_use > o.memory_in_all;
+}
+
+void Transaction::spill() {
+    if (trouble_ || filter_) return;
+    auto file = queue::StreamWriter::create(
+        tools_.fs, queue::path_of(queue::Directory::incoming, envelope_.id));
+    if (!file) return fail(file.error());
+    file_.emplace(std::move(*file));
+    file_made_ = true;
+    std::string raw;
+    raw.swap(text_);
+    start_filter();
+    feed_filter(raw);
+}
+
+void Transaction::start_filter() {
+    const Options& o = tools_.options;
+    const std::string date = mail_date(envelope_.arrival);
+    const std::string_view only =
+        recipients_.size() == 1 ? std::string_view(recipients_[0].address) : std::string_view();
+    const bool local = open_.origin != ipc::Origin::smtp || open_.rewrite_headers;
+    filter_.emplace(o, FilterTask{.received = received_field(open_, o, envelope_.id, only, date),
+                                  .local = local,
+                                  .date = date,
+                                  .message_id = cat({"<", compact_date(envelope_.arrival), ".",
+                                                     envelope_.id.str(), "@", o.myhostname, ">"}),
+                                  .from = author(open_, o)});
+}
+
+void Transaction::feed_filter(std::string_view bytes) {
+    filter_->feed(bytes, text_);
+    if (filter_->refusal()) {
+        trouble_ = filter_->refusal();
+        text_.clear();
+    }
+    write_spilled();
+}
+
+void Transaction::write_spilled() {
+    if (file_ && !text_.empty()) {
+        const Result<void> written = file_->append(text_);
+        text_.clear();
+        if (!written) fail(written.error());
+    }
+    hold_memory(text_.size());
+}
+
+// --- from content to queue file
+
+void Transaction::maybe_complete() {
+    if (!promised_ || !content_eof_ || state_ != State::receiving) return;
+    if (!trouble_ && *promised_ != received_)
+        trouble_ = Verdict::defer("4.3.0", "Error: message content incomplete");
+    else if (!trouble_ && recipients_.empty())
+        trouble_ = Verdict::reject("5.1.0", "Error: no recipients specified");
+    complete();
+}
+
+void Transaction::complete() {
+    if (!trouble_ && !filter_) {
+        std::string raw;
+        raw.swap(text_);
+        text_.reserve(raw.size() + 512);
+        start_filter();
+        feed_filter(raw);
+    }
+    if (!trouble_) {
+        filter_->finish(text_);
+        write_spilled();
+        if (filter_->refusal()) trouble_ = filter_->refusal();
+    }
+    if (filter_)
+        log::info(envelope_.id.str(),
+                  cat({filter_->message_id_name(), "=",
+                       filter_->message_id().empty() ? "<>" : filter_->message_id()}));
+    if (trouble_) return answer(*trouble_);
+    if (filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
+    envelope_.set_attribute(queue::attribute::kMessageId, printable(filter_->message_id()));
+    state_ = State::expanding;
+    ask(open_.sender, ipc::AddressRole::sender, [this](const std::vector<std::string>& addresses) {
+        envelope_.sender = addresses.front();
+        expand_next();
+    });
+}
+
+void Transaction::ask(const std::string& address, ipc::AddressRole role,
+                      std::function<void(std::vector<std::string>)> use) {
+    const Options& o = tools_.options;
+    const bool tables =
+        role == ipc::AddressRole::recipient ? o.ask_about_recipients : o.ask_about_senders;
+    if (!tables && is_complete(address, o)) return use({address});
+    if (address.empty()) return use({address});
+    tools_.rewrite.call<ipc::ExpandAnswer>(
+        ipc::ExpandRequest{address, role}, kRewriteTimeout,
+        [weak = weak_from_this(), use = std::move(use)](const Result<ipc::ExpandAnswer>& result) {
+            const auto self = weak.lock();
+            if (!self || self->state_ != State::expanding) return;
+            if (!result || result->outcome == ipc::LookupOutcome::temporary ||
+                result->addresses.empty()) {
+                const std::string why = result ? result->text : result.error().what;
+                log::warning(self->envelope_.id.str(), "address rewriting failed: " + why);
+                return self->answer(Verdict::defer("4.3.0", "Error: address lookup failure"));
+            }
+            if (result->outcome == ipc::LookupOutcome::permanent)
+                return self->answer(Verdict::reject(result->status, "Error: " + result->text));
+            use(result->addresses);
+        },
+        envelope_.id.str());
+}
+
+void Transaction::expand_next() {
+    // A loop where no question is needed: recipients may be many, and the stack is not for them.
+    while (state_ == State::expanding && next_recipient_ < recipients_.size()) {
+        const ipc::SubmitRecipient& r = recipients_[next_recipient_++];
+        if (!tools_.options.ask_about_recipients && is_complete(r.address, tools_.options)) {
+            expanded(r, {r.address});
+            continue;
+        }
+        return ask(r.address, ipc::AddressRole::recipient,
+                   [this, &r](const std::vector<std::string>& addresses) {
+                       expanded(r, addresses);
+                       expand_next();
+                   });
+    }
+    if (state_ == State::expanding) commit();
+}
+
+void Transaction::expanded(const ipc::SubmitRecipient& from,
+                           const std::vector<std::string>& addresses) {
+    if (envelope_.recipients.size() + addresses.size() > tools_.options.recipient_limit)
+        return answer(
+            Verdict::defer("4.5.3", "Error: too many recipients after address expansion"));
+    for (const std::string& address : addresses) {
+        queue::Recipient r = recipient_of(from, address);
+        if (known_recipients_.size() < tools_.options.duplicate_filter_limit &&
+            !known_recipients_.insert(identity(r)).second)
+            continue;
+        envelope_.recipients.push_back(std::move(r));
+    }
+}
+
+void Transaction::commit() {
+    state_ = State::committing;
+    Finished message;
+    if (file_) {
+        auto fd = std::move(*file_).finish(envelope_);
+        file_.reset();
+        if (!fd) return fail(fd.error());
+        message.file = std::move(*fd);
+        message.envelope.id = envelope_.id;
+        file_made_ = false;
+    } else {
+        message.envelope = std::move(envelope_);
+        envelope_.id = message.envelope.id;
+        message.text = std::move(text_);
+    }
+    message.done = [weak = weak_from_this()](const Result<QueueId>& file) {
+        if (const auto self = weak.lock()) self->committed(file);
+    };
+    tools_.committer.commit(std::move(message));
+}
+
+void Transaction::committed(const Result<QueueId>& file) {
+    if (!file) return fail(file.error());
+    answer(Verdict::accept("2.0.0", "Ok"));
+}
+
+// --- answers
+
+void Transaction::fail(const Error& error) {
+    log::warning(envelope_.id.str(), "queue file write error: " + error.what);
+    trouble_ = to_verdict(error);
+    text_.clear();
+    drop_file();
+    // While content comes the answer waits for its end: a submitter that writes does not listen.
+    if (state_ == State::receiving && !content_eof_) {
+        if (content_watch_ == nullptr) content_ended();
+        return;
+    }
+    answer(*trouble_);
+}
+
+void Transaction::answer(const Verdict& verdict) {
+    if (state_ == State::answered) return;
+    state_ = State::answered;
+    hold_memory(0);
+    if (!verdict.accepted()) {
+        drop_file();
+        log::info(envelope_.id.str(),
+                  cat({verdict.deferred() ? "deferred: " : "reject: ", verdict.status, " ",
+                       verdict.text, "; from=<", open_.sender, ">"}));
+    }
+    ipc::SubmitResult result;
+    result.outcome = verdict.accepted()   ? ipc::Outcome::accept
+                     : verdict.deferred() ? ipc::Outcome::defer
+                                          : ipc::Outcome::reject;
+    result.status = verdict.status;
+    result.text = verdict.text;
+    result.queue_id = envelope_.id;
+    if (!channel_->send(result, open_.session.str())) abort();
+    // The submitter closes; the sweep ends those who do not.
+}
+
+}  // namespace postern::cleanup

@@ -1,0 +1,309 @@
+// One submitter against one transaction, over real sockets and pipes on a real loop, with a rewrite
+// service that answers from a table.
+#include "cleanup/transaction.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/ipc/channel.h"
+#include "lib/log/log.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/reader.h"
+#include "lib/sys/file.h"
+#include "lib/sys/unix_socket.h"
+#include "tests/support/faulty_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::cleanup {
+namespace {
+
+class TransactionTest : public ::testing::Test {
+  protected:
+    TransactionTest() { start(plain); }
+
+    void start(sys::Fs& use) {
+        tools.reset();
+        committer.reset();
+        committer = std::make_unique<Committer>(
+            loop, use, options, [&](const QueueId& file) { nudged.push_back(file); });
+        tools =
+            std::make_unique<Tools>(Tools{loop, use, SystemClock::instance(),
+                                          SystemRandom::instance(), options, *committer, rewrite});
+    }
+    void SetUp() override {
+        log::open_capture();
+        ASSERT_TRUE(queue::create_all(plain));
+        listener = sys::listen_unix(folder / "rewrite", 0600).value();
+        rewrite_watch =
+            std::make_unique<loop::Watch>(loop, listener.get(), [this] { answer_rewrite(); });
+        rewrite_watch->want_read(true);
+    }
+    // A connected transaction; `peer` is the submitter's end.
+    void connect() {
+        auto [ours, theirs] = sys::packet_pair().value();
+        peer = std::make_unique<ipc::Channel>(std::move(theirs));
+        transaction = std::make_shared<Transaction>(*tools, std::move(ours), [this] {
+            loop.post([this] { transaction.reset(); });
+            ended = true;
+        });
+        int fds[2];
+        ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+        pipe_read = Fd(fds[0]);
+        pipe_write = Fd(fds[1]);
+    }
+    ipc::SubmitOpen submission(std::vector<std::string> recipients) {
+        ipc::SubmitOpen open;
+        open.sender = "a@client.test";
+        open.client_name = "unknown";
+        open.client_address = "192.0.2.1";
+        open.helo = "vm";
+        open.protocol = "ESMTP";
+        for (std::string& r : recipients) open.recipients.push_back({.address = std::move(r)});
+        return open;
+    }
+    static Deadline soon() { return Deadline::in(Millis(10'000)); }
+    void send_open(const ipc::SubmitOpen& open) {
+        const int fd = pipe_read.get();
+        ASSERT_TRUE(peer->send(open, soon(), "", std::span(&fd, 1)));
+        pipe_read.reset();
+    }
+    void write_all(std::string_view text) {
+        ASSERT_TRUE(sys::set_nonblocking(pipe_write.get()));
+        while (!text.empty()) {
+            const ssize_t n = ::write(pipe_write.get(), text.data(), text.size());
+            if (n < 0) {
+                spin();
+                continue;
+            }
+            text.remove_prefix(static_cast<std::size_t>(n));
+        }
+    }
+    void send_end(std::uint64_t size) {
+        pipe_write.reset();
+        ASSERT_TRUE(peer->send(ipc::SubmitEnd{size}, soon()));
+    }
+    void spin() { loop.run_for(Millis(1)); }
+    // Runs the loop until the submitter has a packet or was hung up on.
+    template <ipc::Record T>
+    Result<T> hear() {
+        const Deadline deadline = soon();
+        while (!deadline.passed()) {
+            auto got = peer->receive<T>(Deadline::in(Millis(0)));
+            if (got || got.error().code != Errc::timeout) return got;
+            spin();
+        }
+        return Error{Errc::timeout, "nothing heard"};
+    }
+    Result<ipc::SubmitResult> submit(const ipc::SubmitOpen& open, const std::string& text) {
+        connect();
+        send_open(open);
+        TRY_ASSIGN(const ipc::SubmitOpened opened, hear<ipc::SubmitOpened>());
+        EXPECT_FALSE(opened.queue_id.empty());
+        write_all(text);
+        send_end(text.size());
+        return hear<ipc::SubmitResult>();
+    }
+    queue::Message stored(const QueueId& id, std::string* text = nullptr) {
+        const Fd fd = plain.open("incoming/" + id.str(), O_RDONLY, 0).value();
+        const auto message = queue::Reader::open(plain, fd.get())->message(0).value();
+        if (text != nullptr)
+            *text = plain.read_at(fd.get(), message.body.offset, message.body.size).value();
+        return message;
+    }
+    void answer_rewrite() {
+        const Fd accepted(
+            ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        ipc::Channel channel(Fd(::dup(accepted.get())));
+        const auto question = channel.receive<ipc::ExpandRequest>(soon());
+        ASSERT_TRUE(question);
+        ++questions;
+        (void)channel.send(rewrite_answer(*question), soon());
+    }
+
+    const support::TempFolder folder;
+    support::RootedFs plain{folder.path()};
+    loop::Loop loop;
+    Options options;
+    std::unique_ptr<Committer> committer;
+    ipc::Client rewrite{loop, folder / "rewrite"};
+    std::unique_ptr<Tools> tools;
+    std::unique_ptr<ipc::Channel> peer;
+    std::shared_ptr<Transaction> transaction;
+    bool ended = false;
+    Fd pipe_read, pipe_write, listener;
+    std::unique_ptr<loop::Watch> rewrite_watch;
+    std::vector<QueueId> nudged;
+    int questions = 0;
+    std::function<ipc::ExpandAnswer(const ipc::ExpandRequest&)> rewrite_answer =
+        [](const ipc::ExpandRequest& q) {
+            return ipc::ExpandAnswer{ipc::LookupOutcome::ok, "", "", {q.address + "@origin.test"}};
+        };
+};
+
+constexpr const char* kText = "Subject: hello\r\n\r\nbody\r\n.dot\r\n";
+
+TEST_F(TransactionTest, AcceptsAMessage) {
+    const auto result = submit(submission({"b@example.test", "c@example.test"}), kText);
+    ASSERT_TRUE(result) << result.error().what;
+    EXPECT_EQ(result->outcome, ipc::Outcome::accept);
+    EXPECT_EQ(nudged, std::vector<QueueId>{result->queue_id});
+    std::string text;
+    const queue::Message message = stored(result->queue_id, &text);
+    EXPECT_EQ(message.envelope.sender, "a@client.test");
+    EXPECT_EQ(message.envelope.recipients.size(), 2U);
+    EXPECT_TRUE(message.envelope.has(queue::kHasDotLines));
+    EXPECT_EQ(message.envelope.attribute(queue::attribute::kClientAddress), "192.0.2.1");
+    EXPECT_TRUE(text.starts_with("Received: from vm (unknown [192.0.2.1])\r\n\tby ")) << text;
+    EXPECT_TRUE(text.ends_with(kText)) << text;
+    EXPECT_EQ(questions, 0) << "complete addresses, no tables: nothing to ask";
+    EXPECT_THAT(log::take_captured(),
+                ::testing::HasSubstr(result->queue_id.str() + ": message-id=<>"));
+}
+
+TEST_F(TransactionTest, ALargeMessageGoesToItsOwnFileAsItArrives) {
+    std::string text = "Subject: large\r\n\r\n";
+    while (text.size() < 1'000'000)
+        text += "0123456789012345678901234567890123456789012345678901234567890123456789\r\n";
+    const auto result = submit(submission({"b@example.test"}), text);
+    ASSERT_TRUE(result) << result.error().what;
+    ASSERT_EQ(result->outcome, ipc::Outcome::accept) << result->text;
+    std::string kept;
+    const queue::Message message = stored(result->queue_id, &kept);
+    EXPECT_TRUE(kept.ends_with(text));
+    EXPECT_NE(kept.find("\tfor <b@example.test>;"), std::string::npos);
+    EXPECT_FALSE(message.envelope.has(queue::kHasDotLines));
+    EXPECT_LT(tools->memory_in_use, 100U);
+}
+
+TEST_F(TransactionTest, AsksRewriteAboutIncompleteAddresses) {
+    ipc::SubmitOpen open = submission({"root", "x@example.test"});
+    open.origin = ipc::Origin::local;
+    open.sender = "u1";
+    const auto result = submit(open, kText);
+    ASSERT_TRUE(result && result->outcome == ipc::Outcome::accept);
+    EXPECT_EQ(questions, 2);
+    const queue::Envelope e = stored(result->queue_id).envelope;
+    EXPECT_EQ(e.sender, "u1@origin.test");
+    EXPECT_EQ(e.recipients[0].address, "root@origin.test");
+    EXPECT_EQ(e.recipients[0].original, "root");
+    EXPECT_EQ(e.recipients[1].original, "");
+}
+
+TEST_F(TransactionTest, AliasExpansionDropsDuplicates) {
+    options.ask_about_recipients = true;
+    rewrite_answer = [](const ipc::ExpandRequest&) {
+        return ipc::ExpandAnswer{
+            ipc::LookupOutcome::ok, "", "", {"one@x.test", "two@x.test", "one@x.test"}};
+    };
+    const auto result = submit(submission({"list@example.test"}), kText);
+    ASSERT_TRUE(result && result->outcome == ipc::Outcome::accept);
+    const queue::Envelope e = stored(result->queue_id).envelope;
+    ASSERT_EQ(e.recipients.size(), 2U);
+    EXPECT_EQ(e.recipients[1].address, "two@x.test");
+    EXPECT_EQ(e.recipients[1].original, "list@example.test");
+}
+
+TEST_F(TransactionTest, ASilentOrFailingRewriteMeansTryLater) {
+    options.ask_about_recipients = true;
+    rewrite_answer = [](const ipc::ExpandRequest&) {
+        return ipc::ExpandAnswer{ipc::LookupOutcome::temporary, "4.3.0", "table down", {}};
+    };
+    const auto result = submit(submission({"list@example.test"}), kText);
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->outcome, ipc::Outcome::defer);
+    EXPECT_TRUE(plain.list("incoming").value().empty());
+    rewrite_watch.reset();
+    listener.reset();
+    const auto gone = submit(submission({"list@example.test"}), kText);
+    ASSERT_TRUE(gone);
+    EXPECT_EQ(gone->outcome, ipc::Outcome::defer);
+}
+
+TEST_F(TransactionTest, CommitsOnlyTheWholeContent) {
+    connect();
+    send_open(submission({"b@example.test"}));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    write_all(kText);
+    send_end(5);
+    const auto result = hear<ipc::SubmitResult>();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->outcome, ipc::Outcome::defer);
+    EXPECT_TRUE(plain.list("incoming").value().empty());
+}
+
+TEST_F(TransactionTest, HangingUpEarlyAborts) {
+    connect();
+    send_open(submission({"b@example.test"}));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    write_all(std::string(600'000, 'x'));  // has a file already
+    for (int i = 0; i < 10; ++i) spin();
+    EXPECT_EQ(plain.list("incoming").value().size(), 1U);
+    peer.reset();
+    for (int i = 0; i < 1000 && transaction; ++i) spin();
+    EXPECT_TRUE(ended);
+    EXPECT_TRUE(plain.list("incoming").value().empty());
+}
+
+TEST_F(TransactionTest, RefusalsComeAfterTheContentIsRead) {
+    options.message_size_limit = 10'000;
+    const auto result =
+        submit(submission({"b@example.test"}), "A: b\r\n\r\n" + std::string(300'000, 'x') + "\r\n");
+    ASSERT_TRUE(result) << result.error().what;
+    EXPECT_EQ(result->outcome, ipc::Outcome::reject);
+    EXPECT_EQ(result->status, "5.3.4");
+    const auto none = submit(submission({}), kText);
+    ASSERT_TRUE(none);
+    EXPECT_EQ(none->outcome, ipc::Outcome::reject);
+}
+
+TEST_F(TransactionTest, AFullDiskMeansTryLater) {
+    for (int n = 1; n < 20; ++n) {
+        support::FaultyFs faulty(folder.path(), n);
+        start(faulty);
+        for (const std::size_t size : {100U, 600'000U}) {
+            const auto result = submit(submission({"b@example.test"}),
+                                       "A: b\r\n\r\n" + std::string(size, 'x') + "\r\n");
+            ASSERT_TRUE(result) << result.error().what;
+            if (result->outcome == ipc::Outcome::accept) continue;
+            EXPECT_EQ(result->outcome, ipc::Outcome::defer);
+            EXPECT_EQ(result->status, "4.3.1");
+            EXPECT_FALSE(plain.info("incoming/" + result->queue_id.str()));
+        }
+        transaction.reset();
+    }
+    start(plain);
+}
+
+TEST_F(TransactionTest, NonsenseEndsTheConversation) {
+    connect();
+    ASSERT_TRUE(peer->send(ipc::SubmitEnd{1}, soon()));
+    EXPECT_FALSE(hear<ipc::SubmitResult>());
+    EXPECT_TRUE(ended);
+
+    connect();
+    ASSERT_TRUE(peer->send(submission({"b@c.d"}), soon())) << "no descriptor";
+    EXPECT_FALSE(hear<ipc::SubmitResult>());
+
+    connect();
+    const Fd device = plain.open("/dev/null", O_RDONLY, 0).value();
+    const int fd = device.get();
+    ASSERT_TRUE(peer->send(submission({"b@c.d"}), soon(), "", std::span(&fd, 1)));
+    EXPECT_FALSE(hear<ipc::SubmitResult>());
+    EXPECT_THAT(log::take_captured(), ::testing::HasSubstr("neither a pipe nor a file"));
+}
+
+TEST_F(TransactionTest, ReadsContentFromAPlainFile) {
+    connect();
+    pipe_read = plain.open("content", O_RDWR | O_CREAT, 0600).value();
+    ASSERT_TRUE(plain.write(pipe_read.get(), kText));
+    send_open(submission({"b@example.test"}));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    send_end(std::string_view(kText).size());
+    const auto result = hear<ipc::SubmitResult>();
+    ASSERT_TRUE(result) << result.error().what;
+    EXPECT_EQ(result->outcome, ipc::Outcome::accept);
+}
+
+}  // namespace
+}  // namespace postern::cleanup
