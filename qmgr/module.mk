@@ -1,7 +1,11 @@
 # The parts of qmgr as an archive, so that its tests link them too.
 noinst_LIBRARIES += qmgr/libqmgr.a
 qmgr_libqmgr_a_SOURCES = \
-	%reldir%/scheduler.h %reldir%/scheduler.cc %reldir%/retry.h %reldir%/retry.cc
+	%reldir%/scheduler.h %reldir%/scheduler.cc %reldir%/retry.h %reldir%/retry.cc \
+	%reldir%/store.h %reldir%/store.cc %reldir%/options.h %reldir%/resolver.h %reldir%/resolver.cc \
+	%reldir%/scanner.h %reldir%/scanner.cc %reldir%/bouncer.h %reldir%/bouncer.cc %reldir%/message.h \
+	%reldir%/agents.h %reldir%/agents.cc %reldir%/manager.h %reldir%/manager.cc %reldir%/routes.h \
+	%reldir%/fate.cc %reldir%/control.cc
 
 check_PROGRAMS += qmgr/qmgr_test
 qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc

@@ -75,6 +75,12 @@ Result<Fd> lock_file(const std::string& path, const Deadline& deadline, mode_t m
     }
 }
 
+Result<bool> try_lock(int fd, LockKind kind) {
+    if (::flock(fd, (kind == LockKind::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return true;
+    if (errno == EWOULDBLOCK) return false;
+    return system_error("lock file");
+}
+
 Result<void> set_nonblocking(int fd, bool on) { return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on); }
 
 Result<void> set_close_on_exec(int fd, bool on) { return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on); }

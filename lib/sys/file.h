@@ -21,6 +21,11 @@ Result<void> replace_file(const std::string& path, std::string_view contents, mo
 // Errc::timeout when somebody else holds it until the deadline; Deadline::in(0) tries once.
 Result<Fd> lock_file(const std::string& path, const Deadline& deadline, mode_t mode = 0600);
 
+// Locks an open file (flock) without waiting: false when somebody else holds a lock that conflicts. The
+// lock belongs to the open file, so it lasts while any process holds a descriptor made from this one.
+enum class LockKind : unsigned char { shared, exclusive };
+Result<bool> try_lock(int fd, LockKind kind);
+
 Result<void> set_nonblocking(int fd, bool on = true);
 Result<void> set_close_on_exec(int fd, bool on = true);
 

@@ -1,0 +1,195 @@
+// Administration of resting messages: see admin.h.
+#include "lib/queue/admin.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "lib/base/strings.h"
+
+#include "lib/queue/reader.h"
+#include "lib/queue/writer.h"
+
+namespace postern::queue {
+namespace {
+
+constexpr mode_t kForceExpire = 0001;  // qmgr reads it (qmgr/store.h)
+
+bool is_split(Directory directory) {
+    return directory == Directory::deferred || directory == Directory::defer || directory == Directory::bounce ||
+           directory == Directory::trace;
+}
+
+Result<Fd> open_file(sys::Fs& fs, Directory directory, const QueueId& name, int flags) {
+    return fs.open(path_of(directory, name), flags | O_CLOEXEC | O_NOFOLLOW, 0);
+}
+
+Result<std::vector<Message>> read_messages(sys::Fs& fs, int fd) {
+    TRY_ASSIGN(Reader reader, Reader::open(fs, fd));
+    return reader.messages();
+}
+
+void add_files(std::vector<QueueId>& out, const std::vector<sys::DirEntry>& entries) {
+    for (const sys::DirEntry& entry : entries) {
+        if (entry.kind != sys::FileInfo::Kind::regular) continue;
+        if (auto id = QueueId::parse(entry.name)) out.push_back(std::move(*id));
+    }
+}
+
+// The batch that has the message, if any has.
+struct Place {
+    QueueId file;
+    Fd fd;
+    Message message;
+    bool alone = false;  // the only message in its file
+};
+
+Result<std::optional<Place>> look_in(sys::Fs& fs, const QueueId& name, const QueueId& id) {
+    auto fd = open_file(fs, Directory::incoming, name, O_RDWR);
+    if (!fd) return std::optional<Place>();
+    auto messages = read_messages(fs, fd->get());
+    if (!messages) return std::optional<Place>();  // being written, or qmgr's business
+    for (Message& message : *messages) {
+        if (message.envelope.id != id || message.envelope.remaining() == 0) continue;
+        return std::optional<Place>(Place{name, std::move(*fd), std::move(message), messages->size() == 1});
+    }
+    return std::optional<Place>();
+}
+
+Result<std::optional<Place>> find_incoming(sys::Fs& fs, const QueueId& id) {
+    TRY_ASSIGN(auto own, look_in(fs, id, id));  // mostly a file is named after its only message
+    if (own) return own;
+    TRY_ASSIGN(std::vector<QueueId> files, list_files(fs, Directory::incoming));
+    for (const QueueId& name : files) {
+        TRY_ASSIGN(auto place, look_in(fs, name, id));
+        if (place) return place;
+    }
+    return std::optional<Place>();
+}
+
+Result<void> mark_all(sys::Fs& fs, const Place& place) {
+    for (const Recipient& recipient : place.message.envelope.recipients) {
+        if (!recipient.done) TRY(mark_done(fs, place.fd.get(), recipient.status_offset));
+    }
+    return {};
+}
+
+Result<void> copy_out(sys::Fs& fs, const Place& place, Directory to) {
+    const QueueId& id = place.message.envelope.id;
+    TRY(create_parent(fs, to, id));
+    (void)fs.unlink(path_of(to, id));
+    TRY_ASSIGN(Fd copy, extract(fs, place.fd.get(), place.message, place.message.envelope, path_of(to, id)));
+    TRY(fs.sync(copy.get()));
+    TRY(fs.sync_directory(parent_of(to, id)));
+    return mark_all(fs, place);
+}
+
+Result<void> move_file(sys::Fs& fs, const QueueId& id, Directory from, Directory to) {
+    if (from == to) return {};
+    TRY(create_parent(fs, to, id));
+    return fs.rename(path_of(from, id), path_of(to, id));
+}
+
+void remove_logs(sys::Fs& fs, const QueueId& id) {
+    for (Directory log : {Directory::defer, Directory::bounce, Directory::trace}) (void)fs.unlink(path_of(log, id));
+}
+
+Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
+    if (change == Change::release) return false;
+    TRY_ASSIGN(auto place, find_incoming(fs, id));
+    if (!place) return false;
+    if (change == Change::requeue) return true;  // it is about to be delivered anyway
+    if (change == Change::remove) {
+        if (place->alone) {
+            TRY(fs.unlink(path_of(Directory::incoming, place->file)));
+        } else {
+            TRY(mark_all(fs, *place));
+        }
+        remove_logs(fs, id);
+        return true;
+    }
+    Directory to = change == Change::hold ? Directory::hold : Directory::deferred;
+    if (place->alone && place->file == id) {
+        TRY(move_file(fs, id, Directory::incoming, to));
+    } else {
+        TRY(copy_out(fs, *place, to));
+    }
+    if (change == Change::expire) TRY(fs.set_mode(path_of(to, id), 0600 | kForceExpire));
+    return true;
+}
+
+Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Directory directory) {
+    std::string path = path_of(directory, id);
+    switch (change) {
+        case Change::hold:
+            if (directory == Directory::hold) return false;
+            TRY(move_file(fs, id, directory, Directory::hold));
+            return true;
+        case Change::release:
+            if (directory != Directory::hold) return false;
+            [[fallthrough]];
+        case Change::requeue:
+            TRY(fs.set_times(path, 1));  // due since ever
+            TRY(move_file(fs, id, directory, Directory::deferred));
+            return true;
+        case Change::remove:
+            TRY(fs.unlink(path));
+            remove_logs(fs, id);
+            return true;
+        case Change::expire: {
+            TRY_ASSIGN(sys::FileInfo info, fs.info(path));
+            TRY(fs.set_mode(path, info.mode | kForceExpire));
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change) {
+    for (Directory directory : {Directory::deferred, Directory::hold, Directory::corrupt, Directory::active}) {
+        if (directory == Directory::corrupt && change != Change::remove) continue;
+        if (fs.info(path_of(directory, id))) return change_own_file(fs, id, change, directory);
+    }
+    return change_incoming(fs, id, change);
+}
+
+Result<std::vector<QueueId>> list_files(sys::Fs& fs, Directory directory) {
+    std::vector<QueueId> out;
+    std::string top(name_of(directory));
+    auto entries = fs.list(top);
+    if (!entries && entries.error().code == Errc::not_found) return out;
+    if (!entries) return std::move(entries).error();
+    add_files(out, *entries);
+    for (const sys::DirEntry& entry : *entries) {
+        if (!is_split(directory) || entry.kind != sys::FileInfo::Kind::directory) continue;
+        if (auto inner = fs.list(cat({top, "/", entry.name}))) add_files(out, *inner);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+Result<std::vector<QueueId>> list_messages(sys::Fs& fs, Directory directory) {
+    TRY_ASSIGN(std::vector<QueueId> files, list_files(fs, directory));
+    if (directory != Directory::incoming) return files;
+    std::vector<QueueId> out;
+    for (const QueueId& name : files) {
+        auto fd = open_file(fs, directory, name, O_RDONLY);
+        if (!fd) continue;
+        auto messages = read_messages(fs, fd->get());
+        if (!messages) {
+            if (messages.error().code != Errc::closed) out.push_back(name);
+            continue;
+        }
+        for (const Message& message : *messages) {
+            if (message.envelope.remaining() > 0) out.push_back(message.envelope.id);
+        }
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+}  // namespace postern::queue

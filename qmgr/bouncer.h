@@ -1,0 +1,49 @@
+// Bouncer: qmgr's talk with the bounce service. Records and notifications wait in a queue, a few are
+// under way at a time.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "lib/base/result.h"
+#include "lib/loop/loop.h"
+#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/messages/bounce.h"
+
+namespace postern::qmgr {
+
+class Bouncer {
+  public:
+    // Called exactly once, never from inside the call.
+    using Done = std::function<void(Result<void>)>;
+
+    Bouncer(loop::Loop& loop, std::string directory, Millis timeout);
+
+    // A record that must be on disk before the recipient is given up (bounce, trace).
+    void append(ipc::BounceAppend record, Done done);
+    // Advice for people (defer): left out when too many wait.
+    void note(ipc::BounceAppend record);
+    // Makes and submits a notification.
+    // The descriptor is asked for when its turn comes.
+    void send(ipc::BounceSend request, std::function<Result<int>()> descriptor, Done done);
+
+  private:
+    static constexpr std::size_t kUnderWay = 8;
+    static constexpr std::size_t kMaxNotes = 20'000;
+
+    void queue(std::function<void()> start);
+    void pump();
+    void finish(const Result<ipc::BounceDone>& answer, const Done& done);
+    ipc::Client& client_for(ipc::BounceLog log);
+
+    loop::Loop& loop_;
+    ipc::Client bounce_;
+    ipc::Client defer_;
+    ipc::Client trace_;
+    Millis timeout_;
+    std::deque<std::function<void()>> waiting_;
+    std::size_t under_way_ = 0;
+};
+
+}  // namespace postern::qmgr

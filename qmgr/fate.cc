@@ -1,0 +1,296 @@
+// Manager, second half: what becomes of a recipient after an answer, and of a message when none of its
+// recipients is open any more.
+#include <chrono>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/queue/delivery_log.h"
+#include "lib/queue/directories.h"
+
+#include "qmgr/manager.h"
+#include "qmgr/routes.h"
+
+namespace postern::qmgr {
+
+using queue::Directory;
+
+namespace {
+
+constexpr std::size_t kMoveGroup = 64;  // messages that share a sync
+constexpr Millis kMoveWait{20};         // for others to join
+
+ipc::DeliverRecipient recipient_of(const queue::Envelope& envelope, std::uint32_t index) {
+    const queue::Recipient& recipient = envelope.recipients.at(index);
+    return {index, recipient.address, recipient.original, recipient.notify, recipient.orcpt};
+}
+
+ipc::BounceAppend record_of(const ActiveMessage& message, ipc::BounceLog log, const ipc::RecipientReport& report) {
+    return {log, message.id(), recipient_of(message.envelope(), report.index), report};
+}
+
+// RFC 3461 4.1: an absent NOTIFY means failures (and, as local policy, delays).
+bool wants(std::uint8_t notify, std::uint8_t what, bool when_absent) {
+    return notify == 0 ? when_absent : (notify & what) != 0;
+}
+
+ipc::DsnReturn return_of(const queue::Envelope& envelope) {
+    std::string_view value = envelope.attribute(queue::attribute::kRet);
+    if (value == "full") return ipc::DsnReturn::full;
+    return value == "hdrs" ? ipc::DsnReturn::headers : ipc::DsnReturn::unset;
+}
+
+}  // namespace
+
+// A verdict that no agent gave (the resolver's, or that of a suspended site).
+void Manager::decide(Message& message, std::uint32_t index, const Verdict& verdict) {
+    ipc::RecipientReport report;
+    report.index = index;
+    report.outcome = verdict.rejected() ? ipc::Outcome::reject : ipc::Outcome::defer;
+    report.status = verdict.status.empty() ? (verdict.rejected() ? "5.0.0" : "4.3.0") : verdict.status;
+    report.text = printable(verdict.text, ipc::kMaxReportText);
+    report.action = verdict.rejected() ? ipc::DsnAction::failed : ipc::DsnAction::delayed;
+    log_outcome(message, report);
+    on_report(message, report);
+}
+
+void Manager::log_outcome(const Message& message, const ipc::RecipientReport& report) const {
+    const queue::Recipient& recipient = message.envelope().recipients.at(report.index);
+    queue::DeliveryLine line;
+    line.to = recipient.address;
+    line.original = recipient.original;
+    line.relay = "none";
+    line.times = {message.envelope().arrival, message.since, {}, {}, now()};
+    line.dsn = report.status;
+    line.status = report.outcome == ipc::Outcome::reject ? "bounced" : "deferred";
+    line.text = report.text;
+    log::info(message.id().str(), queue::delivery_line(line));
+}
+
+void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
+    switch (report.outcome) {
+        case ipc::Outcome::accept: return on_accepted(message, report);
+        case ipc::Outcome::reject: return on_rejected(message, report);
+        case ipc::Outcome::defer: return on_deferred(message, report);
+    }
+}
+
+// RFC 3461 5.2.1: success is reported where it was asked for, by us unless the next hop took that on.
+void Manager::on_accepted(Message& message, const ipc::RecipientReport& report) {
+    std::uint8_t notify = message.envelope().recipients.at(report.index).notify;
+    bool relayed_on = report.action == ipc::DsnAction::relayed;
+    (void)relayed_on;
+    if (!wants(notify, ipc::kNotifySuccess, false)) {
+        give_up(message, report.index);
+        return settle(message);
+    }
+    MessageKey key = message.key;
+    bouncer_.append(record_of(message, ipc::BounceLog::trace, report), [this, key, report](const Result<void>& done) {
+        Message* still = find(key);
+        if (still == nullptr) return;
+        if (!done) log::warning(still->id().str(), done.error().what);
+        still->reported |= done.has_value();
+        give_up(*still, report.index);
+        settle(*still);
+    });
+}
+
+void Manager::on_rejected(Message& message, const ipc::RecipientReport& report) {
+    if (wants(message.envelope().recipients.at(report.index).notify, ipc::kNotifyFailure, true)) {
+        return record_bounce(message, report);
+    }
+    give_up(message, report.index);
+    settle(message);
+}
+
+void Manager::record_bounce(Message& message, const ipc::RecipientReport& report) {
+    MessageKey key = message.key;
+    ipc::BounceAppend record = record_of(message, ipc::BounceLog::bounce, report);
+    record.report.action = ipc::DsnAction::failed;
+    bouncer_.append(std::move(record), [this, key, report](const Result<void>& done) {
+        Message* still = find(key);
+        if (still == nullptr) return;
+        if (done) {
+            still->bounced = true;
+            give_up(*still, report.index);
+        } else {  // nobody may be given up without a record: it is tried again
+            log::warning(still->id().str(), done.error().what);
+            still->notice_failed = true;
+        }
+        settle(*still);
+    });
+}
+
+void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) {
+    bool expired = message.force_expire ||
+                   is_expired(options_.retry, message.envelope().arrival, now(), message.envelope().sender.empty());
+    if (!expired) {
+        bouncer_.note(record_of(message, ipc::BounceLog::defer, report));
+        return settle(message);
+    }
+    if (!message.told_expired) {
+        message.told_expired = true;
+        log::info(message.id().str(),
+                  cat({"from=<", message.envelope().sender, ">, status=",
+                       message.force_expire ? "force-expired" : "expired", ", returned to sender"}));
+    }
+    on_rejected(message, report);
+}
+
+// The recipient needs nothing more. When the whole file is about to be unlinked, its mark is not worth
+// a write.
+void Manager::give_up(Message& message, std::uint32_t index) {
+    queue::Recipient& recipient = message.envelope().recipients.at(index);
+    recipient.done = true;
+    bool last = message.pending == 1 && message.file->live == 1 && !message.bounced && !message.reported &&
+                message.envelope().remaining() == 0;
+    if (!last) store_.mark_done(*message.file, recipient);
+}
+
+void Manager::settle(Message& message) {
+    POSTERN_CHECK(message.pending > 0);
+    if (--message.pending == 0) complete(message);
+}
+
+void Manager::complete(Message& message) {
+    if (message.pending > 0 || message.under_way > 0 || message.notifying) return;
+    if (message.fate == Message::Fate::remove) return finish(message);
+    if (message.bounced) return notify(message, ipc::Notification::failure);
+    if (message.reported) return notify(message, ipc::Notification::success);
+    if (message.envelope().remaining() == 0 && !message.notice_failed) return finish(message);
+
+    bool told = (message.file->mode & kModeDelayTold) != 0;
+    bool late = options_.delay_warning > Micros{0} && now() - message.envelope().arrival >= options_.delay_warning;
+    bool resting = message.file->directory == Directory::deferred;
+    if (late && !told && resting && message.fate == Message::Fate::none && !message.envelope().sender.empty()) {
+        return notify(message, ipc::Notification::delay);
+    }
+    put_to_rest(message);
+}
+
+void Manager::notify(Message& message, ipc::Notification notification) {
+    const queue::Envelope& envelope = message.envelope();
+    ipc::BounceSend request;
+    request.notification = notification;
+    request.queue_id = envelope.id;
+    request.sender = envelope.sender;
+    request.envid = envelope.attribute(queue::attribute::kEnvid);
+    request.ret = return_of(envelope);
+    request.body_offset = message.message.body.offset;
+    request.body_size = message.message.body.size;
+    request.body_8bit = envelope.has(queue::kBody8bit);
+    request.smtputf8 = envelope.has(queue::kSmtpUtf8);
+    request.arrival = envelope.arrival;
+    message.notifying = true;
+    ++closing_;
+    MessageKey key = message.key;
+    bouncer_.send(
+        std::move(request), [this, file = message.file] { return store_.descriptor(*file); },
+        [this, key, notification](const Result<void>& done) { on_notified(key, notification, done); });
+}
+
+void Manager::on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done) {
+    --closing_;
+    Message* message = find(key);
+    if (message == nullptr) return;
+    message->notifying = false;
+    if (!done) log::warning(message->id().str(), done.error().what);
+    switch (notification) {
+        case ipc::Notification::failure:
+            message->bounced = false;
+            message->notice_failed |= !done;  // bounce/ still has the records: sent at the next attempt
+            break;
+        case ipc::Notification::success:
+            message->reported = false;
+            break;
+        case ipc::Notification::delay: {  // told or not: not again
+            message->file->mode |= kModeDelayTold;
+            auto marked = store_.fs().set_mode(message->file->path(), message->file->mode);
+            if (!marked) log::warning(message->id().str(), marked.error().what);
+            break;
+        }
+    }
+    complete(*message);
+}
+
+void Manager::put_to_rest(Message& message) {
+    if (message.file->is_batch()) {
+        moving_.push_back(message.key);
+        if (moving_.size() >= kMoveGroup) {
+            move_timer_.start(Millis{0});
+        } else if (!move_timer_.active()) {
+            move_timer_.start(kMoveWait);
+        }
+        return;
+    }
+    bool hold = message.fate == Message::Fate::hold;
+    bool at_once = message.fate == Message::Fate::requeue;
+    WallTime retry = at_once ? now() : next_attempt(options_.retry, message.envelope().arrival, now());
+    QueueId id = message.id();
+    auto resting = store_.rest(message.file, hold ? Directory::hold : Directory::deferred, retry);
+    if (!resting) log::warning(id.str(), resting.error().what);
+    erase(message);
+    if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, false); });
+}
+
+void Manager::move_batch_out() {
+    std::vector<MessageKey> keys;
+    while (!moving_.empty() && keys.size() < kMoveGroup) {
+        keys.push_back(moving_.back());
+        moving_.pop_back();
+    }
+    if (!moving_.empty()) move_timer_.start(Millis{0});
+    std::vector<Move> moves;
+    std::vector<MessageKey> owners;
+    std::vector<QueueId> at_once;
+    for (MessageKey key : keys) {
+        Message* message = find(key);
+        if (message == nullptr) continue;
+        if (message->fate == Message::Fate::remove) {
+            finish(*message);
+            continue;
+        }
+        bool hold = message->fate == Message::Fate::hold;
+        if (message->fate == Message::Fate::requeue) at_once.push_back(message->id());
+        moves.push_back({message->file, &message->message, hold ? Directory::hold : Directory::deferred,
+                         next_attempt(options_.retry, message->envelope().arrival, now()), false});
+        owners.push_back(key);
+    }
+    store_.move_out(moves);
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+        if (!moves[i].ok) incoming_missed_ = true;  // still in its batch: the next scan finds it
+        erase(*find(owners[i]));
+    }
+    for (const QueueId& id : at_once) {
+        loop_.post([this, id] { take_up(Directory::deferred, id, false); });
+    }
+}
+
+void Manager::finish(Message& message) {
+    if (message.fate == Message::Fate::remove) {
+        for (Directory log : {Directory::defer, Directory::bounce, Directory::trace}) remove_log(log, message.id());
+        if (message.file->live > 1) {
+            for (const queue::Recipient& recipient : message.envelope().recipients) {
+                if (!recipient.done) store_.mark_done(*message.file, recipient);
+            }
+        }
+    } else {
+        log::info(message.id().str(), "removed");
+    }
+    store_.finish(message.file);
+    erase(message);
+}
+
+void Manager::erase(Message& message) {
+    recipients_ -= message.envelope().recipients.size();
+    by_id_.erase(message.id().str());
+    messages_.erase(message.key);
+    room_again();
+}
+
+void Manager::remove_log(Directory directory, const QueueId& id) {
+    auto removed = store_.fs().unlink(queue::path_of(directory, id));
+    if (!removed && removed.error().code != Errc::not_found) log::warning(id.str(), removed.error().what);
+}
+
+}  // namespace postern::qmgr

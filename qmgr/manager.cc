@@ -1,0 +1,335 @@
+// Manager, first half: files are taken up, recipients find their way, requests go out. The second half
+// (what becomes of recipients and messages) is fate.cc; orders from commands are control.cc.
+#include "qmgr/manager.h"
+
+#include <map>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/queue/bounce_log.h"
+#include "lib/queue/directories.h"
+
+#include "qmgr/routes.h"
+
+namespace postern::qmgr {
+
+using queue::Directory;
+
+namespace {
+
+constexpr Millis kRescan{1000};
+constexpr char kSeparator = '\0';
+
+Resolver::Limits resolver_limits(const Options& options) {
+    Resolver::Limits limits;
+    limits.timeout = options.ipc_timeout;
+    limits.retry = options.service_retry;
+    return limits;
+}
+
+// "next_hop", or "next_hop\0recipient" where each recipient is a destination of its own.
+std::string destination_name(const ipc::ResolveAnswer& route, const std::string& recipient, bool per_recipient) {
+    if (!per_recipient) return route.next_hop;
+    return cat({route.next_hop, std::string_view(&kSeparator, 1), to_lower(recipient)});
+}
+
+std::string next_hop_of(const std::string& destination) { return destination.substr(0, destination.find(kSeparator)); }
+
+bool is_service_name(std::string_view name) {
+    return !name.empty() && name.size() <= 100 && name.find('/') == std::string_view::npos && name[0] != '.';
+}
+
+}  // namespace
+
+Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::string& services)
+    : loop_(loop),
+      options_(std::move(options)),
+      store_(fs, options_.max_open_files),
+      scheduler_(options_.limits_for),
+      resolver_(loop, cat({services, "/rewrite"}), resolver_limits(options_)),
+      bouncer_(loop, services, options_.ipc_timeout),
+      agents_(loop, services, options_.delivery_timeout),
+      scanner_(loop, fs,
+               {[this](Directory directory) { return has_room(directory); },
+                [this](Directory directory, const QueueId& name) { found(directory, name); }}),
+      run_timer_(loop, [this] { start(); }),
+      move_timer_(loop, [this] { move_batch_out(); }),
+      pump_timer_(loop, [this] { pump(); }),
+      rescan_timer_(loop, [this] {
+          scanner_.scan_incoming();
+          scanner_.scan_deferred(Scanner::Which::due);
+      }) {}
+
+Manager::~Manager() = default;
+
+void Manager::start() {
+    if (draining_) return;
+    scheduler_.expire(steady());
+    scanner_.scan_incoming();
+    scanner_.scan_deferred(Scanner::Which::due);
+    run_timer_.start(options_.queue_run_delay);
+}
+
+// New mail comes first: retries of old mail take at most four fifths of the places.
+bool Manager::has_room(Directory directory) const {
+    if (draining_) return false;
+    if (directory == Directory::incoming) {
+        return messages_.size() < options_.message_active_limit && recipients_ < 2 * options_.recipient_active_limit;
+    }
+    return messages_.size() < options_.message_active_limit * 4 / 5 && recipients_ < options_.recipient_active_limit;
+}
+
+void Manager::room_again() {
+    if (incoming_missed_ && messages_.size() < options_.message_active_limit * 9 / 10) {
+        incoming_missed_ = false;
+        scanner_.scan_incoming();
+    }
+    if (!scanner_.idle()) scanner_.resume();
+}
+
+void Manager::on_nudge(const QueueId& file) {
+    if (has_room(Directory::incoming)) {
+        take_up(Directory::incoming, file, true);
+    } else {
+        incoming_missed_ = true;
+    }
+}
+
+void Manager::found(Directory directory, const QueueId& name) {
+    if (directory == Directory::deferred && !flush_site_.empty() && !mentions_site(name, flush_site_)) return;
+    take_up(directory, name, false);
+}
+
+bool Manager::take_up(Directory directory, const QueueId& name, bool announced) {
+    if (store_.is_loaded(name)) return false;
+    Result<LoadedFile> loaded = store_.load(directory, name, !announced && directory == Directory::incoming);
+    if (!loaded) {
+        Errc code = loaded.error().code;
+        if (code == Errc::temporary && !rescan_timer_.active()) rescan_timer_.start(kRescan);
+        bool expected = code == Errc::temporary || code == Errc::not_found || code == Errc::closed;
+        if (!expected && code != Errc::corrupt && code != Errc::invalid) log::warning(name.str(), loaded.error().what);
+        return false;
+    }
+    for (queue::Message& message : loaded->messages) admit(loaded->file, std::move(message), announced);
+    return true;
+}
+
+void Manager::admit(const QueueFilePtr& file, queue::Message found, bool announced) {
+    if (by_id_.contains(found.envelope.id.str())) return store_.abandon(file);
+    if (!announced && settled_before(file, found)) return store_.finish(file);
+
+    auto message = std::make_unique<Message>();
+    message->key = next_key_++;
+    message->file = file;
+    message->message = std::move(found);
+    message->since = now();
+    message->pending = static_cast<std::uint32_t>(message->envelope().remaining());
+    message->force_expire = (file->mode & kModeForceExpire) != 0;
+    if (!announced) {
+        const QueueId& id = message->id();
+        message->bounced = store_.fs().info(queue::path_of(Directory::bounce, id)).has_value();
+        message->reported = store_.fs().info(queue::path_of(Directory::trace, id)).has_value();
+    }
+    recipients_ += message->envelope().recipients.size();
+    by_id_.emplace(message->id().str(), message->key);
+    Message& held = *messages_.emplace(message->key, std::move(message)).first->second;
+    begin(held);
+}
+
+// Found after a crash: all recipients had been served (and nothing is left to report), or the message
+// had been moved to a file of its own already.
+bool Manager::settled_before(const QueueFilePtr& file, const queue::Message& message) {
+    const queue::Envelope& envelope = message.envelope;
+    if (envelope.remaining() == 0) {
+        return !store_.fs().info(queue::path_of(Directory::bounce, envelope.id)) &&
+               !store_.fs().info(queue::path_of(Directory::trace, envelope.id));
+    }
+    if (!file->is_batch() || !store_.has_own_file(envelope.id)) return false;
+    for (const queue::Recipient& recipient : envelope.recipients) {
+        if (!recipient.done) store_.mark_done(*file, recipient);
+    }
+    return true;
+}
+
+void Manager::log_active(const Message& message) const {
+    const queue::Envelope& envelope = message.envelope();
+    log::info(envelope.id.str(),
+              cat({"from=<", envelope.sender, ">, size=", std::to_string(message.message.body.size), ", nrcpt=",
+                   std::to_string(message.pending), " (queue active)"}));
+}
+
+void Manager::begin(Message& message) {
+    bool resting = message.file->directory == Directory::deferred;
+    if (message.envelope().has(queue::kHold) && !resting) {
+        message.fate = Message::Fate::hold;
+        message.pending = 0;
+        return complete(message);
+    }
+    if (resting) remove_log(Directory::defer, message.id());
+    if (message.pending > 0) log_active(message);
+    if (message.pending == 0) return complete(message);
+    resolve_all(message);
+}
+
+void Manager::resolve_all(Message& message) {
+    std::vector<std::uint32_t> open;
+    const queue::Envelope& envelope = message.envelope();
+    for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
+        if (!envelope.recipients[i].done) open.push_back(i);
+    }
+    MessageKey key = message.key;
+    routes_[key].open = message.pending;
+    for (std::uint32_t index : open) {
+        Message* still = find(key);
+        if (still == nullptr) return;
+        if (still->force_expire) {
+            on_resolved(key, index, Error{Errc::permanent, "expired by the administrator"});
+            continue;
+        }
+        resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address,
+                          [this, key, index](const Result<ipc::ResolveAnswer>& answer) {
+                              on_resolved(key, index, answer);
+                          });
+    }
+}
+
+void Manager::on_resolved(MessageKey key, std::uint32_t index, const Result<ipc::ResolveAnswer>& answer) {
+    Message* message = find(key);
+    if (message == nullptr) return;
+    auto routes = routes_.find(key);
+    POSTERN_CHECK(routes != routes_.end() && routes->second.open > 0);
+    bool last = --routes->second.open == 0;
+    if (answer && answer->outcome == ipc::LookupOutcome::ok && is_service_name(answer->transport)) {
+        note_route(*message, index, *answer);
+    } else if (!answer && message->force_expire) {
+        decide(*message, index, Verdict::defer("4.0.0", answer.error().what));
+    } else if (!answer) {
+        log::warning(message->id().str(), answer.error().what);
+        decide(*message, index, Verdict::defer("4.3.0", "address resolver unavailable"));
+    } else if (answer->outcome == ipc::LookupOutcome::permanent) {
+        decide(*message, index, Verdict::reject(answer->status, answer->text));
+    } else {
+        decide(*message, index, Verdict::defer(answer->status, answer->text));
+    }
+    if (last) schedule_routes(key);
+}
+
+void Manager::note_route(Message& message, std::uint32_t index, const ipc::ResolveAnswer& route) {
+    queue::Recipient& recipient = message.envelope().recipients[index];
+    if (!route.recipient.empty() && route.recipient != recipient.address) {
+        if (recipient.original.empty()) recipient.original = recipient.address;
+        recipient.address = route.recipient;
+    }
+    bool per_recipient = scheduler_.recipient_limit(route.transport) == 1;
+    std::string destination = destination_name(route, recipient.address, per_recipient);
+    routes_[message.key].groups[{route.transport, std::move(destination)}].push_back(index);
+}
+
+void Manager::schedule_routes(MessageKey key) {
+    auto node = routes_.extract(key);
+    if (node.empty()) return;
+    for (auto& [where, recipients] : node.mapped().groups) {
+        Message* message = find(key);
+        if (message == nullptr) return;
+        schedule(*message, where.first, where.second, std::move(recipients));
+    }
+}
+
+void Manager::schedule(Message& message, const std::string& transport, const std::string& destination,
+                       std::vector<std::uint32_t> recipients) {
+    MessageKey key = message.key;
+    if (message.fate != Message::Fate::none) {  // taken away meanwhile
+        for (std::size_t i = 0; i < recipients.size(); ++i) settle(message);
+        return;
+    }
+    const Verdict* suspended = scheduler_.add(transport, destination, Work{key, recipients}, steady());
+    if (suspended == nullptr) return pump_soon();
+    Verdict reason = *suspended;
+    defer_works({Work{key, std::move(recipients)}}, reason);
+}
+
+void Manager::pump_soon() {
+    if (!pump_timer_.active()) pump_timer_.start(Millis{0});
+}
+
+void Manager::pump() {
+    while (!draining_) {
+        auto batch = scheduler_.next();
+        if (!batch) return;
+        deliver(std::move(*batch));
+    }
+}
+
+void Manager::deliver(Scheduler::Batch batch) {
+    Message* message = find(batch.work.message);
+    POSTERN_CHECK(message != nullptr);
+    std::string transport = batch.transport();
+    std::string destination = batch.destination();
+    auto request = make_request(*message, transport, next_hop_of(destination), batch.work.recipients);
+    std::vector<std::uint32_t>& recipients = batch.work.recipients;
+    std::vector<std::uint32_t> rest(recipients.begin() + static_cast<std::ptrdiff_t>(request.recipients.size()),
+                                    recipients.end());
+    recipients.resize(request.recipients.size());
+    ++message->under_way;
+    if (!rest.empty()) schedule(*message, transport, destination, std::move(rest));
+
+    Result<int> file = store_.descriptor(*message->file);
+    if (!file) {
+        log::warning(message->id().str(), file.error().what);
+        DeliveryResult result = judge(request, Error{Errc::corrupt, file.error().what});
+        result.outcome = Scheduler::Outcome::answered;
+        loop_.post([this, batch, result] { on_delivered(batch, result); });
+        return;
+    }
+    agents_.deliver(request, *file, [this, batch = std::move(batch)](const DeliveryResult& result) {
+        on_delivered(batch, result);
+    });
+}
+
+void Manager::on_delivered(const Scheduler::Batch& batch, const DeliveryResult& result) {
+    MessageKey key = batch.work.message;
+    std::vector<Work> suspended = scheduler_.finish(batch, result.outcome, result.reason, steady());
+    if (Message* message = find(key)) --message->under_way;
+    for (const ipc::RecipientReport& report : result.reports) {
+        Message* message = find(key);
+        POSTERN_CHECK(message != nullptr);
+        if (!result.silent) log_outcome(*message, report);
+        on_report(*message, report);
+    }
+    if (!suspended.empty()) defer_works(suspended, suspended_by(result.reason));
+    pump_soon();
+}
+
+void Manager::defer_works(const std::vector<Work>& works, const Verdict& reason) {
+    for (const Work& work : works) {
+        for (std::uint32_t index : work.recipients) {
+            if (Message* message = find(work.message)) decide(*message, index, reason);
+        }
+    }
+}
+
+Manager::Message* Manager::find(MessageKey key) {
+    auto place = messages_.find(key);
+    return place == messages_.end() ? nullptr : place->second.get();
+}
+
+void Manager::drain() {
+    draining_ = true;
+    run_timer_.stop();
+    rescan_timer_.stop();
+    std::vector<MessageKey> idle;
+    for (const auto& [key, message] : messages_) {
+        if (message->under_way == 0 && !message->notifying) idle.push_back(key);
+    }
+    for (MessageKey key : idle) {
+        Message& message = *find(key);
+        scheduler_.cancel(key);
+        routes_.erase(key);
+        store_.abandon(message.file);
+        erase(message);
+    }
+    moving_.clear();
+}
+
+}  // namespace postern::qmgr

@@ -1,0 +1,138 @@
+// Manager: the life of queued messages. Takes up files that the Scanner or a nudge names, has the
+// Resolver say where their recipients go, lets the Scheduler decide whose turn it is, hands requests to
+// Agents, and keeps the books: recipients done (status bytes), deferred (deferred/, with the time of the
+// next attempt) or bounced (records and notifications at the bounce service).
+//
+// What may go wrong anywhere leaves the recipient undelivered and the file in place: mail is repeated
+// rather than lost.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/loop/loop.h"
+#include "lib/ipc/messages/queue.h"
+
+#include "qmgr/agents.h"
+#include "qmgr/bouncer.h"
+#include "qmgr/message.h"
+#include "qmgr/options.h"
+#include "qmgr/resolver.h"
+#include "qmgr/scanner.h"
+#include "qmgr/scheduler.h"
+#include "qmgr/store.h"
+
+namespace postern::qmgr {
+
+class Manager {
+  public:
+    // Runs in queue_directory; services are sought in `services` ("private").
+    Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::string& services = "private");
+    ~Manager();
+
+    void start();  // scans incoming/ and what is due in deferred/, and again every queue_run_delay
+
+    // cleanup has committed this file.
+    void on_nudge(const QueueId& file);
+    // An order from a command.
+    ipc::QueueControlAnswer control(const ipc::QueueControl& order);
+
+    // Gives out nothing more; deliveries under way are waited for, everything else stays in the queue
+    // for the next qmgr.
+    void drain();
+    bool drained() const { return draining_ && scheduler_.under_way() == 0 && closing_ == 0; }
+
+    std::size_t active() const { return messages_.size(); }
+
+  private:
+    using Message = ActiveMessage;
+
+    // Taking up.
+    bool has_room(queue::Directory directory) const;
+    // announced: cleanup has just said so; otherwise the file was found and may be from before a crash.
+    bool take_up(queue::Directory directory, const QueueId& name, bool announced);
+    void admit(const QueueFilePtr& file, queue::Message message, bool announced);
+    bool settled_before(const QueueFilePtr& file, const queue::Message& message);
+    void found(queue::Directory directory, const QueueId& name);
+    void room_again();
+    void begin(Message& message);
+    void log_active(const Message& message) const;
+    void resolve_all(Message& message);
+
+    // Where recipients go. Answers for the recipients of a message are gathered, then scheduled.
+    void on_resolved(MessageKey key, std::uint32_t index, const Result<ipc::ResolveAnswer>& answer);
+    void note_route(Message& message, std::uint32_t index, const ipc::ResolveAnswer& route);
+    void schedule_routes(MessageKey key);
+    void schedule(Message& message, const std::string& transport, const std::string& destination,
+                  std::vector<std::uint32_t> recipients);
+
+    // Deliveries.
+    void pump_soon();
+    void pump();
+    void deliver(Scheduler::Batch batch);
+    void on_delivered(const Scheduler::Batch& batch, const DeliveryResult& result);
+    void defer_works(const std::vector<Work>& works, const Verdict& reason);
+
+    // What became of one recipient; each ends in settle().
+    void on_report(Message& message, const ipc::RecipientReport& report);
+    void on_accepted(Message& message, const ipc::RecipientReport& report);
+    void on_rejected(Message& message, const ipc::RecipientReport& report);
+    void on_deferred(Message& message, const ipc::RecipientReport& report);
+    void record_bounce(Message& message, const ipc::RecipientReport& report);
+    void give_up(Message& message, std::uint32_t index);
+    void settle(Message& message);
+    void log_outcome(const Message& message, const ipc::RecipientReport& report) const;
+    void decide(Message& message, std::uint32_t index, const Verdict& verdict);  // without an agent
+
+    // No recipient is open any more.
+    void complete(Message& message);
+    void notify(Message& message, ipc::Notification notification);
+    void on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done);
+    void put_to_rest(Message& message);
+    void move_batch_out();
+    void finish(Message& message);
+    void erase(Message& message);
+    void remove_log(queue::Directory directory, const QueueId& id);
+
+    // Orders about one message.
+    bool change(const QueueId& id, Message::Fate fate);
+    bool change_resting(const QueueId& id, ipc::QueueOperation operation);
+    bool flush_message(const QueueId& id);
+    bool mentions_site(const QueueId& name, const std::string& site);
+
+    Message* find(MessageKey key);
+    WallTime now() const { return loop_.clock().now(); }
+    SteadyTime steady() const { return loop_.clock().steady(); }
+
+    struct Routes;
+
+    loop::Loop& loop_;
+    Options options_;
+    Store store_;
+    Scheduler scheduler_;
+    Resolver resolver_;
+    Bouncer bouncer_;
+    Agents agents_;
+    Scanner scanner_;
+    loop::Timer run_timer_;
+    loop::Timer move_timer_;
+    loop::Timer pump_timer_;
+    loop::Timer rescan_timer_;  // another qmgr, draining, still held a file
+
+    std::unordered_map<MessageKey, std::unique_ptr<Message>> messages_;
+    std::unordered_map<std::string, MessageKey> by_id_;
+    std::unordered_map<MessageKey, Routes> routes_;  // of messages that are being resolved
+    std::vector<MessageKey> moving_;                 // to go into files of their own
+    MessageKey next_key_ = 1;
+    std::size_t recipients_ = 0;  // in memory
+    std::size_t closing_ = 0;     // notifications under way
+    bool incoming_missed_ = false;
+    bool draining_ = false;
+    std::string flush_site_;
+};
+
+}  // namespace postern::qmgr

@@ -1,0 +1,38 @@
+// ActiveMessage: a message that qmgr has in memory, and what is still open about it.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/clock.h"
+#include "lib/queue/reader.h"
+
+#include "qmgr/scheduler.h"
+#include "qmgr/store.h"
+
+namespace postern::qmgr {
+
+struct ActiveMessage {
+    // What an administrator wants of it, once nothing of it is under way any more.
+    enum class Fate : unsigned char { none, hold, remove, requeue };
+
+    MessageKey key = 0;
+    QueueFilePtr file;
+    queue::Message message;
+    WallTime since{};            // taken up
+    std::uint32_t pending = 0;   // recipients whose fate is open
+    std::uint32_t under_way = 0;  // requests that agents have
+    bool notifying = false;      // a notification is being made
+    bool bounced = false;        // bounce/ has records that were not sent yet
+    bool reported = false;       // trace/ has
+    bool told_expired = false;   // logged
+    bool force_expire = false;
+    bool notice_failed = false;  // a notification could not be made: the message waits for that
+    bool warn_delay = false;     // a delay warning is due
+    Fate fate = Fate::none;
+
+    const QueueId& id() const { return message.envelope.id; }
+    queue::Envelope& envelope() { return message.envelope; }
+    const queue::Envelope& envelope() const { return message.envelope; }
+};
+
+}  // namespace postern::qmgr

@@ -1,0 +1,28 @@
+// What qmgr takes from main.cf, gathered in one place so that its parts are tested without one.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include "lib/base/clock.h"
+
+#include "qmgr/retry.h"
+#include "qmgr/scheduler.h"
+
+namespace postern::qmgr {
+
+struct Options {
+    RetryRules retry;
+    Millis queue_run_delay{300'000};
+    std::size_t message_active_limit = 20'000;
+    std::size_t recipient_active_limit = 20'000;
+    Micros delay_warning{0};
+    Millis ipc_timeout{60'000};
+    Millis delivery_timeout{18'000'000};  // the agent's own limits are shorter
+    Millis service_retry{1'000};          // rewrite or bounce did not answer: ask again after
+    std::size_t max_open_files = 400;
+    Scheduler::LimitsFor limits_for = [](std::string_view) { return TransportLimits{}; };
+};
+
+}  // namespace postern::qmgr

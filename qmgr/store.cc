@@ -1,0 +1,194 @@
+// Store: see store.h. Order that makes moving safe: copy, sync the copies, sync their directories, only
+// then mark the originals done. A crash in between leaves the message in both places; the batch's
+// entry is dropped at the next start because the message has a file of its own (has_own_file).
+#include "qmgr/store.h"
+
+#include <fcntl.h>
+
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/sys/file.h"
+#include "lib/queue/writer.h"
+
+namespace postern::qmgr {
+namespace {
+
+using queue::Directory;
+
+std::int64_t seconds_of(WallTime time) {
+    return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Result<Fd> Store::open(const std::string& path, int flags) {
+    return fs_.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0);
+}
+
+Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool verify) {
+    if (is_loaded(name)) return Error{Errc::temporary, name.str() + ": is loaded"};
+    auto file = std::make_shared<QueueFile>();
+    file->name = name;
+    file->directory = directory;
+    TRY_ASSIGN(file->reading, open(file->path(), O_RDONLY));
+    TRY_ASSIGN(bool locked, sys::try_lock(file->reading.get(), sys::LockKind::exclusive));
+    if (!locked) return Error{Errc::temporary, file->path() + ": is in use"};
+
+    auto read = [&]() -> Result<std::vector<queue::Message>> {
+        TRY_ASSIGN(queue::Reader reader, queue::Reader::open(fs_, file->reading.get()));
+        TRY_ASSIGN(std::vector<queue::Message> messages, reader.messages());
+        for (const queue::Message& message : messages) {
+            if (verify) TRY(queue::verify_body(fs_, file->reading.get(), message));
+        }
+        return messages;
+    };
+    Result<std::vector<queue::Message>> messages = read();
+    if (!messages) {
+        Errc code = messages.error().code;
+        if (code == Errc::corrupt || code == Errc::invalid) put_aside(directory, name, messages.error());
+        return std::move(messages).error();
+    }
+    if (directory != Directory::incoming) {
+        TRY_ASSIGN(sys::FileInfo info, fs_.info(file->reading.get()));
+        file->mode = info.mode;
+    }
+    file->messages = file->live = messages->size();
+    files_.emplace(name.str(), file);
+    remember_open(file);
+    return LoadedFile{file, std::move(*messages)};
+}
+
+void Store::put_aside(Directory directory, const QueueId& name, const Error& why) {
+    log::warning(name.str(), cat({why.what, "; saving corrupt file \"", name.str(), "\" from queue \"",
+                                  queue::name_of(directory), "\" to queue \"corrupt\""}));
+    auto moved = fs_.rename(queue::path_of(directory, name), queue::path_of(Directory::corrupt, name));
+    if (!moved) log::warning(name.str(), moved.error().what);
+}
+
+// Descriptors are a bounded resource: a busy queue has more files than a process may open.
+void Store::remember_open(const QueueFilePtr& file) {
+    open_.push_back(file);
+    while (open_.size() > max_open_) {
+        if (auto oldest = open_.front().lock(); oldest && oldest != file) oldest->reading.reset();
+        open_.pop_front();
+    }
+}
+
+Result<int> Store::descriptor(QueueFile& file) {
+    if (!file.reading) {
+        TRY_ASSIGN(file.reading, open(file.path(), O_RDONLY));
+        // Nobody else takes a file away from a running qmgr; a lock that fails is an agent's of ours.
+        (void)sys::try_lock(file.reading.get(), sys::LockKind::exclusive);
+        if (auto known = files_.find(file.name.str()); known != files_.end()) remember_open(known->second);
+    }
+    return file.reading.get();
+}
+
+void Store::mark_done(QueueFile& file, const queue::Recipient& recipient) {
+    auto mark = [&]() -> Result<void> {
+        if (!file.marking) TRY_ASSIGN(file.marking, open(file.path(), O_RDWR));
+        return queue::mark_done(fs_, file.marking.get(), recipient.status_offset);
+    };
+    if (auto marked = mark(); !marked) log::warning(file.name.str(), marked.error().what);
+    if (!file.is_batch()) file.marking.reset();
+}
+
+void Store::forget(const QueueFilePtr& file) {
+    file->reading.reset();
+    file->marking.reset();
+    files_.erase(file->name.str());
+}
+
+void Store::finish(const QueueFilePtr& file) {
+    POSTERN_CHECK(file->live > 0);
+    if (--file->live > 0) return;
+    if (!file->keep) {
+        auto removed = fs_.unlink(file->path());
+        if (!removed && removed.error().code != Errc::not_found) log::warning(file->name.str(), removed.error().what);
+    }
+    forget(file);
+}
+
+void Store::abandon(const QueueFilePtr& file) {
+    file->keep = true;
+    finish(file);
+}
+
+Result<void> Store::rest(const QueueFilePtr& file, Directory to, WallTime retry) {
+    POSTERN_CHECK(!file->is_batch() && file->live == 1);
+    std::string from = file->path();
+    std::string path = queue::path_of(to, file->name);
+    auto act = [&]() -> Result<void> {
+        // The time first: a file that arrives in deferred/ must not look due.
+        if (to == Directory::deferred) TRY(fs_.set_times(from, seconds_of(retry)));
+        if (from == path) return {};
+        TRY(queue::create_parent(fs_, to, file->name));
+        return fs_.rename(from, path);
+    };
+    Result<void> done = act();
+    file->keep = true;
+    finish(file);
+    return done;
+}
+
+Result<Fd> Store::write_copy(const Move& move) {
+    const queue::Envelope& envelope = move.message->envelope;
+    TRY(queue::create_parent(fs_, move.to, envelope.id));
+    TRY_ASSIGN(int source, descriptor(*move.from));
+    std::string path = queue::path_of(move.to, envelope.id);
+    (void)fs_.unlink(path);  // an unfinished copy of an earlier life
+    TRY_ASSIGN(Fd copy, queue::extract(fs_, source, *move.message, envelope, path));
+    if (auto started = fs_.start_sync(copy.get()); !started) log::debug(envelope.id.str(), started.error().what);
+    return copy;
+}
+
+void Store::move_out(std::span<Move> moves) {
+    std::vector<Fd> copies;
+    for (Move& move : moves) {
+        Result<Fd> copy = write_copy(move);
+        if (!copy) log::warning(move.message->envelope.id.str(), copy.error().what);
+        copies.push_back(copy ? std::move(*copy) : Fd());
+    }
+    std::set<std::string> directories;
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+        if (!copies[i]) continue;
+        auto synced = fs_.sync(copies[i].get());
+        moves[i].ok = synced.has_value();
+        if (!synced) log::warning(moves[i].message->envelope.id.str(), synced.error().what);
+        directories.insert(queue::parent_of(moves[i].to, moves[i].message->envelope.id));
+    }
+    for (const std::string& directory : directories) {
+        auto synced = fs_.sync_directory(directory);
+        if (synced) continue;
+        log::warning("", synced.error().what);
+        for (Move& move : moves) {
+            if (queue::parent_of(move.to, move.message->envelope.id) == directory) move.ok = false;
+        }
+    }
+    for (Move& move : moves) {
+        if (!move.ok) {
+            abandon(move.from);
+            continue;
+        }
+        const queue::Envelope& envelope = move.message->envelope;
+        if (move.to == Directory::deferred) {
+            auto timed = fs_.set_times(queue::path_of(move.to, envelope.id), seconds_of(move.retry));
+            if (!timed) log::warning(envelope.id.str(), timed.error().what);
+        }
+        for (const queue::Recipient& recipient : envelope.recipients) {
+            if (!recipient.done) mark_done(*move.from, recipient);
+        }
+        finish(move.from);
+    }
+}
+
+bool Store::has_own_file(const QueueId& id) {
+    return fs_.info(queue::path_of(Directory::deferred, id)).has_value() ||
+           fs_.info(queue::path_of(Directory::hold, id)).has_value();
+}
+
+}  // namespace postern::qmgr

@@ -1,0 +1,105 @@
+// Store: the queue's files as qmgr holds them. A QueueFile is one file in incoming/ or deferred/ with
+// one or, in incoming/, several messages; it is unlinked when the last of them is finished. While a
+// file is open here it is locked (flock): a second qmgr that takes over while this one drains leaves it
+// alone, agents that still hold a descriptor keep it locked, and showq sees that it is active.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/fd.h"
+#include "lib/base/ids.h"
+#include "lib/base/result.h"
+#include "lib/sys/fs.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/reader.h"
+
+namespace postern::qmgr {
+
+// How a deferred file's mode says what its contents cannot: the file is immutable, its mode is not.
+inline constexpr mode_t kModeDelayTold = 0010;    // the sender has had a delay warning
+inline constexpr mode_t kModeForceExpire = 0001;  // postsuper -e: return it to its sender
+
+struct QueueFile {
+    QueueId name;
+    queue::Directory directory = queue::Directory::incoming;
+    std::size_t messages = 0;  // in the file
+    std::size_t live = 0;      // not finished yet
+    bool keep = false;         // something in it could not be moved out: leave the file to a later scan
+    mode_t mode = 0;
+    Fd reading;
+    Fd marking;
+
+    bool is_batch() const { return messages > 1; }
+    std::string path() const { return queue::path_of(directory, name); }
+};
+using QueueFilePtr = std::shared_ptr<QueueFile>;
+
+struct LoadedFile {
+    QueueFilePtr file;
+    std::vector<queue::Message> messages;
+};
+
+// One message that is to leave its batch for a file of its own.
+struct Move {
+    QueueFilePtr from;
+    const queue::Message* message = nullptr;  // recipients that are done are left behind
+    queue::Directory to = queue::Directory::deferred;
+    WallTime retry{};  // the new file's time; for deferred/
+    bool ok = false;   // out: the message is safe in its new place and done in the old one
+};
+
+class Store {
+  public:
+    // At most `max_open` descriptors are kept (see descriptor()).
+    Store(sys::Fs& fs, std::size_t max_open) : fs_(fs), max_open_(max_open) {}
+
+    // Opens, locks and reads a file. verify: also checks the texts (files that a crash left behind).
+    //   Errc::not_found  gone
+    //   Errc::closed     not committed; it is being written or its writer died
+    //   Errc::temporary  locked by another process, or open here already
+    //   Errc::corrupt, Errc::invalid: it has been put aside into corrupt/
+    Result<LoadedFile> load(queue::Directory directory, const QueueId& name, bool verify);
+    bool is_loaded(const QueueId& name) const { return files_.contains(name.str()); }
+
+    // The read-only descriptor to give to agents; opens the file again if it was closed meanwhile to
+    // keep within max_open. Valid until the next call.
+    Result<int> descriptor(QueueFile& file);
+
+    // Marks a recipient done; a failure is logged and costs at most a repeated delivery.
+    void mark_done(QueueFile& file, const queue::Recipient& recipient);
+
+    // One message of the file needs it no longer; with the last one the file goes.
+    void finish(const QueueFilePtr& file);
+    // Lets go of one message without finishing it: the file stays for a later scan.
+    void abandon(const QueueFilePtr& file);
+
+    // A file with one message goes (or stays) where it shall wait.
+    Result<void> rest(const QueueFilePtr& file, queue::Directory to, WallTime retry);
+    // Messages of batches go into files of their own, synced as a group; sets Move::ok.
+    void move_out(std::span<Move> moves);
+
+    // Whether the message has a file of its own already (a crash came between move_out's two steps).
+    bool has_own_file(const QueueId& id);
+
+    sys::Fs& fs() { return fs_; }
+
+  private:
+    Result<Fd> open(const std::string& path, int flags);
+    void put_aside(queue::Directory directory, const QueueId& name, const Error& why);
+    void remember_open(const QueueFilePtr& file);
+    void forget(const QueueFilePtr& file);
+    Result<Fd> write_copy(const Move& move);
+
+    sys::Fs& fs_;
+    std::size_t max_open_;
+    std::unordered_map<std::string, QueueFilePtr> files_;
+    std::deque<std::weak_ptr<QueueFile>> open_;  // oldest first
+};
+
+}  // namespace postern::qmgr
