@@ -30,24 +30,32 @@ ipc::RecipientReport deferral(std::uint32_t index, const Verdict& reason) {
 DeliveryResult no_answer(const ipc::DeliverRequest& request, const Error& error) {
     DeliveryResult result;
     result.silent = false;
-    bool unreachable = error.code == Errc::not_found || error.code == Errc::denied || error.code == Errc::temporary;
-    result.outcome = unreachable ? Scheduler::Outcome::transport_down : Scheduler::Outcome::site_down;
-    result.reason =
-        Verdict::defer("4.3.0", unreachable ? "mail transport unavailable" : "unknown mail transport error");
-    for (const auto& recipient : request.recipients) result.reports.push_back(deferral(recipient.index, result.reason));
+    bool unreachable = error.code == Errc::not_found || error.code == Errc::denied ||
+                       error.code == Errc::temporary;
+    result.outcome =
+        unreachable ? Scheduler::Outcome::transport_down : Scheduler::Outcome::site_down;
+    result.reason = Verdict::defer(
+        "4.3.0", unreachable ? "mail transport unavailable" : "unknown mail transport error");
+    for (const auto& recipient : request.recipients)
+        result.reports.push_back(deferral(recipient.index, result.reason));
     return result;
 }
 
-// The status must say what the outcome says: an agent's slip must not turn a deferral into a bounce.
+// The status must say what the outcome says: an agent's slip must not turn a deferral into a
+// bounce.
 void make_consistent(ipc::RecipientReport& report) {
-    char wanted = report.outcome == ipc::Outcome::accept ? '2' : report.outcome == ipc::Outcome::reject ? '5' : '4';
-    if (report.status.size() < 5 || report.status[0] != wanted) report.status = cat({std::string(1, wanted), ".0.0"});
+    char wanted = report.outcome == ipc::Outcome::accept   ? '2'
+                  : report.outcome == ipc::Outcome::reject ? '5'
+                                                           : '4';
+    if (report.status.size() < 5 || report.status[0] != wanted)
+        report.status = cat({std::string(1, wanted), ".0.0"});
 }
 
 }  // namespace
 
 ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string& transport,
-                                 const std::string& next_hop, std::span<const std::uint32_t> recipients) {
+                                 const std::string& next_hop,
+                                 std::span<const std::uint32_t> recipients) {
     const queue::Envelope& envelope = message.envelope();
     ipc::DeliverRequest request;
     request.queue_id = envelope.id;
@@ -72,8 +80,10 @@ ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string
     std::size_t bytes = 0;
     for (std::uint32_t index : recipients) {
         const queue::Recipient& recipient = envelope.recipients.at(index);
-        bytes += recipient.address.size() + recipient.original.size() + recipient.orcpt.size() + 100;
-        bool full = bytes > ipc::kRecipientBudget || request.recipients.size() == ipc::kMaxRecipientsPerMessage;
+        bytes +=
+            recipient.address.size() + recipient.original.size() + recipient.orcpt.size() + 100;
+        bool full = bytes > ipc::kRecipientBudget ||
+                    request.recipients.size() == ipc::kMaxRecipientsPerMessage;
         if (full && !request.recipients.empty()) break;
         request.recipients.push_back(
             {index, recipient.address, recipient.original, recipient.notify, recipient.orcpt});
@@ -89,7 +99,8 @@ DeliveryResult judge(const ipc::DeliverRequest& request, const Result<ipc::Deliv
         auto report = std::find_if(answer->recipients.begin(), answer->recipients.end(),
                                    [&](const auto& one) { return one.index == recipient.index; });
         if (report == answer->recipients.end()) {
-            result.reports.push_back(deferral(recipient.index, Verdict::defer("4.3.0", "unknown mail transport error")));
+            result.reports.push_back(
+                deferral(recipient.index, Verdict::defer("4.3.0", "unknown mail transport error")));
             continue;
         }
         result.reports.push_back(*report);
@@ -105,11 +116,13 @@ DeliveryResult judge(const ipc::DeliverRequest& request, const Result<ipc::Deliv
 
 ipc::Client& Agents::client_for(const std::string& transport) {
     auto [place, is_new] = clients_.try_emplace(transport);
-    if (is_new) place->second = std::make_unique<ipc::Client>(loop_, cat({directory_, "/", transport}));
+    if (is_new)
+        place->second = std::make_unique<ipc::Client>(loop_, cat({directory_, "/", transport}));
     return *place->second;
 }
 
-void Agents::deliver(const ipc::DeliverRequest& request, int queue_file, std::function<void(DeliveryResult)> done) {
+void Agents::deliver(const ipc::DeliverRequest& request, int queue_file,
+                     std::function<void(DeliveryResult)> done) {
     std::array<int, 1> descriptors{queue_file};
     client_for(request.service)
         .call<ipc::DeliverReport>(

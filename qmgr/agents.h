@@ -1,5 +1,5 @@
-// Agents: hands requests to the delivery agents, one connection each, and makes of whatever comes back
-// (a report, half a report, none) one RecipientReport for every recipient.
+// Agents: hands requests to the delivery agents, one connection each, and makes of whatever comes
+// back (a report, half a report, none) one RecipientReport for every recipient.
 #pragma once
 
 #include <functional>
@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lib/loop/loop.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/deliver.h"
+#include "lib/loop/loop.h"
 
 #include "qmgr/message.h"
 
@@ -24,10 +24,11 @@ struct DeliveryResult {
     std::vector<ipc::RecipientReport> reports;  // one for each recipient, in the request's order
 };
 
-// The request for these recipients of a message. Stops before they outgrow a packet: the request may
-// name fewer than were asked for, at least one.
+// The request for these recipients of a message. Stops before they outgrow a packet: the request
+// may name fewer than were asked for, at least one.
 ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string& transport,
-                                 const std::string& next_hop, std::span<const std::uint32_t> recipients);
+                                 const std::string& next_hop,
+                                 std::span<const std::uint32_t> recipients);
 
 // What an answer means for the recipients that were asked for. Pure.
 DeliveryResult judge(const ipc::DeliverRequest& request, const Result<ipc::DeliverReport>& answer);
@@ -38,7 +39,8 @@ class Agents {
         : loop_(loop), directory_(std::move(directory)), timeout_(timeout) {}
 
     // `done` is called exactly once, never from inside deliver(). The descriptor is borrowed.
-    void deliver(const ipc::DeliverRequest& request, int queue_file, std::function<void(DeliveryResult)> done);
+    void deliver(const ipc::DeliverRequest& request, int queue_file,
+                 std::function<void(DeliveryResult)> done);
 
   private:
     ipc::Client& client_for(const std::string& transport);

@@ -53,9 +53,11 @@ void Bouncer::finish(const Result<ipc::BounceDone>& answer, const Done& done) {
 
 void Bouncer::append(ipc::BounceAppend record, Done done) {
     queue([this, record = std::move(record), done = std::move(done)] {
-        client_for(record.log).call<ipc::BounceDone>(
-            record, timeout_, [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
-            record.queue_id.str());
+        client_for(record.log)
+            .call<ipc::BounceDone>(
+                record, timeout_,
+                [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
+                record.queue_id.str());
     });
 }
 
@@ -68,7 +70,8 @@ void Bouncer::note(ipc::BounceAppend record) {
 }
 
 void Bouncer::send(ipc::BounceSend request, std::function<Result<int>()> descriptor, Done done) {
-    queue([this, request = std::move(request), descriptor = std::move(descriptor), done = std::move(done)] {
+    queue([this, request = std::move(request), descriptor = std::move(descriptor),
+           done = std::move(done)] {
         Result<int> file = descriptor();
         if (!file) {
             loop_.post([this, done, error = file.error()] { finish(error, done); });
@@ -77,7 +80,8 @@ void Bouncer::send(ipc::BounceSend request, std::function<Result<int>()> descrip
         std::array<int, 1> descriptors{*file};
         ipc::Client& client = request.notification == ipc::Notification::success ? trace_ : bounce_;
         client.call<ipc::BounceDone>(
-            request, timeout_, [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
+            request, timeout_,
+            [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
             request.queue_id.str(), descriptors);
     });
 }

@@ -1,5 +1,5 @@
-// Bouncer: qmgr's talk with the bounce service. Records and notifications wait in a queue, a few are
-// under way at a time.
+// Bouncer: qmgr's talk with the bounce service. Records and notifications wait in a queue, a few
+// are under way at a time.
 #pragma once
 
 #include <deque>
@@ -7,9 +7,9 @@
 #include <string>
 
 #include "lib/base/result.h"
-#include "lib/loop/loop.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/bounce.h"
+#include "lib/loop/loop.h"
 
 namespace postern::qmgr {
 

@@ -1,5 +1,5 @@
-// Manager: orders from postqueue and postsuper. Changes to a message in memory take effect when nothing
-// of it is under way any more; what an agent has got is delivered.
+// Manager: orders from postqueue and postsuper. Changes to a message in memory take effect when
+// nothing of it is under way any more; what an agent has got is delivered.
 #include <fcntl.h>
 
 #include <utility>
@@ -54,7 +54,8 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
         case Operation::flush_message: {
             scheduler_.revive_all();
             bool known = flush_message(order.queue_id);
-            return answer(known, known ? 1 : 0, known ? "" : "no such message in the deferred queue");
+            return answer(known, known ? 1 : 0,
+                          known ? "" : "no such message in the deferred queue");
         }
         case Operation::hold:
         case Operation::release:
@@ -109,8 +110,8 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
         default: return false;
     }
     static constexpr std::pair<Operation, queue::Change> kChanges[] = {
-        {Operation::hold, queue::Change::hold},       {Operation::release, queue::Change::release},
-        {Operation::remove, queue::Change::remove},   {Operation::requeue, queue::Change::requeue},
+        {Operation::hold, queue::Change::hold},     {Operation::release, queue::Change::release},
+        {Operation::remove, queue::Change::remove}, {Operation::requeue, queue::Change::requeue},
         {Operation::expire, queue::Change::expire},
     };
     for (const auto& [name, resting] : kChanges) {
@@ -130,7 +131,8 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
 }
 
 bool Manager::mentions_site(const QueueId& name, const std::string& site) {
-    auto file = store_.fs().open(queue::path_of(Directory::deferred, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    auto file = store_.fs().open(queue::path_of(Directory::deferred, name),
+                                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (!file) return false;
     auto reader = queue::Reader::open(store_.fs(), file->get());
     if (!reader) return true;  // damaged: taking it up tells

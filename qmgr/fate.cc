@@ -1,5 +1,5 @@
-// Manager, second half: what becomes of a recipient after an answer, and of a message when none of its
-// recipients is open any more.
+// Manager, second half: what becomes of a recipient after an answer, and of a message when none of
+// its recipients is open any more.
 #include <chrono>
 #include <utility>
 
@@ -25,7 +25,8 @@ ipc::DeliverRecipient recipient_of(const queue::Envelope& envelope, std::uint32_
     return {index, recipient.address, recipient.original, recipient.notify, recipient.orcpt};
 }
 
-ipc::BounceAppend record_of(const ActiveMessage& message, ipc::BounceLog log, const ipc::RecipientReport& report) {
+ipc::BounceAppend record_of(const ActiveMessage& message, ipc::BounceLog log,
+                            const ipc::RecipientReport& report) {
     return {log, message.id(), recipient_of(message.envelope(), report.index), report};
 }
 
@@ -47,7 +48,8 @@ void Manager::decide(Message& message, std::uint32_t index, const Verdict& verdi
     ipc::RecipientReport report;
     report.index = index;
     report.outcome = verdict.rejected() ? ipc::Outcome::reject : ipc::Outcome::defer;
-    report.status = verdict.status.empty() ? (verdict.rejected() ? "5.0.0" : "4.3.0") : verdict.status;
+    report.status =
+        verdict.status.empty() ? (verdict.rejected() ? "5.0.0" : "4.3.0") : verdict.status;
     report.text = printable(verdict.text, ipc::kMaxReportText);
     report.action = verdict.rejected() ? ipc::DsnAction::failed : ipc::DsnAction::delayed;
     log_outcome(message, report);
@@ -75,24 +77,23 @@ void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
     }
 }
 
-// RFC 3461 5.2.1: success is reported where it was asked for, by us unless the next hop took that on.
+// RFC 3461 5.2: success is reported where it was asked for.
 void Manager::on_accepted(Message& message, const ipc::RecipientReport& report) {
     std::uint8_t notify = message.envelope().recipients.at(report.index).notify;
-    bool relayed_on = report.action == ipc::DsnAction::relayed;
-    (void)relayed_on;
     if (!wants(notify, ipc::kNotifySuccess, false)) {
         give_up(message, report.index);
         return settle(message);
     }
     MessageKey key = message.key;
-    bouncer_.append(record_of(message, ipc::BounceLog::trace, report), [this, key, report](const Result<void>& done) {
-        Message* still = find(key);
-        if (still == nullptr) return;
-        if (!done) log::warning(still->id().str(), done.error().what);
-        still->reported |= done.has_value();
-        give_up(*still, report.index);
-        settle(*still);
-    });
+    bouncer_.append(record_of(message, ipc::BounceLog::trace, report),
+                    [this, key, report](const Result<void>& done) {
+                        Message* still = find(key);
+                        if (still == nullptr) return;
+                        if (!done) log::warning(still->id().str(), done.error().what);
+                        still->reported |= done.has_value();
+                        give_up(*still, report.index);
+                        settle(*still);
+                    });
 }
 
 void Manager::on_rejected(Message& message, const ipc::RecipientReport& report) {
@@ -122,28 +123,28 @@ void Manager::record_bounce(Message& message, const ipc::RecipientReport& report
 }
 
 void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) {
-    bool expired = message.force_expire ||
-                   is_expired(options_.retry, message.envelope().arrival, now(), message.envelope().sender.empty());
+    bool expired = message.force_expire || is_expired(options_.retry, message.envelope().arrival,
+                                                      now(), message.envelope().sender.empty());
     if (!expired) {
         bouncer_.note(record_of(message, ipc::BounceLog::defer, report));
         return settle(message);
     }
     if (!message.told_expired) {
         message.told_expired = true;
-        log::info(message.id().str(),
-                  cat({"from=<", message.envelope().sender, ">, status=",
-                       message.force_expire ? "force-expired" : "expired", ", returned to sender"}));
+        log::info(message.id().str(), cat({"from=<", message.envelope().sender, ">, status=",
+                                           message.force_expire ? "force-expired" : "expired",
+                                           ", returned to sender"}));
     }
     on_rejected(message, report);
 }
 
-// The recipient needs nothing more. When the whole file is about to be unlinked, its mark is not worth
-// a write.
+// The recipient needs nothing more. When the whole file is about to be unlinked, its mark is not
+// worth a write.
 void Manager::give_up(Message& message, std::uint32_t index) {
     queue::Recipient& recipient = message.envelope().recipients.at(index);
     recipient.done = true;
-    bool last = message.pending == 1 && message.file->live == 1 && !message.bounced && !message.reported &&
-                message.envelope().remaining() == 0;
+    bool last = message.pending == 1 && message.file->live == 1 && !message.bounced &&
+                !message.reported && message.envelope().remaining() == 0;
     if (!last) store_.mark_done(*message.file, recipient);
 }
 
@@ -160,9 +161,11 @@ void Manager::complete(Message& message) {
     if (message.envelope().remaining() == 0 && !message.notice_failed) return finish(message);
 
     bool told = (message.file->mode & kModeDelayTold) != 0;
-    bool late = options_.delay_warning > Micros{0} && now() - message.envelope().arrival >= options_.delay_warning;
+    bool late = options_.delay_warning > Micros{0} &&
+                now() - message.envelope().arrival >= options_.delay_warning;
     bool resting = message.file->directory == Directory::deferred;
-    if (late && !told && resting && message.fate == Message::Fate::none && !message.envelope().sender.empty()) {
+    if (late && !told && resting && message.fate == Message::Fate::none &&
+        !message.envelope().sender.empty()) {
         return notify(message, ipc::Notification::delay);
     }
     put_to_rest(message);
@@ -186,10 +189,13 @@ void Manager::notify(Message& message, ipc::Notification notification) {
     MessageKey key = message.key;
     bouncer_.send(
         std::move(request), [this, file = message.file] { return store_.descriptor(*file); },
-        [this, key, notification](const Result<void>& done) { on_notified(key, notification, done); });
+        [this, key, notification](const Result<void>& done) {
+            on_notified(key, notification, done);
+        });
 }
 
-void Manager::on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done) {
+void Manager::on_notified(MessageKey key, ipc::Notification notification,
+                          const Result<void>& done) {
     --closing_;
     Message* message = find(key);
     if (message == nullptr) return;
@@ -198,11 +204,10 @@ void Manager::on_notified(MessageKey key, ipc::Notification notification, const 
     switch (notification) {
         case ipc::Notification::failure:
             message->bounced = false;
-            message->notice_failed |= !done;  // bounce/ still has the records: sent at the next attempt
+            message->notice_failed |=
+                !done;  // bounce/ still has the records: sent at the next attempt
             break;
-        case ipc::Notification::success:
-            message->reported = false;
-            break;
+        case ipc::Notification::success: message->reported = false; break;
         case ipc::Notification::delay: {  // told or not: not again
             message->file->mode |= kModeDelayTold;
             auto marked = store_.fs().set_mode(message->file->path(), message->file->mode);
@@ -225,7 +230,8 @@ void Manager::put_to_rest(Message& message) {
     }
     bool hold = message.fate == Message::Fate::hold;
     bool at_once = message.fate == Message::Fate::requeue;
-    WallTime retry = at_once ? now() : next_attempt(options_.retry, message.envelope().arrival, now());
+    WallTime retry =
+        at_once ? now() : next_attempt(options_.retry, message.envelope().arrival, now());
     QueueId id = message.id();
     auto resting = store_.rest(message.file, hold ? Directory::hold : Directory::deferred, retry);
     if (!resting) log::warning(id.str(), resting.error().what);
@@ -252,7 +258,8 @@ void Manager::move_batch_out() {
         }
         bool hold = message->fate == Message::Fate::hold;
         if (message->fate == Message::Fate::requeue) at_once.push_back(message->id());
-        moves.push_back({message->file, &message->message, hold ? Directory::hold : Directory::deferred,
+        moves.push_back({message->file, &message->message,
+                         hold ? Directory::hold : Directory::deferred,
                          next_attempt(options_.retry, message->envelope().arrival, now()), false});
         owners.push_back(key);
     }
@@ -268,7 +275,8 @@ void Manager::move_batch_out() {
 
 void Manager::finish(Message& message) {
     if (message.fate == Message::Fate::remove) {
-        for (Directory log : {Directory::defer, Directory::bounce, Directory::trace}) remove_log(log, message.id());
+        for (Directory log : {Directory::defer, Directory::bounce, Directory::trace})
+            remove_log(log, message.id());
         if (message.file->live > 1) {
             for (const queue::Recipient& recipient : message.envelope().recipients) {
                 if (!recipient.done) store_.mark_done(*message.file, recipient);
@@ -290,7 +298,8 @@ void Manager::erase(Message& message) {
 
 void Manager::remove_log(Directory directory, const QueueId& id) {
     auto removed = store_.fs().unlink(queue::path_of(directory, id));
-    if (!removed && removed.error().code != Errc::not_found) log::warning(id.str(), removed.error().what);
+    if (!removed && removed.error().code != Errc::not_found)
+        log::warning(id.str(), removed.error().what);
 }
 
 }  // namespace postern::qmgr

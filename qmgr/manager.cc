@@ -1,5 +1,5 @@
-// Manager, first half: files are taken up, recipients find their way, requests go out. The second half
-// (what becomes of recipients and messages) is fate.cc; orders from commands are control.cc.
+// Manager, first half: files are taken up, recipients find their way, requests go out. The second
+// half (what becomes of recipients and messages) is fate.cc; orders from commands are control.cc.
 #include "qmgr/manager.h"
 
 #include <map>
@@ -29,15 +29,19 @@ Resolver::Limits resolver_limits(const Options& options) {
 }
 
 // "next_hop", or "next_hop\0recipient" where each recipient is a destination of its own.
-std::string destination_name(const ipc::ResolveAnswer& route, const std::string& recipient, bool per_recipient) {
+std::string destination_name(const ipc::ResolveAnswer& route, const std::string& recipient,
+                             bool per_recipient) {
     if (!per_recipient) return route.next_hop;
     return cat({route.next_hop, std::string_view(&kSeparator, 1), to_lower(recipient)});
 }
 
-std::string next_hop_of(const std::string& destination) { return destination.substr(0, destination.find(kSeparator)); }
+std::string next_hop_of(const std::string& destination) {
+    return destination.substr(0, destination.find(kSeparator));
+}
 
 bool is_service_name(std::string_view name) {
-    return !name.empty() && name.size() <= 100 && name.find('/') == std::string_view::npos && name[0] != '.';
+    return !name.empty() && name.size() <= 100 && name.find('/') == std::string_view::npos &&
+           name[0] != '.';
 }
 
 }  // namespace
@@ -75,9 +79,11 @@ void Manager::start() {
 bool Manager::has_room(Directory directory) const {
     if (draining_) return false;
     if (directory == Directory::incoming) {
-        return messages_.size() < options_.message_active_limit && recipients_ < 2 * options_.recipient_active_limit;
+        return messages_.size() < options_.message_active_limit &&
+               recipients_ < 2 * options_.recipient_active_limit;
     }
-    return messages_.size() < options_.message_active_limit * 4 / 5 && recipients_ < options_.recipient_active_limit;
+    return messages_.size() < options_.message_active_limit * 4 / 5 &&
+           recipients_ < options_.recipient_active_limit;
 }
 
 void Manager::room_again() {
@@ -97,21 +103,26 @@ void Manager::on_nudge(const QueueId& file) {
 }
 
 void Manager::found(Directory directory, const QueueId& name) {
-    if (directory == Directory::deferred && !flush_site_.empty() && !mentions_site(name, flush_site_)) return;
+    if (directory == Directory::deferred && !flush_site_.empty() &&
+        !mentions_site(name, flush_site_))
+        return;
     take_up(directory, name, false);
 }
 
 bool Manager::take_up(Directory directory, const QueueId& name, bool announced) {
     if (store_.is_loaded(name)) return false;
-    Result<LoadedFile> loaded = store_.load(directory, name, !announced && directory == Directory::incoming);
+    Result<LoadedFile> loaded =
+        store_.load(directory, name, !announced && directory == Directory::incoming);
     if (!loaded) {
         Errc code = loaded.error().code;
         if (code == Errc::temporary && !rescan_timer_.active()) rescan_timer_.start(kRescan);
         bool expected = code == Errc::temporary || code == Errc::not_found || code == Errc::closed;
-        if (!expected && code != Errc::corrupt && code != Errc::invalid) log::warning(name.str(), loaded.error().what);
+        if (!expected && code != Errc::corrupt && code != Errc::invalid)
+            log::warning(name.str(), loaded.error().what);
         return false;
     }
-    for (queue::Message& message : loaded->messages) admit(loaded->file, std::move(message), announced);
+    for (queue::Message& message : loaded->messages)
+        admit(loaded->file, std::move(message), announced);
     return true;
 }
 
@@ -137,8 +148,8 @@ void Manager::admit(const QueueFilePtr& file, queue::Message found, bool announc
     begin(held);
 }
 
-// Found after a crash: all recipients had been served (and nothing is left to report), or the message
-// had been moved to a file of its own already.
+// Found after a crash: all recipients had been served (and nothing is left to report), or the
+// message had been moved to a file of its own already.
 bool Manager::settled_before(const QueueFilePtr& file, const queue::Message& message) {
     const queue::Envelope& envelope = message.envelope;
     if (envelope.remaining() == 0) {
@@ -155,8 +166,8 @@ bool Manager::settled_before(const QueueFilePtr& file, const queue::Message& mes
 void Manager::log_active(const Message& message) const {
     const queue::Envelope& envelope = message.envelope();
     log::info(envelope.id.str(),
-              cat({"from=<", envelope.sender, ">, size=", std::to_string(message.message.body.size), ", nrcpt=",
-                   std::to_string(message.pending), " (queue active)"}));
+              cat({"from=<", envelope.sender, ">, size=", std::to_string(message.message.body.size),
+                   ", nrcpt=", std::to_string(message.pending), " (queue active)"}));
 }
 
 void Manager::begin(Message& message) {
@@ -194,7 +205,8 @@ void Manager::resolve_all(Message& message) {
     }
 }
 
-void Manager::on_resolved(MessageKey key, std::uint32_t index, const Result<ipc::ResolveAnswer>& answer) {
+void Manager::on_resolved(MessageKey key, std::uint32_t index,
+                          const Result<ipc::ResolveAnswer>& answer) {
     Message* message = find(key);
     if (message == nullptr) return;
     auto routes = routes_.find(key);
@@ -236,14 +248,15 @@ void Manager::schedule_routes(MessageKey key) {
     }
 }
 
-void Manager::schedule(Message& message, const std::string& transport, const std::string& destination,
-                       std::vector<std::uint32_t> recipients) {
+void Manager::schedule(Message& message, const std::string& transport,
+                       const std::string& destination, std::vector<std::uint32_t> recipients) {
     MessageKey key = message.key;
     if (message.fate != Message::Fate::none) {  // taken away meanwhile
         for (std::size_t i = 0; i < recipients.size(); ++i) settle(message);
         return;
     }
-    const Verdict* suspended = scheduler_.add(transport, destination, Work{key, recipients}, steady());
+    const Verdict* suspended =
+        scheduler_.add(transport, destination, Work{key, recipients}, steady());
     if (suspended == nullptr) return pump_soon();
     Verdict reason = *suspended;
     defer_works({Work{key, std::move(recipients)}}, reason);
@@ -266,10 +279,12 @@ void Manager::deliver(Scheduler::Batch batch) {
     POSTERN_CHECK(message != nullptr);
     std::string transport = batch.transport();
     std::string destination = batch.destination();
-    auto request = make_request(*message, transport, next_hop_of(destination), batch.work.recipients);
+    auto request =
+        make_request(*message, transport, next_hop_of(destination), batch.work.recipients);
     std::vector<std::uint32_t>& recipients = batch.work.recipients;
-    std::vector<std::uint32_t> rest(recipients.begin() + static_cast<std::ptrdiff_t>(request.recipients.size()),
-                                    recipients.end());
+    std::vector<std::uint32_t> rest(
+        recipients.begin() + static_cast<std::ptrdiff_t>(request.recipients.size()),
+        recipients.end());
     recipients.resize(request.recipients.size());
     ++message->under_way;
     if (!rest.empty()) schedule(*message, transport, destination, std::move(rest));

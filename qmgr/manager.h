@@ -1,10 +1,10 @@
 // Manager: the life of queued messages. Takes up files that the Scanner or a nudge names, has the
-// Resolver say where their recipients go, lets the Scheduler decide whose turn it is, hands requests to
-// Agents, and keeps the books: recipients done (status bytes), deferred (deferred/, with the time of the
-// next attempt) or bounced (records and notifications at the bounce service).
+// Resolver say where their recipients go, lets the Scheduler decide whose turn it is, hands
+// requests to Agents, and keeps the books: recipients done (status bytes), deferred (deferred/,
+// with the time of the next attempt) or bounced (records and notifications at the bounce service).
 //
-// What may go wrong anywhere leaves the recipient undelivered and the file in place: mail is repeated
-// rather than lost.
+// What may go wrong anywhere leaves the recipient undelivered and the file in place: mail is
+// repeated rather than lost.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "lib/base/clock.h"
-#include "lib/loop/loop.h"
 #include "lib/ipc/messages/queue.h"
+#include "lib/loop/loop.h"
 
 #include "qmgr/agents.h"
 #include "qmgr/bouncer.h"
@@ -31,7 +31,8 @@ namespace postern::qmgr {
 class Manager {
   public:
     // Runs in queue_directory; services are sought in `services` ("private").
-    Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::string& services = "private");
+    Manager(loop::Loop& loop, sys::Fs& fs, Options options,
+            const std::string& services = "private");
     ~Manager();
 
     void start();  // scans incoming/ and what is due in deferred/, and again every queue_run_delay
@@ -41,8 +42,8 @@ class Manager {
     // An order from a command.
     ipc::QueueControlAnswer control(const ipc::QueueControl& order);
 
-    // Gives out nothing more; deliveries under way are waited for, everything else stays in the queue
-    // for the next qmgr.
+    // Gives out nothing more; deliveries under way are waited for, everything else stays in the
+    // queue for the next qmgr.
     void drain();
     bool drained() const { return draining_ && scheduler_.under_way() == 0 && closing_ == 0; }
 
@@ -53,7 +54,8 @@ class Manager {
 
     // Taking up.
     bool has_room(queue::Directory directory) const;
-    // announced: cleanup has just said so; otherwise the file was found and may be from before a crash.
+    // announced: cleanup has just said so; otherwise the file was found and may be from before a
+    // crash.
     bool take_up(queue::Directory directory, const QueueId& name, bool announced);
     void admit(const QueueFilePtr& file, queue::Message message, bool announced);
     bool settled_before(const QueueFilePtr& file, const queue::Message& message);

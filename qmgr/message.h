@@ -18,13 +18,13 @@ struct ActiveMessage {
     MessageKey key = 0;
     QueueFilePtr file;
     queue::Message message;
-    WallTime since{};            // taken up
-    std::uint32_t pending = 0;   // recipients whose fate is open
+    WallTime since{};             // taken up
+    std::uint32_t pending = 0;    // recipients whose fate is open
     std::uint32_t under_way = 0;  // requests that agents have
-    bool notifying = false;      // a notification is being made
-    bool bounced = false;        // bounce/ has records that were not sent yet
-    bool reported = false;       // trace/ has
-    bool told_expired = false;   // logged
+    bool notifying = false;       // a notification is being made
+    bool bounced = false;         // bounce/ has records that were not sent yet
+    bool reported = false;        // trace/ has
+    bool told_expired = false;    // logged
     bool force_expire = false;
     bool notice_failed = false;  // a notification could not be made: the message waits for that
     bool warn_delay = false;     // a delay warning is due

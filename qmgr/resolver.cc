@@ -17,7 +17,8 @@ Resolver::Resolver(loop::Loop& loop, std::string path, Limits limits)
 void Resolver::resolve(const std::string& sender, const std::string& recipient, Done done) {
     std::string key = cat({sender, std::string_view("\0", 1), recipient});
     if (auto known = known_.find(key); known != known_.end()) {
-        if (loop_.clock().steady() < known->second.until) return done(Result<ipc::ResolveAnswer>(known->second.answer));
+        if (loop_.clock().steady() < known->second.until)
+            return done(Result<ipc::ResolveAnswer>(known->second.answer));
         known_.erase(known);
     }
     auto [place, is_new] = questions_.try_emplace(key);

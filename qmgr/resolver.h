@@ -1,5 +1,6 @@
-// Resolver: asks trivial-rewrite where a recipient goes. Several questions are under way at once, equal
-// ones are asked once, and an answer is remembered for a second, because mail comes in bursts.
+// Resolver: asks trivial-rewrite where a recipient goes. Several questions are under way at once,
+// equal ones are asked once, and an answer is remembered for a second, because mail comes in
+// bursts.
 #pragma once
 
 #include <deque>
@@ -9,9 +10,9 @@
 #include <vector>
 
 #include "lib/base/result.h"
-#include "lib/loop/loop.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/route.h"
+#include "lib/loop/loop.h"
 
 namespace postern::qmgr {
 

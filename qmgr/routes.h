@@ -14,7 +14,8 @@ namespace postern::qmgr {
 
 struct Manager::Routes {
     std::uint32_t open = 0;  // recipients without an answer yet
-    std::map<std::pair<std::string, std::string>, std::vector<std::uint32_t>> groups;  // transport, destination
+    std::map<std::pair<std::string, std::string>, std::vector<std::uint32_t>>
+        groups;  // transport, destination
 };
 
 }  // namespace postern::qmgr

@@ -47,7 +47,8 @@ void Scanner::begin_deferred(bool all) {
         return;
     }
     for (const sys::DirEntry& entry : *listed) {
-        if (entry.kind == sys::FileInfo::Kind::directory) deferred_.directories.push_back(cat({top, "/", entry.name}));
+        if (entry.kind == sys::FileInfo::Kind::directory)
+            deferred_.directories.push_back(cat({top, "/", entry.name}));
     }
     wake();
 }

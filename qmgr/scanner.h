@@ -1,6 +1,7 @@
-// Scanner: finds queue files by name and time, in slices of a few milliseconds, so that a restart with
-// any number of queued messages serves new mail at once. incoming/ goes before deferred/; in deferred/ a
-// file's modification time is the time of its next attempt (as in Postfix). hold/ is not looked at.
+// Scanner: finds queue files by name and time, in slices of a few milliseconds, so that a restart
+// with any number of queued messages serves new mail at once. incoming/ goes before deferred/; in
+// deferred/ a file's modification time is the time of its next attempt (as in Postfix). hold/ is
+// not looked at.
 #pragma once
 
 #include <functional>
@@ -8,9 +9,9 @@
 #include <vector>
 
 #include "lib/base/ids.h"
-#include "lib/sys/fs.h"
 #include "lib/loop/loop.h"
 #include "lib/queue/directories.h"
+#include "lib/sys/fs.h"
 
 namespace postern::qmgr {
 

@@ -1,6 +1,7 @@
-// Store: see store.h. Order that makes moving safe: copy, sync the copies, sync their directories, only
-// then mark the originals done. A crash in between leaves the message in both places; the batch's
-// entry is dropped at the next start because the message has a file of its own (has_own_file).
+// Store: see store.h. Order that makes moving safe: copy, sync the copies, sync their directories,
+// only then mark the originals done. A crash in between leaves the message in both places; the
+// batch's entry is dropped at the next start because the message has a file of its own
+// (has_own_file).
 #include "qmgr/store.h"
 
 #include <fcntl.h>
@@ -11,8 +12,8 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
-#include "lib/sys/file.h"
 #include "lib/queue/writer.h"
+#include "lib/sys/file.h"
 
 namespace postern::qmgr {
 namespace {
@@ -49,7 +50,8 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     Result<std::vector<queue::Message>> messages = read();
     if (!messages) {
         Errc code = messages.error().code;
-        if (code == Errc::corrupt || code == Errc::invalid) put_aside(directory, name, messages.error());
+        if (code == Errc::corrupt || code == Errc::invalid)
+            put_aside(directory, name, messages.error());
         return std::move(messages).error();
     }
     if (directory != Directory::incoming) {
@@ -63,9 +65,11 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
 }
 
 void Store::put_aside(Directory directory, const QueueId& name, const Error& why) {
-    log::warning(name.str(), cat({why.what, "; saving corrupt file \"", name.str(), "\" from queue \"",
-                                  queue::name_of(directory), "\" to queue \"corrupt\""}));
-    auto moved = fs_.rename(queue::path_of(directory, name), queue::path_of(Directory::corrupt, name));
+    log::warning(name.str(),
+                 cat({why.what, "; saving corrupt file \"", name.str(), "\" from queue \"",
+                      queue::name_of(directory), "\" to queue \"corrupt\""}));
+    auto moved =
+        fs_.rename(queue::path_of(directory, name), queue::path_of(Directory::corrupt, name));
     if (!moved) log::warning(name.str(), moved.error().what);
 }
 
@@ -81,16 +85,20 @@ void Store::remember_open(const QueueFilePtr& file) {
 Result<int> Store::descriptor(QueueFile& file) {
     if (!file.reading) {
         TRY_ASSIGN(file.reading, open(file.path(), O_RDONLY));
-        // Nobody else takes a file away from a running qmgr; a lock that fails is an agent's of ours.
+        // Nobody else takes a file away from a running qmgr; a lock that fails is an agent's of
+        // ours.
         (void)sys::try_lock(file.reading.get(), sys::LockKind::exclusive);
-        if (auto known = files_.find(file.name.str()); known != files_.end()) remember_open(known->second);
+        if (auto known = files_.find(file.name.str()); known != files_.end())
+            remember_open(known->second);
     }
     return file.reading.get();
 }
 
 void Store::mark_done(QueueFile& file, const queue::Recipient& recipient) {
     auto mark = [&]() -> Result<void> {
-        if (!file.marking) TRY_ASSIGN(file.marking, open(file.path(), O_RDWR));
+        if (!file.marking) {
+            TRY_ASSIGN(file.marking, open(file.path(), O_RDWR));
+        }
         return queue::mark_done(fs_, file.marking.get(), recipient.status_offset);
     };
     if (auto marked = mark(); !marked) log::warning(file.name.str(), marked.error().what);
@@ -108,7 +116,8 @@ void Store::finish(const QueueFilePtr& file) {
     if (--file->live > 0) return;
     if (!file->keep) {
         auto removed = fs_.unlink(file->path());
-        if (!removed && removed.error().code != Errc::not_found) log::warning(file->name.str(), removed.error().what);
+        if (!removed && removed.error().code != Errc::not_found)
+            log::warning(file->name.str(), removed.error().what);
     }
     forget(file);
 }
@@ -142,7 +151,8 @@ Result<Fd> Store::write_copy(const Move& move) {
     std::string path = queue::path_of(move.to, envelope.id);
     (void)fs_.unlink(path);  // an unfinished copy of an earlier life
     TRY_ASSIGN(Fd copy, queue::extract(fs_, source, *move.message, envelope, path));
-    if (auto started = fs_.start_sync(copy.get()); !started) log::debug(envelope.id.str(), started.error().what);
+    if (auto started = fs_.start_sync(copy.get()); !started)
+        log::debug(envelope.id.str(), started.error().what);
     return copy;
 }
 
@@ -176,7 +186,8 @@ void Store::move_out(std::span<Move> moves) {
         }
         const queue::Envelope& envelope = move.message->envelope;
         if (move.to == Directory::deferred) {
-            auto timed = fs_.set_times(queue::path_of(move.to, envelope.id), seconds_of(move.retry));
+            auto timed =
+                fs_.set_times(queue::path_of(move.to, envelope.id), seconds_of(move.retry));
             if (!timed) log::warning(envelope.id.str(), timed.error().what);
         }
         for (const queue::Recipient& recipient : envelope.recipients) {

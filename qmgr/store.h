@@ -1,7 +1,8 @@
-// Store: the queue's files as qmgr holds them. A QueueFile is one file in incoming/ or deferred/ with
-// one or, in incoming/, several messages; it is unlinked when the last of them is finished. While a
-// file is open here it is locked (flock): a second qmgr that takes over while this one drains leaves it
-// alone, agents that still hold a descriptor keep it locked, and showq sees that it is active.
+// Store: the queue's files as qmgr holds them. A QueueFile is one file in incoming/ or deferred/
+// with one or, in incoming/, several messages; it is unlinked when the last of them is finished.
+// While a file is open here it is locked (flock): a second qmgr that takes over while this one
+// drains leaves it alone, agents that still hold a descriptor keep it locked, and showq sees that
+// it is active.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,9 @@
 #include "lib/base/fd.h"
 #include "lib/base/ids.h"
 #include "lib/base/result.h"
-#include "lib/sys/fs.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
+#include "lib/sys/fs.h"
 
 namespace postern::qmgr {
 
@@ -30,7 +31,7 @@ struct QueueFile {
     queue::Directory directory = queue::Directory::incoming;
     std::size_t messages = 0;  // in the file
     std::size_t live = 0;      // not finished yet
-    bool keep = false;         // something in it could not be moved out: leave the file to a later scan
+    bool keep = false;  // something in it could not be moved out: leave the file to a later scan
     mode_t mode = 0;
     Fd reading;
     Fd marking;
@@ -59,7 +60,8 @@ class Store {
     // At most `max_open` descriptors are kept (see descriptor()).
     Store(sys::Fs& fs, std::size_t max_open) : fs_(fs), max_open_(max_open) {}
 
-    // Opens, locks and reads a file. verify: also checks the texts (files that a crash left behind).
+    // Opens, locks and reads a file. verify: also checks the texts (files that a crash left
+    // behind).
     //   Errc::not_found  gone
     //   Errc::closed     not committed; it is being written or its writer died
     //   Errc::temporary  locked by another process, or open here already
@@ -67,8 +69,8 @@ class Store {
     Result<LoadedFile> load(queue::Directory directory, const QueueId& name, bool verify);
     bool is_loaded(const QueueId& name) const { return files_.contains(name.str()); }
 
-    // The read-only descriptor to give to agents; opens the file again if it was closed meanwhile to
-    // keep within max_open. Valid until the next call.
+    // The read-only descriptor to give to agents; opens the file again if it was closed meanwhile
+    // to keep within max_open. Valid until the next call.
     Result<int> descriptor(QueueFile& file);
 
     // Marks a recipient done; a failure is logged and costs at most a repeated delivery.
@@ -84,7 +86,8 @@ class Store {
     // Messages of batches go into files of their own, synced as a group; sets Move::ok.
     void move_out(std::span<Move> moves);
 
-    // Whether the message has a file of its own already (a crash came between move_out's two steps).
+    // Whether the message has a file of its own already (a crash came between move_out's two
+    // steps).
     bool has_own_file(const QueueId& id);
 
     sys::Fs& fs() { return fs_; }

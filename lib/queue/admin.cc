@@ -18,8 +18,8 @@ namespace {
 constexpr mode_t kForceExpire = 0001;  // qmgr reads it (qmgr/store.h)
 
 bool is_split(Directory directory) {
-    return directory == Directory::deferred || directory == Directory::defer || directory == Directory::bounce ||
-           directory == Directory::trace;
+    return directory == Directory::deferred || directory == Directory::defer ||
+           directory == Directory::bounce || directory == Directory::trace;
 }
 
 Result<Fd> open_file(sys::Fs& fs, Directory directory, const QueueId& name, int flags) {
@@ -53,7 +53,8 @@ Result<std::optional<Place>> look_in(sys::Fs& fs, const QueueId& name, const Que
     if (!messages) return std::optional<Place>();  // being written, or qmgr's business
     for (Message& message : *messages) {
         if (message.envelope.id != id || message.envelope.remaining() == 0) continue;
-        return std::optional<Place>(Place{name, std::move(*fd), std::move(message), messages->size() == 1});
+        return std::optional<Place>(
+            Place{name, std::move(*fd), std::move(message), messages->size() == 1});
     }
     return std::optional<Place>();
 }
@@ -80,7 +81,8 @@ Result<void> copy_out(sys::Fs& fs, const Place& place, Directory to) {
     const QueueId& id = place.message.envelope.id;
     TRY(create_parent(fs, to, id));
     (void)fs.unlink(path_of(to, id));
-    TRY_ASSIGN(Fd copy, extract(fs, place.fd.get(), place.message, place.message.envelope, path_of(to, id)));
+    TRY_ASSIGN(Fd copy,
+               extract(fs, place.fd.get(), place.message, place.message.envelope, path_of(to, id)));
     TRY(fs.sync(copy.get()));
     TRY(fs.sync_directory(parent_of(to, id)));
     return mark_all(fs, place);
@@ -93,7 +95,8 @@ Result<void> move_file(sys::Fs& fs, const QueueId& id, Directory from, Directory
 }
 
 void remove_logs(sys::Fs& fs, const QueueId& id) {
-    for (Directory log : {Directory::defer, Directory::bounce, Directory::trace}) (void)fs.unlink(path_of(log, id));
+    for (Directory log : {Directory::defer, Directory::bounce, Directory::trace})
+        (void)fs.unlink(path_of(log, id));
 }
 
 Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
@@ -150,7 +153,8 @@ Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Dire
 }  // namespace
 
 Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change) {
-    for (Directory directory : {Directory::deferred, Directory::hold, Directory::corrupt, Directory::active}) {
+    for (Directory directory :
+         {Directory::deferred, Directory::hold, Directory::corrupt, Directory::active}) {
         if (directory == Directory::corrupt && change != Change::remove) continue;
         if (fs.info(path_of(directory, id))) return change_own_file(fs, id, change, directory);
     }

@@ -1,5 +1,6 @@
 // What an administrator does to messages that nobody is delivering: hold, release, remove, requeue,
-// expire. qmgr does it for postsuper while it runs; postsuper does it itself while the system is down.
+// expire. qmgr does it for postsuper while it runs; postsuper does it itself while the system is
+// down.
 #pragma once
 
 #include <functional>
@@ -16,12 +17,12 @@ namespace postern::queue {
 enum class Change : unsigned char { hold, release, remove, requeue, expire };
 
 // Applies a change to a message wherever it rests. False when it is not in a place that the change
-// concerns (already held, not held, not in the queue). Handles a message inside a batch: it gets a file
-// of its own, or its recipients are marked done.
+// concerns (already held, not held, not in the queue). Handles a message inside a batch: it gets a
+// file of its own, or its recipients are marked done.
 Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change);
 
-// Ids of all messages with recipients left in a directory (those inside batches too), sorted by name.
-// Unreadable files are named by their file name.
+// Ids of all messages with recipients left in a directory (those inside batches too), sorted by
+// name. Unreadable files are named by their file name.
 Result<std::vector<QueueId>> list_messages(sys::Fs& fs, Directory directory);
 
 // Files of a directory, one level of subdirectories included; names that are no ids are left out.
