@@ -1,0 +1,78 @@
+// postern (also installed as postfix): controls the mail system.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lib/base/strings.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+
+#include "commands/postern_control.h"
+#include "commands/postern_permissions.h"
+
+namespace {
+
+using postern::Result;
+using postern::config::Config;
+using Words = std::vector<std::string>;
+
+struct Command {
+    const char* name;
+    const char* help;
+    std::function<Result<int>(const Config&, const Words&)> run;
+};
+
+const std::vector<Command>& commands() {
+    namespace p = postern::commands;
+    static const std::vector<Command> list = {
+        {"start", "start the mail system", [](const Config& c, const Words&) { return p::start(c, false); }},
+        {"start-fg", "start it and stay in the foreground", [](const Config& c, const Words&) { return p::start(c, true); }},
+        {"stop", "stop it in an orderly way", [](const Config& c, const Words&) { return p::stop(c); }},
+        {"abort", "stop it at once", [](const Config& c, const Words&) { return p::abort(c); }},
+        {"reload", "read the configuration again", [](const Config& c, const Words&) { return p::reload(c); }},
+        {"status", "tell what runs", [](const Config& c, const Words&) { return p::status(c); }},
+        {"flush", "try to deliver all deferred mail now", [](const Config& c, const Words&) { return p::flush(c); }},
+        {"check", "look for mistakes in configuration and permissions", [](const Config& c, const Words&) { return p::check(c); }},
+        {"set-permissions", "make the users, folders and permissions that are needed", [](const Config& c, const Words&) { return p::set_permissions(c); }},
+    };
+    return list;
+}
+
+int usage() {
+    std::fputs("usage: postern [-c config_dir] [-v] command\n", stderr);
+    for (const auto& command : commands()) std::fprintf(stderr, "  %-16s %s\n", command.name, command.help);
+    return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    postern::log::open_stderr({.tag = "postern"});
+    std::optional<std::string> directory;
+    for (int option = 0; (option = ::getopt(argc, argv, "+c:Dv")) != -1;) {
+        if (option == 'c') directory = ::optarg;
+        else if (option == 'v') postern::log::set_debug(true);
+        else if (option != 'D') return usage();
+    }
+    if (::optind >= argc) return usage();
+    const std::string name = argv[::optind];
+    const Words rest(argv + ::optind + 1, argv + argc);
+    for (const auto& command : commands()) {
+        if (command.name != name) continue;
+        const auto status = [&]() -> Result<int> {
+            TRY_ASSIGN(const std::string chosen, postern::config::choose_directory(directory));
+            TRY_ASSIGN(const Config config, Config::load(chosen));
+            return command.run(config, rest);
+        }();
+        if (status) return *status;
+        postern::log::fatal("", status.error().what);
+        return 1;
+    }
+    std::fprintf(stderr, "postern: fatal: unknown command: %s\n", name.c_str());
+    return usage();
+}
