@@ -1,0 +1,34 @@
+// How imapd and pop3d come to their user (DESIGN 12, "Whose uid"): login hands over a token and a
+// descriptor; the token is redeemed at auth for a grant; the grant is checked; the process becomes
+// the user. Everything before that reads two typed messages and nothing of the client.
+#pragma once
+
+#include <string>
+
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+#include "lib/config/config.h"
+#include "lib/ipc/channel.h"
+#include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/login.h"
+
+namespace postern::service {
+
+struct UserSession {
+    ipc::Handoff handoff;  // pending: the client's bytes that login had read already
+    ipc::Grant grant;
+    Fd client;  // the client's socket, or the end of login's relay
+};
+
+// In the child of a forking service. Receives the hand-off, redeems the token, becomes the user and
+// tells login that it may let go. On an error login has been told, and the process shall end. The
+// caller then opens the mailbox, calls restrict_to_home(grant.home, grant.mailbox) and serves.
+Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol protocol,
+                                        const config::Config& config);
+
+// May this grant be acted upon? The worker's own judgement: uid at least first_valid_uid (unless it
+// is the uid that the process has already), absolute paths, the session that the hand-off was for.
+Result<void> check_grant(const ipc::Grant& grant, const SessionId& session,
+                         std::uint32_t first_valid_uid, std::uint32_t own_uid);
+
+}  // namespace postern::service
