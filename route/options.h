@@ -5,12 +5,13 @@
 #include <string>
 
 #include "lib/table/address_class.h"
+#include "lib/table/address_lookup.h"
 
 namespace postern::route {
 
 struct Options {
-    std::string myhostname, mydomain, myorigin;
-    bool append_at_myorigin = true, append_dot_mydomain = false;
+    std::string myhostname;
+    table::Completion completion;
     std::string recipient_delimiter;
     std::string propagate_unmatched_extensions = "canonical, virtual";
 

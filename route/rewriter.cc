@@ -35,28 +35,11 @@ Rewriter::Rewriter(const Options& options, table::DomainClasses& classes)
       propagate_virtual_(lists(options.propagate_unmatched_extensions, "virtual")) {}
 
 std::string Rewriter::complete(std::string_view address) const {
-    std::string out(address);
-    if (out.size() > 1 && out.back() == '@') out.pop_back();  // "user@" is "user"
-    if (out.empty()) return out;
-    if (out.find('@') == std::string::npos) {
-        if (!options_.append_at_myorigin) return out;
-        out += '@';
-        out += options_.myorigin;
-        return out;
-    }
-    const auto at = out.rfind('@');
-    if (out.size() > at + 2 && out.back() == '.') out.pop_back();
-    const auto domain = std::string_view(out).substr(at + 1);
-    if (!domain.empty() && domain.front() != '[' && options_.append_dot_mydomain &&
-        domain.find('.') == std::string_view::npos) {
-        out += '.';
-        out += options_.mydomain;
-    }
-    return out;
+    return table::complete_address(address, options_.completion);
 }
 
 Result<bool> Rewriter::is_own_domain(const std::string& domain) {
-    if (iequals(domain, options_.myorigin)) return true;
+    if (iequals(domain, options_.completion.myorigin)) return true;
     return classes_.is_local(domain);
 }
 

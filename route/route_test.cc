@@ -8,8 +8,8 @@ using Strings = std::vector<std::string>;
 Options base() {
     Options o;
     o.myhostname = "mail.here.test";
-    o.mydomain = "here.test";
-    o.myorigin = "mail.here.test";
+    o.completion.mydomain = "here.test";
+    o.completion.myorigin = "mail.here.test";
     o.recipient_delimiter = "+";
     o.local_transport = "local:mail.here.test";
     o.classes.mydestination = "mail.here.test, localhost";
@@ -106,11 +106,11 @@ TEST(Expand, CompletesAddresses) {
     EXPECT_EQ(expand(o, "u"), Strings{"u@mail.here.test"});
     EXPECT_EQ(expand(o, "u@host"), Strings{"u@host"});
     EXPECT_EQ(expand(o, ""), Strings{""});
-    o.append_dot_mydomain = true;
+    o.completion.dot_mydomain = true;
     EXPECT_EQ(expand(o, "u@host"), Strings{"u@host.here.test"});
     EXPECT_EQ(expand(o, "u@[::1]"), Strings{"u@[::1]"});
     EXPECT_EQ(expand(o, "u@x.test."), Strings{"u@x.test"});
-    o.append_at_myorigin = false;
+    o.completion.at_myorigin = false;
     EXPECT_EQ(expand(o, "u"), Strings{"u"});
 }
 

@@ -35,6 +35,23 @@ AddressParts split_address(std::string_view address) {
     return {std::string(address.substr(0, at)), std::string(address.substr(at + 1))};
 }
 
+std::string complete_address(std::string_view address, const Completion& completion) {
+    std::string out(address);
+    if (out.size() > 1 && out.back() == '@') out.pop_back();  // "user@" is "user"
+    if (out.empty()) return out;
+    const auto at = out.rfind('@');
+    if (at == std::string::npos)
+        return completion.at_myorigin ? out + "@" + completion.myorigin : out;
+    if (out.size() > at + 2 && out.back() == '.') out.pop_back();
+    const auto domain = std::string_view(out).substr(at + 1);
+    if (completion.dot_mydomain && !domain.empty() && domain.front() != '[' &&
+        domain.find('.') == std::string_view::npos) {
+        out += '.';
+        out += completion.mydomain;
+    }
+    return out;
+}
+
 std::optional<LocalParts> split_extension(std::string_view local, std::string_view delimiters) {
     if (delimiters.empty()) return std::nullopt;
     if (iequals(local, "mailer-daemon") || iequals(local, "double-bounce")) return std::nullopt;

@@ -19,6 +19,15 @@ struct AddressParts {
 // Splits at the last '@'.
 AddressParts split_address(std::string_view address);
 
+// What makes an address complete (append_at_myorigin, append_dot_mydomain).
+struct Completion {
+    std::string myorigin, mydomain;
+    bool at_myorigin = true, dot_mydomain = false;
+};
+// "user" and "user@" -> user@myorigin, "user@host" -> user@host.mydomain where configured; no
+// trailing dot. The empty address stays empty.
+std::string complete_address(std::string_view address, const Completion& completion);
+
 // "user+ext" -> {"user", "ext"} with any character of `delimiters`; the extension keeps its
 // delimiter
 // ("+ext"). Nothing without an extension, and never for MAILER-DAEMON, double-bounce, or (with '-')

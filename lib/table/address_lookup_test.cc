@@ -20,6 +20,20 @@ TEST(AddressLookup, SplitsAddresses) {
     EXPECT_EQ(split_address("a").domain, "");
 }
 
+TEST(AddressLookup, CompletesAddresses) {
+    Completion how{"origin.test", "domain.test"};
+    EXPECT_EQ(complete_address("u", how), "u@origin.test");
+    EXPECT_EQ(complete_address("u@", how), "u@origin.test");
+    EXPECT_EQ(complete_address("", how), "");
+    EXPECT_EQ(complete_address("u@x.test.", how), "u@x.test");
+    EXPECT_EQ(complete_address("u@host", how), "u@host");
+    how.dot_mydomain = true;
+    EXPECT_EQ(complete_address("u@host", how), "u@host.domain.test");
+    EXPECT_EQ(complete_address("u@[::1]", how), "u@[::1]");
+    how.at_myorigin = false;
+    EXPECT_EQ(complete_address("u", how), "u");
+}
+
 TEST(AddressLookup, SplitsExtensions) {
     struct Case {
         std::string_view local, delimiters, user, extension;

@@ -42,6 +42,7 @@ TEST(Registry, OpensEveryType) {
              {"passwdfile:" + passwd, "u1", "x:1000:1001::/home/u1::"},
              {"passwdfile:" + passwd, "u2", "x:"},
              {"passwdfile:" + passwd, "u3", "none"},
+             {"passwdfile:/nonexistent/users", "u1", "none"},
              {"unionmap:{inline:{a=1}, inline:{a=2, b=3}}", "a", "1,2"},
              {"unionmap:{inline:{a=1}, inline:{a=2, b=3}}", "b", "3"},
              {"unionmap:{inline:{a=1}, fail:x}", "a", "FAILED"},

@@ -64,7 +64,14 @@ Result<std::unique_ptr<Table>> PasswdFileTable::open(std::string_view path) {
 }
 
 Result<void> PasswdFileTable::refresh() {
-    TRY_ASSIGN(const auto now, stamp_of(path_));
+    auto stamp = stamp_of(path_);
+    if (!stamp && stamp.error().code == Errc::not_found) {
+        // Before the first "postern user add" there are no mail users: that is no failure.
+        users_.clear();
+        loaded_ = false;
+        return {};
+    }
+    TRY_ASSIGN(const auto now, std::move(stamp));
     if (loaded_ && now == stamp_) return {};
     TRY_ASSIGN(const std::string text, read_file(path_));
     users_.clear();
