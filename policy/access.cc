@@ -1,0 +1,127 @@
+// access(5): check_*_access, what is looked up and what the result means.
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/table/address_lookup.h"
+
+#include "policy/evaluation.h"
+
+namespace postern::policy {
+namespace {
+
+bool all_digits(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+// "5.7.1 text" -> status and text; the default status where there is none.
+std::pair<std::string, std::string> split_status(std::string_view text, std::string_view fallback) {
+    const auto word = text.substr(0, text.find(' '));
+    const auto parts = split(word, '.');
+    const bool is_status = parts.size() == 3 && parts[0].size() == 1 &&
+                           (parts[0][0] == '2' || parts[0][0] == '4' || parts[0][0] == '5') &&
+                           all_digits(parts[1]) && all_digits(parts[2]) && word.size() <= 9;
+    if (!is_status) return {std::string(fallback), std::string(text)};
+    return {std::string(word), std::string(trim(text.substr(word.size())))};
+}
+
+}  // namespace
+
+Decision Evaluation::access(const Restriction& one, Check check, int depth) {
+    const bool plain = options_.access_parents_plain;
+    const auto& delimiters = options_.recipient_delimiter;
+    auto& maps = *one.maps;
+    switch (check) {
+        case Check::client_access: {
+            if (!question_.client_name.empty() && question_.client_name != "unknown") {
+                Decision decision =
+                    access_in(maps, table::domain_keys(question_.client_name, plain),
+                              Subject::client, depth, one.argument);
+                if (!decision.undecided()) return decision;
+            }
+            return access_in(maps, table::client_address_keys(question_.client_address),
+                             Subject::client, depth, one.argument);
+        }
+        case Check::helo_access:
+            if (question_.helo.empty()) return Decision::dunno();
+            return access_in(maps, table::domain_keys(question_.helo, plain), Subject::helo, depth,
+                             one.argument);
+        case Check::sender_access: {
+            if (sender_.empty()) {
+                return access_in(maps,
+                                 {{options_.null_access_lookup_key, table::KeyKind::whole, {}}},
+                                 Subject::sender, depth, one.argument);
+            }
+            return access_in(maps, table::access_keys(sender_, delimiters, plain), Subject::sender,
+                             depth, one.argument);
+        }
+        case Check::sasl_access:
+            if (question_.sasl_username.empty()) return Decision::dunno();
+            return access_in(maps, {{question_.sasl_username, table::KeyKind::whole, {}}}, subject_,
+                             depth, one.argument);
+        case Check::etrn_access:
+            return access_in(maps, table::domain_keys(question_.recipient, plain), Subject::etrn,
+                             depth, one.argument);
+        default: break;
+    }
+    if (recipient_.empty()) return Decision::dunno();
+    return access_in(maps, table::access_keys(recipient_, delimiters, plain), Subject::recipient,
+                     depth, one.argument);
+}
+
+Decision Evaluation::access_in(table::Maps& maps, const std::vector<table::AddressKey>& keys,
+                               Subject subject, int depth, const std::string& spec) {
+    auto found = table::find_first(maps, keys);
+    if (found.not_found()) return Decision::dunno();
+    if (found.failed()) {
+        log::warning(trace(), found.error().what);
+        return rejected(451, "4.3.5", subject, "Server configuration error");
+    }
+    return access_result(found->value, subject, depth, spec);
+}
+
+Decision Evaluation::access_result(const std::string& value, Subject subject, int depth,
+                                   const std::string& spec) {
+    const auto word = std::string_view(value).substr(0, value.find_first_of(" \t"));
+    const auto text = trim(std::string_view(value).substr(word.size()));
+    // "4NN text", "5NN text"; any other number is OK, for tables of other software.
+    if (all_digits(word)) {
+        if (word.size() != 3 || (word[0] != '4' && word[0] != '5')) return Decision::permit();
+        const int code = *parse_number<int>(word);
+        auto [status, why] = split_status(text, code < 500 ? "4.7.1" : "5.7.1");
+        return rejected(code, status, subject, why.empty() ? "Access denied" : why);
+    }
+    if (iequals(word, "OK") || iequals(word, "RELAY")) return Decision::permit();
+    if (iequals(word, "DUNNO")) return Decision::dunno();
+    if (iequals(word, "REJECT") || iequals(word, "DEFER")) {
+        const bool reject = iequals(word, "REJECT");
+        auto [status, why] = split_status(text, reject ? "5.7.1" : "4.7.1");
+        return rejected(reject ? options_.access_map_reject_code : options_.access_map_defer_code,
+                        status, subject, why.empty() ? "Access denied" : why);
+    }
+    if (iequals(word, "DEFER_IF_PERMIT") || iequals(word, "DEFER_IF_REJECT")) {
+        auto [status, why] = split_status(text, "4.7.1");
+        auto& flag = iequals(word, "DEFER_IF_PERMIT") ? defer_if_permit_ : defer_if_reject_;
+        if (!flag) {
+            flag = make_reply(options_.access_map_defer_code, status,
+                              cat({"<", name_of(subject), ">: ", class_of(subject),
+                                   " rejected: ", why.empty() ? "Access denied" : why}));
+        }
+        return Decision::dunno();
+    }
+    if (iequals(word, "WARN") || iequals(word, "INFO")) {
+        log::info(trace(), cat({to_lower(word), ": ", class_of(subject), " <", name_of(subject),
+                                "> ", text}));
+        return Decision::dunno();
+    }
+    for (const auto* action : {"HOLD", "DISCARD", "FILTER", "REDIRECT", "PREPEND", "BCC"}) {
+        if (iequals(word, action)) {
+            return server_error(cat({"access table ", spec, ": action not supported yet: ", word}));
+        }
+    }
+    // Anything else is a list of restrictions.
+    const auto is_class = [this](std::string_view name) { return engine_.classes_.contains(name); };
+    return run_list(parse_restrictions(value, is_class), subject_, depth + 1);
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,63 @@
+// Engine: the restriction lists of one smtpd service, ready to answer questions. Pure but for
+// tables and the directories that it is given: no socket, no clock. One Engine per service name,
+// because each entry of master.cf may override parameters.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/ipc/messages/policy.h"
+#include "lib/table/address_class.h"
+#include "lib/table/match_list.h"
+
+#include "policy/options.h"
+#include "policy/reply.h"
+#include "policy/restriction.h"
+#include "policy/unlisted.h"
+
+namespace postern::policy {
+
+// What the DNS says about a name, for reject_unknown_*_domain and reject_rbl_client.
+class Names {
+  public:
+    virtual ~Names() = default;
+    // Has the domain an MX or an address record?
+    virtual Lookup<bool> receives_mail(const std::string& domain) = 0;
+    // The first A record of the name, as text.
+    virtual Lookup<std::string> address(const std::string& name) = 0;
+    // The TXT record of the name.
+    virtual Lookup<std::string> text(const std::string& name) = 0;
+    // The name of an address: found only when it resolves back to the address (`verified`).
+    virtual Lookup<std::string> name_of(const IpAddress& address, bool verified) = 0;
+};
+
+class Engine {
+  public:
+    // `users` and `names` are borrowed and may be null: then users are those of the tables, and
+    // checks that need the DNS are temporary failures.
+    Engine(Options options, UserDirectory* users, Names* names);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    ipc::PolicyAnswer answer(const ipc::PolicyQuestion& question);
+
+  private:
+    friend class Evaluation;
+    struct Lists {
+        RestrictionList client, helo, sender, relay, recipient, data, end_of_data, etrn;
+    };
+
+    const Options options_;
+    Names* names_;
+    table::DomainClasses domains_;
+    table::MatchList mynetworks_;
+    table::Maps sender_logins_;
+    ListedAddresses listed_;
+    std::map<std::string, RestrictionList, std::less<>> classes_;
+    Lists lists_;
+};
+
+}  // namespace postern::policy

@@ -1,0 +1,279 @@
+// The flow of an evaluation: which lists a stage has, and what each restriction does. Texts and
+// codes are Postfix's.
+#include "policy/evaluation.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::policy {
+namespace {
+
+constexpr int kMaxDepth = 100;      // classes that name classes, access results that name lists
+constexpr unsigned kMaxSleep = 30;  // seconds; a worker is not for sleeping
+
+}  // namespace
+
+Evaluation::Evaluation(Engine& engine, const ipc::PolicyQuestion& question)
+    : engine_(engine),
+      options_(engine.options_),
+      question_(question),
+      sender_(table::complete_address(question.sender, options_.completion)),
+      recipient_(table::complete_address(question.recipient, options_.completion)) {}
+
+Decision Evaluation::run() {
+    const auto& lists = engine_.lists_;
+    switch (question_.stage) {
+        case ipc::PolicyStage::connect:
+            return options_.delay_reject ? Decision::dunno()
+                                         : run_list(lists.client, Subject::client);
+        case ipc::PolicyStage::helo:
+            return options_.delay_reject ? Decision::dunno() : run_list(lists.helo, Subject::helo);
+        case ipc::PolicyStage::mail: {
+            if (options_.delay_reject) return Decision::dunno();
+            Decision decision = run_list(lists.sender, Subject::sender);
+            if (decision.refused() || !options_.reject_unlisted_sender) return decision;
+            return unlisted(ListedAddresses::Whose::sender);
+        }
+        case ipc::PolicyStage::data: return run_list(lists.data, Subject::data);
+        case ipc::PolicyStage::end_of_data:
+            return run_list(lists.end_of_data, Subject::end_of_data);
+        case ipc::PolicyStage::etrn: return run_list(lists.etrn, Subject::etrn);
+        case ipc::PolicyStage::rcpt:
+        case ipc::PolicyStage::vrfy: break;
+    }
+    Decision decision = run_recipient_stage();
+    if (decision.refused()) return decision;
+    if (defer_if_permit_) return Decision::refuse(*defer_if_permit_);
+    return decision;
+}
+
+Decision Evaluation::run_recipient_stage() {
+    const auto& lists = engine_.lists_;
+    // Whatever else is configured: without anything that stops relaying we do not start.
+    if (!stops_relaying(lists.relay) && !stops_relaying(lists.recipient)) {
+        return server_error(
+            "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at "
+            "least one "
+            "working instance of: reject_unauth_destination, defer_unauth_destination, reject, "
+            "defer, "
+            "defer_if_permit");
+    }
+    if (options_.delay_reject && question_.stage == ipc::PolicyStage::rcpt) {
+        Decision decision = run_list(lists.client, Subject::client);
+        if (decision.refused()) return decision;
+        if (!question_.helo.empty()) decision = run_list(lists.helo, Subject::helo);
+        if (decision.refused()) return decision;
+        decision = run_list(lists.sender, Subject::sender);
+        if (decision.refused()) return decision;
+        if (options_.reject_unlisted_sender) decision = unlisted(ListedAddresses::Whose::sender);
+        if (decision.refused()) return decision;
+    }
+    const RestrictionList* order[] = {&lists.relay, &lists.recipient};
+    if (!options_.relay_before_recipient) std::swap(order[0], order[1]);
+    for (const auto* list : order) {
+        Decision decision = run_list(*list, Subject::recipient);
+        if (decision.refused()) return decision;
+    }
+    if (!options_.reject_unlisted_recipient) return Decision::permit();
+    return unlisted(ListedAddresses::Whose::recipient);
+}
+
+Decision Evaluation::run_list(const RestrictionList& list, Subject subject, int depth) {
+    subject_ = subject;
+    if (depth > kMaxDepth) return server_error("restriction recursion loop");
+    for (const auto& one : list) {
+        if (one.check == Check::warn_if_reject) {
+            warn_only_ = true;
+            continue;
+        }
+        Decision decision = run_one(one, depth);
+        subject_ = subject;
+        warn_only_ = false;
+        if (!decision.undecided()) return decision;
+    }
+    return Decision::dunno();
+}
+
+Decision Evaluation::run_one(const Restriction& one, int depth) {
+    switch (one.check) {
+        case Check::client_access:
+        case Check::helo_access:
+        case Check::sender_access:
+        case Check::recipient_access:
+        case Check::etrn_access:
+        case Check::sasl_access: return access(one, one.check, depth);
+        case Check::table: {
+            // As in Postfix: in a list about X, a table is a check of X.
+            const Check check = subject_ == Subject::client   ? Check::client_access
+                                : subject_ == Subject::helo   ? Check::helo_access
+                                : subject_ == Subject::sender ? Check::sender_access
+                                : subject_ == Subject::etrn   ? Check::etrn_access
+                                                              : Check::recipient_access;
+            return access(one, check, depth);
+        }
+        case Check::restriction_class: return run_named_class(one, depth);
+        case Check::reject_unknown_sender_domain:
+        case Check::reject_unknown_recipient_domain:
+        case Check::reject_unknown_client:
+        case Check::reject_unknown_reverse_client:
+        case Check::reject_rbl_client: return run_dns(one);
+        case Check::unsupported:
+            return server_error(cat({"smtpd restriction not supported yet: \"", one.name, "\""}));
+        case Check::unknown:
+            return server_error(cat({"unknown smtpd restriction: \"", one.name, "\""}));
+        default: return run_simple(one);
+    }
+}
+
+Decision Evaluation::run_named_class(const Restriction& one, int depth) {
+    const auto at = engine_.classes_.find(one.name);
+    if (at == engine_.classes_.end())
+        return server_error(cat({"unknown smtpd restriction: \"", one.name, "\""}));
+    return run_list(at->second, subject_, depth + 1);
+}
+
+Decision Evaluation::run_dns(const Restriction& one) {
+    if (engine_.names_ == nullptr) {
+        return server_error(cat({"no name service for smtpd restriction: \"", one.name, "\""}));
+    }
+    switch (one.check) {
+        case Check::reject_unknown_sender_domain: return unknown_domain(sender_, Subject::sender);
+        case Check::reject_unknown_recipient_domain:
+            return unknown_domain(recipient_, Subject::recipient);
+        case Check::reject_unknown_client: return unknown_client(true);
+        case Check::reject_unknown_reverse_client: return unknown_client(false);
+        default: return blocklisted(one.argument);
+    }
+}
+
+Decision Evaluation::run_simple(const Restriction& one) {
+    const bool addressed = subject_ != Subject::client && subject_ != Subject::helo;
+    switch (one.check) {
+        case Check::permit: return Decision::permit();
+        case Check::reject:
+            return rejected(options_.reject_code, "5.7.1", subject_, "Access denied");
+        case Check::defer:
+            return rejected(options_.defer_code, "4.3.2", subject_, "Try again later");
+        case Check::defer_if_permit:
+            if (!defer_if_permit_) {
+                defer_if_permit_ =
+                    make_reply(450, "4.3.2",
+                               cat({"<", name_of(subject_), ">: ", class_of(subject_),
+                                    " rejected: defer_if_permit requested"}));
+            }
+            return Decision::dunno();
+        case Check::defer_if_reject:
+            if (!defer_if_reject_) {
+                defer_if_reject_ =
+                    make_reply(450, "4.3.2",
+                               cat({"<", name_of(subject_), ">: ", class_of(subject_),
+                                    " rejected: defer_if_reject requested"}));
+            }
+            return Decision::dunno();
+        case Check::sleep: {
+            const auto seconds = parse_number<unsigned>(one.argument);
+            if (!seconds)
+                return server_error(
+                    cat({"restriction sleep needs a number, not \"", one.argument, "\""}));
+            poll(nullptr, 0, static_cast<int>(std::min(*seconds, kMaxSleep) * 1000));
+            return Decision::dunno();
+        }
+        case Check::permit_mynetworks: return permit_networks();
+        case Check::permit_sasl_authenticated:
+            return question_.sasl_username.empty() ? Decision::dunno() : Decision::permit();
+        case Check::permit_inet_interfaces: {
+            const auto address = IpAddress::parse(question_.client_address);
+            const auto& own = options_.domains.local_addresses;
+            const bool is_own =
+                address && std::find(own.begin(), own.end(), address->unmapped()) != own.end();
+            return is_own ? Decision::permit() : Decision::dunno();
+        }
+        case Check::permit_auth_destination:
+            return addressed ? permit_destination() : Decision::dunno();
+        case Check::reject_unauth_destination:
+            return addressed ? guard_destination(true) : Decision::dunno();
+        case Check::defer_unauth_destination:
+            return addressed ? guard_destination(false) : Decision::dunno();
+        case Check::reject_unlisted_recipient: return unlisted(ListedAddresses::Whose::recipient);
+        case Check::reject_unlisted_sender: return unlisted(ListedAddresses::Whose::sender);
+        case Check::reject_non_fqdn_sender: return fqdn_address(question_.sender, Subject::sender);
+        case Check::reject_non_fqdn_recipient:
+            return fqdn_address(question_.recipient, Subject::recipient);
+        case Check::reject_non_fqdn_helo: return helo_name(true);
+        case Check::reject_invalid_helo: return helo_name(false);
+        case Check::reject_plaintext_session: return plaintext();
+        case Check::reject_multi_recipient_bounce:
+            if (!question_.sender.empty() || question_.recipient_count < 2)
+                return Decision::dunno();
+            return rejected(options_.multi_recipient_bounce_reject_code, "5.5.3", subject_,
+                            "Multi-recipient bounce");
+        case Check::reject_sender_login_mismatch:
+        case Check::reject_authenticated_sender_login_mismatch:
+        case Check::reject_unauthenticated_sender_login_mismatch:
+        case Check::reject_known_sender_login_mismatch: return login_mismatch(one.check);
+        default: return Decision::dunno();
+    }
+}
+
+Decision Evaluation::refuse(int code, std::string_view status, std::string text) {
+    Reply reply = make_reply(code, status, text);
+    if (warn_only_) {
+        log::info(trace(),
+                  cat({"reject_warning: ", std::to_string(reply.code), " ", reply.status, " ",
+                       reply.text, "; from=<", question_.sender, "> to=<", question_.recipient,
+                       "> proto=", question_.protocol, " helo=<", question_.helo, ">"}));
+        return Decision::dunno();
+    }
+    // A later certainty does not outweigh an earlier doubt.
+    if (code >= 500 && defer_if_reject_) return Decision::refuse(*defer_if_reject_);
+    return Decision::refuse(std::move(reply));
+}
+
+Decision Evaluation::rejected(int code, std::string_view status, Subject subject,
+                              std::string_view why) {
+    return refuse(code, status,
+                  cat({"<", name_of(subject), ">: ", class_of(subject), " rejected: ", why}));
+}
+
+Decision Evaluation::lookup_failure(const Error& error, Subject subject) {
+    log::warning(trace(), error.what);
+    return refuse(451, "4.3.0", cat({"<", name_of(subject), ">: Temporary lookup failure"}));
+}
+
+Decision Evaluation::server_error(const std::string& warning) {
+    log::warning(trace(), warning);
+    return Decision::refuse(configuration_error());
+}
+
+std::string Evaluation::name_of(Subject subject) const {
+    switch (subject) {
+        case Subject::client:
+            return cat({question_.client_name, "[", question_.client_address, "]"});
+        case Subject::helo: return question_.helo;
+        case Subject::sender: return question_.sender;
+        case Subject::recipient: return question_.recipient;
+        case Subject::data: return "DATA";
+        case Subject::end_of_data: return "END-OF-MESSAGE";
+        case Subject::etrn: return question_.recipient;
+    }
+    return {};
+}
+
+std::string_view Evaluation::class_of(Subject subject) {
+    switch (subject) {
+        case Subject::client: return "Client host";
+        case Subject::helo: return "Helo command";
+        case Subject::sender: return "Sender address";
+        case Subject::recipient: return "Recipient address";
+        case Subject::data: return "Data command";
+        case Subject::end_of_data: return "End-of-data";
+        case Subject::etrn: return "Etrn command";
+    }
+    return {};
+}
+
+}  // namespace postern::policy

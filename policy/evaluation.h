@@ -1,0 +1,69 @@
+// Evaluation: one question on its way through the lists. Lives for one answer.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "lib/ipc/messages/policy.h"
+
+#include "policy/engine.h"
+
+namespace postern::policy {
+
+// What a list is about: the words before "rejected", the thing in angle brackets, and which access
+// check a bare type:table stands for.
+enum class Subject : unsigned char { client, helo, sender, recipient, data, end_of_data, etrn };
+
+class Evaluation {
+  public:
+    Evaluation(Engine& engine, const ipc::PolicyQuestion& question);
+
+    // All lists of the question's stage.
+    Decision run();
+
+  private:
+    Decision run_list(const RestrictionList& list, Subject subject, int depth = 0);
+    Decision run_recipient_stage();
+    Decision run_one(const Restriction& one, int depth);
+    Decision run_simple(const Restriction& one);
+    Decision run_dns(const Restriction& one);
+    Decision run_named_class(const Restriction& one, int depth);
+
+    Decision permit_networks();
+    Decision permit_destination();
+    Decision guard_destination(bool permanently);
+    Decision unlisted(ListedAddresses::Whose whose);
+    Decision fqdn_address(const std::string& address, Subject subject);
+    Decision helo_name(bool fqdn);
+    Decision login_mismatch(Check check);
+    Decision unknown_domain(const std::string& address, Subject subject);
+    Decision unknown_client(bool verified);
+    Decision blocklisted(const std::string& spec);
+    Decision plaintext() const;
+
+    Decision access(const Restriction& one, Check check, int depth);
+    Decision access_in(table::Maps& maps, const std::vector<table::AddressKey>& keys,
+                       Subject subject, int depth, const std::string& spec);
+    Decision access_result(const std::string& value, Subject subject, int depth,
+                           const std::string& spec);
+
+    // Refusals. `rejected` makes "<name>: Recipient address rejected: why".
+    Decision refuse(int code, std::string_view status, std::string text);
+    Decision rejected(int code, std::string_view status, Subject subject, std::string_view why);
+    Decision lookup_failure(const Error& error, Subject subject);
+    Decision server_error(const std::string& warning);
+
+    std::string name_of(Subject subject) const;
+    static std::string_view class_of(Subject subject);
+    const std::string& trace() const { return question_.session.str(); }
+
+    Engine& engine_;
+    const Options& options_;
+    const ipc::PolicyQuestion& question_;
+    std::string sender_, recipient_;  // complete
+    Subject subject_ = Subject::client;
+    bool warn_only_ = false;
+    std::optional<Reply> defer_if_permit_, defer_if_reject_;
+};
+
+}  // namespace postern::policy

@@ -1,0 +1,47 @@
+// What policy takes from main.cf and from one smtpd entry of master.cf, as plain values.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "lib/table/address_class.h"
+#include "lib/table/address_lookup.h"
+
+namespace postern::policy {
+
+struct Options {
+    // The restriction lists as they stand in main.cf.
+    std::string client_restrictions, helo_restrictions, sender_restrictions;
+    std::string relay_restrictions =
+        "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination";
+    std::string recipient_restrictions, data_restrictions, end_of_data_restrictions;
+    std::string etrn_restrictions;
+    std::map<std::string, std::string, std::less<>> classes;  // smtpd_restriction_classes
+    bool delay_reject = true;
+    bool relay_before_recipient = true;
+    bool reject_unlisted_recipient = true, reject_unlisted_sender = false;
+
+    std::string mynetworks;
+    table::Parents mynetworks_parents = table::Parents::plain;
+    table::ClassLists domains;
+    table::Completion completion;
+    std::string recipient_delimiter;
+    bool access_parents_plain = true;  // parent_domain_matches_subdomains has smtpd_access_maps
+    std::string null_access_lookup_key = "<>";
+
+    std::string local_recipient_maps, virtual_alias_maps, virtual_mailbox_maps,
+        relay_recipient_maps;
+    std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;
+    std::string sender_login_maps;
+    bool show_user_unknown_table_name = true;
+
+    int access_map_reject_code = 554, access_map_defer_code = 450, defer_code = 450;
+    int reject_code = 554, relay_domains_reject_code = 554, non_fqdn_reject_code = 504;
+    int invalid_hostname_reject_code = 501, unknown_local_recipient_reject_code = 550;
+    int unknown_virtual_alias_reject_code = 550, unknown_virtual_mailbox_reject_code = 550;
+    int unknown_relay_recipient_reject_code = 550, multi_recipient_bounce_reject_code = 550;
+    int plaintext_reject_code = 450;
+};
+
+}  // namespace postern::policy
