@@ -16,3 +16,8 @@ check_PROGRAMS += fuzz/address
 fuzz_address_SOURCES = %reldir%/address_fuzz.cc $(FUZZ_MAIN)
 fuzz_address_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/address"'
 fuzz_address_LDADD = lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/smtp_command
+fuzz_smtp_command_SOURCES = %reldir%/smtp_command_fuzz.cc $(FUZZ_MAIN)
+fuzz_smtp_command_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/smtp_command"'
+fuzz_smtp_command_LDADD = lib/smtp/libsmtp.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)

@@ -1,0 +1,185 @@
+// The command parser, see command.h. Reply texts are Postfix's, which clients and log tools know.
+#include "lib/smtp/command.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lib/base/strings.h"
+
+namespace postern::smtp {
+namespace {
+
+constexpr std::array<std::string_view, kVerbCount> kNames = {
+    "HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA",
+    "RSET", "NOOP", "VRFY",     "ETRN", "QUIT", "HELP", "UNKNOWN"};
+
+constexpr std::size_t kMaxEnvid = 100;  // RFC 3461 4.4
+constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461 4.2
+
+ArgumentError syntax(std::string_view text) { return {501, "5.5.4", std::string(text)}; }
+
+ArgumentError unsupported(std::string_view option) {
+    return {555, "5.5.4", cat({"Unsupported option: ", printable(option, 100)})};
+}
+
+// RFC 3461 4: printable ASCII without "+" and "=", or "+" and two upper-case hex digits.
+bool is_xtext(std::string_view text) {
+    auto is_hex = [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '+') {
+            if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+            i += 2;
+        } else if (text[i] < '!' || text[i] > '~' || text[i] == '=') {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The value of "NAME=value" when option has that name.
+std::optional<std::string_view> value_of(std::string_view option, std::string_view name) {
+    if (option.size() <= name.size() || option[name.size()] != '=') return std::nullopt;
+    if (!istarts_with(option, name)) return std::nullopt;
+    return option.substr(name.size() + 1);
+}
+
+// "FROM:" or "TO:" and the spaces that many clients put behind it.
+std::optional<std::string_view> after_keyword(std::string_view argument, std::string_view keyword) {
+    if (!istarts_with(argument, keyword)) return std::nullopt;
+    return trim_left(argument.substr(keyword.size()));
+}
+
+std::optional<ArgumentError> take_size(std::string_view value, MailArguments& mail) {
+    const auto size = parse_number<std::uint64_t>(value);
+    if (!size || value.size() > 20) return syntax("Bad message size syntax");  // RFC 1870 3
+    mail.size = *size;
+    return std::nullopt;
+}
+
+std::optional<ArgumentError> take_body(std::string_view value, MailArguments& mail) {
+    if (iequals(value, "8BITMIME")) {
+        mail.body = Body::eight_bit;  // RFC 6152 2
+    } else if (iequals(value, "7BIT")) {
+        mail.body = Body::seven_bit;
+    } else {
+        return unsupported(cat({"BODY=", value}));
+    }
+    return std::nullopt;
+}
+
+std::optional<ArgumentError> take_dsn(std::string_view option, MailArguments& mail) {
+    if (auto ret = value_of(option, "RET")) {
+        mail.ret = to_upper(*ret);
+        if (mail.ret != "FULL" && mail.ret != "HDRS") return syntax("Bad RET parameter syntax");
+        return std::nullopt;
+    }
+    const auto envid = value_of(option, "ENVID");
+    if (!envid) return unsupported(option);
+    if (envid->size() > kMaxEnvid || !is_xtext(*envid)) return syntax("Bad ENVID parameter syntax");
+    mail.envid = *envid;
+    return std::nullopt;
+}
+
+std::optional<ArgumentError> take_mail_option(std::string_view option, const Extensions& extensions,
+                                              MailArguments& mail) {
+    if (!extensions.esmtp) return unsupported(option);
+    if (auto size = value_of(option, "SIZE")) return take_size(*size, mail);
+    if (auto body = value_of(option, "BODY")) return take_body(*body, mail);
+    if (auto auth = value_of(option, "AUTH"); auth && extensions.auth) {
+        if (!is_xtext(*auth)) return syntax("Bad AUTH parameter syntax");
+        mail.auth = *auth;
+        return std::nullopt;
+    }
+    if (iequals(option, "SMTPUTF8") && extensions.smtputf8) {
+        mail.smtputf8 = true;
+        return std::nullopt;
+    }
+    return extensions.dsn ? take_dsn(option, mail) : unsupported(option);
+}
+
+std::optional<ArgumentError> take_notify(std::string_view value, RcptArguments& rcpt) {
+    rcpt.notify = 0;
+    for (auto word : split(value, ',')) {
+        const std::uint8_t bit = iequals(word, "NEVER")     ? kNever
+                                 : iequals(word, "SUCCESS") ? kSuccess
+                                 : iequals(word, "FAILURE") ? kFailure
+                                 : iequals(word, "DELAY")   ? kDelay
+                                                            : std::uint8_t{0};
+        // NEVER stands alone.
+        if (bit == 0 || (rcpt.notify & kNever) != 0 || (bit == kNever && rcpt.notify != 0)) {
+            return syntax("Bad NOTIFY parameter syntax");
+        }
+        rcpt.notify = static_cast<std::uint8_t>(rcpt.notify | bit);
+    }
+    return std::nullopt;
+}
+
+std::optional<ArgumentError> take_rcpt_option(std::string_view option, const Extensions& extensions,
+                                              RcptArguments& rcpt) {
+    if (!extensions.esmtp || !extensions.dsn) return unsupported(option);
+    if (auto notify = value_of(option, "NOTIFY")) return take_notify(*notify, rcpt);
+    const auto orcpt = value_of(option, "ORCPT");
+    if (!orcpt) return unsupported(option);
+    const auto parts = split_once(*orcpt, ';');
+    if (orcpt->size() > kMaxOrcpt || !parts || parts->first.empty() || parts->second.empty() ||
+        !is_xtext(parts->second)) {
+        return syntax("Bad ORCPT parameter syntax");
+    }
+    rcpt.orcpt = *orcpt;
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view verb_name(Verb verb) { return kNames[static_cast<std::size_t>(verb)]; }
+
+Command parse_command(std::string_view line) {
+    Command command;
+    line = trim(line);
+    const auto end = line.find(' ');
+    command.word = line.substr(0, end);
+    if (end != line.npos) command.argument = trim(line.substr(end));
+    for (std::size_t i = 0; i + 1 < kVerbCount; ++i) {
+        if (iequals(command.word, kNames[i])) command.verb = static_cast<Verb>(i);
+    }
+    return command;
+}
+
+Parsed<MailArguments> parse_mail(std::string_view argument, const Extensions& extensions) {
+    const auto text = after_keyword(argument, "FROM:");
+    if (!text || text->empty()) return syntax("Syntax: MAIL FROM:<address>");
+    mail::AddressRules rules;
+    rules.bare_local = true;  // as Postfix: completed with our own domain later
+    rules.smtputf8 = extensions.smtputf8;
+    auto path = mail::parse_path(*text, rules);
+    if (!path) return ArgumentError{501, "5.1.7", "Bad sender address syntax"};
+    MailArguments mail;
+    mail.sender = std::move(path->address);
+    for (auto option : split_words(path->rest, " ")) {
+        if (auto error = take_mail_option(option, extensions, mail)) return std::move(*error);
+    }
+    if (!mail.smtputf8 && !mail.sender.is_ascii()) {
+        return ArgumentError{553, "5.6.7", "Must declare SMTPUTF8 to send unicode address"};
+    }
+    return mail;
+}
+
+Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Extensions& extensions) {
+    const auto text = after_keyword(argument, "TO:");
+    if (!text || text->empty()) return syntax("Syntax: RCPT TO:<address>");
+    mail::AddressRules rules;
+    rules.bare_local = true;  // RFC 5321 4.5.1: at least "postmaster"
+    rules.smtputf8 = extensions.smtputf8;
+    auto path = mail::parse_path(*text, rules);
+    if (!path || path->address.is_null()) {
+        return ArgumentError{501, "5.1.3", "Bad recipient address syntax"};
+    }
+    RcptArguments rcpt;
+    rcpt.recipient = std::move(path->address);
+    for (auto option : split_words(path->rest, " ")) {
+        if (auto error = take_rcpt_option(option, extensions, rcpt)) return std::move(*error);
+    }
+    return rcpt;
+}
+
+}  // namespace postern::smtp

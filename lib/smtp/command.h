@@ -1,0 +1,91 @@
+// Command: one line from an SMTP client, taken apart (RFC 5321 4.1.1). Pure. What follows the verb
+// is parsed per command, into envelope types that hold only what is valid.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "lib/base/result.h"
+#include "lib/mail/address.h"
+
+namespace postern::smtp {
+
+// In the order of the summary that is logged at the end of a session.
+enum class Verb : unsigned char {
+    helo,
+    ehlo,
+    starttls,
+    auth,
+    mail,
+    rcpt,
+    data,
+    rset,
+    noop,
+    vrfy,
+    etrn,
+    quit,
+    help,
+    unknown
+};
+inline constexpr std::size_t kVerbCount = static_cast<std::size_t>(Verb::unknown) + 1;
+
+// "MAIL"; "UNKNOWN" for the last.
+std::string_view verb_name(Verb verb);
+
+struct Command {
+    Verb verb = Verb::unknown;
+    std::string_view word;      // the verb as written
+    std::string_view argument;  // what follows it, trimmed; views into the line
+};
+
+// Never fails: an unknown verb is Verb::unknown, an empty line has an empty word.
+Command parse_command(std::string_view line);
+
+enum class Body : unsigned char { unset, seven_bit, eight_bit };
+
+// What MAIL or RCPT could not be, as the reply says it.
+struct ArgumentError {
+    int code = 501;
+    std::string status = "5.5.4";
+    std::string text;
+};
+
+// MAIL FROM:<path> [SIZE=n] [BODY=..] [RET=..] [ENVID=..] [AUTH=..] [SMTPUTF8]
+struct MailArguments {
+    mail::Address sender;
+    std::uint64_t size = 0;  // 0: not declared
+    Body body = Body::unset;
+    bool smtputf8 = false;
+    std::string ret;    // "FULL", "HDRS" or empty; RFC 3461 4.3
+    std::string envid;  // as given, xtext; RFC 3461 4.4
+    std::string auth;   // as given, xtext; RFC 4954 5
+};
+
+// NOTIFY bits, RFC 3461 4.1.
+inline constexpr std::uint8_t kNever = 1, kSuccess = 2, kFailure = 4, kDelay = 8;
+
+// RCPT TO:<path> [NOTIFY=..] [ORCPT=..]
+struct RcptArguments {
+    mail::Address recipient;
+    std::uint8_t notify = 0;
+    std::string orcpt;
+};
+
+// Which extensions a client that said EHLO may use.
+struct Extensions {
+    bool esmtp = false;
+    bool dsn = false;
+    bool smtputf8 = false;
+    bool auth = false;
+};
+
+template <class T>
+using Parsed = std::variant<T, ArgumentError>;
+
+Parsed<MailArguments> parse_mail(std::string_view argument, const Extensions& extensions);
+Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Extensions& extensions);
+
+}  // namespace postern::smtp

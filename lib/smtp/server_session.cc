@@ -1,0 +1,492 @@
+// The server engine, see server_session.h. Each command becomes one action; what waits for an
+// answer is remembered in pending_ and finished by the matching on_...() call.
+#include "lib/smtp/server_session.h"
+
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/base/encode.h"
+#include "lib/base/strings.h"
+
+namespace postern::smtp {
+namespace {
+
+constexpr std::size_t kMaxHelo = 255;
+constexpr std::string_view kUserChallenge = "334 VXNlcm5hbWU6\r\n";      // "Username:"
+constexpr std::string_view kPasswordChallenge = "334 UGFzc3dvcmQ6\r\n";  // "Password:"
+
+// What a client may say before TLS where TLS is required, RFC 3207 4.
+bool allowed_in_plaintext(Verb verb) {
+    switch (verb) {
+        case Verb::helo:
+        case Verb::ehlo:
+        case Verb::starttls:
+        case Verb::noop:
+        case Verb::help:
+        case Verb::quit: return true;
+        default: return false;
+    }
+}
+
+void wipe(std::string& secret) {
+    std::fill(secret.begin(), secret.end(), '\0');
+    secret.clear();
+}
+
+}  // namespace
+
+ServerSession::ServerSession(const ServerOptions& options) : options_(options) {}
+
+// --- Replies ---
+
+void ServerSession::count(bool good) {
+    if (!counting_) return;
+    counting_ = false;
+    auto& counter = counts_[static_cast<std::size_t>(verb_)];
+    ++counter.all;
+    if (good) ++counter.good;
+}
+
+Action ServerSession::reply(int code, std::string_view status, std::string_view text, bool log) {
+    count(code < 400);
+    if (code >= 400) ++errors_;
+    const bool has_status = !status.empty();
+    std::string line =
+        cat({std::to_string(code), " ", status, has_status ? " " : "", text, "\r\n"});
+    if (code == 421 || code == 521) return Close{std::move(line), log};
+    return Say{std::move(line), log};
+}
+
+Action ServerSession::multiline(std::vector<std::string> lines) {
+    count(true);
+    std::string text;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        text += cat({i + 1 < lines.size() ? "250-" : "250 ", lines[i], "\r\n"});
+    }
+    return Say{std::move(text)};
+}
+
+Action ServerSession::refuse(const Answer& answer) {
+    auto action = reply(answer.code, answer.status, answer.text, true);
+    if (!answer.disconnect || std::holds_alternative<Close>(action)) return action;
+    return Close{std::move(std::get<Say>(action).text), true};
+}
+
+Action ServerSession::ask(Stage stage, Pending pending) {
+    pending_ = pending;
+    return Ask{stage};
+}
+
+void ServerSession::junk() {
+    if (++junk_ > options_.junk_command_limit) ++errors_;
+}
+
+void ServerSession::reset() {
+    envelope_ = Envelope();
+    overshoot_ = 0;
+}
+
+// --- The session ---
+
+Action ServerSession::greet() {
+    if (options_.ask_early) return ask(Stage::connect, Pending::greeting);
+    return reply(220, "", options_.banner);
+}
+
+Action ServerSession::on_line(std::string_view line, bool proper) {
+    POSTERN_CHECK(pending_ == Pending::none);
+    if (!proper) {
+        return Close{cat({"550 5.5.2 ", options_.hostname, " Error: bare <LF> received\r\n"}),
+                     true};
+    }
+    if (in_auth()) return auth_line(line);
+    const auto command = parse_command(line);
+    verb_ = command.verb;
+    counting_ = true;
+    if (command.word.empty()) {
+        where_ = "UNKNOWN";
+        return reply(500, "5.5.2", "Error: bad syntax");
+    }
+    where_ = verb_name(verb_);
+    return dispatch(command);
+}
+
+Action ServerSession::on_long_line() {
+    if (in_auth()) {
+        auth_step_ = AuthStep::none;
+        return reply(500, "5.5.6", "Authentication exchange line is too long");  // RFC 4954 4
+    }
+    verb_ = Verb::unknown;
+    where_ = "UNKNOWN";
+    counting_ = true;
+    return reply(500, "5.5.2", "Error: line too long");  // RFC 5321 4.5.3.1.9
+}
+
+Action ServerSession::dispatch(const Command& command) {
+    if (verb_ == Verb::unknown) {
+        for (const auto& forbidden : options_.forbidden_commands) {
+            if (!iequals(command.word, forbidden)) continue;
+            count(false);
+            return Close{"221 2.7.0 Error: I can break rules, too. Goodbye.\r\n", true};
+        }
+        return reply(502, "5.5.2", "Error: command not recognized");
+    }
+    if (refused_all_ && verb_ != Verb::quit) return reply(503, "5.5.1", "Error: access denied");
+    if (options_.tls_required && !secured_ && !allowed_in_plaintext(verb_)) {
+        return reply(530, "5.7.0", "Must issue a STARTTLS command first");
+    }
+    switch (verb_) {
+        case Verb::helo:
+        case Verb::ehlo: return do_helo(command);
+        case Verb::mail: return do_mail(command.argument);
+        case Verb::rcpt: return do_rcpt(command.argument);
+        case Verb::data: return do_data(command.argument);
+        case Verb::auth: return do_auth(command.argument);
+        case Verb::starttls: return do_starttls(command.argument);
+        case Verb::vrfy: return do_vrfy(command.argument);
+        default: return do_simple(command);
+    }
+}
+
+Action ServerSession::do_simple(const Command& command) {
+    switch (verb_) {
+        case Verb::quit:
+            if (!command.argument.empty()) return reply(501, "5.5.4", "Syntax: QUIT");
+            count(true);
+            return Close{"221 2.0.0 Bye\r\n"};
+        case Verb::rset:
+            if (!command.argument.empty()) return reply(501, "5.5.4", "Syntax: RSET");
+            junk();
+            reset();
+            return reply(250, "2.0.0", "Ok");
+        case Verb::noop: junk(); return reply(250, "2.0.0", "Ok");
+        case Verb::help:
+            junk();
+            return reply(214, "2.0.0",
+                         "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY QUIT HELP");
+        default: return reply(502, "5.5.2", "Error: command not recognized");
+    }
+}
+
+// --- HELO, EHLO ---
+
+Action ServerSession::do_helo(const Command& command) {
+    const bool esmtp = verb_ == Verb::ehlo;
+    if (command.argument.empty()) {
+        return reply(501, "", esmtp ? "Syntax: EHLO hostname" : "Syntax: HELO hostname");
+    }
+    reset();  // RFC 5321 4.1.4
+    asked_helo_ = printable(command.argument, kMaxHelo);
+    asked_esmtp_ = esmtp;
+    if (options_.ask_early) return ask(Stage::helo, Pending::helo);
+    return accept_helo();
+}
+
+Action ServerSession::accept_helo() {
+    helo_ = std::move(asked_helo_);
+    esmtp_ = asked_esmtp_;
+    if (!esmtp_) return reply(250, "", options_.hostname);
+    return multiline(ehlo_lines());
+}
+
+bool ServerSession::hides(std::string_view keyword) const {
+    return std::any_of(options_.hidden_keywords.begin(), options_.hidden_keywords.end(),
+                       [&](const std::string& hidden) { return iequals(hidden, keyword); });
+}
+
+std::vector<std::string> ServerSession::ehlo_lines() const {
+    std::vector<std::string> lines = {options_.hostname};
+    auto offer = [&](std::string_view keyword, std::string_view argument = {}) {
+        if (!hides(keyword)) lines.push_back(cat({keyword, argument.empty() ? "" : " ", argument}));
+    };
+    offer("PIPELINING");
+    offer("SIZE", options_.size_limit > 0 ? std::to_string(options_.size_limit) : std::string());
+    if (options_.vrfy_enabled) offer("VRFY");
+    if (options_.tls_available && !secured_) offer("STARTTLS");
+    if (auth_offered()) offer("AUTH", "PLAIN LOGIN");
+    offer("ENHANCEDSTATUSCODES");
+    offer("8BITMIME");
+    if (options_.dsn) offer("DSN");
+    return lines;
+}
+
+Extensions ServerSession::extensions() const {
+    return {esmtp_, options_.dsn && !hides("DSN"), false, options_.auth_enabled};
+}
+
+// --- MAIL, RCPT, VRFY ---
+
+Action ServerSession::do_mail(std::string_view argument) {
+    if (helo_.empty() && options_.helo_required)
+        return reply(503, "5.5.1", "Error: send HELO/EHLO first");
+    if (envelope_.open) return reply(503, "5.5.1", "Error: nested MAIL command");
+    auto parsed = parse_mail(argument, extensions());
+    if (const auto* error = std::get_if<ArgumentError>(&parsed)) {
+        return reply(error->code, error->status, error->text);
+    }
+    asked_mail_ = std::move(std::get<MailArguments>(parsed));
+    if (options_.size_limit > 0 && asked_mail_.size > options_.size_limit) {
+        return reply(552, "5.3.4", "Message size exceeds fixed limit", true);  // RFC 1870 6.1
+    }
+    // The question and its log line name the new sender already.
+    envelope_.mail = asked_mail_;
+    envelope_.sender = asked_mail_.sender.str();
+    if (options_.ask_early) return ask(Stage::mail, Pending::mail);
+    return accept_mail();
+}
+
+Action ServerSession::accept_mail() {
+    envelope_.open = true;
+    return reply(250, "2.1.0", "Ok");
+}
+
+Action ServerSession::do_rcpt(std::string_view argument) {
+    if (!envelope_.open) return reply(503, "5.5.1", "Error: need MAIL command");
+    auto parsed = parse_rcpt(argument, extensions());
+    if (const auto* error = std::get_if<ArgumentError>(&parsed)) {
+        return reply(error->code, error->status, error->text);
+    }
+    if (envelope_.recipients.size() >= options_.recipient_limit) {
+        // Not an error of the client: it may send the rest in another transaction.
+        auto action = reply(452, "4.5.3", "Error: too many recipients");
+        if (++overshoot_ <= options_.recipient_overshoot) --errors_;
+        return action;
+    }
+    auto& rcpt = std::get<RcptArguments>(parsed);
+    asked_ = {rcpt.recipient.str(), rcpt.notify, std::move(rcpt.orcpt)};
+    return ask(Stage::rcpt, Pending::rcpt);
+}
+
+Action ServerSession::accept_rcpt() {
+    envelope_.recipients.push_back(std::move(asked_));
+    asked_ = {};
+    return reply(250, "2.1.5", "Ok");
+}
+
+Action ServerSession::do_vrfy(std::string_view argument) {
+    junk();
+    if (!options_.vrfy_enabled) return reply(502, "5.5.1", "VRFY command is disabled");
+    if (argument.empty()) return reply(501, "5.5.4", "Syntax: VRFY address");
+    mail::AddressRules rules;
+    rules.bare_local = true;
+    auto path = mail::parse_path(argument, rules);
+    if (!path || path->address.is_null())
+        return reply(501, "5.1.3", "Bad recipient address syntax");
+    asked_ = {path->address.str(), 0, {}};
+    return ask(Stage::vrfy, Pending::vrfy);
+}
+
+// --- DATA ---
+
+Action ServerSession::do_data(std::string_view argument) {
+    if (envelope_.recipients.empty()) {
+        return envelope_.open ? reply(554, "5.5.1", "Error: no valid recipients")
+                              : reply(503, "5.5.1", "Error: need RCPT command");
+    }
+    if (!argument.empty()) return reply(501, "5.5.4", "Syntax: DATA");
+    if (options_.ask_data) return ask(Stage::data, Pending::data);
+    return Open{};
+}
+
+Action ServerSession::on_opened(const Answer& answer) {
+    if (answer.accepted) return ReadData{"354 End data with <CR><LF>.<CR><LF>\r\n"};
+    reset();
+    return refuse(answer);
+}
+
+Action ServerSession::on_content(ContentEnd end, std::uint64_t size) {
+    envelope_.mail.size = size;
+    where_ = "END-OF-MESSAGE";
+    switch (end) {
+        case ContentEnd::complete: break;
+        case ContentEnd::too_big:
+            reset();
+            return reply(552, "5.3.4", "Error: message file too big");
+        case ContentEnd::pipe_broken:
+            return on_committed(Answer::refuse(451, "4.3.0", "Error: queue file write error"), {});
+        case ContentEnd::bare_lf:
+        case ContentEnd::bare_cr: {
+            count(false);
+            where_ = "DATA";
+            const auto what = end == ContentEnd::bare_lf ? "LF" : "CR";
+            return Close{
+                cat({"550 5.5.2 ", options_.hostname, " Error: bare <", what, "> received\r\n"}),
+                true};
+        }
+    }
+    if (options_.ask_end_of_data) return ask(Stage::end_of_data, Pending::end_of_data);
+    return Commit{};
+}
+
+Action ServerSession::on_committed(const Answer& answer, std::string_view queue_id) {
+    reset();
+    if (!answer.accepted) return refuse(answer);
+    junk_ = errors_ = 0;
+    return reply(250, "2.0.0", cat({"Ok: queued as ", queue_id}));
+}
+
+// --- Answers of policy ---
+
+Action ServerSession::on_answer(const Answer& answer) {
+    const auto pending = std::exchange(pending_, Pending::none);
+    if (answer.accepted) {
+        switch (pending) {
+            case Pending::greeting: return reply(220, "", options_.banner);
+            case Pending::helo: return accept_helo();
+            case Pending::mail: return accept_mail();
+            case Pending::rcpt: return accept_rcpt();
+            case Pending::data: return Open{};
+            case Pending::end_of_data: return Commit{};
+            case Pending::vrfy: return reply(252, "2.0.0", asked_.address);
+            case Pending::none: break;
+        }
+        POSTERN_CHECK(false);
+    }
+    if (pending == Pending::greeting) {
+        // RFC 5321 3.1: 554 instead of a greeting; the client may then only say QUIT.
+        refused_all_ = true;
+        where_ = "CONNECT";
+    }
+    if (pending == Pending::end_of_data) return on_committed(answer, {});
+    if (pending == Pending::data) reset();
+    return refuse(answer);
+}
+
+// --- STARTTLS ---
+
+Action ServerSession::do_starttls(std::string_view argument) {
+    if (!argument.empty()) return reply(501, "5.5.4", "Syntax: STARTTLS");
+    if (secured_) return reply(554, "5.5.1", "Error: TLS already active");
+    if (!options_.tls_available || hides("STARTTLS"))
+        return reply(502, "5.5.1", "Error: command not implemented");
+    count(true);
+    return StartTls{"220 2.0.0 Ready to start TLS\r\n"};
+}
+
+void ServerSession::on_tls() {
+    secured_ = true;
+    reset();
+    helo_.clear();
+    esmtp_ = false;
+    user_.clear();
+    auth_method_.clear();
+}
+
+// --- AUTH (RFC 4954) ---
+
+Action ServerSession::do_auth(std::string_view argument) {
+    if (helo_.empty()) return reply(503, "5.5.1", "Error: send HELO/EHLO first");
+    if (!options_.auth_enabled || hides("AUTH"))
+        return reply(503, "5.5.1", "Error: authentication not enabled");
+    if (envelope_.open) return reply(503, "5.5.1", "Error: MAIL transaction in progress");
+    if (!user_.empty()) return reply(503, "5.5.1", "Error: already authenticated");
+    if (!auth_offered()) {
+        return reply(538, "5.7.11", "Encryption required for requested authentication mechanism");
+    }
+    const auto words = split_words(argument, " ");
+    if (words.empty() || words.size() > 2) return reply(501, "5.5.4", "Syntax: AUTH mechanism");
+    auth_method_ = to_upper(printable(words[0], 20));
+    const std::string_view initial = words.size() == 2 ? words[1] : std::string_view();
+    if (auth_method_ == "PLAIN") {
+        auth_step_ = AuthStep::plain;
+        return initial.empty() ? Action(Say{"334 \r\n"}) : auth_line(initial == "=" ? "" : initial);
+    }
+    if (auth_method_ == "LOGIN") {
+        auth_step_ = AuthStep::login_user;
+        return initial.empty() ? Action(Say{std::string(kUserChallenge)}) : auth_line(initial);
+    }
+    auth_method_.clear();
+    return reply(535, "5.7.8", "Error: authentication failed: Invalid authentication mechanism");
+}
+
+Action ServerSession::auth_line(std::string_view line) {
+    where_ = "AUTH";
+    const auto step = std::exchange(auth_step_, AuthStep::none);
+    if (line == "*") return reply(501, "5.7.0", "Authentication aborted");
+    auto decoded = base64_decode(line);
+    if (!decoded) return reply(501, "5.5.2", "Error: cannot decode response");
+    if (step == AuthStep::plain) return finish_auth(std::move(*decoded));
+    if (step == AuthStep::login_user) {
+        login_user_ = std::move(*decoded);
+        auth_step_ = AuthStep::login_password;
+        return Say{std::string(kPasswordChallenge)};
+    }
+    std::string response =
+        cat({std::string_view("\0", 1), login_user_, std::string_view("\0", 1), *decoded});
+    wipe(*decoded);
+    wipe(login_user_);
+    return finish_auth(std::move(response));
+}
+
+Action ServerSession::finish_auth(std::string response) {
+    // RFC 4616 2: two NULs part three fields, and a user has a name.
+    const auto nuls = std::count(response.begin(), response.end(), '\0');
+    if (nuls != 2) {
+        wipe(response);
+        return reply(501, "5.5.2", "Error: cannot decode response");
+    }
+    return Authenticate{auth_method_, std::move(response)};
+}
+
+Action ServerSession::on_auth(const AuthResult& result) {
+    switch (result.kind) {
+        case AuthResult::Kind::success:
+            user_ = result.user;
+            return reply(235, "2.7.0", "Authentication successful");
+        case AuthResult::Kind::failure:
+            return reply(535, "5.7.8", "Error: authentication failed: authentication failure");
+        case AuthResult::Kind::temporary: break;
+    }
+    return reply(454, "4.7.0", "Temporary authentication failure");
+}
+
+// --- Ends ---
+
+Action ServerSession::on_too_many_errors() {
+    return Close{cat({"421 4.7.0 ", options_.hostname, " Error: too many errors\r\n"})};
+}
+
+Action ServerSession::on_timeout() {
+    return Close{cat({"421 4.4.2 ", options_.hostname, " Error: timeout exceeded\r\n"})};
+}
+
+Action ServerSession::on_drain() {
+    return Close{cat({"421 4.3.2 ", options_.hostname, " Service shutting down\r\n"})};
+}
+
+// --- For logs ---
+
+std::string ServerSession::protocol() const {
+    if (!esmtp_) return "SMTP";
+    return cat({"ESMTP", secured_ ? "S" : "", user_.empty() ? "" : "A"});
+}
+
+bool ServerSession::must_not_pipeline() const {
+    if (!esmtp_) return true;
+    switch (verb_) {
+        case Verb::mail:
+        case Verb::rcpt:
+        case Verb::rset: return false;
+        default: return where_ != "END-OF-MESSAGE";
+    }
+}
+
+std::string ServerSession::summary() const {
+    std::string text;
+    Count total;
+    auto add = [&](std::string_view name, const Count& counter) {
+        if (counter.all == 0) return;
+        text += cat({" ", to_lower(name), "=", std::to_string(counter.good)});
+        if (counter.good != counter.all) text += "/" + std::to_string(counter.all);
+    };
+    for (std::size_t i = 0; i < kVerbCount; ++i) {
+        add(verb_name(static_cast<Verb>(i)), counts_[i]);
+        total.good += counts_[i].good;
+        total.all += counts_[i].all;
+    }
+    if (total.all == 0) return " commands=0/0";
+    add("commands", total);
+    return text;
+}
+
+}  // namespace postern::smtp
