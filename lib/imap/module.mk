@@ -1,1 +1,20 @@
 # See README.md in this folder.
+noinst_LIBRARIES += lib/imap/libimap.a
+lib_imap_libimap_a_SOURCES = \
+	%reldir%/command.h %reldir%/command.cc \
+	%reldir%/command_reader.h %reldir%/command_reader.cc \
+	%reldir%/fetch_item.h %reldir%/fetch_item.cc \
+	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
+	%reldir%/parser.h %reldir%/parser.cc \
+	%reldir%/response.h %reldir%/response.cc \
+	%reldir%/search_key.h %reldir%/search_key.cc \
+	%reldir%/sequence_set.h %reldir%/sequence_set.cc
+EXTRA_DIST += %reldir%/README.md
+
+check_PROGRAMS += lib/imap/imap_test
+lib_imap_imap_test_SOURCES = \
+	%reldir%/command_test.cc \
+	%reldir%/reader_test.cc \
+	%reldir%/response_test.cc
+lib_imap_imap_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_imap_imap_test_LDADD = lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

@@ -1,0 +1,211 @@
+// Commands, FETCH items, SEARCH trees.
+#include "lib/imap/command.h"
+
+namespace postern::imap {
+namespace {
+
+std::string error_of(std::string_view text) {
+    const auto command = parse_command(text);
+    return command ? "ok" : command.error().what;
+}
+
+TEST(Command, AcceptsTheGrammar) {
+    for (auto text : {"a CAPABILITY", "a noop ", "A1.x LOGOUT", "a select INBOX", "a examine \"a b\"", "a create x.",
+                      "a delete {3}\r\nabc", "a rename a b", "a subscribe a", "a unsubscribe a", "a list \"\" *",
+                      "a lsub \"\" %.%", "a status x (messages recent uidnext uidvalidity unseen)", "a check", "a close",
+                      "a unselect", "a expunge", "a uid expunge 1:4", "a namespace", "a id nil", "a id ()",
+                      "a id (\"name\" \"x\" \"version\" NIL)", "a idle", "a copy 1:* x", "a uid copy 7 x", "a move 1 x",
+                      "a uid move 1 x", "a fetch 1 flags", "a store 1 flags \\Seen", "a store 1 +flags.silent (\\Seen x)",
+                      "a store 1 -FLAGS (\\Seen)", "a store 1 flags ()", "a store 1 flags \\Seen \\Deleted",
+                      "a append x {5}\r\n", "a append x {5+}\r\n", "a append x (\\Seen) \" 1-Jan-2020 00:00:00 +0000\" {5}\r\n",
+                      "a login anything goes here", "a starttls", "a uid store 1 flags (a)", "a search all "}) {
+        EXPECT_EQ(error_of(text), "ok") << text;
+    }
+}
+
+TEST(Command, RefusesEverythingElse) {
+    for (auto text : {"", "a", "a ", " noop", "a  noop", "+ noop", "a unknown", "a select", "a select ", "a select a b",
+                      "a noop x", "a uid noop", "a uid", "a rename a", "a list \"\"", "a status x", "a status x ()",
+                      "a status x (foo)", "a status x (messages", "a fetch 1", "a fetch x flags", "a fetch 0 flags",
+                      "a fetch 1 foo", "a fetch 1 (flags", "a fetch 1 ()", "a fetch 1 body.peek", "a fetch 1 body[",
+                      "a fetch 1 (all)", "a store 1 flags", "a store 1 foo (x)", "a store 1 +flags", "a copy 1",
+                      "a append x", "a append x (\\Seen", "a append x \"1-Jan-2020\" {5}\r\n", "a append x y {5}\r\n",
+                      "a append x {5}\r\n{5}\r\n", "a search", "a search foo", "a id (\"x\")", "a id x",
+                      "a expunge 1", "a uid expunge", "a select \"x", "a create {9}\r\nshort"}) {
+        EXPECT_NE(error_of(text), "ok") << text;
+    }
+}
+
+TEST(Command, KeepsTheArguments) {
+    const auto store = *parse_command("t1 UID STORE 5,9:* -FLAGS.SILENT (\\Seen $Junk)");
+    EXPECT_EQ(store.tag, "t1");
+    EXPECT_TRUE(store.uid);
+    EXPECT_EQ(store.verb, Verb::store);
+    const auto& s = std::get<StoreArguments>(store.arguments);
+    EXPECT_EQ(s.mode, StoreArguments::Mode::remove);
+    EXPECT_TRUE(s.silent);
+    EXPECT_EQ(s.flags, (std::vector<std::string>{"\\Seen", "$Junk"}));
+    const auto append = *parse_command("t APPEND \"Sent Mail\" (\\Draft) \"17-Jul-1996 02:44:25 -0700\" {310}\r\n");
+    const auto& a = std::get<AppendArguments>(append.arguments);
+    EXPECT_EQ(a.mailbox, "Sent Mail");
+    EXPECT_EQ(a.date->seconds, 837596665);
+    const auto status = *parse_command("t STATUS b (UNSEEN MESSAGES)");
+    EXPECT_EQ(std::get<StatusArguments>(status.arguments).items,
+              (std::vector<StatusItem>{StatusItem::unseen, StatusItem::messages}));
+    EXPECT_EQ(name_of(Verb::namespace_), "NAMESPACE");
+    EXPECT_FALSE(verb_of("nothing"));
+}
+
+TEST(Command, RecognisesTheMessageOfAnAppend) {
+    EXPECT_TRUE(is_append_with_message("a APPEND box {5}"));
+    EXPECT_TRUE(is_append_with_message("a append {3}\r\nbox (\\Seen) {5+}"));
+    EXPECT_FALSE(is_append_with_message("a append {5}"));
+    EXPECT_FALSE(is_append_with_message("a append box \"x\" {5}"));
+    EXPECT_FALSE(is_append_with_message("a select {5}"));
+    EXPECT_FALSE(is_append_with_message("a"));
+}
+
+std::string items(const std::string& text) {
+    const auto command = parse_command("a fetch 1 " + text);
+    if (!command) return command.error().what;
+    std::string out;
+    for (const auto& item : std::get<FetchArguments>(command->arguments).items) {
+        out += item.label + (item.partial ? "+" + std::to_string(item.partial->count) : "") + (item.sets_seen ? "!" : "") + ";";
+    }
+    return out;
+}
+
+TEST(FetchItem, Labels) {
+    struct Case {
+        const char *text, *expected;
+    };
+    const Case cases[] = {
+        {"fast", "FLAGS;INTERNALDATE;RFC822.SIZE;"},
+        {"all", "FLAGS;INTERNALDATE;RFC822.SIZE;ENVELOPE;"},
+        {"full", "FLAGS;INTERNALDATE;RFC822.SIZE;ENVELOPE;BODY;"},
+        {"(uid flags UID)", "UID;FLAGS;"},
+        {"body[]", "BODY[]!;"},
+        {"body.peek[]", "BODY[];"},
+        {"(body[] body.peek[])", "BODY[]!;"},
+        {"body[text]<0.100>", "BODY[TEXT]<0>+100!;"},
+        {"body.peek[1.2.mime]", "BODY[1.2.MIME];"},
+        {"body.peek[header]", "BODY[HEADER];"},
+        {"body.peek[4.header]", "BODY[4.HEADER];"},
+        {"body.peek[header.fields (From \"to\" {2}\r\ncc)]", "BODY[HEADER.FIELDS (From to cc)];"},
+        {"body.peek[1.header.fields.not (\"a b\")]", "BODY[1.HEADER.FIELDS.NOT (\"a b\")];"},
+        {"rfc822", "RFC822!;"},
+        {"rfc822.header", "RFC822.HEADER;"},
+        {"rfc822.text", "RFC822.TEXT!;"},
+        {"(body bodystructure)", "BODY;BODYSTRUCTURE;"},
+        {"body[mime]", "Invalid section"},
+        {"body[0]", "Invalid number 0"},
+        {"body[1.]", "Invalid characters in atom"},
+        {"body[header.fields ()]", "Invalid characters in atom"},
+        {"body[header.fields]", "Missing space between arguments"},
+        {"body[foo]", "Invalid section"},
+        {"body[]<0.0>", "Invalid number 0"},
+        {"body[]<1>", "Missing '.'"},
+    };
+    for (const auto& c : cases) EXPECT_EQ(items(c.text), c.expected) << c.text;
+}
+
+TEST(FetchItem, IsBounded) {
+    std::string deep = "body[1";
+    for (int i = 0; i < 200; ++i) deep += ".1";
+    EXPECT_EQ(items(deep + "]"), "Section is too deep");
+    std::string many = "(";
+    for (int i = 0; i < 300; ++i) many += "body[" + std::to_string(i + 1) + "] ";
+    EXPECT_EQ(items(many + "uid)"), "Too many FETCH items");
+}
+
+std::string shown(const SearchKey& key) {
+    using Kind = SearchKey::Kind;
+    std::string children;
+    for (const auto& child : key.children) children += (children.empty() ? "" : " ") + shown(child);
+    switch (key.kind) {
+        case Kind::all: return "all";
+        case Kind::set: return "set";
+        case Kind::uid_set: return "uid";
+        case Kind::flag: return key.text;
+        case Kind::recent: return "recent";
+        case Kind::new_: return "new";
+        case Kind::old: return "old";
+        case Kind::before: return "before" + std::to_string(key.day);
+        case Kind::on: return "on" + std::to_string(key.day);
+        case Kind::since: return "since" + std::to_string(key.day);
+        case Kind::sent_before: return "sentbefore" + std::to_string(key.day);
+        case Kind::sent_on: return "senton" + std::to_string(key.day);
+        case Kind::sent_since: return "sentsince" + std::to_string(key.day);
+        case Kind::larger: return "larger" + std::to_string(key.number);
+        case Kind::smaller: return "smaller" + std::to_string(key.number);
+        case Kind::header: return key.field + "=" + key.text;
+        case Kind::body: return "body=" + key.text;
+        case Kind::text: return "text=" + key.text;
+        case Kind::and_: return "(" + children + ")";
+        case Kind::or_: return "or(" + children + ")";
+        case Kind::not_: return "!" + children;
+    }
+    return "?";
+}
+
+std::string search(const std::string& text) {
+    const auto command = parse_command("a search " + text);
+    if (!command) return command.error().what;
+    return shown(std::get<SearchArguments>(command->arguments).key);
+}
+
+TEST(SearchKey, Trees) {
+    struct Case {
+        const char *text, *expected;
+    };
+    const Case cases[] = {
+        {"all", "all"},
+        {"unseen 1:3 uid 5", "(!\\Seen set uid)"},
+        {"or seen not deleted", "or(\\Seen !\\Deleted)"},
+        {"not (from a to b)", "!(From=a To=b)"},
+        {"or (a b) c", "Unknown search key a"},
+        {"(new old recent)", "(new old recent)"},
+        {"header X-Foo \"bar baz\"", "X-Foo=bar baz"},
+        {"header x {0}\r\n", "x="},
+        {"since 2-Jan-1970 before \"3-Jan-1970\" on 1-Jan-1970", "(since1 before2 on0)"},
+        {"sentsince 2-Jan-1970 sentbefore 3-Jan-1970 senton 4-Jan-1970", "(sentsince1 sentbefore2 senton3)"},
+        {"larger 10 smaller 5000000000", "(larger10 smaller5000000000)"},
+        {"keyword $x unkeyword y", "($x !y)"},
+        {"body a text b subject c bcc d cc e", "(body=a text=b Subject=c Bcc=d Cc=e)"},
+        {"*", "set"},
+        {"charset utf-8 text {2}\r\n\xc3\xa9", "text=\xc3\xa9"},
+        {"undraft unflagged unanswered undeleted", "(!\\Draft !\\Flagged !\\Answered !\\Deleted)"},
+        {"answered flagged draft deleted", "(\\Answered \\Flagged \\Draft \\Deleted)"},
+        {"or seen", "Missing arguments"},
+        {"not", "Missing arguments"},
+        {"from", "Missing arguments"},
+        {"since yesterday", "Invalid date"},
+        {"since \"2-Jan-1970", "Missing arguments"},
+        {"larger x", "Invalid number"},
+        {"(seen", "Missing arguments"},
+        {"seen)", "Unexpected extra arguments"},
+        {"charset utf-8", "Missing arguments"},
+    };
+    for (const auto& c : cases) EXPECT_EQ(search(c.text), c.expected) << c.text;
+}
+
+TEST(SearchKey, IsBounded) {
+    std::string deep;
+    for (int i = 0; i < 1000; ++i) deep += "not ";
+    EXPECT_EQ(search(deep + "seen"), "Search is too complex");
+    EXPECT_EQ(search(std::string(1000, '(') + "seen"), "Search is too complex");
+    std::string many;
+    for (int i = 0; i < 3000; ++i) many += "seen ";
+    EXPECT_EQ(search(many), "Search is too complex");
+}
+
+TEST(SearchKey, ConvertsTexts) {
+    Parser parser("or subject \xc4 (not text \xd6)");
+    auto key = *parse_search_keys(parser);
+    ASSERT_TRUE(convert_texts(key, "iso-8859-1"));
+    EXPECT_EQ(shown(key), "or(Subject=\xc3\xa4 !text=\xc3\xb6)");
+    EXPECT_EQ(convert_texts(key, "no-such-charset").error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace postern::imap
