@@ -42,8 +42,9 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
 };
 
 constexpr std::pair<std::string_view, StatusItem> kStatusItems[] = {
-    {"MESSAGES", StatusItem::messages},         {"RECENT", StatusItem::recent}, {"UIDNEXT", StatusItem::uid_next},
-    {"UIDVALIDITY", StatusItem::uid_validity}, {"UNSEEN", StatusItem::unseen},
+    {"MESSAGES", StatusItem::messages}, {"RECENT", StatusItem::recent},
+    {"UIDNEXT", StatusItem::uid_next},  {"UIDVALIDITY", StatusItem::uid_validity},
+    {"UNSEEN", StatusItem::unseen},
 };
 constexpr std::size_t kMaxStatusItems = 20;
 constexpr std::size_t kMaxIdPairs = 30;  // RFC 2971 3.3
@@ -115,7 +116,8 @@ Result<AppendArguments> parse_append(Parser& parser) {
     CommandReader::Literal literal;
     std::string_view mark = parser.rest();
     if (mark.ends_with("\r\n")) mark.remove_suffix(2);
-    if (mark.find('{') != 0 || mark.find('}') != mark.size() - 1 || !announces_literal(mark, literal)) {
+    if (mark.find('{') != 0 || mark.find('}') != mark.size() - 1 ||
+        !announces_literal(mark, literal)) {
         return bad("APPEND needs a message as a literal");
     }
     return out;
@@ -173,7 +175,8 @@ Result<StoreArguments> parse_store(Parser& parser) {
     }
     TRY_ASSIGN(const std::string_view item, parser.word());
     out.silent = iequals(item, "FLAGS.SILENT");
-    if (!out.silent && !iequals(item, "FLAGS")) return bad("Unknown STORE item " + printable(item, 40));
+    if (!out.silent && !iequals(item, "FLAGS"))
+        return bad("Unknown STORE item " + printable(item, 40));
     TRY(parser.space());
     TRY_ASSIGN(out.flags, parse_store_flags(parser));
     return out;
@@ -206,8 +209,8 @@ Result<void> parse_id(Parser& parser) {
 }
 
 bool has_uid_variant(Verb verb) {
-    return verb == Verb::fetch || verb == Verb::store || verb == Verb::copy || verb == Verb::search ||
-           verb == Verb::move || verb == Verb::expunge;
+    return verb == Verb::fetch || verb == Verb::store || verb == Verb::copy ||
+           verb == Verb::search || verb == Verb::move || verb == Verb::expunge;
 }
 
 // Assigns the Result's value to the variant.
@@ -276,7 +279,8 @@ Result<Command> parse_command(std::string_view text) {
         TRY_ASSIGN(word, parser.word());
     }
     const auto verb = verb_of(word);
-    if (!verb || (command.uid && !has_uid_variant(*verb))) return bad("Unknown command " + printable(word, 40));
+    if (!verb || (command.uid && !has_uid_variant(*verb)))
+        return bad("Unknown command " + printable(word, 40));
     command.verb = *verb;
     if (is_refused_anyway(*verb)) return command;
     TRY(parse_arguments(parser, command));

@@ -1,6 +1,6 @@
 // Command: one client command of the authenticated state, parsed (RFC 3501 6, IDLE of RFC 2177,
-// UIDPLUS of RFC 4315, MOVE of RFC 6851, UNSELECT of RFC 3691, NAMESPACE of RFC 2342, ID of RFC 2971).
-// Parsing checks syntax only; whether a mailbox exists or is selected is imapd's business.
+// UIDPLUS of RFC 4315, MOVE of RFC 6851, UNSELECT of RFC 3691, NAMESPACE of RFC 2342, ID of RFC
+// 2971). Parsing checks syntax only; whether a mailbox exists or is selected is imapd's business.
 #pragma once
 
 #include <cstdint>
@@ -98,8 +98,9 @@ struct Command {
     std::string tag;
     Verb verb = Verb::noop;
     bool uid = false;  // the UID variant
-    std::variant<std::monostate, MailboxArgument, RenameArguments, ListArguments, StatusArguments, AppendArguments,
-                 ExpungeArguments, SearchArguments, FetchArguments, StoreArguments, CopyArguments>
+    std::variant<std::monostate, MailboxArgument, RenameArguments, ListArguments, StatusArguments,
+                 AppendArguments, ExpungeArguments, SearchArguments, FetchArguments, StoreArguments,
+                 CopyArguments>
         arguments;
 };
 

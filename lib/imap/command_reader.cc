@@ -31,7 +31,8 @@ bool announces_literal(std::string_view line, CommandReader::Literal& literal) {
 
 std::string_view tag_or_star(std::string_view text) {
     const std::string_view tag = text.substr(0, text.find(' '));
-    const bool good = !tag.empty() && tag.size() <= kMaxTag && std::all_of(tag.begin(), tag.end(), is_tag_char);
+    const bool good =
+        !tag.empty() && tag.size() <= kMaxTag && std::all_of(tag.begin(), tag.end(), is_tag_char);
     return good ? tag : "*";
 }
 
@@ -43,7 +44,8 @@ CommandReader::Event CommandReader::feed(std::string_view& input) {
                 if (const Event event = take_line(input); event != Event::need_more) return event;
                 break;
             case State::kept: {
-                const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size()));
+                const auto count =
+                    static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size()));
                 text_.append(input.substr(0, count));
                 input.remove_prefix(count);
                 left_ -= count;
@@ -63,10 +65,12 @@ CommandReader::Event CommandReader::feed(std::string_view& input) {
 
 CommandReader::Event CommandReader::take_line(std::string_view& input) {
     const auto at = input.find('\n');
-    const std::string_view piece = input.substr(0, at == std::string_view::npos ? input.size() : at + 1);
+    const std::string_view piece =
+        input.substr(0, at == std::string_view::npos ? input.size() : at + 1);
     if (text_.size() - kept_ + piece.size() > limits_.line_bytes) {
         state_ = State::drop_line;
         tail_.clear();
+        if (text_.size() <= kMaxTag) text_.append(piece.substr(0, kMaxTag));  // for the answer's tag
         keep_tail(text_);  // its end may begin the "{n+}" of a literal
         return drop(input);
     }

@@ -10,28 +10,96 @@ std::string error_of(std::string_view text) {
 }
 
 TEST(Command, AcceptsTheGrammar) {
-    for (auto text : {"a CAPABILITY", "a noop ", "A1.x LOGOUT", "a select INBOX", "a examine \"a b\"", "a create x.",
-                      "a delete {3}\r\nabc", "a rename a b", "a subscribe a", "a unsubscribe a", "a list \"\" *",
-                      "a lsub \"\" %.%", "a status x (messages recent uidnext uidvalidity unseen)", "a check", "a close",
-                      "a unselect", "a expunge", "a uid expunge 1:4", "a namespace", "a id nil", "a id ()",
-                      "a id (\"name\" \"x\" \"version\" NIL)", "a idle", "a copy 1:* x", "a uid copy 7 x", "a move 1 x",
-                      "a uid move 1 x", "a fetch 1 flags", "a store 1 flags \\Seen", "a store 1 +flags.silent (\\Seen x)",
-                      "a store 1 -FLAGS (\\Seen)", "a store 1 flags ()", "a store 1 flags \\Seen \\Deleted",
-                      "a append x {5}\r\n", "a append x {5+}\r\n", "a append x (\\Seen) \" 1-Jan-2020 00:00:00 +0000\" {5}\r\n",
-                      "a login anything goes here", "a starttls", "a uid store 1 flags (a)", "a search all "}) {
+    for (auto text : {"a CAPABILITY",
+                      "a noop ",
+                      "A1.x LOGOUT",
+                      "a select INBOX",
+                      "a examine \"a b\"",
+                      "a create x.",
+                      "a delete {3}\r\nabc",
+                      "a rename a b",
+                      "a subscribe a",
+                      "a unsubscribe a",
+                      "a list \"\" *",
+                      "a lsub \"\" %.%",
+                      "a status x (messages recent uidnext uidvalidity unseen)",
+                      "a check",
+                      "a close",
+                      "a unselect",
+                      "a expunge",
+                      "a uid expunge 1:4",
+                      "a namespace",
+                      "a id nil",
+                      "a id ()",
+                      "a id (\"name\" \"x\" \"version\" NIL)",
+                      "a idle",
+                      "a copy 1:* x",
+                      "a uid copy 7 x",
+                      "a move 1 x",
+                      "a uid move 1 x",
+                      "a fetch 1 flags",
+                      "a store 1 flags \\Seen",
+                      "a store 1 +flags.silent (\\Seen x)",
+                      "a store 1 -FLAGS (\\Seen)",
+                      "a store 1 flags ()",
+                      "a store 1 flags \\Seen \\Deleted",
+                      "a append x {5}\r\n",
+                      "a append x {5+}\r\n",
+                      "a append x (\\Seen) \" 1-Jan-2020 00:00:00 +0000\" {5}\r\n",
+                      "a login anything goes here",
+                      "a starttls",
+                      "a uid store 1 flags (a)",
+                      "a search all "}) {
         EXPECT_EQ(error_of(text), "ok") << text;
     }
 }
 
 TEST(Command, RefusesEverythingElse) {
-    for (auto text : {"", "a", "a ", " noop", "a  noop", "+ noop", "a unknown", "a select", "a select ", "a select a b",
-                      "a noop x", "a uid noop", "a uid", "a rename a", "a list \"\"", "a status x", "a status x ()",
-                      "a status x (foo)", "a status x (messages", "a fetch 1", "a fetch x flags", "a fetch 0 flags",
-                      "a fetch 1 foo", "a fetch 1 (flags", "a fetch 1 ()", "a fetch 1 body.peek", "a fetch 1 body[",
-                      "a fetch 1 (all)", "a store 1 flags", "a store 1 foo (x)", "a store 1 +flags", "a copy 1",
-                      "a append x", "a append x (\\Seen", "a append x \"1-Jan-2020\" {5}\r\n", "a append x y {5}\r\n",
-                      "a append x {5}\r\n{5}\r\n", "a search", "a search foo", "a id (\"x\")", "a id x",
-                      "a expunge 1", "a uid expunge", "a select \"x", "a create {9}\r\nshort"}) {
+    for (auto text : {"",
+                      "a",
+                      "a ",
+                      " noop",
+                      "a  noop",
+                      "+ noop",
+                      "a unknown",
+                      "a select",
+                      "a select ",
+                      "a select a b",
+                      "a noop x",
+                      "a uid noop",
+                      "a uid",
+                      "a rename a",
+                      "a list \"\"",
+                      "a status x",
+                      "a status x ()",
+                      "a status x (foo)",
+                      "a status x (messages",
+                      "a fetch 1",
+                      "a fetch x flags",
+                      "a fetch 0 flags",
+                      "a fetch 1 foo",
+                      "a fetch 1 (flags",
+                      "a fetch 1 ()",
+                      "a fetch 1 body.peek",
+                      "a fetch 1 body[",
+                      "a fetch 1 (all)",
+                      "a store 1 flags",
+                      "a store 1 foo (x)",
+                      "a store 1 +flags",
+                      "a copy 1",
+                      "a append x",
+                      "a append x (\\Seen",
+                      "a append x \"1-Jan-2020\" {5}\r\n",
+                      "a append x y {5}\r\n",
+                      "a append x {5}\r\n{5}\r\n",
+                      "a search",
+                      "a search foo",
+                      "a id (\"x\")",
+                      "a id x",
+                      "a expunge 1",
+                      "a uid expunge",
+                      "a select \"x",
+                      "a create {9}\r\nshort"}) {
         EXPECT_NE(error_of(text), "ok") << text;
     }
 }
@@ -45,7 +113,8 @@ TEST(Command, KeepsTheArguments) {
     EXPECT_EQ(s.mode, StoreArguments::Mode::remove);
     EXPECT_TRUE(s.silent);
     EXPECT_EQ(s.flags, (std::vector<std::string>{"\\Seen", "$Junk"}));
-    const auto append = *parse_command("t APPEND \"Sent Mail\" (\\Draft) \"17-Jul-1996 02:44:25 -0700\" {310}\r\n");
+    const auto append =
+        *parse_command("t APPEND \"Sent Mail\" (\\Draft) \"17-Jul-1996 02:44:25 -0700\" {310}\r\n");
     const auto& a = std::get<AppendArguments>(append.arguments);
     EXPECT_EQ(a.mailbox, "Sent Mail");
     EXPECT_EQ(a.date->seconds, 837596665);
@@ -70,7 +139,8 @@ std::string items(const std::string& text) {
     if (!command) return command.error().what;
     std::string out;
     for (const auto& item : std::get<FetchArguments>(command->arguments).items) {
-        out += item.label + (item.partial ? "+" + std::to_string(item.partial->count) : "") + (item.sets_seen ? "!" : "") + ";";
+        out += item.label + (item.partial ? "+" + std::to_string(item.partial->count) : "") +
+               (item.sets_seen ? "!" : "") + ";";
     }
     return out;
 }
@@ -168,7 +238,8 @@ TEST(SearchKey, Trees) {
         {"header X-Foo \"bar baz\"", "X-Foo=bar baz"},
         {"header x {0}\r\n", "x="},
         {"since 2-Jan-1970 before \"3-Jan-1970\" on 1-Jan-1970", "(since1 before2 on0)"},
-        {"sentsince 2-Jan-1970 sentbefore 3-Jan-1970 senton 4-Jan-1970", "(sentsince1 sentbefore2 senton3)"},
+        {"sentsince 2-Jan-1970 sentbefore 3-Jan-1970 senton 4-Jan-1970",
+         "(sentsince1 sentbefore2 senton3)"},
         {"larger 10 smaller 5000000000", "(larger10 smaller5000000000)"},
         {"keyword $x unkeyword y", "($x !y)"},
         {"body a text b subject c bcc d cc e", "(body=a text=b Subject=c Bcc=d Cc=e)"},
@@ -200,7 +271,7 @@ TEST(SearchKey, IsBounded) {
 }
 
 TEST(SearchKey, ConvertsTexts) {
-    Parser parser("or subject \xc4 (not text \xd6)");
+    Parser parser("or subject \"\xc4\" (not text \"\xd6\")");
     auto key = *parse_search_keys(parser);
     ASSERT_TRUE(convert_texts(key, "iso-8859-1"));
     EXPECT_EQ(shown(key), "or(Subject=\xc3\xa4 !text=\xc3\xb6)");

@@ -129,7 +129,8 @@ Result<void> parse_partial(Parser& parser, FetchItem& item) {
     TRY_ASSIGN(partial.count, parser.nz_number());
     TRY(parser.expect('>'));
     item.partial = partial;
-    item.label += '<' + std::to_string(partial.offset) + '>';  // RFC 3501 7.4.2: the response has the offset only
+    item.label += '<' + std::to_string(partial.offset) +
+                  '>';  // RFC 3501 7.4.2: the response has the offset only
     return {};
 }
 
@@ -159,7 +160,8 @@ Result<FetchItem> parse_item(Parser& parser, std::string_view name) {
 
 bool same(const FetchItem& a, const FetchItem& b) {
     if (a.kind != b.kind || a.label != b.label) return false;
-    return a.partial.has_value() == b.partial.has_value() && (!a.partial || a.partial->count == b.partial->count);
+    return a.partial.has_value() == b.partial.has_value() &&
+           (!a.partial || a.partial->count == b.partial->count);
 }
 
 void add(std::vector<FetchItem>& items, FetchItem item) {

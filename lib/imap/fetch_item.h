@@ -31,9 +31,9 @@ struct FetchItem {
         internal_date,
         rfc822_size,
         envelope,
-        body,            // structure without extension data
+        body,  // structure without extension data
         body_structure,
-        section,         // BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT
+        section,  // BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT
     };
     struct Partial {
         std::uint32_t offset = 0;

@@ -10,7 +10,8 @@ namespace postern::imap {
 namespace {
 
 // RFC 3501 5.1.3: "," instead of "/"
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 bool is_direct(char32_t c) { return c >= 0x20 && c <= 0x7E; }
 
@@ -124,7 +125,8 @@ std::optional<std::string> decode_mailbox_name(std::string_view name) {
 // "*", whatever the pattern is.
 bool matches_pattern(std::string_view name, std::string_view pattern, char separator) {
     constexpr auto kNone = std::string_view::npos;
-    const std::size_t inbox = istarts_with(name, "INBOX") && (name.size() == 5 || name[5] == separator) ? 5 : 0;
+    const std::size_t inbox =
+        istarts_with(name, "INBOX") && (name.size() == 5 || name[5] == separator) ? 5 : 0;
     std::size_t n = 0, p = 0;
     std::size_t star_p = kNone, star_n = 0;        // after the last "*"
     std::size_t percent_p = kNone, percent_n = 0;  // after the last "%" since then
@@ -141,8 +143,9 @@ bool matches_pattern(std::string_view name, std::string_view pattern, char separ
             continue;
         }
         if (n == name.size() && p == pattern.size()) return true;
-        const bool same = n < name.size() && p < pattern.size() &&
-                          (name[n] == pattern[p] || (n < inbox && to_lower(name[n]) == to_lower(pattern[p])));
+        const bool same =
+            n < name.size() && p < pattern.size() &&
+            (name[n] == pattern[p] || (n < inbox && to_lower(name[n]) == to_lower(pattern[p])));
         if (same) {
             ++n;
             ++p;

@@ -9,11 +9,12 @@ namespace postern::imap {
 
 // UTF-8 to modified UTF-7; invalid UTF-8 becomes U+FFFD.
 std::string encode_mailbox_name(std::string_view utf8);
-// Nothing for text that is no canonical modified UTF-7 (8-bit characters, bad base64, needless shifts).
+// Nothing for text that is no canonical modified UTF-7 (8-bit characters, bad base64, needless
+// shifts).
 std::optional<std::string> decode_mailbox_name(std::string_view name);
 
-// Whether a name matches "*" (anything) and "%" (anything within a level). INBOX in any case matches
-// its own name's letters in any case.
+// Whether a name matches "*" (anything) and "%" (anything within a level). INBOX in any case
+// matches its own name's letters in any case.
 bool matches_pattern(std::string_view name, std::string_view pattern, char separator);
 
 }  // namespace postern::imap

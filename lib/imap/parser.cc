@@ -40,7 +40,8 @@ bool Parser::eat(char c) {
 Result<void> Parser::expect(char c) {
     if (eat(c)) return {};
     if (rest_.empty()) return bad("Missing arguments");
-    return bad(c == ' ' ? std::string("Missing space between arguments") : std::string("Missing '") + c + "'");
+    return bad(c == ' ' ? std::string("Missing space between arguments")
+                        : std::string("Missing '") + c + "'");
 }
 
 Result<void> Parser::end() {
@@ -63,7 +64,8 @@ Result<std::string_view> Parser::atom() {
 
 Result<std::string_view> Parser::word() {
     const auto word = take_while([](char c) { return is_alnum(c) || c == '.' || c == '-'; });
-    if (word.empty()) return bad(rest_.empty() ? "Missing arguments" : "Invalid characters in atom");
+    if (word.empty())
+        return bad(rest_.empty() ? "Missing arguments" : "Invalid characters in atom");
     return word;
 }
 
@@ -88,7 +90,8 @@ Result<std::uint32_t> Parser::nz_number() {
 Result<std::string> Parser::astring() {
     if (peek() == '"' || peek() == '{') return string();
     const auto atom = take_while(is_astring_char);
-    if (atom.empty()) return bad(rest_.empty() ? "Missing arguments" : "Invalid characters in atom");
+    if (atom.empty())
+        return bad(rest_.empty() ? "Missing arguments" : "Invalid characters in atom");
     return std::string(atom);
 }
 
@@ -116,7 +119,8 @@ Result<std::string> Parser::quoted() {
     rest_.remove_prefix(1);
     std::string out;
     for (;;) {
-        out += take_while([](char c) { return c != '"' && c != '\\' && c != '\r' && c != '\n' && c != '\0'; });
+        out += take_while(
+            [](char c) { return c != '"' && c != '\\' && c != '\r' && c != '\n' && c != '\0'; });
         if (eat('"')) return out;
         // RFC 3501 9: only the quoted-specials may be escaped
         if (!eat('\\') || (peek() != '"' && peek() != '\\')) return bad("Invalid quoted string");
@@ -134,12 +138,14 @@ Result<std::string> Parser::literal() {
     }
     const std::string_view bytes = rest_.substr(line_end + 2, static_cast<std::size_t>(mark.size));
     rest_.remove_prefix(line_end + 2 + bytes.size());
-    if (bytes.find('\0') != std::string_view::npos) return bad("Literal with a NUL");  // RFC 3501 9: CHAR8
+    if (bytes.find('\0') != std::string_view::npos)
+        return bad("Literal with a NUL");  // RFC 3501 9: CHAR8
     return std::string(bytes);
 }
 
 Result<SequenceSet> Parser::sequence_set() {
-    auto set = SequenceSet::parse(take_while([](char c) { return is_digit(c) || is_one_of(c, ":,*"); }));
+    auto set =
+        SequenceSet::parse(take_while([](char c) { return is_digit(c) || is_one_of(c, ":,*"); }));
     if (!set) return bad("Invalid message set");
     return *std::move(set);
 }

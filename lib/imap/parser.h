@@ -1,6 +1,6 @@
 // Parser: reads RFC 3501's basic tokens off the front of a command text, as CommandReader hands it
-// over (literals stand in it as "{n}\r\n" and their bytes). What does not fit is Errc::invalid with a
-// text fit for a BAD response.
+// over (literals stand in it as "{n}\r\n" and their bytes). What does not fit is Errc::invalid with
+// a text fit for a BAD response.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ class Parser {
     Result<std::uint64_t> number64();
 
     Result<std::string> astring();
-    Result<std::string> string();       // quoted or literal
-    Result<std::string> nstring();      // NIL is an empty string
+    Result<std::string> string();        // quoted or literal
+    Result<std::string> nstring();       // NIL is an empty string
     Result<std::string> list_mailbox();  // astring with wildcards
     Result<SequenceSet> sequence_set();
     // "\Seen" or a keyword atom, as written.

@@ -20,7 +20,8 @@ std::vector<std::string> play(std::string_view bytes, std::size_t piece, ReaderL
             const Event event = reader.feed(input);
             if (event == Event::need_more) break;
             if (event == Event::complete) seen.push_back(std::string(reader.text()));
-            if (event == Event::too_long) seen.push_back("TOO LONG " + std::string(tag_or_star(reader.text())));
+            if (event == Event::too_long)
+                seen.push_back("TOO LONG " + std::string(tag_or_star(reader.text())));
             if (event != Event::literal) continue;
             if (reader.fits(reader.literal())) {
                 seen.push_back(reader.literal().waits ? "+" : "-");
@@ -43,22 +44,30 @@ TEST(CommandReader, CutsCommandsWhateverThePieces) {
     const ReaderLimits small{40, 10};
     const Case cases[] = {
         {"lines", "a noop\r\nb check\n", {"a noop", "b check"}},
-        {"literal", "a login {3}\r\nbob {0}\r\n\r\nb noop\r\n",
+        {"literal",
+         "a login {3}\r\nbob {0}\r\n\r\nb noop\r\n",
          {"+", "+", "a login {3}\r\nbob {0}\r\n", "b noop"}},
         {"literal+", "a login {3+}\r\nb\r\n x\r\n", {"-", "a login {3+}\r\nb\r\n x"}},
         {"refused, waiting", "a x {99}\r\nb noop\r\n", {"REFUSED a", "b noop"}},
-        {"refused, not waiting", "a x {12+}\r\nc noop\r\nd n y {3+}\r\nxyz\r\nb noop\r\n", {"REFUSED a", "b noop"}},
-        {"literals together too big", "a {6}\r\n123456 {6}\r\nb noop\r\n", {"+", "REFUSED a", "b noop"}},
+        {"refused, not waiting",
+         "a x {12+}\r\nc noop\r\nd n y {3+}\r\nxyz\r\nb noop\r\n",
+         {"REFUSED a", "b noop"}},
+        {"literals together too big",
+         "a {6}\r\n123456 {6}\r\nb noop\r\n",
+         {"+", "REFUSED a", "b noop"}},
         {"long line", "a " + std::string(100, 'x') + "\r\nb noop\r\n", {"TOO LONG a", "b noop"}},
-        {"long line with literal+", "a " + std::string(60, 'x') + " {4+}\r\nc d\n rest\r\nb noop\r\n",
+        {"long line with literal+",
+         "a " + std::string(60, 'x') + " {4+}\r\nc d\n rest\r\nb noop\r\n",
          {"TOO LONG a", "b noop"}},
-        {"no literal", "a {x}\r\nb {}\r\nc {-1}\r\nd {99999999999999999999}\r\n",
+        {"no literal",
+         "a {x}\r\nb {}\r\nc {-1}\r\nd {99999999999999999999}\r\n",
          {"a {x}", "b {}", "c {-1}", "d {99999999999999999999}"}},
         {"empty line", "\r\na noop\r\n", {"", "a noop"}},
     };
     for (const auto& c : cases) {
         for (std::size_t piece : {1, 2, 3, 7, 1000}) {
-            EXPECT_EQ(play(c.input, piece, small), c.expected) << c.name << " in pieces of " << piece;
+            EXPECT_EQ(play(c.input, piece, small), c.expected)
+                << c.name << " in pieces of " << piece;
         }
     }
 }
@@ -81,7 +90,8 @@ TEST(CommandReader, StreamsLiterals) {
 TEST(CommandReader, KnowsTags) {
     EXPECT_EQ(tag_or_star("a1 noop"), "a1");
     EXPECT_EQ(tag_or_star("a1"), "a1");
-    for (auto bad : {"", " noop", "+ noop", "a\"b noop", "{3}", "\xff noop"}) EXPECT_EQ(tag_or_star(bad), "*") << bad;
+    for (auto bad : {"", " noop", "+ noop", "a\"b noop", "{3}", "\xff noop"})
+        EXPECT_EQ(tag_or_star(bad), "*") << bad;
     EXPECT_EQ(tag_or_star(std::string(1000, 'a')), "*");
 }
 
@@ -133,14 +143,16 @@ TEST(Parser, NumbersAndFlags) {
     EXPECT_FALSE(Parser("0").nz_number());
     EXPECT_EQ(*Parser("(\\Seen $x)").flag_list(), (std::vector<std::string>{"\\Seen", "$x"}));
     EXPECT_TRUE(Parser("()").flag_list()->empty());
-    for (auto bad : {"(", "(a", "(a  b)", "(\\)", "a", "(a b"}) EXPECT_FALSE(Parser(bad).flag_list()) << bad;
+    for (auto bad : {"(", "(a", "(a  b)", "(\\)", "a", "(a b"})
+        EXPECT_FALSE(Parser(bad).flag_list()) << bad;
 }
 
 std::string ranges(std::string_view text, std::uint32_t largest) {
     const auto set = SequenceSet::parse(text);
     if (!set) return "?";
     std::string out;
-    for (const auto& r : set->resolve(largest)) out += std::to_string(r.first) + "-" + std::to_string(r.last) + " ";
+    for (const auto& r : set->resolve(largest))
+        out += std::to_string(r.first) + "-" + std::to_string(r.last) + " ";
     return out;
 }
 
@@ -149,11 +161,25 @@ TEST(SequenceSet, ParsesAndResolves) {
         const char *text, *expected;
     };
     const Case cases[] = {
-        {"1", "1-1 "},         {"1:3,5", "1-3 5-5 "},   {"3:1", "1-3 "},    {"*", "10-10 "},
-        {"8:*", "8-10 "},      {"*:8", "8-10 "},        {"12:*", "10-12 "}, {"5,1:3,2:4", "1-5 "},
-        {"1:4294967295,7", "1-4294967295 "},            {"*:*", "10-10 "},  {"0", "?"},
-        {"1:0", "?"},          {"", "?"},               {"1,", "?"},        {",1", "?"},
-        {"1:2:3", "?"},        {"4294967296", "?"},     {"01", "?"},        {"+1", "?"},
+        {"1", "1-1 "},
+        {"1:3,5", "1-3 5-5 "},
+        {"3:1", "1-3 "},
+        {"*", "10-10 "},
+        {"8:*", "8-10 "},
+        {"*:8", "8-10 "},
+        {"12:*", "10-12 "},
+        {"5,1:3,2:4", "1-5 "},
+        {"1:4294967295,7", "1-4294967295 "},
+        {"*:*", "10-10 "},
+        {"0", "?"},
+        {"1:0", "?"},
+        {"", "?"},
+        {"1,", "?"},
+        {",1", "?"},
+        {"1:2:3", "?"},
+        {"4294967296", "?"},
+        {"01", "?"},
+        {"+1", "?"},
     };
     for (const auto& c : cases) EXPECT_EQ(ranges(c.text, 10), c.expected) << c.text;
     EXPECT_EQ(ranges("*", 0), "");
@@ -174,7 +200,8 @@ TEST(MailboxName, ModifiedUtf7) {
         {"INBOX", "INBOX"},
         {"A&B", "A&-B"},
         {"Entw\xc3\xbcrfe", "Entw&APw-rfe"},
-        {"~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"},
+        {"~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
+         "~peter/mail/&U,BTFw-/&ZeVnLIqe-"},
         {"\xf0\x9f\x98\x80", "&2D3eAA-"},
         {"", ""},
     };
@@ -182,7 +209,8 @@ TEST(MailboxName, ModifiedUtf7) {
         EXPECT_EQ(encode_mailbox_name(c.utf8), c.wire);
         EXPECT_EQ(decode_mailbox_name(c.wire).value_or("?"), c.utf8);
     }
-    for (auto bad : {"&", "&APw", "&!-", "\xc3\xbc", "&AGE-", "&APw-&APw-", "&2D0-", "&APx-", "a\x01"}) {
+    for (auto bad :
+         {"&", "&APw", "&!-", "\xc3\xbc", "&AGE-", "&APw-&APw-", "&2D0-", "&APx-", "a\x01"}) {
         EXPECT_FALSE(decode_mailbox_name(bad)) << bad;
     }
 }
@@ -193,17 +221,36 @@ TEST(MailboxName, Patterns) {
         bool matches;
     };
     const Case cases[] = {
-        {"INBOX", "*", true},          {"INBOX", "%", true},         {"INBOX", "inbox", true},
-        {"a.b", "%", false},           {"a.b", "*", true},           {"a.b", "%.%", true},
-        {"a.b.c", "%.%", false},       {"a.b.c", "%.*", true},       {"a.b", "a.b", true},
-        {"a.b", "A.B", false},         {"a.b", "a*", true},          {"a.b", "a%", false},
-        {"a", "a%", true},             {"abcabd", "*abd", true},     {"abc", "*b*", true},
-        {"abc", "*d*", false},         {"", "", true},               {"a", "", false},
-        {"", "*", true},               {"t3.t4.t5", "*t4", false},   {"t3.t4", "%3.%4", true},
-        {"t3.t4", "%t*4", true},       {"INBOX.x", "inbox.*", true}, {"INBOXES", "inboxes", false},
-        {"a.b.c.d", "*.%", true},      {"a.bb.c", "*%.c", true},     {"ab.cd", "%b.%d%", true},
+        {"INBOX", "*", true},
+        {"INBOX", "%", true},
+        {"INBOX", "inbox", true},
+        {"a.b", "%", false},
+        {"a.b", "*", true},
+        {"a.b", "%.%", true},
+        {"a.b.c", "%.%", false},
+        {"a.b.c", "%.*", true},
+        {"a.b", "a.b", true},
+        {"a.b", "A.B", false},
+        {"a.b", "a*", true},
+        {"a.b", "a%", false},
+        {"a", "a%", true},
+        {"abcabd", "*abd", true},
+        {"abc", "*b*", true},
+        {"abc", "*d*", false},
+        {"", "", true},
+        {"a", "", false},
+        {"", "*", true},
+        {"t3.t4.t5", "*t4", false},
+        {"t3.t4", "%3.%4", true},
+        {"t3.t4", "%t*4", true},
+        {"INBOX.x", "inbox.*", true},
+        {"INBOXES", "inboxes", false},
+        {"a.b.c.d", "*.%", true},
+        {"a.bb.c", "*%.c", true},
+        {"ab.cd", "%b.%d%", true},
     };
-    for (const auto& c : cases) EXPECT_EQ(matches_pattern(c.name, c.pattern, '.'), c.matches) << c.name << " " << c.pattern;
+    for (const auto& c : cases)
+        EXPECT_EQ(matches_pattern(c.name, c.pattern, '.'), c.matches) << c.name << " " << c.pattern;
     EXPECT_FALSE(matches_pattern(std::string(240, 'a'), "*a*a*a*a*a*a*a*a*a*a*a*b", '.'));
     EXPECT_FALSE(matches_pattern(std::string(240, 'a'), "%a%a%a%a%a%a%a%a%a%a%a%b", '.'));
 }

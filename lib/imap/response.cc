@@ -106,7 +106,8 @@ void append_common_extension(std::string& out, const mail::MimePart& part) {
     append_nstring(out, part.location);
 }
 
-void append_multipart(std::string& out, std::string_view message, const mail::MimePart& part, bool extended) {
+void append_multipart(std::string& out, std::string_view message, const mail::MimePart& part,
+                      bool extended) {
     out += '(';
     for (const auto& child : part.children) append_body(out, message, child, extended);
     // RFC 3501 9: body-type-mpart has at least one part
@@ -123,8 +124,8 @@ void append_multipart(std::string& out, std::string_view message, const mail::Mi
     out += ')';
 }
 
-// What a part without readable structure is called: a message whose body was not read as one must not
-// be shown as message/rfc822, which has an envelope.
+// What a part without readable structure is called: a message whose body was not read as one must
+// not be shown as message/rfc822, which has an envelope.
 mail::ContentType shown_type(const mail::MimePart& part) {
     const bool opaque = part.type.is("message", "rfc822") && !part.is_message();
     if (opaque) return {"application", "octet-stream", part.type.parameters};
@@ -134,11 +135,13 @@ mail::ContentType shown_type(const mail::MimePart& part) {
 // Text without a charset is shown with the default that RFC 2045 5.2 gives it.
 std::vector<mail::Parameter> shown_parameters(const mail::ContentType& type) {
     std::vector<mail::Parameter> parameters = type.parameters;
-    if (type.is("text") && type.parameter("charset") == nullptr) parameters.push_back({"charset", "us-ascii"});
+    if (type.is("text") && type.parameter("charset") == nullptr)
+        parameters.push_back({"charset", "us-ascii"});
     return parameters;
 }
 
-void append_single(std::string& out, std::string_view message, const mail::MimePart& part, bool extended) {
+void append_single(std::string& out, std::string_view message, const mail::MimePart& part,
+                   bool extended) {
     const mail::ContentType type = shown_type(part);
     out += '(';
     append_string(out, type.type);
@@ -211,15 +214,17 @@ void append_literal(std::string& out, std::string_view bytes) {
     out += bytes;
 }
 
-void append_list(std::string& out, const std::vector<std::string>& words) { out += '(' + join(words, " ") + ')'; }
+void append_list(std::string& out, const std::vector<std::string>& words) {
+    out += '(' + join(words, " ") + ')';
+}
 
 void append_envelope(std::string& out, const mail::Envelope& envelope) {
     out += '(';
     append_nstring(out, envelope.date);
     out += ' ';
     append_nstring(out, envelope.subject);
-    for (const auto* list : {&envelope.from, &envelope.sender, &envelope.reply_to, &envelope.to, &envelope.cc,
-                             &envelope.bcc}) {
+    for (const auto* list : {&envelope.from, &envelope.sender, &envelope.reply_to, &envelope.to,
+                             &envelope.cc, &envelope.bcc}) {
         out += ' ';
         append_addresses(out, *list);
     }
@@ -230,7 +235,8 @@ void append_envelope(std::string& out, const mail::Envelope& envelope) {
     out += ')';
 }
 
-void append_body(std::string& out, std::string_view message, const mail::MimePart& part, bool extended) {
+void append_body(std::string& out, std::string_view message, const mail::MimePart& part,
+                 bool extended) {
     if (part.is_multipart()) {
         append_multipart(out, message, part, extended);
     } else {

@@ -1,5 +1,5 @@
-// Writes RFC 3501's response syntax into a string: strings in the shortest form that can carry them,
-// ENVELOPE, BODYSTRUCTURE.
+// Writes RFC 3501's response syntax into a string: strings in the shortest form that can carry
+// them, ENVELOPE, BODYSTRUCTURE.
 #pragma once
 
 #include <optional>
@@ -25,6 +25,7 @@ void append_list(std::string& out, const std::vector<std::string>& words);
 
 void append_envelope(std::string& out, const mail::Envelope& envelope);
 // BODYSTRUCTURE when extended, else BODY. The message is the text that the part was parsed from.
-void append_body(std::string& out, std::string_view message, const mail::MimePart& part, bool extended);
+void append_body(std::string& out, std::string_view message, const mail::MimePart& part,
+                 bool extended);
 
 }  // namespace postern::imap

@@ -49,12 +49,16 @@ TEST(Response, Envelope) {
               "(\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev1 WG mtg summary and minutes\" "
               "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
               "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
-              "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((NIL NIL \"imap\" \"cac.washington.edu\")) "
-              "((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL "
+              "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((NIL NIL \"imap\" "
+              "\"cac.washington.edu\")) "
+              "((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" "
+              "\"MIT.EDU\")) NIL NIL "
               "\"<B27397-0100000@cac.washington.edu>\")");
     EXPECT_EQ(envelope_of("To: g: a@b;\r\nSubject:\r\n\r\n"),
-              "(NIL \"\" NIL NIL NIL ((NIL NIL \"g\" NIL)(NIL NIL \"a\" \"b\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)");
-    EXPECT_EQ(envelope_of("To: lonely\r\n\r\n"), "(NIL NIL NIL NIL NIL ((NIL NIL \"lonely\" \"\")) NIL NIL NIL NIL)");
+              "(NIL \"\" NIL NIL NIL ((NIL NIL \"g\" NIL)(NIL NIL \"a\" \"b\")(NIL NIL NIL NIL)) "
+              "NIL NIL NIL NIL)");
+    EXPECT_EQ(envelope_of("To: lonely\r\n\r\n"),
+              "(NIL NIL NIL NIL NIL ((NIL NIL \"lonely\" \"\")) NIL NIL NIL NIL)");
 }
 
 std::string body_of(std::string_view message, bool extended = true) {
@@ -70,29 +74,39 @@ TEST(Response, BodyStructure) {
     };
     const std::string message = "Subject: in\r\n\r\ninner\r\n";
     const Case cases[] = {
-        {"plain", "A: b\r\n\r\none\r\ntwo\r\n", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2)",
+        {"plain", "A: b\r\n\r\none\r\ntwo\r\n",
+         "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2)",
          "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2 NIL NIL NIL NIL)"},
         {"attachment",
-         "Content-Type: application/pdf; name=x\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <i>\r\n"
-         "Content-Disposition: attachment; filename=\"x y\"\r\nContent-Language: en, de\r\nContent-MD5: m\r\n"
+         "Content-Type: application/pdf; name=x\r\nContent-Transfer-Encoding: "
+         "base64\r\nContent-ID: <i>\r\n"
+         "Content-Disposition: attachment; filename=\"x y\"\r\nContent-Language: en, "
+         "de\r\nContent-MD5: m\r\n"
          "Content-Location: l\r\nContent-Description: d\r\n\r\nYQ==\r\n",
          "(\"application\" \"pdf\" (\"name\" \"x\") \"<i>\" \"d\" \"base64\" 6)",
          "(\"application\" \"pdf\" (\"name\" \"x\") \"<i>\" \"d\" \"base64\" 6 \"m\" "
          "(\"attachment\" (\"filename\" \"x y\")) (\"en\" \"de\") \"l\")"},
-        {"multipart", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: text/html\r\n\r\ny\r\n--b--\r\n",
+        {"multipart",
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: "
+         "text/html\r\n\r\ny\r\n--b--\r\n",
          "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0)"
          "(\"text\" \"html\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0) \"mixed\")",
          "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL)"
-         "(\"text\" \"html\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"mixed\" "
+         "(\"text\" \"html\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) "
+         "\"mixed\" "
          "(\"boundary\" \"b\") NIL NIL NIL)"},
         {"message", "Content-Type: message/rfc822\r\n\r\n" + message,
-         "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 22 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
+         "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 22 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL "
+         "NIL) "
          "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1) 3)",
-         "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 22 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-         "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1 NIL NIL NIL NIL) 3 NIL NIL NIL NIL)"},
+         "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 22 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL "
+         "NIL) "
+         "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1 NIL NIL NIL NIL) 3 "
+         "NIL NIL NIL NIL)"},
         {"empty multipart", "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
          "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) \"mixed\")",
-         "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) \"mixed\" "
+         "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) "
+         "\"mixed\" "
          "(\"boundary\" \"b\") NIL NIL NIL)"},
         {"encoded message is opaque",
          "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nYQ==\r\n",

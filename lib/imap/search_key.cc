@@ -90,7 +90,8 @@ class KeyParser {
 
   private:
     Result<SearchKey> one(int depth) {
-        if (depth > kMaxSearchDepth || ++keys_ > kMaxSearchKeys) return bad("Search is too complex");
+        if (depth > kMaxSearchDepth || ++keys_ > kMaxSearchKeys)
+            return bad("Search is too complex");
         if (parser_.eat('(')) {
             TRY_ASSIGN(SearchKey key, conjunction(depth + 1));
             TRY(parser_.expect(')'));
@@ -191,7 +192,8 @@ Result<SearchKey> parse_search_keys(Parser& parser) { return KeyParser(parser).c
 
 Result<void> convert_texts(SearchKey& key, const std::string& charset) {
     if (key.kind == Kind::header || key.kind == Kind::body || key.kind == Kind::text) {
-        // Without CHARSET strings are US-ASCII; clients that send UTF-8 all the same are understood.
+        // Without CHARSET strings are US-ASCII; clients that send UTF-8 all the same are
+        // understood.
         auto text = charset.empty() ? mail::guess_utf8(key.text) : mail::to_utf8(charset, key.text);
         if (!text) return Error{Errc::not_found, "Unknown charset"};
         key.text = mail::fold_for_search(*text);

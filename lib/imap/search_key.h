@@ -1,5 +1,5 @@
-// The tree of a SEARCH command, RFC 3501 6.4.4. Strings are in the command's charset here; convert()
-// makes them UTF-8, folded for comparison.
+// The tree of a SEARCH command, RFC 3501 6.4.4. Strings are in the command's charset here;
+// convert() makes them UTF-8, folded for comparison.
 #pragma once
 
 #include <cstdint>
@@ -18,26 +18,26 @@ inline constexpr std::size_t kMaxSearchKeys = 2000;
 struct SearchKey {
     enum class Kind : unsigned char {
         all,
-        set,          // set
-        uid_set,      // set
-        flag,         // text: "\Seen" or a keyword; negated by `not_`
+        set,      // set
+        uid_set,  // set
+        flag,     // text: "\Seen" or a keyword; negated by `not_`
         recent,
-        new_,         // RECENT and not SEEN
-        old,          // not RECENT
-        before,       // day: INTERNALDATE
+        new_,    // RECENT and not SEEN
+        old,     // not RECENT
+        before,  // day: INTERNALDATE
         on,
         since,
         sent_before,  // day: the Date field
         sent_on,
         sent_since,
-        larger,       // number
+        larger,  // number
         smaller,
-        header,       // field, text
-        body,         // text
-        text,         // text
-        and_,         // children
-        or_,          // two children
-        not_,         // one child
+        header,  // field, text
+        body,    // text
+        text,    // text
+        and_,    // children
+        or_,     // two children
+        not_,    // one child
     };
 
     Kind kind = Kind::all;

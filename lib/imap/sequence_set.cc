@@ -37,7 +37,8 @@ std::vector<Range> SequenceSet::resolve(std::uint32_t largest) const {
         // RFC 3501 9: "3:*" with a largest number of 2 means 2:3
         if (a != 0 && b != 0) out.push_back({std::min(a, b), std::max(a, b)});
     }
-    std::sort(out.begin(), out.end(), [](const Range& x, const Range& y) { return x.first < y.first; });
+    std::sort(out.begin(), out.end(),
+              [](const Range& x, const Range& y) { return x.first < y.first; });
     std::size_t kept = 0;
     for (std::size_t i = 1; i < out.size(); ++i) {
         if (std::uint64_t{out[kept].last} + 1 >= out[i].first) {
@@ -57,8 +58,9 @@ std::uint32_t SequenceSet::largest_written() const {
 }
 
 bool contains(const std::vector<Range>& sorted, std::uint32_t number) {
-    const auto after = std::upper_bound(sorted.begin(), sorted.end(), number,
-                                        [](std::uint32_t n, const Range& range) { return n < range.first; });
+    const auto after =
+        std::upper_bound(sorted.begin(), sorted.end(), number,
+                         [](std::uint32_t n, const Range& range) { return n < range.first; });
     return after != sorted.begin() && number <= std::prev(after)->last;
 }
 
