@@ -10,6 +10,10 @@
 #include "qmgr/retry.h"
 #include "qmgr/scheduler.h"
 
+namespace postern::config {
+class Config;
+}
+
 namespace postern::qmgr {
 
 struct Options {
@@ -24,5 +28,8 @@ struct Options {
     std::size_t max_open_files = 400;
     Scheduler::LimitsFor limits_for = [](std::string_view) { return TransportLimits{}; };
 };
+
+// `config` must outlive the options.
+Options options_from(const config::Config& config);
 
 }  // namespace postern::qmgr

@@ -23,7 +23,8 @@ constexpr ProfilePath kCleanupPaths[] = {{Anchor::queue, "incoming", write}, {An
 constexpr ProfilePath kPickupPaths[] = {{Anchor::queue, "maildrop", write}};
 constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "active", write},
                                        {Anchor::queue, "deferred", write}, {Anchor::queue, "hold", write},
-                                       {Anchor::queue, "corrupt", write}};
+                                       {Anchor::queue, "corrupt", write}, {Anchor::queue, "bounce", write},
+                                       {Anchor::queue, "defer", write}, {Anchor::queue, "trace", write}};
 constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Anchor::queue, "active", read},
                                        {Anchor::queue, "deferred", read}, {Anchor::queue, "hold", read},
                                        {Anchor::queue, "maildrop", read}, {Anchor::queue, "defer", read},

@@ -1,0 +1,98 @@
+// Lister: see lister.h. A file that qmgr has taken up is locked (store.h): its messages are active.
+#include "qmgr/lister.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/queue/admin.h"
+#include "lib/queue/bounce_log.h"
+#include "lib/sys/file.h"
+
+#include "qmgr/store.h"
+
+namespace postern::qmgr {
+
+using queue::Directory;
+
+ipc::QueueListEnd Lister::list(const Sink& sink) {
+    ipc::QueueListEnd totals;
+    for (Directory directory :
+         {Directory::incoming, Directory::active, Directory::deferred, Directory::hold}) {
+        if (!list_directory(directory, sink, totals)) break;
+    }
+    return totals;
+}
+
+bool Lister::list_directory(Directory directory, const Sink& sink, ipc::QueueListEnd& totals) {
+    auto names = queue::list_files(fs_, directory);
+    if (!names) return true;
+    for (const QueueId& name : *names) {
+        if (!list_file(directory, name, sink, totals)) return false;
+    }
+    return true;
+}
+
+bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sink,
+                       ipc::QueueListEnd& totals) {
+    auto fd = fs_.open(queue::path_of(directory, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (!fd) return true;
+    auto reader = queue::Reader::open(fs_, fd->get());
+    auto info = fs_.info(fd->get());
+    if (!reader || !info) return true;
+    auto lock = sys::try_lock(fd->get(), sys::LockKind::shared);
+    bool active = directory != Directory::hold && lock && !*lock;
+    for (std::size_t i = 0; i < reader->count(); ++i) {
+        auto message = reader->message(i);
+        if (!message || message->envelope.remaining() == 0) continue;
+        ipc::QueueListEntry entry;
+        entry.queue_name = active ? "active" : std::string(queue::name_of(directory));
+        entry.forced_expire = (info->mode & kModeForceExpire) != 0;
+        if (!tell(*message, std::move(entry), sink)) return false;
+        ++totals.count;
+        totals.bytes += message->body.size;
+    }
+    return true;
+}
+
+std::unordered_map<std::string, std::string> Lister::reasons_for(const QueueId& id) {
+    std::unordered_map<std::string, std::string> reasons;
+    auto log = sys::read_file(queue::path_of(Directory::defer, id), queue::kMaxBounceLog);
+    if (!log) return reasons;
+    for (queue::BounceRecord& record : queue::parse_bounce_log(*log)) {
+        reasons[record.address] = printable(record.text, ipc::kMaxText);
+    }
+    return reasons;
+}
+
+bool Lister::tell(const queue::Message& message, ipc::QueueListEntry entry, const Sink& sink) {
+    const queue::Envelope& envelope = message.envelope;
+    entry.queue_id = envelope.id;
+    entry.arrival = envelope.arrival;
+    entry.size = message.body.size;
+    entry.sender = envelope.sender;
+    std::unordered_map<std::string, std::string> reasons;
+    if (entry.queue_name != "active") reasons = reasons_for(envelope.id);
+    std::size_t bytes = 0;
+    for (const queue::Recipient& recipient : envelope.recipients) {
+        if (recipient.done) continue;
+        auto reason = reasons.find(recipient.address);
+        std::string why = reason == reasons.end() ? std::string() : reason->second;
+        bytes += recipient.address.size() + why.size() + 50;
+        bool full = entry.recipients.size() == ipc::kMaxRecipientsPerMessage ||
+                    bytes > ipc::kRecipientBudget;
+        if (full && !entry.recipients.empty()) {
+            entry.more = true;
+            if (!sink(entry)) return false;
+            entry.more = false;
+            entry.recipients.clear();
+            bytes = recipient.address.size() + why.size() + 50;
+        }
+        entry.recipients.push_back({recipient.address, std::move(why)});
+    }
+    return sink(entry);
+}
+
+}  // namespace postern::qmgr

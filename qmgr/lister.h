@@ -1,0 +1,39 @@
+// Lister: walks through the queue's directories and tells what is there, message by message, for
+// mailq. Reads only; a file that is being written or has just gone is left out. Never holds
+// anything that delivery waits for.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/ipc/messages/queue.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/reader.h"
+#include "lib/sys/fs.h"
+
+namespace postern::qmgr {
+
+class Lister {
+  public:
+    // Gets one entry; a message with many recipients comes as several (`more`). False ends the
+    // listing.
+    using Sink = std::function<bool(const ipc::QueueListEntry&)>;
+
+    explicit Lister(sys::Fs& fs) : fs_(fs) {}
+
+    // All messages, active ones first. Totals are of messages told.
+    ipc::QueueListEnd list(const Sink& sink);
+
+  private:
+    bool list_directory(queue::Directory directory, const Sink& sink, ipc::QueueListEnd& totals);
+    bool list_file(queue::Directory directory, const QueueId& name, const Sink& sink,
+                   ipc::QueueListEnd& totals);
+    bool tell(const queue::Message& message, ipc::QueueListEntry entry, const Sink& sink);
+    std::unordered_map<std::string, std::string> reasons_for(const QueueId& id);
+
+    sys::Fs& fs_;
+};
+
+}  // namespace postern::qmgr

@@ -1,0 +1,68 @@
+// What qmgr takes from main.cf.
+#include "qmgr/options.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/config/config.h"
+#include "lib/ipc/messages/limits.h"
+#include "lib/sys/file.h"
+
+namespace postern::qmgr {
+namespace {
+
+constexpr std::size_t kReserved = 200;  // descriptors for connections to agents and services
+
+unsigned bounded(std::size_t value, std::size_t most) {
+    return static_cast<unsigned>(std::min(value, most));
+}
+
+TransportLimits limits_of(const config::Config& config, std::string_view transport) {
+    TransportLimits limits;
+    limits.processes = bounded(config.get(param::default_process_limit), 100'000);
+    limits.concurrency =
+        bounded(config.lookup_service_param(transport, "_destination_concurrency_limit",
+                                            param::default_destination_concurrency_limit),
+                100'000);
+    limits.initial =
+        bounded(config.lookup_service_param(transport, "_initial_destination_concurrency",
+                                            param::initial_destination_concurrency),
+                100'000);
+    std::size_t recipients = config.lookup_service_param(
+        transport, "_destination_recipient_limit", param::default_destination_recipient_limit);
+    limits.recipients = recipients == 0 ? ipc::kMaxRecipientsPerMessage
+                                        : bounded(recipients, ipc::kMaxRecipientsPerMessage);
+    std::string cohorts =
+        config.text(cat({transport, "_destination_concurrency_failed_cohort_limit"}));
+    if (cohorts.empty())
+        cohorts = config.get(param::default_destination_concurrency_failed_cohort_limit);
+    limits.failed_cohorts = parse_number<unsigned>(cohorts).value_or(1);
+    limits.site_retry = config.get(param::minimal_backoff_time);
+    limits.transport_retry = config.get(param::transport_retry_time);
+    return limits;
+}
+
+}  // namespace
+
+Options options_from(const config::Config& config) {
+    Options options;
+    options.retry.minimal_backoff = config.get(param::minimal_backoff_time);
+    options.retry.maximal_backoff = config.get(param::maximal_backoff_time);
+    options.retry.maximal_lifetime = config.get(param::maximal_queue_lifetime);
+    options.retry.bounce_lifetime = config.get(param::bounce_queue_lifetime);
+    options.queue_run_delay = config.get(param::queue_run_delay);
+    options.message_active_limit = config.get(param::qmgr_message_active_limit);
+    options.recipient_active_limit = config.get(param::qmgr_message_recipient_limit);
+    options.delay_warning = config.get(param::delay_warning_time);
+    options.ipc_timeout = config.get(param::qmgr_ipc_timeout);
+    options.limits_for = [&config](std::string_view transport) {
+        return limits_of(config, transport);
+    };
+    if (auto limit = sys::raise_descriptor_limit()) {
+        options.max_open_files =
+            *limit > 2 * kReserved ? std::min<std::size_t>(*limit - kReserved, 2000) : kReserved;
+    }
+    return options;
+}
+
+}  // namespace postern::qmgr
