@@ -1,10 +1,13 @@
 # All but main.cc is an archive, so that the test program links what the daemon links.
 noinst_LIBRARIES += cleanup/libcleanup.a
 cleanup_libcleanup_a_SOURCES = \
-	%reldir%/options.h %reldir%/received.h %reldir%/received.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
+	%reldir%/options.h %reldir%/options.cc %reldir%/service.h %reldir%/service.cc %reldir%/received.h %reldir%/received.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
 	%reldir%/message_filter.h %reldir%/message_filter.cc %reldir%/envelope.h %reldir%/envelope.cc \
 	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
 	%reldir%/transaction.h %reldir%/transaction.cc
+daemon_PROGRAMS += cleanup/cleanup
+cleanup_cleanup_SOURCES = %reldir%/main.cc
+cleanup_cleanup_LDADD = cleanup/libcleanup.a lib/queue/libqueue.a lib/mail/libmail.a $(SERVICE_LIBS)
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += cleanup/cleanup_test

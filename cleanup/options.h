@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+namespace postern::config {
+class Config;
+}
+
 namespace postern::cleanup {
 
 struct Options {
@@ -37,6 +41,8 @@ struct Options {
     std::size_t memory_in_all = 64
                                 << 20;  // beyond that every message does, from memory_when_full on
     std::size_t memory_when_full = 16 << 10;
+
+    static Options from(const config::Config& config);
 };
 
 }  // namespace postern::cleanup

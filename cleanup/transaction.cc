@@ -32,8 +32,11 @@ Verdict to_verdict(const Error& error) {
 
 }  // namespace
 
-Transaction::Transaction(Tools& tools, Fd socket, std::function<void()> on_end)
-    : tools_(tools), on_end_(std::move(on_end)), last_activity_(tools.clock.steady()) {
+Transaction::Transaction(Tools& tools, Fd socket, Trust trust, std::function<void()> on_end)
+    : tools_(tools),
+      trust_(trust),
+      on_end_(std::move(on_end)),
+      last_activity_(tools.clock.steady()) {
     channel_ = std::make_unique<ipc::LoopChannel>(
         tools_.loop, std::move(socket),
         ipc::LoopChannel::Handler{[this](ipc::Packet packet) { on_packet(std::move(packet)); },
@@ -103,6 +106,8 @@ void Transaction::on_packet(ipc::Packet packet) {
 }
 
 void Transaction::open(ipc::SubmitOpen message, Fd content) {
+    if (trust_ == Trust::network_only && message.origin != ipc::Origin::smtp)
+        return protocol_error({Errc::denied, "a network service submits as somebody else"});
     open_ = std::move(message);
     envelope_ = envelope_of(open_);
     envelope_.id = QueueId::make(tools_.clock, tools_.random);

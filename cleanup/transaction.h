@@ -42,8 +42,11 @@ struct Tools {
 
 class Transaction : public std::enable_shared_from_this<Transaction> {
   public:
-    // on_end is called once, on the loop; it may destroy the transaction.
-    Transaction(Tools& tools, Fd socket, std::function<void()> on_end);
+    // A stranger's side (smtpd) may only submit mail from the network; others say where theirs is
+    // from.
+    enum class Trust : unsigned char { network_only, any_origin };
+    // on_end is called once, on the loop; it must not destroy the transaction at once.
+    Transaction(Tools& tools, Fd socket, Trust trust, std::function<void()> on_end);
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
@@ -88,6 +91,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     void drop_file();
 
     Tools& tools_;
+    const Trust trust_;
     std::function<void()> on_end_;
     State state_ = State::opening;
     SteadyTime last_activity_{};

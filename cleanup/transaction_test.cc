@@ -43,7 +43,7 @@ class TransactionTest : public ::testing::Test {
     void connect() {
         auto [ours, theirs] = sys::packet_pair().value();
         peer = std::make_unique<ipc::Channel>(std::move(theirs));
-        transaction = std::make_shared<Transaction>(*tools, std::move(ours), [this] {
+        transaction = std::make_shared<Transaction>(*tools, std::move(ours), trust, [this] {
             loop.post([this] { transaction.reset(); });
             ended = true;
         });
@@ -131,6 +131,7 @@ class TransactionTest : public ::testing::Test {
     std::unique_ptr<ipc::Channel> peer;
     std::shared_ptr<Transaction> transaction;
     bool ended = false;
+    Transaction::Trust trust = Transaction::Trust::any_origin;
     Fd pipe_read, pipe_write, listener;
     std::unique_ptr<loop::Watch> rewrite_watch;
     std::vector<QueueId> nudged;
@@ -291,6 +292,16 @@ TEST_F(TransactionTest, NonsenseEndsTheConversation) {
     ASSERT_TRUE(peer->send(submission({"b@c.d"}), soon(), "", std::span(&fd, 1)));
     EXPECT_FALSE(hear<ipc::SubmitResult>());
     EXPECT_THAT(log::take_captured(), ::testing::HasSubstr("neither a pipe nor a file"));
+}
+
+TEST_F(TransactionTest, ANetworkServiceCannotSubmitAsALocalUser) {
+    trust = Transaction::Trust::network_only;
+    connect();
+    ipc::SubmitOpen open = submission({"b@c.d"});
+    open.origin = ipc::Origin::local;
+    send_open(open);
+    EXPECT_FALSE(hear<ipc::SubmitOpened>());
+    EXPECT_TRUE(ended);
 }
 
 TEST_F(TransactionTest, ReadsContentFromAPlainFile) {

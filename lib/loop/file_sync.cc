@@ -35,8 +35,6 @@ FileSync::FileSync(Loop& loop, sys::Fs& fs)
     POSTERN_CHECK(static_cast<bool>(wakeup_));
     watch_ = std::make_unique<Watch>(loop, wakeup_.get(), [this] { collect(); });
     watch_->want_read(true);
-    const AllSignalsBlocked blocked;
-    thread_ = std::thread([this] { work(); });
 }
 
 FileSync::~FileSync() {
@@ -46,11 +44,15 @@ FileSync::~FileSync() {
         stopping_ = true;
     }
     changed_.notify_one();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
 }
 
 void FileSync::submit(SyncJob job, Done done) {
     ++outstanding_;
+    if (!thread_.joinable()) {
+        const AllSignalsBlocked blocked;
+        thread_ = std::thread([this] { work(); });
+    }
     {
         const std::lock_guard lock(mutex_);
         waiting_.push_back({std::move(job), std::move(done)});

@@ -75,7 +75,7 @@ class FileSync {
     bool stopping_ = false;
 
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-    std::thread thread_;  // last: starts when everything above is there
+    std::thread thread_;  // starts with the first job: by then the process has given up its rights
 };
 
 }  // namespace postern::loop

@@ -1,0 +1,48 @@
+#include "cleanup/options.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/config/config.h"
+
+namespace postern::cleanup {
+namespace {
+
+bool any_set(const config::Config& config, std::initializer_list<std::string_view> names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](std::string_view name) { return !trim(config.text(name)).empty(); });
+}
+
+}  // namespace
+
+Options Options::from(const config::Config& config) {
+    Options o;
+    o.myhostname = config.text("myhostname");
+    o.mail_name = config.get(param::mail_name);
+    o.myorigin = config.text("myorigin");
+    o.mydomain = config.text("mydomain");
+    o.append_at_myorigin = config.get(param::append_at_myorigin);
+    o.append_dot_mydomain = config.get(param::append_dot_mydomain);
+    o.header_size_limit = config.get(param::header_size_limit);
+    o.message_size_limit = config.get(param::message_size_limit);
+    o.hopcount_limit = config.get(param::hopcount_limit);
+    o.duplicate_filter_limit = config.get(param::duplicate_filter_limit);
+    o.queue_minfree = config.get(param::queue_minfree);
+    if (o.queue_minfree == 0) o.queue_minfree = o.message_size_limit / 2 * 3;
+    o.always_add_missing_headers = config.get(param::always_add_missing_headers);
+    o.drop_headers = config.get(param::message_drop_headers);
+    for (std::string& name : o.drop_headers) name = to_lower(name);
+    o.undisclosed_recipients_header = config.get(param::undisclosed_recipients_header);
+    o.ask_about_recipients =
+        any_set(config, {"virtual_alias_maps", "canonical_maps", "recipient_canonical_maps"});
+    o.ask_about_senders = any_set(config, {"canonical_maps", "sender_canonical_maps"});
+    o.rewrite_socket = "private/" + config.text("rewrite_service_name");
+    o.qmgr_socket = "public/" + config.get(param::queue_service_name);
+    o.batch_messages = config.get(param::queue_batch_limit);
+    o.batch_bytes = config.get(param::queue_batch_size_limit);
+    o.sync_directory = config.get(param::queue_sync_directory);
+    o.memory_per_message = config.get(param::queue_memory_limit);
+    return o;
+}
+
+}  // namespace postern::cleanup

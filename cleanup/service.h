@@ -1,0 +1,46 @@
+// CleanupService: one transaction per connection, all on one loop, one Committer for all.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "lib/service/service.h"
+
+#include "cleanup/nudger.h"
+#include "cleanup/options.h"
+#include "cleanup/transaction.h"
+
+namespace postern::cleanup {
+
+class CleanupService final : public service::LoopService {
+  public:
+    static Result<std::unique_ptr<service::LoopService>> create(
+        const service::LoopContext& context);
+    CleanupService(const service::LoopContext& context, std::optional<uid_t> network_uid,
+                   std::size_t session_limit);
+
+    void on_connection(Fd socket) override;
+    bool busy() const override { return committer_.outstanding() > 0; }
+    std::size_t session_limit() const override { return session_limit_; }
+
+  private:
+    void ended(std::uint64_t number);
+    void sweep();
+
+    service::LoopContext context_;
+    const Options options_;
+    const std::optional<uid_t> network_uid_;  // whose submissions are from the network only
+    const std::size_t session_limit_;
+    Nudger nudger_;
+    Committer committer_;
+    ipc::Client rewrite_;
+    Tools tools_;
+    loop::Timer sweeper_;
+    std::uint64_t last_number_ = 0;
+    std::unordered_map<std::uint64_t, std::shared_ptr<Transaction>> transactions_;
+};
+
+}  // namespace postern::cleanup
