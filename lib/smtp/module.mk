@@ -6,6 +6,7 @@ lib_smtp_libsmtp_a_SOURCES = \
 	%reldir%/command.h %reldir%/command.cc %reldir%/data_decoder.h %reldir%/data_decoder.cc \
 	%reldir%/server_session.h %reldir%/server_session.cc
 
+EXTRA_DIST += %reldir%/README.md
 check_PROGRAMS += lib/smtp/smtp_test
 lib_smtp_smtp_test_SOURCES = \
 	%reldir%/reply_test.cc %reldir%/dot_stuffer_test.cc %reldir%/client_session_test.cc \

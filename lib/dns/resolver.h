@@ -1,0 +1,65 @@
+// Resolver: DNS questions and their three-valued answers, as an interface. AsyncResolver is for
+// programs on the loop, BlockingResolver for workers; both are implemented with libunbound
+// (unbound_resolver.h) and, for tests, from zone text (tests/support/fake_dns.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/lookup.h"
+
+namespace postern::dns {
+
+// RFC 1035 3.2.2, RFC 3596 2.1.
+enum class RecordType : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28 };
+std::string_view type_name(RecordType type);  // "MX"
+
+struct Record {
+    std::string data;              // numeric address, host name without final dot, or text
+    std::uint16_t preference = 0;  // MX only
+};
+
+// The name exists. records is empty when it has no record of the type that was asked for.
+struct Answer {
+    std::vector<Record> records;
+    std::string canonical_name;  // where CNAMEs led; without final dot
+    Seconds ttl{0};
+    bool authenticated = false;  // DNSSEC says so
+};
+
+// found: the name exists; not_found: it does not; failed: nobody knows at present.
+using AnswerLookup = Lookup<Answer>;
+
+// RFC 7505 3: one MX record with an empty host says that the domain takes no mail.
+bool is_null_mx(const Answer& answer);
+
+// A name that may be asked for: RFC 1035 2.3.4 sizes, letters, digits, "-" and "_".
+bool is_valid_name(std::string_view name);
+// The name under which an address's PTR record is: 2.0.192.in-addr.arpa or ...ip6.arpa; "" when
+// text is no numeric address.
+std::string reverse_name(std::string_view address);
+
+class AsyncResolver {
+  public:
+    using Callback = std::function<void(AnswerLookup)>;
+    using Id = std::uint64_t;
+
+    virtual ~AsyncResolver() = default;
+    // Calls back exactly once and never from inside; not at all after cancel(). An Error of kind
+    // timeout when there is no answer in time.
+    virtual Id resolve(std::string_view name, RecordType type, Millis timeout, Callback done) = 0;
+    virtual void cancel(Id id) = 0;
+};
+
+class BlockingResolver {
+  public:
+    virtual ~BlockingResolver() = default;
+    virtual AnswerLookup resolve(std::string_view name, RecordType type,
+                                 const Deadline& deadline) = 0;
+};
+
+}  // namespace postern::dns
