@@ -1,0 +1,269 @@
+"""A whole Postern in a temporary folder, for tests: own configuration, queue, users and ports.
+
+As an ordinary user everything runs as that user. As root it runs as "nobody", unless real_uids is
+set: then master stays root and each daemon changes to its own user. Nothing waits by the clock:
+wait_* look for the event until a deadline."""
+
+import contextlib
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", SOURCE / "build")).resolve()
+DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "20"))
+
+# Where the build leaves each program that master starts, by its installed name.
+DAEMONS = {
+    "master": "master/master", "smtpd": "smtpd/smtpd", "policy": "policy/policy", "pickup": "pickup/pickup",
+    "cleanup": "cleanup/cleanup", "qmgr": "qmgr/qmgr", "showq": "qmgr/showq", "bounce": "bounce/bounce",
+    "error": "bounce/error", "trivial-rewrite": "route/trivial-rewrite", "local": "local/local",
+    "virtual": "local/local", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth",
+    "login": "login/login", "imapd": "imapd/imapd", "pop3d": "pop3d/pop3d",
+}
+
+# One loopback address per listening service, so that each can have port 0 and still a name of its own.
+LISTENERS = {
+    "smtp": ("127.0.0.1:0", "smtpd", ""),
+    "submission": ("127.0.0.2:0", "smtpd", "-o smtpd_tls_security_level=may -o smtpd_sasl_auth_enable=yes"
+                   " -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+                   " -o syslog_name=postfix/submission"),
+    "smtps": ("127.0.0.7:0", "smtpd", "-o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes"
+              " -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"),
+    "imap": ("127.0.0.3:0", "login", "-o login_protocol=imap"),
+    "imaps": ("127.0.0.4:0", "login", "-o login_protocol=imap -o login_tls_wrappermode=yes"),
+    "pop3": ("127.0.0.5:0", "login", "-o login_protocol=pop3"),
+    "pop3s": ("127.0.0.6:0", "login", "-o login_protocol=pop3 -o login_tls_wrappermode=yes"),
+}
+
+MASTER_CF = """\
+pickup    unix  n - n 60  1 pickup
+cleanup   unix  n - n -   1 cleanup
+qmgr      unix  n - n 300 1 qmgr
+rewrite   unix  - - n -   - trivial-rewrite
+policy    unix  - - n -   - policy
+bounce    unix  - - n -   - bounce
+showq     unix  n - n -   - showq
+error     unix  - - n -   - error
+retry     unix  - - n -   - error
+discard   unix  - - n -   - error
+local     unix  - n n -   1 local
+virtual   unix  - n n -   1 virtual
+smtp      unix  - - n -   - smtp
+relay     unix  - - n -   - smtp
+lmtp      unix  - - n -   - lmtp
+auth      unix  - - n -   1 auth
+imapd     unix  - n n -   1 imapd
+pop3d     unix  - n n -   1 pop3d
+"""
+
+
+class Instance:
+    def __init__(self, params=None, services=("smtp",), master_cf="", real_uids=False, listener_options=None):
+        self.real_uids = real_uids
+        self.prefix = pathlib.Path(tempfile.mkdtemp(prefix="postern-test-"))
+        self.identity = self._identity()
+        self.etc, self.queue = self.prefix / "etc", self.prefix / "queue"
+        self.log_path = self.prefix / "maillog"
+        self._ports = {}
+        for folder in ("etc", "queue", "data", "home", "libexec", "bin"):
+            (self.prefix / folder).mkdir()
+        self.prefix.chmod(0o755)
+        self._install_programs()
+        self._write_config(params or {}, services, master_cf, listener_options or {})
+        if self.identity:
+            for path in [self.prefix, *self.prefix.rglob("*")]:
+                if not path.is_symlink():
+                    os.chown(path, *self.identity)
+
+    def _identity(self):
+        """The uid and gid to run as, or None for our own."""
+        if os.geteuid() != 0 or self.real_uids:
+            return None
+        entry = pwd.getpwnam("nobody")
+        return entry.pw_uid, entry.pw_gid
+
+    def _install_programs(self):
+        copy = self.identity is not None and not self._reachable(BUILD)
+        wanted = [(self.prefix / "libexec" / name, BUILD / path) for name, path in DAEMONS.items()]
+        wanted += [(self.prefix / "bin" / p.name, p) for p in (BUILD / "commands").iterdir()
+                   if os.access(p, os.X_OK) and p.is_file() and "." not in p.name]
+        for link, target in wanted:
+            if not target.exists():
+                continue
+            if copy or self.real_uids:
+                shutil.copy(target, link)
+            else:
+                link.symlink_to(target)
+        for name in ("mailq", "newaliases"):
+            source = self.prefix / "bin" / ("postqueue" if name == "mailq" else "postalias")
+            if source.exists() and not (self.prefix / "bin" / name).exists():
+                (self.prefix / "bin" / name).symlink_to(source.name)
+
+    def _reachable(self, path):
+        """Whether somebody who is not root gets there."""
+        return all(p.stat().st_mode & 0o001 for p in [path, *path.parents])
+
+    def _write_config(self, params, services, master_cf, listener_options):
+        values = {
+            "compatibility_level": "3.6",
+            "queue_directory": self.queue, "data_directory": self.prefix / "data",
+            "daemon_directory": self.prefix / "libexec", "command_directory": self.prefix / "bin",
+            "maillog_file": self.log_path, "maillog_file_prefixes": self.prefix,
+            "myhostname": "mail.example.test", "mydomain": "example.test", "myorigin": "example.test",
+            "mydestination": "example.test, mail.example.test, localhost",
+            "mynetworks": "127.0.0.0/8", "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
+            "home_mailbox": "Maildir/", "alias_maps": "", "alias_database": "",
+            "auth_passwd_file": self.etc / "users", "local_recipient_maps": "$alias_maps passwdfile:" + str(self.etc / "users"),
+            "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
+            "smtp_connect_timeout": "5s",
+        }
+        values.update(params)
+        text = "".join(f"{name} = {value}\n" for name, value in values.items())
+        (self.etc / "main.cf").write_text(text)
+        (self.etc / "users").touch()
+        lines = [MASTER_CF]
+        self.listeners = {name: LISTENERS[name] for name in services}
+        for name, (address, program, options) in self.listeners.items():
+            lines.append(f"{address} inet n - n - - {program} {options} {listener_options.get(name, '')}\n")
+        (self.etc / "master.cf").write_text("".join(lines) + master_cf)
+
+    # --- Life ---
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        if kind is None:
+            shutil.rmtree(self.prefix, ignore_errors=True)
+        else:
+            print(f"--- log of {self.prefix} ---\n{self.log()}")
+            if not os.environ.get("POSTERN_KEEP"):
+                shutil.rmtree(self.prefix, ignore_errors=True)
+
+    def run(self, *words, input=None, check=True, user=None, **more):
+        """Runs one of our commands with this instance's configuration; text in, text out."""
+        who = user or self.identity
+        extra = {"user": who[0], "group": who[1], "extra_groups": []} if who else {}
+        result = subprocess.run([str(self.prefix / "bin" / words[0]), *map(str, words[1:])], input=input, text=True,
+                                capture_output=True, timeout=60, cwd="/", env=self.environment(), **extra, **more)
+        if check and result.returncode != 0:
+            raise AssertionError(f"{words}: exit {result.returncode}\n{result.stdout}{result.stderr}")
+        return result
+
+    def environment(self):
+        return {**os.environ, "MAIL_CONFIG": str(self.etc), "PATH": f"{self.prefix}/bin:{os.environ['PATH']}"}
+
+    def start(self):
+        if self.real_uids:
+            self.run("postern", "set-permissions")
+        self.run("postern", "start")
+        self._read_ports()
+
+    def _read_ports(self):
+        address = None
+        for line in self.run("postern", "status").stdout.splitlines():
+            if not line.startswith(" "):
+                words = line.split()
+                if words[1] == "inet":
+                    self._ports[words[0]] = int(words[3].rsplit(":", 1)[1])
+
+    def stop(self):
+        if self.running():
+            self.run("postern", "stop", check=False)
+            if self.running():
+                self.run("postern", "abort", check=False)
+
+    def running(self):
+        return self.run("postern", "status", check=False).returncode == 0
+
+    def pids(self, service):
+        """Process ids of a master.cf service, as postern status lists them."""
+        found, pids = False, []
+        for line in self.run("postern", "status").stdout.splitlines():
+            if line.startswith(" ") and found:
+                pids.append(int(line.split()[1]))
+            elif not line.startswith(" "):
+                found = line.split()[0] == service
+        return pids
+
+    # --- Where to reach it ---
+
+    def host(self, service):
+        return self.listeners[service][0].rsplit(":", 1)[0]
+
+    def port(self, service):
+        return self._ports[self.listeners[service][0]]
+
+    def address(self, service):
+        return self.host(service), self.port(service)
+
+    # --- Users and mailboxes ---
+
+    def add_user(self, name, password="secret"):
+        home = self.prefix / "home" / name
+        home.mkdir(exist_ok=True)
+        uid, gid = self.identity or (os.geteuid(), os.getegid())
+        os.chown(home, uid, gid)
+        self.run("postern", "user", "add", name, "--uid", uid, "--gid", gid, "--home", home, "--password-stdin",
+                 input=password + "\n")
+        return home / "Maildir"
+
+    def messages(self, maildir):
+        return sorted(p for sub in ("new", "cur") for p in (maildir / sub).glob("*")) if maildir.exists() else []
+
+    def wait_messages(self, maildir, count):
+        wait(lambda: len(self.messages(maildir)) >= count, f"{count} messages in {maildir}", self.log)
+        return self.messages(maildir)
+
+    # --- Log and queue ---
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def wait_log(self, pattern):
+        found = []
+        def look():
+            found[:] = [re.search(pattern, self.log())]
+            return found[0]
+        wait(look, f"log line /{pattern}/", self.log)
+        return found[0]
+
+    def queue_ids(self):
+        import json
+        out = self.run("postqueue", "-j").stdout
+        return [json.loads(line)["queue_id"] for line in out.splitlines()]
+
+    def wait_empty_queue(self):
+        wait(lambda: not self.queue_ids(), "an empty queue", self.log)
+
+
+def wait(condition, what, log=lambda: "", seconds=DEADLINE):
+    """Looks for a condition until it holds; an AssertionError with the log when it does not in time."""
+    end = time.monotonic() + seconds
+    pause = 0.005
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for {what}\n{log()[-4000:]}")
+        time.sleep(pause)  # between looks, not for the event
+        pause = min(pause * 1.5, 0.1)
+
+
+@contextlib.contextmanager
+def process(*words, **more):
+    """A helper program that is ended with the block."""
+    child = subprocess.Popen([str(w) for w in words], **more)
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+        child.wait(10)
