@@ -68,7 +68,7 @@ Result<std::pair<std::string, std::string>> override_of(std::string_view text) {
 Result<Arguments> parse_arguments(int argc, char** argv) {
     Arguments arguments;
     ::opterr = 0;
-    ::optind = 1;
+    ::optind = 0;  // glibc: begin anew, whatever was parsed before
     for (int option = 0; (option = ::getopt(argc, argv, "+cDdi:lm:n:o:s:t:uvVz")) != -1;) {
         const std::string value = ::optarg != nullptr ? ::optarg : "";
         switch (option) {

@@ -12,3 +12,8 @@ check_PROGRAMS += lib/service/user_session_test
 lib_service_user_session_test_SOURCES = %reldir%/user_session_test.cc
 lib_service_user_session_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_service_user_session_test_LDADD = $(SERVICE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(TEST_LIBS)
+
+check_PROGRAMS += lib/service/service_test
+lib_service_service_test_SOURCES = %reldir%/service_test.cc
+lib_service_service_test_CXXFLAGS = $(TEST_CXXFLAGS)
+lib_service_service_test_LDADD = $(SERVICE_LIBS) $(TEST_LIBS)
