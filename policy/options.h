@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/config/config.h"
 #include "lib/table/address_class.h"
 #include "lib/table/address_lookup.h"
 
@@ -43,5 +44,7 @@ struct Options {
     int unknown_relay_recipient_reject_code = 550, multi_recipient_bounce_reject_code = 550;
     int plaintext_reject_code = 450;
 };
+
+Options options_from(const config::Config& config);
 
 }  // namespace postern::policy

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "lib/config/config.h"
 #include "lib/table/address_class.h"
 #include "lib/table/address_lookup.h"
 
@@ -28,5 +29,7 @@ struct Options {
     bool transport_parents_plain = false;  // parent_domain_matches_subdomains has transport_maps
     std::string empty_address_recipient = "MAILER-DAEMON";
 };
+
+Options options_from(const config::Config& config);
 
 }  // namespace postern::route

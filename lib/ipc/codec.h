@@ -27,7 +27,7 @@ enum class Type : std::uint16_t {
     queue_nudge = 48, queue_control, queue_control_answer, queue_list_request, queue_list_entry, queue_list_end,
     deliver_request = 64, deliver_report,
     bounce_append = 72, bounce_done, bounce_send, bounce_forget,
-    auth_request = 80, auth_answer, auth_response, redeem_token, grant,
+    auth_request = 80, auth_answer, auth_response, redeem_token, grant, user_request, user_answer,
     handoff = 96, handoff_answer,
     test_message = 65535,
 };

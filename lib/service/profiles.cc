@@ -59,7 +59,7 @@ constexpr Profile kProfiles[] = {
     {"virtual",          Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
     {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
     {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
-    {"auth",             Account::auth,   only(Account::net),                        false,   kReader | Promise::fork, kAuthPaths, false},
+    {"auth",             Account::auth,   Account::net | Account::policy,                     false,   kReader | Promise::fork, kAuthPaths, false},
     {"imapd",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
     {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
 };

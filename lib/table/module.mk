@@ -7,12 +7,13 @@ lib_table_libtable_a_SOURCES = \
 	%reldir%/user_table.h %reldir%/user_table.cc %reldir%/registry.h %reldir%/registry.cc \
 	%reldir%/maps.h %reldir%/maps.cc %reldir%/address_lookup.h %reldir%/address_lookup.cc \
 	%reldir%/match_list.h %reldir%/match_list.cc \
-	%reldir%/address_class.h %reldir%/address_class.cc %reldir%/address_list.h %reldir%/address_list.cc
+	%reldir%/address_class.h %reldir%/address_class.cc %reldir%/address_list.h %reldir%/address_list.cc \
+	%reldir%/address_options.h %reldir%/address_options.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/table/table_test
 lib_table_table_test_SOURCES = \
 	%reldir%/source_test.cc %reldir%/db_test.cc %reldir%/types_test.cc \
-	%reldir%/address_lookup_test.cc %reldir%/match_list_test.cc %reldir%/address_class_test.cc
+	%reldir%/address_lookup_test.cc %reldir%/match_list_test.cc %reldir%/address_class_test.cc %reldir%/address_options_test.cc
 lib_table_table_test_CXXFLAGS = $(TEST_CXXFLAGS)
-lib_table_table_test_LDADD = lib/table/libtable.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(TEST_LIBS)
+lib_table_table_test_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(TEST_LIBS)

@@ -97,4 +97,23 @@ struct Grant {
     }
 };
 
+// policy -> auth: is this one of the mail users? For policy may not read the file with the passwords.
+struct UserRequest {
+    static constexpr Type kType = Type::user_request;
+
+    std::string user;
+
+    void attributes(auto& io) { io.attr("user", user, kMaxUser); }
+};
+
+enum class UserOutcome : std::uint8_t { known, unknown, temporary, kLast = temporary };
+
+struct UserAnswer {
+    static constexpr Type kType = Type::user_answer;
+
+    UserOutcome outcome = UserOutcome::temporary;
+
+    void attributes(auto& io) { io.attr("outcome", outcome); }
+};
+
 }  // namespace postern::ipc

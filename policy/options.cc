@@ -1,0 +1,78 @@
+#include "policy/options.h"
+
+#include "lib/base/strings.h"
+#include "lib/table/address_options.h"
+
+namespace postern::policy {
+namespace {
+
+bool plain(const config::Config& config, std::string_view parameter) {
+    return table::parents_of(config, parameter) == table::Parents::plain;
+}
+
+int code(const config::Config& config, config::CountParam param) {
+    return static_cast<int>(config.get(param));  // the row's range is 400 to 599
+}
+
+void set_lists(Options& o, const config::Config& config) {
+    o.client_restrictions = config.text("smtpd_client_restrictions");
+    o.helo_restrictions = config.text("smtpd_helo_restrictions");
+    o.sender_restrictions = config.text("smtpd_sender_restrictions");
+    o.relay_restrictions = config.text("smtpd_relay_restrictions");
+    o.recipient_restrictions = config.text("smtpd_recipient_restrictions");
+    o.data_restrictions = config.text("smtpd_data_restrictions");
+    o.end_of_data_restrictions = config.text("smtpd_end_of_data_restrictions");
+    o.etrn_restrictions = config.text("smtpd_etrn_restrictions");
+    for (const auto& name : config.get(param::smtpd_restriction_classes))
+        o.classes.emplace(name, config.text(name));
+}
+
+void set_codes(Options& o, const config::Config& config) {
+    o.access_map_reject_code = code(config, param::access_map_reject_code);
+    o.access_map_defer_code = code(config, param::access_map_defer_code);
+    o.defer_code = code(config, param::defer_code);
+    o.reject_code = code(config, param::reject_code);
+    o.relay_domains_reject_code = code(config, param::relay_domains_reject_code);
+    o.non_fqdn_reject_code = code(config, param::non_fqdn_reject_code);
+    o.invalid_hostname_reject_code = code(config, param::invalid_hostname_reject_code);
+    o.unknown_local_recipient_reject_code =
+        code(config, param::unknown_local_recipient_reject_code);
+    o.unknown_virtual_alias_reject_code = code(config, param::unknown_virtual_alias_reject_code);
+    o.unknown_virtual_mailbox_reject_code =
+        code(config, param::unknown_virtual_mailbox_reject_code);
+    o.unknown_relay_recipient_reject_code =
+        code(config, param::unknown_relay_recipient_reject_code);
+    o.multi_recipient_bounce_reject_code = code(config, param::multi_recipient_bounce_reject_code);
+    o.plaintext_reject_code = code(config, param::plaintext_reject_code);
+}
+
+}  // namespace
+
+Options options_from(const config::Config& config) {
+    Options o;
+    set_lists(o, config);
+    set_codes(o, config);
+    o.delay_reject = config.get(param::smtpd_delay_reject);
+    o.relay_before_recipient = config.get(param::smtpd_relay_before_recipient_restrictions);
+    o.reject_unlisted_recipient = config.get(param::smtpd_reject_unlisted_recipient);
+    o.reject_unlisted_sender = config.get(param::smtpd_reject_unlisted_sender);
+    o.mynetworks = config.text("mynetworks");
+    o.mynetworks_parents = table::parents_of(config, "mynetworks");
+    o.domains = table::class_lists(config);
+    o.completion = table::completion(config);
+    o.recipient_delimiter = config.get(param::recipient_delimiter);
+    o.access_parents_plain = plain(config, "smtpd_access_maps");
+    o.null_access_lookup_key = config.get(param::smtpd_null_access_lookup_key);
+    o.local_recipient_maps = config.text("local_recipient_maps");
+    o.virtual_alias_maps = config.text("virtual_alias_maps");
+    o.virtual_mailbox_maps = config.text("virtual_mailbox_maps");
+    o.relay_recipient_maps = config.text("relay_recipient_maps");
+    o.canonical_maps = config.text("canonical_maps");
+    o.sender_canonical_maps = config.text("sender_canonical_maps");
+    o.recipient_canonical_maps = config.text("recipient_canonical_maps");
+    o.sender_login_maps = config.text("smtpd_sender_login_maps");
+    o.show_user_unknown_table_name = config.get(param::show_user_unknown_table_name);
+    return o;
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,42 @@
+#include "policy/users.h"
+
+#include "lib/base/strings.h"
+#include "lib/ipc/channel.h"
+#include "lib/ipc/messages/auth.h"
+
+namespace postern::policy {
+namespace {
+
+constexpr Millis kAuthWait{10'000};
+
+}  // namespace
+
+MailUsers::MailUsers(std::string passwd_file, std::string auth_socket)
+    : passwd_file_(std::move(passwd_file)), auth_socket_(std::move(auth_socket)) {
+    auto opened = table::PasswdFileTable::open(passwd_file_);
+    if (opened) table_ = std::move(opened).value();
+}
+
+Lookup<bool> MailUsers::known(std::string_view user) {
+    if (table_) {
+        auto found = table_->lookup(user);
+        if (found.found()) return true;
+        if (found.not_found()) return NotFound{};
+    }
+    return ask_auth(user);
+}
+
+Lookup<bool> MailUsers::ask_auth(std::string_view user) {
+    if (user.size() > ipc::kMaxUser) return NotFound{};
+    auto answer = ipc::call<ipc::UserAnswer>(auth_socket_, ipc::UserRequest{std::string(user)},
+                                             Deadline::in(kAuthWait));
+    if (!answer) return std::move(answer).error();
+    switch (answer->outcome) {
+        case ipc::UserOutcome::known: return true;
+        case ipc::UserOutcome::unknown: return NotFound{};
+        case ipc::UserOutcome::temporary: break;
+    }
+    return Error{Errc::temporary, cat({"auth cannot tell about user ", user})};
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,35 @@
+// PolicyWorker: the thin part. Takes questions from a channel, finds (or makes) the Engine of the
+// asking service, answers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "lib/config/config.h"
+#include "lib/ipc/channel.h"
+
+#include "policy/engine.h"
+
+namespace postern::policy {
+
+class PolicyWorker {
+  public:
+    // Borrows all; `users` and `names` may be null.
+    PolicyWorker(const config::Config& config, config::MasterFile master, UserDirectory* users,
+                 Names* names);
+
+    // Serves one connection until the peer closes it or says something that it may not.
+    void serve(ipc::Channel& channel);
+
+  private:
+    Engine& engine_of(const std::string& service);
+
+    const config::Config& config_;
+    config::MasterFile master_;
+    UserDirectory* users_;
+    Names* names_;
+    std::map<std::string, std::unique_ptr<Engine>, std::less<>> engines_;
+};
+
+}  // namespace postern::policy

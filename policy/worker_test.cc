@@ -1,0 +1,56 @@
+#include "policy/worker.h"
+
+#include <fstream>
+
+#include "lib/log/log.h"
+
+#include "policy/users.h"
+
+namespace postern::policy {
+namespace {
+
+TEST(PolicyWorker, AppliesTheOverridesOfTheAskingService) {
+    log::open_capture();
+    auto config = config::Config::parse(
+        "myhostname = here.test\nmynetworks = 127.0.0.0/8\nlocal_recipient_maps = inline:{u1=x}\n");
+    ASSERT_TRUE(config) << config.error().what;
+    auto master = config::MasterFile::parse(
+        "smtp inet n - n - - smtpd\n"
+        "submission inet n - n - - smtpd\n  -o "
+        "smtpd_relay_restrictions=permit_sasl_authenticated,reject\n"
+        "bad inet n - n - - smtpd -o smtpd_delay_reject=perhaps\n");
+    ASSERT_TRUE(master) << master.error().what;
+    PolicyWorker worker(*config, *master, nullptr, nullptr);
+    auto pair = sys::packet_pair();
+    ASSERT_TRUE(pair);
+    ipc::Channel client(std::move(pair->first));
+    const auto deadline = Deadline::in(Millis{5000});
+    for (const auto* service : {"smtp", "submission", "bad", "other"}) {
+        ipc::PolicyQuestion q;
+        q.service = service;
+        q.client_address = "192.0.2.1";
+        q.recipient = "u1@here.test";
+        ASSERT_TRUE(client.send(q, deadline));
+    }
+    ASSERT_TRUE(client.send(ipc::PolicyAnswer{}, deadline));  // not ours to receive: ends it
+    ipc::Channel server(std::move(pair->second));
+    worker.serve(server);
+    EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 250);
+    EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 554);
+    EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 451);
+    EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 250);
+}
+
+TEST(MailUsers, AreThoseOfTheFile) {
+    const std::string path = testing::TempDir() + "/policy-users";
+    std::ofstream(path) << "anna:{PLAIN}x:1:1::/h\n";
+    MailUsers users(path, "/nonexistent/auth");
+    EXPECT_TRUE(users.known("Anna").found());
+    EXPECT_TRUE(users.known("bob").not_found());
+    MailUsers unreadable("/tmp",
+                         "/nonexistent/auth");  // a folder: cannot be read, so auth is asked
+    EXPECT_TRUE(unreadable.known("anna").failed());
+}
+
+}  // namespace
+}  // namespace postern::policy

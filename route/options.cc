@@ -1,0 +1,36 @@
+#include "route/options.h"
+
+#include "lib/table/address_options.h"
+
+namespace postern::route {
+
+Options options_from(const config::Config& config) {
+    Options o;
+    o.myhostname = config.get(param::myhostname);
+    o.completion = table::completion(config);
+    o.recipient_delimiter = config.get(param::recipient_delimiter);
+    o.propagate_unmatched_extensions = config.text("propagate_unmatched_extensions");
+    o.canonical_maps = config.text("canonical_maps");
+    o.sender_canonical_maps = config.text("sender_canonical_maps");
+    o.recipient_canonical_maps = config.text("recipient_canonical_maps");
+    o.virtual_alias_maps = config.text("virtual_alias_maps");
+    o.virtual_alias_expansion_limit = config.get(param::virtual_alias_expansion_limit);
+    o.virtual_alias_recursion_limit = config.get(param::virtual_alias_recursion_limit);
+    o.virtual_alias_address_length_limit = config.get(param::virtual_alias_address_length_limit);
+    o.classes = table::class_lists(config);
+    o.local_transport = config.get(param::local_transport);
+    o.virtual_transport = config.get(param::virtual_transport);
+    o.relay_transport = config.get(param::relay_transport);
+    o.default_transport = config.get(param::default_transport);
+    o.relayhost = config.get(param::relayhost);
+    o.sender_dependent_relayhost_maps = config.text("sender_dependent_relayhost_maps");
+    o.sender_dependent_default_transport_maps =
+        config.text("sender_dependent_default_transport_maps");
+    o.transport_maps = config.text("transport_maps");
+    o.transport_parents_plain =
+        table::parents_of(config, "transport_maps") == table::Parents::plain;
+    o.empty_address_recipient = config.get(param::empty_address_recipient);
+    return o;
+}
+
+}  // namespace postern::route
