@@ -1,1 +1,18 @@
 # See README.md in this folder.
+noinst_LIBRARIES += auth/libauth.a
+auth_libauth_a_SOURCES = \
+	%reldir%/users.h %reldir%/users.cc %reldir%/tokens.h %reldir%/tokens.cc \
+	%reldir%/hash_pool.h %reldir%/hash_pool.cc %reldir%/auth_service.h %reldir%/auth_service.cc
+EXTRA_DIST += %reldir%/README.md
+
+AUTH_LIBS = auth/libauth.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a lib/base/libbase.a \
+	$(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS)
+
+daemon_PROGRAMS += auth/auth
+auth_auth_SOURCES = %reldir%/main.cc
+auth_auth_LDADD = $(AUTH_LIBS)
+
+check_PROGRAMS += auth/auth_test
+auth_auth_test_SOURCES = %reldir%/auth_test.cc
+auth_auth_test_CXXFLAGS = $(TEST_CXXFLAGS)
+auth_auth_test_LDADD = $(AUTH_LIBS) tests/support/libsupport.a $(AUTH_LIBS) $(TEST_LIBS)

@@ -2,7 +2,7 @@
 # $(CRYPT_LIBS) $(ARGON2_LIBS), which a program that only gathers exchanges does not pull in.
 noinst_LIBRARIES += lib/sasl/libsasl.a
 lib_sasl_libsasl_a_SOURCES = \
-	%reldir%/password.h %reldir%/password.cc %reldir%/server_exchange.h %reldir%/server_exchange.cc
+	%reldir%/passwd_file.h %reldir%/passwd_file.cc %reldir%/password.h %reldir%/password.cc %reldir%/server_exchange.h %reldir%/server_exchange.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/sasl/sasl_test

@@ -1,5 +1,6 @@
 #include "lib/base/encode.h"
 #include "lib/crypto/digest.h"
+#include "lib/sasl/passwd_file.h"
 #include "lib/sasl/password.h"
 #include "lib/sasl/server_exchange.h"
 
@@ -138,6 +139,42 @@ TEST(Exchange, Login) {
 TEST(Exchange, UnknownMechanism) {
     EXPECT_EQ(ServerExchange::start("CRAM-MD5").error().code, Errc::not_found);
     EXPECT_EQ(ServerExchange::start("").error().code, Errc::not_found);
+}
+
+TEST(PasswdFile, ParsesAndFormats) {
+    const struct {
+        std::string line;
+        PasswdEntry entry;
+    } cases[] = {
+        {"u1:{PLAIN}x:1000:1000::/home/u1",
+         {"u1", "{PLAIN}x", "1000", "1000", "", "/home/u1", "", ""}},
+        {"u1@example.test:$6$a$b", {"u1@example.test", "$6$a$b", "", "", "", "", "", ""}},
+        {"u:{SSHA}a=:::Full Name:/h:/bin/sh:userdb_mail=maildir:~/Mail nologin",
+         {"u", "{SSHA}a=", "", "", "Full Name", "/h", "/bin/sh",
+          "userdb_mail=maildir:~/Mail nologin"}},
+        {"u:", {"u", "", "", "", "", "", "", ""}},
+        {"u:x::5", {"u", "x", "", "5", "", "", "", ""}},
+    };
+    for (const auto& c : cases) {
+        const auto parsed = parse_passwd_line(c.line);
+        ASSERT_TRUE(parsed) << c.line;
+        EXPECT_EQ(**parsed, c.entry) << c.line;
+        EXPECT_EQ(format_passwd_line(c.entry), c.line);
+    }
+    EXPECT_FALSE(*parse_passwd_line("# comment"));
+    EXPECT_FALSE(*parse_passwd_line("  "));
+    EXPECT_FALSE(parse_passwd_line("only-a-name"));
+    EXPECT_FALSE(parse_passwd_line(":nobody:"));
+}
+
+TEST(PasswdFile, NamesAndExtraFields) {
+    for (const char* good : {"u1", "u1@example.test", "a.b+c", "\xc3\xa4"})
+        EXPECT_TRUE(is_user_name(good)) << good;
+    for (const char* bad : {"", "a:b", "#a", "-a", "a/b", "..", "a b", "a\nb"})
+        EXPECT_FALSE(is_user_name(bad)) << bad;
+    EXPECT_EQ(extra_field("a=b userdb_mail=maildir:~/x", "userdb_mail"), "maildir:~/x");
+    EXPECT_EQ(extra_field("nologin", "nologin"), "");
+    EXPECT_FALSE(extra_field("nologin", "other"));
 }
 
 }  // namespace

@@ -1,0 +1,195 @@
+#include "auth/auth_service.h"
+
+#include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
+#include "lib/log/log.h"
+#include "lib/sasl/password.h"
+#include "lib/sasl/server_exchange.h"
+
+namespace postern::auth {
+namespace {
+
+std::string_view name_of(ipc::AuthProtocol protocol) {
+    switch (protocol) {
+        case ipc::AuthProtocol::smtp: return "smtp";
+        case ipc::AuthProtocol::imap: return "imap";
+        case ipc::AuthProtocol::pop3: return "pop3";
+    }
+    return "unknown";
+}
+
+ipc::AuthAnswer answer(ipc::AuthOutcome outcome, std::string text) {
+    ipc::AuthAnswer a;
+    a.outcome = outcome;
+    a.text = std::move(text);
+    return a;
+}
+
+std::string story(const ipc::AuthRequest& request, std::string_view user) {
+    return cat({name_of(request.protocol), ": ", request.mechanism, " user=<", printable(user, 100),
+                ">, client=[", printable(request.client_address, 64), "]",
+                request.secured ? ", secured" : ""});
+}
+
+}  // namespace
+
+// One connection: packets in order, one question under way.
+class AuthService::Conversation : public std::enable_shared_from_this<Conversation> {
+  public:
+    Conversation(AuthService& service, Fd socket, bool may_redeem)
+        : service_(service),
+          may_redeem_(may_redeem),
+          delay_(service.loop_, [this] { send_delayed(); }),
+          channel_(service.loop_, std::move(socket),
+                   {[this](ipc::Packet packet) { on_packet(std::move(packet)); },
+                    [this](Error) { service_.end(this); }}) {}
+
+  private:
+    void on_packet(ipc::Packet packet) {
+        if (packet.descriptor_count() != 0 || busy_) return service_.end(this);
+        if (packet.type() == ipc::AuthRequest::kType) return ask(packet);
+        if (packet.type() == ipc::RedeemToken::kType && may_redeem_) {
+            const auto request = packet.as<ipc::RedeemToken>();
+            if (!request) return service_.end(this);
+            return send(service_.redeem(*request));
+        }
+        log::warning(packet.trace(), "unexpected message from a client of auth");
+        service_.end(this);
+    }
+
+    void ask(const ipc::Packet& packet) {
+        auto request = packet.as<ipc::AuthRequest>();
+        if (!request) return service_.end(this);
+        busy_ = true;
+        service_.authenticate(*std::move(request), [weak = weak_from_this()](ipc::AuthAnswer a) {
+            if (auto self = weak.lock()) self->on_answer(std::move(a));
+        });
+    }
+
+    // Failures are held back: guessing costs time (and a parallel guesser meets the connection
+    // limits).
+    void on_answer(ipc::AuthAnswer a) {
+        const bool failed = a.outcome == ipc::AuthOutcome::failure;
+        delayed_ = std::move(a);
+        if (failed && service_.options_.failure_delay > Millis{0})
+            return delay_.start(service_.options_.failure_delay);
+        send_delayed();
+    }
+
+    void send_delayed() {
+        busy_ = false;
+        send(delayed_);
+    }
+
+    template <class Message>
+    void send(const Message& message) {
+        if (!channel_.send(message)) service_.end(this);
+    }
+
+    AuthService& service_;
+    bool may_redeem_;
+    bool busy_ = false;
+    ipc::AuthAnswer delayed_;
+    loop::Timer delay_;
+    ipc::LoopChannel channel_;
+};
+
+AuthService::AuthService(loop::Loop& loop, Options options, Random& random,
+                         std::function<void()> session_ended)
+    : loop_(loop),
+      options_(std::move(options)),
+      users_(options_.users),
+      tokens_(loop.clock(), random, options_.token_lifetime),
+      pool_(loop, options_.workers),
+      session_ended_(std::move(session_ended)) {}
+
+AuthService::~AuthService() = default;
+
+void AuthService::serve(Fd socket, bool may_redeem) {
+    auto conversation = std::make_shared<Conversation>(*this, std::move(socket), may_redeem);
+    conversations_.emplace(conversation.get(), conversation);
+}
+
+void AuthService::end(Conversation* conversation) {
+    const auto at = conversations_.find(conversation);
+    if (at == conversations_.end()) return;
+    // It may be at work further up on the stack: let go of it on the next turn.
+    loop_.post([kept = at->second] {});
+    conversations_.erase(at);
+    session_ended_();
+}
+
+void AuthService::authenticate(ipc::AuthRequest request,
+                               std::function<void(ipc::AuthAnswer)> done) {
+    const crypto::WipeGuard guard(request.response);
+    // smtpd and login gather every mechanism into a PLAIN message (lib/sasl/server_exchange.h).
+    auto credentials = sasl::parse_plain(request.response);
+    if (!credentials || !request.has_response)
+        return done(answer(ipc::AuthOutcome::failure, "malformed authentication message"));
+    const crypto::WipeGuard password_guard(credentials->password);
+    if (!credentials->authorization.empty() &&
+        !iequals(credentials->authorization, credentials->user))
+        return done(answer(ipc::AuthOutcome::failure, "acting as another user is not allowed"));
+    auto user = users_.find(credentials->user);
+    if (user.failed()) {
+        log::warning(request.session.str(), user.error().what);
+        return done(answer(ipc::AuthOutcome::temporary,
+                           "user database: " + user.error().what.substr(0, 500)));
+    }
+    const bool known = user.found();
+    // Unknown users cost the same hash, so that time does not tell who exists.
+    std::string stored = known ? user->password : std::string(sasl::dummy_password());
+    std::string name = known ? user->name : credentials->user;
+    request.response.clear();
+    pool_.verify(
+        std::move(stored), credentials->password,
+        [this, request, name = std::move(name), known, done = std::move(done)](Result<bool> fits) {
+            if (!fits) {
+                log::warning(request.session.str(),
+                             cat({story(request, name), ": ", fits.error().what}));
+                return done(answer(ipc::AuthOutcome::temporary, fits.error().what));
+            }
+            done(verdict(request, name, known, *fits));
+        });
+}
+
+ipc::AuthAnswer AuthService::verdict(const ipc::AuthRequest& request, const std::string& user,
+                                     bool known, bool fits) {
+    if (!known || !fits) {
+        log::info(request.session.str(), cat({story(request, user), ": authentication failed: ",
+                                              known ? "password mismatch" : "unknown user"}));
+        return answer(ipc::AuthOutcome::failure, known ? "password mismatch" : "unknown user");
+    }
+    log::debug(request.session.str(), story(request, user) + ": authenticated");
+    ipc::AuthAnswer a = answer(ipc::AuthOutcome::success, "");
+    a.user = user;
+    if (request.protocol != ipc::AuthProtocol::smtp)
+        a.token = tokens_.mint(user, request.session, request.protocol);
+    return a;
+}
+
+ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {
+    ipc::Grant grant;
+    grant.session = request.session;
+    const auto name = tokens_.redeem(request.token, request.session, request.protocol);
+    if (!name) {
+        log::warning(request.session.str(),
+                     "a token was presented that is not good for this session");
+        return grant;
+    }
+    auto user = users_.find(*name);
+    if (!user.found()) {
+        log::warning(request.session.str(),
+                     cat({"user ", *name, ": ", user.failed() ? user.error().what : "has gone"}));
+        return grant;
+    }
+    grant.ok = true;
+    grant.user = user->name;
+    grant.uid = user->uid;
+    grant.gid = user->gid;
+    grant.home = user->home;
+    grant.mailbox = user->mailbox;
+    return grant;
+}
+
+}  // namespace postern::auth

@@ -1,0 +1,54 @@
+// auth: the only reader of the password data. Answers smtpd and login, grants identities to imapd
+// and pop3d.
+#include <unistd.h>
+
+#include "auth/auth_service.h"
+#include "lib/service/service.h"
+#include "lib/sys/unix_socket.h"
+
+namespace postern::auth {
+namespace {
+
+Options options_from(const config::Config& config) {
+    Options options;
+    options.users.passwd_file = config.get(param::auth_passwd_file);
+    options.users.mailbox_path = config.get(param::mailbox_path);
+    options.users.first_valid_uid = static_cast<std::uint32_t>(config.get(param::first_valid_uid));
+    options.users.own_uid = ::geteuid();
+    options.users.own_gid = ::getegid();
+    options.workers = config.get(param::auth_worker_limit);
+    options.failure_delay = config.get(param::auth_failure_delay);
+    options.token_lifetime = config.get(param::auth_token_lifetime);
+    return options;
+}
+
+class Service final : public service::LoopService {
+  public:
+    explicit Service(const service::LoopContext& context)
+        : auth_(context.loop, options_from(context.config), SystemRandom::instance(),
+                context.session_ended) {}
+
+    void on_connection(Fd socket) override {
+        // Tokens become identities for those only who can become users: root, or everybody's own
+        // uid.
+        const auto peer = sys::peer_credentials(socket.get());
+        const bool may_redeem = peer && (peer->uid == 0 || peer->uid == ::geteuid());
+        auth_.serve(std::move(socket), may_redeem);
+    }
+    std::size_t session_limit() const override { return AuthService::kMaxSessions; }
+    bool busy() const override { return auth_.busy(); }
+
+  private:
+    AuthService auth_;
+};
+
+Result<std::unique_ptr<service::LoopService>> make(const service::LoopContext& context) {
+    return std::unique_ptr<service::LoopService>(std::make_unique<Service>(context));
+}
+
+}  // namespace
+}  // namespace postern::auth
+
+int main(int argc, char** argv) {
+    return postern::service::run_loop(argc, argv, postern::auth::make);
+}

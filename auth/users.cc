@@ -1,0 +1,150 @@
+#include "auth/users.h"
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/sys/file.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/users.h"
+
+namespace postern::auth {
+namespace {
+
+constexpr std::size_t kMaxFile = 256 << 20;  // a few million users
+
+Result<std::uint32_t> system_uid(const std::string& name) {
+    auto found = sys::find_user(name);
+    if (found.found()) return std::uint32_t{found->uid};
+    return found.failed() ? std::move(found).error()
+                          : Error{Errc::not_found, "no system user " + name, 0};
+}
+
+Result<std::uint32_t> system_gid(const std::string& name) {
+    auto found = sys::find_group(name);
+    if (found.found()) return std::uint32_t{*found};
+    return found.failed() ? std::move(found).error()
+                          : Error{Errc::not_found, "no system group " + name, 0};
+}
+
+}  // namespace
+
+std::string expand_mailbox_path(std::string_view text, std::string_view home,
+                                std::string_view user) {
+    std::string out;
+    while (!text.empty()) {
+        const auto dollar = text.find('$');
+        out += text.substr(0, dollar);
+        if (dollar == std::string_view::npos) break;
+        text.remove_prefix(dollar);
+        bool known = false;
+        for (const auto& [name, value] :
+             {std::pair<std::string_view, std::string_view>{"${home}", home},
+              {"$home", home},
+              {"${user}", user},
+              {"$user", user}}) {
+            if (!text.starts_with(name)) continue;
+            out += value;
+            text.remove_prefix(name.size());
+            known = true;
+            break;
+        }
+        if (known) continue;
+        out += '$';
+        text.remove_prefix(1);
+    }
+    return out;
+}
+
+Lookup<User> Users::find(std::string_view name) {
+    if (auto fresh = refresh(); !fresh) return std::move(fresh).error();
+    const auto at = entries_.find(to_lower(name));
+    if (at == entries_.end() || at->second.password.empty()) return NotFound{};
+    if (sasl::extra_field(at->second.extra, "nologin")) return NotFound{};
+    auto user = complete(at->second);
+    if (!user) return std::move(user).error().within("user " + at->second.user);
+    return *std::move(user);
+}
+
+Result<void> Users::refresh() {
+    auto& fs = sys::RealFs::instance();
+    auto info = fs.info(options_.passwd_file);
+    if (!info) {
+        // No file yet is no users yet; anything else is a failure that must not look like "unknown
+        // user".
+        if (info.error().code != Errc::not_found) return std::move(info).error();
+        entries_.clear();
+        loaded_ = false;
+        return {};
+    }
+    const Stamp stamp{info->inode, info->size, info->mtime_ns, info->ctime_ns};
+    if (loaded_ && stamp == stamp_) return {};
+    TRY_ASSIGN(const std::string text, sys::read_file(options_.passwd_file, kMaxFile));
+    load(text);
+    stamp_ = stamp;
+    loaded_ = true;
+    return {};
+}
+
+void Users::load(std::string_view text) {
+    entries_.clear();
+    std::size_t number = 0;
+    for (const std::string_view line : split(text, '\n')) {
+        ++number;
+        auto entry = sasl::parse_passwd_line(line);
+        if (!entry) {
+            log::warning("", cat({options_.passwd_file, ", line ", std::to_string(number), ": ",
+                                  entry.error().what}));
+        } else if (*entry) {
+            std::string key = to_lower((*entry)->user);
+            entries_.insert_or_assign(std::move(key), **std::move(entry));
+        }
+    }
+}
+
+Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
+    User user;
+    user.name = to_lower(entry.user);
+    user.password = entry.password;
+    TRY(complete_ids(entry, user));
+    user.home = entry.home;
+    if (!user.home.starts_with('/')) return Error{Errc::invalid, "home is not an absolute path", 0};
+    std::string_view mailbox = options_.mailbox_path;
+    // Dovecot's override: userdb_mail=maildir:~/Mail
+    auto own = sasl::extra_field(entry.extra, "userdb_mail");
+    if (own && own->starts_with("maildir:"))
+        mailbox = own->substr(8).substr(0, own->substr(8).find(':'));
+    user.mailbox = mailbox.starts_with("~/") ? cat({user.home, mailbox.substr(1)})
+                                             : expand_mailbox_path(mailbox, user.home, user.name);
+    return user;
+}
+
+// A number, a system account's name, or empty: the system user of the same name, or, in an
+// unprivileged instance, the uid that everything runs as.
+Result<void> Users::complete_ids(const sasl::PasswdEntry& entry, User& user) const {
+    const bool numeric = parse_number<std::uint32_t>(entry.uid).has_value();
+    if (numeric) {
+        user.uid = *parse_number<std::uint32_t>(entry.uid);
+    } else if (entry.uid.empty() && sys::find_user(entry.user).not_found()) {
+        user.uid = options_.own_uid;
+        user.gid = options_.own_gid;
+    } else {
+        TRY_ASSIGN(user.uid, system_uid(entry.uid.empty() ? entry.user : entry.uid));
+    }
+    if (const auto gid = parse_number<std::uint32_t>(entry.gid)) {
+        user.gid = *gid;
+    } else if (!entry.gid.empty()) {
+        TRY_ASSIGN(user.gid, system_gid(entry.gid));
+    } else if (user.uid != options_.own_uid) {
+        auto account = sys::find_user(static_cast<uid_t>(user.uid));
+        if (!account.found()) return Error{Errc::invalid, "no gid", 0};
+        user.gid = account->gid;
+    } else {
+        user.gid = options_.own_gid;
+    }
+    const bool own = user.uid == options_.own_uid && user.uid != 0;
+    if (!own && (user.uid == 0 || user.uid < options_.first_valid_uid))
+        return Error{Errc::denied,
+                     cat({"uid ", std::to_string(user.uid), " is below first_valid_uid"}), 0};
+    return {};
+}
+
+}  // namespace postern::auth

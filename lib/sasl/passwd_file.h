@@ -1,0 +1,38 @@
+// A line of a passwd-file, Dovecot's form: user:{SCHEME}hash:uid:gid:gecos:home:shell:extra
+// Later fields may be missing. Pure: text in, fields out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace postern::sasl {
+
+struct PasswdEntry {
+    std::string user;
+    std::string password;  // "{SCHEME}hash"; empty: may not log in
+    std::string uid;       // number, system user's name, or empty: the default
+    std::string gid;
+    std::string gecos;
+    std::string home;
+    std::string shell;
+    std::string extra;  // "userdb_mail=maildir:~/Mail nologin=y ..."
+
+    bool operator==(const PasswdEntry&) const = default;
+};
+
+// Nothing for comments and empty lines; Errc::invalid for lines that are no entry.
+Result<std::optional<PasswdEntry>> parse_passwd_line(std::string_view line);
+std::string format_passwd_line(
+    const PasswdEntry& entry);  // without line end; no trailing empty fields
+
+// May this be a user's name? Printable, no ':', not beginning with '#' or '-', at most 255 bytes.
+bool is_user_name(std::string_view name);
+
+// The value of key in the extra field: "userdb_mail" -> "maildir:~/Mail".
+std::optional<std::string_view> extra_field(std::string_view extra, std::string_view key);
+
+}  // namespace postern::sasl
