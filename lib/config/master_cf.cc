@@ -147,6 +147,12 @@ Result<MasterEntry> parse_entry(const LogicalLine& line) {
     return entry;
 }
 
+// An argument as it must be written in the file: in braces where it holds white space.
+std::string written(const std::string& argument, bool after_o) {
+    if (!argument.empty() && argument.find_first_of(" \t") == argument.npos) return argument;
+    return after_o ? cat({"{ ", argument, " }"}) : cat({"{", argument, "}"});
+}
+
 }  // namespace
 
 std::string_view MasterEntry::type_name() const { return kTypes[static_cast<std::size_t>(type)]; }
@@ -212,7 +218,7 @@ void MasterFile::add_built_in() {
     }
 }
 
-std::string master_line(const MasterEntry& entry) {
+std::string master_line(const MasterEntry& entry, bool folded) {
     // Postfix's columns begin at these places; a longer word moves the rest along.
     constexpr std::array<std::size_t, kColumns> starts = {0, 11, 17, 25, 33, 41, 49, 57};
     std::string out;
@@ -222,11 +228,38 @@ std::string master_line(const MasterEntry& entry) {
     }
     bool after_o = false;
     for (const std::string& argument : entry.arguments) {
-        bool braces = argument.empty() || argument.find_first_of(" \t") != argument.npos;
-        out += braces ? cat({" {", after_o ? " " : "", argument, after_o ? " }" : "}"})
-                      : " " + argument;
+        bool fold = folded && !after_o && argument.starts_with("-o");
+        out += cat({fold ? "\n    " : " ", written(argument, after_o)});
         after_o = argument == "-o";
     }
+    return out;
+}
+
+Result<std::string> edit_master_cf(std::string_view text, std::string_view key, MasterChange change,
+                                   const MasterEntry* replacement) {
+    TRY_ASSIGN(MasterFile file, MasterFile::parse(text));
+    int first = 0;
+    for (const MasterEntry& entry : file.entries()) {
+        if (entry.key() == key) first = entry.line;
+    }
+    std::string line = replacement ? master_line(*replacement, true) + "\n" : std::string();
+    std::string out;
+    bool within = false;
+    for (int number = 1; !text.empty(); number++) {
+        std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+        std::string_view physical = text.substr(0, end);
+        text.remove_prefix(end);
+        std::string_view visible = trim(physical);
+        bool comment = visible.empty() || visible.front() == '#';
+        if (!comment && !is_space(physical.front())) within = number == first;
+        if (number == first && change == MasterChange::set) out += line;
+        // Comments between the lines of an entry stay, except inside one that is replaced as a whole.
+        if (!within || comment) out += physical;
+        if (within && !comment && change == MasterChange::comment_out) out += cat({"#", physical});
+    }
+    if (first == 0 && change != MasterChange::set) return invalid(cat({"no such entry: ", key}));
+    if (!out.empty() && out.back() != '\n') out += '\n';
+    if (first == 0) out += line;
     return out;
 }
 

@@ -1,0 +1,67 @@
+// The parts of postconf(1): what it prints (show), what it changes (edit), the manual that it makes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/config/master_cf.h"
+#include "lib/config/settings.h"
+
+namespace postern::commands {
+
+struct PostconfOptions {
+    enum class Subject : unsigned char { main, master, master_fields, master_params };
+    enum class Change : unsigned char { none, set, comment_out, remove };
+    enum class Only : unsigned char { all, builtin, service, user };
+
+    Subject subject = Subject::main;
+    Change change = Change::none;
+    Only only = Only::all;
+    bool defaults = false;     // -d
+    bool set_only = false;     // -n
+    bool expand = false;       // -x
+    bool fold = false;         // -f
+    bool names_only = false;   // -H
+    bool values_only = false;  // -h
+};
+
+// Everything that a run looks at. The Settings are read unless only defaults are wanted.
+struct PostconfInput {
+    const config::Settings& settings;
+    const config::MasterFile& master;
+    const PostconfOptions& options;
+};
+
+// What a run has to say: lines for standard output and warnings (without "postconf: warning: ").
+struct PostconfOutput {
+    std::string text;
+    std::vector<std::string> warnings;
+};
+
+// main.cf parameters: those named, or all that the options select, sorted.
+PostconfOutput show_main(const PostconfInput& input, const std::vector<std::string>& names);
+// master.cf: entries ("name" or "name/type"), fields ("name/type/field"), -o settings ("name/type/parameter").
+PostconfOutput show_master(const PostconfInput& input, const std::vector<std::string>& patterns);
+
+// The names that exist because master.cf has delivery services: smtp_destination_concurrency_limit.
+std::vector<std::string> service_parameters(const config::MasterFile& master);
+
+// The new text of main.cf or master.cf; arguments as on the command line ("name=value", "name",
+// "smtp/inet=smtp inet n …", "smtp/inet/chroot=n", "smtp/inet/syslog_name=x").
+Result<std::string> edit_main(std::string_view text, PostconfOptions::Change change,
+                              const std::vector<std::string>& arguments);
+Result<std::string> edit_master(std::string_view text, const PostconfOptions& options,
+                                const std::vector<std::string>& arguments);
+
+// postconf(5), in man(7).
+std::string make_manual();
+// One parameter's documentation as plain text; nothing for an unknown name.
+std::optional<std::string> describe(std::string_view name);
+
+// A line longer than 80 columns broken at white space, the rest indented by four.
+std::string fold_line(std::string_view line);
+
+}  // namespace postern::commands
