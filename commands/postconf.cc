@@ -1,5 +1,5 @@
-// postconf: shows and changes the configuration, in Postfix's formats. This file reads the command line
-// and the files; postconf_show.cc, postconf_edit.cc and postconf_manual.cc do the work.
+// postconf: shows and changes the configuration, in Postfix's formats. This file reads the command
+// line and the files; postconf_show.cc, postconf_edit.cc and postconf_manual.cc do the work.
 #include <getopt.h>
 
 #include <cstdio>
@@ -19,7 +19,8 @@ using Change = PostconfOptions::Change;
 
 constexpr const char* kUsage =
     "usage: postconf [-c config_dir] [-C class] [-dfhHnpx] [-o name=value] [name...] | "
-    "-e name=value... | -# name... | -X name... | -M [-f] [name/type...] | -F [name/type/field...] | "
+    "-e name=value... | -# name... | -X name... | -M [-f] [name/type...] | -F [name/type/field...] "
+    "| "
     "-P [name/type/parameter...] | -l | -m | -a | -A | --describe name... | --manual";
 
 void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
@@ -58,7 +59,8 @@ bool take_option(CommandLine& line, int option) {
         case 'l': line.list = "flock\nfcntl\ndotlock\n"; return true;
         case 'm':
             line.list =
-                "btree\ncidr\nfail\nhash\ninline\npasswdfile\npipemap\nproxy\nregexp\nstatic\ntexthash\n"
+                "btree\ncidr\nfail\nhash\ninline\npasswdfile\npipemap\nproxy\nregexp\nstatic\ntexth"
+                "ash\n"
                 "unionmap\nunix\n";
             return true;
         case 'c': line.directory = optarg; return true;
@@ -90,7 +92,8 @@ Result<CommandLine> parse_command_line(int argc, char** argv) {
     }
     line.arguments.assign(argv + optind, argv + argc);
     // "postconf name=value" edits without being told so.
-    bool assignment = !line.arguments.empty() && line.arguments.front().find('=') != std::string::npos;
+    bool assignment =
+        !line.arguments.empty() && line.arguments.front().find('=') != std::string::npos;
     if (assignment && line.options.change == Change::none) line.options.change = Change::set;
     return line;
 }
@@ -104,7 +107,8 @@ int edit(const CommandLine& line, const std::string& directory) {
     auto edited = main_file ? edit_main(*text, line.options.change, line.arguments)
                             : edit_master(*text, line.options, line.arguments);
     if (!edited) return fatal(edited.error().what);
-    if (auto replaced = sys::replace_file(path, *edited); !replaced) return fatal(replaced.error().what);
+    if (auto replaced = sys::replace_file(path, *edited); !replaced)
+        return fatal(replaced.error().what);
     return EXIT_SUCCESS;
 }
 
@@ -142,7 +146,8 @@ int show(const CommandLine& line, const std::string& directory) {
     if (!master) return fatal(master.error().what);
     PostconfInput input{*settings, *master, line.options};
     bool main_file = line.options.subject == Subject::main;
-    PostconfOutput output = main_file ? show_main(input, line.arguments) : show_master(input, line.arguments);
+    PostconfOutput output =
+        main_file ? show_main(input, line.arguments) : show_master(input, line.arguments);
     put(output.text);
     std::fflush(stdout);
     for (const std::string& text : output.warnings) warn(text);

@@ -1,4 +1,5 @@
-// The parts of postconf(1): what it prints (show), what it changes (edit), the manual that it makes.
+// The parts of postconf(1): what it prints (show), what it changes (edit), the manual that it
+// makes.
 #pragma once
 
 #include <optional>
@@ -43,7 +44,8 @@ struct PostconfOutput {
 
 // main.cf parameters: those named, or all that the options select, sorted.
 PostconfOutput show_main(const PostconfInput& input, const std::vector<std::string>& names);
-// master.cf: entries ("name" or "name/type"), fields ("name/type/field"), -o settings ("name/type/parameter").
+// master.cf: entries ("name" or "name/type"), fields ("name/type/field"), -o settings
+// ("name/type/parameter").
 PostconfOutput show_master(const PostconfInput& input, const std::vector<std::string>& patterns);
 
 // The names that exist because master.cf has delivery services: smtp_destination_concurrency_limit.

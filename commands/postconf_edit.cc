@@ -15,7 +15,8 @@ constexpr std::string_view kFields[] = {"service", "type",   "private",       "u
                                         "chroot",  "wakeup", "process_limit", "command"};
 
 Error bad_request(std::string_view expected, std::string_view got) {
-    return Error{Errc::invalid, cat({"expected ", expected, " instead of \"", printable(got, 100), "\""})};
+    return Error{Errc::invalid,
+                 cat({"expected ", expected, " instead of \"", printable(got, 100), "\""})};
 }
 
 // "smtp/inet/chroot" -> entry key "smtp/inet" and the third part, if any.
@@ -25,8 +26,10 @@ struct MasterName {
 };
 Result<MasterName> parse_name(std::string_view text) {
     auto parts = split(text, '/');
-    if (parts.size() < 2 || parts.size() > 3) return bad_request("service/type or service/type/name", text);
-    return MasterName{cat({parts[0], "/", parts[1]}), parts.size() == 3 ? std::string(parts[2]) : ""};
+    if (parts.size() < 2 || parts.size() > 3)
+        return bad_request("service/type or service/type/name", text);
+    return MasterName{cat({parts[0], "/", parts[1]}),
+                      parts.size() == 3 ? std::string(parts[2]) : ""};
 }
 
 const config::MasterEntry* find_key(const config::MasterFile& file, std::string_view key) {
@@ -52,7 +55,8 @@ Result<std::string> rewrite_entry(std::string_view text, const config::MasterEnt
     return config::edit_master_cf(text, key, config::MasterChange::set, &parsed.entries().front());
 }
 
-Result<std::string> set_field(std::string_view text, const MasterName& name, std::string_view value) {
+Result<std::string> set_field(std::string_view text, const MasterName& name,
+                              std::string_view value) {
     TRY_ASSIGN(config::MasterFile file, config::MasterFile::parse(text));
     const config::MasterEntry* entry = find_key(file, name.key);
     if (entry == nullptr) return Error{Errc::not_found, "no such entry: " + name.key};
@@ -65,7 +69,8 @@ Result<std::string> set_field(std::string_view text, const MasterName& name, std
 }
 
 // The arguments without those that set this parameter.
-std::vector<std::string> without_override(const std::vector<std::string>& arguments, std::string_view name) {
+std::vector<std::string> without_override(const std::vector<std::string>& arguments,
+                                          std::string_view name) {
     std::vector<std::string> kept;
     for (std::size_t i = 0; i < arguments.size(); i++) {
         bool option = arguments[i] == "-o" && i + 1 < arguments.size();
@@ -99,22 +104,24 @@ Result<std::string> edit_master_once(std::string_view text, const PostconfOption
                                      std::string_view argument) {
     auto sides = split_once(argument, '=');
     if ((options.change == Change::set) != sides.has_value()) {
-        return bad_request(options.change == Change::set ? "name = value" : "a name without value", argument);
+        return bad_request(options.change == Change::set ? "name = value" : "a name without value",
+                           argument);
     }
     TRY_ASSIGN(MasterName name, parse_name(trim(sides ? sides->first : argument)));
     std::string_view value = sides ? trim(sides->second) : std::string_view();
     if ((options.subject == Subject::master) != name.part.empty()) {
         return bad_request("service/type with or without a name, as the option asks", argument);
     }
-    if (options.subject == Subject::master_params) return set_override(text, name, options.change, value);
+    if (options.subject == Subject::master_params)
+        return set_override(text, name, options.change, value);
     if (options.subject == Subject::master_fields) {
         if (options.change != Change::set) return bad_request("-e with -F", argument);
         return set_field(text, name, value);
     }
     if (options.change == Change::set) return set_entry(text, name.key, value);
     bool remove = options.change == Change::remove;
-    return config::edit_master_cf(text, name.key,
-                                  remove ? config::MasterChange::remove : config::MasterChange::comment_out);
+    return config::edit_master_cf(
+        text, name.key, remove ? config::MasterChange::remove : config::MasterChange::comment_out);
 }
 
 }  // namespace
@@ -130,7 +137,8 @@ Result<std::string> edit_main(std::string_view text, Change change,
             edits.push_back({Kind::set, std::move(entry.name), std::move(entry.value)});
             continue;
         }
-        if (argument.find('=') != argument.npos) return bad_request("a name without value", argument);
+        if (argument.find('=') != argument.npos)
+            return bad_request("a name without value", argument);
         Kind kind = change == Change::remove ? Kind::remove : Kind::comment_out;
         edits.push_back({kind, std::string(trim(argument)), ""});
     }

@@ -7,9 +7,8 @@
 namespace postern::commands {
 namespace {
 
-constexpr std::string_view kTypeNames[] = {"time",     "size",          "number", "yes or no", "text",
-                                           "list",     "path",          "choice", "list of tables",
-                                           "template"};
+constexpr std::string_view kTypeNames[] = {"time", "size", "number", "yes or no",      "text",
+                                           "list", "path", "choice", "list of tables", "template"};
 
 // Text as troff wants it: no line begins with a control character, no backslash acts.
 std::string escape(std::string_view text) {
@@ -36,7 +35,8 @@ std::string limits_text(const config::Row& row) {
     if (!limits.choices.empty()) return cat({"One of: ", limits.choices, "."});
     std::string_view unit = row.type == config::Type::Seconds ? "s" : "";
     if (limits.max != INT64_MAX) {
-        return cat({"From ", std::to_string(limits.min), unit, " to ", std::to_string(limits.max), unit, "."});
+        return cat({"From ", std::to_string(limits.min), unit, " to ", std::to_string(limits.max),
+                    unit, "."});
     }
     return limits.min == 0 ? "" : cat({"At least ", std::to_string(limits.min), unit, "."});
 }
@@ -129,7 +129,8 @@ std::string make_manual() {
     out += kHead;
     for (std::uint16_t id : config::rows_by_name()) {
         const config::Row& row = config::rows()[id];
-        out += cat({".TP\n.BR \"", escape(row.name), "\" \" (", kTypeNames[static_cast<std::size_t>(row.type)],
+        out += cat({".TP\n.BR \"", escape(row.name), "\" \" (",
+                    kTypeNames[static_cast<std::size_t>(row.type)],
                     "; default: ", escape(default_text(row)), ")\"\n"});
         if (!row.honoured) out += "No effect. ";
         out += cat({escape(trim(row.documentation)), "\n"});
@@ -144,9 +145,9 @@ std::optional<std::string> describe(std::string_view name) {
     const config::Row* row = config::find_row(name);
     if (row == nullptr) return std::nullopt;
     std::string limits = limits_text(*row);
-    return cat({row->name, " (", kTypeNames[static_cast<std::size_t>(row->type)], "; default: ",
-                default_text(*row), ")\n", row->honoured ? "" : "No effect. ", trim(row->documentation), "\n",
-                limits, limits.empty() ? "" : "\n"});
+    return cat({row->name, " (", kTypeNames[static_cast<std::size_t>(row->type)],
+                "; default: ", default_text(*row), ")\n", row->honoured ? "" : "No effect. ",
+                trim(row->documentation), "\n", limits, limits.empty() ? "" : "\n"});
 }
 
 }  // namespace postern::commands

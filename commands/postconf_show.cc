@@ -46,7 +46,8 @@ void Printer::pair(const std::string& name, std::string value) {
 }
 
 void Printer::main_parameter(const std::string& name) {
-    auto value = input_.options.defaults ? input_.settings.default_text(name) : input_.settings.raw(name);
+    auto value =
+        input_.options.defaults ? input_.settings.default_text(name) : input_.settings.raw(name);
     pair(name, value.value_or(std::string()));
 }
 
@@ -129,7 +130,8 @@ void print_fields(Printer& printer, const config::MasterEntry& entry, std::strin
     for (std::size_t i = 0; i < std::size(kFields); i++) {
         if (!wanted.empty() && wanted != "*" && wanted != kFields[i]) continue;
         bool command = i + 1 == std::size(kFields);
-        printer.pair(cat({entry.key(), "/", kFields[i]}), command ? command_text(entry) : entry.columns[i]);
+        printer.pair(cat({entry.key(), "/", kFields[i]}),
+                     command ? command_text(entry) : entry.columns[i]);
     }
 }
 
@@ -168,7 +170,8 @@ std::vector<std::string> service_parameters(const config::MasterFile& master) {
     std::vector<std::string> names;
     for (const config::MasterEntry& entry : master.entries()) {
         if (entry.type != config::MasterEntry::Type::unix_socket) continue;
-        bool agent = std::find(std::begin(agents), std::end(agents), entry.command) != std::end(agents);
+        bool agent =
+            std::find(std::begin(agents), std::end(agents), entry.command) != std::end(agents);
         bool timed = entry.command == "pipe" || entry.command == "spawn";
         for (const config::ServiceSuffix& suffix : config::service_suffixes()) {
             bool time_limit = suffix.suffix == "_time_limit";
@@ -190,7 +193,8 @@ PostconfOutput show_main(const PostconfInput& input, const std::vector<std::stri
     for (const std::string& name : names) {
         if (!known.all.contains(name)) {
             auto near = config::suggest(name);
-            printer.warn(cat({name, ": unknown parameter", near ? cat({" (did you mean ", *near, "?)"}) : ""}));
+            printer.warn(cat(
+                {name, ": unknown parameter", near ? cat({" (did you mean ", *near, "?)"}) : ""}));
         } else {
             printer.main_parameter(name);
         }
@@ -210,9 +214,12 @@ PostconfOutput show_master(const PostconfInput& input, const std::vector<std::st
         for (const config::MasterEntry& entry : input.master.entries()) {
             if (!entry_matches(entry, parts[0], parts[1])) continue;
             any = true;
-            if (input.options.subject == Subject::master) printer.line(config::master_line(entry, input.options.fold));
-            if (input.options.subject == Subject::master_fields) print_fields(printer, entry, parts[2]);
-            if (input.options.subject == Subject::master_params) print_overrides(printer, entry, parts[2]);
+            if (input.options.subject == Subject::master)
+                printer.line(config::master_line(entry, input.options.fold));
+            if (input.options.subject == Subject::master_fields)
+                print_fields(printer, entry, parts[2]);
+            if (input.options.subject == Subject::master_params)
+                print_overrides(printer, entry, parts[2]);
         }
         if (!any && pattern != "*") printer.warn("unmatched request: \"" + pattern + "\"");
     }

@@ -1,6 +1,6 @@
 // postlog: logs a line (or the lines of standard input) as the mail system does.
-#include <getopt.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -21,9 +21,9 @@ struct Priority {
     log::Level level;
 };
 constexpr Priority kPriorities[] = {
-    {"info", log::Level::info},       {"warn", log::Level::warning}, {"warning", log::Level::warning},
-    {"error", log::Level::error},     {"err", log::Level::error},    {"fatal", log::Level::fatal},
-    {"panic", log::Level::fatal},     {"crit", log::Level::fatal},
+    {"info", log::Level::info},   {"warn", log::Level::warning}, {"warning", log::Level::warning},
+    {"error", log::Level::error}, {"err", log::Level::error},    {"fatal", log::Level::fatal},
+    {"panic", log::Level::fatal}, {"crit", log::Level::fatal},
 };
 
 constexpr std::string_view level_text(log::Level level) {
@@ -81,7 +81,8 @@ int run(int argc, char** argv) {
     while ((option = getopt(argc, argv, "c:ip:t:v")) != -1) {
         if (option == 'c') directory = optarg;
         if (option == 't') job.tag = optarg;
-        if (option == '?') return fatal("usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text]");
+        if (option == '?')
+            return fatal("usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text]");
         if (option != 'p') continue;
         const Priority* found = nullptr;
         for (const Priority& priority : kPriorities) {
@@ -94,7 +95,8 @@ int run(int argc, char** argv) {
     if (!chosen) return fatal(chosen.error().what);
     std::optional<config::Config> config;
     if (auto loaded = config::Config::load(*chosen)) config = std::move(*loaded);
-    if (job.tag.empty()) job.tag = (config ? config->get(param::syslog_name) : "postfix") + "/postlog";
+    if (job.tag.empty())
+        job.tag = (config ? config->get(param::syslog_name) : "postfix") + "/postlog";
     job.echo = isatty(STDERR_FILENO) != 0;
     open_log(job, config);
     std::string text;

@@ -1,1 +1,7 @@
 # See README.md in this folder.
+
+nodist_man_MANS += man/postconf.5
+CLEANFILES += man/postconf.5
+man/postconf.5: commands/postconf$(EXEEXT)
+	@$(MKDIR_P) man
+	$(AM_V_GEN)commands/postconf$(EXEEXT) --manual >$@.tmp && mv $@.tmp $@

@@ -253,7 +253,8 @@ Result<std::string> edit_master_cf(std::string_view text, std::string_view key, 
         bool comment = visible.empty() || visible.front() == '#';
         if (!comment && !is_space(physical.front())) within = number == first;
         if (number == first && change == MasterChange::set) out += line;
-        // Comments between the lines of an entry stay, except inside one that is replaced as a whole.
+        // Comments between the lines of an entry stay, except inside one that is replaced as a
+        // whole.
         if (!within || comment) out += physical;
         if (within && !comment && change == MasterChange::comment_out) out += cat({"#", physical});
     }

@@ -63,11 +63,12 @@ class MasterFile {
     std::vector<std::string> warnings_;
 };
 
-// The eight columns and the arguments of an entry as postconf -M prints them; folded: one -o a line.
+// The eight columns and the arguments of an entry as postconf -M prints them; folded: one -o a
+// line.
 std::string master_line(const MasterEntry& entry, bool folded = false);
 
-// The file with one entry changed and every other line as it is. An entry that the file does not have
-// is added last (set) or is an Error.
+// The file with one entry changed and every other line as it is. An entry that the file does not
+// have is added last (set) or is an Error.
 enum class MasterChange : unsigned char { set, comment_out, remove };
 Result<std::string> edit_master_cf(std::string_view text, std::string_view key, MasterChange change,
                                    const MasterEntry* replacement = nullptr);

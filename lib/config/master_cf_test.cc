@@ -123,20 +123,24 @@ TEST(MasterCf, Printing) {
 
 TEST(MasterCf, Edit) {
     const std::string text =
-        "# first\nsmtp inet n - n - - smtpd\n  -o a=b\n# note\n  -o c=d\n\nqmgr unix n - n 300 1 qmgr\n";
-    auto file = MasterFile::parse("smtp inet n - n - 5 smtpd -o x=y -o { z = 1 2 }\nnew unix - - n - - new\n");
+        "# first\nsmtp inet n - n - - smtpd\n  -o a=b\n# note\n  -o c=d\n\nqmgr unix n - n 300 1 "
+        "qmgr\n";
+    auto file = MasterFile::parse(
+        "smtp inet n - n - 5 smtpd -o x=y -o { z = 1 2 }\nnew unix - - n - - new\n");
     ASSERT_TRUE(file.has_value());
     auto edited = [&](std::string_view key, MasterChange change, const MasterEntry* with) {
         return edit_master_cf(text, key, change, with).value_or(std::string("error"));
     };
     EXPECT_EQ(edited("smtp/inet", MasterChange::set, file->find("smtp")),
               "# first\n"
-              "smtp       inet  n       -       n       -       5       smtpd\n    -o x=y\n    -o { z = 1 2 }\n"
+              "smtp       inet  n       -       n       -       5       smtpd\n    -o x=y\n    -o "
+              "{ z = 1 2 }\n"
               "# note\n\nqmgr unix n - n 300 1 qmgr\n");
     EXPECT_EQ(edited("smtp/inet", MasterChange::remove, nullptr),
               "# first\n# note\n\nqmgr unix n - n 300 1 qmgr\n");
     EXPECT_EQ(edited("smtp/inet", MasterChange::comment_out, nullptr),
-              "# first\n#smtp inet n - n - - smtpd\n#  -o a=b\n# note\n#  -o c=d\n\nqmgr unix n - n 300 1 qmgr\n");
+              "# first\n#smtp inet n - n - - smtpd\n#  -o a=b\n# note\n#  -o c=d\n\nqmgr unix n - "
+              "n 300 1 qmgr\n");
     EXPECT_EQ(edited("new/unix", MasterChange::set, file->find("new")),
               text + "new        unix  -       -       n       -       -       new\n");
     EXPECT_EQ(edited("new/unix", MasterChange::remove, nullptr), "error");
