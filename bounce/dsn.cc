@@ -142,7 +142,8 @@ void add_recipient_status(std::string& out, const Dsn& dsn, const queue::BounceR
     add_line(out, {"Status: ", record.status.empty() ? std::string_view("5.0.0") : record.status});
     if (!record.remote_mta.empty()) add_line(out, {"Remote-MTA: dns; ", record.remote_mta});
     bool smtp = iequals(record.diagnostic_type, "smtp");
-    std::string_view words = smtp ? diagnostic_words(record.text) : std::string_view(record.text);
+    std::string_view words = record.diagnostic;
+    if (words.empty()) words = smtp ? diagnostic_words(record.text) : std::string_view(record.text);
     if (!words.empty())
         out += wrap_text(cat({"Diagnostic-Code: ", smtp ? "smtp; " : "X-Postfix; ", words}));
     if (dsn.kind == Kind::delay) add_line(out, {"Will-Retry-Until: ", mail_date(dsn.retry_until)});
@@ -181,8 +182,10 @@ void add_returned_head(std::string& out, const Dsn& dsn) {
 DsnText make_dsn(const Dsn& original) {
     Dsn dsn = original;
     if (!dsn.utf8) {  // what is declared us-ascii must be
-        for (queue::BounceRecord& record : dsn.recipients)
-            record.text = printable(record.text, 2000, false);
+        for (queue::BounceRecord& record : dsn.recipients) {
+            record.text = printable(record.text, queue::kMaxBounceValue, false);
+            record.diagnostic = printable(record.diagnostic, queue::kMaxBounceValue, false);
+        }
     }
     DsnText text;
     add_header(text.before, dsn);

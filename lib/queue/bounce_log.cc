@@ -14,7 +14,7 @@ struct Field {
     std::string BounceRecord::*member;
 };
 
-constexpr std::array<Field, 9> kFields{{
+constexpr std::array<Field, 10> kFields{{
     {"recipient", &BounceRecord::address},
     {"original_recipient", &BounceRecord::original},
     {"dsn_orig_rcpt", &BounceRecord::orcpt},
@@ -23,6 +23,7 @@ constexpr std::array<Field, 9> kFields{{
     {"status", &BounceRecord::status},
     {"mta_name", &BounceRecord::remote_mta},
     {"diag_type", &BounceRecord::diagnostic_type},
+    {"diag_text", &BounceRecord::diagnostic},
     {"reason", &BounceRecord::text},
 }};
 

@@ -28,7 +28,8 @@ struct BounceRecord {
     std::string status;           // RFC 3463 "5.1.1"
     std::string text;             // for people, one line
     std::string remote_mta;       // the host that said so; may be empty
-    std::string diagnostic_type;  // "smtp" or "x-postfix"; may be empty
+    std::string diagnostic_type;  // "smtp" or "x-unix"; may be empty
+    std::string diagnostic;       // that host's own words; may be empty
 
     bool operator==(const BounceRecord&) const = default;
 };

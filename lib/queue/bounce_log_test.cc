@@ -12,7 +12,8 @@ BounceRecord full() {
             "5.1.1",
             "host b.test[127.0.0.1] said: 550 no",
             "b.test",
-            "smtp"};
+            "smtp",
+            "550 no"};
 }
 
 TEST(BounceLog, RoundTrip) {

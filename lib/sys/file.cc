@@ -12,6 +12,7 @@
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/unix_socket.h"
 
 namespace postern::sys {
 namespace {
@@ -79,6 +80,26 @@ Result<bool> try_lock(int fd, LockKind kind) {
     if (::flock(fd, (kind == LockKind::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return true;
     if (errno == EWOULDBLOCK) return false;
     return system_error("lock file");
+}
+
+Result<Pipe> make_pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return system_error("make pipe");
+    return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+Result<void> write_all(int fd, std::string_view bytes, const Deadline& deadline) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        if (n >= 0) {
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+        } else if (errno == EAGAIN) {
+            TRY(wait_ready(fd, Ready::write, deadline));
+        } else if (errno != EINTR) {
+            return system_error("write");
+        }
+    }
+    return {};
 }
 
 Result<void> set_nonblocking(int fd, bool on) { return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on); }

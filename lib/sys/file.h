@@ -26,6 +26,15 @@ Result<Fd> lock_file(const std::string& path, const Deadline& deadline, mode_t m
 enum class LockKind : unsigned char { shared, exclusive };
 Result<bool> try_lock(int fd, LockKind kind);
 
+struct Pipe {
+    Fd reading, writing;  // both non-blocking
+};
+Result<Pipe> make_pipe();
+
+// Writes everything to a non-blocking pipe or socket. Errc::timeout at the deadline, Errc::closed when
+// the reader is gone (the process must ignore SIGPIPE, as every daemon does).
+Result<void> write_all(int fd, std::string_view bytes, const Deadline& deadline);
+
 Result<void> set_nonblocking(int fd, bool on = true);
 Result<void> set_close_on_exec(int fd, bool on = true);
 

@@ -1,0 +1,27 @@
+// The agents that deliver nowhere: error refuses, retry defers, discard swallows. The next hop is
+// the reason, "5.7.1 text" or just "text".
+#pragma once
+
+#include <string_view>
+
+#include "lib/base/verdict.h"
+#include "lib/ipc/messages/deliver.h"
+#include "lib/service/service.h"
+
+namespace postern::bounce {
+
+// What the service of this name says about every recipient. Pure.
+Verdict verdict_of(std::string_view service, std::string_view next_hop);
+
+class ErrorAgent final : public service::Worker {
+  public:
+    explicit ErrorAgent(std::string service) : service_(std::move(service)) {}
+    void serve(ipc::Channel& channel) override;
+
+  private:
+    ipc::DeliverReport deliver(const ipc::DeliverRequest& request) const;
+
+    std::string service_;
+};
+
+}  // namespace postern::bounce

@@ -1,0 +1,169 @@
+// Notifier: see notifier.h.
+#include "bounce/notifier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+#include "bounce/submission.h"
+
+namespace postern::bounce {
+namespace {
+
+constexpr std::size_t kChunk = 64 << 10;
+constexpr std::uint64_t kMaxHeader = 128 << 10;  // of a message that is returned as its header
+
+ipc::BounceLog log_of(ipc::Notification what) {
+    switch (what) {
+        case ipc::Notification::failure: return ipc::BounceLog::bounce;
+        case ipc::Notification::delay: return ipc::BounceLog::defer;
+        case ipc::Notification::success: return ipc::BounceLog::trace;
+    }
+    return ipc::BounceLog::bounce;
+}
+
+// RFC 3461 4.1: a delay is told unless NOTIFY was given without DELAY.
+bool wants_delay(const queue::BounceRecord& record) {
+    return record.notify.empty() || record.notify.find("DELAY") != std::string::npos;
+}
+
+}  // namespace
+
+bool Notifier::has_class(std::string_view name) const {
+    return std::any_of(options_.notify_classes.begin(), options_.notify_classes.end(),
+                       [&](const std::string& one) { return iequals(one, name); });
+}
+
+Notifier::Letter Notifier::letter(const ipc::BounceSend& request,
+                                  const std::vector<queue::BounceRecord>& records) const {
+    Letter letter;
+    Dsn& dsn = letter.dsn;
+    dsn.queue_id = request.queue_id.str();
+    dsn.myhostname = options_.myhostname;
+    dsn.from_domain = options_.myorigin;
+    dsn.mail_name = options_.mail_name;
+    dsn.sender = request.sender;
+    dsn.envid = request.envid;
+    dsn.arrival = request.arrival;
+    dsn.now = clock_.now();
+    dsn.delay_warning = options_.delay_warning;
+    dsn.retry_until = request.arrival + options_.queue_lifetime;
+    dsn.eight_bit = request.body_8bit;
+    dsn.utf8 = request.smtputf8;
+    dsn.recipients = records;
+    // RFC 3461 6.2: RET applies to failures; other reports return the header alone.
+    bool failure = request.notification == ipc::Notification::failure;
+    dsn.headers_only = !failure || request.ret == ipc::DsnReturn::headers ||
+                       request.body_size > options_.size_limit;
+    return letter;
+}
+
+std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
+                                                std::vector<queue::BounceRecord> records) const {
+    std::vector<Letter> letters;
+    auto add = [&](Dsn::Kind kind, const std::string& to, const std::string& from,
+                   std::string_view logged_as) {
+        Letter one = letter(request, records);
+        one.dsn.kind = kind;
+        one.dsn.to = to;
+        one.dsn.headers_only |= kind == Dsn::Kind::postmaster_copy;
+        one.from = from;
+        one.logged_as = logged_as;
+        letters.push_back(std::move(one));
+    };
+    std::string double_sender = cat({options_.double_bounce_sender, "@", options_.myorigin});
+    switch (request.notification) {
+        case ipc::Notification::failure:
+            if (iequals(request.sender, double_sender)) {
+                log::warning(request.queue_id.str(),
+                             "undeliverable postmaster notification discarded");
+            } else if (!request.sender.empty()) {
+                add(Dsn::Kind::failure, request.sender, "", "sender non-delivery notification");
+                if (has_class("bounce"))
+                    add(Dsn::Kind::postmaster_copy, options_.bounce_notice_recipient, double_sender,
+                        "postmaster non-delivery notification");
+            } else if (has_class("2bounce")) {
+                add(Dsn::Kind::double_bounce, options_.double_bounce_notice_recipient,
+                    double_sender, "postmaster non-delivery notification");
+            } else {
+                log::info(request.queue_id.str(), "double bounce discarded");
+            }
+            break;
+        case ipc::Notification::delay:
+            std::erase_if(records, [](const auto& record) { return !wants_delay(record); });
+            if (records.empty() || request.sender.empty()) break;
+            add(Dsn::Kind::delay, request.sender, "", "sender delay notification");
+            if (has_class("delay"))
+                add(Dsn::Kind::delay, options_.delay_notice_recipient, double_sender,
+                    "postmaster delay notification");
+            break;
+        case ipc::Notification::success:
+            if (!request.sender.empty())
+                add(Dsn::Kind::success, request.sender, "", "sender delivery status notification");
+            break;
+    }
+    return letters;
+}
+
+Result<void> Notifier::send(const ipc::BounceSend& request, int queue_file) {
+    ipc::BounceLog log = log_of(request.notification);
+    TRY_ASSIGN(std::vector<queue::BounceRecord> records, records_.read(log, request.queue_id));
+    if (!records.empty()) {
+        for (const Letter& letter : letters(request, std::move(records)))
+            TRY(submit(request, letter, queue_file));
+    }
+    if (log == ipc::BounceLog::defer) return {};
+    return records_.forget(log, request.queue_id);
+}
+
+// How much of the message goes back: all, or its header with the line that ends it.
+Result<std::uint64_t> Notifier::returned_size(const ipc::BounceSend& request, const Dsn& dsn,
+                                              int queue_file) const {
+    if (!dsn.headers_only) return request.body_size;
+    std::uint64_t most = std::min(request.body_size, kMaxHeader);
+    TRY_ASSIGN(std::string head,
+               fs_.read_at(queue_file, request.body_offset, static_cast<std::size_t>(most)));
+    auto end = head.find("\r\n\r\n");
+    if (end != std::string::npos) return end + 2;
+    auto line = head.rfind("\r\n");  // cut, but at a line's end
+    return line == std::string::npos ? 0 : line + 2;
+}
+
+Result<void> Notifier::submit(const ipc::BounceSend& request, const Letter& letter,
+                              int queue_file) {
+    ipc::SubmitOpen envelope;
+    envelope.origin = ipc::Origin::internal;
+    envelope.sender = letter.from;
+    envelope.body_8bit = letter.dsn.eight_bit || letter.dsn.utf8;
+    envelope.smtputf8 = letter.dsn.utf8;
+    envelope.recipients.push_back({letter.dsn.to, "", 0, ""});
+
+    TRY_ASSIGN(std::uint64_t left, returned_size(request, letter.dsn, queue_file));
+    DsnText text = make_dsn(letter.dsn);
+    TRY_ASSIGN(Submission submission,
+               Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
+    TRY(submission.write(text.before));
+    for (std::uint64_t at = request.body_offset; left > 0;) {
+        auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk));
+        TRY_ASSIGN(std::string bytes, fs_.read_at(queue_file, at, want));
+        if (bytes.empty())
+            return Error{Errc::corrupt, cat({request.queue_id.str(), ": message is cut short"})};
+        TRY(submission.write(bytes));
+        at += bytes.size();
+        left -= bytes.size();
+    }
+    TRY(submission.write(text.after));
+    TRY_ASSIGN(ipc::SubmitResult result, std::move(submission).commit());
+    if (result.outcome == ipc::Outcome::defer)
+        return Error{Errc::temporary, cat({"cleanup: ", result.text})};
+    if (result.outcome == ipc::Outcome::reject) {  // it will not be taken later either
+        log::warning(request.queue_id.str(), cat({letter.logged_as, " refused: ", result.text}));
+        return {};
+    }
+    log::info(request.queue_id.str(), cat({letter.logged_as, ": ", result.queue_id.str()}));
+    return {};
+}
+
+}  // namespace postern::bounce

@@ -1,0 +1,34 @@
+// What bounce takes from main.cf.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/base/clock.h"
+
+namespace postern::config {
+class Config;
+}
+
+namespace postern::bounce {
+
+struct Options {
+    std::string myhostname = "localhost";
+    std::string myorigin = "localhost";
+    std::string mail_name = "Postern";
+    std::uint64_t size_limit = 50'000;  // longer messages are returned as their header alone
+    std::vector<std::string> notify_classes;
+    std::string bounce_notice_recipient = "postmaster";
+    std::string delay_notice_recipient = "postmaster";
+    std::string double_bounce_notice_recipient = "postmaster";
+    std::string double_bounce_sender = "double-bounce";
+    Micros delay_warning{0};
+    Micros queue_lifetime{Seconds{5 * 86400}};
+    std::string cleanup = "public/cleanup";
+    Millis submit_timeout{100'000};
+};
+
+Options options_from(const config::Config& config);
+
+}  // namespace postern::bounce

@@ -1,0 +1,50 @@
+// The bounce service: see worker.h.
+#include "bounce/worker.h"
+
+#include <chrono>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::bounce {
+
+using namespace std::chrono_literals;
+
+void BounceWorker::serve(ipc::Channel& channel) {
+    auto packet = channel.receive_packet(Deadline::in(10s));
+    if (!packet) {
+        if (packet.error().code != Errc::closed) log::warning("", packet.error().what);
+        return;
+    }
+    Result<void> done = handle(*packet);
+    if (!done) log::warning(packet->trace(), done.error().what);
+    ipc::BounceDone answer;
+    answer.ok = done.has_value();
+    if (!done) answer.text = printable(done.error().what, ipc::kMaxText);
+    if (auto sent = channel.send(answer, Deadline::in(10s)); !sent)
+        log::warning(packet->trace(), sent.error().what);
+}
+
+Result<void> BounceWorker::handle(ipc::Packet& packet) {
+    std::size_t expected = packet.type() == ipc::Type::bounce_send ? 1 : 0;
+    if (packet.descriptor_count() != expected)
+        return Error{Errc::invalid, "wrong number of descriptors"};
+    switch (packet.type()) {
+        case ipc::Type::bounce_append: {
+            TRY_ASSIGN(ipc::BounceAppend request, packet.as<ipc::BounceAppend>());
+            return records_.append(request);
+        }
+        case ipc::Type::bounce_send: {
+            TRY_ASSIGN(ipc::BounceSend request, packet.as<ipc::BounceSend>());
+            Fd file = packet.take_descriptor();
+            return notifier_.send(request, file.get());
+        }
+        case ipc::Type::bounce_forget: {
+            TRY_ASSIGN(ipc::BounceForget request, packet.as<ipc::BounceForget>());
+            return records_.forget(request.log, request.queue_id);
+        }
+        default: return Error{Errc::invalid, "message of an unexpected kind"};
+    }
+}
+
+}  // namespace postern::bounce

@@ -1,0 +1,290 @@
+// The bounce worker over a socketpair, with a fake cleanup on a thread of the test's own, and the
+// agents that deliver nowhere.
+#include "bounce/worker.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "lib/log/log.h"
+#include "lib/queue/directories.h"
+#include "lib/sys/file.h"
+#include "lib/sys/unix_socket.h"
+
+#include "bounce/error_agent.h"
+
+namespace postern::bounce {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Plays cleanup for a number of submissions.
+class FakeCleanup {
+  public:
+    FakeCleanup(const std::string& path, ipc::Outcome outcome)
+        : listener_(*sys::listen_unix(path, 0600)) {
+        thread_ = std::thread([this, outcome] { run(outcome); });
+    }
+    ~FakeCleanup() {
+        stop_ = true;
+        thread_.join();
+    }
+    struct Submitted {
+        ipc::SubmitOpen envelope;
+        std::string text;
+    };
+    std::vector<Submitted> submitted() {
+        std::lock_guard lock(mutex_);
+        return submitted_;
+    }
+
+  private:
+    void run(ipc::Outcome outcome) {
+        while (!stop_) {
+            if (!sys::wait_ready(listener_.get(), sys::Ready::read, Deadline::in(Millis{20})))
+                continue;
+            Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            if (socket) converse(ipc::Channel(std::move(socket)), outcome);
+        }
+    }
+    void converse(ipc::Channel channel, ipc::Outcome outcome) {
+        auto packet = channel.receive_packet(Deadline::in(5s));
+        auto open = packet->as<ipc::SubmitOpen>();
+        Fd content = packet->take_descriptor();
+        (void)sys::set_nonblocking(content.get(), false);
+        (void)channel.send(ipc::SubmitOpened{*QueueId::parse("BCDF123")}, Deadline::in(5s));
+        std::string text;
+        char buffer[4096];
+        for (ssize_t n = 0; (n = ::read(content.get(), buffer, sizeof buffer)) > 0;)
+            text.append(buffer, n);
+        auto end = channel.receive<ipc::SubmitEnd>(Deadline::in(5s));
+        EXPECT_EQ(end->size, text.size());
+        {
+            std::lock_guard lock(mutex_);
+            submitted_.push_back({*open, text});
+        }
+        ipc::SubmitResult result;
+        result.outcome = outcome;
+        result.text = "said cleanup";
+        result.queue_id = *QueueId::parse("BCDF123");
+        (void)channel.send(result, Deadline::in(5s));
+    }
+
+    Fd listener_;
+    std::mutex mutex_;
+    std::vector<Submitted> submitted_;
+    std::atomic<bool> stop_ = false;
+    std::thread thread_;
+};
+
+class BounceTest : public testing::Test {
+  protected:
+    BounceTest() {
+        std::string pattern = testing::TempDir() + "bounceXXXXXX";
+        directory_ = ::mkdtemp(pattern.data());
+        std::filesystem::current_path(directory_);
+        EXPECT_TRUE(queue::create_all(fs_));
+        log::open_capture();
+        options_.cleanup = "cleanup";
+        options_.myhostname = "mail.example.test";
+        options_.myorigin = "example.test";
+        EXPECT_TRUE(sys::replace_file("message", "XXFrom: a\r\nSubject: b\r\n\r\nText.\r\nYY"));
+        file_ = *fs_.open("message", O_RDONLY, 0);
+    }
+    ~BounceTest() override {
+        std::filesystem::current_path("/");
+        std::filesystem::remove_all(directory_);
+    }
+
+    template <class T>
+    ipc::BounceDone ask(const T& request, std::span<const int> descriptors = {}) {
+        auto pair = *sys::packet_pair();
+        ipc::Channel ours(std::move(pair.first));
+        ipc::Channel theirs(std::move(pair.second));
+        EXPECT_TRUE(ours.send(request, Deadline::in(1s), "", descriptors));
+        BounceWorker worker(fs_, options_);
+        worker.serve(theirs);
+        auto done = ours.receive<ipc::BounceDone>(Deadline::in(1s));
+        EXPECT_TRUE(done);
+        return done ? *done : ipc::BounceDone{};
+    }
+
+    ipc::BounceAppend record(ipc::BounceLog log, const std::string& address) {
+        ipc::BounceAppend append;
+        append.log = log;
+        append.queue_id = id_;
+        append.recipient.address = address;
+        append.report.text = "host x said: 550 5.1.1 no (in reply to RCPT TO command)";
+        append.report.diagnostic_type = "smtp";
+        append.report.status = "5.1.1";
+        append.report.action = ipc::DsnAction::failed;
+        return append;
+    }
+    ipc::BounceDone send(ipc::Notification what, const std::string& sender) {
+        ipc::BounceSend request;
+        request.notification = what;
+        request.queue_id = id_;
+        request.sender = sender;
+        request.body_offset = 2;
+        request.body_size = 31 - 2;
+        request.body_size = std::string("From: a\r\nSubject: b\r\n\r\nText.\r\n").size();
+        request.arrival = WallTime{Seconds{1795290600}};
+        std::array<int, 1> descriptors{file_.get()};
+        return ask(request, descriptors);
+    }
+    bool has_log(queue::Directory directory) {
+        return fs_.info(queue::path_of(directory, id_)).has_value();
+    }
+
+    sys::RealFs& fs_ = sys::RealFs::instance();
+    std::string directory_;
+    Options options_;
+    Fd file_;
+    QueueId id_ = *QueueId::parse("B123456k");
+};
+
+TEST_F(BounceTest, ReturnsAMessageToItsSender) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "c@b.test")).ok);
+    EXPECT_TRUE(has_log(queue::Directory::bounce));
+    EXPECT_TRUE(send(ipc::Notification::failure, "s@client.test").ok);
+    EXPECT_FALSE(has_log(queue::Directory::bounce));
+    auto all = cleanup.submitted();
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all[0].envelope.sender, "");
+    EXPECT_EQ(all[0].envelope.origin, ipc::Origin::internal);
+    ASSERT_EQ(all[0].envelope.recipients.size(), 1U);
+    EXPECT_EQ(all[0].envelope.recipients[0].address, "s@client.test");
+    for (std::string_view part :
+         {"Subject: Undelivered Mail Returned to Sender\r\n",
+          "Final-Recipient: rfc822; a@b.test\r\n", "Final-Recipient: rfc822; c@b.test\r\n",
+          "Diagnostic-Code: smtp; 550 5.1.1 no\r\n",
+          "\r\n\r\nFrom: a\r\nSubject: b\r\n\r\nText.\r\n\r\n--B123456k."}) {
+        EXPECT_NE(all[0].text.find(part), std::string::npos) << part << "\n" << all[0].text;
+    }
+    EXPECT_EQ(log::take_captured(), "info B123456k: sender non-delivery notification: BCDF123\n");
+}
+
+TEST_F(BounceTest, LongMessagesComeBackAsHeaders) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    options_.size_limit = 10;
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(send(ipc::Notification::failure, "s@client.test").ok);
+    std::string text = cleanup.submitted().at(0).text;
+    EXPECT_NE(text.find("Content-Type: text/rfc822-headers\r\n\r\nFrom: a\r\nSubject: b\r\n\r\n--"),
+              std::string::npos)
+        << text;
+}
+
+TEST_F(BounceTest, KeepsTheRecordsUntilTheReportIsSafe) {
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_FALSE(send(ipc::Notification::failure, "s@client.test").ok) << "no cleanup";
+    EXPECT_TRUE(has_log(queue::Directory::bounce));
+    {
+        FakeCleanup cleanup("cleanup", ipc::Outcome::defer);
+        EXPECT_FALSE(send(ipc::Notification::failure, "s@client.test").ok);
+        EXPECT_TRUE(has_log(queue::Directory::bounce));
+    }
+    FakeCleanup cleanup("cleanup", ipc::Outcome::reject);
+    EXPECT_TRUE(send(ipc::Notification::failure, "s@client.test").ok);
+    EXPECT_FALSE(has_log(queue::Directory::bounce));
+}
+
+TEST_F(BounceTest, DoubleBounces) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(send(ipc::Notification::failure, "").ok);
+    EXPECT_TRUE(cleanup.submitted().empty());
+    EXPECT_FALSE(has_log(queue::Directory::bounce));
+    options_.notify_classes = {"2bounce", "bounce"};
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(send(ipc::Notification::failure, "").ok);
+    ASSERT_EQ(cleanup.submitted().size(), 1U);
+    EXPECT_EQ(cleanup.submitted()[0].envelope.sender, "double-bounce@example.test");
+    EXPECT_EQ(cleanup.submitted()[0].envelope.recipients[0].address, "postmaster");
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(send(ipc::Notification::failure, "double-bounce@example.test").ok);
+    EXPECT_EQ(cleanup.submitted().size(), 1U) << "the chain ends";
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(send(ipc::Notification::failure, "s@client.test").ok);
+    EXPECT_EQ(cleanup.submitted().size(), 3U) << "sender and postmaster";
+}
+
+TEST_F(BounceTest, DelayWarningsKeepTheLogAndRespectNotify) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    EXPECT_TRUE(ask(record(ipc::BounceLog::defer, "a@b.test")).ok);
+    auto never = record(ipc::BounceLog::defer, "never@b.test");
+    never.recipient.notify = ipc::kNotifyNever;
+    EXPECT_TRUE(ask(never).ok);
+    EXPECT_TRUE(send(ipc::Notification::delay, "s@client.test").ok);
+    std::string text = cleanup.submitted().at(0).text;
+    EXPECT_NE(text.find("a@b.test"), std::string::npos);
+    EXPECT_EQ(text.find("never@b.test"), std::string::npos);
+    EXPECT_TRUE(has_log(queue::Directory::defer));
+    ipc::BounceForget forget;
+    forget.queue_id = id_;
+    EXPECT_TRUE(ask(forget).ok);
+    EXPECT_TRUE(ask(forget).ok);
+    EXPECT_FALSE(has_log(queue::Directory::defer));
+}
+
+TEST_F(BounceTest, BadRequestsAreAnsweredAndHarmless) {
+    EXPECT_FALSE(ask(ipc::BounceAppend{}).ok) << "no queue id";
+    EXPECT_FALSE(ask(ipc::BounceSend{}).ok) << "no descriptor";
+    EXPECT_FALSE(ask(ipc::BounceDone{}).ok);
+}
+
+TEST(ErrorAgent, Verdicts) {
+    struct {
+        std::string service, next_hop;
+        Verdict::Kind kind;
+        std::string status, text;
+    } cases[] = {
+        {"error", "no mail here", Verdict::Kind::reject, "5.0.0", "no mail here"},
+        {"error", "5.7.1 no mail here", Verdict::Kind::reject, "5.7.1", "no mail here"},
+        {"error", "4.7.1 come later", Verdict::Kind::defer, "4.7.1", "come later"},
+        {"error", "5.7 odd", Verdict::Kind::reject, "5.0.0", "5.7 odd"},
+        {"error", "", Verdict::Kind::reject, "5.0.0", "mail not deliverable"},
+        {"retry", "4.3.0 busy", Verdict::Kind::defer, "4.3.0", "busy"},
+        {"retry", "5.3.0 busy", Verdict::Kind::defer, "4.0.0", "busy"},
+        {"discard", "silently", Verdict::Kind::accept, "2.0.0", "silently"},
+    };
+    for (const auto& c : cases) {
+        Verdict verdict = verdict_of(c.service, c.next_hop);
+        EXPECT_EQ(verdict.kind, c.kind) << c.next_hop;
+        EXPECT_EQ(verdict.status, c.status) << c.next_hop;
+        EXPECT_EQ(verdict.text, c.text) << c.next_hop;
+    }
+}
+
+TEST(ErrorAgent, ReportsEveryRecipientAndLogs) {
+    log::open_capture();
+    auto pair = *sys::packet_pair();
+    ipc::Channel ours(std::move(pair.first));
+    ipc::Channel theirs(std::move(pair.second));
+    ipc::DeliverRequest request;
+    request.queue_id = *QueueId::parse("B123456k");
+    request.next_hop = "5.7.1 no";
+    request.arrival = SystemClock::instance().now();
+    request.recipients = {{3, "a@b", "", 0, ""}, {7, "c@d", "x@d", 0, ""}};
+    ASSERT_TRUE(ours.send(request, Deadline::in(1s)));
+    ErrorAgent("error").serve(theirs);
+    auto report = ours.receive<ipc::DeliverReport>(Deadline::in(1s));
+    ASSERT_TRUE(report);
+    ASSERT_EQ(report->recipients.size(), 2U);
+    EXPECT_EQ(report->recipients[1].index, 7U);
+    EXPECT_EQ(report->recipients[1].outcome, ipc::Outcome::reject);
+    std::string text = log::take_captured();
+    EXPECT_NE(text.find("B123456k: to=<c@d>, orig_to=<x@d>, relay=none, "), std::string::npos)
+        << text;
+    EXPECT_NE(text.find("dsn=5.7.1, status=bounced (no)"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace postern::bounce
