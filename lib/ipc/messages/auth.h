@@ -97,7 +97,8 @@ struct Grant {
     }
 };
 
-// policy -> auth: is this one of the mail users? For policy may not read the file with the passwords.
+// policy, local -> auth: is this one of the mail users, and where is his mailbox? For they may not, or
+// should not, read the file with the passwords. Users who may not log in are known too.
 struct UserRequest {
     static constexpr Type kType = Type::user_request;
 
@@ -112,8 +113,19 @@ struct UserAnswer {
     static constexpr Type kType = Type::user_answer;
 
     UserOutcome outcome = UserOutcome::temporary;
+    // Of a known user, for callers that may redeem tokens (local, as root); others get none of it.
+    std::string user;
+    std::uint32_t uid = 0, gid = 0;
+    std::string home, mailbox;  // absolute; empty: auth cannot tell
 
-    void attributes(auto& io) { io.attr("outcome", outcome); }
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("user", user, kMaxUser);
+        io.attr("uid", uid);
+        io.attr("gid", gid);
+        io.attr("home", home, kMaxPath);
+        io.attr("mailbox", mailbox, kMaxPath);
+    }
 };
 
 }  // namespace postern::ipc
