@@ -19,3 +19,20 @@ commands_postconf_test_SOURCES = \
 	%reldir%/postconf_test.cc %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc
 commands_postconf_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_postconf_test_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+# Local submission. These programs start once per message: few libraries, nothing that needs OpenSSL.
+SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a lib/sys/libsys.a lib/mail/libmail.a \
+	lib/log/liblog.a lib/base/libbase.a
+noinst_LIBRARIES += commands/libsubmit.a
+commands_libsubmit_a_SOURCES = \
+	%reldir%/submission.h %reldir%/submission.cc %reldir%/sendmail_options.h %reldir%/sendmail_options.cc \
+	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc
+sbin_PROGRAMS += commands/sendmail commands/postdrop
+commands_sendmail_SOURCES = %reldir%/sendmail.cc
+commands_sendmail_LDADD = $(SUBMIT_LIBS)
+commands_postdrop_SOURCES = %reldir%/postdrop.cc
+commands_postdrop_LDADD = $(SUBMIT_LIBS)
+
+check_PROGRAMS += commands/submit_test
+commands_submit_test_SOURCES = %reldir%/submit_test.cc
+commands_submit_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LIBS)

@@ -1,0 +1,185 @@
+#include <fcntl.h>
+
+#include "commands/sendmail_message.h"
+#include "commands/sendmail_options.h"
+#include "commands/submission.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/envelope.h"
+#include "tests/support/crash_fs.h"
+#include "tests/support/faulty_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::commands {
+namespace {
+
+using Mode = SendmailOptions::Mode;
+
+SendmailOptions parsed(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "/usr/sbin/sendmail");
+    auto options = parse_sendmail_options(std::move(arguments));
+    EXPECT_TRUE(options) << (options ? "" : options.error().what);
+    return options ? *options : SendmailOptions{};
+}
+
+TEST(SendmailOptions, WhatProgramsReallyCallItWith) {
+    const SendmailOptions php = parsed({"-t", "-i", "-fwww@example.test"});
+    EXPECT_TRUE(php.recipients_from_header);
+    EXPECT_FALSE(php.dot_ends);
+    EXPECT_EQ(php.envelope.sender, "www@example.test");
+    const SendmailOptions cron = parsed({"-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"});
+    EXPECT_EQ(cron.envelope.full_name, "CronDaemon");
+    EXPECT_TRUE(cron.envelope.body_8bit);
+    EXPECT_EQ(cron.envelope.recipients, std::vector<std::string>{"root"});
+    const SendmailOptions mutt =
+        parsed({"-oem", "-oi", "-f", "<me@here.test>", "-N", "success,delay", "-R", "hdrs", "--",
+                "-odd@x.test", "b@y.test"});
+    EXPECT_FALSE(mutt.dot_ends);
+    EXPECT_EQ(mutt.envelope.sender, "me@here.test");
+    EXPECT_EQ(mutt.envelope.notify, queue::kNotifySuccess | queue::kNotifyDelay);
+    EXPECT_EQ(mutt.envelope.ret, "hdrs");
+    EXPECT_EQ(mutt.envelope.recipients, (std::vector<std::string>{"-odd@x.test", "b@y.test"}));
+    const SendmailOptions bounce = parsed({"-f", "<>", "-it"});
+    EXPECT_TRUE(bounce.sender_given);
+    EXPECT_EQ(bounce.envelope.sender, "");
+    EXPECT_TRUE(bounce.recipients_from_header && !bounce.dot_ends);
+    EXPECT_TRUE(parsed({"root", "-v", "-v"}).report);
+    EXPECT_EQ(parsed({"-C", "/etc/other/main.cf", "x"}).config_directory, "/etc/other");
+}
+
+TEST(SendmailOptions, Modes) {
+    const struct {
+        std::vector<std::string> words;
+        Mode mode;
+        const char* argument;
+    } cases[] = {{{"-bp"}, Mode::list_queue, ""},
+                 {{"-bi"}, Mode::new_aliases, ""},
+                 {{"-I"}, Mode::new_aliases, ""},
+                 {{"-q"}, Mode::flush_queue, ""},
+                 {{"-qI4ABC123"}, Mode::flush_message, "4ABC123"},
+                 {{"-bd", "-q30m"}, Mode::start, ""},
+                 {{"-qRexample.test"}, Mode::flush_site, "example.test"},
+                 {{"-bs"}, Mode::stand_alone, ""},
+                 {{"-bm", "x"}, Mode::submit, ""},
+                 {{"-bi", "-oA/etc/other"}, Mode::new_aliases, "/etc/other"}};
+    for (const auto& c : cases) {
+        const SendmailOptions o = parsed(c.words);
+        EXPECT_EQ(o.mode, c.mode) << c.words[0];
+        EXPECT_EQ(o.argument, c.argument) << c.words[0];
+    }
+    EXPECT_EQ(parse_sendmail_options({"/usr/bin/mailq"})->mode, Mode::list_queue);
+    EXPECT_EQ(parse_sendmail_options({"newaliases"})->mode, Mode::new_aliases);
+}
+
+TEST(SendmailOptions, Refusals) {
+    for (const char* word : {"-z", "-f", "-bq", "-Nsometimes", "-Nnever,delay", "-Rsome", "-B9BIT",
+                             "-XV", "-qX1", "-qI"})
+        EXPECT_FALSE(parse_sendmail_options({"sendmail", word})) << word;
+    EXPECT_EQ(parse_sendmail_options({"sendmail", "-z"}).error().what, "usage: sendmail [options]");
+}
+
+std::string converted(std::string_view text, bool dot_ends, std::size_t portion) {
+    LineConverter converter(dot_ends);
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); at += portion)
+        converter.feed(text.substr(at, portion), out);
+    converter.finish(out);
+    return out;
+}
+
+TEST(LineConverter, MakesWireForm) {
+    const struct {
+        const char* in;
+        bool dot_ends;
+        const char* out;
+    } cases[] = {
+        {"a\nb\n", true, "a\r\nb\r\n"},
+        {"a\r\nb\r\r\n", true, "a\r\nb\r\n"},
+        {"a\n.\nb\n", true, "a\r\n"},
+        {"a\n.\nb\n", false, "a\r\n.\r\nb\r\n"},
+        {"a\n..\n", true, "a\r\n..\r\n"},
+        {"From me Mon Jan\n>From you\nTo: x\n\nFrom here\n", true, "To: x\r\n\r\nFrom here\r\n"},
+        {"no end", true, "no end\r\n"},
+        {".", true, ""},
+        {"", true, ""},
+        {"a\rb\n", true, "a\rb\r\n"},
+    };
+    for (const auto& c : cases)
+        for (const std::size_t portion : {100U, 1U, 3U})
+            EXPECT_EQ(converted(c.in, c.dot_ends, portion), c.out) << c.in;
+}
+
+TEST(HeaderRecipients, AreFoundAsSendmailFindsThem) {
+    EXPECT_EQ(header_recipients("From: x@y\r\nTo: User <a@b.test>, root\r\ncc: "
+                                "c@d.test\r\nBcc:\r\n e@f.test\r\n\r\nTo: no@body.test\r\n"),
+              (std::vector<std::string>{"a@b.test", "root", "c@d.test", "e@f.test"}));
+    EXPECT_EQ(header_recipients("To: a@b.test\r\nResent-To: c@d.test\r\n\r\n"),
+              std::vector<std::string>{"c@d.test"});
+    EXPECT_EQ(header_recipients("To: Friends: a@b.test, \"odd one\"@c.test;\r\n\r\n"),
+              (std::vector<std::string>{"a@b.test", "\"odd one\"@c.test"}));
+    EXPECT_TRUE(header_recipients("Subject: x\r\n\r\n").empty());
+    EXPECT_EQ(parse_recipients("a@b.test, c"), (std::vector<std::string>{"a@b.test", "c"}));
+    EXPECT_TRUE(has_whole_header("A: b\r\n\r\n"));
+    EXPECT_FALSE(has_whole_header("A: b\r\n"));
+}
+
+Result<void> submit_one(sys::Fs& fs, std::string* id) {
+    queue::MaildropWriter writer;
+    TRY_ASSIGN(std::string bytes, writer.begin({.sender = "u", .recipients = {"r"}}));
+    TRY_ASSIGN(MaildropFile file, MaildropFile::create(fs));
+    TRY(file.write(bytes));
+    TRY(file.write(writer.content("text\r\n")));
+    TRY(file.write(writer.end()));
+    TRY(file.commit(false));
+    *id = file.id().str();
+    return {};
+}
+
+bool is_complete(sys::Fs& fs, const std::string& id) {
+    const auto fd = fs.open("maildrop/" + id, O_RDONLY, 0);
+    return fd && queue::read_maildrop_envelope(fs, fd->get());
+}
+
+TEST(MaildropFile, SucceedsOnlyWithTheWholeMessageOnDisk) {
+    for (int n = 1;; ++n) {
+        ASSERT_LT(n, 100);
+        const support::TempFolder folder;
+        support::RootedFs plain(folder.path());
+        ASSERT_TRUE(queue::create_all(plain));
+        support::FaultyFs fs(folder.path(), n);
+        std::string id;
+        const auto done = submit_one(fs, &id);
+        EXPECT_EQ(plain.list("maildrop").value().size(), done ? 1U : 0U) << n;
+        EXPECT_EQ(done.has_value(), done.has_value() && is_complete(plain, id));
+        if (!fs.fired()) break;
+        EXPECT_FALSE(done);
+    }
+}
+
+TEST(MaildropFile, SurvivesACrashOnceAcknowledged) {
+    const support::TempFolder folder;
+    support::CrashFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    for (int i = 0; i < 3; ++i) {
+        std::string id;
+        ASSERT_TRUE(submit_one(fs, &id));
+        fs.note(id);
+    }
+    fs.for_each_crash(
+        [](const std::string& disk) {
+            support::RootedFs empty(disk);
+            ASSERT_TRUE(queue::create_all(empty));
+        },
+        [&](std::size_t n, const std::string& disk) {
+            support::RootedFs after(disk);
+            for (const std::string& id : fs.notes(n)) EXPECT_TRUE(is_complete(after, id)) << n;
+        });
+}
+
+TEST(ExitStatus, TellsCallersWhatToDo) {
+    EXPECT_EQ(exit_status({Errc::no_space, ""}), EX_TEMPFAIL);
+    EXPECT_EQ(exit_status({Errc::denied, ""}), EX_NOPERM);
+    EXPECT_EQ(exit_status({Errc::permanent, ""}), EX_DATAERR);
+}
+
+}  // namespace
+}  // namespace postern::commands
