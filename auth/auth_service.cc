@@ -48,11 +48,10 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
     void on_packet(ipc::Packet packet) {
         if (packet.descriptor_count() != 0 || busy_) return service_.end(this);
         if (packet.type() == ipc::AuthRequest::kType) return ask(packet);
-        if (packet.type() == ipc::RedeemToken::kType && may_redeem_) {
-            const auto request = packet.as<ipc::RedeemToken>();
-            if (!request) return service_.end(this);
-            return send(service_.redeem(*request));
-        }
+        if (packet.type() == ipc::UserRequest::kType)
+            return reply<ipc::UserRequest>(packet, [this](const auto& request) { return service_.known(request); });
+        if (packet.type() == ipc::RedeemToken::kType && may_redeem_)
+            return reply<ipc::RedeemToken>(packet, [this](const auto& request) { return service_.redeem(request); });
         log::warning(packet.trace(), "unexpected message from a client of auth");
         service_.end(this);
     }
@@ -79,6 +78,13 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
     void send_delayed() {
         busy_ = false;
         send(delayed_);
+    }
+
+    template <class Request, class Answer>
+    void reply(const ipc::Packet& packet, Answer make_answer) {
+        const auto request = packet.as<Request>();
+        if (!request) return service_.end(this);
+        send(make_answer(*request));
     }
 
     template <class Message>
@@ -166,6 +172,15 @@ ipc::AuthAnswer AuthService::verdict(const ipc::AuthRequest& request, const std:
     if (request.protocol != ipc::AuthProtocol::smtp)
         a.token = tokens_.mint(user, request.session, request.protocol);
     return a;
+}
+
+ipc::UserAnswer AuthService::known(const ipc::UserRequest& request) {
+    const auto found = users_.exists(request.user);
+    if (found.failed()) {
+        log::warning("", found.error().what);
+        return {ipc::UserOutcome::temporary};
+    }
+    return {found.found() ? ipc::UserOutcome::known : ipc::UserOutcome::unknown};
 }
 
 ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {

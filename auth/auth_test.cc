@@ -282,6 +282,17 @@ TEST_F(ServiceTest, SmtpGetsNoToken) {
     EXPECT_EQ(answer->token, "");
 }
 
+TEST_F(ServiceTest, TellsWhoExists) {
+    write("u1:{PLAIN}x:1:1::/h\nmailonly::1:1::/h\n");
+    auto policy = connect();
+    EXPECT_EQ(ask<ipc::UserAnswer>(policy, ipc::UserRequest{"U1"})->outcome, ipc::UserOutcome::known);
+    EXPECT_EQ(ask<ipc::UserAnswer>(policy, ipc::UserRequest{"mailonly"})->outcome, ipc::UserOutcome::known);
+    EXPECT_EQ(ask<ipc::UserAnswer>(policy, ipc::UserRequest{"u2"})->outcome, ipc::UserOutcome::unknown);
+    ASSERT_EQ(::unlink(options_.passwd_file.c_str()), 0);
+    ASSERT_EQ(::mkdir(options_.passwd_file.c_str(), 0700), 0);
+    EXPECT_EQ(ask<ipc::UserAnswer>(policy, ipc::UserRequest{"u1"})->outcome, ipc::UserOutcome::temporary);
+}
+
 TEST_F(ServiceTest, LoginItselfCannotRedeem) {
     auto login = connect(false);
     const auto answer = ask<ipc::AuthAnswer>(login, request("u1", "secret"));

@@ -64,6 +64,12 @@ Lookup<User> Users::find(std::string_view name) {
     return *std::move(user);
 }
 
+Lookup<bool> Users::exists(std::string_view name) {
+    if (auto fresh = refresh(); !fresh) return std::move(fresh).error();
+    if (!entries_.contains(to_lower(name))) return NotFound{};
+    return true;
+}
+
 Result<void> Users::refresh() {
     auto& fs = sys::RealFs::instance();
     auto info = fs.info(options_.passwd_file);

@@ -39,6 +39,9 @@ class Users {
     // home).
     Lookup<User> find(std::string_view name);
 
+    // Whether there is such an entry, which may receive mail even if it may not log in.
+    Lookup<bool> exists(std::string_view name);
+
     std::size_t size() const { return entries_.size(); }
 
   private:

@@ -14,6 +14,7 @@
 
 #include "commands/postern_control.h"
 #include "commands/postern_permissions.h"
+#include "commands/postern_user.h"
 
 namespace {
 
@@ -38,6 +39,8 @@ const std::vector<Command>& commands() {
         {"status", "tell what runs", [](const Config& c, const Words&) { return p::status(c); }},
         {"flush", "try to deliver all deferred mail now", [](const Config& c, const Words&) { return p::flush(c); }},
         {"check", "look for mistakes in configuration and permissions", [](const Config& c, const Words&) { return p::check(c); }},
+        {"user", "add, change, remove or list users who may log in",
+         [](const Config& c, const Words& words) { return Result<int>(p::user_command(words, c)); }},
         {"set-permissions", "make the users, folders and permissions that are needed", [](const Config& c, const Words&) { return p::set_permissions(c); }},
     };
     return list;
