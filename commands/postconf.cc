@@ -120,7 +120,6 @@ Result<config::Settings> read_settings(const CommandLine& line, const std::strin
         TRY_ASSIGN(auto entry, config::parse_assignment(text));
         settings.set(entry.name, entry.value);
     }
-    settings.set("process_name", "postconf");
     settings.compute();
     return settings;
 }

@@ -47,6 +47,8 @@ std::string default_text(const config::Row& row) {
 }
 
 constexpr std::string_view kHead = R"(.TH POSTCONF 5 "" Postern ""
+.ad l
+.nh
 .SH NAME
 postconf \- Postern configuration parameters
 .SH SYNOPSIS

@@ -21,3 +21,13 @@ check_PROGRAMS += fuzz/smtp_command
 fuzz_smtp_command_SOURCES = %reldir%/smtp_command_fuzz.cc $(FUZZ_MAIN)
 fuzz_smtp_command_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/smtp_command"'
 fuzz_smtp_command_LDADD = lib/smtp/libsmtp.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/main_cf
+fuzz_main_cf_SOURCES = %reldir%/main_cf_fuzz.cc $(FUZZ_MAIN)
+fuzz_main_cf_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/main_cf"'
+fuzz_main_cf_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/master_cf
+fuzz_master_cf_SOURCES = %reldir%/master_cf_fuzz.cc $(FUZZ_MAIN)
+fuzz_master_cf_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/master_cf"'
+fuzz_master_cf_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
@@ -114,10 +115,13 @@ void Settings::set(std::string_view name, std::string_view text) {
 
 void Settings::compute(const Host& host) {
     computed_["config_directory"] = directory_;
+    computed_["process_name"] = program_invocation_short_name;
     computed_["process_id"] = std::to_string(getpid());
     std::string name = host.name();
     computed_["mydomain"] = mydomain_default(host);
-    if (name.find('.') == name.npos) name += ".$mydomain";
+    if (name.find('.') == name.npos) {
+        name += "." + expand("$mydomain", *this).value_or(std::string("localdomain"));
+    }
     computed_["myhostname"] = name;
     computed_["mynetworks"] = set_.contains("mynetworks") ? "" : mynetworks_default(host);
 }
