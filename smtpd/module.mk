@@ -1,1 +1,16 @@
-# See README.md in this folder.
+# The program and its test share everything but main.cc.
+noinst_LIBRARIES += smtpd/libsmtpd.a
+smtpd_libsmtpd_a_SOURCES = \
+	%reldir%/options.h %reldir%/options.cc %reldir%/submission.h %reldir%/submission.cc \
+	%reldir%/session_driver.h %reldir%/session_driver.cc \
+	%reldir%/smtpd_service.h %reldir%/smtpd_service.cc
+daemon_PROGRAMS += smtpd/smtpd
+smtpd_smtpd_SOURCES = %reldir%/main.cc
+smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(SMTPD_LIBS)
+SMTPD_LIBS = lib/smtp/libsmtp.a lib/mail/libmail.a $(SERVICE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+EXTRA_DIST += %reldir%/README.md
+
+check_PROGRAMS += smtpd/smtpd_test
+smtpd_smtpd_test_SOURCES = %reldir%/smtpd_test.cc
+smtpd_smtpd_test_CXXFLAGS = $(TEST_CXXFLAGS)
+smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a tests/support/libsupport.a $(SMTPD_LIBS) $(TEST_LIBS)

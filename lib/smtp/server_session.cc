@@ -86,6 +86,13 @@ void ServerSession::reset() {
     overshoot_ = 0;
 }
 
+// Ends the transaction; the sender stays known for the log line about it.
+void ServerSession::close_envelope() {
+    envelope_.open = false;
+    envelope_.recipients.clear();
+    overshoot_ = 0;
+}
+
 // --- The session ---
 
 Action ServerSession::greet() {
@@ -290,7 +297,7 @@ Action ServerSession::do_data(std::string_view argument) {
 
 Action ServerSession::on_opened(const Answer& answer) {
     if (answer.accepted) return ReadData{"354 End data with <CR><LF>.<CR><LF>\r\n"};
-    reset();
+    close_envelope();
     return refuse(answer);
 }
 
@@ -300,8 +307,8 @@ Action ServerSession::on_content(ContentEnd end, std::uint64_t size) {
     switch (end) {
         case ContentEnd::complete: break;
         case ContentEnd::too_big:
-            reset();
-            return reply(552, "5.3.4", "Error: message file too big");
+            close_envelope();
+            return reply(552, "5.3.4", "Error: message file too big", true);
         case ContentEnd::pipe_broken:
             return on_committed(Answer::refuse(451, "4.3.0", "Error: queue file write error"), {});
         case ContentEnd::bare_lf:
@@ -319,7 +326,7 @@ Action ServerSession::on_content(ContentEnd end, std::uint64_t size) {
 }
 
 Action ServerSession::on_committed(const Answer& answer, std::string_view queue_id) {
-    reset();
+    close_envelope();
     if (!answer.accepted) return refuse(answer);
     junk_ = errors_ = 0;
     return reply(250, "2.0.0", cat({"Ok: queued as ", queue_id}));
@@ -348,7 +355,7 @@ Action ServerSession::on_answer(const Answer& answer) {
         where_ = "CONNECT";
     }
     if (pending == Pending::end_of_data) return on_committed(answer, {});
-    if (pending == Pending::data) reset();
+    if (pending == Pending::data) close_envelope();
     return refuse(answer);
 }
 

@@ -192,6 +192,7 @@ class ServerSession {
     void count(bool good);
     void junk();
     void reset();
+    void close_envelope();
 
     const ServerOptions& options_;
     Envelope envelope_;

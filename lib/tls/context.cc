@@ -10,9 +10,8 @@
 namespace postern::tls {
 namespace {
 
-// Forward secrecy first; no anonymous, export, RC4, 3DES or MD5 suites.
-constexpr const char* kDefaultCiphers =
-    "HIGH:!aNULL:!eNULL:!kRSA:!PSK:!SRP:!MD5:!RC4:!3DES:!SHA1@SECLEVEL=1";
+// No anonymous, export, RC4, 3DES or MD5 suites; those with forward secrecy come first by themselves.
+constexpr const char* kDefaultCiphers = "HIGH:!aNULL:!eNULL:!PSK:!SRP:!MD5:!RC4:!3DES@SECLEVEL=1";
 constexpr long kSessionLifetime = 3600;
 
 int native(Version version) {

@@ -1,0 +1,45 @@
+// What smtpd takes from the configuration, read once at start (the files too: nothing is read
+// later).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "lib/base/clock.h"
+#include "lib/base/result.h"
+#include "lib/config/config.h"
+#include "lib/smtp/server_session.h"
+#include "lib/tls/context.h"
+
+namespace postern::smtpd {
+
+struct Options {
+    smtp::ServerOptions engine;
+    std::string service;                  // master.cf name
+    Millis command_timeout{300000};       // for one command line
+    Millis starttls_timeout{300000};      // for the handshake
+    Millis error_sleep{1000};             // before a reply to a client with many errors
+    Millis ask_timeout{100000};           // for policy and auth
+    Millis cleanup_timeout{600000};       // for each answer of cleanup
+    std::uint64_t least_data_rate = 500;  // bytes a second that keep a DATA transfer alive
+    std::size_t client_limit = 50;        // sessions in this process
+    std::size_t line_limit = 2048;        // bytes of a command line
+    bool wrapper_mode = false;            // TLS from the first byte
+    bool log_port = false;
+    int tls_loglevel = 0;
+    std::string policy_path = "private/policy";
+    std::string auth_path = "private/auth";
+    std::string cleanup_path = "public/cleanup";
+    std::optional<tls::ServerContext> tls;
+    std::map<std::string, std::string> host_names;  // of loopback addresses, from /etc/hosts
+};
+
+// Errc::invalid names the parameter or file that cannot be used. TLS that is only offered ("may")
+// and cannot be set up is logged and not offered; where it is required, it is an error.
+Result<Options> read_options(const config::Config& config, const std::string& service);
+
+// The names that a hosts file gives to loopback addresses: the first of each line, first line wins.
+std::map<std::string, std::string> loopback_names(std::string_view hosts_file);
+
+}  // namespace postern::smtpd

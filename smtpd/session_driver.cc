@@ -1,0 +1,535 @@
+// The driver, see session_driver.h. pump() runs whenever something has come: it takes lines (or
+// content) until the client has to speak again or an answer is awaited. Log lines have Postfix's
+// form.
+#include "smtpd/session_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::smtpd {
+namespace {
+
+constexpr Millis kCloseLimit{10000};  // for a client to take our last reply
+constexpr Millis kDrainLimit{5000};   // for an idle client of a process that wants to end
+constexpr std::size_t kPipeliningShown = 100;
+
+ipc::PolicyStage stage_of(smtp::Stage stage) {
+    switch (stage) {
+        case smtp::Stage::connect: return ipc::PolicyStage::connect;
+        case smtp::Stage::helo: return ipc::PolicyStage::helo;
+        case smtp::Stage::mail: return ipc::PolicyStage::mail;
+        case smtp::Stage::rcpt: return ipc::PolicyStage::rcpt;
+        case smtp::Stage::data: return ipc::PolicyStage::data;
+        case smtp::Stage::end_of_data: return ipc::PolicyStage::end_of_data;
+        case smtp::Stage::vrfy: return ipc::PolicyStage::vrfy;
+    }
+    return ipc::PolicyStage::rcpt;
+}
+
+smtp::Answer answer_of(const ipc::PolicyAnswer& policy) {
+    smtp::Answer answer;
+    answer.accepted = policy.outcome == ipc::Outcome::accept;
+    const int least = policy.outcome == ipc::Outcome::defer ? 400 : 500;
+    const bool fits = policy.smtp_code >= least && policy.smtp_code < 600;
+    answer.code = answer.accepted ? 250 : fits ? policy.smtp_code : least + 50;
+    answer.status = policy.status;
+    answer.text = printable(policy.text, ipc::kMaxText);
+    answer.disconnect = policy.disconnect;
+    return answer;
+}
+
+// The reply code for cleanup's verdict, as Postfix pairs them.
+int code_of(const ipc::SubmitResult& result) {
+    if (result.outcome == ipc::Outcome::defer) return result.status == "4.3.1" ? 452 : 451;
+    if (result.status == "5.3.4") return 552;
+    return result.status.starts_with("5.7.") ? 550 : 554;
+}
+
+smtp::Answer answer_of(const ipc::SubmitResult& result) {
+    if (result.outcome == ipc::Outcome::accept) return smtp::Answer::accept();
+    return smtp::Answer::refuse(code_of(result), result.status,
+                                printable(result.text, ipc::kMaxText));
+}
+
+void wipe(std::string& secret) {
+    std::fill(secret.begin(), secret.end(), '\0');
+    secret.clear();
+}
+
+}  // namespace
+
+SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(SessionDriver*)> ended)
+    : shared_(shared),
+      ended_(std::move(ended)),
+      session_(shared.options.engine),
+      id_(SessionId::make(shared.loop.clock(), shared.random)),
+      peer_(sys::peer_address(socket.get())),
+      local_(sys::local_address(socket.get())),
+      timer_(shared.loop, [this] { on_timer(); }) {
+    const auto address = peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
+    const auto name = shared.options.host_names.find(address);
+    if (name != shared.options.host_names.end()) client_name_ = name->second;
+    client_ = cat({client_name_, "[", address, "]"});
+    if (shared.options.log_port) client_ += ":" + std::to_string(peer_.port());
+    if (peer_.is_inet()) sys::set_no_delay(socket.get());
+    stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
+}
+
+void SessionDriver::start() {
+    log::info("", "connect from " + client_);
+    if (shared_.options.wrapper_mode) {
+        auto started = stream_->start_tls_server(*shared_.options.tls);
+        if (!started) {
+            log::warning("", started.error().what);
+            return run(smtp::Close{});
+        }
+        waiting_ = Waiting::handshake;
+        return expect_client(shared_.options.starttls_timeout);
+    }
+    resume(session_.greet());
+}
+
+void SessionDriver::drain() {
+    if (closing_ || waiting_ != Waiting::nothing || content_ || !session_.idle()) return;
+    timer_.start(kDrainLimit);
+}
+
+// --- Input ---
+
+void SessionDriver::pump() {
+    if (over_) return;
+    while (waiting_ == Waiting::nothing && !closing_) {
+        if (content_) {
+            if (!take_content()) break;
+        } else if (session_.too_many_errors()) {
+            log::info("", cat({"too many errors after ", session_.where(), " from ", client_}));
+            perform(session_.on_too_many_errors());
+        } else if (!take_command()) {
+            break;
+        }
+    }
+    if (closing_ || over_) return;
+    if (waiting_ == Waiting::nothing) {
+        if (stream_->at_eof()) return lost("lost connection");
+        if (!content_) expect_client(shared_.options.command_timeout);
+    }
+    stream_->flush();
+}
+
+bool SessionDriver::take_command() {
+    const auto line = stream_->take_line(shared_.options.line_limit);
+    if (line.kind == loop::Stream::Line::Kind::need_more) return false;
+    expecting_ = false;
+    auto action = line.kind == loop::Stream::Line::Kind::line
+                      ? session_.on_line(line.text, line.crlf)
+                      : session_.on_long_line();
+    if (!stream_->input().empty() && session_.must_not_pipeline()) log_pipelining();
+    perform(std::move(action));
+    return true;
+}
+
+// Moves content from the stream to cleanup. False when there is nothing to do before the loop
+// turns.
+bool SessionDriver::take_content() {
+    const auto step = content_->decoder.next(stream_->input());
+    using Kind = smtp::DataDecoder::Kind;
+    switch (step.kind) {
+        case Kind::need_more: stream_->consume(step.consumed); return false;
+        case Kind::bare_lf: finish_content(smtp::ContentEnd::bare_lf); return true;
+        case Kind::bare_cr: finish_content(smtp::ContentEnd::bare_cr); return true;
+        case Kind::end:
+            stream_->consume(step.consumed);
+            finish_content(content_->too_big ? smtp::ContentEnd::too_big
+                                             : smtp::ContentEnd::complete);
+            return true;
+        case Kind::content: break;
+    }
+    content_->size += step.content.size();
+    const auto limit = shared_.options.engine.size_limit;
+    if (limit > 0 && content_->size > limit && !content_->too_big) {
+        content_->too_big = true;  // RFC 5321 4.5.3.1.10: read on to the end, keep nothing
+        submission_.reset();
+    }
+    if (submission_ && !result_) {
+        const auto taken = submission_->write(step.content);
+        if (taken < step.content.size()) {
+            content_->held = step.content.substr(taken);
+            waiting_ = Waiting::room;
+        }
+    }
+    stream_->consume(step.consumed);
+    return true;
+}
+
+void SessionDriver::finish_content(smtp::ContentEnd end) {
+    const auto size = content_->size;
+    content_.reset();
+    expecting_ = false;
+    timer_.stop();
+    auto action = session_.on_content(end, size);
+    if (!std::holds_alternative<smtp::Commit>(action) &&
+        !std::holds_alternative<smtp::Ask>(action)) {
+        submission_.reset();  // cleanup forgets the message
+    }
+    perform(std::move(action));
+}
+
+// --- Actions ---
+
+void SessionDriver::perform(smtp::Action action) {
+    std::visit([this](auto& one) { run(std::move(one)); }, action);
+}
+
+void SessionDriver::resume(smtp::Action action) {
+    waiting_ = Waiting::nothing;
+    perform(std::move(action));
+    pump();
+}
+
+void SessionDriver::run(smtp::Say&& say) {
+    if (say.log) log_refusal(say.text);
+    if (!session_.envelope().open && !content_) {
+        submission_.reset();
+        queue_id_ = QueueId();
+    }
+    if (!session_.slow()) return stream_->write(say.text);
+    held_reply_ = std::move(say.text);
+    waiting_ = Waiting::pause;
+    expecting_ = false;
+    timer_.start(shared_.options.error_sleep);
+}
+
+void SessionDriver::run(smtp::Close&& close) {
+    if (close.log) log_refusal(close.text);
+    submission_.reset();
+    content_.reset();
+    closing_ = true;
+    if (!close.text.empty()) stream_->write(close.text);
+    stream_->close_after_flush();
+    timer_.start(kCloseLimit);
+}
+
+void SessionDriver::run(smtp::Ask&& ask) {
+    waiting_ = Waiting::policy;
+    timer_.stop();
+    expecting_ = false;
+    shared_.policy.call<ipc::PolicyAnswer>(
+        question(ask.stage), shared_.options.ask_timeout,
+        [weak = weak_from_this()](Result<ipc::PolicyAnswer> answer) {
+            const auto self = weak.lock();
+            if (!self || self->over_ || self->closing_) return;
+            if (answer) return self->resume(self->session_.on_answer(answer_of(*answer)));
+            log::warning("", answer.error().what);
+            self->resume(self->session_.on_answer(
+                smtp::Answer::refuse(451, "4.3.0", "Error: policy lookup failure")));
+        },
+        id_.str());
+}
+
+void SessionDriver::run(smtp::Authenticate&& login) {
+    waiting_ = Waiting::auth;
+    timer_.stop();
+    expecting_ = false;
+    ipc::AuthRequest request;
+    request.session = id_;
+    request.protocol = ipc::AuthProtocol::smtp;
+    request.mechanism = "PLAIN";  // the engine brings LOGIN into this form
+    request.client_address = peer_.ip().str();
+    request.secured = stream_->secured() || peer_.ip().is_loopback();
+    request.has_response = true;
+    request.response = std::move(login.response);
+    shared_.auth.call<ipc::AuthAnswer>(
+        request, shared_.options.ask_timeout,
+        [weak = weak_from_this()](Result<ipc::AuthAnswer> answer) {
+            const auto self = weak.lock();
+            if (!self || self->over_ || self->closing_) return;
+            smtp::AuthResult result;
+            if (answer && answer->outcome == ipc::AuthOutcome::success && !answer->user.empty()) {
+                result = {smtp::AuthResult::Kind::success, answer->user};
+            } else {
+                const bool failed = answer && answer->outcome == ipc::AuthOutcome::failure;
+                if (failed) result.kind = smtp::AuthResult::Kind::failure;
+                const std::string why = !answer                ? answer.error().what
+                                        : answer->text.empty() ? "authentication failure"
+                                                               : answer->text;
+                log::warning("", cat({self->client_, ": SASL ", self->session_.auth_method(),
+                                      " authentication failed: ", why}));
+            }
+            self->resume(self->session_.on_auth(result));
+        },
+        id_.str());
+    wipe(request.response);
+}
+
+void SessionDriver::run(smtp::StartTls&& tls) {
+    stream_->write(tls.text);
+    auto started = stream_->start_tls_server(*shared_.options.tls);
+    if (!started) {
+        // Injected plaintext (CVE-2011-0411), or no memory: either way there is no going on.
+        log::warning("", cat({"STARTTLS from ", client_, ": ", started.error().what}));
+        return run(smtp::Close{});
+    }
+    waiting_ = Waiting::handshake;
+    expecting_ = false;
+    stream_->flush();
+    expect_client(shared_.options.starttls_timeout);
+}
+
+void SessionDriver::on_secured() {
+    tls_ = stream_->tls_info();
+    if (shared_.options.tls_loglevel > 0) {
+        log::info("",
+                  cat({"Anonymous TLS connection established from ", client_, ": ", tls_.protocol,
+                       " with cipher ", tls_.cipher, " (", std::to_string(tls_.cipher_bits), "/",
+                       std::to_string(tls_.algorithm_bits), " bits)"}));
+    }
+    expecting_ = false;
+    waiting_ = Waiting::nothing;
+    if (shared_.options.wrapper_mode) {
+        session_.set_wrapped();
+        perform(session_.greet());
+    } else {
+        session_.on_tls();
+    }
+    if (waiting_ == Waiting::nothing && !closing_) expect_client(shared_.options.command_timeout);
+}
+
+// --- The message ---
+
+void SessionDriver::run(smtp::Open&&) {
+    waiting_ = Waiting::cleanup;
+    result_.reset();
+    committing_ = false;
+    Submission::Handler handler;
+    handler.on_opened = [this](const QueueId& id) { on_opened(id); };
+    handler.on_result = [this](ipc::SubmitResult result) { on_result(std::move(result)); };
+    handler.on_failed = [this](const Error& error) { on_cleanup_failed(error); };
+    handler.on_room = [this] {
+        const auto held = std::exchange(content_->held, {});
+        const auto taken = submission_->write(held);
+        content_->held = held.substr(taken);
+        if (!content_->held.empty()) return;
+        waiting_ = Waiting::nothing;
+        pump();
+    };
+    submission_ = std::make_unique<Submission>(shared_.loop, shared_.options.cleanup_path,
+                                               std::move(handler));
+    expecting_ = false;
+    timer_.start(shared_.options.cleanup_timeout);
+    submission_->open(envelope());
+}
+
+void SessionDriver::on_opened(const QueueId& id) {
+    if (waiting_ != Waiting::cleanup || committing_) return;
+    queue_id_ = id;
+    std::string line = "client=" + client_;
+    if (!session_.user().empty()) {
+        line +=
+            cat({", sasl_method=", session_.auth_method(), ", sasl_username=", session_.user()});
+    }
+    log::info(trace(), line, {log::kv("client", client_)});
+    resume(session_.on_opened(smtp::Answer::accept()));
+}
+
+void SessionDriver::run(smtp::ReadData&& read) {
+    stream_->write(read.text);
+    content_.emplace();
+    content_->begun = shared_.loop.clock().steady();
+    timer_.start(shared_.options.command_timeout);
+}
+
+void SessionDriver::run(smtp::Commit&&) {
+    if (result_) return committed();  // refused while the content came
+    waiting_ = Waiting::cleanup;
+    committing_ = true;
+    timer_.start(shared_.options.cleanup_timeout);
+    submission_->commit();
+}
+
+void SessionDriver::on_result(ipc::SubmitResult result) {
+    result_ = std::move(result);
+    if (committing_) {
+        waiting_ = Waiting::nothing;
+        committed();
+        return pump();
+    }
+    if (result_->outcome == ipc::Outcome::accept) {
+        // Accepted what was not committed: a confused neighbour. Better twice than never.
+        result_ = ipc::SubmitResult{};
+        result_->text = "Error: queue file write error";
+    }
+    if (waiting_ == Waiting::cleanup) return resume(session_.on_opened(answer_of(*result_)));
+    if (waiting_ == Waiting::room) {
+        content_->held.clear();
+        waiting_ = Waiting::nothing;
+        pump();
+    }
+}
+
+void SessionDriver::committed() {
+    const auto id = result_->queue_id.empty() ? queue_id_.str() : result_->queue_id.str();
+    const auto answer = answer_of(*result_);
+    perform(session_.on_committed(answer, id));
+    committing_ = false;
+    queue_id_ = QueueId();
+    submission_.reset();
+    result_.reset();
+}
+
+void SessionDriver::on_cleanup_failed(const Error& error) {
+    log::warning(trace(), error.what);
+    ipc::SubmitResult result;
+    result.text = "Error: queue file write error";
+    on_result(std::move(result));
+}
+
+// --- What others are told ---
+
+ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
+    ipc::PolicyQuestion q;
+    q.stage = stage_of(stage);
+    q.service = shared_.options.service;
+    q.session = id_;
+    q.client_address = peer_.ip().str();
+    q.client_name = q.reverse_name = client_name_;
+    q.client_port = peer_.port();
+    q.server_address = local_.ip().str();
+    q.server_port = local_.port();
+    q.protocol = session_.protocol();
+    q.helo = session_.helo();
+    if (session_.envelope().open || stage == smtp::Stage::mail)
+        q.sender = session_.envelope().sender;
+    if (stage == smtp::Stage::rcpt || stage == smtp::Stage::vrfy)
+        q.recipient = session_.recipient();
+    q.recipient_count = static_cast<std::uint32_t>(session_.envelope().recipients.size());
+    q.size = session_.envelope().mail.size;
+    q.sasl_username = session_.user();
+    if (!q.sasl_username.empty()) q.sasl_method = session_.auth_method();
+    q.tls_protocol = tls_.protocol;
+    q.tls_cipher = tls_.cipher;
+    q.queue_id = queue_id_;
+    return q;
+}
+
+ipc::SubmitOpen SessionDriver::envelope() const {
+    const auto& from = session_.envelope();
+    ipc::SubmitOpen to;
+    to.origin = ipc::Origin::smtp;
+    to.session = id_;
+    to.sender = from.sender;
+    to.body_8bit = from.mail.body == smtp::Body::eight_bit;
+    to.smtputf8 = from.mail.smtputf8;
+    to.client_name = to.reverse_name = client_name_;
+    to.client_address = peer_.ip().str();
+    to.client_port = peer_.port();
+    to.helo = session_.helo();
+    to.protocol = session_.protocol();
+    to.sasl_username = session_.user();
+    if (!to.sasl_username.empty()) to.sasl_method = session_.auth_method();
+    to.sasl_sender = from.mail.auth;
+    to.tls_protocol = tls_.protocol;
+    to.tls_cipher = tls_.cipher;
+    to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
+    to.envid = from.mail.envid;
+    to.ret = from.mail.ret == "FULL"   ? ipc::DsnReturn::full
+             : from.mail.ret == "HDRS" ? ipc::DsnReturn::headers
+                                       : ipc::DsnReturn::unset;
+    to.size_hint = from.mail.size;
+    // local_header_rewrite_clients = permit_inet_interfaces: a client with an address of ours.
+    to.rewrite_headers = peer_.ip() == local_.ip() || peer_.ip().is_loopback();
+    to.recipients.reserve(from.recipients.size());
+    for (const auto& recipient : from.recipients) {
+        to.recipients.push_back({recipient.address, {}, recipient.notify, recipient.orcpt});
+    }
+    return to;
+}
+
+// --- Time, log, end ---
+
+void SessionDriver::expect_client(Millis limit) {
+    if (std::exchange(expecting_, true)) return;  // absolute: a dribbled byte gains nothing
+    timer_.start(shared_.draining && session_.idle() ? std::min(limit, kDrainLimit) : limit);
+}
+
+void SessionDriver::on_timer() {
+    if (over_) return;
+    if (closing_) return end();
+    if (waiting_ == Waiting::pause) {
+        stream_->write(std::exchange(held_reply_, {}));
+        waiting_ = Waiting::nothing;
+        return pump();
+    }
+    if (waiting_ == Waiting::cleanup) {
+        submission_.reset();
+        return on_cleanup_failed(
+            Error{Errc::timeout, cat({"service ", shared_.options.cleanup_path, ": timeout"})});
+    }
+    if (content_) {
+        // The transfer may take the command timeout, and longer as long as enough bytes come.
+        const auto elapsed = shared_.loop.clock().steady() - content_->begun;
+        const auto earned = Millis(content_->size * 1000 /
+                                   std::max<std::uint64_t>(1, shared_.options.least_data_rate));
+        const auto left =
+            std::chrono::duration_cast<Millis>(shared_.options.command_timeout + earned - elapsed);
+        if (left > Millis{0}) return timer_.start(left);
+    }
+    if (shared_.draining && session_.idle() && !content_ && waiting_ == Waiting::nothing) {
+        return perform(session_.on_drain());
+    }
+    log::info("", cat({"timeout after ", after(), " from ", client_}));
+    perform(waiting_ == Waiting::handshake ? smtp::Action(smtp::Close{}) : session_.on_timeout());
+}
+
+std::string SessionDriver::after() const {
+    if (content_) return cat({"DATA (", std::to_string(content_->size), " bytes)"});
+    return std::string(session_.where());
+}
+
+void SessionDriver::lost(std::string_view what) {
+    if (over_) return;
+    log::info("", cat({what, " after ", after(), " from ", client_}));
+    end();
+}
+
+void SessionDriver::log_refusal(std::string_view reply) {
+    const auto& envelope = session_.envelope();
+    std::string line =
+        cat({"reject: ", session_.where(), " from ", client_, ": ", trim_right(reply), ";"});
+    const auto where = session_.where();
+    const bool mail =
+        envelope.open || where == "MAIL" || where == "END-OF-MESSAGE" || where == "DATA";
+    if (mail) line += cat({" from=<", envelope.sender, ">"});
+    if (where == "RCPT" || where == "VRFY") line += cat({" to=<", session_.recipient(), ">"});
+    line += cat({" proto=", session_.log_protocol()});
+    if (!session_.helo().empty()) line += cat({" helo=<", session_.helo(), ">"});
+    log::info(queue_id_.empty() ? "NOQUEUE" : trace(), line, {log::kv("client", client_)});
+}
+
+void SessionDriver::log_pipelining() {
+    if (std::exchange(told_pipelining_, true)) return;
+    log::info("", cat({"improper command pipelining after ", session_.where(), " from ", client_,
+                       ": ", printable(stream_->input().substr(0, kPipeliningShown))}));
+}
+
+void SessionDriver::on_closed(const Error* error) {
+    if (over_) return;
+    if (error && waiting_ == Waiting::handshake && !stream_->secured()) {
+        log::info("", cat({"SSL_accept error from ", client_, ": ", error->what}));
+    }
+    if (error && !closing_) return lost("lost connection");
+    end();
+}
+
+void SessionDriver::end() {
+    if (std::exchange(over_, true)) return;
+    log::info("", cat({"disconnect from ", client_, session_.summary()}));
+    timer_.stop();
+    submission_.reset();
+    // The last reference goes from the loop: we may be deep in our own calls.
+    shared_.loop.post([self = shared_from_this()] { self->ended_(self.get()); });
+}
+
+}  // namespace postern::smtpd

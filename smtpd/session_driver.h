@@ -1,0 +1,120 @@
+// SessionDriver: one client connection. It carries out what the engine (lib/smtp/server_session.h)
+// decides: says, asks policy and auth, streams content to cleanup, and logs. At most one question
+// is outstanding; input that comes meanwhile waits in the stream, and beyond its limit the client
+// waits.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/base/ids.h"
+#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/policy.h"
+#include "lib/loop/loop.h"
+#include "lib/loop/stream.h"
+#include "lib/smtp/data_decoder.h"
+#include "lib/smtp/server_session.h"
+#include "lib/sys/socket.h"
+
+#include "smtpd/options.h"
+#include "smtpd/submission.h"
+
+namespace postern::smtpd {
+
+// What the sessions of a process share.
+struct Shared {
+    const Options& options;
+    loop::Loop& loop;
+    ipc::Client& policy;
+    ipc::Client& auth;
+    Random& random;
+    bool draining = false;  // end sessions that idle
+};
+
+class SessionDriver : public loop::StreamHandler,
+                      public std::enable_shared_from_this<SessionDriver> {
+  public:
+    // `ended` is called once, from the loop, when nothing of the session is left to do; it may drop
+    // the last reference.
+    SessionDriver(Shared& shared, Fd socket, std::function<void(SessionDriver*)> ended);
+
+    void start();  // greet; needs to be owned by a shared_ptr
+    void drain();  // the process wants to end
+
+  private:
+    // What the session waits for when it does not wait for the client.
+    enum class Waiting : unsigned char { nothing, policy, auth, cleanup, room, handshake, pause };
+
+    void on_input() override { pump(); }
+    void on_closed(const Error* error) override;
+    void on_secured() override;
+
+    void pump();
+    bool take_command();
+    bool take_content();
+    void finish_content(smtp::ContentEnd end);
+    void lost(std::string_view what);
+
+    void perform(smtp::Action action);
+    void run(smtp::Say&& say);
+    void run(smtp::Ask&& ask);
+    void run(smtp::Authenticate&& login);
+    void run(smtp::StartTls&& tls);
+    void run(smtp::Open&&);
+    void run(smtp::ReadData&& read);
+    void run(smtp::Commit&&);
+    void run(smtp::Close&& close);
+    void resume(smtp::Action action);  // after an answer: go on where we stopped
+
+    ipc::PolicyQuestion question(smtp::Stage stage) const;
+    ipc::SubmitOpen envelope() const;
+    void on_opened(const QueueId& id);
+    void on_result(ipc::SubmitResult result);
+    void on_cleanup_failed(const Error& error);
+    void committed();
+
+    void on_timer();
+    void expect_client(Millis limit);  // the client has so long for its next step
+    void log_refusal(std::string_view reply);
+    void log_pipelining();
+    std::string after() const;  // "RCPT", "DATA (12 bytes)"
+    std::string trace() const { return queue_id_.str(); }
+    void end();
+
+    Shared& shared_;
+    std::function<void(SessionDriver*)> ended_;
+    smtp::ServerSession session_;
+    SessionId id_;
+    sys::SocketAddress peer_, local_;
+    std::string client_name_ = "unknown";
+    std::string client_;  // "name[address]" for the log
+    tls::Info tls_;
+    std::unique_ptr<loop::Stream> stream_;
+    loop::Timer timer_;
+    Waiting waiting_ = Waiting::nothing;
+    bool closing_ = false;
+    bool expecting_ = false;  // the timer runs for the client's present step
+    bool told_pipelining_ = false;
+    bool over_ = false;
+
+    // One message.
+    struct Content {
+        smtp::DataDecoder decoder;
+        std::string held;  // what the pipe did not take yet
+        std::uint64_t size = 0;
+        SteadyTime begun;
+        bool too_big = false;
+    };
+    std::optional<Content> content_;
+    std::unique_ptr<Submission> submission_;
+    std::optional<ipc::SubmitResult> result_;  // cleanup's word
+    bool committing_ = false;
+    QueueId queue_id_;
+    std::string held_reply_;  // during Waiting::pause
+    bool held_close_ = false;
+};
+
+}  // namespace postern::smtpd

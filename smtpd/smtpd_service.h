@@ -1,0 +1,34 @@
+// SmtpdService: the sessions of one smtpd process and what they share.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "lib/base/random.h"
+#include "lib/service/service.h"
+
+#include "smtpd/options.h"
+#include "smtpd/session_driver.h"
+
+namespace postern::smtpd {
+
+class SmtpdService : public service::LoopService {
+  public:
+    static Result<std::unique_ptr<service::LoopService>> create(
+        const service::LoopContext& context);
+    SmtpdService(loop::Loop& loop, Options options, std::function<void()> session_ended);
+
+    void on_connection(Fd socket) override;
+    void drain() override;
+    std::size_t session_limit() const override { return options_.client_limit; }
+
+  private:
+    Options options_;
+    ipc::Client policy_;
+    ipc::Client auth_;
+    Shared shared_;
+    std::function<void()> session_ended_;
+    std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;
+};
+
+}  // namespace postern::smtpd

@@ -1,0 +1,548 @@
+// The whole of smtpd but main(): a client on one end of a socket pair, and neighbours (policy,
+// auth, cleanup) played by this test on their sockets, all on one loop.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/encode.h"
+#include "lib/log/log.h"
+#include "lib/service/accept.h"
+#include "lib/sys/unix_socket.h"
+#include "lib/tls/certificate.h"
+#include "tests/support/temp_folder.h"
+
+#include "smtpd/smtpd_service.h"
+
+namespace postern::smtpd {
+namespace {
+
+using support::TempFolder;
+
+// Accepts on a socket and keeps the channels.
+class Neighbour {
+  public:
+    Neighbour(loop::Loop& loop, const std::string& path)
+        : loop_(loop),
+          listener_(sys::listen_unix(path, 0600).value()),
+          watch_(loop, listener_.get(), [this] { accept(); }) {
+        watch_.want_read(true);
+    }
+    virtual ~Neighbour() = default;
+    std::size_t conversations = 0;
+
+  protected:
+    struct Talk {
+        std::unique_ptr<ipc::LoopChannel> channel;
+        Fd content;
+        std::unique_ptr<loop::Watch> reading;
+        std::string bytes;
+        bool eof = false;
+        std::optional<std::uint64_t> promised;
+    };
+    virtual void on_packet(Talk& talk, ipc::Packet packet) = 0;
+    virtual void on_closed(Talk&) {}
+
+    loop::Loop& loop_;
+
+  private:
+    void accept() {
+        Fd socket = service::accept_connection(listener_.get());
+        if (!socket) return;
+        ++conversations;
+        talks_.push_back(std::make_unique<Talk>());
+        Talk* talk = talks_.back().get();
+        talk->channel = std::make_unique<ipc::LoopChannel>(
+            loop_, std::move(socket),
+            ipc::LoopChannel::Handler{
+                [this, talk](ipc::Packet p) { on_packet(*talk, std::move(p)); },
+                [this, talk](Error) { on_closed(*talk); }});
+    }
+    Fd listener_;
+    loop::Watch watch_;
+    std::vector<std::unique_ptr<Talk>> talks_;
+};
+
+struct FakePolicy : Neighbour {
+    using Neighbour::Neighbour;
+    void on_packet(Talk& talk, ipc::Packet packet) override {
+        questions.push_back(packet.as<ipc::PolicyQuestion>().value());
+        if (silent) return;
+        ipc::PolicyAnswer answer;
+        answer.outcome = ipc::Outcome::accept;
+        if (questions.back().recipient == "nosuch@example.test") {
+            answer.outcome = ipc::Outcome::reject;
+            answer.smtp_code = 550;
+            answer.status = "5.1.1";
+            answer.text = "<nosuch@example.test>: Recipient address rejected: User unknown";
+        }
+        ASSERT_TRUE(talk.channel->send(answer));
+    }
+    std::vector<ipc::PolicyQuestion> questions;
+    bool silent = false;
+};
+
+struct FakeAuth : Neighbour {
+    using Neighbour::Neighbour;
+    void on_packet(Talk& talk, ipc::Packet packet) override {
+        requests.push_back(packet.as<ipc::AuthRequest>().value());
+        ipc::AuthAnswer answer;
+        const bool good = requests.back().response == std::string("\0me\0secret", 10);
+        answer.outcome = good ? ipc::AuthOutcome::success : ipc::AuthOutcome::failure;
+        if (good) answer.user = "me@example.test";
+        ASSERT_TRUE(talk.channel->send(answer));
+    }
+    std::vector<ipc::AuthRequest> requests;
+};
+
+struct FakeCleanup : Neighbour {
+    using Neighbour::Neighbour;
+    void on_packet(Talk& talk, ipc::Packet packet) override {
+        if (packet.type() == ipc::SubmitOpen::kType) {
+            envelopes.push_back(packet.as<ipc::SubmitOpen>().value());
+            talk.content = packet.take_descriptor();
+            if (refuse_open)
+                return send_result(talk, "4.3.1", "Error: insufficient system storage",
+                                   ipc::Outcome::defer);
+            ipc::SubmitOpened opened;
+            opened.queue_id = QueueId::parse("4cQ1zXy3lKz1").value();
+            ASSERT_TRUE(talk.channel->send(opened));
+            Talk* at = &talk;
+            talk.reading =
+                std::make_unique<loop::Watch>(loop_, talk.content.get(), [this, at] { read(*at); });
+            if (!lazy) talk.reading->want_read(true);
+            reader = talk.reading.get();
+        } else if (packet.type() == ipc::SubmitRecipients::kType) {
+            const auto more = packet.as<ipc::SubmitRecipients>().value();
+            for (const auto& r : more.recipients) envelopes.back().recipients.push_back(r);
+        } else {
+            talk.promised = packet.as<ipc::SubmitEnd>().value().size;
+            finish(talk);
+        }
+    }
+    void on_closed(Talk& talk) override {
+        if (!talk.promised) ++aborted;
+    }
+    void read(Talk& talk) {
+        char bytes[65536];
+        const ssize_t size = ::read(talk.content.get(), bytes, sizeof bytes);
+        if (size > 0) talk.bytes.append(bytes, static_cast<std::size_t>(size));
+        if (size == 0) {
+            talk.eof = true;
+            talk.reading.reset();
+            finish(talk);
+        }
+    }
+    void finish(Talk& talk) {
+        if (!talk.eof || !talk.promised) return;
+        EXPECT_EQ(talk.bytes.size(), *talk.promised);
+        messages.push_back(talk.bytes);
+        if (!verdict_text.empty())
+            return send_result(talk, "5.4.6", verdict_text, ipc::Outcome::reject);
+        send_result(talk, "2.0.0", "Ok", ipc::Outcome::accept);
+    }
+    void send_result(Talk& talk, const char* status, const std::string& text,
+                     ipc::Outcome outcome) {
+        ipc::SubmitResult result;
+        result.outcome = outcome;
+        result.status = status;
+        result.text = text;
+        if (outcome == ipc::Outcome::accept)
+            result.queue_id = QueueId::parse("4cQ1zXy3lKz1").value();
+        ASSERT_TRUE(talk.channel->send(result));
+    }
+    std::vector<ipc::SubmitOpen> envelopes;
+    std::vector<std::string> messages;
+    loop::Watch* reader = nullptr;
+    std::size_t aborted = 0;
+    bool refuse_open = false, lazy = false;
+    std::string verdict_text;
+};
+
+class SmtpdTest : public testing::Test {
+  protected:
+    SmtpdTest() {
+        log::open_capture();
+        options.engine.hostname = "mail.test";
+        options.engine.banner = "mail.test ESMTP";
+        options.service = "smtp";
+        options.policy_path = folder.path() + "/policy";
+        options.auth_path = folder.path() + "/auth";
+        options.cleanup_path = folder.path() + "/cleanup";
+    }
+    void begin() {
+        policy = std::make_unique<FakePolicy>(loop, options.policy_path);
+        auth = std::make_unique<FakeAuth>(loop, options.auth_path);
+        cleanup = std::make_unique<FakeCleanup>(loop, options.cleanup_path);
+        smtpd = std::make_unique<SmtpdService>(loop, std::move(options), [this] { ++ended; });
+        connect();
+    }
+    void connect() {
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        client = Fd(ends[0]);
+        smtpd->on_connection(Fd(ends[1]));
+    }
+    // Sends, then reads until what came ends with the text (or five seconds are over).
+    std::string talk(std::string_view text, std::string_view until) {
+        std::string got;
+        std::size_t sent = 0;
+        const auto deadline = Deadline::in(Millis(5000));
+        while (!deadline.passed()) {
+            if (sent < text.size()) {
+                const ssize_t n =
+                    ::send(client.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+                if (n > 0) sent += static_cast<std::size_t>(n);
+            }
+            loop.run_for(Millis(1));
+            char bytes[65536];
+            const ssize_t size = ::recv(client.get(), bytes, sizeof bytes, 0);
+            if (size > 0) got.append(bytes, static_cast<std::size_t>(size));
+            if (size == 0) break;
+            if (sent == text.size() && !until.empty() && got.ends_with(until)) break;
+        }
+        return got;
+    }
+    bool wait_for(const std::function<bool()>& condition) {
+        const auto deadline = Deadline::in(Millis(5000));
+        while (!condition() && !deadline.passed()) loop.run_for(Millis(1));
+        return condition();
+    }
+    // Everything logged so far.
+    const std::string& logged() { return log_ += log::take_captured(); }
+
+    TempFolder folder;
+    loop::Loop loop;
+    Options options;
+    std::unique_ptr<FakePolicy> policy;
+    std::unique_ptr<FakeAuth> auth;
+    std::unique_ptr<FakeCleanup> cleanup;
+    std::unique_ptr<SmtpdService> smtpd;
+    Fd client;
+    int ended = 0;
+    std::string log_;
+};
+
+using testing::HasSubstr;
+
+TEST_F(SmtpdTest, OneMessageStepByStep) {
+    begin();
+    EXPECT_EQ(talk("", "ESMTP\r\n"), "220 mail.test ESMTP\r\n");
+    EXPECT_THAT(talk("EHLO client.test\r\n", "8BITMIME\r\n"), HasSubstr("250-PIPELINING\r\n"));
+    EXPECT_EQ(talk("MAIL FROM:<a@client.test> SIZE=30 BODY=8BITMIME\r\n", "\n"),
+              "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(talk("RCPT TO:<u1@example.test>\r\n", "\n"), "250 2.1.5 Ok\r\n");
+    EXPECT_EQ(talk("DATA\r\n", "\n"), "354 End data with <CR><LF>.<CR><LF>\r\n");
+    EXPECT_EQ(talk("Subject: x\r\n\r\n..dot\r\n.\r\n", "\n"),
+              "250 2.0.0 Ok: queued as 4cQ1zXy3lKz1\r\n");
+    EXPECT_EQ(talk("QUIT\r\n", ""), "221 2.0.0 Bye\r\n");
+    ASSERT_TRUE(wait_for([&] { return ended == 1; }));
+    ASSERT_EQ(cleanup->messages.size(), 1u);
+    EXPECT_EQ(cleanup->messages[0], "Subject: x\r\n\r\n.dot\r\n");
+    const auto& envelope = cleanup->envelopes.at(0);
+    EXPECT_EQ(envelope.sender, "a@client.test");
+    EXPECT_EQ(envelope.recipients.at(0).address, "u1@example.test");
+    EXPECT_EQ(envelope.protocol, "ESMTP");
+    EXPECT_EQ(envelope.helo, "client.test");
+    EXPECT_TRUE(envelope.body_8bit);
+    const auto& question = policy->questions.at(0);
+    EXPECT_EQ(question.stage, ipc::PolicyStage::rcpt);
+    EXPECT_EQ(question.recipient, "u1@example.test");
+    EXPECT_EQ(question.sender, "a@client.test");
+    EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lKz1: client=unknown["));
+    EXPECT_THAT(logged(), HasSubstr("disconnect from unknown["));
+    EXPECT_THAT(logged(), HasSubstr(" ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"));
+}
+
+TEST_F(SmtpdTest, PipelinedWithHalfClose) {
+    begin();
+    talk("", "ESMTP\r\n");
+    const std::string all =
+        "EHLO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nRCPT "
+        "TO:<nosuch@example.test>\r\nDATA\r\n"
+        "hello\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<2@d.test>\r\nDATA\r\n.\r\nQUIT\r\n";
+    ASSERT_EQ(::send(client.get(), all.data(), all.size(), 0), static_cast<ssize_t>(all.size()));
+    ::shutdown(client.get(), SHUT_WR);
+    const auto got = talk("", "");
+    EXPECT_THAT(
+        got,
+        HasSubstr("550 5.1.1 <nosuch@example.test>: Recipient address rejected: User unknown\r\n"));
+    EXPECT_TRUE(got.ends_with("221 2.0.0 Bye\r\n")) << got;
+    EXPECT_EQ(cleanup->messages, (std::vector<std::string>{"hello\r\n", ""}));
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.size(), 1u);
+    EXPECT_THAT(
+        logged(),
+        HasSubstr("NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 550 5.1.1 <nosuch@example.test>: "
+                  "Recipient address rejected: User unknown; from=<a@b.test> "
+                  "to=<nosuch@example.test> proto=ESMTP helo=<c>"));
+    EXPECT_THAT(logged(), HasSubstr("improper command pipelining after EHLO from"));
+    EXPECT_THAT(logged(), HasSubstr("rcpt=2/3"));
+}
+
+TEST_F(SmtpdTest, ALargeMessageMeetsAFullPipe) {
+    options.engine.size_limit = 0;
+    begin();
+    cleanup->lazy = true;
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    std::string line(98, 'x');
+    line = "." + line + "\r\n";
+    std::string body, plain;
+    for (int i = 0; i < 30000; ++i) {
+        body += "." + line;
+        plain += line;
+    }
+    loop::Timer later(loop, [&] { cleanup->reader->want_read(true); });
+    later.start(Millis(50));
+    EXPECT_EQ(talk(body + ".\r\n", "\n"), "250 2.0.0 Ok: queued as 4cQ1zXy3lKz1\r\n");
+    EXPECT_EQ(cleanup->messages.at(0), plain);
+}
+
+TEST_F(SmtpdTest, WhatIsTooBigIsReadAndRefused) {
+    options.engine.size_limit = 1000;
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    std::string body;
+    for (int i = 0; i < 3000; ++i) body += "0123456789\r\n";
+    EXPECT_EQ(talk(body + ".\r\n", "\n"), "552 5.3.4 Error: message file too big\r\n");
+    EXPECT_EQ(talk("RSET\r\n", "\n"), "250 2.0.0 Ok\r\n");
+    EXPECT_TRUE(wait_for([&] { return cleanup->aborted == 1; }));
+    EXPECT_TRUE(cleanup->messages.empty());
+    EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lKz1: reject: END-OF-MESSAGE from"));
+}
+
+TEST_F(SmtpdTest, BareLineFeedsEndTheSession) {
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    EXPECT_EQ(talk("hello\n.\r\nMAIL FROM:<evil@b.test>\r\n.\r\n", ""),
+              "550 5.5.2 mail.test Error: bare <LF> received\r\n");
+    EXPECT_TRUE(wait_for([&] { return ended == 1 && cleanup->aborted == 1; }));
+    EXPECT_TRUE(cleanup->messages.empty());
+}
+
+TEST_F(SmtpdTest, NeighboursThatFail) {
+    begin();
+    cleanup->refuse_open = true;
+    const auto refused =
+        talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "storage\r\n");
+    EXPECT_THAT(refused, HasSubstr("452 4.3.1 Error: insufficient system storage\r\n"));
+    cleanup->refuse_open = false;
+    cleanup->verdict_text = "Error: too many hops";
+    EXPECT_THAT(
+        talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nx\r\n.\r\n", "hops\r\n"),
+        HasSubstr("554 5.4.6 Error: too many hops\r\n"));
+    cleanup.reset();
+    EXPECT_THAT(talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "error\r\n"),
+                HasSubstr("451 4.3.0 Error: queue file write error\r\n"));
+    policy.reset();
+    EXPECT_THAT(talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\n", "failure\r\n"),
+                HasSubstr("451 4.3.0 Error: policy lookup failure\r\n"));
+    EXPECT_THAT(talk("QUIT\r\n", ""), HasSubstr("221 2.0.0 Bye\r\n"));
+}
+
+TEST_F(SmtpdTest, ManyRecipientsGoInSeveralPackets) {
+    begin();
+    std::string commands = "EHLO c\r\nMAIL FROM:<a@b.test>\r\n";
+    for (int i = 0; i < 220; ++i) commands += "RCPT TO:<user" + std::to_string(i) + "@d.test>\r\n";
+    talk(commands + "DATA\r\n", "<CR><LF>\r\n");
+    talk("x\r\n.\r\n", "\n");
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.size(), 220u);
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.back().address, "user219@d.test");
+}
+
+TEST_F(SmtpdTest, TheClientGoesAway) {
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nabc\r\n", "<CR><LF>\r\n");
+    client.reset();
+    ASSERT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("lost connection after DATA (5 bytes) from unknown["));
+    EXPECT_TRUE(wait_for([&] { return cleanup->aborted == 1; }));
+    connect();
+    policy->silent = true;
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\n", "Ok\r\n");
+    ::send(client.get(), "RCPT TO:<1@d.test>\r\n", 20, 0);
+    ASSERT_TRUE(wait_for([&] { return policy->questions.size() == 2; }));
+    client.reset();
+    loop.run_for(Millis(20));
+    EXPECT_EQ(ended, 1) << "waits for policy, then notices";
+}
+
+TEST_F(SmtpdTest, TimesOut) {
+    options.command_timeout = Millis(30);
+    begin();
+    EXPECT_EQ(talk("EHLO", ""),
+              "220 mail.test ESMTP\r\n421 4.4.2 mail.test Error: timeout exceeded\r\n");
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("timeout after CONNECT from unknown["));
+}
+
+TEST_F(SmtpdTest, ErrorsSlowAndEndTheSession) {
+    options.engine.soft_error_limit = 1;
+    options.engine.hard_error_limit = 3;
+    options.error_sleep = Millis(5);
+    begin();
+    const auto got = talk("FOO\r\nFOO\r\nFOO\r\nNOOP\r\n", "");
+    EXPECT_TRUE(got.ends_with("421 4.7.0 mail.test Error: too many errors\r\n")) << got;
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("too many errors after UNKNOWN from unknown["));
+}
+
+TEST_F(SmtpdTest, Authenticates) {
+    options.engine.auth_enabled = true;
+    begin();
+    talk("EHLO c\r\n", "8BITMIME\r\n");
+    EXPECT_THAT(talk("AUTH PLAIN " + base64_encode(std::string("\0me\0wrong", 9)) + "\r\n", "\n"),
+                HasSubstr("535 5.7.8"));
+    EXPECT_EQ(talk("AUTH LOGIN\r\n", "\n"), "334 VXNlcm5hbWU6\r\n");
+    EXPECT_EQ(talk(base64_encode("me") + "\r\n", "\n"), "334 UGFzc3dvcmQ6\r\n");
+    EXPECT_EQ(talk(base64_encode("secret") + "\r\n", "\n"),
+              "235 2.7.0 Authentication successful\r\n");
+    talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nx\r\n.\r\n", "Kz1\r\n");
+    EXPECT_EQ(policy->questions.at(0).sasl_username, "me@example.test");
+    EXPECT_EQ(cleanup->envelopes.at(0).sasl_method, "LOGIN");
+    EXPECT_EQ(cleanup->envelopes.at(0).protocol, "ESMTPA");
+    EXPECT_THAT(logged(),
+                HasSubstr("warning unknown[127.0.0.1]: SASL PLAIN authentication failed"));
+    EXPECT_THAT(logged(), HasSubstr(", sasl_method=LOGIN, sasl_username=me@example.test"));
+}
+
+// A TLS client on a raw socket.
+struct TlsClient {
+    explicit TlsClient(int fd_in)
+        : fd(fd_in), engine(tls::Engine::client(context, "mail.test").value()) {
+        std::string out;
+        EXPECT_TRUE(engine.start(out));
+        send(out);
+    }
+    void send(const std::string& out) {
+        EXPECT_EQ(::send(fd, out.data(), out.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(out.size()));
+    }
+    void take(std::string_view bytes) {
+        std::string out;
+        EXPECT_TRUE(engine.feed(bytes, plain, out));
+        if (!out.empty()) send(out);
+    }
+    void say(std::string_view text) {
+        std::string out;
+        EXPECT_TRUE(engine.write(text, out));
+        send(out);
+    }
+    int fd;
+    tls::ClientContext context = tls::ClientContext::make({}).value();
+    tls::Engine engine;
+    std::string plain;
+};
+
+class SmtpdTls : public SmtpdTest {
+  protected:
+    SmtpdTls() {
+        auto pair = tls::make_self_signed("mail.test").value();
+        tls::ServerOptions server;
+        server.certificate_pem = pair.certificate_pem;
+        server.key_pem = pair.key_pem;
+        options.tls.emplace(tls::ServerContext::make(server).value());
+        options.engine.tls_available = true;
+        options.tls_loglevel = 1;
+    }
+    void run_until(TlsClient& tls, std::string_view text) {
+        const auto deadline = Deadline::in(Millis(5000));
+        while (!tls.plain.ends_with(text) && !deadline.passed()) {
+            loop.run_for(Millis(1));
+            char bytes[65536];
+            const ssize_t size = ::recv(client.get(), bytes, sizeof bytes, 0);
+            if (size > 0) tls.take({bytes, static_cast<std::size_t>(size)});
+        }
+        EXPECT_TRUE(tls.plain.ends_with(text)) << tls.plain;
+    }
+};
+
+TEST_F(SmtpdTls, StartTls) {
+    begin();
+    EXPECT_THAT(talk("EHLO c\r\n", "8BITMIME\r\n"), HasSubstr("250-STARTTLS\r\n"));
+    EXPECT_EQ(talk("STARTTLS\r\n", "\n"), "220 2.0.0 Ready to start TLS\r\n");
+    TlsClient tls(client.get());
+    ASSERT_TRUE(wait_for([&] {
+        char bytes[65536];
+        const ssize_t size = ::recv(client.get(), bytes, sizeof bytes, 0);
+        if (size > 0) tls.take({bytes, static_cast<std::size_t>(size)});
+        return tls.engine.established();
+    }));
+    tls.say("EHLO c\r\n");
+    run_until(tls, "8BITMIME\r\n");
+    EXPECT_THAT(tls.plain, testing::Not(HasSubstr("STARTTLS")));
+    tls.say("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n");
+    run_until(tls, "<CR><LF>\r\n");
+    tls.say("secret\r\n.\r\nQUIT\r\n");
+    run_until(tls, "Bye\r\n");
+    EXPECT_EQ(cleanup->envelopes.at(0).protocol, "ESMTPS");
+    EXPECT_EQ(cleanup->envelopes.at(0).tls_protocol, "TLSv1.3");
+    EXPECT_EQ(cleanup->messages.at(0), "secret\r\n");
+    EXPECT_THAT(
+        logged(),
+        HasSubstr(
+            "Anonymous TLS connection established from unknown[127.0.0.1]: TLSv1.3 with cipher "));
+}
+
+TEST_F(SmtpdTls, InjectedPlaintextEndsTheSession) {
+    begin();
+    talk("EHLO c\r\n", "8BITMIME\r\n");
+    EXPECT_EQ(talk("STARTTLS\r\nMAIL FROM:<evil@b.test>\r\n", ""),
+              "220 2.0.0 Ready to start TLS\r\n");
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+}
+
+TEST_F(SmtpdTls, WrapperMode) {
+    options.wrapper_mode = options.engine.tls_required = true;
+    begin();
+    TlsClient tls(client.get());
+    run_until(tls, "220 mail.test ESMTP\r\n");
+    tls.say("EHLO c\r\n");
+    run_until(tls, "8BITMIME\r\n");
+    tls.say("MAIL FROM:<a@b.test>\r\n");
+    run_until(tls, "250 2.1.0 Ok\r\n");
+    client.reset();
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+}
+
+TEST_F(SmtpdTls, AFailedHandshakeIsLogged) {
+    options.wrapper_mode = true;
+    begin();
+    talk("EHLO in plaintext\r\n", "");
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("SSL_accept error from unknown[127.0.0.1]: "));
+}
+
+TEST_F(SmtpdTest, DrainingEndsIdleSessionsOnly) {
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\n", "Ok\r\n");
+    smtpd->drain();
+    EXPECT_EQ(talk("RCPT TO:<1@d.test>\r\n", "\n"), "250 2.1.5 Ok\r\n");
+    EXPECT_THAT(talk("DATA\r\nx\r\n.\r\n", "Kz1\r\n"), HasSubstr("250 2.0.0 Ok: queued"));
+}
+
+TEST(HostNames, FromAHostsFile) {
+    const auto names = loopback_names(
+        "127.0.0.1\tlocalhost me\n::1 ip6-localhost # x\n192.0.2.1 other\n# 127.0.0.2 "
+        "no\n127.0.0.1 again\nx y\n");
+    EXPECT_EQ(names, (std::map<std::string, std::string>{{"127.0.0.1", "localhost"},
+                                                         {"::1", "ip6-localhost"}}));
+}
+
+TEST(ReadOptions, FromConfiguration) {
+    auto config =
+        config::Config::parse(
+            "myhostname = mail.test\nsmtpd_timeout = 7s\nsmtpd_sasl_auth_enable = yes\n"
+            "smtpd_data_restrictions = reject_unauth_pipelining\ndisable_vrfy_command = yes\n")
+            .value();
+    auto options = read_options(config, "smtp");
+    ASSERT_TRUE(options) << options.error().what;
+    EXPECT_EQ(options->engine.hostname, "mail.test");
+    EXPECT_EQ(options->command_timeout, Millis(7000));
+    EXPECT_TRUE(options->engine.auth_enabled && options->engine.ask_data);
+    EXPECT_FALSE(options->engine.vrfy_enabled || options->engine.tls_available);
+    EXPECT_EQ(options->engine.forbidden_commands,
+              (std::vector<std::string>{"CONNECT", "GET", "POST"}));
+    auto required = config::Config::parse("smtpd_tls_security_level = encrypt\n").value();
+    EXPECT_FALSE(read_options(required, "smtps")) << "no certificate";
+}
+
+}  // namespace
+}  // namespace postern::smtpd
