@@ -1,0 +1,174 @@
+#include "pop3d/mail_session.h"
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/sys/fs.h"
+
+namespace postern::pop3d {
+namespace {
+
+constexpr std::size_t kChunk = 64 * 1024;
+constexpr Millis kWriteTimeout{120'000};
+
+std::string number(std::uint64_t n) { return std::to_string(n); }
+
+std::string hex32(std::uint32_t value) {
+    std::string out(8, '0');
+    for (std::size_t i = 8; i-- > 0; value >>= 4) out[i] = "0123456789ABCDEF"[value & 15];
+    return out;
+}
+
+}  // namespace
+
+std::string Summary::str() const {
+    return cat({end, ": messages=", number(messages), " retr=", number(retrieved), "/",
+                number(retrieved_bytes), " top=", number(topped), " del=", number(deleted)});
+}
+
+Summary MailSession::run() {
+    auto messages = take_stock();
+    if (!messages) {
+        summary_.end = messages.error().what;
+        write("-ERR [SYS/TEMP] The mailbox cannot be opened, try again later.\r\n");
+        (void)flush().has_value();  // the client may have gone: nothing more to do for it
+        return summary_;
+    }
+    summary_.messages = messages->size();
+    engine_ = pop3::Session(*std::move(messages));
+    const auto done = converse();
+    if (!done) {
+        summary_.end = done.error().code == Errc::timeout  ? "Disconnected for inactivity"
+                       : done.error().code == Errc::closed ? "Disconnected"
+                                                           : "Disconnected: " + done.error().what;
+    }
+    return summary_;
+}
+
+Result<std::vector<pop3::MessageInfo>> MailSession::take_stock() {
+    std::vector<pop3::MessageInfo> messages;
+    messages.reserve(view_.count());
+    for (std::uint32_t seq = 1; seq <= view_.count(); ++seq) {
+        auto size = view_.crlf_size(seq);
+        // Removed by another session since we looked: it keeps its number, without content.
+        if (!size && size.error().code != Errc::not_found) return std::move(size).error();
+        messages.push_back(
+            {size ? *size : 0, hex32(view_.message(seq).uid) + hex32(view_.uid_validity())});
+    }
+    return messages;
+}
+
+Result<void> MailSession::converse() {
+    write(options_.greeting);
+    for (;;) {
+        TRY_ASSIGN(const Line line, next_line());
+        const auto action =
+            line.kind == LineKind::line ? engine_.on_line(line.text) : engine_.on_line_too_long();
+        TRY_ASSIGN(const bool more, perform(action));
+        if (!more) return flush();
+    }
+}
+
+// Cuts the next line off the input; replies wait in out_ for as long as there is one (PIPELINING).
+bool MailSession::take_line(Line& line) {
+    const auto lf = in_.find('\n');
+    if (lf == std::string::npos) {
+        if (in_.size() > pop3::kMaxCommandLine) {
+            skipping_ = true;
+            in_.clear();
+        }
+        return false;
+    }
+    std::string text = in_.substr(0, lf);
+    in_.erase(0, lf + 1);
+    if (text.ends_with('\r')) text.pop_back();
+    const bool too_long = skipping_ || text.size() > pop3::kMaxCommandLine;
+    skipping_ = false;
+    line = {too_long ? LineKind::too_long : LineKind::line, too_long ? "" : std::move(text)};
+    return true;
+}
+
+Result<MailSession::Line> MailSession::next_line() {
+    Line line{};
+    while (!take_line(line)) {
+        TRY(flush());
+        TRY_ASSIGN(const std::string_view more,
+                   stream_.read_some(Deadline::in(options_.idle_timeout)));
+        if (more.empty()) return Error{Errc::closed, "client disconnected", 0};
+        in_ += more;
+    }
+    return line;
+}
+
+Result<bool> MailSession::perform(const pop3::Action& action) {
+    switch (action.then) {
+        case pop3::Action::Then::go_on: write(action.reply); return true;
+        case pop3::Action::Then::send_message: TRY(send_message(action)); return true;
+        case pop3::Action::Then::update: write(engine_.on_update(update()).reply); return false;
+        case pop3::Action::Then::close:
+            summary_.end = "Too many bad commands";
+            write(action.reply);
+            return false;
+    }
+    return false;
+}
+
+Result<void> MailSession::send_message(const pop3::Action& action) {
+    auto file = view_.open(static_cast<std::uint32_t>(action.index + 1));
+    if (!file) {
+        write(engine_.cannot_read());
+        return {};
+    }
+    write(action.reply);
+    ++(action.lines ? summary_.topped : summary_.retrieved);
+    pop3::MessageEncoder encoder(action.lines);
+    for (std::uint64_t offset = 0; !encoder.satisfied(); offset += kChunk) {
+        // An error here comes in the middle of a message: only the end of the connection can tell
+        // it.
+        TRY_ASSIGN(const std::string piece,
+                   sys::RealFs::instance().read_at(file->get(), offset, kChunk));
+        if (piece.empty()) break;
+        encoder.encode(piece, out_);
+        if (!action.lines) summary_.retrieved_bytes += piece.size();
+        if (out_.size() >= kChunk) TRY(flush());
+    }
+    encoder.finish(out_);
+    return {};
+}
+
+// RFC 1939 6, the UPDATE state. True when all that was deleted is gone.
+bool MailSession::update() {
+    summary_.end = "Logged out";
+    mark_seen();
+    std::vector<std::uint32_t> gone;
+    for (std::size_t i = 0; i < engine_.deleted().size(); ++i)
+        if (engine_.deleted()[i]) gone.push_back(static_cast<std::uint32_t>(i + 1));
+    if (gone.empty()) return true;
+    const auto removed = view_.expunge(gone);
+    if (removed)
+        summary_.deleted = gone.size();
+    else
+        log::warning("", removed.error().what);
+    return removed.has_value();
+}
+
+// What was fetched counts as read, for IMAP clients of the same mailbox. Not worth failing for.
+void MailSession::mark_seen() {
+    std::vector<std::uint32_t> read;
+    for (std::size_t i = 0; i < engine_.retrieved().size(); ++i) {
+        const auto seq = static_cast<std::uint32_t>(i + 1);
+        const bool unseen = (view_.message(seq).flags.system & mailbox::kSeen) == 0;
+        if (engine_.retrieved()[i] && !engine_.deleted()[i] && unseen) read.push_back(seq);
+    }
+    if (read.empty()) return;
+    const auto stored = view_.store(read, mailbox::StoreMode::add, {mailbox::kSeen, 0});
+    if (!stored) log::warning("", stored.error().what);
+}
+
+Result<void> MailSession::flush() {
+    if (out_.empty()) return {};
+    TRY(stream_.write(out_, Deadline::in(kWriteTimeout)));
+    out_.clear();
+    return {};
+}
+
+}  // namespace postern::pop3d

@@ -1,0 +1,57 @@
+// pop3d: serves one logged-in POP3 user per process, as that user.
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/mailbox/store.h"
+#include "lib/service/service.h"
+#include "lib/service/user_session.h"
+
+#include "pop3d/mail_session.h"
+
+namespace postern::pop3d {
+namespace {
+
+class Service final : public service::Forked {
+  public:
+    explicit Service(const service::Context& context) : config_(context.config) {}
+
+    void serve(ipc::Channel channel) override {
+        auto user = service::accept_user_session(channel, ipc::AuthProtocol::pop3, config_);
+        if (!user) return log::warning("", user.error().what);
+        const std::string trace = user->handoff.session.str();
+        const std::string who =
+            cat({"user=<", user->grant.user, ">, client=[", user->handoff.client_address, "]: "});
+        ClientStream stream(std::move(user->client));
+        auto done = serve_user(stream, *user);
+        if (done) return log::info(trace, who + *done);
+        log::warning(trace, who + done.error().what);
+        // The client does not know yet that it is logged in.
+        (void)stream
+            .write("-ERR [SYS/TEMP] The mailbox cannot be opened, try again later.\r\n",
+                   Deadline::in(Seconds{5}))
+            .has_value();
+    }
+
+  private:
+    Result<std::string> serve_user(ClientStream& stream, service::UserSession& user) {
+        TRY_ASSIGN(const auto store, mailbox::Store::open(user.grant.mailbox));
+        TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
+        TRY_ASSIGN(const auto inbox, store.mailbox("INBOX"));
+        TRY_ASSIGN(const auto view, inbox.open(mailbox::Access::read_write));
+        Options options;
+        options.idle_timeout = config_.get(param::pop3_idle_timeout);
+        return MailSession(stream, *view, options, std::move(user.handoff.pending)).run().str();
+    }
+
+    const config::Config& config_;
+};
+
+Result<std::unique_ptr<service::Forked>> make(const service::Context& context) {
+    return std::unique_ptr<service::Forked>(std::make_unique<Service>(context));
+}
+
+}  // namespace
+}  // namespace postern::pop3d
+
+int main(int argc, char** argv) {
+    return postern::service::run_forking(argc, argv, postern::pop3d::make);
+}
