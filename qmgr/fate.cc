@@ -5,6 +5,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/queue/admin.h"
 #include "lib/queue/delivery_log.h"
 #include "lib/queue/directories.h"
 
@@ -160,7 +161,7 @@ void Manager::complete(Message& message) {
     if (message.reported) return notify(message, ipc::Notification::success);
     if (message.envelope().remaining() == 0 && !message.notice_failed) return finish(message);
 
-    bool told = (message.file->mode & kModeDelayTold) != 0;
+    bool told = (message.file->mode & queue::kModeDelayTold) != 0;
     bool late = options_.delay_warning > Micros{0} &&
                 now() - message.envelope().arrival >= options_.delay_warning;
     bool resting = message.file->directory == Directory::deferred;
@@ -209,7 +210,7 @@ void Manager::on_notified(MessageKey key, ipc::Notification notification,
             break;
         case ipc::Notification::success: message->reported = false; break;
         case ipc::Notification::delay: {  // told or not: not again
-            message->file->mode |= kModeDelayTold;
+            message->file->mode |= queue::kModeDelayTold;
             auto marked = store_.fs().set_mode(message->file->path(), message->file->mode);
             if (!marked) log::warning(message->id().str(), marked.error().what);
             break;

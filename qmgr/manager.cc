@@ -7,7 +7,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
-#include "lib/queue/bounce_log.h"
+#include "lib/queue/admin.h"
 #include "lib/queue/directories.h"
 
 #include "qmgr/routes.h"
@@ -136,7 +136,7 @@ void Manager::admit(const QueueFilePtr& file, queue::Message found, bool announc
     message->message = std::move(found);
     message->since = now();
     message->pending = static_cast<std::uint32_t>(message->envelope().remaining());
-    message->force_expire = (file->mode & kModeForceExpire) != 0;
+    message->force_expire = (file->mode & queue::kModeForceExpire) != 0;
     if (!announced) {
         const QueueId& id = message->id();
         message->bounced = store_.fs().info(queue::path_of(Directory::bounce, id)).has_value();

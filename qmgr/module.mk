@@ -5,8 +5,7 @@ qmgr_libqmgr_a_SOURCES = \
 	%reldir%/store.h %reldir%/store.cc %reldir%/options.h %reldir%/resolver.h %reldir%/resolver.cc \
 	%reldir%/scanner.h %reldir%/scanner.cc %reldir%/bouncer.h %reldir%/bouncer.cc %reldir%/message.h \
 	%reldir%/agents.h %reldir%/agents.cc %reldir%/manager.h %reldir%/manager.cc %reldir%/routes.h \
-	%reldir%/fate.cc %reldir%/control.cc \
-	%reldir%/lister.h %reldir%/lister.cc
+	%reldir%/fate.cc %reldir%/control.cc
 
 check_PROGRAMS += qmgr/qmgr_test
 qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/manager_test.cc
@@ -18,5 +17,5 @@ daemon_PROGRAMS += qmgr/qmgr qmgr/showq
 qmgr_qmgr_SOURCES = %reldir%/main.cc %reldir%/service.h %reldir%/service.cc %reldir%/options.cc
 qmgr_qmgr_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a $(SERVICE_LIBS)
 qmgr_showq_SOURCES = %reldir%/showq_main.cc
-qmgr_showq_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a $(SERVICE_LIBS)
+qmgr_showq_LDADD = lib/queue/libqueue.a $(SERVICE_LIBS)
 EXTRA_DIST += %reldir%/README.md

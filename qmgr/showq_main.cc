@@ -2,9 +2,8 @@
 #include <memory>
 
 #include "lib/log/log.h"
+#include "lib/queue/lister.h"
 #include "lib/service/service.h"
-
-#include "qmgr/lister.h"
 
 namespace {
 
@@ -20,7 +19,7 @@ class Showq final : public service::Worker {
     void serve(ipc::Channel& channel) override {
         auto request = channel.receive<ipc::QueueListRequest>(Deadline::in(10s));
         if (!request) return;
-        postern::qmgr::Lister lister(postern::sys::RealFs::instance());
+        postern::queue::Lister lister(postern::sys::RealFs::instance());
         ipc::QueueListEnd end = lister.list([&](const ipc::QueueListEntry& entry) {
             return channel.send(entry, Deadline::in(60s)).has_value();
         });

@@ -22,10 +22,6 @@
 
 namespace postern::qmgr {
 
-// How a deferred file's mode says what its contents cannot: the file is immutable, its mode is not.
-inline constexpr mode_t kModeDelayTold = 0010;    // the sender has had a delay warning
-inline constexpr mode_t kModeForceExpire = 0001;  // postsuper -e: return it to its sender
-
 struct QueueFile {
     QueueId name;
     queue::Directory directory = queue::Directory::incoming;

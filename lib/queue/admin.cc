@@ -15,8 +15,6 @@
 namespace postern::queue {
 namespace {
 
-constexpr mode_t kForceExpire = 0001;  // qmgr reads it (qmgr/store.h)
-
 bool is_split(Directory directory) {
     return directory == Directory::deferred || directory == Directory::defer ||
            directory == Directory::bounce || directory == Directory::trace;
@@ -119,7 +117,7 @@ Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
     } else {
         TRY(copy_out(fs, *place, to));
     }
-    if (change == Change::expire) TRY(fs.set_mode(path_of(to, id), 0600 | kForceExpire));
+    if (change == Change::expire) TRY(fs.set_mode(path_of(to, id), 0600 | kModeForceExpire));
     return true;
 }
 
@@ -143,7 +141,7 @@ Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Dire
             return true;
         case Change::expire: {
             TRY_ASSIGN(sys::FileInfo info, fs.info(path));
-            TRY(fs.set_mode(path, info.mode | kForceExpire));
+            TRY(fs.set_mode(path, info.mode | kModeForceExpire));
             return true;
         }
     }

@@ -2,7 +2,7 @@ noinst_LIBRARIES += lib/queue/libqueue.a
 lib_queue_libqueue_a_SOURCES = \
 	%reldir%/envelope.h %reldir%/envelope.cc %reldir%/format.h %reldir%/format.cc %reldir%/reader.h %reldir%/reader.cc \
 	%reldir%/writer.h %reldir%/writer.cc %reldir%/directories.h %reldir%/directories.cc \
-	%reldir%/delivery_log.h %reldir%/delivery_log.cc %reldir%/maildrop.h %reldir%/maildrop.cc %reldir%/bounce_log.h %reldir%/bounce_log.cc %reldir%/admin.h %reldir%/admin.cc
+	%reldir%/delivery_log.h %reldir%/delivery_log.cc %reldir%/maildrop.h %reldir%/maildrop.cc %reldir%/bounce_log.h %reldir%/bounce_log.cc %reldir%/admin.h %reldir%/admin.cc %reldir%/lister.h %reldir%/lister.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/queue/queue_test

@@ -55,6 +55,7 @@ constexpr Profile kProfiles[] = {
     {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
     {"bounce",           Account::queue,  kQueueOnly,                                false,   kWriter,      kBouncePaths,   false},
     {"error",            Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
+    {"discard",          Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
     {"local",            Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
     {"virtual",          Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
     {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},

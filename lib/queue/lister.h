@@ -13,7 +13,7 @@
 #include "lib/queue/reader.h"
 #include "lib/sys/fs.h"
 
-namespace postern::qmgr {
+namespace postern::queue {
 
 class Lister {
   public:
@@ -27,13 +27,13 @@ class Lister {
     ipc::QueueListEnd list(const Sink& sink);
 
   private:
-    bool list_directory(queue::Directory directory, const Sink& sink, ipc::QueueListEnd& totals);
-    bool list_file(queue::Directory directory, const QueueId& name, const Sink& sink,
+    bool list_directory(Directory directory, const Sink& sink, ipc::QueueListEnd& totals);
+    bool list_file(Directory directory, const QueueId& name, const Sink& sink,
                    ipc::QueueListEnd& totals);
-    bool tell(const queue::Message& message, ipc::QueueListEntry entry, const Sink& sink);
+    bool tell(const Message& message, ipc::QueueListEntry entry, const Sink& sink);
     std::unordered_map<std::string, std::string> reasons_for(const QueueId& id);
 
     sys::Fs& fs_;
 };
 
-}  // namespace postern::qmgr
+}  // namespace postern::queue

@@ -1,5 +1,6 @@
-// Lister: see lister.h. A file that qmgr has taken up is locked (store.h): its messages are active.
-#include "qmgr/lister.h"
+// Lister: see lister.h. A file that qmgr has taken up is locked (qmgr/store.h): its messages are
+// active.
+#include "lib/queue/lister.h"
 
 #include <fcntl.h>
 
@@ -11,11 +12,7 @@
 #include "lib/queue/bounce_log.h"
 #include "lib/sys/file.h"
 
-#include "qmgr/store.h"
-
-namespace postern::qmgr {
-
-using queue::Directory;
+namespace postern::queue {
 
 ipc::QueueListEnd Lister::list(const Sink& sink) {
     ipc::QueueListEnd totals;
@@ -27,7 +24,7 @@ ipc::QueueListEnd Lister::list(const Sink& sink) {
 }
 
 bool Lister::list_directory(Directory directory, const Sink& sink, ipc::QueueListEnd& totals) {
-    auto names = queue::list_files(fs_, directory);
+    auto names = list_files(fs_, directory);
     if (!names) return true;
     for (const QueueId& name : *names) {
         if (!list_file(directory, name, sink, totals)) return false;
@@ -37,9 +34,9 @@ bool Lister::list_directory(Directory directory, const Sink& sink, ipc::QueueLis
 
 bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sink,
                        ipc::QueueListEnd& totals) {
-    auto fd = fs_.open(queue::path_of(directory, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    auto fd = fs_.open(path_of(directory, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (!fd) return true;
-    auto reader = queue::Reader::open(fs_, fd->get());
+    auto reader = Reader::open(fs_, fd->get());
     auto info = fs_.info(fd->get());
     if (!reader || !info) return true;
     auto lock = sys::try_lock(fd->get(), sys::LockKind::shared);
@@ -48,7 +45,7 @@ bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sin
         auto message = reader->message(i);
         if (!message || message->envelope.remaining() == 0) continue;
         ipc::QueueListEntry entry;
-        entry.queue_name = active ? "active" : std::string(queue::name_of(directory));
+        entry.queue_name = active ? "active" : std::string(name_of(directory));
         entry.forced_expire = (info->mode & kModeForceExpire) != 0;
         if (!tell(*message, std::move(entry), sink)) return false;
         ++totals.count;
@@ -59,16 +56,16 @@ bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sin
 
 std::unordered_map<std::string, std::string> Lister::reasons_for(const QueueId& id) {
     std::unordered_map<std::string, std::string> reasons;
-    auto log = sys::read_file(queue::path_of(Directory::defer, id), queue::kMaxBounceLog);
+    auto log = sys::read_file(path_of(Directory::defer, id), kMaxBounceLog);
     if (!log) return reasons;
-    for (queue::BounceRecord& record : queue::parse_bounce_log(*log)) {
+    for (BounceRecord& record : parse_bounce_log(*log)) {
         reasons[record.address] = printable(record.text, ipc::kMaxText);
     }
     return reasons;
 }
 
-bool Lister::tell(const queue::Message& message, ipc::QueueListEntry entry, const Sink& sink) {
-    const queue::Envelope& envelope = message.envelope;
+bool Lister::tell(const Message& message, ipc::QueueListEntry entry, const Sink& sink) {
+    const Envelope& envelope = message.envelope;
     entry.queue_id = envelope.id;
     entry.arrival = envelope.arrival;
     entry.size = message.body.size;
@@ -76,7 +73,7 @@ bool Lister::tell(const queue::Message& message, ipc::QueueListEntry entry, cons
     std::unordered_map<std::string, std::string> reasons;
     if (entry.queue_name != "active") reasons = reasons_for(envelope.id);
     std::size_t bytes = 0;
-    for (const queue::Recipient& recipient : envelope.recipients) {
+    for (const Recipient& recipient : envelope.recipients) {
         if (recipient.done) continue;
         auto reason = reasons.find(recipient.address);
         std::string why = reason == reasons.end() ? std::string() : reason->second;
@@ -95,4 +92,4 @@ bool Lister::tell(const queue::Message& message, ipc::QueueListEntry entry, cons
     return sink(entry);
 }
 
-}  // namespace postern::qmgr
+}  // namespace postern::queue

@@ -1,0 +1,335 @@
+// postsuper: what only the superuser may do to the queue: delete, hold, release, requeue, expire,
+// repair. While qmgr runs it does the work, because it may have the message in hand; otherwise we
+// do.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/strings.h"
+#include "lib/config/config.h"
+#include "lib/ipc/channel.h"
+#include "lib/ipc/messages/queue.h"
+#include "lib/log/log.h"
+#include "lib/queue/admin.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/reader.h"
+#include "lib/sys/fs.h"
+
+namespace postern::commands {
+namespace {
+
+using namespace std::chrono_literals;
+using queue::Change;
+using queue::Directory;
+
+struct Kind {
+    char option;
+    Change change;
+    ipc::QueueOperation operation;
+    std::string_view done;          // "ID: removed"
+    std::string_view summary;       // "Deleted"
+    std::vector<Directory> queues;  // that ALL stands for
+};
+
+const std::vector<Kind>& kinds() {
+    using Operation = ipc::QueueOperation;
+    static const std::vector<Directory> kAll{Directory::hold, Directory::incoming,
+                                             Directory::active, Directory::deferred};
+    static const std::vector<Directory> kMoving{Directory::incoming, Directory::active,
+                                                Directory::deferred};
+    static const std::vector<Kind> list{
+        {'d', Change::remove, Operation::remove, "removed", "Deleted", kAll},
+        {'h', Change::hold, Operation::hold, "placed on hold", "Placed on hold", kMoving},
+        {'H',
+         Change::release,
+         Operation::release,
+         "released from hold",
+         "Released from hold",
+         {Directory::hold}},
+        {'r', Change::requeue, Operation::requeue, "requeued", "Requeued", kAll},
+        {'e', Change::expire, Operation::expire, "expired", "Expired", kAll},
+        {'f', Change::expire, Operation::expire, "expired", "Expired", kAll},
+    };
+    return list;
+}
+
+struct Order {
+    const Kind* kind;
+    std::string target;  // an id, ALL or -
+};
+
+struct Job {
+    std::vector<Order> orders;
+    bool structure = false;
+    bool purge = false;
+    std::vector<Directory> queues;  // named on the command line
+    std::optional<std::string> directory;
+};
+
+// To standard error and to the log, as daemons write it.
+void report(std::string_view id, std::string_view text) {
+    log::info(id, text);
+    std::string line = cat({"postsuper: ", id, id.empty() ? "" : ": ", text, "\n"});
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+int fatal(std::string_view text) {
+    log::fatal("", text);
+    std::string line = cat({"postsuper: fatal: ", text, "\n"});
+    std::fwrite(line.data(), 1, line.size(), stderr);
+    return EXIT_FAILURE;
+}
+
+void warn(std::string_view text) {
+    log::warning("", text);
+    std::string line = cat({"postsuper: warning: ", text, "\n"});
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+// Carries changes out: through qmgr while it answers, else on the files.
+class Surgeon {
+  public:
+    explicit Surgeon(sys::Fs& fs) : fs_(fs) {
+        if (auto channel = ipc::Channel::connect("public/qmgr", Deadline::in(5s)))
+            qmgr_.emplace(std::move(*channel));
+    }
+
+    Result<bool> change(const QueueId& id, const Kind& kind, bool release_too) {
+        if (release_too) TRY(change_one(id, Change::release, ipc::QueueOperation::release));
+        TRY_ASSIGN(bool changed, change_one(id, kind.change, kind.operation));
+        if (changed || kind.change != Change::remove) return changed;
+        return fs_.unlink(queue::path_of(Directory::maildrop, id)).has_value();
+    }
+
+  private:
+    Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
+        if (!qmgr_) return queue::change_message(fs_, id, change);
+        ipc::QueueControl request;
+        request.operation = operation;
+        request.queue_id = id;
+        TRY(qmgr_->send(request, Deadline::in(60s)));
+        TRY_ASSIGN(ipc::QueueControlAnswer answer,
+                   qmgr_->receive<ipc::QueueControlAnswer>(Deadline::in(60s)));
+        if (!answer.ok) return Error{Errc::denied, cat({"queue manager: ", answer.text})};
+        return answer.count > 0;
+    }
+
+    sys::Fs& fs_;
+    std::optional<ipc::Channel> qmgr_;
+};
+
+std::vector<QueueId> ids_from_input() {
+    std::vector<QueueId> ids;
+    char* line = nullptr;
+    std::size_t size = 0;
+    ssize_t length = 0;
+    while ((length = ::getline(&line, &size, stdin)) >= 0) {
+        std::string_view text = trim(std::string_view(line, static_cast<std::size_t>(length)));
+        if (text.empty()) continue;
+        if (auto id = QueueId::parse(text)) {
+            ids.push_back(std::move(*id));
+        } else {
+            warn(cat({"bad mail queue id: ", printable(text, 100)}));
+        }
+    }
+    std::free(line);
+    return ids;
+}
+
+Result<std::vector<QueueId>> ids_in(sys::Fs& fs, const std::vector<Directory>& queues) {
+    std::vector<QueueId> all;
+    for (Directory directory : queues) {
+        TRY_ASSIGN(std::vector<QueueId> some, queue::list_messages(fs, directory));
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+}
+
+Result<std::size_t> apply(sys::Fs& fs, Surgeon& surgeon, const Order& order, const Job& job) {
+    const Kind& kind = *order.kind;
+    bool everything = order.target == "ALL";
+    std::vector<QueueId> ids;
+    if (everything) {
+        TRY_ASSIGN(ids, ids_in(fs, job.queues.empty() ? kind.queues : job.queues));
+    } else if (order.target == "-") {
+        ids = ids_from_input();
+    } else {
+        TRY_ASSIGN(QueueId id, QueueId::parse(order.target));
+        ids.push_back(std::move(id));
+    }
+    std::size_t count = 0;
+    for (const QueueId& id : ids) {
+        TRY_ASSIGN(bool changed, surgeon.change(id, kind, kind.option == 'f'));
+        if (!changed) continue;
+        ++count;
+        if (!everything) report(id.str(), kind.done);
+    }
+    return count;
+}
+
+// -s: the directories are there, and deferred files in the subdirectory where they are looked for.
+Result<void> repair_structure(sys::Fs& fs) {
+    TRY(queue::create_all(fs));
+    for (Directory directory :
+         {Directory::deferred, Directory::defer, Directory::bounce, Directory::trace}) {
+        std::string top(queue::name_of(directory));
+        std::vector<std::string> folders{top};
+        TRY_ASSIGN(std::vector<sys::DirEntry> entries, fs.list(top));
+        for (const sys::DirEntry& entry : entries) {
+            if (entry.kind == sys::FileInfo::Kind::directory)
+                folders.push_back(cat({top, "/", entry.name}));
+        }
+        for (const std::string& folder : folders) {
+            TRY_ASSIGN(std::vector<sys::DirEntry> files, fs.list(folder));
+            for (const sys::DirEntry& file : files) {
+                auto id = QueueId::parse(file.name);
+                if (!id || file.kind != sys::FileInfo::Kind::regular) continue;
+                std::string right = queue::path_of(directory, *id);
+                std::string here = cat({folder, "/", file.name});
+                if (here == right) continue;
+                TRY(queue::create_parent(fs, directory, *id));
+                TRY(fs.rename(here, right));
+            }
+        }
+    }
+    return {};
+}
+
+// -p: files that were never committed and whose writer is long gone.
+Result<void> purge_leftovers(sys::Fs& fs) {
+    constexpr std::int64_t kOld = std::int64_t{24} * 3600;
+    auto now = std::chrono::duration_cast<Seconds>(SystemClock::instance().now().time_since_epoch())
+                   .count();
+    TRY_ASSIGN(std::vector<QueueId> files, queue::list_files(fs, Directory::incoming));
+    for (const QueueId& name : files) {
+        std::string path = queue::path_of(Directory::incoming, name);
+        auto info = fs.info(path);
+        if (!info || now - info->mtime_ns / 1'000'000'000 < kOld) continue;
+        auto fd = fs.open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+        if (!fd) continue;
+        auto reader = queue::Reader::open(fs, fd->get());
+        if (reader || reader.error().code != Errc::closed) continue;
+        TRY(fs.unlink(path));
+        report("", cat({"removed incomplete file ", path}));
+    }
+    return {};
+}
+
+std::optional<Directory> directory_named(std::string_view name) {
+    for (Directory directory : queue::kAllDirectories) {
+        if (queue::name_of(directory) == name) return directory;
+    }
+    return std::nullopt;
+}
+
+const Kind* kind_of(int option) {
+    for (const Kind& kind : kinds()) {
+        if (kind.option == option) return &kind;
+    }
+    return nullptr;
+}
+
+Result<Job> parse(int argc, char** argv) {
+    Job job;
+    for (int option = 0; (option = ::getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) != -1;) {
+        if (const Kind* kind = kind_of(option)) {
+            std::string target = ::optarg;
+            if (target != "ALL" && target != "-" && !QueueId::parse(target)) {
+                return Error{Errc::invalid, cat({"bad mail queue id: ", printable(target, 100)})};
+            }
+            job.orders.push_back({kind, std::move(target)});
+            continue;
+        }
+        switch (option) {
+            case 'c': job.directory = ::optarg; break;
+            case 'p': job.purge = true; break;
+            case 's':
+            case 'S': job.structure = true; break;
+            case 'v': log::set_debug(true); break;
+            default:
+                return Error{Errc::invalid,
+                             "usage: postsuper [-c config_dir] [-d queue_id] [-e queue_id] [-f "
+                             "queue_id] [-h queue_id] "
+                             "[-H queue_id] [-p] [-r queue_id] [-s] [-S] [-v] [directory ...]"};
+        }
+    }
+    for (int i = ::optind; i < argc; ++i) {
+        auto directory = directory_named(argv[i]);
+        if (!directory) return Error{Errc::invalid, cat({"invalid directory name: ", argv[i]})};
+        job.queues.push_back(*directory);
+    }
+    if (job.orders.empty() && !job.purge && !job.structure) job.purge = job.structure = true;
+    return job;
+}
+
+void open_log(const config::Config& config) {
+    log::Options options;
+    options.tag = cat({config.get(param::syslog_name), "/postsuper"});
+    std::string file = config.get(param::maillog_file);
+    if (!file.empty()) {
+        auto opened =
+            sys::RealFs::instance().open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        if (opened) return log::open_file(options, std::move(*opened));
+    }
+    log::open_syslog(options);
+}
+
+Result<void> operate(const Job& job) {
+    sys::Fs& fs = sys::RealFs::instance();
+    if (job.structure) TRY(repair_structure(fs));
+    if (job.purge) TRY(purge_leftovers(fs));
+    if (job.orders.empty()) return {};
+    Surgeon surgeon(fs);
+    std::vector<std::pair<const Kind*, std::size_t>> totals;
+    for (const Order& order : job.orders) {
+        TRY_ASSIGN(std::size_t count, apply(fs, surgeon, order, job));
+        auto total = std::find_if(totals.begin(), totals.end(),
+                                  [&](const auto& one) { return one.first == order.kind; });
+        if (total == totals.end()) {
+            totals.emplace_back(order.kind, count);
+        } else {
+            total->second += count;
+        }
+    }
+    for (const auto& [kind, count] : totals) {
+        report("", cat({kind->summary, ": ", std::to_string(count),
+                        count == 1 ? " message" : " messages"}));
+    }
+    return {};
+}
+
+int run(int argc, char** argv) {
+    log::open_capture();  // until the configuration says where to log
+    auto job = parse(argc, argv);
+    if (!job) return fatal(job.error().what);
+    auto directory = config::choose_directory(job->directory);
+    if (!directory) return fatal(directory.error().what);
+    auto config = config::Config::load(*directory);
+    if (!config) return fatal(config.error().what);
+    std::string queue_directory = config->get(param::queue_directory);
+    auto info = sys::RealFs::instance().info(queue_directory);
+    if (!info) return fatal(info.error().what);
+    // An instance that an ordinary user runs has that user as its superuser.
+    if (::getuid() != 0 && ::getuid() != info->uid)
+        return fatal("use of this command is reserved for the superuser");
+    open_log(*config);
+    if (::chdir(queue_directory.c_str()) != 0)
+        return fatal(cat({"cannot enter queue directory ", queue_directory}));
+    auto done = operate(*job);
+    return done ? EXIT_SUCCESS : fatal(done.error().what);
+}
+
+}  // namespace
+}  // namespace postern::commands
+
+int main(int argc, char** argv) { return postern::commands::run(argc, argv); }
