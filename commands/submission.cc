@@ -134,6 +134,9 @@ Result<void> MaildropFile::write(std::string_view bytes) { return fs_->write(fd_
 
 Result<void> MaildropFile::commit(bool sync_directory) {
     TRY(fs_->sync(fd_.get()));
+    // pickup removes files that nobody has written to for a day; a very slow submitter may be surprised.
+    TRY_ASSIGN(const sys::FileInfo info, fs_->info(fd_.get()));
+    if (info.links == 0) return Error{Errc::temporary, "maildrop file was removed before it was complete"};
     if (sync_directory) TRY(fs_->sync_directory(std::string(queue::name_of(Directory::maildrop))));
     fd_.reset();
     return {};

@@ -110,8 +110,8 @@ Result<void> send_packet(int socket, std::string_view bytes, std::span<const int
 }
 
 Result<ReceivedPacket> receive_packet(int socket, std::size_t max_bytes, std::size_t max_descriptors) {
-    // One buffer per process, as large as the largest packet; only what arrived is copied out.
-    static std::string buffer;
+    // One buffer per thread (tests play both sides in one process), as large as the largest packet; only what arrived is copied out.
+    static thread_local std::string buffer;
     if (buffer.size() < max_bytes) buffer.resize(max_bytes);
     iovec part{buffer.data(), max_bytes};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control;
