@@ -1,1 +1,26 @@
-# See README.md in this folder.
+# See README.md in this folder. The archive is for the test, which drives Session over a socketpair.
+noinst_LIBRARIES += imapd/libimapd.a
+imapd_libimapd_a_SOURCES = \
+	%reldir%/append.cc \
+	%reldir%/connection.h %reldir%/connection.cc \
+	%reldir%/fetch.h %reldir%/fetch.cc \
+	%reldir%/flag_names.h %reldir%/flag_names.cc \
+	%reldir%/folder_commands.cc \
+	%reldir%/idle.cc \
+	%reldir%/listing.h %reldir%/listing.cc \
+	%reldir%/message_commands.cc \
+	%reldir%/message_source.h %reldir%/message_source.cc \
+	%reldir%/search.h %reldir%/search.cc \
+	%reldir%/session.h %reldir%/session.cc
+EXTRA_DIST += %reldir%/README.md
+
+daemon_PROGRAMS += imapd/imapd
+imapd_imapd_SOURCES = %reldir%/main.cc
+imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a $(SERVICE_LIBS) \
+	$(SSL_LIBS) $(CRYPTO_LIBS)
+
+check_PROGRAMS += imapd/imapd_test
+imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/units_test.cc
+imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
+imapd_imapd_test_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
+	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(TEST_LIBS)

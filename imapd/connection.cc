@@ -1,0 +1,102 @@
+#include "imapd/connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+
+#include "lib/sys/error.h"
+
+namespace postern::imapd {
+namespace {
+
+constexpr std::size_t kReadSize = 16384;
+constexpr std::size_t kBufferSize = 32768;   // gathered before a write
+constexpr std::size_t kDirectSize = 16384;   // larger pieces are not copied into the buffer
+
+int milliseconds(const Deadline& deadline) {
+    const auto left = deadline.left().count();
+    return static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
+}
+
+// Waits for the events; an error when the deadline passes first.
+Result<void> wait_for(int fd, short events, const Deadline& deadline) {
+    for (;;) {
+        pollfd one{fd, events, 0};
+        const int ready = ::poll(&one, 1, milliseconds(deadline));
+        if (ready > 0) return {};
+        if (ready == 0) return Error{Errc::timeout, "client is silent"};
+        if (errno != EINTR) return sys::system_error("poll");
+    }
+}
+
+bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK || number == EINTR; }
+
+}  // namespace
+
+Connection::Connection(Fd socket, std::string pending) : socket_(std::move(socket)), in_(std::move(pending)) {}
+
+Result<std::string_view> Connection::input(const Deadline& deadline) {
+    if (has_input()) return std::string_view(in_).substr(head_);
+    in_.clear();
+    head_ = 0;
+    for (;;) {
+        std::array<char, kReadSize> chunk;
+        const ssize_t count = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+        if (count > 0) {
+            in_.assign(chunk.data(), static_cast<std::size_t>(count));
+            bytes_in_ += in_.size();
+            return std::string_view(in_);
+        }
+        if (count == 0) return Error{Errc::closed, "client closed the connection"};
+        if (!would_block(errno)) return Error{Errc::closed, sys::system_error("read from client").what};
+        TRY(wait_for(socket_.get(), POLLIN, deadline));
+    }
+}
+
+Result<void> Connection::send(std::string_view bytes, const Deadline& deadline) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (count > 0) {
+            bytes.remove_prefix(static_cast<std::size_t>(count));
+            bytes_out_ += static_cast<std::uint64_t>(count);
+            continue;
+        }
+        if (!would_block(errno)) return Error{Errc::closed, sys::system_error("write to client").what};
+        TRY(wait_for(socket_.get(), POLLOUT, deadline));
+    }
+    return {};
+}
+
+Connection::Woken Connection::wait(int other, const Deadline& deadline) {
+    if (has_input()) return Woken::input;
+    std::array<pollfd, 2> both{pollfd{socket_.get(), POLLIN, 0}, pollfd{other, POLLIN, 0}};
+    const int ready = ::poll(both.data(), other < 0 ? 1 : 2, milliseconds(deadline));
+    if (ready <= 0) return Woken::nothing;
+    return both[0].revents != 0 ? Woken::input : Woken::other;
+}
+
+void Output::write(std::string_view bytes) {
+    if (bytes.size() >= kDirectSize) {
+        flush();
+        send(bytes);
+        return;
+    }
+    buffer_ += bytes;
+    if (buffer_.size() >= kBufferSize) flush();
+}
+
+void Output::flush() {
+    send(buffer_);
+    buffer_.clear();
+}
+
+void Output::send(std::string_view bytes) {
+    if (!failed_ && !connection_.send(bytes, Deadline::in(timeout_))) failed_ = true;
+}
+
+}  // namespace postern::imapd

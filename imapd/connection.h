@@ -1,0 +1,61 @@
+// Connection: the client's bytes, blocking, every wait with a deadline. Output gathers what a command
+// says, so that a reply is one write. Plain only: TLS ends in login.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+
+namespace postern::imapd {
+
+class Connection {
+  public:
+    // `pending`: bytes of the client that login has read already.
+    explicit Connection(Fd socket, std::string pending = {});
+
+    // Input that was read but not consumed; waits for some when there is none. Errc::closed at the end of
+    // input, Errc::timeout. The view holds until the next call.
+    Result<std::string_view> input(const Deadline& deadline);
+    void consume(std::size_t count) { head_ += count; }
+    bool has_input() const { return head_ < in_.size(); }
+
+    Result<void> send(std::string_view bytes, const Deadline& deadline);
+
+    enum class Woken : unsigned char { input, other, nothing };
+    // Waits for input, or for another descriptor (-1: none) to become readable.
+    Woken wait(int other, const Deadline& deadline);
+
+    std::uint64_t bytes_in() const { return bytes_in_; }
+    std::uint64_t bytes_out() const { return bytes_out_; }
+
+  private:
+    Fd socket_;
+    std::string in_;
+    std::size_t head_ = 0;
+    std::uint64_t bytes_in_ = 0;
+    std::uint64_t bytes_out_ = 0;
+};
+
+// Collects replies. A failed write is remembered and makes all later ones no-ops: the session ends
+// at the next command.
+class Output {
+  public:
+    Output(Connection& connection, Millis write_timeout) : connection_(connection), timeout_(write_timeout) {}
+
+    void write(std::string_view bytes);
+    void flush();
+    bool failed() const { return failed_; }
+
+  private:
+    void send(std::string_view bytes);
+
+    Connection& connection_;
+    Millis timeout_;
+    std::string buffer_;
+    bool failed_ = false;
+};
+
+}  // namespace postern::imapd

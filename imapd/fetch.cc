@@ -1,0 +1,186 @@
+#include "imapd/fetch.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "imapd/flag_names.h"
+#include "lib/base/strings.h"
+#include "lib/imap/response.h"
+#include "lib/mail/date.h"
+#include "lib/mail/envelope.h"
+#include "lib/mail/header.h"
+
+namespace postern::imapd {
+namespace {
+
+using imap::FetchItem;
+using imap::Section;
+using Kind = FetchItem::Kind;
+using Text = Section::Text;
+
+enum class Needs : unsigned char { nothing, header, all, structure };
+
+Needs needs_of(const FetchItem& item) {
+    switch (item.kind) {
+        case Kind::envelope: return Needs::header;
+        case Kind::body:
+        case Kind::body_structure: return Needs::structure;
+        case Kind::section:
+            if (!item.section.path.empty()) return Needs::structure;
+            if (item.section.text == Text::all || item.section.text == Text::text) return Needs::all;
+            return Needs::header;
+        default: return Needs::nothing;
+    }
+}
+
+Needs needs_of(const std::vector<FetchItem>& items) {
+    Needs needs = Needs::nothing;
+    for (const FetchItem& item : items) needs = std::max(needs, needs_of(item));
+    return needs;
+}
+
+bool wants(const std::vector<FetchItem>& items, Kind kind) {
+    return std::any_of(items.begin(), items.end(), [kind](const FetchItem& item) { return item.kind == kind; });
+}
+
+int zone_minutes(std::int64_t seconds) {
+    const std::time_t time = seconds;
+    std::tm local{};
+    if (::localtime_r(&time, &local) == nullptr) return 0;
+    return static_cast<int>(local.tm_gmtoff / 60);
+}
+
+// RFC 3501 6.4.5: the fields in their order, and an empty line.
+std::string chosen_fields(std::string_view header, const Section& section) {
+    const bool wanted = section.text == Text::header_fields;
+    std::string out;
+    mail::HeaderCursor cursor(header);
+    while (const auto field = cursor.next()) {
+        const bool named = std::any_of(section.fields.begin(), section.fields.end(),
+                                       [&](const std::string& name) { return iequals(name, field->name); });
+        if (named == wanted) out += field->raw;
+    }
+    if (!out.empty() && !out.ends_with("\r\n")) out += "\r\n";
+    return out + "\r\n";
+}
+
+SectionBytes of_message(const Section& section, std::string_view header, std::string_view body,
+                        std::string_view whole) {
+    switch (section.text) {
+        case Text::all: return {true, whole, {}};
+        case Text::header: return {true, header, {}};
+        case Text::text: return {true, body, {}};
+        case Text::header_fields:
+        case Text::header_fields_not: return {true, {}, chosen_fields(header, section)};
+        case Text::mime: break;
+    }
+    return {};
+}
+
+}  // namespace
+
+SectionBytes section_bytes(const Section& section, std::string_view text, const mail::MimePart* structure) {
+    if (section.path.empty()) {
+        const auto split = mail::split_message(text);
+        return of_message(section, split.header, split.body, text);
+    }
+    const mail::MimePart* part = structure == nullptr ? nullptr : mail::find_part(*structure, section.path);
+    if (part == nullptr) return {};
+    if (section.text == Text::all) return {true, part->body(text), {}};
+    if (section.text == Text::mime) return {true, part->header(text), {}};
+    // RFC 3501 6.4.5: HEADER and TEXT of a part refer to the message that it encloses
+    if (!part->is_message()) return {};
+    const mail::MimePart& message = part->children.front();
+    return of_message(section, message.header(text), message.body(text), part->body(text));
+}
+
+Result<Fetcher::Outcome> Fetcher::run(std::span<const std::uint32_t> seqs, const std::vector<FetchItem>& items) {
+    Outcome outcome;
+    for (const std::uint32_t seq : seqs) {
+        if (out_.failed()) break;
+        auto prepared = prepare(seq, items);
+        if (!prepared) {
+            if (prepared.error().code != Errc::not_found) return std::move(prepared).error();
+            outcome.some_missing = true;
+            continue;
+        }
+        write(seq, *prepared, items);
+    }
+    return outcome;
+}
+
+Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<FetchItem>& items) {
+    Prepared out;
+    if (wants(items, Kind::rfc822_size)) {
+        TRY_ASSIGN(out.size, view_.crlf_size(seq));
+    }
+    if (wants(items, Kind::internal_date)) {
+        TRY_ASSIGN(out.date, view_.internal_date(seq));
+    }
+    const Needs needs = needs_of(items);
+    if (needs == Needs::structure) {
+        TRY_ASSIGN(out.structure, source_.structure(seq));
+    }
+    if (needs == Needs::header) {
+        TRY_ASSIGN(out.text, source_.header(seq));
+    } else if (needs != Needs::nothing) {
+        TRY_ASSIGN(out.text, source_.text(seq));
+    }
+    TRY_ASSIGN(out.flags_changed, set_seen(seq, items));
+    return out;
+}
+
+// RFC 3501 6.4.5: BODY[] without PEEK sets \Seen, but not under EXAMINE.
+Result<bool> Fetcher::set_seen(std::uint32_t seq, const std::vector<FetchItem>& items) {
+    const bool sets = std::any_of(items.begin(), items.end(), [](const FetchItem& item) { return item.sets_seen; });
+    if (!sets || view_.read_only() || (view_.message(seq).flags.system & mailbox::kSeen) != 0) return false;
+    TRY(view_.store(std::span(&seq, 1), mailbox::StoreMode::add, {mailbox::kSeen, 0}));
+    return true;
+}
+
+void Fetcher::write(std::uint32_t seq, const Prepared& prepared, const std::vector<FetchItem>& items) {
+    out_.write("* " + std::to_string(seq) + " FETCH (");
+    bool first = true;
+    for (const FetchItem& item : items) {
+        if (!first) out_.write(" ");
+        first = false;
+        write_item(seq, prepared, item);
+    }
+    if (prepared.flags_changed && !wants(items, Kind::flags)) {
+        out_.write(" FLAGS " + flag_list(view_.message(seq), view_.keywords()));
+    }
+    out_.write(")\r\n");
+}
+
+void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const FetchItem& item) {
+    std::string out = item.label + ' ';
+    switch (item.kind) {
+        case Kind::uid: out += std::to_string(view_.message(seq).uid); break;
+        case Kind::flags: out += flag_list(view_.message(seq), view_.keywords()); break;
+        case Kind::internal_date:
+            out += '"' + mail::format_internal_date({prepared.date, zone_minutes(prepared.date)}) + '"';
+            break;
+        case Kind::rfc822_size: out += std::to_string(prepared.size); break;
+        case Kind::envelope:
+            imap::append_envelope(out, mail::parse_envelope(mail::split_message(prepared.text).header));
+            break;
+        case Kind::body:
+        case Kind::body_structure:
+            imap::append_body(out, prepared.text, *prepared.structure, item.kind == Kind::body_structure);
+            break;
+        case Kind::section: out_.write(out); return write_section(prepared, item);
+    }
+    out_.write(out);
+}
+
+void Fetcher::write_section(const Prepared& prepared, const FetchItem& item) {
+    const SectionBytes section = section_bytes(item.section, prepared.text, prepared.structure);
+    if (!section.found) return out_.write("NIL");
+    std::string_view bytes = section.view();
+    // RFC 3501 6.4.5: beyond the end is an empty string, not an error
+    if (item.partial) bytes = bytes.substr(std::min<std::size_t>(item.partial->offset, bytes.size()), item.partial->count);
+    out_.write('{' + std::to_string(bytes.size()) + "}\r\n");
+    out_.write(bytes);
+}
+
+}  // namespace postern::imapd

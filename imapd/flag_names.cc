@@ -1,0 +1,55 @@
+#include "imapd/flag_names.h"
+
+#include "lib/base/strings.h"
+
+namespace postern::imapd {
+namespace {
+
+using mailbox::KeywordBits;
+using mailbox::SystemFlags;
+
+constexpr SystemFlags kOrder[] = {mailbox::kAnswered, mailbox::kFlagged, mailbox::kDeleted, mailbox::kSeen,
+                                  mailbox::kDraft};
+
+void add(std::string& list, std::string_view name) {
+    if (list.size() > 1) list += ' ';
+    list += name;
+}
+
+}  // namespace
+
+Result<NamedFlags> sort_flags(std::span<const std::string> names) {
+    NamedFlags out;
+    for (const std::string& name : names) {
+        if (const auto bit = mailbox::system_flag(name)) {
+            out.system = static_cast<SystemFlags>(out.system | *bit);
+        } else if (name.starts_with('\\') || !mailbox::is_keyword(name)) {
+            return Error{Errc::invalid, "Invalid flag " + printable(name, 60)};
+        } else {
+            out.keywords.push_back(name);
+        }
+    }
+    return out;
+}
+
+std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords) {
+    std::string list = "(";
+    for (const SystemFlags bit : kOrder) {
+        if ((message.flags.system & bit) != 0) add(list, mailbox::system_flag_name(bit));
+    }
+    for (std::size_t i = 0; i < keywords.size() && message.flags.keywords >> i != 0; ++i) {
+        if ((message.flags.keywords >> i & 1) != 0) add(list, keywords[i]);
+    }
+    if (message.recent) add(list, "\\Recent");
+    return list + ')';
+}
+
+std::string all_flags(const std::vector<std::string>& keywords, bool star) {
+    std::string list = "(";
+    for (const SystemFlags bit : kOrder) add(list, mailbox::system_flag_name(bit));
+    for (const std::string& keyword : keywords) add(list, keyword);
+    if (star && keywords.size() < mailbox::kMaxKeywords) add(list, "\\*");
+    return list + ')';
+}
+
+}  // namespace postern::imapd

@@ -1,0 +1,26 @@
+// Flags between IMAP's names and the mailbox's bits.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/mailbox/mailbox.h"
+
+namespace postern::imapd {
+
+// Names sorted into system flags and keywords. Errc::invalid: a flag that cannot be set (\Recent, an
+// unknown system flag, an overlong keyword), with the text of the BAD response.
+struct NamedFlags {
+    mailbox::SystemFlags system = 0;
+    std::vector<std::string> keywords;
+};
+Result<NamedFlags> sort_flags(std::span<const std::string> names);
+
+// "(\Seen $Junk \Recent)"
+std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords);
+// All flags there are in a mailbox, for FLAGS; with "\*" for PERMANENTFLAGS when more can be made.
+std::string all_flags(const std::vector<std::string>& keywords, bool star);
+
+}  // namespace postern::imapd

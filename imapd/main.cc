@@ -1,0 +1,58 @@
+// imapd: serves one logged-in user's IMAP session per process. login hands the client over; from then on
+// this process is the user and sees nothing but the user's home.
+#include <unistd.h>
+
+#include "imapd/session.h"
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/service/service.h"
+#include "lib/service/user_session.h"
+
+namespace postern::imapd {
+namespace {
+
+Options options_of(const config::Config& config, const std::string& trace) {
+    Options options;
+    options.idle_timeout = config.get(param::imap_idle_timeout);
+    options.max_line = static_cast<std::size_t>(config.get(param::imap_max_line_length));
+    options.max_message = static_cast<std::uint64_t>(config.get(param::message_size_limit));
+    options.trace = trace;
+    return options;
+}
+
+Result<void> serve_user(service::UserSession user, const config::Config& config) {
+    const std::string trace = user.handoff.session.str();
+    TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
+    TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
+    Connection connection(std::move(user.client), std::move(user.handoff.pending));
+    Session session(connection, store, options_of(config, trace));
+    const std::string reason = session.run(user.handoff.tag);
+    log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason, ", in=",
+                          std::to_string(connection.bytes_in()), ", out=", std::to_string(connection.bytes_out())}));
+    return {};
+}
+
+class Imapd final : public service::Forked {
+  public:
+    explicit Imapd(const config::Config& config) : config_(config) {}
+
+    void serve(ipc::Channel channel) override {
+        auto user = service::accept_user_session(channel, ipc::AuthProtocol::imap, config_);
+        auto done = user ? serve_user(std::move(*user), config_) : Result<void>(std::move(user).error());
+        if (!done) log::warning("", done.error().what);
+    }
+
+  private:
+    const config::Config& config_;
+};
+
+}  // namespace
+}  // namespace postern::imapd
+
+int main(int argc, char** argv) {
+    namespace service = postern::service;
+    const auto make = [](const service::Context& context) -> postern::Result<std::unique_ptr<service::Forked>> {
+        return std::unique_ptr<service::Forked>(std::make_unique<postern::imapd::Imapd>(context.config));
+    };
+    return service::run_forking(argc, argv, make);
+}

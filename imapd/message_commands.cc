@@ -1,0 +1,154 @@
+// The commands that work on messages of the selected mailbox: RFC 3501 6.4.3 to 6.4.8, MOVE of RFC 6851,
+// UID EXPUNGE and the response codes of RFC 4315. All of them need selected_.
+#include <algorithm>
+
+#include "imapd/fetch.h"
+#include "imapd/flag_names.h"
+#include "imapd/search.h"
+#include "imapd/session.h"
+#include "lib/base/strings.h"
+#include "lib/imap/sequence_set.h"
+
+namespace postern::imapd {
+namespace {
+
+constexpr std::string_view kGone = "[EXPUNGEISSUED] Some of the requested messages no longer exist.";
+
+Reply read_only() { return Reply::no("[READ-ONLY] Mailbox is read-only"); }
+
+mailbox::StoreMode mode_of(imap::StoreArguments::Mode mode) {
+    switch (mode) {
+        case imap::StoreArguments::Mode::replace: return mailbox::StoreMode::replace;
+        case imap::StoreArguments::Mode::add: return mailbox::StoreMode::add;
+        case imap::StoreArguments::Mode::remove: break;
+    }
+    return mailbox::StoreMode::remove;
+}
+
+void add_uid_item(std::vector<imap::FetchItem>& items) {
+    for (const auto& item : items) {
+        if (item.kind == imap::FetchItem::Kind::uid) return;
+    }
+    imap::FetchItem uid;
+    uid.kind = imap::FetchItem::Kind::uid;
+    uid.label = "UID";
+    items.insert(items.begin(), std::move(uid));
+}
+
+}  // namespace
+
+// UIDs that do not exist are passed over, RFC 3501 6.4.8; sequence numbers that do not are an error.
+Result<Session::Seqs> Session::sequence_numbers(const imap::SequenceSet& set, bool uid) const {
+    const mailbox::View& view = *selected_->view;
+    Seqs seqs;
+    if (view.count() == 0) return seqs;
+    if (!uid && set.largest_written() > view.count()) return Error{Errc::invalid, "Invalid messageset"};
+    for (const imap::Range& range : set.resolve(uid ? view.message(view.count()).uid : view.count())) {
+        std::uint32_t seq = uid ? view.seq_at_or_after(range.first) : range.first;
+        for (; seq <= view.count() && (uid ? view.message(seq).uid : seq) <= range.last; ++seq) seqs.push_back(seq);
+    }
+    return seqs;
+}
+
+Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
+    auto seqs = sequence_numbers(arguments.set, uid);
+    if (!seqs) return Reply::bad(seqs.error().what);
+    if (uid) add_uid_item(arguments.items);  // RFC 3501 6.4.8
+    Fetcher fetcher(*selected_->view, selected_->source, out_);
+    auto outcome = fetcher.run(*seqs, arguments.items);
+    if (!outcome) return failed(outcome.error());
+    if (outcome->some_missing) return Reply::no(kGone);
+    return Reply::ok("Fetch completed.");
+}
+
+Result<mailbox::Flags> Session::flags_of(const std::vector<std::string>& names) {
+    TRY_ASSIGN(const NamedFlags named, sort_flags(names));
+    return mailbox::Flags{named.system, selected_->view->keyword_bits(named.keywords)};
+}
+
+Reply Session::store(const imap::StoreArguments& arguments, bool uid) {
+    mailbox::View& view = *selected_->view;
+    auto seqs = sequence_numbers(arguments.set, uid);
+    if (!seqs) return Reply::bad(seqs.error().what);
+    if (view.read_only()) return read_only();
+    auto flags = flags_of(arguments.flags);
+    if (!flags) return Reply::bad(flags.error().what);
+    if (auto done = view.store(*seqs, mode_of(arguments.mode), *flags); !done) return failed(done.error());
+    announce_flags();  // new keywords, before a FETCH that names them
+    for (const std::uint32_t seq : *seqs) {
+        if (arguments.silent) break;
+        const auto& message = view.message(seq);
+        const std::string uid_item = uid ? cat({"UID ", std::to_string(message.uid), " "}) : "";
+        out_.write(cat({"* ", std::to_string(seq), " FETCH (", uid_item, "FLAGS ", flag_list(message, view.keywords()),
+                        ")\r\n"}));
+    }
+    return Reply::ok("Store completed.");
+}
+
+Reply Session::search(const imap::SearchArguments& arguments, bool uid) {
+    imap::SearchKey key = arguments.key;
+    if (auto converted = imap::convert_texts(key, arguments.charset); !converted) {
+        return Reply::no("[BADCHARSET (UTF-8 US-ASCII)] Unknown charset");  // RFC 3501 6.4.4
+    }
+    auto found = imapd::search(*selected_->view, selected_->source, std::move(key));
+    if (!found) return failed(found.error());
+    std::string line = "* SEARCH";
+    for (const std::uint32_t seq : *found) {
+        line += ' ' + std::to_string(uid ? selected_->view->message(seq).uid : seq);
+    }
+    out_.write(line + "\r\n");
+    return Reply::ok("Search completed.");
+}
+
+std::string Session::uids_of(const Seqs& seqs) const {
+    std::vector<std::uint32_t> uids;
+    uids.reserve(seqs.size());
+    for (const std::uint32_t seq : seqs) uids.push_back(selected_->view->message(seq).uid);
+    return imap::format_set(uids);
+}
+
+Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
+    auto seqs = sequence_numbers(arguments.set, uid);
+    if (!seqs) return Reply::bad(seqs.error().what);
+    if (move && selected_->view->read_only()) return read_only();
+    auto target = store_.mailbox(arguments.mailbox);
+    if (!target) {
+        // RFC 3501 6.4.7: unless it is certain that CREATE would fail too
+        if (target.error().code == Errc::not_found) return Reply::no("[TRYCREATE] Mailbox doesn't exist");
+        return failed(target.error());
+    }
+    const std::string done = move ? "Move completed." : "Copy completed.";
+    if (seqs->empty()) return Reply::ok("No messages found.");
+    auto copied = selected_->view->copy(*seqs, *target);
+    if (!copied) return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
+    const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ", uids_of(*seqs), " ",
+                                  imap::format_set(copied->uids), "] "});
+    if (!move) return Reply::ok(code + done);
+    out_.write(cat({"* OK ", code, "Moved UIDs.\r\n"}));  // RFC 6851 4.3: before the EXPUNGEs
+    if (auto removed = selected_->view->expunge(*seqs); !removed) return failed(removed.error());
+    return Reply::ok(done);
+}
+
+Result<void> Session::remove_deleted(const imap::SequenceSet* uids) {
+    mailbox::View& view = *selected_->view;
+    // Flags that others set or cleared count, but numbers must not move yet.
+    TRY_ASSIGN(const auto changes, view.sync(mailbox::Expunges::hold));
+    announce(changes);
+    const mailbox::Uid last = view.count() == 0 ? 0 : view.message(view.count()).uid;
+    const auto ranges = uids == nullptr ? std::vector<imap::Range>() : uids->resolve(last);
+    Seqs seqs;
+    for (std::uint32_t seq = 1; seq <= view.count(); ++seq) {
+        const auto& message = view.message(seq);
+        if ((message.flags.system & mailbox::kDeleted) == 0) continue;
+        if (uids == nullptr || imap::contains(ranges, message.uid)) seqs.push_back(seq);
+    }
+    return view.expunge(seqs);
+}
+
+Reply Session::expunge(const imap::SequenceSet* uids) {
+    if (selected_->view->read_only()) return read_only();
+    if (auto done = remove_deleted(uids); !done) return failed(done.error());
+    return Reply::ok("Expunge completed.");
+}
+
+}  // namespace postern::imapd

@@ -1,0 +1,224 @@
+#include "imapd/search.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "lib/base/strings.h"
+#include "lib/imap/sequence_set.h"
+#include "lib/mail/charset.h"
+#include "lib/mail/date.h"
+#include "lib/mail/encoded_word.h"
+#include "lib/mail/header.h"
+#include "lib/mail/transfer_encoding.h"
+
+namespace postern::imapd {
+namespace {
+
+using imap::SearchKey;
+using Kind = SearchKey::Kind;
+
+constexpr int kFree = 0, kStat = 1, kHeader = 2, kBody = 3;
+
+int cost_of(const SearchKey& key) {
+    switch (key.kind) {
+        case Kind::before:
+        case Kind::on:
+        case Kind::since:
+        case Kind::larger:
+        case Kind::smaller: return kStat;
+        case Kind::header:
+        case Kind::sent_before:
+        case Kind::sent_on:
+        case Kind::sent_since: return kHeader;
+        case Kind::body:
+        case Kind::text: return kBody;
+        default: break;
+    }
+    int cost = kFree;
+    for (const SearchKey& child : key.children) cost = std::max(cost, cost_of(child));
+    return cost;
+}
+
+bool contains_folded(std::string_view utf8, const std::string& folded) {
+    return mail::fold_for_search(utf8).find(folded) != std::string::npos;
+}
+
+std::int64_t local_day_of(std::int64_t seconds) {
+    const std::time_t time = seconds;
+    std::tm local{};
+    ::localtime_r(&time, &local);
+    return mail::local_day({seconds, static_cast<int>(local.tm_gmtoff / 60)});
+}
+
+// A key with what can be worked out once for all messages.
+struct Node {
+    SearchKey key;
+    std::vector<imap::Range> ranges;     // set, uid_set
+    mailbox::Flags flag;                 // flag: one bit; none when no message can have it
+    std::vector<Node> children;
+};
+
+Node make_node(SearchKey key, mailbox::View& view) {
+    Node node;
+    const mailbox::Uid last_uid = view.count() == 0 ? 0 : view.message(view.count()).uid;
+    if (key.kind == Kind::set) node.ranges = key.set.resolve(view.count());
+    if (key.kind == Kind::uid_set) node.ranges = key.set.resolve(last_uid);
+    if (key.kind == Kind::flag) {
+        if (const auto bit = mailbox::system_flag(key.text)) {
+            node.flag.system = *bit;
+        } else {
+            for (std::size_t i = 0; i < view.keywords().size(); ++i) {
+                if (iequals(view.keywords()[i], key.text)) node.flag.keywords = mailbox::KeywordBits{1} << i;
+            }
+        }
+    }
+    auto children = std::move(key.children);
+    std::stable_sort(children.begin(), children.end(),
+                     [](const SearchKey& a, const SearchKey& b) { return cost_of(a) < cost_of(b); });
+    for (SearchKey& child : children) node.children.push_back(make_node(std::move(child), view));
+    node.key = std::move(key);
+    return node;
+}
+
+class Matcher {
+  public:
+    Matcher(mailbox::View& view, MessageSource& source) : view_(view), source_(source) {}
+
+    Result<bool> matches(const Node& node, std::uint32_t seq) {
+        const mailbox::Message& message = view_.message(seq);
+        const bool seen = (message.flags.system & mailbox::kSeen) != 0;
+        switch (node.key.kind) {
+            case Kind::all: return true;
+            case Kind::set: return imap::contains(node.ranges, seq);
+            case Kind::uid_set: return imap::contains(node.ranges, message.uid);
+            case Kind::flag:
+                return (message.flags.system & node.flag.system) != 0 ||
+                       (message.flags.keywords & node.flag.keywords) != 0;
+            case Kind::recent: return message.recent;
+            case Kind::new_: return message.recent && !seen;
+            case Kind::old: return !message.recent;
+            case Kind::before:
+            case Kind::on:
+            case Kind::since: return internal_date(node.key, seq);
+            case Kind::sent_before:
+            case Kind::sent_on:
+            case Kind::sent_since: return sent_date(node.key, seq);
+            case Kind::larger:
+            case Kind::smaller: return size(node.key, seq);
+            case Kind::header: return header(node.key, seq);
+            case Kind::body:
+            case Kind::text: return text(node.key, seq);
+            case Kind::and_:
+            case Kind::or_: return several(node, seq);
+            case Kind::not_: return negated(node, seq);
+        }
+        return false;
+    }
+
+  private:
+    Result<bool> several(const Node& node, std::uint32_t seq) {
+        const bool any = node.key.kind == Kind::or_;
+        for (const Node& child : node.children) {
+            TRY_ASSIGN(const bool match, matches(child, seq));
+            if (match == any) return any;
+        }
+        return !any;
+    }
+
+    Result<bool> negated(const Node& node, std::uint32_t seq) {
+        TRY_ASSIGN(const bool match, matches(node.children.front(), seq));
+        return !match;
+    }
+
+    static bool compare(const SearchKey& key, std::int64_t day) {
+        switch (key.kind) {
+            case Kind::before:
+            case Kind::sent_before: return day < key.day;
+            case Kind::on:
+            case Kind::sent_on: return day == key.day;
+            default: return day >= key.day;
+        }
+    }
+
+    Result<bool> internal_date(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::int64_t seconds, view_.internal_date(seq));
+        return compare(key, local_day_of(seconds));
+    }
+
+    Result<bool> sent_date(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::string_view header, source_.header(seq));
+        const auto date = mail::parse_date(mail::field_text(header, "Date"));
+        return date && compare(key, mail::local_day(*date));
+    }
+
+    Result<bool> size(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::uint64_t size, view_.crlf_size(seq));
+        return key.kind == Kind::larger ? size > key.number : size < key.number;
+    }
+
+    Result<bool> header(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::string_view header, source_.header(seq));
+        mail::HeaderCursor cursor(header);
+        while (const auto field = cursor.next()) {
+            // RFC 3501 6.4.4: an empty text matches every message that has the field
+            if (iequals(field->name, key.field) && contains_folded(mail::decode_words(field->body), key.text)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    Result<bool> text(const SearchKey& key, std::uint32_t seq) {
+        if (key.text.empty()) return true;
+        if (key.kind == Kind::text) {
+            TRY_ASSIGN(const std::string_view header, source_.header(seq));
+            if (header_contains(header, key.text)) return true;
+        }
+        TRY_ASSIGN(const mail::MimePart* part, source_.structure(seq));
+        TRY_ASSIGN(const std::string_view message, source_.text(seq));
+        return part_contains(*part, message, key);
+    }
+
+    static bool header_contains(std::string_view header, const std::string& text) {
+        mail::HeaderCursor cursor(header);
+        while (const auto field = cursor.next()) {
+            const std::string line = cat({field->name, ":", mail::decode_words(field->body)});
+            if (contains_folded(line, text)) return true;
+        }
+        return false;
+    }
+
+    static bool part_contains(const mail::MimePart& part, std::string_view message, const SearchKey& key) {
+        for (const mail::MimePart& child : part.children) {
+            if (key.kind == Kind::text && header_contains(child.header(message), key.text)) return true;
+            if (part_contains(child, message, key)) return true;
+        }
+        if (!part.children.empty()) return false;
+        // A multipart without parts, and text of any kind, can be read; pictures cannot.
+        if (!part.type.is("text") && !part.is_multipart()) return false;
+        const std::string bytes = mail::decode_content(part.encoding, part.body(message));
+        const std::string* charset = part.type.parameter("charset");
+        std::optional<std::string> utf8;
+        if (charset != nullptr && !iequals(*charset, "us-ascii")) utf8 = mail::to_utf8(*charset, bytes);
+        return contains_folded(utf8 ? *utf8 : mail::guess_utf8(bytes), key.text);
+    }
+
+    mailbox::View& view_;
+    MessageSource& source_;
+};
+
+}  // namespace
+
+Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source, SearchKey key) {
+    const Node root = make_node(std::move(key), view);
+    Matcher matcher(view, source);
+    std::vector<std::uint32_t> found;
+    for (std::uint32_t seq = 1; seq <= view.count(); ++seq) {
+        auto match = matcher.matches(root, seq);
+        if (!match && match.error().code != Errc::not_found) return std::move(match).error();
+        if (match && *match) found.push_back(seq);
+    }
+    return found;
+}
+
+}  // namespace postern::imapd

@@ -1,0 +1,265 @@
+#include "imapd/session.h"
+
+#include "imapd/flag_names.h"
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::imapd {
+namespace {
+
+using imap::CommandReader;
+using imap::Verb;
+
+constexpr int kMaxBadCommands = 20;
+constexpr std::size_t kMaxLiterals = 65536;  // of one command that is not an APPEND
+
+std::string_view word_of(Reply::Kind kind) {
+    switch (kind) {
+        case Reply::Kind::ok: return "OK ";
+        case Reply::Kind::no: return "NO ";
+        case Reply::Kind::bad: break;
+    }
+    return "BAD ";
+}
+
+// RFC 3501 7.4.1: no EXPUNGE while numbers of the command may still be in the client's mind
+mailbox::Expunges expunges_after(const imap::Command& command) {
+    const bool holds = !command.uid && (command.verb == Verb::fetch || command.verb == Verb::store ||
+                                        command.verb == Verb::search);
+    return holds ? mailbox::Expunges::hold : mailbox::Expunges::report;
+}
+
+bool needs_selection(Verb verb) {
+    switch (verb) {
+        case Verb::check:
+        case Verb::close:
+        case Verb::unselect:
+        case Verb::expunge:
+        case Verb::search:
+        case Verb::fetch:
+        case Verb::store:
+        case Verb::copy:
+        case Verb::move: return true;
+        default: return false;
+    }
+}
+
+}  // namespace
+
+Session::Session(Connection& connection, mailbox::Store& store, Options options)
+    : connection_(connection),
+      store_(store),
+      options_(std::move(options)),
+      out_(connection, options_.write_timeout),
+      reader_({options_.max_line, kMaxLiterals}) {}
+
+std::string Session::run(std::string_view login_tag) {
+    greet(login_tag);
+    while (!over_ && !out_.failed()) serve();
+    out_.flush();
+    return reason_.empty() ? "client takes no replies" : reason_;
+}
+
+void Session::greet(std::string_view login_tag) {
+    const std::string_view state = login_tag.empty() ? "PREAUTH" : "OK";
+    out_.write(cat({login_tag.empty() ? "*" : login_tag, " ", state, " [CAPABILITY ", kCapabilities, "] Logged in\r\n"}));
+    out_.flush();
+}
+
+void Session::end(std::string reason) {
+    over_ = true;
+    if (reason_.empty()) reason_ = std::move(reason);
+}
+
+// One step: waits for input and takes the next event from it. Replies of pipelined commands go out
+// together, when no input is left.
+void Session::serve() {
+    if (!connection_.has_input()) out_.flush();
+    auto input = connection_.input(Deadline::in(options_.idle_timeout));
+    if (!input) {
+        if (input.error().code == Errc::timeout) out_.write("* BYE Disconnected for inactivity\r\n");
+        return end(input.error().what);
+    }
+    std::string_view rest = *input;
+    const auto event = reader_.feed(rest);
+    connection_.consume(input->size() - rest.size());
+    switch (event) {
+        case CommandReader::Event::need_more: break;
+        case CommandReader::Event::literal: on_literal(); break;
+        case CommandReader::Event::complete: on_command(std::string(reader_.text())); break;
+        case CommandReader::Event::too_long:
+            finish_bad(imap::tag_or_star(reader_.text()), "Too long command line");
+            break;
+    }
+}
+
+void Session::on_literal() {
+    const auto literal = reader_.literal();
+    if (imap::is_append_with_message(reader_.text())) return append(std::string(reader_.text()));
+    if (reader_.fits(literal)) {
+        if (literal.waits) {
+            out_.write("+ OK\r\n");
+            out_.flush();
+        }
+        return reader_.keep_literal();
+    }
+    finish_bad(imap::tag_or_star(reader_.text()), "Too long argument");
+    reader_.refuse_literal();
+}
+
+void Session::on_command(std::string_view text) {
+    auto command = imap::parse_command(text);
+    if (!command) return finish_bad(imap::tag_or_star(text), command.error().what);
+    bad_in_a_row_ = 0;
+    if (command->verb == Verb::idle) return idle(command->tag);
+    const Reply reply = dispatch(*command);
+    if (selected_ && reply.kind != Reply::Kind::bad) synchronize(expunges_after(*command));
+    finish(command->tag, reply);
+}
+
+Reply Session::dispatch(const imap::Command& command) {
+    const auto mailbox = [&] { return std::get<imap::MailboxArgument>(command.arguments).mailbox; };
+    if (needs_selection(command.verb)) return dispatch_selected(command);
+    switch (command.verb) {
+        case Verb::capability:
+            out_.write(cat({"* CAPABILITY ", kCapabilities, "\r\n"}));
+            return Reply::ok("Capability completed.");
+        case Verb::noop: return Reply::ok("NOOP completed.");
+        case Verb::logout: return logout();
+        case Verb::namespace_:
+            // RFC 2342: all folders are personal and named without a prefix
+            out_.write(cat({"* NAMESPACE ((\"\" \"", std::string(1, mailbox::kSeparator), "\")) NIL NIL\r\n"}));
+            return Reply::ok("Namespace completed.");
+        case Verb::id:
+            out_.write("* ID (\"name\" \"Postern\")\r\n");
+            return Reply::ok("ID completed.");
+        case Verb::select:
+        case Verb::examine: return select(command);
+        case Verb::create: return create(mailbox());
+        case Verb::delete_: return remove(mailbox());
+        case Verb::rename: return rename(std::get<imap::RenameArguments>(command.arguments));
+        case Verb::subscribe: return subscribe(mailbox());
+        case Verb::unsubscribe: return unsubscribe(mailbox());
+        case Verb::list: return list(std::get<imap::ListArguments>(command.arguments));
+        case Verb::lsub: return lsub(std::get<imap::ListArguments>(command.arguments));
+        case Verb::status: return status(std::get<imap::StatusArguments>(command.arguments));
+        case Verb::starttls:
+        case Verb::authenticate:
+        case Verb::login: return Reply::bad("Already logged in");
+        default: return Reply::bad("Missing literal");  // an APPEND whose message is no literal cannot get here
+    }
+}
+
+Reply Session::dispatch_selected(const imap::Command& command) {
+    if (!selected_) return Reply::bad("No mailbox selected.");
+    switch (command.verb) {
+        case Verb::check: return Reply::ok("Check completed.");
+        case Verb::close: return close(true);
+        case Verb::unselect: return close(false);
+        case Verb::expunge: {
+            const auto* arguments = std::get_if<imap::ExpungeArguments>(&command.arguments);
+            return expunge(arguments == nullptr ? nullptr : &arguments->uids);
+        }
+        case Verb::search: return search(std::get<imap::SearchArguments>(command.arguments), command.uid);
+        case Verb::fetch: return fetch(std::get<imap::FetchArguments>(command.arguments), command.uid);
+        case Verb::store: return store(std::get<imap::StoreArguments>(command.arguments), command.uid);
+        default:
+            return copy(std::get<imap::CopyArguments>(command.arguments), command.uid, command.verb == Verb::move);
+    }
+}
+
+Reply Session::logout() {
+    out_.write("* BYE Logging out\r\n");
+    end("Logged out");
+    return Reply::ok("Logout completed.");
+}
+
+Reply Session::select(const imap::Command& command) {
+    const bool examine = command.verb == Verb::examine;
+    selected_.reset();  // RFC 3501 6.3.1: nothing is selected after a failed SELECT
+    const auto& wanted = std::get<imap::MailboxArgument>(command.arguments).mailbox;
+    auto name = mailbox::Store::canonical(wanted);
+    if (!name) return failed(name.error());
+    auto box = store_.mailbox(*name);
+    if (!box) return failed(box.error());
+    auto view = box->open(examine ? mailbox::Access::read_only : mailbox::Access::read_write);
+    if (!view) return failed(view.error());
+    selected_.emplace(*name, *box, std::move(*view));
+    mailbox::View& v = *selected_->view;
+    const auto number = [](std::uint32_t n) { return std::to_string(n); };
+    announce_flags();
+    out_.write("* " + number(v.count()) + " EXISTS\r\n* " + number(v.recent()) + " RECENT\r\n");
+    if (v.first_unseen() != 0) out_.write("* OK [UNSEEN " + number(v.first_unseen()) + "] First unseen.\r\n");
+    out_.write("* OK [UIDVALIDITY " + number(v.uid_validity()) + "] UIDs valid\r\n");
+    out_.write("* OK [UIDNEXT " + number(v.next_uid()) + "] Predicted next UID\r\n");
+    return Reply::ok(examine ? "[READ-ONLY] Examine completed." : "[READ-WRITE] Select completed.");
+}
+
+// RFC 3501 6.4.2: CLOSE removes deleted messages without a word, unless the mailbox is read-only
+Reply Session::close(bool expunges) {
+    if (expunges && !selected_->view->read_only()) {
+        if (auto done = remove_deleted(nullptr); !done) return failed(done.error());
+    }
+    selected_.reset();
+    return Reply::ok(expunges ? "Close completed." : "Unselect completed.");
+}
+
+void Session::finish(std::string_view tag, const Reply& reply) {
+    out_.write(cat({tag, " ", word_of(reply.kind), reply.text, "\r\n"}));
+}
+
+void Session::finish_bad(std::string_view tag, std::string_view text) {
+    finish(tag, Reply::bad("Error in IMAP command: " + printable(text, 200, false)));
+    if (++bad_in_a_row_ < kMaxBadCommands) return;
+    out_.write("* BYE Too many invalid IMAP commands.\r\n");
+    end("Too many invalid IMAP commands");
+}
+
+void Session::synchronize(mailbox::Expunges expunges) {
+    auto changes = selected_->view->sync(expunges);
+    if (changes) return announce(*changes);
+    // The folder was deleted or replaced under us: there are no numbers any more to speak of.
+    log::warning(options_.trace, changes.error().what);
+    out_.write("* BYE The selected mailbox is not available any more\r\n");
+    end("Selected mailbox is gone: " + changes.error().what);
+}
+
+void Session::announce(const mailbox::Changes& changes) {
+    mailbox::View& view = *selected_->view;
+    announce_flags();  // before a FETCH that names new ones
+    for (const std::uint32_t seq : changes.expunged) out_.write("* " + std::to_string(seq) + " EXPUNGE\r\n");
+    if (changes.added > 0) {
+        out_.write("* " + std::to_string(view.count()) + " EXISTS\r\n");
+        out_.write("* " + std::to_string(view.recent()) + " RECENT\r\n");
+    }
+    for (const std::uint32_t seq : changes.changed) {
+        out_.write(cat({"* ", std::to_string(seq), " FETCH (FLAGS ", flag_list(view.message(seq), view.keywords()),
+                        ")\r\n"}));
+    }
+}
+
+void Session::announce_flags() {
+    const auto& keywords = selected_->view->keywords();
+    if (keywords.size() == selected_->announced_keywords) return;
+    selected_->announced_keywords = keywords.size();
+    out_.write(cat({"* FLAGS ", all_flags(keywords, false), "\r\n"}));
+    if (selected_->view->read_only()) {
+        out_.write("* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
+    } else {
+        out_.write(cat({"* OK [PERMANENTFLAGS ", all_flags(keywords, true), "] Flags permitted.\r\n"}));
+    }
+}
+
+Reply Session::failed(const Error& error) const {
+    switch (error.code) {
+        case Errc::not_found: return Reply::no("[NONEXISTENT] Mailbox doesn't exist");
+        case Errc::invalid: return Reply::no("[CANNOT] Invalid mailbox name");
+        case Errc::denied: return Reply::no("[NOPERM] Permission denied");
+        default: break;
+    }
+    log::warning(options_.trace, error.what);
+    if (error.code == Errc::no_space) return Reply::no("[OVERQUOTA] Not enough disk space");
+    return Reply::no("[SERVERBUG] Internal error, the server's log has the details");
+}
+
+}  // namespace postern::imapd

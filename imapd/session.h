@@ -1,0 +1,132 @@
+// Session: one logged-in user's IMAP session, from the answer to LOGIN to LOGOUT (RFC 3501). Straight-line
+// and blocking: a process serves one user. What the client sends can end this session only.
+// session.cc reads and dispatches; folder_commands.cc, message_commands.cc, append.cc and idle.cc hold
+// the commands.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "imapd/connection.h"
+#include "imapd/message_source.h"
+#include "lib/imap/command.h"
+#include "lib/imap/command_reader.h"
+#include "lib/mailbox/store.h"
+
+namespace postern::imapd {
+
+struct Options {
+    Millis idle_timeout{30 * 60 * 1000};   // RFC 3501 5.4
+    Millis write_timeout{5 * 60 * 1000};   // a client that takes nothing
+    Millis keepalive{2 * 60 * 1000};       // "* OK Still here" in IDLE
+    Millis poll_interval{1000};            // IDLE where nothing can be watched
+    std::size_t max_line = 65536;
+    std::uint64_t max_message = 0;  // APPEND; 0: no limit
+    std::string trace;              // session id, for the log
+};
+
+inline constexpr std::string_view kCapabilities =
+    "IMAP4rev1 LITERAL+ IDLE UIDPLUS MOVE UNSELECT CHILDREN NAMESPACE ID SPECIAL-USE";
+
+// The completion of a command: "OK [CODE] text".
+struct Reply {
+    enum class Kind : unsigned char { ok, no, bad };
+    Kind kind = Kind::ok;
+    std::string text;
+
+    static Reply ok(std::string_view text) { return {Kind::ok, std::string(text)}; }
+    static Reply no(std::string_view text) { return {Kind::no, std::string(text)}; }
+    static Reply bad(std::string_view text) { return {Kind::bad, std::string(text)}; }
+};
+
+class Session {
+  public:
+    Session(Connection& connection, mailbox::Store& store, Options options);
+
+    // Serves until the end and returns why it ended, for the log. `login_tag`: of the LOGIN or AUTHENTICATE
+    // that is to be completed; empty: the session begins with PREAUTH.
+    std::string run(std::string_view login_tag);
+
+  private:
+    struct Selected {
+        std::string name;
+        mailbox::Mailbox mailbox;
+        std::unique_ptr<mailbox::View> view;
+        MessageSource source;
+        std::size_t announced_keywords = 0;  // how many the client has been told of
+
+        Selected(std::string canonical_name, mailbox::Mailbox where, std::unique_ptr<mailbox::View> snapshot)
+            : name(std::move(canonical_name)), mailbox(std::move(where)), view(std::move(snapshot)), source(*view) {}
+    };
+
+    // session.cc
+    void greet(std::string_view login_tag);
+    void serve();
+    void on_literal();
+    void on_command(std::string_view text);
+    Reply dispatch(const imap::Command& command);
+    Reply dispatch_selected(const imap::Command& command);
+    Reply logout();
+    Reply select(const imap::Command& command);
+    Reply close(bool expunges);
+    void finish(std::string_view tag, const Reply& reply);
+    void finish_bad(std::string_view tag, std::string_view text);
+    void synchronize(mailbox::Expunges expunges);
+    void announce(const mailbox::Changes& changes);
+    void announce_flags();  // when there are some that the client does not know
+    void end(std::string reason);
+    // NO with a text for the client; the details go to the log.
+    Reply failed(const Error& error) const;
+
+    // folder_commands.cc
+    Reply create(const std::string& name);
+    Reply remove(const std::string& name);
+    Reply rename(const imap::RenameArguments& arguments);
+    Reply subscribe(const std::string& name);
+    Reply unsubscribe(const std::string& name);
+    Reply list(const imap::ListArguments& arguments);
+    Reply lsub(const imap::ListArguments& arguments);
+    Reply status(const imap::StatusArguments& arguments);
+    void leave_if_within(std::string_view name);
+
+    // message_commands.cc
+    using Seqs = std::vector<std::uint32_t>;
+    Result<Seqs> sequence_numbers(const imap::SequenceSet& set, bool uid) const;
+    Result<mailbox::Flags> flags_of(const std::vector<std::string>& names);
+    Reply fetch(imap::FetchArguments arguments, bool uid);
+    Reply store(const imap::StoreArguments& arguments, bool uid);
+    Reply search(const imap::SearchArguments& arguments, bool uid);
+    Reply copy(const imap::CopyArguments& arguments, bool uid, bool move);
+    Reply expunge(const imap::SequenceSet* uids);
+    Result<void> remove_deleted(const imap::SequenceSet* uids);
+    std::string uids_of(const Seqs& seqs) const;
+
+    // append.cc
+    void append(const std::string& text);
+    Reply run_append(const imap::AppendArguments& arguments, imap::CommandReader::Literal literal);
+    std::optional<Reply> refuse_append(const imap::AppendArguments& arguments, std::uint64_t size) const;
+    Result<void> receive_literal(std::uint64_t size, mailbox::MessageWriter* writer);
+    Result<void> receive_end_of_append();
+    Reply append_done(const Result<mailbox::Appended>& appended, bool connection_is_good);
+
+    // idle.cc
+    void idle(std::string_view tag);
+    bool idle_step(int watch, const Deadline& silence);
+    std::optional<std::string> take_idle_line();
+
+    Connection& connection_;
+    mailbox::Store& store_;
+    Options options_;
+    Output out_;
+    imap::CommandReader reader_;
+    std::optional<Selected> selected_;
+    int bad_in_a_row_ = 0;
+    bool over_ = false;
+    std::string reason_;
+    std::string idle_line_;  // what has come of the line that ends IDLE
+};
+
+}  // namespace postern::imapd

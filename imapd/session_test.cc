@@ -1,0 +1,478 @@
+// Whole sessions over a socketpair on a real temporary Maildir: what a client would see.
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "imapd/session.h"
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::imapd {
+namespace {
+
+class TempMaildir {
+  public:
+    TempMaildir() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "postern-imapd-XXXXXX").string();
+        parent_ = ::mkdtemp(pattern.data());
+    }
+    ~TempMaildir() { std::filesystem::remove_all(parent_); }
+    TempMaildir(const TempMaildir&) = delete;
+    TempMaildir& operator=(const TempMaildir&) = delete;
+    std::string root() const { return parent_ + "/Maildir"; }
+    // What a delivery by another program does.
+    void deliver(const std::string& name, const std::string& text) const {
+        std::ofstream(root() + "/tmp/" + name) << text;
+        std::filesystem::rename(root() + "/tmp/" + name, root() + "/new/" + name);
+    }
+
+  private:
+    std::string parent_;
+};
+
+// One session in a thread of its own, and the client's end of it.
+class Client {
+  public:
+    explicit Client(const TempMaildir& maildir, Options options = {}, std::string pending = {}) {
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        socket_ = Fd(ends[0]);
+        const timeval limit{10, 0};
+        ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        auto store = mailbox::Store::open(maildir.root());
+        EXPECT_TRUE(store.has_value());
+        server_ = std::thread([this, fd = ends[1], options, pending, store = std::move(*store)]() mutable {
+            Connection connection(Fd(fd), pending);
+            Session session(connection, store, options);
+            reason_ = session.run("t0");
+        });
+        greeting_ = until("t0");
+    }
+    ~Client() { finish(); }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    std::string finish() {
+        ::shutdown(socket_.get(), SHUT_WR);
+        if (server_.joinable()) server_.join();
+        return reason_;
+    }
+
+    void send(std::string_view bytes) { EXPECT_EQ(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+
+    // A line with CRLF; "" at the end of input or after ten seconds.
+    std::string line() {
+        for (;;) {
+            const auto at = in_.find('\n');
+            if (at != std::string::npos) {
+                std::string out = in_.substr(0, at + 1);
+                in_.erase(0, at + 1);
+                return out;
+            }
+            char chunk[65536];
+            const ssize_t count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
+            if (count <= 0) return "";
+            in_.append(chunk, static_cast<std::size_t>(count));
+        }
+    }
+
+    // Everything up to and with the line that begins with the word.
+    std::string until(const std::string& word) {
+        std::string out;
+        for (;;) {
+            const std::string one = line();
+            out += one;
+            if (one.empty() || one.starts_with(word)) return out;
+        }
+    }
+
+    // Sends a command under a fresh tag; the tag in the answer reads "t".
+    std::string operator()(std::string_view command) {
+        const std::string tag = "t" + std::to_string(++tags_);
+        send(tag + " " + std::string(command) + "\r\n");
+        std::string answer = until(tag + " ");
+        const auto at = answer.rfind(tag + " ");
+        if (at != std::string::npos) answer.replace(at, tag.size(), "t");
+        return answer;
+    }
+
+    std::string append(const std::string& mailbox, const std::string& text, const std::string& rest = "") {
+        return (*this)("APPEND " + mailbox + " " + rest + "{" + std::to_string(text.size()) + "+}\r\n" + text);
+    }
+
+    const std::string& greeting() const { return greeting_; }
+
+  private:
+    Fd socket_;
+    std::thread server_;
+    std::string reason_;
+    std::string in_;
+    std::string greeting_;
+    int tags_ = 0;
+};
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+const std::string kPlain =
+    "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry Gray <gray@cac.example>\r\nSubject: first\r\n"
+    "To: imap@cac.example\r\nMessage-Id: <1@cac.example>\r\n\r\nbody one\r\nline two\r\n";
+const std::string kMime =
+    "From: b@x.example\r\nSubject: =?utf-8?q?J=C3=BCrgen?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    "--b\r\n\r\npart one\r\n--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
+    "Content-Transfer-Encoding: base64\r\n\r\nR3L832Vu\r\n--b--\r\n";
+
+class SessionTest : public testing::Test {
+  protected:
+    void SetUp() override { log::open_capture(); }
+    TempMaildir maildir;
+};
+
+TEST_F(SessionTest, AnswersTheLoginAndLogsOut) {
+    Client c(maildir);
+    EXPECT_THAT(c.greeting(), StartsWith("t0 OK [CAPABILITY IMAP4rev1 "));
+    EXPECT_EQ(c("NOOP"), "t OK NOOP completed.\r\n");
+    EXPECT_THAT(c("CAPABILITY"), StartsWith("* CAPABILITY IMAP4rev1 LITERAL+ IDLE"));
+    EXPECT_THAT(c("NAMESPACE"), StartsWith("* NAMESPACE ((\"\" \".\")) NIL NIL\r\n"));
+    EXPECT_THAT(c("ID NIL"), HasSubstr("* ID (\"name\" \"Postern\")\r\n"));
+    EXPECT_THAT(c("LOGIN a b"), StartsWith("t BAD"));
+    EXPECT_THAT(c("FETCH 1 FLAGS"), "t BAD No mailbox selected.\r\n");
+    EXPECT_EQ(c("LOGOUT"), "* BYE Logging out\r\nt OK Logout completed.\r\n");
+    EXPECT_EQ(c.finish(), "Logged out");
+}
+
+TEST_F(SessionTest, TakesWhatLoginHadReadAlready) {
+    Client c(maildir, {}, "p1 NOOP\r\np2 SELECT IN");
+    c.send("BOX\r\n");
+    EXPECT_THAT(c.until("p2 "), HasSubstr("p1 OK NOOP completed.\r\n"));
+}
+
+TEST_F(SessionTest, SelectDescribesTheMailbox) {
+    Client c(maildir);
+    EXPECT_THAT(c.append("INBOX", kPlain, "(\\Seen) \"17-Jul-1996 02:44:25 -0700\" "), HasSubstr("t OK [APPENDUID "));
+    c.append("inbox", kMime);
+    const std::string answer = c("SELECT inbox");
+    for (auto part : {"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft", "* 2 EXISTS\r\n", "* 2 RECENT\r\n",
+                      "* OK [UNSEEN 2] ", "* OK [UIDVALIDITY ", "* OK [UIDNEXT 3] ", "* OK [PERMANENTFLAGS (",
+                      "\\*)] ", "t OK [READ-WRITE] "}) {
+        EXPECT_THAT(answer, HasSubstr(part));
+    }
+    const std::string examined = c("EXAMINE INBOX");
+    EXPECT_THAT(examined, HasSubstr("t OK [READ-ONLY] "));
+    EXPECT_THAT(examined, HasSubstr("* OK [PERMANENTFLAGS ()] "));
+    EXPECT_THAT(c("STORE 1 +FLAGS (\\Deleted)"), StartsWith("t NO [READ-ONLY]"));
+    EXPECT_THAT(c("EXPUNGE"), StartsWith("t NO [READ-ONLY]"));
+    EXPECT_THAT(c("SELECT nowhere"), StartsWith("t NO [NONEXISTENT]"));
+    EXPECT_THAT(c("CHECK"), "t BAD No mailbox selected.\r\n");
+    EXPECT_THAT(c("SELECT \"a/b\""), StartsWith("t NO "));
+}
+
+TEST_F(SessionTest, FetchEveryItem) {
+    Client c(maildir);
+    c.append("INBOX", kPlain, "(\\Flagged) \"17-Jul-1996 02:44:25 -0700\" ");
+    c.append("INBOX", kMime);
+    c("SELECT INBOX");
+    struct Case {
+        const char* command;
+        std::string expected;
+    };
+    const std::string header = kPlain.substr(0, kPlain.find("\r\n\r\n") + 4);
+    const std::string body = kPlain.substr(header.size());
+    const auto literal = [](const std::string& text) { return "{" + std::to_string(text.size()) + "}\r\n" + text; };
+    const Case cases[] = {
+        {"FETCH 1 (UID RFC822.SIZE)", "* 1 FETCH (UID 1 RFC822.SIZE " + std::to_string(kPlain.size()) + ")\r\n"},
+        {"FETCH 1:2 UID", "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"},
+        {"FETCH 2,1 UID", "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"},
+        {"FETCH * UID", "* 2 FETCH (UID 2)\r\n"},
+        {"UID FETCH 2:* FLAGS", "* 2 FETCH (UID 2 FLAGS (\\Recent))\r\n"},
+        {"UID FETCH 7:* FLAGS", "* 2 FETCH (UID 2 FLAGS (\\Recent))\r\n"},
+        {"UID FETCH 7 FLAGS", ""},
+        {"FETCH 1 BODY.PEEK[]", "* 1 FETCH (BODY[] " + literal(kPlain) + ")\r\n"},
+        {"FETCH 1 BODY.PEEK[HEADER]", "* 1 FETCH (BODY[HEADER] " + literal(header) + ")\r\n"},
+        {"FETCH 1 RFC822.HEADER", "* 1 FETCH (RFC822.HEADER " + literal(header) + ")\r\n"},
+        {"FETCH 1 BODY.PEEK[TEXT]", "* 1 FETCH (BODY[TEXT] " + literal(body) + ")\r\n"},
+        {"FETCH 1 BODY.PEEK[TEXT]<5.3>", "* 1 FETCH (BODY[TEXT]<5> {3}\r\none)\r\n"},
+        {"FETCH 1 BODY.PEEK[TEXT]<900.3>", "* 1 FETCH (BODY[TEXT]<900> {0}\r\n)\r\n"},
+        {"FETCH 1 BODY.PEEK[1]", "* 1 FETCH (BODY[1] " + literal(body) + ")\r\n"},
+        {"FETCH 1 BODY.PEEK[2]", "* 1 FETCH (BODY[2] NIL)\r\n"},
+        {"FETCH 1 BODY.PEEK[HEADER.FIELDS (subject x)]",
+         "* 1 FETCH (BODY[HEADER.FIELDS (subject x)] {18}\r\nSubject: first\r\n\r\n)\r\n"},
+        {"FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (Date From Message-Id To)]",
+         "* 1 FETCH (BODY[HEADER.FIELDS.NOT (Date From Message-Id To)] {18}\r\nSubject: first\r\n\r\n)\r\n"},
+        {"FETCH 2 BODY.PEEK[2]", "* 2 FETCH (BODY[2] {8}\r\nR3L832Vu)\r\n"},
+        {"FETCH 2 BODY.PEEK[1.MIME]", "* 2 FETCH (BODY[1.MIME] {2}\r\n\r\n)\r\n"},
+        {"FETCH 2 BODY.PEEK[1.HEADER]", "* 2 FETCH (BODY[1.HEADER] NIL)\r\n"},
+        {"FETCH 2 BODY",
+         "* 2 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 8 0)(\"text\" \"plain\" "
+         "(\"charset\" \"iso-8859-1\") NIL NIL \"base64\" 8 0) \"mixed\"))\r\n"},
+        {"FETCH 1 ENVELOPE",
+         "* 1 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700\" \"first\" ((\"Terry Gray\" NIL \"gray\" "
+         "\"cac.example\")) ((\"Terry Gray\" NIL \"gray\" \"cac.example\")) ((\"Terry Gray\" NIL \"gray\" "
+         "\"cac.example\")) ((NIL NIL \"imap\" \"cac.example\")) NIL NIL NIL \"<1@cac.example>\"))\r\n"},
+    };
+    for (const auto& test : cases) {
+        EXPECT_EQ(c(test.command), test.expected + "t OK Fetch completed.\r\n") << test.command;
+    }
+    EXPECT_THAT(c("FETCH 3 FLAGS"), "t BAD Invalid messageset\r\n");
+    EXPECT_THAT(c("FETCH 1 FULL"), HasSubstr("FLAGS (\\Flagged \\Recent) INTERNALDATE \"17-Jul-1996"));
+}
+
+TEST_F(SessionTest, InternalDateSurvives) {
+    ::setenv("TZ", "UTC", 1);
+    ::tzset();
+    Client c(maildir);
+    c.append("INBOX", kPlain, "\"17-Jul-1996 02:44:25 -0700\" ");
+    c("SELECT INBOX");
+    EXPECT_THAT(c("FETCH 1 INTERNALDATE"), StartsWith("* 1 FETCH (INTERNALDATE \"17-Jul-1996 09:44:25 +0000\")"));
+}
+
+TEST_F(SessionTest, FetchingABodySetsSeen) {
+    Client c(maildir);
+    c.append("INBOX", kPlain);
+    c("SELECT INBOX");
+    EXPECT_THAT(c("FETCH 1 BODY[TEXT]<0.1>"), StartsWith("* 1 FETCH (BODY[TEXT]<0> {1}\r\nb FLAGS (\\Seen \\Recent))"));
+    EXPECT_THAT(c("FETCH 1 BODY[TEXT]<0.1>"), StartsWith("* 1 FETCH (BODY[TEXT]<0> {1}\r\nb)"));
+    EXPECT_THAT(c("STORE 1 -FLAGS (\\Seen)"), StartsWith("* 1 FETCH (FLAGS (\\Recent))"));
+    c("EXAMINE INBOX");
+    EXPECT_THAT(c("FETCH 1 RFC822.TEXT"), Not(HasSubstr("\\Seen")));
+}
+
+TEST_F(SessionTest, StoreAndExpunge) {
+    Client c(maildir);
+    for (int i = 0; i < 4; ++i) c.append("INBOX", kPlain);
+    c("SELECT INBOX");
+    EXPECT_EQ(c("UID STORE 2 +FLAGS (\\Deleted $Junk)"),
+              "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk)\r\n"
+              "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk \\*)] Flags permitted.\r\n"
+              "* 2 FETCH (UID 2 FLAGS (\\Deleted $Junk \\Recent))\r\nt OK Store completed.\r\n");
+    EXPECT_EQ(c("STORE 1,3 +FLAGS.SILENT \\Deleted"), "t OK Store completed.\r\n");
+    EXPECT_EQ(c("STORE 3 FLAGS (\\Answered)"), "* 3 FETCH (FLAGS (\\Answered \\Recent))\r\nt OK Store completed.\r\n");
+    EXPECT_THAT(c("STORE 1 FLAGS (\\Recent)"), StartsWith("t BAD Invalid flag"));
+    EXPECT_THAT(c("STORE 9 FLAGS ()"), StartsWith("t BAD"));
+    EXPECT_EQ(c("UID EXPUNGE 2:4"), "* 2 EXPUNGE\r\nt OK Expunge completed.\r\n");
+    EXPECT_EQ(c("EXPUNGE"), "* 1 EXPUNGE\r\nt OK Expunge completed.\r\n");
+    EXPECT_THAT(c("FETCH 1:2 UID"), StartsWith("* 1 FETCH (UID 3)\r\n* 2 FETCH (UID 4)\r\n"));
+    c("STORE 1 +FLAGS (\\Deleted)");
+    EXPECT_EQ(c("CLOSE"), "t OK Close completed.\r\n");
+    EXPECT_THAT(c("STATUS INBOX (MESSAGES UIDNEXT)"), StartsWith("* STATUS INBOX (MESSAGES 1 UIDNEXT 5)\r\n"));
+}
+
+TEST_F(SessionTest, UnselectKeepsDeletedMessages) {
+    Client c(maildir);
+    c.append("INBOX", kPlain, "(\\Deleted) ");
+    c("SELECT INBOX");
+    EXPECT_EQ(c("UNSELECT"), "t OK Unselect completed.\r\n");
+    EXPECT_THAT(c("STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 1"));
+}
+
+TEST_F(SessionTest, CopyAndMove) {
+    Client c(maildir);
+    for (int i = 0; i < 3; ++i) c.append("INBOX", kPlain, "(\\Flagged) ");
+    c("SELECT INBOX");
+    EXPECT_THAT(c("COPY 1 Box"), StartsWith("t NO [TRYCREATE]"));
+    c("CREATE Box");
+    EXPECT_THAT(c("COPY 1:2 Box"), testing::MatchesRegex("t OK \\[COPYUID [0-9]+ 1:2 1:2\\] Copy completed.\r\n"));
+    EXPECT_THAT(c("UID MOVE 3 Box"),
+                testing::MatchesRegex("\\* OK \\[COPYUID [0-9]+ 3 3\\] .*\r\n\\* 3 EXPUNGE\r\nt OK Move completed.\r\n"));
+    EXPECT_THAT(c("UID COPY 99 Box"), StartsWith("t OK "));
+    EXPECT_THAT(c("STATUS Box (MESSAGES UNSEEN RECENT)"), HasSubstr("(MESSAGES 3 UNSEEN 3 RECENT 3)"));
+    c("SELECT Box");
+    EXPECT_THAT(c("FETCH 1:3 FLAGS"), HasSubstr("* 3 FETCH (FLAGS (\\Flagged \\Recent))"));
+    EXPECT_THAT(c("COPY 1 Box"), HasSubstr("* 4 EXISTS\r\n"));
+}
+
+TEST_F(SessionTest, Folders) {
+    Client c(maildir);
+    EXPECT_THAT(c("LIST \"\" \"\""), StartsWith("* LIST (\\Noselect) \".\" \"\"\r\n"));
+    EXPECT_THAT(c("CREATE a.b."), StartsWith("t OK"));
+    EXPECT_THAT(c("CREATE a.b"), StartsWith("t NO [ALREADYEXISTS]"));
+    EXPECT_THAT(c("CREATE INBOX"), StartsWith("t NO"));
+    EXPECT_THAT(c("CREATE Sent"), StartsWith("t OK"));
+    EXPECT_EQ(c("LIST \"\" %"),
+              "* LIST (\\HasNoChildren) \".\" INBOX\r\n* LIST (\\HasNoChildren \\Sent) \".\" Sent\r\n"
+              "* LIST (\\Noselect \\HasChildren) \".\" a\r\nt OK List completed.\r\n");
+    EXPECT_EQ(c("LIST a. *"), "* LIST (\\HasNoChildren) \".\" a.b\r\nt OK List completed.\r\n");
+    EXPECT_THAT(c("LIST \"\" inbox"), HasSubstr("INBOX\r\n"));
+    EXPECT_THAT(c("SUBSCRIBE a.b"), StartsWith("t OK"));
+    EXPECT_THAT(c("SUBSCRIBE INBOX"), StartsWith("t OK"));
+    EXPECT_THAT(c("LSUB \"\" *"), HasSubstr("* LSUB () \".\" a.b\r\n"));
+    EXPECT_THAT(c("LSUB \"\" %"), HasSubstr("* LSUB (\\Noselect) \".\" a\r\n"));
+    EXPECT_THAT(c("UNSUBSCRIBE a.b"), StartsWith("t OK"));
+    EXPECT_THAT(c("LSUB \"\" *"), Not(HasSubstr("a.b")));
+    EXPECT_THAT(c("RENAME a.b c"), StartsWith("t OK"));
+    EXPECT_THAT(c("RENAME a.b d"), StartsWith("t NO [NONEXISTENT]"));
+    EXPECT_THAT(c("RENAME c Sent"), StartsWith("t NO [ALREADYEXISTS]"));
+    EXPECT_THAT(c("DELETE c"), StartsWith("t OK"));
+    EXPECT_THAT(c("DELETE c"), StartsWith("t NO [NONEXISTENT]"));
+    EXPECT_THAT(c("DELETE INBOX"), StartsWith("t NO"));
+    EXPECT_THAT(c("STATUS c (MESSAGES)"), StartsWith("t NO [NONEXISTENT]"));
+    c("SELECT Sent");
+    EXPECT_THAT(c("RENAME Sent Old"), HasSubstr("[CLOSED]"));
+    EXPECT_THAT(c("CHECK"), StartsWith("t BAD"));
+    c("SELECT Old");
+    EXPECT_THAT(c("DELETE Old"), StartsWith("t OK"));
+    EXPECT_THAT(c("CHECK"), StartsWith("t BAD"));
+}
+
+TEST_F(SessionTest, Search) {
+    ::setenv("TZ", "UTC", 1);
+    ::tzset();
+    Client c(maildir);
+    c.append("INBOX", kPlain, "(\\Seen $Junk) \"17-Jul-1996 02:44:25 -0700\" ");
+    c.append("INBOX", kMime, "\"18-Jul-1996 02:44:25 +0000\" ");
+    c("SELECT INBOX");
+    struct Case {
+        std::string command, expected;
+    };
+    const Case cases[] = {
+        {"ALL", " 1 2"}, {"UNSEEN", " 2"}, {"SEEN", " 1"}, {"KEYWORD $junk", " 1"}, {"UNKEYWORD $Junk", " 2"},
+        {"KEYWORD other", ""}, {"2", " 2"}, {"1:*", " 1 2"}, {"UID 2", " 2"}, {"NEW", " 2"}, {"RECENT", " 1 2"}, {"OLD", ""},
+        {"ON 17-Jul-1996", " 1"}, {"SINCE 18-Jul-1996", " 2"}, {"BEFORE 18-Jul-1996", " 1"},
+        {"SENTON 17-Jul-1996", " 1"}, {"SENTBEFORE 17-Jul-1996", ""}, {"SENTSINCE 1-Jan-1990", " 1"},
+        {"LARGER 10", " 1 2"}, {"SMALLER 10", ""}, {"FROM GRAY", " 1"}, {"TO imap@", " 1"}, {"SUBJECT first", " 1"},
+        {"HEADER Message-ID \"\"", " 1"}, {"HEADER message-id 1@cac", " 1"}, {"BODY \"line two\"", " 1"},
+        {"BODY \"one line\"", " 1"}, {"BODY part", " 2"}, {"BODY gray", ""}, {"TEXT gray", " 1"},
+        {"TEXT base64", " 2"}, {"BODY base64", ""}, {"NOT SEEN", " 2"}, {"OR SEEN SUBJECT x", " 1"},
+        {"(SEEN FROM gray) SUBJECT first", " 1"}, {"OR (SEEN FROM nobody) UID 2", " 2"},
+        {"CHARSET UTF-8 SUBJECT {7+}\r\nJ\xc3\x9cRGEN", " 2"}, {"CHARSET ISO-8859-1 BODY {5+}\r\ngr\xfc\xdf" "e", " 2"},
+    };
+    for (const auto& test : cases) {
+        EXPECT_EQ(c("SEARCH " + test.command), "* SEARCH" + test.expected + "\r\nt OK Search completed.\r\n") << test.command;
+    }
+    EXPECT_THAT(c("UID SEARCH UNSEEN"), StartsWith("* SEARCH 2\r\n"));
+    EXPECT_THAT(c("SEARCH CHARSET X-NONE ALL SUBJECT x"), StartsWith("t NO [BADCHARSET"));
+}
+
+TEST_F(SessionTest, AppendIsStrict) {
+    Options options;
+    options.max_message = 1000;
+    Client c(maildir, options);
+    EXPECT_THAT(c.append("nowhere", kPlain), StartsWith("t NO [TRYCREATE]"));
+    EXPECT_THAT(c.append("INBOX", std::string(1001, 'x')), StartsWith("t NO [TOOBIG]"));
+    EXPECT_THAT(c.append("INBOX", ""), StartsWith("t NO"));
+    EXPECT_THAT(c.append("INBOX", kPlain, "(\\Foo) "), StartsWith("t BAD Invalid flag"));
+    EXPECT_THAT(c("APPEND INBOX {3+}\r\nabc junk"), StartsWith("t BAD"));
+    EXPECT_THAT(c("APPEND INBOX \"x\""), StartsWith("t BAD"));
+    EXPECT_THAT(c("STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 0"));
+    // The client waits for "+" and gets NO instead where that is known before.
+    c.send("w1 APPEND nowhere {5}\r\n");
+    EXPECT_EQ(c.line(), "w1 NO [TRYCREATE] Mailbox doesn't exist\r\n");
+    c.send("w2 APPEND INBOX {5}\r\n");
+    EXPECT_EQ(c.line(), "+ OK\r\n");
+    c.send("abc\r\n\r\n");
+    EXPECT_THAT(c.line(), StartsWith("w2 OK [APPENDUID"));
+    EXPECT_EQ(c("NOOP"), "t OK NOOP completed.\r\n");
+}
+
+TEST_F(SessionTest, AppendKeepsTheBytes) {
+    Client c(maildir);
+    c("SELECT INBOX");
+    for (const std::string& text : {std::string("A: b\r\n\r\nx\r\r\ny\rz\r"), std::string("A: b\r\n\r\n\r\n.\r\n\r\r\r\n"),
+                                    "A: b\r\n\r\n" + std::string(300000, 'x') + "\r\nend"}) {
+        EXPECT_THAT(c.append("INBOX", text), HasSubstr("t OK [APPENDUID"));
+        EXPECT_THAT(c("FETCH * (RFC822.SIZE BODY.PEEK[])"),
+                    HasSubstr("RFC822.SIZE " + std::to_string(text.size()) + " BODY[] {" + std::to_string(text.size()) + "}\r\n" + text + ")\r\n"));
+    }
+}
+
+TEST_F(SessionTest, TwoSessionsSeeEachOther) {
+    Client a(maildir), b(maildir);
+    a.append("INBOX", kPlain);
+    a.append("INBOX", kPlain);
+    a("SELECT INBOX");
+    b("SELECT INBOX");
+    a("STORE 2 +FLAGS (\\Answered)");
+    EXPECT_THAT(b("NOOP"), HasSubstr("* 2 FETCH (FLAGS (\\Answered"));
+    a("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    a("EXPUNGE");
+    // Not during FETCH, RFC 3501 7.4.1; but with the next command that may.
+    EXPECT_THAT(b("FETCH 2 UID"), Not(HasSubstr("EXPUNGE")));
+    EXPECT_THAT(b("FETCH 1 BODY[]"), HasSubstr("t NO [EXPUNGEISSUED]"));
+    EXPECT_THAT(b("SEARCH ALL"), Not(HasSubstr("EXPUNGE")));
+    EXPECT_THAT(b("NOOP"), HasSubstr("* 1 EXPUNGE\r\n"));
+    a.append("INBOX", kPlain);
+    EXPECT_THAT(b("NOOP"), HasSubstr("* 2 EXISTS\r\n"));
+}
+
+TEST_F(SessionTest, IdleTellsOfDeliveries) {
+    Client c(maildir);
+    c("SELECT INBOX");
+    c.send("i1 IDLE\r\n");
+    EXPECT_EQ(c.line(), "+ idling\r\n");
+    maildir.deliver("1000.M1P1.host", "A: b\n\nx\n");
+    EXPECT_EQ(c.line(), "* 1 EXISTS\r\n");
+    EXPECT_EQ(c.line(), "* 1 RECENT\r\n");
+    maildir.deliver("1001.M1P1.host", "A: b\n\nx\n");
+    EXPECT_EQ(c.line(), "* 2 EXISTS\r\n");
+    EXPECT_EQ(c.line(), "* 2 RECENT\r\n");
+    c.send("DO");
+    c.send("NE\r\n");
+    EXPECT_EQ(c.line(), "i1 OK Idle completed.\r\n");
+    c.send("i2 IDLE\r\nDONE\r\n");
+    EXPECT_EQ(c.line(), "+ idling\r\n");
+    EXPECT_EQ(c.line(), "i2 OK Idle completed.\r\n");
+    c.send("i3 IDLE\r\nNOOP\r\n");
+    EXPECT_EQ(c.line(), "+ idling\r\n");
+    EXPECT_THAT(c.line(), StartsWith("i3 BAD"));
+}
+
+TEST_F(SessionTest, IdleEndsWithTheClientOrItsPatience) {
+    Options options;
+    options.idle_timeout = Millis{50};
+    options.keepalive = Millis{10};
+    Client c(maildir, options);
+    c.send("i1 IDLE\r\n");
+    EXPECT_EQ(c.line(), "+ idling\r\n");
+    EXPECT_EQ(c.line(), "* OK Still here\r\n");
+    EXPECT_THAT(c.until("* BYE"), HasSubstr("* BYE Disconnected for inactivity"));
+    EXPECT_EQ(c.finish(), "idle for too long");
+}
+
+TEST_F(SessionTest, SilenceEndsTheSession) {
+    Options options;
+    options.idle_timeout = Millis{20};
+    Client c(maildir, options);
+    EXPECT_EQ(c.line(), "* BYE Disconnected for inactivity\r\n");
+}
+
+TEST_F(SessionTest, BadInputGivesBadAndGoesOn) {
+    Options options;
+    options.max_line = 8192;
+    Client c(maildir, options);
+    EXPECT_THAT(c("FOO"), StartsWith("t BAD Error in IMAP command: Unknown command FOO"));
+    EXPECT_THAT(c("SELECT"), StartsWith("t BAD"));
+    EXPECT_THAT(c("NOOP " + std::string(20000, 'x')), StartsWith("t BAD Error in IMAP command: Too long command line"));
+    EXPECT_THAT(c("SELECT {70000+}\r\n" + std::string(70000, 'x')), StartsWith("t BAD"));
+    c.send("\r\n");
+    EXPECT_THAT(c.line(), StartsWith("* BAD"));
+    c.send("w SELECT {70000}\r\n");
+    EXPECT_THAT(c.line(), StartsWith("w BAD"));
+    EXPECT_EQ(c("NOOP"), "t OK NOOP completed.\r\n");
+    for (int i = 0; i < 20; ++i) c.send("x\r\n");
+    EXPECT_THAT(c.until("* BYE"), HasSubstr("* BYE Too many invalid IMAP commands."));
+}
+
+TEST_F(SessionTest, PipelinedCommandsAreAnsweredInOrder) {
+    Client c(maildir);
+    c.send("a SELECT INBOX\r\nb CREATE x\r\nc LOGOUT\r\n");
+    const std::string all = c.until("c ");
+    EXPECT_LT(all.find("a OK"), all.find("b OK"));
+    EXPECT_LT(all.find("b OK"), all.find("c OK"));
+}
+
+TEST_F(SessionTest, ADeletedFolderEndsTheSessionThatHasIt) {
+    Client c(maildir);
+    c("CREATE x");
+    c("SELECT x");
+    std::filesystem::remove_all(maildir.root() + "/.x");
+    EXPECT_THAT(c("NOOP"), HasSubstr("* BYE The selected mailbox"));
+}
+
+}  // namespace
+}  // namespace postern::imapd
