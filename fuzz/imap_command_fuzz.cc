@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (event == CommandReader::Event::complete) {
             auto command = postern::imap::parse_command(reader.text());
             if (command) {
-                if (auto* search = std::get_if<postern::imap::SearchArguments>(&command->arguments)) {
+                if (auto* search =
+                        std::get_if<postern::imap::SearchArguments>(&command->arguments)) {
                     (void)postern::imap::convert_texts(search->key, search->charset).has_value();
                 }
             }

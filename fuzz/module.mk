@@ -31,3 +31,18 @@ check_PROGRAMS += fuzz/master_cf
 fuzz_master_cf_SOURCES = %reldir%/master_cf_fuzz.cc $(FUZZ_MAIN)
 fuzz_master_cf_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/master_cf"'
 fuzz_master_cf_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/imap_command
+fuzz_imap_command_SOURCES = %reldir%/imap_command_fuzz.cc $(FUZZ_MAIN)
+fuzz_imap_command_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/imap_command"'
+fuzz_imap_command_LDADD = lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/header
+fuzz_header_SOURCES = %reldir%/header_fuzz.cc $(FUZZ_MAIN)
+fuzz_header_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/header"'
+fuzz_header_LDADD = lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/mime
+fuzz_mime_SOURCES = %reldir%/mime_fuzz.cc $(FUZZ_MAIN)
+fuzz_mime_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mime"'
+fuzz_mime_LDADD = lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)

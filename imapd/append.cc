@@ -1,6 +1,7 @@
-// APPEND, RFC 3501 6.3.11: the message is streamed from the client into the mailbox and committed when
-// the command's last line end has come. Maildirs hold LF line ends, so CRLF becomes LF on the way; the
-// reverse step in to_wire_form() gives the same bytes again (a CR before a CRLF stays where it is).
+// APPEND, RFC 3501 6.3.11: the message is streamed from the client into the mailbox and committed
+// when the command's last line end has come. Maildirs hold LF line ends, so CRLF becomes LF on the
+// way; the reverse step in to_wire_form() gives the same bytes again (a CR before a CRLF stays
+// where it is).
 #include <algorithm>
 
 #include "imapd/flag_names.h"
@@ -59,12 +60,15 @@ void Session::append(const std::string& text) {
 }
 
 // Reasons to say NO before the message is sent.
-std::optional<Reply> Session::refuse_append(const imap::AppendArguments& arguments, std::uint64_t size) const {
+std::optional<Reply> Session::refuse_append(const imap::AppendArguments& arguments,
+                                            std::uint64_t size) const {
     if (auto flags = sort_flags(arguments.flags); !flags) return Reply::bad(flags.error().what);
-    if (options_.max_message != 0 && size > options_.max_message) return Reply::no("[TOOBIG] Message is too large");
+    if (options_.max_message != 0 && size > options_.max_message)
+        return Reply::no("[TOOBIG] Message is too large");
     if (size == 0) return Reply::no("[CANNOT] Can't save an empty message");
     if (auto box = store_.mailbox(arguments.mailbox); !box) {
-        if (box.error().code == Errc::not_found) return Reply::no("[TRYCREATE] Mailbox doesn't exist");
+        if (box.error().code == Errc::not_found)
+            return Reply::no("[TRYCREATE] Mailbox doesn't exist");
         return failed(box.error());
     }
     return std::nullopt;
@@ -79,7 +83,7 @@ Reply Session::run_append(const imap::AppendArguments& arguments, CommandReader:
         out_.flush();
     }
     reader_.stream_literal();
-    bool received = false;   // all of the command has been read
+    bool received = false;  // all of the command has been read
     bool connected = true;
     mailbox::AppendMessage message;
     message.flags = flags->system;
@@ -89,7 +93,8 @@ Reply Session::run_append(const imap::AppendArguments& arguments, CommandReader:
         auto content = receive_literal(literal.size, &writer);
         connected = !over_;
         if (!connected) return content;
-        auto rest = receive_end_of_append();  // also after a failed write: the next command starts behind it
+        auto rest = receive_end_of_append();  // also after a failed write: the next command starts
+                                              // behind it
         received = true;
         connected = !over_;
         TRY(content);
@@ -107,12 +112,13 @@ Reply Session::append_done(const Result<mailbox::Appended>& appended, bool conne
         return Reply::ok(cat({"[APPENDUID ", std::to_string(appended->uid_validity), " ",
                               std::to_string(appended->uids.front()), "] Append completed."}));
     }
-    if (connection_is_good && appended.error().code == Errc::invalid) return Reply::bad(appended.error().what);
+    if (connection_is_good && appended.error().code == Errc::invalid)
+        return Reply::bad(appended.error().what);
     return failed(appended.error());
 }
 
-// Takes the literal's bytes from the connection. A failed write does not stop the reading: the client
-// goes on sending. Sets over_ when the connection ends.
+// Takes the literal's bytes from the connection. A failed write does not stop the reading: the
+// client goes on sending. Sets over_ when the connection ends.
 Result<void> Session::receive_literal(std::uint64_t size, mailbox::MessageWriter* writer) {
     LineEnds line_ends;
     Result<void> written;
@@ -122,7 +128,8 @@ Result<void> Session::receive_literal(std::uint64_t size, mailbox::MessageWriter
             end(input.error().what);
             return std::move(input).error();
         }
-        const auto bytes = input->substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, input->size())));
+        const auto bytes = input->substr(
+            0, static_cast<std::size_t>(std::min<std::uint64_t>(size, input->size())));
         if (writer != nullptr && written) written = line_ends.write(*writer, bytes);
         connection_.consume(bytes.size());
         size -= bytes.size();

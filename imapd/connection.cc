@@ -15,8 +15,8 @@ namespace postern::imapd {
 namespace {
 
 constexpr std::size_t kReadSize = 16384;
-constexpr std::size_t kBufferSize = 32768;   // gathered before a write
-constexpr std::size_t kDirectSize = 16384;   // larger pieces are not copied into the buffer
+constexpr std::size_t kBufferSize = 32768;  // gathered before a write
+constexpr std::size_t kDirectSize = 16384;  // larger pieces are not copied into the buffer
 
 int milliseconds(const Deadline& deadline) {
     const auto left = deadline.left().count();
@@ -34,11 +34,14 @@ Result<void> wait_for(int fd, short events, const Deadline& deadline) {
     }
 }
 
-bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK || number == EINTR; }
+bool would_block(int number) {
+    return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
+}
 
 }  // namespace
 
-Connection::Connection(Fd socket, std::string pending) : socket_(std::move(socket)), in_(std::move(pending)) {}
+Connection::Connection(Fd socket, std::string pending)
+    : socket_(std::move(socket)), in_(std::move(pending)) {}
 
 Result<std::string_view> Connection::input(const Deadline& deadline) {
     if (has_input()) return std::string_view(in_).substr(head_);
@@ -53,20 +56,23 @@ Result<std::string_view> Connection::input(const Deadline& deadline) {
             return std::string_view(in_);
         }
         if (count == 0) return Error{Errc::closed, "client closed the connection"};
-        if (!would_block(errno)) return Error{Errc::closed, sys::system_error("read from client").what};
+        if (!would_block(errno))
+            return Error{Errc::closed, sys::system_error("read from client").what};
         TRY(wait_for(socket_.get(), POLLIN, deadline));
     }
 }
 
 Result<void> Connection::send(std::string_view bytes, const Deadline& deadline) {
     while (!bytes.empty()) {
-        const ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t count =
+            ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (count > 0) {
             bytes.remove_prefix(static_cast<std::size_t>(count));
             bytes_out_ += static_cast<std::uint64_t>(count);
             continue;
         }
-        if (!would_block(errno)) return Error{Errc::closed, sys::system_error("write to client").what};
+        if (!would_block(errno))
+            return Error{Errc::closed, sys::system_error("write to client").what};
         TRY(wait_for(socket_.get(), POLLOUT, deadline));
     }
     return {};

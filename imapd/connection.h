@@ -1,5 +1,5 @@
-// Connection: the client's bytes, blocking, every wait with a deadline. Output gathers what a command
-// says, so that a reply is one write. Plain only: TLS ends in login.
+// Connection: the client's bytes, blocking, every wait with a deadline. Output gathers what a
+// command says, so that a reply is one write. Plain only: TLS ends in login.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ class Connection {
     // `pending`: bytes of the client that login has read already.
     explicit Connection(Fd socket, std::string pending = {});
 
-    // Input that was read but not consumed; waits for some when there is none. Errc::closed at the end of
-    // input, Errc::timeout. The view holds until the next call.
+    // Input that was read but not consumed; waits for some when there is none. Errc::closed at the
+    // end of input, Errc::timeout. The view holds until the next call.
     Result<std::string_view> input(const Deadline& deadline);
     void consume(std::size_t count) { head_ += count; }
     bool has_input() const { return head_ < in_.size(); }
@@ -43,7 +43,8 @@ class Connection {
 // at the next command.
 class Output {
   public:
-    Output(Connection& connection, Millis write_timeout) : connection_(connection), timeout_(write_timeout) {}
+    Output(Connection& connection, Millis write_timeout)
+        : connection_(connection), timeout_(write_timeout) {}
 
     void write(std::string_view bytes);
     void flush();

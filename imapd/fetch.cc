@@ -27,7 +27,8 @@ Needs needs_of(const FetchItem& item) {
         case Kind::body_structure: return Needs::structure;
         case Kind::section:
             if (!item.section.path.empty()) return Needs::structure;
-            if (item.section.text == Text::all || item.section.text == Text::text) return Needs::all;
+            if (item.section.text == Text::all || item.section.text == Text::text)
+                return Needs::all;
             return Needs::header;
         default: return Needs::nothing;
     }
@@ -40,7 +41,8 @@ Needs needs_of(const std::vector<FetchItem>& items) {
 }
 
 bool wants(const std::vector<FetchItem>& items, Kind kind) {
-    return std::any_of(items.begin(), items.end(), [kind](const FetchItem& item) { return item.kind == kind; });
+    return std::any_of(items.begin(), items.end(),
+                       [kind](const FetchItem& item) { return item.kind == kind; });
 }
 
 int zone_minutes(std::int64_t seconds) {
@@ -56,8 +58,9 @@ std::string chosen_fields(std::string_view header, const Section& section) {
     std::string out;
     mail::HeaderCursor cursor(header);
     while (const auto field = cursor.next()) {
-        const bool named = std::any_of(section.fields.begin(), section.fields.end(),
-                                       [&](const std::string& name) { return iequals(name, field->name); });
+        const bool named =
+            std::any_of(section.fields.begin(), section.fields.end(),
+                        [&](const std::string& name) { return iequals(name, field->name); });
         if (named == wanted) out += field->raw;
     }
     if (!out.empty() && !out.ends_with("\r\n")) out += "\r\n";
@@ -79,12 +82,14 @@ SectionBytes of_message(const Section& section, std::string_view header, std::st
 
 }  // namespace
 
-SectionBytes section_bytes(const Section& section, std::string_view text, const mail::MimePart* structure) {
+SectionBytes section_bytes(const Section& section, std::string_view text,
+                           const mail::MimePart* structure) {
     if (section.path.empty()) {
         const auto split = mail::split_message(text);
         return of_message(section, split.header, split.body, text);
     }
-    const mail::MimePart* part = structure == nullptr ? nullptr : mail::find_part(*structure, section.path);
+    const mail::MimePart* part =
+        structure == nullptr ? nullptr : mail::find_part(*structure, section.path);
     if (part == nullptr) return {};
     if (section.text == Text::all) return {true, part->body(text), {}};
     if (section.text == Text::mime) return {true, part->header(text), {}};
@@ -94,7 +99,8 @@ SectionBytes section_bytes(const Section& section, std::string_view text, const 
     return of_message(section, message.header(text), message.body(text), part->body(text));
 }
 
-Result<Fetcher::Outcome> Fetcher::run(std::span<const std::uint32_t> seqs, const std::vector<FetchItem>& items) {
+Result<Fetcher::Outcome> Fetcher::run(std::span<const std::uint32_t> seqs,
+                                      const std::vector<FetchItem>& items) {
     Outcome outcome;
     for (const std::uint32_t seq : seqs) {
         if (out_.failed()) break;
@@ -132,13 +138,16 @@ Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<
 
 // RFC 3501 6.4.5: BODY[] without PEEK sets \Seen, but not under EXAMINE.
 Result<bool> Fetcher::set_seen(std::uint32_t seq, const std::vector<FetchItem>& items) {
-    const bool sets = std::any_of(items.begin(), items.end(), [](const FetchItem& item) { return item.sets_seen; });
-    if (!sets || view_.read_only() || (view_.message(seq).flags.system & mailbox::kSeen) != 0) return false;
+    const bool sets = std::any_of(items.begin(), items.end(),
+                                  [](const FetchItem& item) { return item.sets_seen; });
+    if (!sets || view_.read_only() || (view_.message(seq).flags.system & mailbox::kSeen) != 0)
+        return false;
     TRY(view_.store(std::span(&seq, 1), mailbox::StoreMode::add, {mailbox::kSeen, 0}));
     return true;
 }
 
-void Fetcher::write(std::uint32_t seq, const Prepared& prepared, const std::vector<FetchItem>& items) {
+void Fetcher::write(std::uint32_t seq, const Prepared& prepared,
+                    const std::vector<FetchItem>& items) {
     out_.write("* " + std::to_string(seq) + " FETCH (");
     bool first = true;
     for (const FetchItem& item : items) {
@@ -158,15 +167,18 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
         case Kind::uid: out += std::to_string(view_.message(seq).uid); break;
         case Kind::flags: out += flag_list(view_.message(seq), view_.keywords()); break;
         case Kind::internal_date:
-            out += '"' + mail::format_internal_date({prepared.date, zone_minutes(prepared.date)}) + '"';
+            out += '"' + mail::format_internal_date({prepared.date, zone_minutes(prepared.date)}) +
+                   '"';
             break;
         case Kind::rfc822_size: out += std::to_string(prepared.size); break;
         case Kind::envelope:
-            imap::append_envelope(out, mail::parse_envelope(mail::split_message(prepared.text).header));
+            imap::append_envelope(out,
+                                  mail::parse_envelope(mail::split_message(prepared.text).header));
             break;
         case Kind::body:
         case Kind::body_structure:
-            imap::append_body(out, prepared.text, *prepared.structure, item.kind == Kind::body_structure);
+            imap::append_body(out, prepared.text, *prepared.structure,
+                              item.kind == Kind::body_structure);
             break;
         case Kind::section: out_.write(out); return write_section(prepared, item);
     }
@@ -178,7 +190,9 @@ void Fetcher::write_section(const Prepared& prepared, const FetchItem& item) {
     if (!section.found) return out_.write("NIL");
     std::string_view bytes = section.view();
     // RFC 3501 6.4.5: beyond the end is an empty string, not an error
-    if (item.partial) bytes = bytes.substr(std::min<std::size_t>(item.partial->offset, bytes.size()), item.partial->count);
+    if (item.partial)
+        bytes = bytes.substr(std::min<std::size_t>(item.partial->offset, bytes.size()),
+                             item.partial->count);
     out_.write('{' + std::to_string(bytes.size()) + "}\r\n");
     out_.write(bytes);
 }

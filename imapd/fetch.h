@@ -13,13 +13,15 @@ namespace postern::imapd {
 
 class Fetcher {
   public:
-    Fetcher(mailbox::View& view, MessageSource& source, Output& out) : view_(view), source_(source), out_(out) {}
+    Fetcher(mailbox::View& view, MessageSource& source, Output& out)
+        : view_(view), source_(source), out_(out) {}
 
     // What became of it: whether messages were left out because other sessions had expunged them.
     struct Outcome {
         bool some_missing = false;
     };
-    Result<Outcome> run(std::span<const std::uint32_t> seqs, const std::vector<imap::FetchItem>& items);
+    Result<Outcome> run(std::span<const std::uint32_t> seqs,
+                        const std::vector<imap::FetchItem>& items);
 
   private:
     // Everything of one message that can fail, fetched before the first byte of its response.
@@ -32,7 +34,8 @@ class Fetcher {
     };
     Result<Prepared> prepare(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
     Result<bool> set_seen(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
-    void write(std::uint32_t seq, const Prepared& prepared, const std::vector<imap::FetchItem>& items);
+    void write(std::uint32_t seq, const Prepared& prepared,
+               const std::vector<imap::FetchItem>& items);
     void write_item(std::uint32_t seq, const Prepared& prepared, const imap::FetchItem& item);
     void write_section(const Prepared& prepared, const imap::FetchItem& item);
 
@@ -41,14 +44,15 @@ class Fetcher {
     Output& out_;
 };
 
-// The bytes of a section; nothing where the message has no such part. `structure` may be null when the
-// path is empty; `text` need only hold the header when nothing but the header is asked for.
+// The bytes of a section; nothing where the message has no such part. `structure` may be null when
+// the path is empty; `text` need only hold the header when nothing but the header is asked for.
 struct SectionBytes {
     bool found = false;
     std::string_view bytes;
     std::string made;  // owns the bytes of HEADER.FIELDS
     std::string_view view() const { return made.empty() ? bytes : std::string_view(made); }
 };
-SectionBytes section_bytes(const imap::Section& section, std::string_view text, const mail::MimePart* structure);
+SectionBytes section_bytes(const imap::Section& section, std::string_view text,
+                           const mail::MimePart* structure);
 
 }  // namespace postern::imapd

@@ -8,8 +8,8 @@ namespace {
 using mailbox::KeywordBits;
 using mailbox::SystemFlags;
 
-constexpr SystemFlags kOrder[] = {mailbox::kAnswered, mailbox::kFlagged, mailbox::kDeleted, mailbox::kSeen,
-                                  mailbox::kDraft};
+constexpr SystemFlags kOrder[] = {mailbox::kAnswered, mailbox::kFlagged, mailbox::kDeleted,
+                                  mailbox::kSeen, mailbox::kDraft};
 
 void add(std::string& list, std::string_view name) {
     if (list.size() > 1) list += ' ';

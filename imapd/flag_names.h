@@ -10,8 +10,8 @@
 
 namespace postern::imapd {
 
-// Names sorted into system flags and keywords. Errc::invalid: a flag that cannot be set (\Recent, an
-// unknown system flag, an overlong keyword), with the text of the BAD response.
+// Names sorted into system flags and keywords. Errc::invalid: a flag that cannot be set (\Recent,
+// an unknown system flag, an overlong keyword), with the text of the BAD response.
 struct NamedFlags {
     mailbox::SystemFlags system = 0;
     std::vector<std::string> keywords;

@@ -32,7 +32,8 @@ std::uint32_t value_of(imap::StatusItem item, const mailbox::MailboxStatus& stat
 }
 
 bool is_within(std::string_view name, std::string_view parent) {
-    return name == parent || (name.starts_with(parent) && name.substr(parent.size()).starts_with(mailbox::kSeparator));
+    return name == parent || (name.starts_with(parent) &&
+                              name.substr(parent.size()).starts_with(mailbox::kSeparator));
 }
 
 }  // namespace
@@ -50,7 +51,8 @@ Reply Session::remove(const std::string& name) {
         return done.error().code == Errc::permanent ? Reply::no("[CANNOT] Mailbox can't be deleted")
                                                     : failed(done.error());
     }
-    if (auto canonical = mailbox::Store::canonical(name); canonical && selected_ && selected_->name == *canonical) {
+    if (auto canonical = mailbox::Store::canonical(name);
+        canonical && selected_ && selected_->name == *canonical) {
         selected_.reset();
     }
     return Reply::ok("Delete completed.");
@@ -100,7 +102,8 @@ Reply Session::list(const imap::ListArguments& arguments) {
 Reply Session::lsub(const imap::ListArguments& arguments) {
     auto names = store_.subscriptions();
     if (!names) return failed(names.error());
-    for (const Listed& listed : list_subscriptions(*names, arguments.reference, arguments.pattern)) {
+    for (const Listed& listed :
+         list_subscriptions(*names, arguments.reference, arguments.pattern)) {
         out_.write(list_line("LSUB", listed));
     }
     return Reply::ok("Lsub completed.");

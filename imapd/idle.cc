@@ -1,5 +1,6 @@
-// IDLE, RFC 2177: waits for the client's DONE and tells meanwhile what happens in the mailbox. The folder
-// is watched by inotify; where that cannot be had, it is looked at once a second (four stats).
+// IDLE, RFC 2177: waits for the client's DONE and tells meanwhile what happens in the mailbox. The
+// folder is watched by inotify; where that cannot be had, it is looked at once a second (four
+// stats).
 #include <algorithm>
 
 #include "imapd/session.h"

@@ -15,10 +15,12 @@ struct SpecialUse {
     std::string_view name, attribute;
 };
 constexpr SpecialUse kSpecialUses[] = {
-    {"Archive", "\\Archive"},       {"Archives", "\\Archive"},   {"Drafts", "\\Drafts"},
-    {"Junk", "\\Junk"},             {"Spam", "\\Junk"},          {"Sent", "\\Sent"},
-    {"Sent Messages", "\\Sent"},    {"Sent Items", "\\Sent"},    {"Trash", "\\Trash"},
-    {"Deleted Messages", "\\Trash"}, {"Deleted Items", "\\Trash"},
+    {"Archive", "\\Archive"},     {"Archives", "\\Archive"},
+    {"Drafts", "\\Drafts"},       {"Junk", "\\Junk"},
+    {"Spam", "\\Junk"},           {"Sent", "\\Sent"},
+    {"Sent Messages", "\\Sent"},  {"Sent Items", "\\Sent"},
+    {"Trash", "\\Trash"},         {"Deleted Messages", "\\Trash"},
+    {"Deleted Items", "\\Trash"},
 };
 
 std::string attributes_of(const mailbox::Folder& folder) {
@@ -37,8 +39,8 @@ bool matches(std::string_view name, const std::string& pattern) {
 
 }  // namespace
 
-std::vector<Listed> list_folders(const std::vector<mailbox::Folder>& folders, std::string_view reference,
-                                 std::string_view pattern) {
+std::vector<Listed> list_folders(const std::vector<mailbox::Folder>& folders,
+                                 std::string_view reference, std::string_view pattern) {
     const std::string whole = cat({reference, pattern});
     std::vector<Listed> out;
     for (const auto& folder : folders) {
@@ -47,8 +49,8 @@ std::vector<Listed> list_folders(const std::vector<mailbox::Folder>& folders, st
     return out;
 }
 
-std::vector<Listed> list_subscriptions(const std::vector<std::string>& names, std::string_view reference,
-                                       std::string_view pattern) {
+std::vector<Listed> list_subscriptions(const std::vector<std::string>& names,
+                                       std::string_view reference, std::string_view pattern) {
     const std::string whole = cat({reference, pattern});
     const bool ends_at_level = whole.ends_with('%');
     std::vector<Listed> out;
@@ -58,7 +60,8 @@ std::vector<Listed> list_subscriptions(const std::vector<std::string>& names, st
             out.push_back({name, "()"});
             continue;
         }
-        for (auto at = name.rfind(mailbox::kSeparator); ends_at_level && at != std::string::npos && at > 0;
+        for (auto at = name.rfind(mailbox::kSeparator);
+             ends_at_level && at != std::string::npos && at > 0;
              at = name.rfind(mailbox::kSeparator, at - 1)) {
             const std::string parent = name.substr(0, at);
             if (!matches(parent, whole)) continue;
@@ -71,7 +74,8 @@ std::vector<Listed> list_subscriptions(const std::vector<std::string>& names, st
 }
 
 std::string list_line(std::string_view verb, const Listed& listed) {
-    std::string line = cat({"* ", verb, " ", listed.attributes, " \"", std::string(1, mailbox::kSeparator), "\" "});
+    std::string line = cat(
+        {"* ", verb, " ", listed.attributes, " \"", std::string(1, mailbox::kSeparator), "\" "});
     imap::append_astring(line, listed.name);
     return line + "\r\n";
 }

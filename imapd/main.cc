@@ -1,5 +1,5 @@
-// imapd: serves one logged-in user's IMAP session per process. login hands the client over; from then on
-// this process is the user and sees nothing but the user's home.
+// imapd: serves one logged-in user's IMAP session per process. login hands the client over; from
+// then on this process is the user and sees nothing but the user's home.
 #include <unistd.h>
 
 #include "imapd/session.h"
@@ -27,8 +27,9 @@ Result<void> serve_user(service::UserSession user, const config::Config& config)
     Connection connection(std::move(user.client), std::move(user.handoff.pending));
     Session session(connection, store, options_of(config, trace));
     const std::string reason = session.run(user.handoff.tag);
-    log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason, ", in=",
-                          std::to_string(connection.bytes_in()), ", out=", std::to_string(connection.bytes_out())}));
+    log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason,
+                          ", in=", std::to_string(connection.bytes_in()),
+                          ", out=", std::to_string(connection.bytes_out())}));
     return {};
 }
 
@@ -38,7 +39,8 @@ class Imapd final : public service::Forked {
 
     void serve(ipc::Channel channel) override {
         auto user = service::accept_user_session(channel, ipc::AuthProtocol::imap, config_);
-        auto done = user ? serve_user(std::move(*user), config_) : Result<void>(std::move(user).error());
+        auto done =
+            user ? serve_user(std::move(*user), config_) : Result<void>(std::move(user).error());
         if (!done) log::warning("", done.error().what);
     }
 
@@ -51,8 +53,10 @@ class Imapd final : public service::Forked {
 
 int main(int argc, char** argv) {
     namespace service = postern::service;
-    const auto make = [](const service::Context& context) -> postern::Result<std::unique_ptr<service::Forked>> {
-        return std::unique_ptr<service::Forked>(std::make_unique<postern::imapd::Imapd>(context.config));
+    const auto make =
+        [](const service::Context& context) -> postern::Result<std::unique_ptr<service::Forked>> {
+        return std::unique_ptr<service::Forked>(
+            std::make_unique<postern::imapd::Imapd>(context.config));
     };
     return service::run_forking(argc, argv, make);
 }

@@ -1,5 +1,5 @@
-// The commands that work on messages of the selected mailbox: RFC 3501 6.4.3 to 6.4.8, MOVE of RFC 6851,
-// UID EXPUNGE and the response codes of RFC 4315. All of them need selected_.
+// The commands that work on messages of the selected mailbox: RFC 3501 6.4.3 to 6.4.8, MOVE of RFC
+// 6851, UID EXPUNGE and the response codes of RFC 4315. All of them need selected_.
 #include <algorithm>
 
 #include "imapd/fetch.h"
@@ -12,7 +12,8 @@
 namespace postern::imapd {
 namespace {
 
-constexpr std::string_view kGone = "[EXPUNGEISSUED] Some of the requested messages no longer exist.";
+constexpr std::string_view kGone =
+    "[EXPUNGEISSUED] Some of the requested messages no longer exist.";
 
 Reply read_only() { return Reply::no("[READ-ONLY] Mailbox is read-only"); }
 
@@ -37,15 +38,19 @@ void add_uid_item(std::vector<imap::FetchItem>& items) {
 
 }  // namespace
 
-// UIDs that do not exist are passed over, RFC 3501 6.4.8; sequence numbers that do not are an error.
+// UIDs that do not exist are passed over, RFC 3501 6.4.8; sequence numbers that do not are an
+// error.
 Result<Session::Seqs> Session::sequence_numbers(const imap::SequenceSet& set, bool uid) const {
     const mailbox::View& view = *selected_->view;
     Seqs seqs;
     if (view.count() == 0) return seqs;
-    if (!uid && set.largest_written() > view.count()) return Error{Errc::invalid, "Invalid messageset"};
-    for (const imap::Range& range : set.resolve(uid ? view.message(view.count()).uid : view.count())) {
+    if (!uid && set.largest_written() > view.count())
+        return Error{Errc::invalid, "Invalid messageset"};
+    for (const imap::Range& range :
+         set.resolve(uid ? view.message(view.count()).uid : view.count())) {
         std::uint32_t seq = uid ? view.seq_at_or_after(range.first) : range.first;
-        for (; seq <= view.count() && (uid ? view.message(seq).uid : seq) <= range.last; ++seq) seqs.push_back(seq);
+        for (; seq <= view.count() && (uid ? view.message(seq).uid : seq) <= range.last; ++seq)
+            seqs.push_back(seq);
     }
     return seqs;
 }
@@ -73,14 +78,15 @@ Reply Session::store(const imap::StoreArguments& arguments, bool uid) {
     if (view.read_only()) return read_only();
     auto flags = flags_of(arguments.flags);
     if (!flags) return Reply::bad(flags.error().what);
-    if (auto done = view.store(*seqs, mode_of(arguments.mode), *flags); !done) return failed(done.error());
+    if (auto done = view.store(*seqs, mode_of(arguments.mode), *flags); !done)
+        return failed(done.error());
     announce_flags();  // new keywords, before a FETCH that names them
     for (const std::uint32_t seq : *seqs) {
         if (arguments.silent) break;
         const auto& message = view.message(seq);
         const std::string uid_item = uid ? cat({"UID ", std::to_string(message.uid), " "}) : "";
-        out_.write(cat({"* ", std::to_string(seq), " FETCH (", uid_item, "FLAGS ", flag_list(message, view.keywords()),
-                        ")\r\n"}));
+        out_.write(cat({"* ", std::to_string(seq), " FETCH (", uid_item, "FLAGS ",
+                        flag_list(message, view.keywords()), ")\r\n"}));
     }
     return Reply::ok("Store completed.");
 }
@@ -114,15 +120,17 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     auto target = store_.mailbox(arguments.mailbox);
     if (!target) {
         // RFC 3501 6.4.7: unless it is certain that CREATE would fail too
-        if (target.error().code == Errc::not_found) return Reply::no("[TRYCREATE] Mailbox doesn't exist");
+        if (target.error().code == Errc::not_found)
+            return Reply::no("[TRYCREATE] Mailbox doesn't exist");
         return failed(target.error());
     }
     const std::string done = move ? "Move completed." : "Copy completed.";
     if (seqs->empty()) return Reply::ok("No messages found.");
     auto copied = selected_->view->copy(*seqs, *target);
-    if (!copied) return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
-    const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ", uids_of(*seqs), " ",
-                                  imap::format_set(copied->uids), "] "});
+    if (!copied)
+        return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
+    const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ",
+                                  uids_of(*seqs), " ", imap::format_set(copied->uids), "] "});
     if (!move) return Reply::ok(code + done);
     out_.write(cat({"* OK ", code, "Moved UIDs.\r\n"}));  // RFC 6851 4.3: before the EXPUNGEs
     if (auto removed = selected_->view->expunge(*seqs); !removed) return failed(removed.error());

@@ -11,11 +11,14 @@ constexpr std::size_t kHeaderChunk = 16384;
 
 bool ends_header(std::string_view text, std::size_t searched) {
     const std::size_t from = searched < 3 ? 0 : searched - 3;
-    return text.starts_with('\n') || text.starts_with("\r\n") || text.find("\n\n", from) != std::string_view::npos ||
+    return text.starts_with('\n') || text.starts_with("\r\n") ||
+           text.find("\n\n", from) != std::string_view::npos ||
            text.find("\n\r\n", from) != std::string_view::npos;
 }
 
-std::string wire_form(std::string text) { return mail::is_wire_form(text) ? text : mail::to_wire_form(text); }
+std::string wire_form(std::string text) {
+    return mail::is_wire_form(text) ? text : mail::to_wire_form(text);
+}
 
 }  // namespace
 
@@ -39,7 +42,8 @@ Result<void> MessageSource::read_header(std::uint32_t seq) {
     std::string raw;
     for (;;) {
         const std::size_t searched = raw.size();
-        TRY_ASSIGN(const std::string chunk, sys::RealFs::instance().read_at(file.get(), raw.size(), kHeaderChunk));
+        TRY_ASSIGN(const std::string chunk,
+                   sys::RealFs::instance().read_at(file.get(), raw.size(), kHeaderChunk));
         raw += chunk;
         const bool at_end = chunk.size() < kHeaderChunk;
         if (!at_end && !ends_header(raw, searched)) continue;

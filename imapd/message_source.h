@@ -1,6 +1,7 @@
-// MessageSource: the text of messages of a View in wire form (CRLF), with its MIME tree, read and parsed
-// as far as asked for and at most once. It keeps the last message only: a client that fetches a large
-// one in pieces finds it there, and FETCH of a whole mailbox needs memory for one message.
+// MessageSource: the text of messages of a View in wire form (CRLF), with its MIME tree, read and
+// parsed as far as asked for and at most once. It keeps the last message only: a client that
+// fetches a large one in pieces finds it there, and FETCH of a whole mailbox needs memory for one
+// message.
 #pragma once
 
 #include <optional>

@@ -53,8 +53,8 @@ std::int64_t local_day_of(std::int64_t seconds) {
 // A key with what can be worked out once for all messages.
 struct Node {
     SearchKey key;
-    std::vector<imap::Range> ranges;     // set, uid_set
-    mailbox::Flags flag;                 // flag: one bit; none when no message can have it
+    std::vector<imap::Range> ranges;  // set, uid_set
+    mailbox::Flags flag;              // flag: one bit; none when no message can have it
     std::vector<Node> children;
 };
 
@@ -68,13 +68,15 @@ Node make_node(SearchKey key, mailbox::View& view) {
             node.flag.system = *bit;
         } else {
             for (std::size_t i = 0; i < view.keywords().size(); ++i) {
-                if (iequals(view.keywords()[i], key.text)) node.flag.keywords = mailbox::KeywordBits{1} << i;
+                if (iequals(view.keywords()[i], key.text))
+                    node.flag.keywords = mailbox::KeywordBits{1} << i;
             }
         }
     }
     auto children = std::move(key.children);
-    std::stable_sort(children.begin(), children.end(),
-                     [](const SearchKey& a, const SearchKey& b) { return cost_of(a) < cost_of(b); });
+    std::stable_sort(children.begin(), children.end(), [](const SearchKey& a, const SearchKey& b) {
+        return cost_of(a) < cost_of(b);
+    });
     for (SearchKey& child : children) node.children.push_back(make_node(std::move(child), view));
     node.key = std::move(key);
     return node;
@@ -161,7 +163,8 @@ class Matcher {
         mail::HeaderCursor cursor(header);
         while (const auto field = cursor.next()) {
             // RFC 3501 6.4.4: an empty text matches every message that has the field
-            if (iequals(field->name, key.field) && contains_folded(mail::decode_words(field->body), key.text)) {
+            if (iequals(field->name, key.field) &&
+                contains_folded(mail::decode_words(field->body), key.text)) {
                 return true;
             }
         }
@@ -188,9 +191,11 @@ class Matcher {
         return false;
     }
 
-    static bool part_contains(const mail::MimePart& part, std::string_view message, const SearchKey& key) {
+    static bool part_contains(const mail::MimePart& part, std::string_view message,
+                              const SearchKey& key) {
         for (const mail::MimePart& child : part.children) {
-            if (key.kind == Kind::text && header_contains(child.header(message), key.text)) return true;
+            if (key.kind == Kind::text && header_contains(child.header(message), key.text))
+                return true;
             if (part_contains(child, message, key)) return true;
         }
         if (!part.children.empty()) return false;
@@ -199,7 +204,8 @@ class Matcher {
         const std::string bytes = mail::decode_content(part.encoding, part.body(message));
         const std::string* charset = part.type.parameter("charset");
         std::optional<std::string> utf8;
-        if (charset != nullptr && !iequals(*charset, "us-ascii")) utf8 = mail::to_utf8(*charset, bytes);
+        if (charset != nullptr && !iequals(*charset, "us-ascii"))
+            utf8 = mail::to_utf8(*charset, bytes);
         return contains_folded(utf8 ? *utf8 : mail::guess_utf8(bytes), key.text);
     }
 
@@ -209,7 +215,8 @@ class Matcher {
 
 }  // namespace
 
-Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source, SearchKey key) {
+Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source,
+                                          SearchKey key) {
     const Node root = make_node(std::move(key), view);
     Matcher matcher(view, source);
     std::vector<std::uint32_t> found;

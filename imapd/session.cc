@@ -24,8 +24,9 @@ std::string_view word_of(Reply::Kind kind) {
 
 // RFC 3501 7.4.1: no EXPUNGE while numbers of the command may still be in the client's mind
 mailbox::Expunges expunges_after(const imap::Command& command) {
-    const bool holds = !command.uid && (command.verb == Verb::fetch || command.verb == Verb::store ||
-                                        command.verb == Verb::search);
+    const bool holds =
+        !command.uid && (command.verb == Verb::fetch || command.verb == Verb::store ||
+                         command.verb == Verb::search);
     return holds ? mailbox::Expunges::hold : mailbox::Expunges::report;
 }
 
@@ -62,7 +63,8 @@ std::string Session::run(std::string_view login_tag) {
 
 void Session::greet(std::string_view login_tag) {
     const std::string_view state = login_tag.empty() ? "PREAUTH" : "OK";
-    out_.write(cat({login_tag.empty() ? "*" : login_tag, " ", state, " [CAPABILITY ", kCapabilities, "] Logged in\r\n"}));
+    out_.write(cat({login_tag.empty() ? "*" : login_tag, " ", state, " [CAPABILITY ", kCapabilities,
+                    "] Logged in\r\n"}));
     out_.flush();
 }
 
@@ -77,7 +79,8 @@ void Session::serve() {
     if (!connection_.has_input()) out_.flush();
     auto input = connection_.input(Deadline::in(options_.idle_timeout));
     if (!input) {
-        if (input.error().code == Errc::timeout) out_.write("* BYE Disconnected for inactivity\r\n");
+        if (input.error().code == Errc::timeout)
+            out_.write("* BYE Disconnected for inactivity\r\n");
         return end(input.error().what);
     }
     std::string_view rest = *input;
@@ -128,7 +131,8 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::logout: return logout();
         case Verb::namespace_:
             // RFC 2342: all folders are personal and named without a prefix
-            out_.write(cat({"* NAMESPACE ((\"\" \"", std::string(1, mailbox::kSeparator), "\")) NIL NIL\r\n"}));
+            out_.write(cat({"* NAMESPACE ((\"\" \"", std::string(1, mailbox::kSeparator),
+                            "\")) NIL NIL\r\n"}));
             return Reply::ok("Namespace completed.");
         case Verb::id:
             out_.write("* ID (\"name\" \"Postern\")\r\n");
@@ -146,7 +150,9 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::starttls:
         case Verb::authenticate:
         case Verb::login: return Reply::bad("Already logged in");
-        default: return Reply::bad("Missing literal");  // an APPEND whose message is no literal cannot get here
+        default:
+            return Reply::bad(
+                "Missing literal");  // an APPEND whose message is no literal cannot get here
     }
 }
 
@@ -160,11 +166,15 @@ Reply Session::dispatch_selected(const imap::Command& command) {
             const auto* arguments = std::get_if<imap::ExpungeArguments>(&command.arguments);
             return expunge(arguments == nullptr ? nullptr : &arguments->uids);
         }
-        case Verb::search: return search(std::get<imap::SearchArguments>(command.arguments), command.uid);
-        case Verb::fetch: return fetch(std::get<imap::FetchArguments>(command.arguments), command.uid);
-        case Verb::store: return store(std::get<imap::StoreArguments>(command.arguments), command.uid);
+        case Verb::search:
+            return search(std::get<imap::SearchArguments>(command.arguments), command.uid);
+        case Verb::fetch:
+            return fetch(std::get<imap::FetchArguments>(command.arguments), command.uid);
+        case Verb::store:
+            return store(std::get<imap::StoreArguments>(command.arguments), command.uid);
         default:
-            return copy(std::get<imap::CopyArguments>(command.arguments), command.uid, command.verb == Verb::move);
+            return copy(std::get<imap::CopyArguments>(command.arguments), command.uid,
+                        command.verb == Verb::move);
     }
 }
 
@@ -189,7 +199,8 @@ Reply Session::select(const imap::Command& command) {
     const auto number = [](std::uint32_t n) { return std::to_string(n); };
     announce_flags();
     out_.write("* " + number(v.count()) + " EXISTS\r\n* " + number(v.recent()) + " RECENT\r\n");
-    if (v.first_unseen() != 0) out_.write("* OK [UNSEEN " + number(v.first_unseen()) + "] First unseen.\r\n");
+    if (v.first_unseen() != 0)
+        out_.write("* OK [UNSEEN " + number(v.first_unseen()) + "] First unseen.\r\n");
     out_.write("* OK [UIDVALIDITY " + number(v.uid_validity()) + "] UIDs valid\r\n");
     out_.write("* OK [UIDNEXT " + number(v.next_uid()) + "] Predicted next UID\r\n");
     return Reply::ok(examine ? "[READ-ONLY] Examine completed." : "[READ-WRITE] Select completed.");
@@ -227,14 +238,15 @@ void Session::synchronize(mailbox::Expunges expunges) {
 void Session::announce(const mailbox::Changes& changes) {
     mailbox::View& view = *selected_->view;
     announce_flags();  // before a FETCH that names new ones
-    for (const std::uint32_t seq : changes.expunged) out_.write("* " + std::to_string(seq) + " EXPUNGE\r\n");
+    for (const std::uint32_t seq : changes.expunged)
+        out_.write("* " + std::to_string(seq) + " EXPUNGE\r\n");
     if (changes.added > 0) {
         out_.write("* " + std::to_string(view.count()) + " EXISTS\r\n");
         out_.write("* " + std::to_string(view.recent()) + " RECENT\r\n");
     }
     for (const std::uint32_t seq : changes.changed) {
-        out_.write(cat({"* ", std::to_string(seq), " FETCH (FLAGS ", flag_list(view.message(seq), view.keywords()),
-                        ")\r\n"}));
+        out_.write(cat({"* ", std::to_string(seq), " FETCH (FLAGS ",
+                        flag_list(view.message(seq), view.keywords()), ")\r\n"}));
     }
 }
 
@@ -246,7 +258,8 @@ void Session::announce_flags() {
     if (selected_->view->read_only()) {
         out_.write("* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
     } else {
-        out_.write(cat({"* OK [PERMANENTFLAGS ", all_flags(keywords, true), "] Flags permitted.\r\n"}));
+        out_.write(
+            cat({"* OK [PERMANENTFLAGS ", all_flags(keywords, true), "] Flags permitted.\r\n"}));
     }
 }
 

@@ -1,7 +1,7 @@
-// Session: one logged-in user's IMAP session, from the answer to LOGIN to LOGOUT (RFC 3501). Straight-line
-// and blocking: a process serves one user. What the client sends can end this session only.
-// session.cc reads and dispatches; folder_commands.cc, message_commands.cc, append.cc and idle.cc hold
-// the commands.
+// Session: one logged-in user's IMAP session, from the answer to LOGIN to LOGOUT (RFC 3501).
+// Straight-line and blocking: a process serves one user. What the client sends can end this session
+// only. session.cc reads and dispatches; folder_commands.cc, message_commands.cc, append.cc and
+// idle.cc hold the commands.
 #pragma once
 
 #include <memory>
@@ -19,10 +19,10 @@
 namespace postern::imapd {
 
 struct Options {
-    Millis idle_timeout{30 * 60 * 1000};   // RFC 3501 5.4
-    Millis write_timeout{5 * 60 * 1000};   // a client that takes nothing
-    Millis keepalive{2 * 60 * 1000};       // "* OK Still here" in IDLE
-    Millis poll_interval{1000};            // IDLE where nothing can be watched
+    Millis idle_timeout{30 * 60 * 1000};  // RFC 3501 5.4
+    Millis write_timeout{5 * 60 * 1000};  // a client that takes nothing
+    Millis keepalive{2 * 60 * 1000};      // "* OK Still here" in IDLE
+    Millis poll_interval{1000};           // IDLE where nothing can be watched
     std::size_t max_line = 65536;
     std::uint64_t max_message = 0;  // APPEND; 0: no limit
     std::string trace;              // session id, for the log
@@ -46,8 +46,8 @@ class Session {
   public:
     Session(Connection& connection, mailbox::Store& store, Options options);
 
-    // Serves until the end and returns why it ended, for the log. `login_tag`: of the LOGIN or AUTHENTICATE
-    // that is to be completed; empty: the session begins with PREAUTH.
+    // Serves until the end and returns why it ended, for the log. `login_tag`: of the LOGIN or
+    // AUTHENTICATE that is to be completed; empty: the session begins with PREAUTH.
     std::string run(std::string_view login_tag);
 
   private:
@@ -58,8 +58,12 @@ class Session {
         MessageSource source;
         std::size_t announced_keywords = 0;  // how many the client has been told of
 
-        Selected(std::string canonical_name, mailbox::Mailbox where, std::unique_ptr<mailbox::View> snapshot)
-            : name(std::move(canonical_name)), mailbox(std::move(where)), view(std::move(snapshot)), source(*view) {}
+        Selected(std::string canonical_name, mailbox::Mailbox where,
+                 std::unique_ptr<mailbox::View> snapshot)
+            : name(std::move(canonical_name)),
+              mailbox(std::move(where)),
+              view(std::move(snapshot)),
+              source(*view) {}
     };
 
     // session.cc
@@ -107,7 +111,8 @@ class Session {
     // append.cc
     void append(const std::string& text);
     Reply run_append(const imap::AppendArguments& arguments, imap::CommandReader::Literal literal);
-    std::optional<Reply> refuse_append(const imap::AppendArguments& arguments, std::uint64_t size) const;
+    std::optional<Reply> refuse_append(const imap::AppendArguments& arguments,
+                                       std::uint64_t size) const;
     Result<void> receive_literal(std::uint64_t size, mailbox::MessageWriter* writer);
     Result<void> receive_end_of_append();
     Reply append_done(const Result<mailbox::Appended>& appended, bool connection_is_good);

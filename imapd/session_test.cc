@@ -18,7 +18,8 @@ namespace {
 class TempMaildir {
   public:
     TempMaildir() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "postern-imapd-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "postern-imapd-XXXXXX").string();
         parent_ = ::mkdtemp(pattern.data());
     }
     ~TempMaildir() { std::filesystem::remove_all(parent_); }
@@ -46,11 +47,12 @@ class Client {
         ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         auto store = mailbox::Store::open(maildir.root());
         EXPECT_TRUE(store.has_value());
-        server_ = std::thread([this, fd = ends[1], options, pending, store = std::move(*store)]() mutable {
-            Connection connection(Fd(fd), pending);
-            Session session(connection, store, options);
-            reason_ = session.run("t0");
-        });
+        server_ = std::thread(
+            [this, fd = ends[1], options, pending, store = std::move(*store)]() mutable {
+                Connection connection(Fd(fd), pending);
+                Session session(connection, store, options);
+                reason_ = session.run("t0");
+            });
         greeting_ = until("t0");
     }
     ~Client() { finish(); }
@@ -63,7 +65,10 @@ class Client {
         return reason_;
     }
 
-    void send(std::string_view bytes) { EXPECT_EQ(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+    void send(std::string_view bytes) {
+        EXPECT_EQ(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(bytes.size()));
+    }
 
     // A line with CRLF; "" at the end of input or after ten seconds.
     std::string line() {
@@ -101,8 +106,10 @@ class Client {
         return answer;
     }
 
-    std::string append(const std::string& mailbox, const std::string& text, const std::string& rest = "") {
-        return (*this)("APPEND " + mailbox + " " + rest + "{" + std::to_string(text.size()) + "+}\r\n" + text);
+    std::string append(const std::string& mailbox, const std::string& text,
+                       const std::string& rest = "") {
+        return (*this)("APPEND " + mailbox + " " + rest + "{" + std::to_string(text.size()) +
+                       "+}\r\n" + text);
     }
 
     const std::string& greeting() const { return greeting_; }
@@ -121,10 +128,12 @@ using testing::Not;
 using testing::StartsWith;
 
 const std::string kPlain =
-    "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry Gray <gray@cac.example>\r\nSubject: first\r\n"
+    "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry Gray <gray@cac.example>\r\nSubject: "
+    "first\r\n"
     "To: imap@cac.example\r\nMessage-Id: <1@cac.example>\r\n\r\nbody one\r\nline two\r\n";
 const std::string kMime =
-    "From: b@x.example\r\nSubject: =?utf-8?q?J=C3=BCrgen?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    "From: b@x.example\r\nSubject: =?utf-8?q?J=C3=BCrgen?=\r\nContent-Type: multipart/mixed; "
+    "boundary=b\r\n\r\n"
     "--b\r\n\r\npart one\r\n--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
     "Content-Transfer-Encoding: base64\r\n\r\nR3L832Vu\r\n--b--\r\n";
 
@@ -155,12 +164,14 @@ TEST_F(SessionTest, TakesWhatLoginHadReadAlready) {
 
 TEST_F(SessionTest, SelectDescribesTheMailbox) {
     Client c(maildir);
-    EXPECT_THAT(c.append("INBOX", kPlain, "(\\Seen) \"17-Jul-1996 02:44:25 -0700\" "), HasSubstr("t OK [APPENDUID "));
+    EXPECT_THAT(c.append("INBOX", kPlain, "(\\Seen) \"17-Jul-1996 02:44:25 -0700\" "),
+                HasSubstr("t OK [APPENDUID "));
     c.append("inbox", kMime);
     const std::string answer = c("SELECT inbox");
-    for (auto part : {"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft", "* 2 EXISTS\r\n", "* 2 RECENT\r\n",
-                      "* OK [UNSEEN 2] ", "* OK [UIDVALIDITY ", "* OK [UIDNEXT 3] ", "* OK [PERMANENTFLAGS (",
-                      "\\*)] ", "t OK [READ-WRITE] "}) {
+    for (auto part :
+         {"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft", "* 2 EXISTS\r\n",
+          "* 2 RECENT\r\n", "* OK [UNSEEN 2] ", "* OK [UIDVALIDITY ", "* OK [UIDNEXT 3] ",
+          "* OK [PERMANENTFLAGS (", "\\*)] ", "t OK [READ-WRITE] "}) {
         EXPECT_THAT(answer, HasSubstr(part));
     }
     const std::string examined = c("EXAMINE INBOX");
@@ -184,9 +195,12 @@ TEST_F(SessionTest, FetchEveryItem) {
     };
     const std::string header = kPlain.substr(0, kPlain.find("\r\n\r\n") + 4);
     const std::string body = kPlain.substr(header.size());
-    const auto literal = [](const std::string& text) { return "{" + std::to_string(text.size()) + "}\r\n" + text; };
+    const auto literal = [](const std::string& text) {
+        return "{" + std::to_string(text.size()) + "}\r\n" + text;
+    };
     const Case cases[] = {
-        {"FETCH 1 (UID RFC822.SIZE)", "* 1 FETCH (UID 1 RFC822.SIZE " + std::to_string(kPlain.size()) + ")\r\n"},
+        {"FETCH 1 (UID RFC822.SIZE)",
+         "* 1 FETCH (UID 1 RFC822.SIZE " + std::to_string(kPlain.size()) + ")\r\n"},
         {"FETCH 1:2 UID", "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"},
         {"FETCH 2,1 UID", "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n"},
         {"FETCH * UID", "* 2 FETCH (UID 2)\r\n"},
@@ -204,23 +218,29 @@ TEST_F(SessionTest, FetchEveryItem) {
         {"FETCH 1 BODY.PEEK[HEADER.FIELDS (subject x)]",
          "* 1 FETCH (BODY[HEADER.FIELDS (subject x)] {18}\r\nSubject: first\r\n\r\n)\r\n"},
         {"FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (Date From Message-Id To)]",
-         "* 1 FETCH (BODY[HEADER.FIELDS.NOT (Date From Message-Id To)] {18}\r\nSubject: first\r\n\r\n)\r\n"},
+         "* 1 FETCH (BODY[HEADER.FIELDS.NOT (Date From Message-Id To)] {18}\r\nSubject: "
+         "first\r\n\r\n)\r\n"},
         {"FETCH 2 BODY.PEEK[2]", "* 2 FETCH (BODY[2] {8}\r\nR3L832Vu)\r\n"},
         {"FETCH 2 BODY.PEEK[1.MIME]", "* 2 FETCH (BODY[1.MIME] {2}\r\n\r\n)\r\n"},
         {"FETCH 2 BODY.PEEK[1.HEADER]", "* 2 FETCH (BODY[1.HEADER] NIL)\r\n"},
         {"FETCH 2 BODY",
-         "* 2 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 8 0)(\"text\" \"plain\" "
+         "* 2 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 8 "
+         "0)(\"text\" \"plain\" "
          "(\"charset\" \"iso-8859-1\") NIL NIL \"base64\" 8 0) \"mixed\"))\r\n"},
         {"FETCH 1 ENVELOPE",
-         "* 1 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700\" \"first\" ((\"Terry Gray\" NIL \"gray\" "
-         "\"cac.example\")) ((\"Terry Gray\" NIL \"gray\" \"cac.example\")) ((\"Terry Gray\" NIL \"gray\" "
-         "\"cac.example\")) ((NIL NIL \"imap\" \"cac.example\")) NIL NIL NIL \"<1@cac.example>\"))\r\n"},
+         "* 1 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700\" \"first\" ((\"Terry Gray\" NIL "
+         "\"gray\" "
+         "\"cac.example\")) ((\"Terry Gray\" NIL \"gray\" \"cac.example\")) ((\"Terry Gray\" NIL "
+         "\"gray\" "
+         "\"cac.example\")) ((NIL NIL \"imap\" \"cac.example\")) NIL NIL NIL "
+         "\"<1@cac.example>\"))\r\n"},
     };
     for (const auto& test : cases) {
         EXPECT_EQ(c(test.command), test.expected + "t OK Fetch completed.\r\n") << test.command;
     }
     EXPECT_THAT(c("FETCH 3 FLAGS"), "t BAD Invalid messageset\r\n");
-    EXPECT_THAT(c("FETCH 1 FULL"), HasSubstr("FLAGS (\\Flagged \\Recent) INTERNALDATE \"17-Jul-1996"));
+    EXPECT_THAT(c("FETCH 1 FULL"),
+                HasSubstr("FLAGS (\\Flagged \\Recent) INTERNALDATE \"17-Jul-1996"));
 }
 
 TEST_F(SessionTest, InternalDateSurvives) {
@@ -229,14 +249,16 @@ TEST_F(SessionTest, InternalDateSurvives) {
     Client c(maildir);
     c.append("INBOX", kPlain, "\"17-Jul-1996 02:44:25 -0700\" ");
     c("SELECT INBOX");
-    EXPECT_THAT(c("FETCH 1 INTERNALDATE"), StartsWith("* 1 FETCH (INTERNALDATE \"17-Jul-1996 09:44:25 +0000\")"));
+    EXPECT_THAT(c("FETCH 1 INTERNALDATE"),
+                StartsWith("* 1 FETCH (INTERNALDATE \"17-Jul-1996 09:44:25 +0000\")"));
 }
 
 TEST_F(SessionTest, FetchingABodySetsSeen) {
     Client c(maildir);
     c.append("INBOX", kPlain);
     c("SELECT INBOX");
-    EXPECT_THAT(c("FETCH 1 BODY[TEXT]<0.1>"), StartsWith("* 1 FETCH (BODY[TEXT]<0> {1}\r\nb FLAGS (\\Seen \\Recent))"));
+    EXPECT_THAT(c("FETCH 1 BODY[TEXT]<0.1>"),
+                StartsWith("* 1 FETCH (BODY[TEXT]<0> {1}\r\nb FLAGS (\\Seen \\Recent))"));
     EXPECT_THAT(c("FETCH 1 BODY[TEXT]<0.1>"), StartsWith("* 1 FETCH (BODY[TEXT]<0> {1}\r\nb)"));
     EXPECT_THAT(c("STORE 1 -FLAGS (\\Seen)"), StartsWith("* 1 FETCH (FLAGS (\\Recent))"));
     c("EXAMINE INBOX");
@@ -249,10 +271,12 @@ TEST_F(SessionTest, StoreAndExpunge) {
     c("SELECT INBOX");
     EXPECT_EQ(c("UID STORE 2 +FLAGS (\\Deleted $Junk)"),
               "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk)\r\n"
-              "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk \\*)] Flags permitted.\r\n"
+              "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded "
+              "$Junk \\*)] Flags permitted.\r\n"
               "* 2 FETCH (UID 2 FLAGS (\\Deleted $Junk \\Recent))\r\nt OK Store completed.\r\n");
     EXPECT_EQ(c("STORE 1,3 +FLAGS.SILENT \\Deleted"), "t OK Store completed.\r\n");
-    EXPECT_EQ(c("STORE 3 FLAGS (\\Answered)"), "* 3 FETCH (FLAGS (\\Answered \\Recent))\r\nt OK Store completed.\r\n");
+    EXPECT_EQ(c("STORE 3 FLAGS (\\Answered)"),
+              "* 3 FETCH (FLAGS (\\Answered \\Recent))\r\nt OK Store completed.\r\n");
     EXPECT_THAT(c("STORE 1 FLAGS (\\Recent)"), StartsWith("t BAD Invalid flag"));
     EXPECT_THAT(c("STORE 9 FLAGS ()"), StartsWith("t BAD"));
     EXPECT_EQ(c("UID EXPUNGE 2:4"), "* 2 EXPUNGE\r\nt OK Expunge completed.\r\n");
@@ -260,7 +284,8 @@ TEST_F(SessionTest, StoreAndExpunge) {
     EXPECT_THAT(c("FETCH 1:2 UID"), StartsWith("* 1 FETCH (UID 3)\r\n* 2 FETCH (UID 4)\r\n"));
     c("STORE 1 +FLAGS (\\Deleted)");
     EXPECT_EQ(c("CLOSE"), "t OK Close completed.\r\n");
-    EXPECT_THAT(c("STATUS INBOX (MESSAGES UIDNEXT)"), StartsWith("* STATUS INBOX (MESSAGES 1 UIDNEXT 5)\r\n"));
+    EXPECT_THAT(c("STATUS INBOX (MESSAGES UIDNEXT)"),
+                StartsWith("* STATUS INBOX (MESSAGES 1 UIDNEXT 5)\r\n"));
 }
 
 TEST_F(SessionTest, UnselectKeepsDeletedMessages) {
@@ -277,11 +302,15 @@ TEST_F(SessionTest, CopyAndMove) {
     c("SELECT INBOX");
     EXPECT_THAT(c("COPY 1 Box"), StartsWith("t NO [TRYCREATE]"));
     c("CREATE Box");
-    EXPECT_THAT(c("COPY 1:2 Box"), testing::MatchesRegex("t OK \\[COPYUID [0-9]+ 1:2 1:2\\] Copy completed.\r\n"));
-    EXPECT_THAT(c("UID MOVE 3 Box"),
-                testing::MatchesRegex("\\* OK \\[COPYUID [0-9]+ 3 3\\] .*\r\n\\* 3 EXPUNGE\r\nt OK Move completed.\r\n"));
+    EXPECT_THAT(c("COPY 1:2 Box"),
+                testing::MatchesRegex("t OK \\[COPYUID [0-9]+ 1:2 1:2\\] Copy completed.\r\n"));
+    EXPECT_THAT(
+        c("UID MOVE 3 Box"),
+        testing::MatchesRegex(
+            "\\* OK \\[COPYUID [0-9]+ 3 3\\] .*\r\n\\* 3 EXPUNGE\r\nt OK Move completed.\r\n"));
     EXPECT_THAT(c("UID COPY 99 Box"), StartsWith("t OK "));
-    EXPECT_THAT(c("STATUS Box (MESSAGES UNSEEN RECENT)"), HasSubstr("(MESSAGES 3 UNSEEN 3 RECENT 3)"));
+    EXPECT_THAT(c("STATUS Box (MESSAGES UNSEEN RECENT)"),
+                HasSubstr("(MESSAGES 3 UNSEEN 3 RECENT 3)"));
     c("SELECT Box");
     EXPECT_THAT(c("FETCH 1:3 FLAGS"), HasSubstr("* 3 FETCH (FLAGS (\\Flagged \\Recent))"));
     EXPECT_THAT(c("COPY 1 Box"), HasSubstr("* 4 EXISTS\r\n"));
@@ -294,9 +323,10 @@ TEST_F(SessionTest, Folders) {
     EXPECT_THAT(c("CREATE a.b"), StartsWith("t NO [ALREADYEXISTS]"));
     EXPECT_THAT(c("CREATE INBOX"), StartsWith("t NO"));
     EXPECT_THAT(c("CREATE Sent"), StartsWith("t OK"));
-    EXPECT_EQ(c("LIST \"\" %"),
-              "* LIST (\\HasNoChildren) \".\" INBOX\r\n* LIST (\\HasNoChildren \\Sent) \".\" Sent\r\n"
-              "* LIST (\\Noselect \\HasChildren) \".\" a\r\nt OK List completed.\r\n");
+    EXPECT_EQ(
+        c("LIST \"\" %"),
+        "* LIST (\\HasNoChildren) \".\" INBOX\r\n* LIST (\\HasNoChildren \\Sent) \".\" Sent\r\n"
+        "* LIST (\\Noselect \\HasChildren) \".\" a\r\nt OK List completed.\r\n");
     EXPECT_EQ(c("LIST a. *"), "* LIST (\\HasNoChildren) \".\" a.b\r\nt OK List completed.\r\n");
     EXPECT_THAT(c("LIST \"\" inbox"), HasSubstr("INBOX\r\n"));
     EXPECT_THAT(c("SUBSCRIBE a.b"), StartsWith("t OK"));
@@ -331,19 +361,51 @@ TEST_F(SessionTest, Search) {
         std::string command, expected;
     };
     const Case cases[] = {
-        {"ALL", " 1 2"}, {"UNSEEN", " 2"}, {"SEEN", " 1"}, {"KEYWORD $junk", " 1"}, {"UNKEYWORD $Junk", " 2"},
-        {"KEYWORD other", ""}, {"2", " 2"}, {"1:*", " 1 2"}, {"UID 2", " 2"}, {"NEW", " 2"}, {"RECENT", " 1 2"}, {"OLD", ""},
-        {"ON 17-Jul-1996", " 1"}, {"SINCE 18-Jul-1996", " 2"}, {"BEFORE 18-Jul-1996", " 1"},
-        {"SENTON 17-Jul-1996", " 1"}, {"SENTBEFORE 17-Jul-1996", ""}, {"SENTSINCE 1-Jan-1990", " 1"},
-        {"LARGER 10", " 1 2"}, {"SMALLER 10", ""}, {"FROM GRAY", " 1"}, {"TO imap@", " 1"}, {"SUBJECT first", " 1"},
-        {"HEADER Message-ID \"\"", " 1"}, {"HEADER message-id 1@cac", " 1"}, {"BODY \"line two\"", " 1"},
-        {"BODY \"one line\"", " 1"}, {"BODY part", " 2"}, {"BODY gray", ""}, {"TEXT gray", " 1"},
-        {"TEXT base64", " 2"}, {"BODY base64", ""}, {"NOT SEEN", " 2"}, {"OR SEEN SUBJECT x", " 1"},
-        {"(SEEN FROM gray) SUBJECT first", " 1"}, {"OR (SEEN FROM nobody) UID 2", " 2"},
-        {"CHARSET UTF-8 SUBJECT {7+}\r\nJ\xc3\x9cRGEN", " 2"}, {"CHARSET ISO-8859-1 BODY {5+}\r\ngr\xfc\xdf" "e", " 2"},
+        {"ALL", " 1 2"},
+        {"UNSEEN", " 2"},
+        {"SEEN", " 1"},
+        {"KEYWORD $junk", " 1"},
+        {"UNKEYWORD $Junk", " 2"},
+        {"KEYWORD other", ""},
+        {"2", " 2"},
+        {"1:*", " 1 2"},
+        {"UID 2", " 2"},
+        {"NEW", " 2"},
+        {"RECENT", " 1 2"},
+        {"OLD", ""},
+        {"ON 17-Jul-1996", " 1"},
+        {"SINCE 18-Jul-1996", " 2"},
+        {"BEFORE 18-Jul-1996", " 1"},
+        {"SENTON 17-Jul-1996", " 1"},
+        {"SENTBEFORE 17-Jul-1996", ""},
+        {"SENTSINCE 1-Jan-1990", " 1"},
+        {"LARGER 10", " 1 2"},
+        {"SMALLER 10", ""},
+        {"FROM GRAY", " 1"},
+        {"TO imap@", " 1"},
+        {"SUBJECT first", " 1"},
+        {"HEADER Message-ID \"\"", " 1"},
+        {"HEADER message-id 1@cac", " 1"},
+        {"BODY \"line two\"", " 1"},
+        {"BODY \"one line\"", " 1"},
+        {"BODY part", " 2"},
+        {"BODY gray", ""},
+        {"TEXT gray", " 1"},
+        {"TEXT base64", " 2"},
+        {"BODY base64", ""},
+        {"NOT SEEN", " 2"},
+        {"OR SEEN SUBJECT x", " 1"},
+        {"(SEEN FROM gray) SUBJECT first", " 1"},
+        {"OR (SEEN FROM nobody) UID 2", " 2"},
+        {"CHARSET UTF-8 SUBJECT {7+}\r\nJ\xc3\x9cRGEN", " 2"},
+        {"CHARSET ISO-8859-1 BODY {5+}\r\ngr\xfc\xdf"
+         "e",
+         " 2"},
     };
     for (const auto& test : cases) {
-        EXPECT_EQ(c("SEARCH " + test.command), "* SEARCH" + test.expected + "\r\nt OK Search completed.\r\n") << test.command;
+        EXPECT_EQ(c("SEARCH " + test.command),
+                  "* SEARCH" + test.expected + "\r\nt OK Search completed.\r\n")
+            << test.command;
     }
     EXPECT_THAT(c("UID SEARCH UNSEEN"), StartsWith("* SEARCH 2\r\n"));
     EXPECT_THAT(c("SEARCH CHARSET X-NONE ALL SUBJECT x"), StartsWith("t NO [BADCHARSET"));
@@ -373,11 +435,13 @@ TEST_F(SessionTest, AppendIsStrict) {
 TEST_F(SessionTest, AppendKeepsTheBytes) {
     Client c(maildir);
     c("SELECT INBOX");
-    for (const std::string& text : {std::string("A: b\r\n\r\nx\r\r\ny\rz\r"), std::string("A: b\r\n\r\n\r\n.\r\n\r\r\r\n"),
-                                    "A: b\r\n\r\n" + std::string(300000, 'x') + "\r\nend"}) {
+    for (const std::string& text :
+         {std::string("A: b\r\n\r\nx\r\r\ny\rz\r"), std::string("A: b\r\n\r\n\r\n.\r\n\r\r\r\n"),
+          "A: b\r\n\r\n" + std::string(300000, 'x') + "\r\nend"}) {
         EXPECT_THAT(c.append("INBOX", text), HasSubstr("t OK [APPENDUID"));
         EXPECT_THAT(c("FETCH * (RFC822.SIZE BODY.PEEK[])"),
-                    HasSubstr("RFC822.SIZE " + std::to_string(text.size()) + " BODY[] {" + std::to_string(text.size()) + "}\r\n" + text + ")\r\n"));
+                    HasSubstr("RFC822.SIZE " + std::to_string(text.size()) + " BODY[] {" +
+                              std::to_string(text.size()) + "}\r\n" + text + ")\r\n"));
     }
 }
 
@@ -447,7 +511,8 @@ TEST_F(SessionTest, BadInputGivesBadAndGoesOn) {
     Client c(maildir, options);
     EXPECT_THAT(c("FOO"), StartsWith("t BAD Error in IMAP command: Unknown command FOO"));
     EXPECT_THAT(c("SELECT"), StartsWith("t BAD"));
-    EXPECT_THAT(c("NOOP " + std::string(20000, 'x')), StartsWith("t BAD Error in IMAP command: Too long command line"));
+    EXPECT_THAT(c("NOOP " + std::string(20000, 'x')),
+                StartsWith("t BAD Error in IMAP command: Too long command line"));
     EXPECT_THAT(c("SELECT {70000+}\r\n" + std::string(70000, 'x')), StartsWith("t BAD"));
     c.send("\r\n");
     EXPECT_THAT(c.line(), StartsWith("* BAD"));

@@ -15,7 +15,8 @@ std::vector<std::string> names_of(const std::vector<Listed>& list) {
 TEST(Listing, Subscriptions) {
     const std::vector<std::string> names = {"INBOX", "a.b.c", "d", "d.e"};
     using Names = std::vector<std::string>;
-    EXPECT_EQ(names_of(list_subscriptions(names, "", "%")), (Names{"()INBOX", "()d", "(\\Noselect)a"}));
+    EXPECT_EQ(names_of(list_subscriptions(names, "", "%")),
+              (Names{"()INBOX", "()d", "(\\Noselect)a"}));
     EXPECT_EQ(names_of(list_subscriptions(names, "", "a.%")), (Names{"(\\Noselect)a.b"}));
     EXPECT_EQ(names_of(list_subscriptions(names, "d.", "*")), (Names{"()d.e"}));
     EXPECT_EQ(names_of(list_subscriptions(names, "", "x")), Names{});
@@ -49,7 +50,8 @@ TEST(Section, OfNestedMessages) {
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: y\r\n\r\none\r\n--b\r\n"
         "Content-Type: message/rfc822\r\n\r\nSubject: in\r\nFrom: a\r\n\r\ninner\r\n\r\n--b--\r\n";
     const auto root = mail::parse_mime(text);
-    const auto get = [&](std::vector<std::uint32_t> path, imap::Section::Text what, std::vector<std::string> fields = {}) {
+    const auto get = [&](std::vector<std::uint32_t> path, imap::Section::Text what,
+                         std::vector<std::string> fields = {}) {
         const auto bytes = section_bytes({std::move(path), what, std::move(fields)}, text, &root);
         return bytes.found ? std::string(bytes.view()) : "NIL";
     };

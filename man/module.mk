@@ -5,3 +5,4 @@ CLEANFILES += man/postconf.5
 man/postconf.5: commands/postconf$(EXEEXT)
 	@$(MKDIR_P) man
 	$(AM_V_GEN)commands/postconf$(EXEEXT) --manual >$@.tmp && mv $@.tmp $@
+dist_man_MANS += %reldir%/imapd.8

@@ -70,8 +70,9 @@ CommandReader::Event CommandReader::take_line(std::string_view& input) {
     if (text_.size() - kept_ + piece.size() > limits_.line_bytes) {
         state_ = State::drop_line;
         tail_.clear();
-        if (text_.size() <= kMaxTag) text_.append(piece.substr(0, kMaxTag));  // for the answer's tag
-        keep_tail(text_);  // its end may begin the "{n+}" of a literal
+        if (text_.size() <= kMaxTag)
+            text_.append(piece.substr(0, kMaxTag));  // for the answer's tag
+        keep_tail(text_);                            // its end may begin the "{n+}" of a literal
         return drop(input);
     }
     text_.append(piece);
