@@ -56,3 +56,14 @@ check_PROGRAMS += commands/queue_listing_test
 commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_listing.cc
 commands_queue_listing_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_queue_listing_test_LDADD = lib/base/libbase.a lib/ipc/libipc.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+
+# Test load.
+bin_PROGRAMS += commands/smtp-source
+LOAD_LIBS = lib/smtp/libsmtp.a lib/mail/libmail.a lib/net/libnet.a lib/loop/libloop.a lib/tls/libtls.a \
+	lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+commands_smtp_source_SOURCES = %reldir%/smtp_source.cc %reldir%/load_generator.h %reldir%/load_generator.cc
+commands_smtp_source_LDADD = $(LOAD_LIBS)
+check_PROGRAMS += commands/load_generator_test
+commands_load_generator_test_SOURCES = %reldir%/load_generator_test.cc %reldir%/load_generator.cc
+commands_load_generator_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_load_generator_test_LDADD = $(LOAD_LIBS) $(TEST_LIBS)

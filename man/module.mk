@@ -6,3 +6,4 @@ man/postconf.5: commands/postconf$(EXEEXT)
 	@$(MKDIR_P) man
 	$(AM_V_GEN)commands/postconf$(EXEEXT) --manual >$@.tmp && mv $@.tmp $@
 dist_man_MANS += %reldir%/imapd.8
+dist_man_MANS += %reldir%/smtp-source.1 %reldir%/smtpd.8

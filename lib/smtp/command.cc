@@ -80,7 +80,7 @@ std::optional<ArgumentError> take_dsn(std::string_view option, MailArguments& ma
     return std::nullopt;
 }
 
-std::optional<ArgumentError> take_mail_option(std::string_view option, const Extensions& extensions,
+std::optional<ArgumentError> take_mail_option(std::string_view option, const Offered& extensions,
                                               MailArguments& mail) {
     if (!extensions.esmtp) return unsupported(option);
     if (auto size = value_of(option, "SIZE")) return take_size(*size, mail);
@@ -114,7 +114,7 @@ std::optional<ArgumentError> take_notify(std::string_view value, RcptArguments& 
     return std::nullopt;
 }
 
-std::optional<ArgumentError> take_rcpt_option(std::string_view option, const Extensions& extensions,
+std::optional<ArgumentError> take_rcpt_option(std::string_view option, const Offered& extensions,
                                               RcptArguments& rcpt) {
     if (!extensions.esmtp || !extensions.dsn) return unsupported(option);
     if (auto notify = value_of(option, "NOTIFY")) return take_notify(*notify, rcpt);
@@ -145,7 +145,7 @@ Command parse_command(std::string_view line) {
     return command;
 }
 
-Parsed<MailArguments> parse_mail(std::string_view argument, const Extensions& extensions) {
+Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& extensions) {
     const auto text = after_keyword(argument, "FROM:");
     if (!text || text->empty()) return syntax("Syntax: MAIL FROM:<address>");
     mail::AddressRules rules;
@@ -164,7 +164,7 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Extensions& ex
     return mail;
 }
 
-Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Extensions& extensions) {
+Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Offered& extensions) {
     const auto text = after_keyword(argument, "TO:");
     if (!text || text->empty()) return syntax("Syntax: RCPT TO:<address>");
     mail::AddressRules rules;

@@ -75,7 +75,7 @@ struct RcptArguments {
 };
 
 // Which extensions a client that said EHLO may use.
-struct Extensions {
+struct Offered {
     bool esmtp = false;
     bool dsn = false;
     bool smtputf8 = false;
@@ -85,7 +85,7 @@ struct Extensions {
 template <class T>
 using Parsed = std::variant<T, ArgumentError>;
 
-Parsed<MailArguments> parse_mail(std::string_view argument, const Extensions& extensions);
-Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Extensions& extensions);
+Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& extensions);
+Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Offered& extensions);
 
 }  // namespace postern::smtp

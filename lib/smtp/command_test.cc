@@ -28,7 +28,7 @@ TEST(Command, Verbs) {
     EXPECT_EQ(verb_name(Verb::starttls), "STARTTLS");
 }
 
-Extensions all() { return {true, true, true, true}; }
+Offered all() { return {true, true, true, true}; }
 
 TEST(Command, MailArguments) {
     struct Case {

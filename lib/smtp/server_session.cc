@@ -217,7 +217,7 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     return lines;
 }
 
-Extensions ServerSession::extensions() const {
+Offered ServerSession::extensions() const {
     return {esmtp_, options_.dsn && !hides("DSN"), false, options_.auth_enabled};
 }
 

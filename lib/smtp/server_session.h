@@ -188,7 +188,7 @@ class ServerSession {
     bool auth_offered() const {
         return options_.auth_enabled && (secured_ || !options_.auth_tls_only);
     }
-    Extensions extensions() const;
+    Offered extensions() const;
     void count(bool good);
     void junk();
     void reset();
