@@ -5,6 +5,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/imap/sequence_set.h"
+#include "lib/mail/address_list.h"
 #include "lib/mail/charset.h"
 #include "lib/mail/date.h"
 #include "lib/mail/encoded_word.h"
@@ -48,6 +49,30 @@ std::int64_t local_day_of(std::int64_t seconds) {
     std::tm local{};
     ::localtime_r(&time, &local);
     return mail::local_day({seconds, static_cast<int>(local.tm_gmtoff / 60)});
+}
+
+// RFC 3501 6.4.4: FROM, TO, CC and BCC look into the envelope, where comments and odd white space
+// are gone.
+bool is_address_field(std::string_view name) {
+    for (const auto known : {"From", "To", "Cc", "Bcc", "Sender", "Reply-To"}) {
+        if (iequals(name, known)) return true;
+    }
+    return false;
+}
+
+std::string plain_addresses(std::string_view body) {
+    std::string out;
+    for (const auto& address : mail::parse_address_list(body)) {
+        out +=
+            cat({mail::decode_words(address.name), " <", address.local, "@", address.domain, "> "});
+    }
+    return out;
+}
+
+// An empty text is contained in every field, RFC 3501 6.4.4.
+bool field_contains(const mail::HeaderField& field, const std::string& text) {
+    if (contains_folded(mail::decode_words(field.body), text)) return true;
+    return is_address_field(field.name) && contains_folded(plain_addresses(field.body), text);
 }
 
 // A key with what can be worked out once for all messages.
@@ -162,11 +187,7 @@ class Matcher {
         TRY_ASSIGN(const std::string_view header, source_.header(seq));
         mail::HeaderCursor cursor(header);
         while (const auto field = cursor.next()) {
-            // RFC 3501 6.4.4: an empty text matches every message that has the field
-            if (iequals(field->name, key.field) &&
-                contains_folded(mail::decode_words(field->body), key.text)) {
-                return true;
-            }
+            if (iequals(field->name, key.field) && field_contains(*field, key.text)) return true;
         }
         return false;
     }

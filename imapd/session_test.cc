@@ -407,7 +407,9 @@ TEST_F(SessionTest, Search) {
                   "* SEARCH" + test.expected + "\r\nt OK Search completed.\r\n")
             << test.command;
     }
-    EXPECT_THAT(c("UID SEARCH UNSEEN"), StartsWith("* SEARCH 2\r\n"));
+    c.append("INBOX", "From: <user (x)@ (y) host.example>\r\n\r\nx\r\n");
+    EXPECT_THAT(c("SEARCH FROM user@host.example"), StartsWith("* SEARCH 3\r\n"));
+    EXPECT_THAT(c("UID SEARCH UNSEEN"), StartsWith("* SEARCH 2 3\r\n"));
     EXPECT_THAT(c("SEARCH CHARSET X-NONE ALL SUBJECT x"), StartsWith("t NO [BADCHARSET"));
 }
 
