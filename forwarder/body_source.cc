@@ -1,0 +1,35 @@
+#include "forwarder/body_source.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "lib/sys/error.h"
+
+namespace postern::forwarder {
+
+Result<void> BodySource::read(std::string& out) {
+    std::array<char, kPiece> buffer;
+    auto want = static_cast<std::size_t>(std::min<std::uint64_t>(extent_.size, buffer.size()));
+    if (want > 0) {
+        ssize_t got = -1;
+        do {
+            got = ::pread(extent_.file, buffer.data(), want, static_cast<off_t>(extent_.offset));
+        } while (got < 0 && errno == EINTR);
+        if (got < 0) return sys::system_error("read queue file");
+        if (got == 0) return Error{Errc::corrupt, "queue file: shorter than its message"};
+        auto count = static_cast<std::size_t>(got);
+        stuffer_.add({buffer.data(), count}, out);
+        extent_.offset += count;
+        extent_.size -= count;
+    }
+    if (extent_.size == 0) {
+        stuffer_.finish(out);
+        finished_ = true;
+    }
+    return {};
+}
+
+}  // namespace postern::forwarder

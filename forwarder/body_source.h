@@ -1,0 +1,40 @@
+// BodySource: a message's content, read from its extent in the queue file piece by piece and put
+// into the form that follows DATA.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+#include "lib/smtp/dot_stuffer.h"
+
+namespace postern::forwarder {
+
+struct BodyExtent {
+    int file = -1;  // not owned
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    bool has_dot_lines = true;
+};
+
+class BodySource {
+  public:
+    static constexpr std::size_t kPiece = 64 * 1024;
+
+    explicit BodySource(const BodyExtent& extent)
+        : extent_(extent), stuffer_(extent.has_dot_lines) {}
+
+    // Appends the next piece to out, and with the last one the end of the content.
+    // Errc::corrupt when the file is shorter than the extent.
+    Result<void> read(std::string& out);
+    bool finished() const { return finished_; }
+
+  private:
+    BodyExtent extent_;
+    smtp::DotStuffer stuffer_;
+    bool finished_ = false;
+};
+
+}  // namespace postern::forwarder

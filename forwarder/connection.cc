@@ -1,0 +1,279 @@
+#include "forwarder/connection.h"
+
+#include "lib/base/strings.h"
+#include "lib/sys/socket.h"
+
+namespace postern::forwarder {
+namespace {
+
+// Content that a fast network takes in one go before others have their turn.
+constexpr int kPiecesPerTurn = 8;
+
+}  // namespace
+
+Connection::Connection(loop::Loop& loop, const Options& options,
+                       const tls::ClientContext* tls_context, Target target,
+                       smtp::ClientOptions session_options, OnOver on_over)
+    : loop_(loop),
+      options_(options),
+      tls_context_(tls_context),
+      target_(std::move(target)),
+      session_(std::move(session_options), target_.peer()),
+      on_over_(std::move(on_over)),
+      timer_(loop, [this] { on_timeout(); }) {}
+
+Connection::~Connection() { *alive_ = false; }
+
+// ---- what the user asks for ---------------------------------------------------------------------
+
+void Connection::open(User* user) {
+    user_ = user;
+    opened_ = loop_.clock().steady();
+    auto stream = connect();
+    if (!stream) {
+        failure_ = {Verdict::defer("4.4.1", stream.error().what), ""};
+        closed_ = true;
+        return later(Step::failed);
+    }
+    stream_ = std::move(stream).value();
+    if (options_.connect > Millis{0}) timer_.start(options_.connect);
+}
+
+Result<std::unique_ptr<loop::Stream>> Connection::connect() {
+    sys::SocketAddress to;
+    std::optional<sys::SocketAddress> from;
+    if (target_.path.empty()) {
+        to = sys::SocketAddress::inet(target_.address, target_.port);
+        const auto& bind = target_.address.is_v4() ? options_.bind_address : options_.bind_address6;
+        if (auto address = IpAddress::parse(bind)) from = sys::SocketAddress::inet(*address, 0);
+    } else {
+        TRY_ASSIGN(to, sys::SocketAddress::unix_path(target_.path));
+    }
+    std::string name =
+        target_.path.empty() ? session_.peer().with_port() : session_.peer().with_address();
+    auto socket = sys::start_connect(to, from ? &*from : nullptr);
+    if (!socket) {
+        Error error = std::move(socket).error();
+        // The same text as when the answer comes later.
+        std::size_t why = error.what.rfind(": ");
+        if (why != std::string::npos)
+            error.what = cat({"connect to ", name, error.what.substr(why)});
+        return error;
+    }
+    return loop::Stream::connecting(loop_, std::move(socket).value(), name, *this);
+}
+
+void Connection::start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body) {
+    user_ = user;
+    ++transactions_;
+    body_.emplace(body);
+    Step step = session_.start(std::move(transaction));
+    if (step == Step::wait && (closed_ || stream_->at_eof())) step = session_.on_lost();
+    if (step != Step::wait) return later(step);
+    push();
+    stream_->flush();
+    restart_timer();
+}
+
+void Connection::idle(Millis limit) {
+    user_ = nullptr;
+    body_.reset();
+    timer_.start(limit);
+}
+
+void Connection::leave() {
+    user_ = nullptr;
+    body_.reset();
+    leaving_ = true;
+    if (closed_) return tell_over();
+    Step step = session_.quit();
+    push();
+    if (step == Step::close) return close();
+    stream_->flush();
+    timer_.start(options_.quit);
+}
+
+bool Connection::usable() const {
+    return !closed_ && session_.reusable() && stream_ && !stream_->at_eof();
+}
+
+bool Connection::open_long_enough() const {
+    return (options_.reuse_count > 0 && transactions_ >= options_.reuse_count) ||
+           loop_.clock().steady() - opened_ >= options_.reuse_time;
+}
+
+// ---- what the stream tells ----------------------------------------------------------------------
+
+void Connection::on_connected() {
+    connected_ = true;
+    if (target_.path.empty()) sys::set_no_delay(stream_->fd());
+    take(session_.on_connected());
+}
+
+void Connection::on_input() {
+    std::string input(stream_->input());
+    stream_->consume(input.size());
+    Step step = Step::wait;
+    if (!input.empty()) step = session_.on_input(input);
+    take(step);
+}
+
+void Connection::on_closed(const Error* error) {
+    closed_ = true;
+    timer_.stop();
+    if (leaving_ || !user_) return tell_over();
+    if (!connected_) {
+        failure_ = {Verdict::defer("4.4.1", error ? error->what : "connection closed"), ""};
+        return user_->on_failed();
+    }
+    bool handshake = session_.stage() == smtp::ClientSession::Stage::starttls &&
+                     stream_->tls_started() && !stream_->secured();
+    obey(handshake ? session_.on_tls(false, error ? error->what : "") : session_.on_lost());
+}
+
+void Connection::on_drained() {
+    if (body_ && session_.stage() == smtp::ClientSession::Stage::data_xfer) send_body();
+    push();
+    restart_timer();
+}
+
+void Connection::on_secured() { take(session_.on_tls(true)); }
+
+// ---- the engine's steps -------------------------------------------------------------------------
+
+void Connection::take(Step step) {
+    // The end of input counts only when what came before it has decided nothing.
+    if (step == Step::wait && stream_->at_eof()) step = session_.on_lost();
+    push();
+    // Idle, and the server has closed or spoken: of no use any more.
+    if (!user_ && !leaving_ && !usable()) return leave();
+    restart_timer();
+    obey(step);
+}
+
+// Calling the user comes last: it may destroy us.
+void Connection::obey(Step step) {
+    switch (step) {
+        case Step::wait: return;
+        case Step::start_tls: return start_tls();
+        case Step::send_body:
+            if (body_) send_body();
+            return restart_timer();
+        case Step::ready:
+            timer_.stop();
+            if (user_) user_->on_ready();
+            return;
+        case Step::failed:
+            timer_.stop();
+            if (failure_.verdict.text.empty()) failure_ = session_.failure();
+            if (user_) user_->on_failed();
+            return;
+        case Step::finished:
+            timer_.stop();
+            body_.reset();
+            if (user_) user_->on_finished();
+            return;
+        case Step::close: return close();
+    }
+}
+
+void Connection::later(Step step) {
+    loop_.post([this, alive = alive_, step] {
+        if (*alive) obey(step);
+    });
+}
+
+void Connection::start_tls() {
+    Error error{Errc::invalid, "no TLS context"};
+    if (tls_context_) {
+        auto started = stream_->start_tls_client(*tls_context_, target_.host);
+        if (started) return restart_timer();
+        error = std::move(started).error();
+    }
+    obey(session_.on_tls(false, error.what));
+}
+
+void Connection::send_body() {
+    if (stream_->at_eof()) return later(session_.on_lost());
+    // What the network does not take is followed by on_drained(); what it takes at once, by a turn
+    // for the other deliveries.
+    for (int pieces = 0; body_ && stream_->queued() == 0; ++pieces) {
+        if (pieces == kPiecesPerTurn) return later(Step::send_body);
+        std::string piece;
+        if (auto read = body_->read(piece); !read) {
+            body_.reset();
+            return later(session_.on_body_failed(read.error().what));
+        }
+        stream_->write(piece);
+        if (body_->finished()) {
+            body_.reset();
+            session_.on_body_sent();
+        }
+        stream_->flush();
+    }
+}
+
+void Connection::push() {
+    if (!stream_ || closed_ || !session_.has_output()) return;
+    stream_->write(session_.take_output());
+}
+
+void Connection::close() {
+    leaving_ = true;
+    timer_.start(Seconds{5});  // for the last bytes
+    if (stream_ && !closed_) {
+        stream_->close_after_flush();
+    } else {
+        tell_over();
+    }
+}
+
+void Connection::tell_over() {
+    timer_.stop();
+    if (!on_over_) return;
+    loop_.post([on_over = std::exchange(on_over_, nullptr), this] { on_over(this); });
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+void Connection::restart_timer() {
+    if (closed_ || leaving_ || !user_) return;
+    timer_.start(limit());
+}
+
+Millis Connection::limit() const {
+    using Stage = smtp::ClientSession::Stage;
+    switch (session_.stage()) {
+        case Stage::helo: return options_.helo;
+        case Stage::starttls: return options_.starttls;
+        case Stage::mail: return options_.mail;
+        case Stage::rcpt: return options_.rcpt;
+        case Stage::data_init: return options_.data_init;
+        case Stage::data_xfer: return options_.data_xfer;
+        case Stage::data_done: return options_.data_done;
+        case Stage::rset: return options_.rset;
+        case Stage::quit: return options_.quit;
+        case Stage::idle: break;
+    }
+    return options_.cache_time;
+}
+
+void Connection::on_timeout() {
+    if (leaving_) {
+        stream_.reset();
+        closed_ = true;
+        return tell_over();
+    }
+    if (!user_) return leave();  // idle long enough
+    if (!connected_) {
+        stream_.reset();
+        closed_ = true;
+        failure_ = {Verdict::defer("4.4.1", cat({"connect to ", session_.peer().with_port(),
+                                                 ": Connection timed out"})),
+                    ""};
+        return user_->on_failed();
+    }
+    obey(session_.on_timeout());
+}
+
+}  // namespace postern::forwarder

@@ -1,0 +1,102 @@
+// Connection: one SMTP or LMTP connection on the loop: the thin driver of smtp::ClientSession.
+// Connects, keeps the time limits, does TLS, sends content with back-pressure. Carries one
+// transaction at a time, many after each other; between them it may lie in the ConnectionPool.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lib/loop/loop.h"
+#include "lib/loop/stream.h"
+#include "lib/smtp/client_session.h"
+#include "lib/tls/context.h"
+
+#include "forwarder/body_source.h"
+#include "forwarder/options.h"
+#include "forwarder/target_finder.h"
+
+namespace postern::forwarder {
+
+class Connection final : private loop::StreamHandler {
+  public:
+    // What the user of a connection is told; each call ends what was asked for, and may destroy the
+    // connection.
+    class User {
+      public:
+        virtual ~User() = default;
+        virtual void on_ready() = 0;   // after open(): a transaction may start
+        virtual void on_failed() = 0;  // after open(): failure() tells why; the connection is over
+        virtual void on_finished() = 0;  // after start(): session().outcomes(); see usable()
+    };
+    // Nobody uses it and it is over: to be destroyed.
+    using OnOver = std::function<void(Connection*)>;
+
+    Connection(loop::Loop& loop, const Options& options, const tls::ClientContext* tls_context,
+               Target target, smtp::ClientOptions session_options, OnOver on_over);
+    ~Connection() override;
+
+    // Each of these calls the user back later, never from inside.
+    void open(User* user);
+    void start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body);
+    // Nobody uses it any more. idle(): it waits for its next transaction; leave(): it says QUIT and
+    // goes.
+    void idle(Millis limit);
+    void leave();
+
+    // It may carry another transaction now.
+    bool usable() const;
+    bool reused() const { return transactions_ > 1; }
+    bool open_long_enough() const;  // reuse limits are reached
+
+    const Target& target() const { return target_; }
+    const smtp::ClientSession& session() const { return session_; }
+    // Why open() failed.
+    const smtp::RecipientOutcome& failure() const { return failure_; }
+    bool tls_failed() const { return session_.tls_failed(); }
+    // The server was reached: relay= names it.
+    bool connected() const { return connected_; }
+
+  private:
+    using Step = smtp::ClientSession::Step;
+
+    void on_input() override;
+    void on_closed(const Error* error) override;
+    void on_drained() override;
+    void on_connected() override;
+    void on_secured() override;
+
+    Result<std::unique_ptr<loop::Stream>> connect();
+    void take(Step step);
+    void obey(Step step);
+    void start_tls();
+    void send_body();
+    void push();
+    void restart_timer();
+    Millis limit() const;
+    void on_timeout();
+    void later(Step step);
+    void close();
+    void tell_over();
+
+    loop::Loop& loop_;
+    const Options& options_;
+    const tls::ClientContext* tls_context_;
+    const Target target_;
+    smtp::ClientSession session_;
+    OnOver on_over_;
+    User* user_ = nullptr;
+    std::unique_ptr<loop::Stream> stream_;
+    loop::Timer timer_;
+    std::optional<BodySource> body_;
+    smtp::RecipientOutcome failure_;
+    SteadyTime opened_{};
+    std::size_t transactions_ = 0;
+    bool connected_ = false;
+    bool leaving_ = false;
+    bool closed_ = false;  // the socket is gone
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace postern::forwarder

@@ -1,0 +1,77 @@
+#include "forwarder/connection_pool.h"
+
+#include <algorithm>
+
+#include "lib/base/check.h"
+
+namespace postern::forwarder {
+
+ConnectionPool::ConnectionPool(loop::Loop& loop, const Options& options,
+                               const tls::ClientContext* tls_context)
+    : loop_(loop), options_(options), tls_context_(tls_context) {}
+
+Connection& ConnectionPool::make(const Target& target, smtp::TlsLevel tls,
+                                 const std::string& destination) {
+    smtp::ClientOptions session;
+    session.lmtp = options_.lmtp;
+    session.helo_name = options_.helo_name;
+    session.tls = tls;
+    session.skip_5xx_greeting = options_.skip_5xx_greeting;
+    session.skip_quit_response = options_.skip_quit_response;
+    session.destination = destination;
+    // On another port than SMTP's a server of our own may well be the destination.
+    if (!options_.lmtp && target.port == 25) session.own_name = options_.own_name;
+    auto connection =
+        std::make_unique<Connection>(loop_, options_, tls_context_, target, std::move(session),
+                                     [this](Connection* gone) { over(gone); });
+    Connection& made = *connection;
+    all_[&made] = {std::move(connection), target.best ? destination : std::string(),
+                   target.endpoint()};
+    return made;
+}
+
+Connection* ConnectionPool::take_for_destination(std::string_view destination) {
+    return take(destination, &Entry::destination);
+}
+
+Connection* ConnectionPool::take_for_endpoint(std::string_view endpoint) {
+    return take(endpoint, &Entry::endpoint);
+}
+
+Connection* ConnectionPool::take(std::string_view key, std::string Entry::*field) {
+    if (key.empty()) return nullptr;
+    // The one used last is the least likely to have been closed meanwhile.
+    for (std::size_t i = idle_.size(); i-- > 0;) {
+        Connection* connection = idle_[i];
+        if (!connection->usable() || all_.at(connection).*field != key) continue;
+        idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+        return connection;
+    }
+    return nullptr;
+}
+
+void ConnectionPool::give_back(Connection& connection, bool keep) {
+    if (!keep || draining_ || !options_.cache || !connection.usable() ||
+        connection.open_long_enough()) {
+        return connection.leave();
+    }
+    if (idle_.size() >= options_.cache_size) {
+        Connection* oldest = idle_.front();
+        idle_.erase(idle_.begin());
+        oldest->leave();
+    }
+    idle_.push_back(&connection);
+    connection.idle(options_.cache_time);
+}
+
+void ConnectionPool::drain() {
+    draining_ = true;
+    for (Connection* connection : std::exchange(idle_, {})) connection->leave();
+}
+
+void ConnectionPool::over(Connection* connection) {
+    std::erase(idle_, connection);
+    all_.erase(connection);
+}
+
+}  // namespace postern::forwarder

@@ -1,0 +1,241 @@
+#include "forwarder/delivery.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::forwarder {
+namespace {
+
+constexpr std::pair<std::uint8_t, std::string_view> kNotifyWords[] = {
+    {1, "NEVER"}, {2, "SUCCESS"}, {4, "FAILURE"}, {8, "DELAY"}};
+
+}  // namespace
+
+Delivery::Delivery(const Tools& tools, Fd socket, OnOver on_over)
+    : tools_(tools), on_over_(std::move(on_over)) {
+    ipc::LoopChannel::Handler handler;
+    handler.on_packet = [this](ipc::Packet packet) { on_packet(std::move(packet)); };
+    handler.on_closed = [this](Error) {
+        channel_.reset();
+        if (!attempts_) over();
+    };
+    channel_ =
+        std::make_unique<ipc::LoopChannel>(tools_.loop, std::move(socket), std::move(handler));
+}
+
+Delivery::~Delivery() {
+    if (connection_) tools_.pool.give_back(*connection_, false);
+}
+
+void Delivery::on_packet(ipc::Packet packet) {
+    if (attempts_) return;  // one request per conversation
+    auto request = packet.as<ipc::DeliverRequest>();
+    if (!request || packet.descriptor_count() != 1 || request->recipients.empty()) {
+        log::warning("", cat({"delivery request refused: ",
+                              request ? "no recipients or no file" : request.error().what}));
+        return over();
+    }
+    request_ = std::move(request).value();
+    file_ = packet.take_descriptor();
+    attempts_.emplace(request_.recipients.size());
+    times_.arrival = request_.arrival;
+    times_.active = request_.queue_active;
+    times_.started = tools_.loop.clock().now();
+    begin();
+}
+
+void Delivery::begin() {
+    destination_ = to_lower(request_.next_hop);
+    if (Connection* kept = tools_.pool.take_for_destination(destination_)) {
+        current_ = kept->target();
+        current_tls_ = tools_.options.tls;
+        had_kept_ = true;
+        return use(*kept);
+    }
+    look_up();
+}
+
+void Delivery::look_up() {
+    auto hops = parse_next_hops(request_.next_hop, !tools_.options.lmtp);
+    if (!hops) {
+        return give_up(Verdict::defer("4.3.5", cat({"bad destination: ", hops.error().what})));
+    }
+    for (const std::string& relay : tools_.options.fallback_relays) {
+        if (auto hop = parse_next_hop(relay)) hops->push_back(std::move(hop).value());
+    }
+    search_ = tools_.finder.find(std::move(hops).value(),
+                                 [this](TargetsOrVerdict found) { on_targets(std::move(found)); });
+}
+
+void Delivery::on_targets(TargetsOrVerdict found) {
+    search_.reset();
+    looked_up_ = true;
+    if (auto* verdict = std::get_if<Verdict>(&found)) return give_up(*verdict);
+    targets_ = *std::get_if<std::vector<Target>>(&found);
+    // The host behind the kept connection has given its answer.
+    std::erase_if(targets_, [this](const Target& t) { return t.endpoint() == answered_endpoint_; });
+    next_target();
+}
+
+bool Delivery::more_targets() const {
+    const Options& options = tools_.options;
+    return next_target_ < targets_.size() &&
+           (options.address_limit == 0 || addresses_tried_ < options.address_limit) &&
+           (options.session_limit == 0 || sessions_tried_ < options.session_limit);
+}
+
+void Delivery::next_target() {
+    if (!more_targets()) {
+        return give_up(Verdict::defer("4.4.1", "delivery temporarily suspended"));
+    }
+    ++addresses_tried_;
+    try_target(targets_[next_target_++], tools_.options.tls, true);
+}
+
+void Delivery::try_target(const Target& target, smtp::TlsLevel tls, bool may_reuse) {
+    current_ = target;
+    current_tls_ = tls;
+    had_kept_ = false;
+    if (may_reuse) {
+        if (Connection* kept = tools_.pool.take_for_endpoint(target.endpoint())) {
+            had_kept_ = true;
+            return use(*kept);
+        }
+    }
+    connection_ = &tools_.pool.make(target, tls, destination_);
+    connection_->open(this);
+}
+
+void Delivery::use(Connection& connection) {
+    connection_ = &connection;
+    transmit();
+}
+
+// ---- what the connection tells ------------------------------------------------------------------
+
+void Delivery::on_ready() { transmit(); }
+
+void Delivery::on_failed() {
+    smtp::RecipientOutcome failure = connection_->failure();
+    bool reached = connection_->connected();
+    bool tls_failed = connection_->tls_failed();
+    smtp::PeerName peer = connection_->session().peer();
+    tools_.pool.give_back(*std::exchange(connection_, nullptr), false);
+    if (tls_failed && current_tls_ == smtp::TlsLevel::may) {
+        // Opportunistic: better in plaintext than not at all, once.
+        log::info(id(),
+                  cat({failure.verdict.text, ": delivering in plaintext to ", peer.with_port()}));
+        return try_target(Target(*current_), smtp::TlsLevel::none, false);
+    }
+    if (reached) ++sessions_tried_;
+    // As Postfix: a connection that was refused is no one message's business.
+    if (!reached) {
+        log::info("", failure.verdict.text);
+    } else if (more_targets()) {
+        log::info(id(), failure.verdict.text);
+    }
+    attempts_->on_failure(failure, reached ? &peer : nullptr, more_targets() || !looked_up_);
+    proceed();
+}
+
+void Delivery::transmit() {
+    times_.connected = tools_.loop.clock().now();
+    tried_ = attempts_->open();
+    smtp::ClientTransaction transaction;
+    transaction.sender = request_.sender;
+    transaction.size = request_.body_size;
+    transaction.body_8bit = request_.body_8bit;
+    transaction.smtputf8 = request_.smtputf8;
+    transaction.envid = request_.envid;
+    if (request_.ret == ipc::DsnReturn::full) transaction.ret = "FULL";
+    if (request_.ret == ipc::DsnReturn::headers) transaction.ret = "HDRS";
+    for (std::size_t i : tried_) {
+        const ipc::DeliverRecipient& to = request_.recipients[i];
+        smtp::ClientRecipient recipient{to.address, "", to.orcpt};
+        for (const auto& [bit, word] : kNotifyWords) {
+            if (to.notify & bit)
+                recipient.notify += cat({recipient.notify.empty() ? "" : ",", word});
+        }
+        transaction.recipients.push_back(std::move(recipient));
+    }
+    connection_->start(
+        this, std::move(transaction),
+        {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines});
+}
+
+void Delivery::on_finished() {
+    const smtp::ClientSession& session = connection_->session();
+    if (had_kept_ && session.lost_before_end()) {
+        // The server had closed the kept connection: not its last word about this message.
+        tools_.pool.give_back(*std::exchange(connection_, nullptr), false);
+        return try_target(Target(*current_), tools_.options.tls, false);
+    }
+    ++sessions_tried_;
+    bool more = more_targets() || !looked_up_;
+    attempts_->on_outcomes(tried_, session.outcomes(), session.peer(), more);
+    if (more) log_kept_open(tried_);
+    tools_.pool.give_back(*std::exchange(connection_, nullptr), request_.connection_may_cache);
+    proceed();
+}
+
+// Postfix logs a temporary refusal that is followed by another host.
+void Delivery::log_kept_open(const std::vector<std::size_t>& tried) const {
+    for (std::size_t i : tried) {
+        const Decision& decision = (*attempts_)[i];
+        if (!decision.final) log::info(id(), decision.outcome.verdict.text);
+    }
+}
+
+// ---- on to the next host, or the end ------------------------------------------------------------
+
+void Delivery::proceed() {
+    if (attempts_->done()) return report();
+    // A kept connection was tried before any lookup: the other hosts are found now.
+    if (!looked_up_ && current_) {
+        answered_endpoint_ = current_->endpoint();
+        return look_up();
+    }
+    next_target();
+}
+
+void Delivery::give_up(const Verdict& verdict) {
+    attempts_->give_up(verdict);
+    report();
+}
+
+void Delivery::log_recipient(std::size_t i, const Decision& decision) {
+    const Verdict& verdict = decision.outcome.verdict;
+    queue::DeliveryLine line;
+    line.to = request_.recipients[i].address;
+    line.original = request_.recipients[i].original;
+    line.relay = decision.relay;
+    line.times = times_;
+    line.dsn = verdict.status;
+    line.status = queue::status_word(verdict.kind);
+    line.text = verdict.text;
+    log::info(id(), queue::delivery_line(line));
+}
+
+void Delivery::report() {
+    times_.finished = tools_.loop.clock().now();
+    ipc::DeliverReport message;
+    for (std::size_t i = 0; i < request_.recipients.size(); ++i) {
+        log_recipient(i, (*attempts_)[i]);
+        message.recipients.push_back(make_report(request_.recipients[i].index, (*attempts_)[i]));
+    }
+    if (channel_) {
+        if (auto sent = channel_->send(message, id()); !sent) {
+            log::warning(id(), cat({"report not sent: ", sent.error().what}));
+        }
+    }
+    over();
+}
+
+void Delivery::over() {
+    if (!on_over_) return;
+    tools_.loop.post([on_over = std::exchange(on_over_, nullptr), this] { on_over(this); });
+}
+
+}  // namespace postern::forwarder

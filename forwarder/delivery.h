@@ -1,0 +1,82 @@
+// Delivery: one request of qmgr from its packet to its report: finds the hosts, tries them in turn
+// over new or kept connections, logs each recipient's line, answers. A conversation that breaks off
+// before the request changes nothing; one that breaks later is carried through all the same.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/fd.h"
+#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/messages/deliver.h"
+#include "lib/loop/loop.h"
+#include "lib/queue/delivery_log.h"
+
+#include "forwarder/attempts.h"
+#include "forwarder/connection_pool.h"
+#include "forwarder/target_finder.h"
+
+namespace postern::forwarder {
+
+// What all deliveries of the process share.
+struct Tools {
+    loop::Loop& loop;
+    const Options& options;
+    TargetFinder& finder;
+    ConnectionPool& pool;
+};
+
+class Delivery final : private Connection::User {
+  public:
+    using OnOver = std::function<void(Delivery*)>;  // to be destroyed; never called from inside
+
+    Delivery(const Tools& tools, Fd socket, OnOver on_over);
+    ~Delivery() override;
+
+  private:
+    void on_packet(ipc::Packet packet);
+    void begin();
+    void look_up();
+    void on_targets(TargetsOrVerdict found);
+    void next_target();
+    void try_target(const Target& target, smtp::TlsLevel tls, bool may_reuse);
+    void use(Connection& connection);
+    void on_ready() override;
+    void on_failed() override;
+    void on_finished() override;
+    void transmit();
+    void log_kept_open(const std::vector<std::size_t>& tried) const;
+    bool more_targets() const;
+    void give_up(const Verdict& verdict);
+    void proceed();
+    void log_recipient(std::size_t i, const Decision& decision);
+    void report();
+    void over();
+    const std::string& id() const { return request_.queue_id.str(); }
+
+    Tools tools_;
+    OnOver on_over_;
+    std::unique_ptr<ipc::LoopChannel> channel_;
+    ipc::DeliverRequest request_;
+    Fd file_;
+    std::string destination_;  // for the connection cache
+    std::optional<Attempts> attempts_;
+    std::shared_ptr<TargetFinder::Search> search_;
+    std::vector<Target> targets_;
+    std::size_t next_target_ = 0;
+    std::size_t addresses_tried_ = 0;
+    std::size_t sessions_tried_ = 0;
+    Connection* connection_ = nullptr;
+    std::optional<Target> current_;
+    smtp::TlsLevel current_tls_ = smtp::TlsLevel::none;
+    bool had_kept_ = false;   // present connection came from the pool
+    bool looked_up_ = false;  // targets_ are known
+    std::string answered_endpoint_;
+    std::vector<std::size_t> tried_;
+    queue::DeliveryTimes times_;
+};
+
+}  // namespace postern::forwarder

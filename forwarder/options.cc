@@ -1,0 +1,107 @@
+#include "forwarder/options.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/config/host.h"
+
+#include "forwarder/next_hop.h"
+
+namespace postern::forwarder {
+namespace {
+
+bool contains(const std::vector<std::string>& words, std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Addresses at which mail for this system arrives: a better MX host than these is needed, or none.
+std::vector<IpAddress> own_addresses(const config::Config& config) {
+    std::vector<IpAddress> own;
+    auto add = [&own](std::string_view text) {
+        if (auto address = IpAddress::parse(text)) own.push_back(*address);
+    };
+    auto interfaces = config.get(param::inet_interfaces);
+    for (const std::string& interface : interfaces) add(interface);
+    if (contains(interfaces, "all") || contains(interfaces, "loopback-only")) {
+        bool all = contains(interfaces, "all");
+        for (const auto& found : config::SystemHost::instance().addresses()) {
+            auto address = IpAddress::parse(found.address);
+            if (address && (all || address->is_loopback())) own.push_back(*address);
+        }
+    }
+    for (const std::string& proxy : config.get(param::proxy_interfaces)) add(proxy);
+    return own;
+}
+
+Result<smtp::TlsLevel> tls_level(const config::Config& config) {
+    std::string level = config.get(param::smtp_tls_security_level);
+    if (level.empty()) {
+        return config.get(param::smtp_use_tls) ? smtp::TlsLevel::may : smtp::TlsLevel::none;
+    }
+    if (level == "none") return smtp::TlsLevel::none;
+    if (level == "may") return smtp::TlsLevel::may;
+    if (level == "encrypt") return smtp::TlsLevel::encrypt;
+    // Levels that promise more than this program keeps: mail waits rather than going out
+    // unverified.
+    return Error{Errc::invalid, cat({"smtp_tls_security_level = ", level,
+                                     ": not supported yet; use none, may or encrypt"})};
+}
+
+void read_timeouts(Options& options, const config::Config& config) {
+    options.connect =
+        config.get(options.lmtp ? param::lmtp_connect_timeout : param::smtp_connect_timeout);
+    options.helo = config.get(options.lmtp ? param::lmtp_lhlo_timeout : param::smtp_helo_timeout);
+    options.starttls = config.get(param::smtp_starttls_timeout);
+    options.mail = config.get(param::smtp_mail_timeout);
+    options.rcpt = config.get(param::smtp_rcpt_timeout);
+    options.data_init = config.get(param::smtp_data_init_timeout);
+    options.data_xfer = config.get(param::smtp_data_xfer_timeout);
+    options.data_done = config.get(param::smtp_data_done_timeout);
+    options.rset = config.get(param::smtp_rset_timeout);
+    options.quit = config.get(param::smtp_quit_timeout);
+}
+
+void read_addressing(Options& options, const config::Config& config) {
+    options.dns_lookups = !config.get(param::disable_dns_lookups);
+    auto protocols = config.get(param::inet_protocols);
+    bool all = contains(protocols, "all");
+    options.ask_ipv4 = all || contains(protocols, "ipv4");
+    options.ask_ipv6 = all || contains(protocols, "ipv6");
+    std::string prefer = config.get(param::smtp_address_preference);
+    if (prefer == "ipv4") options.prefer = Options::Prefer::ipv4;
+    if (prefer == "ipv6") options.prefer = Options::Prefer::ipv6;
+    options.randomize = config.get(param::smtp_randomize_addresses);
+    options.address_limit = config.get(param::smtp_mx_address_limit);
+    options.session_limit = config.get(param::smtp_mx_session_limit);
+    options.own_addresses = own_addresses(config);
+    for (auto relay : split_words(config.get(param::smtp_fallback_relay), " \t\r\n,")) {
+        options.fallback_relays.emplace_back(relay);
+    }
+    options.bind_address = config.get(param::smtp_bind_address);
+    options.bind_address6 = config.get(param::smtp_bind_address6);
+    options.resolver.forwarders = config.get(param::dns_forwarders);
+}
+
+}  // namespace
+
+Result<Options> Options::from(const config::Config& config, bool lmtp) {
+    Options options;
+    options.lmtp = lmtp;
+    options.own_name = config.get(param::myhostname);
+    options.helo_name = config.get(lmtp ? param::lmtp_lhlo_name : param::smtp_helo_name);
+    TRY_ASSIGN(options.tls, tls_level(config));
+    std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
+    TRY_ASSIGN(options.default_port, parse_port(port));
+    read_timeouts(options, config);
+    read_addressing(options, config);
+    options.skip_5xx_greeting = config.get(param::smtp_skip_5xx_greeting);
+    options.skip_quit_response = config.get(param::smtp_skip_quit_response);
+    options.cache = config.get(param::smtp_connection_cache_on_demand) ||
+                    !config.get(param::smtp_connection_cache_destinations).empty();
+    options.cache_time = config.get(param::smtp_connection_cache_time_limit);
+    options.reuse_time = config.get(param::smtp_connection_reuse_time_limit);
+    options.reuse_count = config.get(param::smtp_connection_reuse_count_limit);
+    return options;
+}
+
+}  // namespace postern::forwarder

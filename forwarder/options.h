@@ -1,0 +1,55 @@
+// What the forwarder takes from the configuration, as plain values: filled in one place, easy to
+// make in a test.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/ip_address.h"
+#include "lib/config/config.h"
+#include "lib/dns/unbound_resolver.h"
+#include "lib/smtp/client_session.h"
+
+namespace postern::forwarder {
+
+struct Options {
+    bool lmtp = false;
+    std::string helo_name = "localhost";
+    std::string own_name;  // myhostname: a server of this name is we
+    smtp::TlsLevel tls = smtp::TlsLevel::none;
+    std::uint16_t default_port = 25;
+
+    // Limits on waiting; 0: the system's (connecting only).
+    Millis connect{30'000}, helo{300'000}, starttls{300'000}, mail{300'000}, rcpt{300'000};
+    Millis data_init{120'000}, data_xfer{180'000}, data_done{600'000}, rset{20'000}, quit{300'000};
+    Millis dns{60'000};  // for one question
+
+    // Hosts and addresses.
+    bool dns_lookups = true;
+    bool ask_ipv4 = true, ask_ipv6 = true;
+    enum class Prefer : unsigned char { any, ipv4, ipv6 } prefer = Prefer::any;
+    bool randomize = true;
+    std::size_t address_limit = 5;  // 0: all
+    std::size_t session_limit = 2;  // sessions tried per delivery; 0: no limit
+    std::vector<IpAddress> own_addresses;
+    std::vector<std::string> fallback_relays;
+    std::string bind_address, bind_address6;
+
+    bool skip_5xx_greeting = true;
+    bool skip_quit_response = true;
+
+    // Keeping connections.
+    bool cache = true;
+    Millis cache_time{2'000};
+    Millis reuse_time{300'000};
+    std::size_t reuse_count = 0;  // 0: no limit
+    std::size_t cache_size = 100;
+
+    dns::Options resolver;
+
+    static Result<Options> from(const config::Config& config, bool lmtp);
+};
+
+}  // namespace postern::forwarder

@@ -1,0 +1,42 @@
+// ForwarderService: many deliveries on one loop, sharing resolver and connections.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "lib/base/random.h"
+#include "lib/dns/resolver.h"
+#include "lib/service/service.h"
+#include "lib/tls/context.h"
+
+#include "forwarder/connection_pool.h"
+#include "forwarder/delivery.h"
+
+namespace postern::forwarder {
+
+class ForwarderService final : public service::LoopService {
+  public:
+    static Result<std::unique_ptr<service::LoopService>> create(
+        const service::LoopContext& context);
+    ForwarderService(const service::LoopContext& context, Options options,
+                     std::unique_ptr<dns::AsyncResolver> resolver,
+                     std::optional<tls::ClientContext> tls_context);
+
+    void on_connection(Fd socket) override;
+    void drain() override { pool_.drain(); }
+    bool busy() const override { return pool_.size() > 0; }
+    std::size_t session_limit() const override { return 100; }
+
+  private:
+    service::LoopContext context_;
+    const Options options_;
+    std::unique_ptr<dns::AsyncResolver> resolver_;
+    std::optional<tls::ClientContext> tls_context_;
+    TargetFinder finder_;
+    ConnectionPool pool_;
+    Tools tools_;
+    std::unordered_map<Delivery*, std::unique_ptr<Delivery>> deliveries_;
+};
+
+}  // namespace postern::forwarder

@@ -1,0 +1,244 @@
+#include "forwarder/target_finder.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+
+namespace postern::forwarder {
+namespace {
+
+// More hosts than this of one domain are not looked up.
+constexpr std::size_t kMaxHosts = 20;
+constexpr std::uint16_t kSmtpPort = 25;
+
+// The texts are Postfix's.
+std::string name_error(std::string_view name, std::string_view type, std::string_view why) {
+    return cat({"Host or domain name not found. Name service error for name=", name, " type=", type,
+                ": ", why});
+}
+
+constexpr std::string_view kNotFound = "Host not found";
+constexpr std::string_view kTryAgain = "Host not found, try again";
+constexpr std::string_view kNoData = "Host found but no data record of requested type";
+
+}  // namespace
+
+std::string Target::endpoint() const {
+    if (!path.empty()) return "unix:" + path;
+    return cat({"[", address.str(), "]:", std::to_string(port)});
+}
+
+smtp::PeerName Target::peer() const {
+    if (!path.empty()) return {host, path, 0};
+    return {host, address.str(), port};
+}
+
+TargetFinder::TargetFinder(loop::Loop& loop, dns::AsyncResolver& resolver, const Options& options,
+                           Random& random)
+    : loop_(loop), resolver_(resolver), options_(options), random_(random) {}
+
+std::shared_ptr<TargetFinder::Search> TargetFinder::find(std::vector<NextHop> hops, Done done) {
+    auto search = std::make_shared<Search>(*this, std::move(hops), std::move(done));
+    loop_.post([weak = std::weak_ptr<Search>(search)] {
+        if (auto self = weak.lock()) self->next_hop();
+    });
+    return search;
+}
+
+TargetFinder::Search::Search(TargetFinder& finder, std::vector<NextHop> hops, Done done)
+    : finder_(finder),
+      hops_(std::move(hops)),
+      done_(std::move(done)),
+      verdict_(Verdict::defer("4.4.0", "no destination")) {}
+
+TargetFinder::Search::~Search() {
+    for (auto id : questions_) finder_.resolver_.cancel(id);
+}
+
+void TargetFinder::Search::next_hop() {
+    if (current_ == hops_.size()) return finish();
+    const NextHop& hop = hops_[current_];
+    hosts_.clear();
+    lookup_failed_ = by_mx_ = false;
+    if (hop.kind == NextHop::Kind::unix_path) {
+        Target target;
+        target.host = finder_.options_.own_name;
+        target.path = hop.name;
+        targets_.push_back(std::move(target));
+        ++current_;
+        return next_hop();
+    }
+    if (auto address = IpAddress::parse(hop.name)) {
+        hosts_.push_back({hop.name, 0, 0, {*address}});
+        return hop_done();
+    }
+    if (hop.kind == NextHop::Kind::domain && finder_.options_.dns_lookups) return ask_mx();
+    use_host(hop.name);
+}
+
+void TargetFinder::Search::ask_mx() {
+    auto weak = weak_from_this();
+    questions_.push_back(finder_.resolver_.resolve(hops_[current_].name, dns::RecordType::mx,
+                                                   finder_.options_.dns,
+                                                   [weak](dns::AnswerLookup answer) {
+                                                       if (auto self = weak.lock())
+                                                           self->on_mx(std::move(answer));
+                                                   }));
+}
+
+// RFC 5321 5.1.
+void TargetFinder::Search::on_mx(dns::AnswerLookup answer) {
+    const std::string& domain = hops_[current_].name;
+    if (answer.failed()) {
+        return give_up_hop(Verdict::defer("4.4.3", name_error(domain, "MX", kTryAgain)));
+    }
+    if (answer.not_found()) {
+        return give_up_hop(Verdict::reject("5.4.4", name_error(domain, "MX", kNotFound)));
+    }
+    if (dns::is_null_mx(*answer)) {
+        // RFC 7505 4.1
+        return give_up_hop(
+            Verdict::reject("5.1.0", cat({"Domain ", domain, " does not accept mail (nullMX)"})));
+    }
+    if (answer->records.empty()) return use_host(domain);
+    by_mx_ = true;
+    for (auto& record : answer->records) {
+        if (record.data.empty()) continue;
+        hosts_.push_back({std::move(record.data), record.preference, finder_.random_.next(), {}});
+    }
+    std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) {
+        return std::pair(a.preference, a.order) < std::pair(b.preference, b.order);
+    });
+    if (hosts_.size() > kMaxHosts) hosts_.resize(kMaxHosts);
+    ask_addresses();
+}
+
+void TargetFinder::Search::use_host(std::string name) {
+    hosts_.push_back({std::move(name), 0, 0, {}});
+    ask_addresses();
+}
+
+void TargetFinder::Search::ask_addresses() {
+    const Options& options = finder_.options_;
+    outstanding_ = hosts_.size() * ((options.ask_ipv4 ? 1U : 0U) + (options.ask_ipv6 ? 1U : 0U));
+    if (outstanding_ == 0) return hop_done();
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+        if (options.ask_ipv4) ask(i, dns::RecordType::a);
+        if (options.ask_ipv6) ask(i, dns::RecordType::aaaa);
+    }
+}
+
+void TargetFinder::Search::ask(std::size_t host, dns::RecordType type) {
+    auto weak = weak_from_this();
+    questions_.push_back(finder_.resolver_.resolve(hosts_[host].name, type, finder_.options_.dns,
+                                                   [weak, host, type](dns::AnswerLookup answer) {
+                                                       if (auto self = weak.lock())
+                                                           self->on_address(host, type,
+                                                                            std::move(answer));
+                                                   }));
+}
+
+void TargetFinder::Search::on_address(std::size_t host, dns::RecordType type,
+                                      dns::AnswerLookup answer) {
+    Host& entry = hosts_[host];
+    if (answer.failed()) lookup_failed_ = true;
+    if (answer.found()) {
+        for (const auto& record : answer->records) {
+            if (auto address = IpAddress::parse(record.data)) entry.addresses.push_back(*address);
+        }
+    }
+    if (!answer.found() || answer->records.empty()) {
+        missing_text_ = name_error(entry.name, dns::type_name(type),
+                                   answer.failed()  ? kTryAgain
+                                   : answer.found() ? kNoData
+                                                    : kNotFound);
+    }
+    if (--outstanding_ == 0) hop_done();
+}
+
+void TargetFinder::Search::hop_done() {
+    std::vector<Target> targets = order_targets();
+    if (targets.empty()) return give_up_hop(no_address());
+    if (by_mx_ && !drop_own(targets)) {
+        return give_up_hop(Verdict::reject(
+            "5.4.6", cat({"mail for ", hops_[current_].name, " loops back to myself"})));
+    }
+    targets_.insert(targets_.end(), targets.begin(), targets.end());
+    ++current_;
+    next_hop();
+}
+
+std::vector<Target> TargetFinder::Search::order_targets() {
+    const Options& options = finder_.options_;
+    std::uint16_t port = hops_[current_].port ? hops_[current_].port : options.default_port;
+    std::vector<Target> targets;
+    for (const Host& host : hosts_) {
+        for (const IpAddress& address : host.addresses) {
+            Target target;
+            target.host = host.name;
+            target.address = address;
+            target.port = port;
+            target.preference = host.preference;
+            targets.push_back(std::move(target));
+        }
+    }
+    // RFC 5321 5.1: addresses of one preference are tried in random order.
+    if (options.randomize) {
+        for (std::size_t i = targets.size(); i > 1; --i) {
+            std::swap(targets[i - 1], targets[finder_.random_.next() % i]);
+        }
+    }
+    auto rank = [&options](const Target& target) {
+        bool last = (options.prefer == Options::Prefer::ipv4 && target.address.is_v6()) ||
+                    (options.prefer == Options::Prefer::ipv6 && target.address.is_v4());
+        return std::pair(target.preference, last);
+    };
+    std::stable_sort(targets.begin(), targets.end(),
+                     [&](const Target& a, const Target& b) { return rank(a) < rank(b); });
+    for (Target& target : targets) {
+        target.best = current_ == 0 && target.preference == targets[0].preference;
+    }
+    return targets;
+}
+
+// RFC 5321 5.1: a host that finds itself among the MX hosts sends only to better ones; false when
+// there is none.
+bool TargetFinder::Search::drop_own(std::vector<Target>& targets) const {
+    const Options& options = finder_.options_;
+    if (options.lmtp || targets[0].port != kSmtpPort) return true;
+    auto is_own = [&options](const Target& target) {
+        const auto& own = options.own_addresses;
+        return iequals(target.host, options.own_name) ||
+               std::find(own.begin(), own.end(), target.address) != own.end();
+    };
+    auto self = std::find_if(targets.begin(), targets.end(), is_own);
+    if (self == targets.end()) return true;
+    unsigned limit = self->preference;
+    std::erase_if(targets, [limit](const Target& target) { return target.preference >= limit; });
+    return !targets.empty();
+}
+
+Verdict TargetFinder::Search::no_address() const {
+    if (lookup_failed_) return Verdict::defer("4.4.3", missing_text_);
+    return Verdict::reject("5.4.4", missing_text_);
+}
+
+// A later hop may still have targets. Of several reasons a temporary one counts.
+void TargetFinder::Search::give_up_hop(Verdict verdict) {
+    bool first = current_ == 0;
+    if (first || verdict.deferred()) verdict_ = std::move(verdict);
+    ++current_;
+    next_hop();
+}
+
+void TargetFinder::Search::finish() {
+    questions_.clear();
+    Done done = std::move(done_);
+    if (targets_.empty()) {
+        done(std::move(verdict_));
+    } else {
+        done(std::move(targets_));
+    }
+}
+
+}  // namespace postern::forwarder

@@ -1,0 +1,101 @@
+// TargetFinder: from a next hop to the addresses to try, in order: MX records by preference (RFC
+// 5321 5.1), equal ones at random, without those that would bring the mail back to us.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/base/ip_address.h"
+#include "lib/base/random.h"
+#include "lib/base/verdict.h"
+#include "lib/dns/resolver.h"
+#include "lib/loop/loop.h"
+
+#include "forwarder/next_hop.h"
+#include "forwarder/options.h"
+
+namespace postern::forwarder {
+
+// One address to try.
+struct Target {
+    std::string host;  // as named by MX or next hop
+    IpAddress address;
+    std::uint16_t port = 25;
+    std::string path;  // a Unix socket instead
+    unsigned preference = 0;
+    bool best = true;  // of the best preference: its connection may be kept for the destination
+
+    std::string endpoint() const;  // "192.0.2.1:25": names the place for the connection cache
+    smtp::PeerName peer() const;
+};
+
+// Targets, best first and never empty, or why there are none.
+using TargetsOrVerdict = std::variant<std::vector<Target>, Verdict>;
+
+class TargetFinder {
+  public:
+    using Done = std::function<void(TargetsOrVerdict)>;
+
+    TargetFinder(loop::Loop& loop, dns::AsyncResolver& resolver, const Options& options,
+                 Random& random);
+
+    // Looks up all hops; targets of an earlier hop come before those of a later one. Calls back
+    // once, never from inside. Dropping the handle cancels.
+    class Search;
+    std::shared_ptr<Search> find(std::vector<NextHop> hops, Done done);
+
+  private:
+    loop::Loop& loop_;
+    dns::AsyncResolver& resolver_;
+    const Options& options_;
+    Random& random_;
+};
+
+class TargetFinder::Search : public std::enable_shared_from_this<Search> {
+  public:
+    Search(TargetFinder& finder, std::vector<NextHop> hops, Done done);
+    ~Search();
+    Search(const Search&) = delete;
+    Search& operator=(const Search&) = delete;
+
+    void next_hop();
+
+  private:
+    struct Host {
+        std::string name;
+        unsigned preference = 0;
+        std::uint64_t order = 0;  // among equals
+        std::vector<IpAddress> addresses;
+    };
+
+    void ask_mx();
+    void on_mx(dns::AnswerLookup answer);
+    void use_host(std::string name);
+    void ask_addresses();
+    void ask(std::size_t host, dns::RecordType type);
+    void on_address(std::size_t host, dns::RecordType type, dns::AnswerLookup answer);
+    void hop_done();
+    std::vector<Target> order_targets();
+    bool drop_own(std::vector<Target>& targets) const;
+    void give_up_hop(Verdict verdict);
+    void finish();
+    Verdict no_address() const;
+
+    TargetFinder& finder_;
+    std::vector<NextHop> hops_;
+    Done done_;
+    std::size_t current_ = 0;
+    bool by_mx_ = false;
+    std::vector<Host> hosts_;
+    std::size_t outstanding_ = 0;
+    std::vector<dns::AsyncResolver::Id> questions_;
+    bool lookup_failed_ = false;
+    std::string missing_text_;
+    std::vector<Target> targets_;
+    Verdict verdict_;
+};
+
+}  // namespace postern::forwarder
