@@ -1,1 +1,22 @@
-# See README.md in this folder.
+noinst_LIBRARIES += local/liblocal.a
+local_liblocal_a_SOURCES = \
+	%reldir%/options.h %reldir%/options.cc %reldir%/messages.h %reldir%/planner.h %reldir%/planner.cc \
+	%reldir%/message_text.h %reldir%/message_text.cc %reldir%/report.h %reldir%/report.cc \
+	%reldir%/mailbox_worker.h %reldir%/mailbox_worker.cc %reldir%/forward_worker.h %reldir%/forward_worker.cc \
+	%reldir%/processes.h %reldir%/processes.cc %reldir%/accounts.h %reldir%/accounts.cc \
+	%reldir%/dispatcher.h %reldir%/dispatcher.cc
+EXTRA_DIST += %reldir%/README.md
+
+LOCAL_LIBS = local/liblocal.a lib/mailbox/libmailbox.a lib/queue/libqueue.a lib/table/libtable.a $(SERVICE_LIBS) \
+	$(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+# Installed under both names; the program looks at its own.
+daemon_PROGRAMS += local/local local/virtual
+local_local_SOURCES = %reldir%/main.cc
+local_local_LDADD = $(LOCAL_LIBS)
+local_virtual_SOURCES = %reldir%/main.cc
+local_virtual_LDADD = $(LOCAL_LIBS)
+
+check_PROGRAMS += local/local_test
+local_local_test_SOURCES = %reldir%/planner_test.cc %reldir%/delivery_test.cc
+local_local_test_CXXFLAGS = $(TEST_CXXFLAGS)
+local_local_test_LDADD = $(LOCAL_LIBS) $(TEST_LIBS)

@@ -1,0 +1,54 @@
+// Accounts: which uid, home and Maildir a local user name means. Mail users are auth's; all others
+// are the system's. Asked by the root parent; the answers are cached for a moment, because under
+// load the same few names come again and again.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+
+#include "lib/base/clock.h"
+#include "lib/base/lookup.h"
+
+#include "local/options.h"
+
+namespace postern::local {
+
+// Where deliveries run: as whom, and confined to which folder.
+struct Place {
+    std::string user;  // for supplementary groups; empty: none
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::string folder;
+    std::string name() const;  // the same for the same place
+};
+
+struct Account {
+    Place place;
+    std::string maildir;
+};
+
+class Accounts {
+  public:
+    Accounts(const Options& options, std::string auth_socket)
+        : options_(options), auth_(std::move(auth_socket)) {}
+
+    // Fails, with words for the sender, when the account exists and cannot be delivered to at
+    // present.
+    Lookup<Account> find(const std::string& user);
+
+  private:
+    struct Entry {
+        Account account;
+        SteadyTime until;
+    };
+    Lookup<Account> mail_user(const std::string& user);
+    Lookup<Account> system_user(const std::string& user);
+
+    const Options& options_;
+    std::string auth_;
+    std::map<std::string, Entry, std::less<>> cache_;
+};
+
+}  // namespace postern::local

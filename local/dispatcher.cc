@@ -1,0 +1,290 @@
+#include "local/dispatcher.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/service/service.h"
+#include "lib/sys/sandbox.h"
+#include "lib/sys/users.h"
+
+#include "local/forward_worker.h"
+#include "local/mailbox_worker.h"
+#include "local/planner.h"
+#include "local/report.h"
+
+namespace postern::local {
+namespace {
+
+constexpr Millis kRequestWait{10'000};   // for qmgr's request, which it sends at once
+constexpr Millis kPlanWait{60'000};      // tables may be slow, or locked by postmap
+constexpr Millis kHandOverWait{10'000};  // for room in a worker's queue
+constexpr Millis kReportWait{3600'000};  // for workers, in the process that joins their reports
+
+constexpr std::string_view kRelays[] = {"local", "virtual"};
+
+}  // namespace
+
+// What one request comes to: recipients that are decided already, and jobs for workers.
+struct Dispatcher::Work {
+    struct Job {
+        Place place;  // of a mailbox job
+        std::variant<MailboxJob, ForwardJob> job;
+    };
+    ipc::DeliverReport decided;
+    std::vector<Job> jobs;
+    WallTime started{};
+};
+
+Dispatcher::Dispatcher(Options options, service::Identity mail_owner, Sockets sockets)
+    : options_(std::move(options)),
+      mail_owner_(std::move(mail_owner)),
+      sockets_(std::move(sockets)),
+      accounts_(options_, sockets_.auth) {}
+
+void Dispatcher::serve(ipc::Channel& connection) {
+    processes_.reap();
+    if (auto done = handle(connection); !done) log::warning("", done.error().what);
+}
+
+Result<void> Dispatcher::handle(ipc::Channel& connection) {
+    TRY_ASSIGN(ipc::Packet packet, connection.receive_packet(Deadline::in(kRequestWait)));
+    if (packet.descriptor_count() != 1)
+        return Error{Errc::invalid, "delivery request: the queue file is missing"};
+    TRY_ASSIGN(const auto request, packet.as<ipc::DeliverRequest>());
+    const Fd file = packet.take_descriptor();
+    Work work;
+    work.started = SystemClock::instance().now();
+    plan(request, work);
+    if (work.jobs.size() == 1 && work.decided.recipients.empty()) {
+        return hand_over(work, 0, file.get(), connection.fd());
+    }
+    if (work.jobs.empty()) return connection.send(work.decided, Deadline::in(kRequestWait));
+    join(work, file.get(), connection);
+    return {};
+}
+
+void Dispatcher::plan(const ipc::DeliverRequest& request, Work& work) {
+    for (const auto& recipient : request.recipients) plan_one(request, recipient, work);
+}
+
+void Dispatcher::plan_one(const ipc::DeliverRequest& request,
+                          const ipc::DeliverRecipient& recipient, Work& work) {
+    auto plan = ask_planner(recipient.address);
+    Verdict verdict = Verdict::defer("4.3.0", "alias database unavailable");
+    if (!plan) {
+        log::warning(request.queue_id.str(), plan.error().what);
+    } else {
+        switch (plan->kind) {
+            case PlanKind::refuse: verdict = Verdict::reject(plan->status, plan->text); break;
+            case PlanKind::defer: verdict = Verdict::defer(plan->status, plan->text); break;
+            case PlanKind::mailbox: verdict = to_mailbox(work, request, recipient, *plan); break;
+            case PlanKind::user: verdict = to_user(work, request, recipient, *plan); break;
+            case PlanKind::forward: {
+                verdict = plan->user.empty() ? Verdict::accept()
+                                             : to_user(work, request, recipient, *plan);
+                if (!verdict.accepted()) break;
+                ForwardJob job{request, plan->forwards};
+                job.request.recipients = {recipient};
+                if (!plan->owner.empty() && !request.sender.empty())
+                    job.request.sender = plan->owner;
+                work.jobs.push_back({{}, std::move(job)});
+                break;
+            }
+        }
+    }
+    // Accepted means here that a worker will see to it.
+    if (verdict.accepted()) return;
+    work.decided.recipients.push_back(report(
+        request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));
+}
+
+Verdict Dispatcher::to_user(Work& work, const ipc::DeliverRequest& request,
+                            const ipc::DeliverRecipient& recipient, const Plan& plan) {
+    auto account = accounts_.find(plan.user);
+    if (account.not_found())
+        return Verdict::reject("5.1.1", cat({"unknown user: \"", plan.user, "\""}));
+    if (account.failed()) return Verdict::defer("4.3.0", account.error().what);
+    add_mailbox(work, request, recipient, account->place, {account->maildir, plan.address},
+                plan.owner.empty() || request.sender.empty() ? request.sender : plan.owner);
+    return Verdict::accept();
+}
+
+// The numbers come from the planner, which is less trusted than we are: they are checked again
+// here.
+Verdict Dispatcher::to_mailbox(Work& work, const ipc::DeliverRequest& request,
+                               const ipc::DeliverRecipient& recipient, const Plan& plan) {
+    const auto misconfigured = [&](std::string_view why) {
+        log::warning(request.queue_id.str(), cat({"recipient ", recipient.address, ": ", why}));
+        return Verdict::defer("4.3.5", "mail system configuration error");
+    };
+    Place place{"", plan.uid, plan.gid, options_.virtual_mailbox_base};
+    if (place.uid < std::max(options_.virtual_minimum_uid, 1u) || place.gid == 0)
+        return misconfigured("uid or gid too small");
+    if (!place.folder.starts_with('/')) return misconfigured("virtual_mailbox_base is not set");
+    if (plan.path.empty() || plan.path.back() != '/')
+        return misconfigured("virtual mailboxes in mbox format are not supported yet");
+    for (const auto part : split(plan.path, '/')) {
+        if (part == "..") return misconfigured("mailbox path with ..");
+    }
+    if (!sys::is_root()) {
+        place.uid = geteuid();
+        place.gid = getegid();
+    }
+    std::string maildir = cat({place.folder, "/", plan.path.substr(0, plan.path.size() - 1)});
+    add_mailbox(work, request, recipient, place, {std::move(maildir), plan.address},
+                request.sender);
+    return Verdict::accept();
+}
+
+// Recipients of one place and sender share a job.
+void Dispatcher::add_mailbox(Work& work, const ipc::DeliverRequest& request,
+                             const ipc::DeliverRecipient& recipient, const Place& place,
+                             Target target, const std::string& sender) {
+    const std::string name = place.name();
+    for (auto& one : work.jobs) {
+        auto* job = std::get_if<MailboxJob>(&one.job);
+        if (job == nullptr || one.place.name() != name || job->request.sender != sender) continue;
+        job->request.recipients.push_back(recipient);
+        job->targets.push_back(std::move(target));
+        return;
+    }
+    MailboxJob job;
+    job.request = request;
+    job.request.sender = sender;
+    job.request.recipients = {recipient};
+    job.targets = {std::move(target)};
+    work.jobs.push_back({place, std::move(job)});
+}
+
+void Dispatcher::become_mail_owner() const {
+    if (auto done = sys::become_user(mail_owner_.uid, mail_owner_.gid, mail_owner_.name); !done) {
+        log::error("", done.error().what);
+        _exit(1);
+    }
+}
+
+Result<Plan> Dispatcher::ask_planner(const std::string& address) {
+    const auto body = [this](ipc::Channel& parent) {
+        become_mail_owner();
+        using sys::Promise;
+        const auto promises = Promise::stdio | Promise::read_files;
+        auto restricted = sys::restrict(promises, {{"/", sys::PathRule::Access::read}});
+        if (!restricted) return log::error("", restricted.error().what);
+        Planner planner(options_);
+        for (;;) {
+            auto request = parent.receive<PlanRequest>(Deadline::in(kReportWait));
+            if (!request && request.error().code == Errc::timeout) continue;
+            if (!request || !parent.send(planner.plan(request->address), Deadline::in(kPlanWait)))
+                return;
+        }
+    };
+    // A planner that died (of a damaged table, say) is replaced once.
+    for (int attempt = 0;; ++attempt) {
+        const auto deadline = Deadline::in(kPlanWait);
+        TRY_ASSIGN(ipc::Channel * planner, processes_.get("planner", body));
+        auto answer = [&]() -> Result<Plan> {
+            TRY(planner->send(PlanRequest{address}, deadline));
+            return planner->receive<Plan>(deadline);
+        }();
+        if (answer) return answer;
+        processes_.forget("planner");
+        if (attempt > 0 || answer.error().code == Errc::timeout) return answer;
+    }
+}
+
+Processes::Body Dispatcher::mailbox_body(const Place& place) {
+    return [this, place](ipc::Channel& parent) {
+        if (auto done = sys::become_user(place.uid, place.gid, place.user); !done) {
+            return log::error("", done.error().what);
+        }
+        if (auto done = service::restrict_to_home(place.folder); !done)
+            return log::error("", done.error().what);
+        MailboxOptions options;
+        options.relay = kRelays[options_.is_virtual ? 1 : 0];
+        options.myhostname = options_.myhostname;
+        options.original_recipient_header = options_.original_recipient_header;
+        options.check_loops = !options_.is_virtual;
+        options.size_limit = options_.mailbox_size_limit;
+        MailboxWorker(sys::RealFs::instance(), std::move(options)).run(parent);
+    };
+}
+
+Processes::Body Dispatcher::forward_body() {
+    return [this](ipc::Channel& parent) {
+        become_mail_owner();
+        using sys::Promise;
+        auto restricted = sys::restrict(Promise::stdio | Promise::unix_sockets, {});
+        if (!restricted) return log::error("", restricted.error().what);
+        ForwardWorker(sys::RealFs::instance(), sockets_.cleanup).run(parent);
+    };
+}
+
+Result<void> Dispatcher::hand_over(Work& work, std::size_t index, int file, int connection) {
+    auto& [place, job] = work.jobs[index];
+    const bool to_mailbox = std::holds_alternative<MailboxJob>(job);
+    const std::string name = to_mailbox ? place.name() : "forward";
+    const int descriptors[] = {file, connection};
+    for (int attempt = 0;; ++attempt) {
+        TRY_ASSIGN(ipc::Channel * worker,
+                   processes_.get(name, to_mailbox ? mailbox_body(place) : forward_body()));
+        auto sent = std::visit(
+            [&](const auto& message) {
+                return worker->send(message, Deadline::in(kHandOverWait), {}, descriptors);
+            },
+            job);
+        if (sent) return sent;
+        if (sent.error().code == Errc::timeout || sent.error().code == Errc::invalid || attempt > 0)
+            return sent;
+        processes_.forget(name);  // it died: a new one, once
+    }
+}
+
+void Dispatcher::defer_all(Work& work, std::size_t job) {
+    const auto& request =
+        std::visit([](const auto& one) -> const ipc::DeliverRequest& { return one.request; },
+                   work.jobs[job].job);
+    for (const auto& recipient : request.recipients) {
+        merge(work.decided,
+              entry(recipient.index, Verdict::defer("4.3.0", "delivery process failed")));
+    }
+}
+
+// Several workers see to one request: a process of its own waits for all of them and answers for
+// them.
+void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
+    struct Pending {
+        std::size_t job;
+        ipc::Channel report;
+    };
+    std::vector<Pending> pending;
+    for (std::size_t i = 0; i < work.jobs.size(); ++i) {
+        auto pair = sys::packet_pair();
+        auto sent =
+            pair ? hand_over(work, i, file, pair->second.get()) : Result<void>(pair.error());
+        if (sent) {
+            pending.push_back({i, ipc::Channel(std::move(pair->first))});
+        } else {
+            log::warning("", sent.error().what);
+            defer_all(work, i);
+        }
+    }
+    auto joined = Processes::fork_once([&] {
+        become_mail_owner();
+        for (auto& one : pending) {
+            auto answer = one.report.receive<ipc::DeliverReport>(Deadline::in(kReportWait));
+            // A recipient may have several jobs: silence about one of them outweighs another's
+            // success.
+            if (!answer) defer_all(work, one.job);
+            if (!answer) continue;
+            for (auto& entry : answer->recipients) merge(work.decided, std::move(entry));
+        }
+        (void)connection.send(work.decided, Deadline::in(kRequestWait)).has_value();
+    });
+    if (!joined) log::warning("", joined.error().what);
+}
+
+}  // namespace postern::local

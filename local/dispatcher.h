@@ -1,0 +1,66 @@
+// Dispatcher: the parent of local (root). Takes a request from qmgr, asks the planner what its
+// recipients stand for, and passes request and connection on to workers, which answer qmgr
+// themselves. It reads typed messages of qmgr, of auth and of its own children, and no mail.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/verdict.h"
+#include "lib/ipc/channel.h"
+#include "lib/service/profiles.h"
+
+#include "local/accounts.h"
+#include "local/messages.h"
+#include "local/options.h"
+#include "local/processes.h"
+
+namespace postern::local {
+
+struct Sockets {
+    std::string auth = "private/auth", cleanup = "public/cleanup";
+};
+
+class Dispatcher {
+  public:
+    // `mail_owner`: who the planner and the forwarding worker run as.
+    Dispatcher(Options options, service::Identity mail_owner, Sockets sockets);
+
+    Dispatcher(const Dispatcher&) = delete;  // its parts refer to its options
+    Dispatcher& operator=(const Dispatcher&) = delete;
+
+    // One request. The connection is gone afterwards: answered, or in a worker's hands.
+    void serve(ipc::Channel& connection);
+
+  private:
+    struct Work;
+    Result<void> handle(ipc::Channel& connection);
+    void plan(const ipc::DeliverRequest& request, Work& work);
+    void plan_one(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,
+                  Work& work);
+    void add_mailbox(Work& work, const ipc::DeliverRequest& request,
+                     const ipc::DeliverRecipient& recipient, const Place& place, Target target,
+                     const std::string& sender);
+    Result<Plan> ask_planner(const std::string& address);
+    Verdict to_mailbox(Work& work, const ipc::DeliverRequest& request,
+                       const ipc::DeliverRecipient& recipient, const Plan& plan);
+    Verdict to_user(Work& work, const ipc::DeliverRequest& request,
+                    const ipc::DeliverRecipient& recipient, const Plan& plan);
+
+    Result<void> hand_over(Work& work, std::size_t job, int file, int connection);
+    static void defer_all(Work& work, std::size_t job);
+    void join(Work& work, int file, ipc::Channel& connection);
+
+    Processes::Body mailbox_body(const Place& place);
+    Processes::Body forward_body();
+    void become_mail_owner() const;
+
+    const Options options_;
+    const service::Identity mail_owner_;
+    const Sockets sockets_;
+    Accounts accounts_;
+    Processes processes_;
+};
+
+}  // namespace postern::local

@@ -1,0 +1,46 @@
+// Processes: local's own children, each at the other end of a channel. A child that died is
+// replaced when it is needed next; the idlest one makes room when there are too many.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "lib/base/clock.h"
+#include "lib/ipc/channel.h"
+
+namespace postern::local {
+
+class Processes {
+  public:
+    using Body = std::function<void(ipc::Channel& parent)>;
+    static constexpr std::size_t kMaxProcesses = 100;
+
+    // The channel to the child of that name, which runs `body` and exits when that returns. Forks
+    // it when there is none.
+    Result<ipc::Channel*> get(const std::string& name, const Body& body);
+    // The child of that name is no use any more: the next get() makes a new one.
+    void forget(const std::string& name) { children_.erase(name); }
+    // Collects the dead.
+    void reap();
+
+    // Forks a child outside the pool that runs `body` and exits.
+    static Result<pid_t> fork_once(const std::function<void()>& body);
+
+  private:
+    struct Child {
+        pid_t pid = -1;
+        ipc::Channel channel;  // closing it ends the child, after the jobs that it has
+        SteadyTime last_used;
+    };
+    void make_room();
+    std::map<std::string, Child> children_;
+};
+
+// In a child: keeps the log and the descriptors given, closes all else that the daemon was born
+// with (listening sockets, master's control channel).
+void keep_only(std::initializer_list<int*> descriptors);
+
+}  // namespace postern::local

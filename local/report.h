@@ -1,0 +1,25 @@
+// What became of one recipient: the line in the log and the entry in the report to qmgr.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/base/clock.h"
+#include "lib/base/verdict.h"
+#include "lib/ipc/messages/deliver.h"
+
+namespace postern::local {
+
+// Logs Postfix's line and makes the entry. `relay`: "local" or "virtual". `address`: where it was
+// delivered, when that is not what the request says.
+ipc::RecipientReport report(const ipc::DeliverRequest& request,
+                            const ipc::DeliverRecipient& recipient, std::string_view relay,
+                            const std::string& address, const Verdict& verdict, WallTime started);
+
+// The entry alone, for what is logged by nobody.
+ipc::RecipientReport entry(std::uint32_t index, const Verdict& verdict);
+
+// Puts `more` into `all`; two entries about one recipient become the worse of them.
+void merge(ipc::DeliverReport& all, ipc::RecipientReport more);
+
+}  // namespace postern::local
