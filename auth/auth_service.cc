@@ -49,9 +49,12 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
         if (packet.descriptor_count() != 0 || busy_) return service_.end(this);
         if (packet.type() == ipc::AuthRequest::kType) return ask(packet);
         if (packet.type() == ipc::UserRequest::kType)
-            return reply<ipc::UserRequest>(packet, [this](const auto& request) { return service_.known(request); });
+            return reply<ipc::UserRequest>(packet, [this](const auto& request) {
+                return may_redeem_ ? service_.located(request) : service_.known(request);
+            });
         if (packet.type() == ipc::RedeemToken::kType && may_redeem_)
-            return reply<ipc::RedeemToken>(packet, [this](const auto& request) { return service_.redeem(request); });
+            return reply<ipc::RedeemToken>(
+                packet, [this](const auto& request) { return service_.redeem(request); });
         log::warning(packet.trace(), "unexpected message from a client of auth");
         service_.end(this);
     }
@@ -181,6 +184,18 @@ ipc::UserAnswer AuthService::known(const ipc::UserRequest& request) {
         return {ipc::UserOutcome::temporary};
     }
     return {found.found() ? ipc::UserOutcome::known : ipc::UserOutcome::unknown};
+}
+
+// For local: where to deliver. Where the entry makes no sense nobody can tell, and mail waits.
+ipc::UserAnswer AuthService::located(const ipc::UserRequest& request) {
+    auto found = users_.locate(request.user);
+    if (found.failed()) {
+        log::warning("", found.error().what);
+        return {ipc::UserOutcome::temporary};
+    }
+    if (found.not_found()) return {ipc::UserOutcome::unknown};
+    return {ipc::UserOutcome::known, found->name, found->uid, found->gid, found->home,
+            found->mailbox};
 }
 
 ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {

@@ -43,6 +43,7 @@ class AuthService {
     // done: with the answer, perhaps after the delay of a failure.
     void authenticate(ipc::AuthRequest request, std::function<void(ipc::AuthAnswer)> done);
     ipc::UserAnswer known(const ipc::UserRequest& request);
+    ipc::UserAnswer located(const ipc::UserRequest& request);
     ipc::Grant redeem(const ipc::RedeemToken& request);
     ipc::AuthAnswer verdict(const ipc::AuthRequest& request, const std::string& user, bool known,
                             bool fits);

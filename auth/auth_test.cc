@@ -293,6 +293,22 @@ TEST_F(ServiceTest, TellsWhoExists) {
     EXPECT_EQ(ask<ipc::UserAnswer>(policy, ipc::UserRequest{"u1"})->outcome, ipc::UserOutcome::temporary);
 }
 
+TEST_F(ServiceTest, TellsWhereMailGoesToThoseWhoBecomeUsers) {
+    write("mailonly::1001:1002::/home/m\n");
+    auto local = connect(true);
+    const auto answer = ask<ipc::UserAnswer>(local, ipc::UserRequest{"MailOnly"});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->outcome, ipc::UserOutcome::known);
+    EXPECT_EQ(answer->user, "mailonly");
+    EXPECT_EQ(answer->uid, 1001u);
+    EXPECT_EQ(answer->gid, 1002u);
+    EXPECT_EQ(answer->home, "/home/m");
+    EXPECT_EQ(answer->mailbox, "/home/m/Maildir");
+    EXPECT_EQ(ask<ipc::UserAnswer>(local, ipc::UserRequest{"nobody"})->outcome, ipc::UserOutcome::unknown);
+    auto policy = connect(false);
+    EXPECT_EQ(ask<ipc::UserAnswer>(policy, ipc::UserRequest{"mailonly"})->home, "");
+}
+
 TEST_F(ServiceTest, LoginItselfCannotRedeem) {
     auto login = connect(false);
     const auto answer = ask<ipc::AuthAnswer>(login, request("u1", "secret"));

@@ -59,6 +59,13 @@ Lookup<User> Users::find(std::string_view name) {
     const auto at = entries_.find(to_lower(name));
     if (at == entries_.end() || at->second.password.empty()) return NotFound{};
     if (sasl::extra_field(at->second.extra, "nologin")) return NotFound{};
+    return locate(name);
+}
+
+Lookup<User> Users::locate(std::string_view name) {
+    if (auto fresh = refresh(); !fresh) return std::move(fresh).error();
+    const auto at = entries_.find(to_lower(name));
+    if (at == entries_.end()) return NotFound{};
     auto user = complete(at->second);
     if (!user) return std::move(user).error().within("user " + at->second.user);
     return *std::move(user);

@@ -39,6 +39,9 @@ class Users {
     // home).
     Lookup<User> find(std::string_view name);
 
+    // The same for delivery: also users who have no password or may not log in.
+    Lookup<User> locate(std::string_view name);
+
     // Whether there is such an entry, which may receive mail even if it may not log in.
     Lookup<bool> exists(std::string_view name);
 
