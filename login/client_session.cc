@@ -1,0 +1,271 @@
+#include "login/client_session.h"
+
+#include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
+#include "lib/log/log.h"
+#include "lib/sasl/server_exchange.h"
+#include "lib/sys/unix_socket.h"
+
+namespace postern::login {
+namespace {
+
+// A client that has not logged in gets little room; what it sends beyond waits in its own kernel.
+constexpr std::size_t kInputLimit = 16 * 1024;
+constexpr std::size_t kMaxPending = 16 * 1024;  // Handoff::pending
+constexpr Millis kCloseTimeout{10'000};
+
+std::string ip_text(const sys::SocketAddress& address) {
+    return address.is_inet() ? address.ip().str() : "127.0.0.1";
+}
+
+std::string_view program_of(ipc::AuthProtocol protocol) {
+    return protocol == ipc::AuthProtocol::pop3 ? "pop3-login: " : "imap-login: ";
+}
+
+}  // namespace
+
+ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(ClientSession*)> ended)
+    : shared_(shared),
+      ended_(std::move(ended)),
+      id_(SessionId::make(shared.loop.clock(), shared.random)),
+      peer_(sys::peer_address(socket.get())),
+      local_(sys::local_address(socket.get())) {
+    // Dovecot's rule: from this host itself (loopback, or our own address) nobody can listen in.
+    local_client_ = !peer_.is_inet() || peer_.ip().is_loopback() || peer_.ip() == local_.ip();
+    const EngineOptions options{shared.options.tls.has_value() && !shared.options.wrapper_mode,
+                                may_login_in_plaintext(), shared.options.greeting};
+    engine_ = shared.options.protocol == ipc::AuthProtocol::imap ? make_imap_login(options)
+                                                                 : make_pop3_login(options);
+    if (peer_.is_inet()) sys::set_no_delay(socket.get());
+    stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
+    stream_->set_input_limit(kInputLimit);
+    timer_ = std::make_unique<loop::Timer>(shared.loop, [this] { on_timeout(); });
+}
+
+bool ClientSession::may_login_in_plaintext() const {
+    return !shared_.options.tls_required && (shared_.options.plaintext_allowed || local_client_);
+}
+
+void ClientSession::start() {
+    timer_->start(shared_.options.login_timeout);
+    if (shared_.options.wrapper_mode) return start_tls();
+    greet();
+}
+
+void ClientSession::greet() {
+    perform(engine_->greet());
+    if (!over_ && stream_) stream_->flush();
+}
+
+void ClientSession::start_tls() {
+    stream_->flush();
+    const auto started = stream_->start_tls_server(*shared_.options.tls);
+    if (started) return;
+    log_end(started.error().what);
+    say_farewell({});
+}
+
+// --- Events
+
+void ClientSession::on_input() {
+    if (relay_) return relay_->client_input();
+    pump();
+}
+
+void ClientSession::on_secured() {
+    if (!engine_) return;
+    engine_->on_tls();
+    if (shared_.options.wrapper_mode) perform(engine_->greet());
+}
+
+void ClientSession::on_drained() {
+    if (relay_) relay_->client_drained();
+}
+
+void ClientSession::on_closed(const Error* error) {
+    if (relay_) return relay_->client_closed();
+    if (!over_) log_end(error != nullptr ? error->what : "");
+    finish();
+}
+
+void ClientSession::pump() {
+    while (!waiting_ && !over_) {
+        const std::string_view before = stream_->input();
+        std::string_view rest = before;
+        auto step = engine_->feed(rest);
+        stream_->consume(before.size() - rest.size());
+        if (!step) break;
+        perform(*std::move(step));
+        if (stream_->tls_started() && !stream_->secured()) return;  // the rest is a handshake's
+    }
+    if (stream_ && stream_->at_eof() && !waiting_ && !over_) {
+        log_end("");
+        say_farewell({});
+    }
+}
+
+void ClientSession::perform(Step step) {
+    stream_->write(step.reply);
+    switch (step.then) {
+        case Step::Then::go_on: return;
+        case Step::Then::start_tls: return start_tls();
+        case Step::Then::authenticate: return ask_auth(std::move(step));
+        case Step::Then::close: log_end(""); return say_farewell({});
+    }
+}
+
+// --- The question to auth
+
+void ClientSession::ask_auth(Step step) {
+    const crypto::WipeGuard guard(step.message);
+    if (auto credentials = sasl::parse_plain(step.message)) {
+        user_ = printable(credentials->user, 255);
+        crypto::wipe(credentials->password);
+    }
+    mechanism_ = std::move(step.mechanism);
+    ++attempts_;
+    waiting_ = true;
+    ipc::AuthRequest request;
+    const crypto::WipeGuard request_guard(request.response);
+    request.session = id_;
+    request.protocol = engine_->protocol();
+    request.mechanism = std::string(sasl::ServerExchange::message_mechanism());
+    request.client_address = ip_text(peer_);
+    request.secured = stream_->secured() || local_client_;
+    request.has_response = true;
+    request.response = step.message;
+    shared_.auth.call<ipc::AuthAnswer>(
+        request, shared_.options.auth_timeout,
+        [weak = weak_from_this()](Result<ipc::AuthAnswer> answer) {
+            if (auto self = weak.lock()) self->on_auth_answer(std::move(answer));
+        },
+        id_.str());
+}
+
+void ClientSession::on_auth_answer(Result<ipc::AuthAnswer> answer) {
+    if (over_) return;
+    if (!answer) log::warning(id_.str(), answer.error().what);
+    const bool success = answer && answer->outcome == ipc::AuthOutcome::success;
+    if (success) {
+        user_ = answer->user;
+        return hand_off(*answer);
+    }
+    waiting_ = false;
+    const bool temporary = !answer || answer->outcome != ipc::AuthOutcome::failure;
+    perform(engine_->on_auth_failed(temporary));
+    pump();
+    if (stream_) stream_->flush();
+}
+
+// --- The hand-off
+
+// Without TLS the worker gets the client's socket itself. With TLS (or when more input waits than a
+// message carries) it gets one end of a socketpair, and this session relays.
+void ClientSession::hand_off(const ipc::AuthAnswer& answer) {
+    stream_->pause_reading();
+    ipc::Handoff handoff;
+    handoff.token = answer.token;
+    handoff.session = id_;
+    handoff.protocol = engine_->protocol();
+    handoff.client_address = ip_text(peer_);
+    handoff.server_address = ip_text(local_);
+    handoff.client_port = peer_.port();
+    handoff.server_port = local_.port();
+    handoff.secured = stream_->secured() || local_client_;
+    handoff.tag = engine_->tag().substr(0, 256);
+    int descriptor = stream_->fd();
+    Fd worker_end;
+    if (stream_->tls_started() || stream_->input().size() > kMaxPending || stream_->queued() > 0) {
+        auto ends = sys::stream_pair();
+        if (!ends) return on_handed_off(std::move(ends).error());
+        relay_end_ = std::move(ends->first);
+        worker_end = std::move(ends->second);
+        descriptor = worker_end.get();
+    } else {
+        handoff.pending = stream_->input();
+    }
+    shared_.worker.call<ipc::HandoffAnswer>(
+        handoff, shared_.options.handoff_timeout,
+        [weak = weak_from_this()](Result<ipc::HandoffAnswer> result) {
+            if (auto self = weak.lock()) self->on_handed_off(std::move(result));
+        },
+        id_.str(), {&descriptor, 1});
+}
+
+void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer) {
+    if (over_) return;
+    const bool accepted = answer && answer->ok;
+    if (!accepted) {
+        log::warning(id_.str(),
+                     cat({facts(), ": no worker: ", answer ? answer->text : answer.error().what}));
+        relay_end_.reset();
+        perform(engine_->on_no_worker());
+        if (stream_) stream_->flush();
+        return;
+    }
+    log::info(id_.str(), cat({program_of(engine_->protocol()), "Login: ", facts()}));
+    logged_in_ = true;
+    timer_.reset();
+    engine_.reset();
+    if (relay_end_) {
+        stream_->set_input_limit(loop::Stream::kDefaultInputLimit);
+        relay_ = std::make_unique<Relay>(shared_.loop, *stream_, std::move(relay_end_),
+                                         [this] { finish(); });
+        return;
+    }
+    // The worker has the socket. Closing our descriptor leaves the connection alone.
+    std::string taken_already;
+    (void)stream_->detach(taken_already);
+    finish();
+}
+
+// --- Ends
+
+void ClientSession::drain() {
+    if (!over_ && !logged_in_ && !waiting_) say_farewell(engine_->on_shutdown());
+}
+
+void ClientSession::on_timeout() {
+    if (over_) return finish();  // it does not even take our farewell
+    if (waiting_)
+        return timer_->start(
+            shared_.options.login_timeout);  // auth and worker have limits of their own
+    log_end("Inactivity");
+    const bool handshake = stream_->tls_started() && !stream_->secured();
+    say_farewell(handshake ? "" : engine_->on_timeout());
+}
+
+void ClientSession::say_farewell(const std::string& text) {
+    over_ = true;
+    timer_->start(kCloseTimeout);
+    stream_->write(text);
+    stream_->close_after_flush();
+}
+
+void ClientSession::finish() {
+    over_ = true;
+    timer_.reset();
+    if (!ended_) return;
+    const auto ended = std::move(ended_);
+    ended_ = nullptr;
+    ended(this);
+}
+
+std::string ClientSession::facts() const {
+    const bool tls = stream_ && stream_->secured();
+    return cat({"user=<", user_, ">, method=", mechanism_.empty() ? "-" : mechanism_,
+                ", rip=", ip_text(peer_), ", lip=", ip_text(local_),
+                tls             ? ", TLS"
+                : local_client_ ? ", secured"
+                                : ""});
+}
+
+void ClientSession::log_end(std::string_view how) const {
+    const std::string detail = attempts_ == 0
+                                   ? "no auth attempts"
+                                   : cat({"auth failed, ", std::to_string(attempts_), " attempts"});
+    log::info(id_.str(), cat({program_of(shared_.options.protocol), "Disconnected",
+                              how.empty() ? "" : ": ", how, " (", detail, "): ", facts()}));
+}
+
+}  // namespace postern::login

@@ -1,0 +1,80 @@
+// ClientSession: one IMAP or POP3 client of login, from its connection to its end: greeting, TLS,
+// the engine's dialogue, one question to auth at a time, the hand-off to imapd or pop3d, and then
+// either the relay (TLS) or nothing more (the worker has the socket).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/base/ids.h"
+#include "lib/base/random.h"
+#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/login.h"
+#include "lib/loop/stream.h"
+#include "lib/sys/socket.h"
+
+#include "login/login_engine.h"
+#include "login/options.h"
+#include "login/relay.h"
+
+namespace postern::login {
+
+// What the sessions of one process share.
+struct Shared {
+    const Options& options;
+    loop::Loop& loop;
+    ipc::Client& auth;
+    ipc::Client& worker;
+    Random& random;
+};
+
+class ClientSession final : public loop::StreamHandler,
+                            public std::enable_shared_from_this<ClientSession> {
+  public:
+    // ended: the session is over and may be destroyed (on a later turn).
+    ClientSession(Shared& shared, Fd socket, std::function<void(ClientSession*)> ended);
+
+    void start();
+    void drain();  // says goodbye, unless the client has logged in
+
+    void on_input() override;
+    void on_secured() override;
+    void on_drained() override;
+    void on_closed(const Error* error) override;
+
+  private:
+    bool may_login_in_plaintext() const;
+    void greet();
+    void pump();
+    void perform(Step step);
+    void start_tls();
+    void ask_auth(Step step);
+    void on_auth_answer(Result<ipc::AuthAnswer> answer);
+    void hand_off(const ipc::AuthAnswer& answer);
+    void on_handed_off(Result<ipc::HandoffAnswer> answer);
+    void say_farewell(const std::string& text);
+    void on_timeout();
+    void finish();
+    void log_end(std::string_view how) const;
+    std::string facts() const;
+
+    Shared& shared_;
+    std::function<void(ClientSession*)> ended_;
+    SessionId id_;
+    sys::SocketAddress peer_, local_;
+    bool local_client_;
+    std::unique_ptr<LoginEngine> engine_;  // until the hand-off
+    std::unique_ptr<loop::Stream> stream_;
+    std::unique_ptr<Relay> relay_;
+    std::unique_ptr<loop::Timer> timer_;  // until the hand-off
+    Fd relay_end_;                        // while a hand-off with relay is under way
+    std::string user_, mechanism_;
+    unsigned attempts_ = 0;
+    bool waiting_ = false;
+    bool over_ = false;
+    bool logged_in_ = false;
+};
+
+}  // namespace postern::login

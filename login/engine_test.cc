@@ -1,0 +1,201 @@
+#include "lib/base/encode.h"
+#include "lib/base/strings.h"
+#include "lib/sasl/server_exchange.h"
+
+#include "login/login_engine.h"
+
+namespace postern::login {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+using namespace std::string_literals;
+
+// Feeds everything, in pieces of that size, and gathers the steps until authenticate, start_tls or
+// close.
+struct Played {
+    std::string replies;
+    Step last;
+};
+
+Played play(LoginEngine& engine, const std::string& input, std::size_t piece = 1000) {
+    Played played;
+    std::string buffer;
+    for (std::size_t at = 0; at < input.size(); at += piece) {
+        buffer += input.substr(at, piece);
+        for (;;) {
+            std::string_view rest = buffer;
+            auto step = engine.feed(rest);
+            buffer.erase(0, buffer.size() - rest.size());
+            if (!step) break;
+            played.replies += step->reply;
+            played.last = *std::move(step);
+            if (played.last.then != Step::Then::go_on) return played;
+        }
+    }
+    return played;
+}
+
+std::unique_ptr<LoginEngine> imap(bool tls = true, bool plaintext = true) {
+    return make_imap_login({tls, plaintext, "Postern ready."});
+}
+
+TEST(ImapLogin, GreetingAndCapabilities) {
+    auto engine = imap();
+    EXPECT_EQ(engine->greet().reply,
+              "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN] "
+              "Postern ready.\r\n");
+    EXPECT_EQ(play(*engine, "a CAPABILITY\r\nb noop\r\nc ID NIL\r\n").replies,
+              "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN\r\n"
+              "a OK CAPABILITY completed.\r\nb OK NOOP completed.\r\n* ID (\"name\" "
+              "\"Postern\")\r\nc OK ID completed.\r\n");
+    const auto logout = play(*engine, "d LOGOUT\r\n");
+    EXPECT_EQ(logout.replies, "* BYE Logging out\r\nd OK Logout completed.\r\n");
+    EXPECT_EQ(logout.last.then, Step::Then::close);
+}
+
+TEST(ImapLogin, LoginInEveryForm) {
+    const struct {
+        std::string input, user, password, replies;
+    } cases[] = {
+        {"a1 LOGIN u1 secret\r\n", "u1", "secret", ""},
+        {"a1 login \"u1\" \"se cret\\\"\"\r\n", "u1", "se cret\"", ""},
+        {"a1 LOGIN {2}\r\nu1 {6}\r\nsecret\r\n", "u1", "secret", "+ OK\r\n+ OK\r\n"},
+        {"a1 LOGIN {2+}\r\nu1 {6+}\r\nsecret\r\n", "u1", "secret", ""},
+        {"a1 LOGIN u1 {8+}\r\nse\r\ncret\r\n", "u1", "se\r\ncret", ""},
+        {"a1 LOGIN u1@example.test secret\n", "u1@example.test", "secret", ""},
+    };
+    for (const auto& c : cases)
+        for (const std::size_t piece : {1U, 7U, 1000U}) {
+            auto engine = imap();
+            const auto played = play(*engine, c.input, piece);
+            EXPECT_EQ(played.last.then, Step::Then::authenticate) << c.input << played.replies;
+            EXPECT_EQ(played.replies, c.replies) << c.input;
+            EXPECT_EQ(played.last.message, sasl::make_plain(c.user, c.password)) << c.input;
+            EXPECT_EQ(played.last.mechanism, "LOGIN");
+            EXPECT_EQ(engine->tag(), "a1");
+        }
+}
+
+TEST(ImapLogin, LoginThatCannotBe) {
+    const std::string cases[] = {
+        "a LOGIN\r\n",        "a LOGIN u1\r\n",     "a LOGIN u1 p extra\r\n",
+        "a LOGIN (u1) p\r\n", "a LOGIN \"u1 p\r\n",
+    };
+    for (const auto& input : cases) {
+        auto engine = imap();
+        const auto played = play(*engine, input);
+        EXPECT_THAT(played.replies, StartsWith("a BAD ")) << input;
+        EXPECT_EQ(played.last.then, Step::Then::go_on);
+    }
+    for (const auto& input :
+         {"a LOGIN \"\" \"\"\r\n"s, "a LOGIN u1 \"\"\r\n"s, "a LOGIN {3+}\r\nu\0x p\r\n"s})
+        EXPECT_THAT(play(*imap(), input).replies, StartsWith("a ")) << input;
+}
+
+TEST(ImapLogin, Authenticate) {
+    const std::string message = sasl::make_plain("u1", "p");
+    auto engine = imap();
+    const auto initial = play(*engine, "t AUTHENTICATE PLAIN " + base64_encode(message) + "\r\n");
+    EXPECT_EQ(initial.last.then, Step::Then::authenticate);
+    EXPECT_EQ(initial.last.message, message);
+    EXPECT_EQ(initial.last.mechanism, "PLAIN");
+    const auto asked =
+        play(*engine, "t authenticate plain\r\n" + base64_encode(message) + "\r\n", 3);
+    EXPECT_EQ(asked.replies, "+ \r\n");
+    EXPECT_EQ(asked.last.message, message);
+    const auto login = play(*engine, "t AUTHENTICATE LOGIN\r\n" + base64_encode("u1") + "\r\n" +
+                                         base64_encode("p") + "\r\n");
+    EXPECT_EQ(login.last.message, message);
+    EXPECT_EQ(play(*engine, "t AUTHENTICATE PLAIN\r\n*\r\n").replies,
+              "+ \r\nt BAD Authentication aborted by client.\r\n");
+    EXPECT_THAT(play(*engine, "t AUTHENTICATE PLAIN\r\n!!\r\n").replies,
+                HasSubstr("t BAD Invalid base64"));
+    EXPECT_THAT(play(*engine, "t AUTHENTICATE PLAIN !!\r\n").replies,
+                StartsWith("t BAD Invalid base64"));
+    EXPECT_THAT(play(*engine, "t AUTHENTICATE PLAIN =\r\n").replies,
+                StartsWith("t NO [AUTHENTICATIONFAILED]"));
+    EXPECT_THAT(play(*engine, "t AUTHENTICATE GSSAPI\r\n").replies, StartsWith("t NO Unsupported"));
+    EXPECT_THAT(play(*engine, "t AUTHENTICATE\r\n").replies, StartsWith("t BAD"));
+    EXPECT_THAT(play(*engine,
+                     "t AUTHENTICATE PLAIN\r\n" + std::string(40'000, 'A') + "\r\nu NOOP\r\n", 5000)
+                    .replies,
+                EndsWith("t BAD Response too long.\r\nu OK NOOP completed.\r\n"));
+}
+
+TEST(ImapLogin, PlaintextNeedsTls) {
+    auto engine = imap(true, false);
+    EXPECT_THAT(engine->greet().reply, HasSubstr("LOGINDISABLED"));
+    EXPECT_THAT(engine->greet().reply, Not(HasSubstr("AUTH=")));
+    EXPECT_THAT(play(*engine, "a LOGIN u p\r\n").replies, StartsWith("a NO [PRIVACYREQUIRED]"));
+    EXPECT_THAT(play(*engine, "a AUTHENTICATE PLAIN\r\n").replies,
+                StartsWith("a NO [PRIVACYREQUIRED]"));
+    EXPECT_EQ(play(*engine, "a STARTTLS\r\n").last.then, Step::Then::start_tls);
+    engine->on_tls();
+    EXPECT_THAT(play(*engine, "b CAPABILITY\r\n").replies, Not(HasSubstr("STARTTLS")));
+    EXPECT_THAT(play(*engine, "b STARTTLS\r\n").replies, StartsWith("b BAD"));
+    EXPECT_EQ(play(*engine, "b LOGIN u p\r\n").last.then, Step::Then::authenticate);
+}
+
+TEST(ImapLogin, TlsForgetsHalfACommand) {
+    auto engine = imap();
+    (void)play(*engine, "a LOGIN u");
+    engine->on_tls();
+    EXPECT_EQ(play(*engine, "b NOOP\r\n").replies, "b OK NOOP completed.\r\n");
+}
+
+TEST(ImapLogin, RubbishIsBadAndEndsAtSomeTime) {
+    auto engine = imap(false);
+    EXPECT_THAT(play(*engine, "\r\n").replies, StartsWith("* BAD"));
+    EXPECT_THAT(play(*engine, "a\r\n").replies, HasSubstr(" BAD"));
+    EXPECT_THAT(play(*engine, "a SELECT inbox\r\n").replies, StartsWith("a BAD"));
+    EXPECT_THAT(play(*engine, "a STARTTLS\r\n").replies, StartsWith("a BAD"));
+    EXPECT_THAT(play(*engine, "a LOGIN {1000000}\r\n").replies,
+                StartsWith("a BAD Literal too long"));
+    EXPECT_THAT(
+        play(*engine, "a LOGIN {10000+}\r\n" + std::string(10'000, 'x') + " y\r\nb NOOP\r\n")
+            .replies,
+        EndsWith("b OK NOOP completed.\r\n"));
+    EXPECT_THAT(play(*engine, "a NOOP " + std::string(100'000, 'x') + "\r\n", 4096).replies,
+                StartsWith("a BAD"));
+    std::string nonsense;
+    for (int i = 0; i < 30; ++i) nonsense += "x XYZZY\r\n";
+    const auto played = play(*engine, nonsense);
+    EXPECT_EQ(played.last.then, Step::Then::close);
+    EXPECT_THAT(played.replies, EndsWith("* BYE Too many invalid commands.\r\n"));
+}
+
+TEST(ImapLogin, WhatAuthSays) {
+    auto engine = imap();
+    (void)play(*engine, "a LOGIN u p\r\n");
+    EXPECT_EQ(engine->on_auth_failed(false).reply,
+              "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+    EXPECT_EQ(engine->on_auth_failed(true).reply,
+              "a NO [UNAVAILABLE] Temporary authentication failure.\r\n");
+    EXPECT_EQ(engine->on_no_worker().then, Step::Then::close);
+    EXPECT_EQ(engine->protocol(), ipc::AuthProtocol::imap);
+}
+
+TEST(Pop3Login, TheEngineOfLibPop3WithRealMechanisms) {
+    auto engine = make_pop3_login({true, true, "Postern ready."});
+    EXPECT_EQ(engine->greet().reply, "+OK Postern ready.\r\n");
+    const auto user = play(*engine, "USER u1\r\nPASS p w\r\n", 4);
+    EXPECT_EQ(user.replies, "+OK\r\n");
+    EXPECT_EQ(user.last.message, sasl::make_plain("u1", "p w"));
+    const auto login = play(
+        *engine, "AUTH LOGIN\r\n" + base64_encode("u1") + "\r\n" + base64_encode("p") + "\r\n");
+    EXPECT_EQ(login.last.message, sasl::make_plain("u1", "p"));
+    EXPECT_EQ(login.last.mechanism, "LOGIN");
+    EXPECT_THAT(play(*engine, "AUTH PLAIN " + base64_encode("nonsense") + "\r\n").replies,
+                StartsWith("-ERR [AUTH]"));
+    EXPECT_THAT(play(*engine, "AUTH NTLM\r\n").replies, StartsWith("-ERR Unsupported"));
+    EXPECT_EQ(play(*engine, std::string(50'000, 'x') + "\r\nNOOP\r\n", 1000).replies,
+              "-ERR Input line too long.\r\n+OK\r\n");
+    EXPECT_EQ(play(*engine, "STLS\r\n").last.then, Step::Then::start_tls);
+    EXPECT_EQ(engine->protocol(), ipc::AuthProtocol::pop3);
+}
+
+}  // namespace
+}  // namespace postern::login

@@ -1,0 +1,240 @@
+// IMAP until the user is known (the not authenticated state of RFC 3501 3.1): CAPABILITY, NOOP,
+// LOGOUT, ID, STARTTLS, LOGIN, AUTHENTICATE with SASL-IR (RFC 4959). imapd answers the command that
+// logs in.
+#include "lib/base/encode.h"
+#include "lib/base/strings.h"
+#include "lib/imap/command_reader.h"
+#include "lib/imap/parser.h"
+#include "lib/sasl/server_exchange.h"
+
+#include "login/login_engine.h"
+
+namespace postern::login {
+namespace {
+
+constexpr std::size_t kMaxLine = 16 * 1024;     // with an initial SASL response
+constexpr std::size_t kMaxLiterals = 4 * 1024;  // user and password
+constexpr unsigned kMaxBadCommands = 20;
+constexpr std::string_view kPlaintextRefused =
+    "NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
+
+class ImapLogin final : public LoginEngine {
+  public:
+    explicit ImapLogin(EngineOptions options) : options_(std::move(options)) {}
+
+    Step greet() override {
+        return say(cat({"* OK [CAPABILITY ", capabilities(), "] ", options_.greeting}));
+    }
+    std::optional<Step> feed(std::string_view& input) override;
+    void on_tls() override {
+        secured_ = true;
+        reader_ = imap::CommandReader(kLimits);
+    }
+    Step on_auth_failed(bool temporary) override {
+        // RFC 5530 3: the codes tell a client whether asking for another password would help.
+        return bad_command(temporary ? "NO [UNAVAILABLE] Temporary authentication failure."
+                                     : "NO [AUTHENTICATIONFAILED] Authentication failed.");
+    }
+    Step on_no_worker() override {
+        return say(
+            cat({tag_,
+                 " NO [UNAVAILABLE] Internal error, try again later.\r\n* BYE Internal error."}),
+            Step::Then::close);
+    }
+    std::string on_timeout() override { return "* BYE Disconnected for inactivity.\r\n"; }
+    std::string on_shutdown() override { return "* BYE [UNAVAILABLE] Server shutting down.\r\n"; }
+    ipc::AuthProtocol protocol() const override { return ipc::AuthProtocol::imap; }
+    std::string tag() const override { return tag_; }
+
+  private:
+    static constexpr imap::ReaderLimits kLimits{kMaxLine, kMaxLiterals};
+
+    static Step say(std::string_view text, Step::Then then = Step::Then::go_on) {
+        return {cat({text, "\r\n"}), then, {}, {}};
+    }
+    Step tagged(std::string_view text, Step::Then then = Step::Then::go_on) {
+        return say(cat({tag_, " ", text}), then);
+    }
+    Step bad_command(std::string_view text);
+    std::string capabilities() const;
+    bool may_login() const { return secured_ || options_.plaintext_allowed; }
+
+    Step on_literal();
+    Step on_command(std::string_view text);
+    Step dispatch(std::string_view verb, imap::Parser& rest);
+    Step starttls(imap::Parser& rest);
+    Step login(imap::Parser& rest);
+    Step authenticate(imap::Parser& rest);
+    Step on_sasl_line(const LineCutter::Line& line);
+    Step advance(sasl::ServerExchange::Step step);
+
+    EngineOptions options_;
+    imap::CommandReader reader_{kLimits};
+    LineCutter lines_;
+    std::optional<sasl::ServerExchange>
+        exchange_;  // while the client's next line is a SASL response
+    std::string tag_ = "*";
+    bool secured_ = false;
+    unsigned bad_commands_ = 0;
+};
+
+std::optional<Step> ImapLogin::feed(std::string_view& input) {
+    if (exchange_) {
+        const auto line = lines_.cut(input, kMaxLine);
+        if (!line) return std::nullopt;
+        return on_sasl_line(*line);
+    }
+    for (;;) {
+        switch (reader_.feed(input)) {
+            case imap::CommandReader::Event::need_more: return std::nullopt;
+            case imap::CommandReader::Event::literal:
+                if (Step step = on_literal(); !step.reply.empty()) return step;
+                break;
+            case imap::CommandReader::Event::complete: return on_command(reader_.text());
+            case imap::CommandReader::Event::too_long:
+                tag_ = imap::tag_or_star(reader_.text());
+                return bad_command("BAD Command line too long.");
+        }
+    }
+}
+
+// An empty reply: go on reading.
+Step ImapLogin::on_literal() {
+    const auto literal = reader_.literal();
+    if (reader_.fits(literal)) {
+        reader_.keep_literal();
+        return literal.waits ? say("+ OK") : Step{};
+    }
+    tag_ = imap::tag_or_star(reader_.text());
+    reader_.refuse_literal();
+    return bad_command("BAD Literal too long.");
+}
+
+Step ImapLogin::bad_command(std::string_view text) {
+    Step step = tagged(text);
+    if (++bad_commands_ < kMaxBadCommands) return step;
+    step.reply += "* BYE Too many invalid commands.\r\n";
+    step.then = Step::Then::close;
+    return step;
+}
+
+std::string ImapLogin::capabilities() const {
+    std::string text = "IMAP4rev1 SASL-IR LITERAL+ ID IDLE";
+    if (options_.starttls_available && !secured_) text += " STARTTLS";
+    if (!may_login()) return text + " LOGINDISABLED";
+    for (const auto name : sasl::ServerExchange::mechanisms()) text += cat({" AUTH=", name});
+    return text;
+}
+
+Step ImapLogin::on_command(std::string_view text) {
+    imap::Parser parser(text);
+    tag_ = imap::tag_or_star(text);
+    const auto tag = parser.tag();
+    if (!tag || !parser.space())
+        return bad_command("BAD Error in IMAP command received by server.");
+    const auto verb = parser.word();
+    if (!verb) return bad_command("BAD Error in IMAP command received by server.");
+    return dispatch(to_upper(*verb), parser);
+}
+
+Step ImapLogin::dispatch(std::string_view verb, imap::Parser& rest) {
+    if (verb == "LOGIN") return login(rest);
+    if (verb == "AUTHENTICATE") return authenticate(rest);
+    if (verb == "STARTTLS") return starttls(rest);
+    if (verb == "ID")
+        return say(cat({"* ID (\"name\" \"Postern\")\r\n", tag_, " OK ID completed."}));
+    if (verb == "CAPABILITY" || verb == "NOOP" || verb == "LOGOUT") {
+        if (!rest.end()) return bad_command("BAD Too many arguments.");
+        if (verb == "NOOP") return tagged("OK NOOP completed.");
+        if (verb == "CAPABILITY")
+            return say(
+                cat({"* CAPABILITY ", capabilities(), "\r\n", tag_, " OK CAPABILITY completed."}));
+        return say(cat({"* BYE Logging out\r\n", tag_, " OK Logout completed."}),
+                   Step::Then::close);
+    }
+    return bad_command("BAD Unknown command, or log in first.");
+}
+
+Step ImapLogin::starttls(imap::Parser& rest) {
+    if (!rest.end()) return bad_command("BAD Too many arguments.");
+    if (secured_) return bad_command("BAD TLS is already active.");
+    if (!options_.starttls_available) return bad_command("BAD TLS support isn't enabled.");
+    return tagged("OK Begin TLS negotiation now.", Step::Then::start_tls);
+}
+
+Step ImapLogin::login(imap::Parser& rest) {
+    if (!may_login()) return bad_command(kPlaintextRefused);
+    const auto arguments = [&]() -> Result<std::pair<std::string, std::string>> {
+        TRY(rest.space());
+        TRY_ASSIGN(std::string user, rest.astring());
+        TRY(rest.space());
+        TRY_ASSIGN(std::string password, rest.astring());
+        TRY(rest.end());
+        return std::pair(std::move(user), std::move(password));
+    }();
+    if (!arguments) return bad_command("BAD Error in IMAP command LOGIN: Invalid arguments.");
+    Step step;
+    step.then = Step::Then::authenticate;
+    step.message = sasl::make_plain(arguments->first, arguments->second);
+    step.mechanism = "LOGIN";
+    reader_.clear();
+    // What PLAIN cannot carry (NUL) or no account has (an empty name) needs no question to auth.
+    if (!sasl::parse_plain(step.message)) return on_auth_failed(false);
+    return step;
+}
+
+Step ImapLogin::authenticate(imap::Parser& rest) {
+    if (!may_login()) return bad_command(kPlaintextRefused);
+    const auto space = rest.space();
+    const auto mechanism = rest.atom();
+    if (!space || !mechanism)
+        return bad_command("BAD Error in IMAP command AUTHENTICATE: Invalid arguments.");
+    auto exchange = sasl::ServerExchange::start(*mechanism);
+    if (!exchange) return bad_command("NO Unsupported authentication mechanism.");
+    std::optional<std::string> initial;
+    if (!rest.at_end()) {
+        // RFC 4959 3: "=" is an empty initial response.
+        const std::string_view text = rest.eat(' ') ? rest.rest() : "!";
+        initial = text == "=" ? std::string() : base64_decode(text);
+        if (!initial) return bad_command("BAD Invalid base64 data in initial response.");
+    }
+    exchange_.emplace(*std::move(exchange));
+    return advance(initial ? exchange_->begin(std::string_view(*initial))
+                           : exchange_->begin(std::nullopt));
+}
+
+Step ImapLogin::on_sasl_line(const LineCutter::Line& line) {
+    if (line.too_long || line.text == "*") {
+        exchange_.reset();
+        return bad_command(line.too_long ? "BAD Response too long."
+                                         : "BAD Authentication aborted by client.");
+    }
+    const auto decoded = base64_decode(line.text);
+    if (decoded) return advance(exchange_->on_response(*decoded));
+    exchange_.reset();
+    return bad_command("BAD Invalid base64 data in continued response.");
+}
+
+Step ImapLogin::advance(sasl::ServerExchange::Step step) {
+    using Kind = sasl::ServerExchange::Step::Kind;
+    if (step.kind == Kind::challenge) return say("+ " + base64_encode(step.challenge));
+    Step next;
+    if (step.kind == Kind::done) {
+        next.then = Step::Then::authenticate;
+        next.message = exchange_->take_message();
+        next.mechanism = exchange_->mechanism();
+    } else {
+        next = on_auth_failed(false);
+    }
+    exchange_.reset();
+    reader_.clear();
+    return next;
+}
+
+}  // namespace
+
+std::unique_ptr<LoginEngine> make_imap_login(EngineOptions options) {
+    return std::make_unique<ImapLogin>(std::move(options));
+}
+
+}  // namespace postern::login

@@ -1,0 +1,40 @@
+#include "login/login_service.h"
+
+namespace postern::login {
+
+Result<std::unique_ptr<service::LoopService>> LoginService::create(
+    const service::LoopContext& context) {
+    TRY_ASSIGN(auto options, read_options(context.config, context.service));
+    return std::unique_ptr<service::LoopService>(
+        std::make_unique<LoginService>(context.loop, std::move(options), context.session_ended));
+}
+
+LoginService::LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended)
+    : loop_(loop),
+      options_(std::move(options)),
+      auth_(loop, options_.auth_path),
+      worker_(loop, options_.worker_path),
+      shared_{options_, loop, auth_, worker_, SystemRandom::instance()},
+      session_ended_(std::move(session_ended)) {}
+
+void LoginService::on_connection(Fd socket) {
+    auto session =
+        std::make_shared<ClientSession>(shared_, std::move(socket), [this](ClientSession* ended) {
+            const auto at = sessions_.find(ended);
+            if (at == sessions_.end()) return;
+            // It is at work further up on the stack: let go of it on the next turn.
+            loop_.post([kept = std::move(at->second)] {});
+            sessions_.erase(at);
+            session_ended_();
+        });
+    sessions_.emplace(session.get(), session);
+    session->start();
+}
+
+void LoginService::drain() {
+    std::vector<std::shared_ptr<ClientSession>> all;
+    for (const auto& [session, owner] : sessions_) all.push_back(owner);
+    for (const auto& session : all) session->drain();
+}
+
+}  // namespace postern::login

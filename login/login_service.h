@@ -1,0 +1,36 @@
+// LoginService: the sessions of one login process and what they share.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "lib/service/service.h"
+
+#include "login/client_session.h"
+#include "login/options.h"
+
+namespace postern::login {
+
+class LoginService final : public service::LoopService {
+  public:
+    static Result<std::unique_ptr<service::LoopService>> create(
+        const service::LoopContext& context);
+    LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended);
+
+    void on_connection(Fd socket) override;
+    void drain() override;
+    std::size_t session_limit() const override { return options_.client_limit; }
+
+    std::size_t sessions() const { return sessions_.size(); }
+
+  private:
+    loop::Loop& loop_;
+    Options options_;
+    ipc::Client auth_;
+    ipc::Client worker_;
+    Shared shared_;
+    std::function<void()> session_ended_;
+    std::unordered_map<ClientSession*, std::shared_ptr<ClientSession>> sessions_;
+};
+
+}  // namespace postern::login

@@ -1,0 +1,68 @@
+#include "login/options.h"
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/sys/file.h"
+
+namespace postern::login {
+namespace {
+
+constexpr std::size_t kMaxPemFile = 1 << 20;
+
+Result<tls::ServerContext> make_tls(const config::Config& config) {
+    tls::ServerOptions options;
+    const auto certificate = config.get(param::login_tls_cert_file);
+    const auto key = config.get(param::login_tls_key_file);
+    if (certificate.empty()) return Error{Errc::invalid, "login_tls_cert_file is not set", 0};
+    TRY_ASSIGN(options.certificate_pem, sys::read_file(certificate, kMaxPemFile));
+    TRY_ASSIGN(options.key_pem, sys::read_file(key.empty() ? certificate : key, kMaxPemFile));
+    auto context = tls::ServerContext::make(options);
+    if (!context) return std::move(context).error().within(certificate);
+    return context;
+}
+
+Result<void> read_tls(const config::Config& config, Options& options) {
+    const auto level = config.get(param::login_tls_security_level);
+    options.wrapper_mode = config.get(param::login_tls_wrappermode);
+    options.tls_required = level == "encrypt";
+    if (level == "none" && !options.wrapper_mode) return {};
+    auto context = make_tls(config);
+    if (context) {
+        options.tls.emplace(*std::move(context));
+        return {};
+    }
+    if (options.tls_required || options.wrapper_mode)
+        return std::move(context).error().within("TLS");
+    log::warning("", "TLS is not offered: " + context.error().what);
+    return {};
+}
+
+// What login_protocol says, else what the service's name or port begins with.
+Result<ipc::AuthProtocol> protocol_of(const config::Config& config, const std::string& service) {
+    const std::string chosen = config.get(param::login_protocol);
+    const std::string_view name =
+        chosen.empty() ? std::string_view(service) : std::string_view(chosen);
+    const std::string_view port = name.substr(name.rfind(':') + 1);
+    if (port.starts_with("imap") || port == "143" || port == "993") return ipc::AuthProtocol::imap;
+    if (port.starts_with("pop3") || port == "110" || port == "995") return ipc::AuthProtocol::pop3;
+    return Error{
+        Errc::invalid,
+        cat({"service ", service, ": set login_protocol to imap or pop3 (-o in master.cf)"}), 0};
+}
+
+}  // namespace
+
+Result<Options> read_options(const config::Config& config, const std::string& service) {
+    Options options;
+    TRY_ASSIGN(options.protocol, protocol_of(config, service));
+    options.worker_path =
+        options.protocol == ipc::AuthProtocol::imap ? "private/imapd" : "private/pop3d";
+    options.greeting = config.get(param::login_greeting);
+    options.plaintext_allowed = !config.get(param::disable_plaintext_auth);
+    options.login_timeout = config.get(param::login_timeout);
+    options.client_limit = config.get(param::login_client_limit);
+    TRY(read_tls(config, options));
+    return options;
+}
+
+}  // namespace postern::login

@@ -1,0 +1,102 @@
+// POP3's login: the engine of lib/pop3 with the mechanisms of lib/sasl, behind login's interface.
+#include "lib/pop3/login_session.h"
+
+#include "lib/base/strings.h"
+#include "lib/sasl/server_exchange.h"
+
+#include "login/login_engine.h"
+
+namespace postern::login {
+namespace {
+
+// lib/pop3 and lib/sasl are on one layer and do not know each other; this joins them.
+class Sasl final : public pop3::SaslExchange {
+  public:
+    Next begin(std::string_view mechanism, std::optional<std::string_view> initial) override {
+        auto started = sasl::ServerExchange::start(mechanism);
+        if (!started) return Next::unknown_mechanism;
+        exchange_.emplace(*std::move(started));
+        return keep(exchange_->begin(initial));
+    }
+    Next on_response(std::string_view decoded) override {
+        return exchange_ ? keep(exchange_->on_response(decoded)) : Next::malformed;
+    }
+    std::string challenge() override { return challenge_; }
+    std::string take_message() override { return exchange_->take_message(); }
+    std::string make_plain(std::string_view user, std::string_view password) override {
+        return sasl::make_plain(user, password);
+    }
+
+  private:
+    Next keep(sasl::ServerExchange::Step step) {
+        challenge_ = std::move(step.challenge);
+        switch (step.kind) {
+            case sasl::ServerExchange::Step::Kind::challenge: return Next::challenge;
+            case sasl::ServerExchange::Step::Kind::done: return Next::done;
+            case sasl::ServerExchange::Step::Kind::malformed: break;
+        }
+        return Next::malformed;
+    }
+
+    std::optional<sasl::ServerExchange> exchange_;
+    std::string challenge_;
+};
+
+Step to_step(pop3::LoginAction action) {
+    using Then = pop3::LoginAction::Then;
+    Step step{std::move(action.reply), Step::Then::go_on, std::move(action.message),
+              std::move(action.mechanism)};
+    switch (action.then) {
+        case Then::go_on: break;
+        case Then::start_tls: step.then = Step::Then::start_tls; break;
+        case Then::authenticate: step.then = Step::Then::authenticate; break;
+        case Then::close: step.then = Step::Then::close; break;
+    }
+    return step;
+}
+
+std::string mechanism_names() {
+    std::string names;
+    for (const auto name : sasl::ServerExchange::mechanisms())
+        names += cat({names.empty() ? "" : " ", name});
+    return names;
+}
+
+class Pop3Login final : public LoginEngine {
+  public:
+    explicit Pop3Login(EngineOptions options)
+        : session_({options.starttls_available, options.plaintext_allowed, mechanism_names(),
+                    std::move(options.greeting)},
+                   sasl_) {}
+
+    Step greet() override { return to_step(session_.greet()); }
+    std::optional<Step> feed(std::string_view& input) override {
+        const auto line = lines_.cut(input, session_.line_limit());
+        if (!line) return std::nullopt;
+        return to_step(line->too_long ? session_.on_line_too_long() : session_.on_line(line->text));
+    }
+    void on_tls() override { session_.on_tls(); }
+    Step on_auth_failed(bool temporary) override {
+        return to_step(session_.on_auth_failed(temporary));
+    }
+    Step on_no_worker() override { return to_step(session_.on_no_worker()); }
+    std::string on_timeout() override { return "-ERR Disconnected for inactivity.\r\n"; }
+    std::string on_shutdown() override {
+        return "-ERR [SYS/TEMP] Server shutting down, try again.\r\n";
+    }
+    ipc::AuthProtocol protocol() const override { return ipc::AuthProtocol::pop3; }
+    std::string tag() const override { return {}; }
+
+  private:
+    Sasl sasl_;
+    pop3::LoginSession session_;
+    LineCutter lines_;
+};
+
+}  // namespace
+
+std::unique_ptr<LoginEngine> make_pop3_login(EngineOptions options) {
+    return std::make_unique<Pop3Login>(std::move(options));
+}
+
+}  // namespace postern::login
