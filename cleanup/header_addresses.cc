@@ -143,7 +143,9 @@ bool has_addresses(std::string_view lower_name) {
 }
 
 std::string complete_addresses(std::string_view body, const Options& options) {
-    return Completer(body, options).run();
+    // The line end is not part of the list: an open quote must not carry an address behind it.
+    const std::string_view list = trim_right(body);
+    return Completer(list, options).run() + std::string(body.substr(list.size()));
 }
 
 std::string complete_address(std::string_view address, const Options& options) {

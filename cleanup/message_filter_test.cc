@@ -154,6 +154,7 @@ TEST(HeaderAddresses, AreCompleted) {
         {" \"quoted local\"\r\n", " \"quoted local\"@example.test\r\n"},
         {" undisclosed-recipients:;\r\n", " undisclosed-recipients:;\r\n"},
         {" <open", " <open@example.test"},
+        {" \"open\r\n", " \"open@example.test\r\n"},
         {" (open", " (open"},
         {" \"open\\", " \"open\\@example.test"},
         {"", ""},

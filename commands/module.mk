@@ -32,12 +32,14 @@ SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a l
 noinst_LIBRARIES += commands/libsubmit.a
 commands_libsubmit_a_SOURCES = \
 	%reldir%/submission.h %reldir%/submission.cc %reldir%/sendmail_options.h %reldir%/sendmail_options.cc \
-	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc
-sbin_PROGRAMS += commands/sendmail commands/postdrop
+	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc %reldir%/postcat_print.h %reldir%/postcat_print.cc
+sbin_PROGRAMS += commands/sendmail commands/postdrop commands/postcat
 commands_sendmail_SOURCES = %reldir%/sendmail.cc
 commands_sendmail_LDADD = $(SUBMIT_LIBS)
 commands_postdrop_SOURCES = %reldir%/postdrop.cc
 commands_postdrop_LDADD = $(SUBMIT_LIBS)
+commands_postcat_SOURCES = %reldir%/postcat.cc
+commands_postcat_LDADD = $(SUBMIT_LIBS)
 
 check_PROGRAMS += commands/submit_test
 commands_submit_test_SOURCES = %reldir%/submit_test.cc

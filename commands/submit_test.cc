@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "commands/postcat_print.h"
 #include "commands/sendmail_message.h"
 #include "commands/sendmail_options.h"
 #include "commands/submission.h"
@@ -173,6 +174,55 @@ TEST(MaildropFile, SurvivesACrashOnceAcknowledged) {
             support::RootedFs after(disk);
             for (const std::string& id : fs.notes(n)) EXPECT_TRUE(is_complete(after, id)) << n;
         });
+}
+
+TEST(Postcat, ShowsAnEnvelopeAsPostfixDoes) {
+    queue::Message message;
+    message.envelope.id = QueueId::parse("4ABCDEFGH").value();
+    message.envelope.sender = "a@b.test";
+    message.envelope.attributes = {{"client_name", "unknown"}};
+    message.envelope.recipients = {
+        {.address = "c@d.test", .original = "", .orcpt = "rfc822;c@d.test"},
+        {.address = "e@d.test", .original = "alias", .orcpt = "", .notify = 0, .done = true}};
+    message.body = {16, 891};
+    const PostcatOptions all{true, true, true};
+    const std::string text = show_envelope(all, "hold/4ABCDEFGH", message);
+    EXPECT_TRUE(
+        text.starts_with("*** ENVELOPE RECORDS hold/4ABCDEFGH ***\n"
+                         "message_size:             891              16               2            "
+                         "   0             891               0\n"
+                         "message_arrival_time: "))
+        << text;
+    EXPECT_TRUE(
+        text.ends_with("named_attribute: log_ident=4ABCDEFGH\nsender: a@b.test\nnamed_attribute: "
+                       "client_name=unknown\n"
+                       "named_attribute: dsn_orig_rcpt=rfc822;c@d.test\noriginal_recipient: "
+                       "c@d.test\nrecipient: c@d.test\n"
+                       "original_recipient: alias\ndone_recipient: e@d.test\n"))
+        << text;
+    EXPECT_EQ(show_envelope({false, true, true}, "x", message), "");
+}
+
+TEST(Postcat, ShowsThePartsThatAreWanted) {
+    const std::string text = "A: b\r\nC: d\r\n\r\nbody\r\n\r\nmore\r\n";
+    const struct {
+        bool header, body;
+        const char* shown;
+    } cases[] = {{true, true, "A: b\nC: d\n\nbody\n\nmore\n"},
+                 {true, false, "A: b\nC: d\n"},
+                 {false, true, "body\n\nmore\n"}};
+    for (const auto& c : cases)
+        for (const std::size_t portion : {100U, 1U}) {
+            const PostcatOptions options{false, c.header, c.body};
+            TextPrinter printer(options, 0);
+            std::string shown;
+            for (std::size_t at = 0; at < text.size(); at += portion)
+                shown += printer.feed(std::string_view(text).substr(at, portion));
+            EXPECT_EQ(shown, c.shown);
+        }
+    const PostcatOptions numbers{false, true, false, true, true};
+    EXPECT_EQ(TextPrinter(numbers, 16).feed("A: b\r\nC: d\r\n\r\n"),
+              "       16  78 A: b\n       22  78 C: d\n");
 }
 
 TEST(ExitStatus, TellsCallersWhatToDo) {

@@ -46,3 +46,12 @@ check_PROGRAMS += fuzz/mime
 fuzz_mime_SOURCES = %reldir%/mime_fuzz.cc $(FUZZ_MAIN)
 fuzz_mime_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mime"'
 fuzz_mime_LDADD = lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+check_PROGRAMS += fuzz/queue_file
+fuzz_queue_file_SOURCES = %reldir%/queue_file_fuzz.cc $(FUZZ_MAIN)
+fuzz_queue_file_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/queue_file"'
+fuzz_queue_file_LDADD = lib/queue/libqueue.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/message_header
+fuzz_message_header_SOURCES = %reldir%/message_header_fuzz.cc $(FUZZ_MAIN)
+fuzz_message_header_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/message_header"'
+fuzz_message_header_LDADD = cleanup/libcleanup.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)

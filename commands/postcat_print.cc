@@ -1,0 +1,119 @@
+#include "commands/postcat_print.h"
+
+#include <time.h>
+
+#include <cstdio>
+
+#include "lib/base/strings.h"
+
+namespace postern::commands {
+namespace {
+
+// One record in Postfix's words; `type` is the letter by which Postfix's files know it.
+std::string record(const PostcatOptions& options, std::uint64_t offset, char type,
+                   std::string_view name, std::string_view value) {
+    std::string out;
+    char number[32];
+    if (options.offsets)
+        out.append(number,
+                   static_cast<std::size_t>(std::snprintf(
+                       number, sizeof number, "%9llu ", static_cast<unsigned long long>(offset))));
+    if (options.record_types)
+        out.append(number,
+                   static_cast<std::size_t>(std::snprintf(number, sizeof number, "%3d ", type)));
+    if (!name.empty()) out += cat({name, ": "});
+    return out + cat({value, "\n"});
+}
+
+std::string local_time(WallTime when) {
+    const time_t seconds = std::chrono::system_clock::to_time_t(when);
+    tm local{};
+    ::localtime_r(&seconds, &local);
+    char text[64];
+    return {text, ::strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &local)};
+}
+
+std::string sizes(std::uint64_t content, std::uint64_t offset, std::size_t recipients) {
+    char text[128];
+    const int n = std::snprintf(text, sizeof text, "%15llu %15llu %15zu %15d %15llu %15d",
+                                static_cast<unsigned long long>(content),
+                                static_cast<unsigned long long>(offset), recipients, 0,
+                                static_cast<unsigned long long>(content), 0);
+    return {text, static_cast<std::size_t>(n)};
+}
+
+std::string attribute(const PostcatOptions& options, std::string_view name,
+                      std::string_view value) {
+    return record(options, 0, 'A', "named_attribute", cat({name, "=", value}));
+}
+
+std::string recipient(const PostcatOptions& options, const queue::Recipient& r) {
+    std::string out;
+    const std::uint64_t at = r.status_offset;
+    if (!r.orcpt.empty()) out += attribute(options, "dsn_orig_rcpt", r.orcpt);
+    if (r.notify != 0) out += attribute(options, "notify_flags", std::to_string(r.notify));
+    out += record(options, at, 'O', "original_recipient", r.shown_original());
+    return out + record(options, at, r.done ? 'D' : 'R', r.done ? "done_recipient" : "recipient",
+                        r.address);
+}
+
+}  // namespace
+
+std::string show_mark(const PostcatOptions& options, std::string_view text,
+                      const std::string& file) {
+    return options.envelope ? cat({"*** ", text, " ", file, " ***\n"}) : "";
+}
+
+std::string show_envelope(const PostcatOptions& o, const std::string& file,
+                          const queue::Message& message) {
+    if (!o.envelope) return {};
+    const queue::Envelope& e = message.envelope;
+    std::string out = show_mark(o, "ENVELOPE RECORDS", file);
+    out += record(o, message.body.offset, 'C', "message_size",
+                  sizes(message.body.size, message.body.offset, e.recipients.size()));
+    out += record(o, 0, 'T', "message_arrival_time", local_time(e.arrival));
+    out += attribute(o, "log_ident", e.id.str());
+    if (e.has(queue::kBody8bit)) out += attribute(o, "encoding", "8bit");
+    if (e.has(queue::kSmtpUtf8)) out += attribute(o, "smtputf8", "1");
+    out += record(o, 0, 'S', "sender", e.sender);
+    for (const queue::Attribute& a : e.attributes) out += attribute(o, a.name, a.value);
+    for (const queue::Recipient& r : e.recipients) out += recipient(o, r);
+    return out;
+}
+
+std::string show_envelope(const PostcatOptions& o, const std::string& file,
+                          const queue::MaildropEnvelope& e, std::uint64_t content_size) {
+    if (!o.envelope) return {};
+    std::string out = show_mark(o, "ENVELOPE RECORDS", file);
+    out += record(o, 0, 'C', "message_size", sizes(content_size, 0, e.recipients.size()));
+    if (!e.full_name.empty()) out += record(o, 0, 'F', "sender_fullname", e.full_name);
+    out += record(o, 0, 'S', "sender", e.sender);
+    if (e.body_8bit) out += attribute(o, "encoding", "8bit");
+    if (!e.envid.empty()) out += attribute(o, "dsn_envelope_id", e.envid);
+    if (!e.ret.empty()) out += attribute(o, "dsn_ret_flags", e.ret);
+    if (e.notify != 0) out += attribute(o, "notify_flags", std::to_string(e.notify));
+    for (const std::string& r : e.recipients) out += record(o, 0, 'R', "recipient", r);
+    return out;
+}
+
+std::string TextPrinter::feed(std::string_view bytes) {
+    partial_ += bytes;
+    std::string out;
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = partial_.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+        std::string_view line = std::string_view(partial_).substr(begin, end - begin);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        const bool wanted = in_header_ ? options_.header : options_.body;
+        // The empty line between the two is shown when both are.
+        if (in_header_ && line.empty()) in_header_ = false;
+        const bool separator =
+            !in_header_ && line.empty() && wanted && options_.header && !options_.body;
+        if (wanted && !separator) out += record(options_, offset_ + begin, 'N', "", line);
+    }
+    offset_ += begin;
+    partial_.erase(0, begin);
+    return out;
+}
+
+}  // namespace postern::commands
