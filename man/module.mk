@@ -7,3 +7,4 @@ man/postconf.5: commands/postconf$(EXEEXT)
 	$(AM_V_GEN)commands/postconf$(EXEEXT) --manual >$@.tmp && mv $@.tmp $@
 dist_man_MANS += %reldir%/imapd.8
 dist_man_MANS += %reldir%/smtp-source.1 %reldir%/smtpd.8
+dist_man_MANS += %reldir%/cleanup.8 %reldir%/pickup.8 %reldir%/sendmail.1 %reldir%/postdrop.1 %reldir%/postcat.1
