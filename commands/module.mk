@@ -69,3 +69,13 @@ check_PROGRAMS += commands/load_generator_test
 commands_load_generator_test_SOURCES = %reldir%/load_generator_test.cc %reldir%/load_generator.cc
 commands_load_generator_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_load_generator_test_LDADD = $(LOAD_LIBS) $(TEST_LIBS)
+
+# The other end of test load.
+bin_PROGRAMS += commands/smtp-sink
+commands_smtp_sink_SOURCES = %reldir%/smtp_sink.cc %reldir%/sink_session.h %reldir%/sink_session.cc
+commands_smtp_sink_LDADD = lib/loop/libloop.a lib/tls/libtls.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a \
+	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += commands/sink_session_test
+commands_sink_session_test_SOURCES = %reldir%/sink_session_test.cc %reldir%/sink_session.cc
+commands_sink_session_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_sink_session_test_LDADD = lib/base/libbase.a $(TEST_LIBS)

@@ -8,3 +8,4 @@ man/postconf.5: commands/postconf$(EXEEXT)
 dist_man_MANS += %reldir%/imapd.8
 dist_man_MANS += %reldir%/smtp-source.1 %reldir%/smtpd.8
 dist_man_MANS += %reldir%/cleanup.8 %reldir%/pickup.8 %reldir%/sendmail.1 %reldir%/postdrop.1 %reldir%/postcat.1
+dist_man_MANS += %reldir%/smtp-sink.1 %reldir%/smtp.8
