@@ -79,3 +79,16 @@ check_PROGRAMS += commands/sink_session_test
 commands_sink_session_test_SOURCES = %reldir%/sink_session_test.cc %reldir%/sink_session.cc
 commands_sink_session_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_sink_session_test_LDADD = lib/base/libbase.a $(TEST_LIBS)
+
+# Lookup tables; one source, which looks at its own name.
+POSTMAP_LIBS = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
+sbin_PROGRAMS += commands/postmap commands/postalias
+commands_postmap_SOURCES = %reldir%/postmap_main.cc %reldir%/postmap.h %reldir%/postmap.cc
+commands_postmap_LDADD = $(POSTMAP_LIBS)
+commands_postalias_SOURCES = %reldir%/postmap_main.cc %reldir%/postmap.h %reldir%/postmap.cc
+commands_postalias_LDADD = $(POSTMAP_LIBS)
+
+check_PROGRAMS += commands/postmap_test
+commands_postmap_test_SOURCES = %reldir%/postmap_test.cc %reldir%/postmap.cc
+commands_postmap_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_postmap_test_LDADD = $(POSTMAP_LIBS) $(TEST_LIBS)

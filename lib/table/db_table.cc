@@ -50,7 +50,9 @@ void DbTable::unlock() {
 // Leaves the file open, current and locked. The stamp is taken under the lock, so that a change in
 // place is either before it (and we read it) or after it (and the next lookup sees it).
 Result<void> DbTable::refresh() {
-    TRY_ASSIGN(auto now, stamp_of(path_));
+    auto stamp = stamp_of(path_);
+    if (!stamp) return sys::system_error(cat({"open database ", path_}), stamp.error().sys);
+    auto now = *stamp;
     if (file_ && now == stamp_) {
         TRY(lock());
         TRY_ASSIGN(now, stamp_of(path_));

@@ -151,7 +151,7 @@ TEST(DbTable, ErrorsNameTheFile) {
     auto missing = DbTable::open(DbType::hash, files.path("none"), Fold::keep);
     ASSERT_FALSE(missing);
     EXPECT_EQ(missing.error().what,
-              "open " + files.path("none.db") + ": No such file or directory");
+              "open database " + files.path("none.db") + ": No such file or directory");
     files.write("junk.db", std::string(8192, 'x'));
     EXPECT_FALSE(DbTable::open(DbType::hash, files.path("junk"), Fold::keep));
     build(DbType::btree, files.path("tree"), {{"k", "v"}});

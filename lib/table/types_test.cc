@@ -137,7 +137,8 @@ TEST(Maps, DeferWhileATableIsMissing) {
     auto maps = Maps::open("hash:/nonexistent/table");
     ASSERT_EQ(maps.problems().size(), 1u);
     EXPECT_EQ(maps.problems()[0].what,
-              "hash:/nonexistent/table is unavailable. open /nonexistent/table.db: No such file or "
+              "hash:/nonexistent/table is unavailable. open database /nonexistent/table.db: No "
+              "such file or "
               "directory");
     EXPECT_TRUE(maps.find("a").failed());
 }

@@ -1,0 +1,314 @@
+#include "commands/postmap.h"
+
+#include <getopt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "lib/base/encode.h"
+#include "lib/base/strings.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+#include "lib/sys/error.h"
+#include "lib/table/registry.h"
+
+namespace postern::commands {
+namespace {
+
+using Action = MapOptions::Action;
+
+struct MapName {
+    std::string type, path;
+};
+
+MapName split_map(const MapOptions& options, const std::string& map) {
+    const auto parts = split_once(map, ':');
+    if (!parts) return {options.default_type, map};
+    return {std::string(parts->first), std::string(parts->second)};
+}
+
+Result<std::string> read_stream(std::FILE* in) {
+    std::string text;
+    char buffer[65536];
+    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, in)) > 0;) {
+        text.append(buffer, n);
+        if (text.size() > table::kMaxFileSize)
+            return Error{Errc::invalid, "standard input: too large"};
+    }
+    return text;
+}
+
+std::vector<std::string> keys_of(const MapOptions& options, std::FILE* in) {
+    if (options.key != "-") return {options.key};
+    std::vector<std::string> keys;
+    auto text = read_stream(in);
+    if (!text) return keys;
+    for (const auto line : split(*text, '\n')) {
+        if (!line.empty()) keys.emplace_back(trim_right(line));
+    }
+    return keys;
+}
+
+// The identity of a source file's owner, for as long as its table is written: root does not write
+// into other people's folders as root.
+class AsOwner {
+  public:
+    AsOwner(bool wanted, uid_t uid, gid_t gid) {
+        if (!wanted || geteuid() != 0 || uid == 0) return;
+        changed_ = setegid(gid) == 0 && seteuid(uid) == 0;
+    }
+    ~AsOwner() {
+        if (changed_ && (seteuid(0) != 0 || setegid(getgid()) != 0)) std::abort();
+    }
+    AsOwner(const AsOwner&) = delete;
+    AsOwner& operator=(const AsOwner&) = delete;
+
+  private:
+    bool changed_ = false;
+};
+
+Result<std::string> file_contents(std::string_view names) {
+    std::string all;
+    for (const auto& name : table::split_list(names)) {
+        TRY_ASSIGN(const std::string one, table::read_file(name));
+        all += one;
+    }
+    return base64_encode(all);
+}
+
+// What stands in the way of putting this type of table into a file, in Postfix's words.
+Error not_buildable(const std::string& type) {
+    for (const auto& known : table::table_types()) {
+        if (known == type)
+            return {Errc::invalid, cat({"unsupported map type for this operation: ", type})};
+    }
+    return {Errc::invalid, cat({"unsupported dictionary type: ", type})};
+}
+
+struct Target {
+    table::DbType type;
+    std::string path;
+    table::DbBuilder::Options options;
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+
+// Owner and permissions come from the source, or from the table where there is no source.
+Result<Target> target_of(const MapOptions& options, const MapName& name) {
+    const auto type = table::buildable_type(name.type);
+    if (!type) return not_buildable(name.type);
+    Target target{*type, name.path, {}, 0, 0};
+    target.options.trailing_null = options.trailing_null;
+    struct stat st {};
+    if (stat(name.path.c_str(), &st) == 0 || stat((name.path + ".db").c_str(), &st) == 0) {
+        target.uid = st.st_uid;
+        target.gid = st.st_gid;
+        if (options.inherit_permissions) target.options.mode = st.st_mode & 0644;
+    }
+    return target;
+}
+
+Result<void> add_entries(const MapOptions& options, const MapName& name, std::string_view source,
+                         table::DbBuilder& builder) {
+    const bool replace = options.duplicates == MapOptions::Duplicates::replace;
+    for (const auto& line : table::logical_lines(source)) {
+        const std::string place = cat({name.path, ", line ", std::to_string(line.number), ": "});
+        auto entry = map_entry(options, line.text);
+        if (!entry) {
+            log::warning("", place + entry.error().what);
+            continue;
+        }
+        if (!options.aliases && entry->key.back() == ':') {
+            log::warning("", place + "record is in \"key: value\" format; is this an alias file?");
+        }
+        if (options.file_values) {
+            TRY_ASSIGN(entry->value, file_contents(entry->value));
+        }
+        TRY_ASSIGN(const bool added, builder.put(entry->key, entry->value, replace));
+        if (!added && options.duplicates == MapOptions::Duplicates::warn) {
+            log::warning("", cat({name.path, ".db: duplicate entry: \"", entry->key, "\""}));
+        }
+    }
+    return {};
+}
+
+Result<void> build(const MapOptions& options, const MapName& name, std::FILE* in) {
+    TRY_ASSIGN(Target target, target_of(options, name));
+    target.options.keep_entries = options.action == Action::add;
+    TRY_ASSIGN(const std::string source,
+               options.action == Action::add ? read_stream(in) : table::read_file(name.path));
+    const AsOwner owner(!options.keep_root, target.uid, target.gid);
+    TRY_ASSIGN(auto builder, table::DbBuilder::start(target.type, target.path, target.options));
+    TRY(add_entries(options, name, source, builder));
+    // Sendmail knows by this entry that the file is complete.
+    if (options.aliases) TRY(builder.put("@", "@", true));
+    return builder.commit();
+}
+
+Result<bool> remove(const MapOptions& options, const MapName& name,
+                    const std::vector<std::string>& keys) {
+    TRY_ASSIGN(Target target, target_of(options, name));
+    target.options.keep_entries = true;
+    const AsOwner owner(!options.keep_root, target.uid, target.gid);
+    TRY(table::stamp_of(name.path + ".db"));
+    TRY_ASSIGN(auto builder, table::DbBuilder::start(target.type, target.path, target.options));
+    bool removed = false;
+    for (const auto& key : keys) {
+        TRY_ASSIGN(const bool one, builder.remove(options.fold ? to_lower(key) : key));
+        removed = removed || one;
+    }
+    if (removed) TRY(builder.commit());
+    return removed;
+}
+
+Result<std::unique_ptr<table::Table>> open(const MapOptions& options, const MapName& name) {
+    return table::open_table(cat({name.type, ":", name.path}),
+                             options.fold ? table::Fold::lower : table::Fold::keep);
+}
+
+Result<std::string> shown(const MapOptions& options, std::string value) {
+    if (!options.file_values) return value;
+    auto decoded = base64_decode(value);
+    if (!decoded) return Error{Errc::invalid, "table value is not in base64 form"};
+    return *std::move(decoded);
+}
+
+// A key is looked up in one map after the other; the first that has it answers.
+Result<int> query(const MapOptions& options, std::FILE* in, std::FILE* out) {
+    std::vector<std::unique_ptr<table::Table>> tables;
+    for (const auto& map : options.maps) {
+        TRY_ASSIGN(auto table, open(options, split_map(options, map)));
+        tables.push_back(std::move(table));
+    }
+    bool any = false;
+    for (const auto& key : keys_of(options, in)) {
+        for (const auto& table : tables) {
+            auto found = table->lookup(key);
+            if (found.failed()) return std::move(found).error();
+            if (found.not_found()) continue;
+            TRY_ASSIGN(const std::string value, shown(options, std::move(found).value()));
+            const std::string line =
+                options.key == "-" ? cat({key, "\t", value, "\n"}) : value + "\n";
+            std::fwrite(line.data(), 1, line.size(), out);
+            any = true;
+            break;
+        }
+    }
+    return any ? 0 : 1;
+}
+
+Result<void> list(const MapOptions& options, const MapName& name, std::FILE* out) {
+    TRY_ASSIGN(auto table, open(options, name));
+    return table->each([&](std::string_view key, std::string_view value) {
+        const std::string line = cat({key, "\t", value, "\n"});
+        std::fwrite(line.data(), 1, line.size(), out);
+    });
+}
+
+// default_database_type, for maps without a type. Without a readable main.cf it is hash.
+void read_config(MapOptions& options) {
+    auto directory = options.config_directory.empty()
+                         ? config::choose_directory()
+                         : config::choose_directory(options.config_directory);
+    if (!directory) return;
+    auto config = config::Config::load(*directory);
+    if (config) options.default_type = config->get(param::default_database_type);
+}
+
+}  // namespace
+
+std::string map_usage(const MapOptions& options) {
+    return cat({"usage: ", options.program,
+                options.aliases ? " [-Nfinoprsuvw]" : " [-NbfFhimnoprsuUvw]",
+                " [-c config_dir] [-d key] [-q key] [map_type:]file..."});
+}
+
+Result<table::KeyValue> map_entry(const MapOptions& options, std::string_view line) {
+    auto entry = options.aliases ? table::split_alias_entry(line) : table::split_map_entry(line);
+    if (!entry && options.aliases) return Error{Errc::invalid, "need name:value pair"};
+    if (!entry)
+        return Error{Errc::invalid, "expected format: key whitespace value -- ignoring this line"};
+    if (options.aliases && entry->key.find('@') != std::string::npos) {
+        return Error{Errc::invalid, "name must be local"};
+    }
+    if (options.fold) entry->key = to_lower(entry->key);
+    return *std::move(entry);
+}
+
+Result<MapOptions> parse_map_options(int argc, char** argv) {
+    MapOptions options;
+    const std::string_view path = argv[0];
+    const auto base = path.rfind('/') + 1;
+    options.program = path.substr(base);
+    argv[0] += base;  // getopt's messages begin with the name alone
+    options.aliases = options.program == "postalias";
+    const auto usage = [&] { return Error{Errc::invalid, map_usage(options)}; };
+    const char* letters = options.aliases ? "+Nc:d:finopq:rsuvw" : "+Nbc:d:fFhimnopq:rsuUvw";
+    optind = 1;
+    for (int option = 0; (option = getopt(argc, argv, letters)) != -1;) {
+        const std::string value = optarg != nullptr ? optarg : "";
+        switch (option) {
+            case 'N': options.trailing_null = table::TrailingNull::with; break;
+            case 'n': options.trailing_null = table::TrailingNull::without; break;
+            case 'c': options.config_directory = value; break;
+            case 'd':
+            case 'q':
+                if (options.action == Action::query || options.action == Action::remove ||
+                    options.action == Action::list) {
+                    return Error{Errc::invalid, "specify only one of -q or -d"};
+                }
+                options.action = option == 'd' ? Action::remove : Action::query;
+                options.key = value;
+                break;
+            case 's':
+                if (options.action == Action::query || options.action == Action::remove) {
+                    return Error{Errc::invalid, "specify only one of -s or -q or -d"};
+                }
+                options.action = Action::list;
+                break;
+            case 'i': options.action = Action::add; break;
+            case 'f': options.fold = false; break;
+            case 'F': options.file_values = true; break;
+            case 'o': options.keep_root = true; break;
+            case 'p': options.inherit_permissions = false; break;
+            case 'r': options.duplicates = MapOptions::Duplicates::replace; break;
+            case 'w': options.duplicates = MapOptions::Duplicates::ignore; break;
+            case 'u':
+            case 'U': break;  // no UTF-8 checks are made of tables
+            case 'v': log::set_debug(true); break;
+            case 'b':
+            case 'h':
+            case 'm': return Error{Errc::invalid, "options -b, -h and -m are not supported yet"};
+            default: return usage();
+        }
+    }
+    for (int at = optind; at < argc; ++at) options.maps.emplace_back(argv[at]);
+    if (options.maps.empty()) return usage();
+    read_config(options);
+    return options;
+}
+
+Result<int> run_map(const MapOptions& options, std::FILE* in, std::FILE* out) {
+    if (options.action == Action::query) return query(options, in, out);
+    if (options.action == Action::remove) {
+        const auto keys = keys_of(options, in);
+        bool removed = false;
+        for (const auto& map : options.maps) {
+            TRY_ASSIGN(const bool one, remove(options, split_map(options, map), keys));
+            removed = removed || one;
+        }
+        return removed ? 0 : 1;
+    }
+    for (const auto& map : options.maps) {
+        const MapName name = split_map(options, map);
+        if (options.action == Action::list) {
+            TRY(list(options, name, out));
+        } else {
+            TRY(build(options, name, in));
+        }
+    }
+    return 0;
+}
+
+}  // namespace postern::commands

@@ -1,0 +1,45 @@
+// postmap and postalias: build lookup tables from text, and query, change and list them.
+#pragma once
+
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/table/db_builder.h"
+#include "lib/table/source.h"
+#include "lib/table/table.h"
+
+namespace postern::commands {
+
+struct MapOptions {
+    enum class Action : unsigned char { build, add, query, remove, list };
+    enum class Duplicates : unsigned char { warn, replace, ignore };
+
+    std::string program = "postmap";
+    bool aliases = false;  // the source is in aliases(5) form
+    Action action = Action::build;
+    std::string key;  // query, remove; "-": keys from standard input
+    Duplicates duplicates = Duplicates::warn;
+    bool fold = true;
+    bool keep_root = false;           // -o
+    bool inherit_permissions = true;  // no -p
+    bool file_values = false;         // -F
+    std::optional<table::TrailingNull> trailing_null;
+    std::string default_type = "hash";
+    std::string config_directory;  // -c
+    std::vector<std::string> maps;
+};
+
+// Error::what is to be printed after "fatal: ".
+Result<MapOptions> parse_map_options(int argc, char** argv);
+std::string map_usage(const MapOptions& options);
+
+// Does it; the exit status, or a fatal error. Results go to `out`.
+Result<int> run_map(const MapOptions& options, std::FILE* in, std::FILE* out);
+
+// One entry of a source file, or why the line is ignored.
+Result<table::KeyValue> map_entry(const MapOptions& options, std::string_view line);
+
+}  // namespace postern::commands
