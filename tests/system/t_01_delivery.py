@@ -22,8 +22,8 @@ class Delivery(unittest.TestCase):
             self.assertTrue(text.startswith("Return-Path: <ann@client.test>\n"), text)
             self.assertIn("\nX-Original-To: bob@example.test\nDelivered-To: bob@example.test\n", text)
             self.assertTrue(text.endswith("\n\nfirst line\n..dots\nlast\n"), text)
-            mail.wait_log(r"postfix/smtpd\[\d+\]: connect from unknown\[127.0.0.1\]")
-            qid = mail.wait_log(r"postfix/smtpd\[\d+\]: (\w+): client=unknown\[127.0.0.1\]").group(1)
+            mail.wait_log(r"postfix/smtpd\[\d+\]: connect from \S+\[127.0.0.1\]")
+            qid = mail.wait_log(r"postfix/smtpd\[\d+\]: (\w+): client=\S+\[127.0.0.1\]").group(1)
             mail.wait_log(rf"postfix/qmgr\[\d+\]: {qid}: from=<ann@client.test>, size=\d+, nrcpt=1 \(queue active\)")
             mail.wait_log(rf"postfix/local\[\d+\]: {qid}: to=<bob@example.test>, relay=local, delay=[\d.]+, "
                           r"delays=[\d./]+, dsn=2.0.0, status=sent \(delivered to maildir\)")
@@ -42,7 +42,7 @@ class Delivery(unittest.TestCase):
                 code, text = smtp.rcpt("far@elsewhere.test")
                 self.assertEqual((code, text), (454, b"4.7.1 <far@elsewhere.test>: Relay access denied"))
                 self.assertEqual(smtp.rcpt("bob@example.test")[0], 250)
-            mail.wait_log(r"NOQUEUE: reject: RCPT from unknown\[127.0.0.1\]: 550 5.1.1 <nosuch@example.test>: .*; "
+            mail.wait_log(r"NOQUEUE: reject: RCPT from \S+\[127.0.0.1\]: 550 5.1.1 <nosuch@example.test>: .*; "
                           r"from=<ann@client.test> to=<nosuch@example.test> proto=ESMTP helo=<")
 
     def test_sendmail_to_imap_and_pop3(self):
