@@ -1,5 +1,6 @@
 #include "lib/config/master_cf.h"
 
+#include <algorithm>
 #include <array>
 
 #include "lib/base/strings.h"
@@ -149,7 +150,8 @@ Result<MasterEntry> parse_entry(const LogicalLine& line) {
 
 // An argument as it must be written in the file: in braces where it holds white space.
 std::string written(const std::string& argument, bool after_o) {
-    if (!argument.empty() && argument.find_first_of(" \t") == argument.npos) return argument;
+    bool plain = !argument.empty() && argument.front() != '{';
+    if (plain && std::none_of(argument.begin(), argument.end(), is_space)) return argument;
     return after_o ? cat({"{ ", argument, " }"}) : cat({"{", argument, "}"});
 }
 
