@@ -1,1 +1,2 @@
 # See README.md in this folder.
+EXTRA_DIST += %reldir%/README.md %reldir%/formats %reldir%/decisions %reldir%/postfix-differences.md

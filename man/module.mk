@@ -9,3 +9,5 @@ dist_man_MANS += %reldir%/imapd.8
 dist_man_MANS += %reldir%/smtp-source.1 %reldir%/smtpd.8
 dist_man_MANS += %reldir%/cleanup.8 %reldir%/pickup.8 %reldir%/sendmail.1 %reldir%/postdrop.1 %reldir%/postcat.1
 dist_man_MANS += %reldir%/smtp-sink.1 %reldir%/smtp.8
+dist_man_MANS += %reldir%/postconf.1 %reldir%/postlog.1 %reldir%/master.5
+EXTRA_DIST += %reldir%/README.md
