@@ -126,8 +126,17 @@ void DeliveryGroup::prepare() {
     });
 }
 
+Result<void> DeliveryGroup::rename_into_new(const Pending& p) {
+    auto renamed = fs_->rename(p.temporary, published_path(p));
+    if (renamed || renamed.error().code != Errc::not_found) return renamed;
+    // tmp/ is there and new/ is not: a crash while the Maildir was made, or a foreign program's
+    // tidiness.
+    TRY(make_maildir(*fs_, p.delivery->maildir));
+    return fs_->rename(p.temporary, published_path(p));
+}
+
 void DeliveryGroup::publish() {
-    each([this](Pending& p) { return fs_->rename(p.temporary, published_path(p)); });
+    each([this](Pending& p) { return rename_into_new(p); });
     std::map<std::string, Result<void>> synced;
     for (std::size_t i = 0; i < pending_.size(); ++i) {
         if (!results_[i]) continue;

@@ -47,7 +47,7 @@ struct Delivery {
     std::string maildir;  // path of the folder that has cur, new and tmp; created (0700) where it
                           // is missing
     std::string stem;     // unique name without sizes, see delivery_stem(); the same stem again
-                       // replaces the earlier copy while that is still in new/
+                          // replaces the earlier copy while that is still in new/
     std::function<Result<void>(MessageWriter&)> content;
     std::int64_t date = 0;  // seconds: becomes the file's mtime (INTERNALDATE); 0 leaves it at now
     std::string info;       // ":2,S" or empty
@@ -85,6 +85,7 @@ class DeliveryGroup {
     std::string published_path(const Pending& p) const;
     void fail(std::size_t index, Error error);
     Result<void> write_temporary(Pending& p);
+    Result<void> rename_into_new(const Pending& p);
 
     sys::Fs* fs_;
     std::vector<Pending> pending_;

@@ -11,6 +11,7 @@ EXTRA_DIST += %reldir%/README.md
 
 EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
-lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/store_test.cc
+lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/store_test.cc \
+	%reldir%/crash_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
-lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a tests/support/libsupport.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)

@@ -1,0 +1,235 @@
+// What remains of a Maildir when the power fails, at every moment of deliveries and appends:
+// acknowledged means present and whole, nothing half-written is ever a message, and a UID that a
+// client was told never comes to mean another message. And the same story with every operation
+// failing once.
+#include <map>
+#include <set>
+
+#include "lib/mailbox/store.h"
+#include "tests/support/crash_fs.h"
+#include "tests/support/faulty_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::mailbox {
+namespace {
+
+using support::CrashFs;
+using support::FaultyFs;
+using support::RootedFs;
+using support::TempFolder;
+
+std::string text_of(int n) {
+    return "Subject: " + std::to_string(n) + "\n\n" +
+           std::string(static_cast<std::size_t>(n) * 700, 'x') + "\n";
+}
+
+std::function<Result<void>(MessageWriter&)> writer_of(const std::string& text) {
+    return [text](MessageWriter& writer) -> Result<void> {
+        // In two pieces, so that a cut can fall between them.
+        TRY(writer.write(std::string_view(text).substr(0, 5)));
+        TRY(writer.flush());
+        return writer.write(std::string_view(text).substr(5));
+    };
+}
+
+std::vector<Delivery> deliveries(int from, int to) {
+    std::vector<Delivery> all;
+    for (int n = from; n < to; ++n)
+        all.push_back(
+            {"Maildir", "170000000" + std::to_string(n) + ".Qx.h", writer_of(text_of(n)), 0, ""});
+    return all;
+}
+
+using Note = std::function<void(const std::string&)>;
+
+// local: a group of three, then one alone.
+void deliver_all(sys::Fs& fs, const Note& note) {
+    for (const auto& [from, to] : {std::pair(0, 3), std::pair(3, 4)}) {
+        const auto group = deliveries(from, to);
+        const auto results = deliver(fs, group);
+        for (std::size_t i = 0; i < results.size(); ++i)
+            if (results[i]) note(text_of(from + static_cast<int>(i)));
+    }
+}
+
+// Looking at a disk after the accident needs no durability: without fsync hundreds of disks are
+// quick.
+class Disk final : public RootedFs {
+  public:
+    using RootedFs::RootedFs;
+    Result<void> sync(int) override { return {}; }
+    Result<void> sync_directory(const std::string&) override { return {}; }
+};
+
+// The texts of all messages in new/; a file whose size is not what its name says is reported as
+// broken.
+std::multiset<std::string> messages_in(sys::Fs& fs) {
+    std::multiset<std::string> texts;
+    const auto entries = fs.list("Maildir/new");
+    if (!entries) return texts;
+    for (const auto& entry : *entries) {
+        const Fd file = fs.open("Maildir/new/" + entry.name, 0, 0).value();
+        texts.insert(fs.read_at(file.get(), 0, 1 << 20).value());
+    }
+    return texts;
+}
+
+std::set<std::string> all_texts(int count) {
+    std::set<std::string> texts;
+    for (int n = 0; n < count; ++n) texts.insert(text_of(n));
+    return texts;
+}
+
+TEST(MaildirCrash, DeliveredMeansPresentAndWhole) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    deliver_all(fs, [&](const std::string& text) { fs.note(text); });
+    ASSERT_EQ(fs.notes(fs.size()).size(), 4U);
+    const auto known = all_texts(4);
+    std::size_t looked = 0;
+    fs.for_each_crash([](const std::string&) {},
+                      [&](std::size_t n, const std::string& disk) {
+                          Disk left(disk);
+                          const auto present = messages_in(left);
+                          for (const auto& text : fs.notes(n))
+                              EXPECT_EQ(present.count(text), 1U) << "crash at " << n;
+                          for (const auto& text : present)
+                              EXPECT_TRUE(known.contains(text)) << "crash at " << n;
+                          ++looked;
+                      });
+    EXPECT_GT(looked, 100U);
+}
+
+TEST(MaildirCrash, ADeliveryRepeatedAfterTheCrashIsThereOnce) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    deliver_all(fs, [&](const std::string& text) { fs.note(text); });
+    fs.for_each_crash([](const std::string&) {},
+                      [&](std::size_t n, const std::string& disk) {
+                          Disk left(disk);
+                          int delivered = 0;
+                          deliver_all(left, [&](const std::string&) { ++delivered; });
+                          EXPECT_EQ(delivered, 4) << "crash at " << n;
+                          EXPECT_EQ(messages_in(left).size(), 4U) << "crash at " << n;
+                      });
+}
+
+TEST(MaildirFaults, AnyFailureIsReportedAndNothingBrokenShows) {
+    const auto known = all_texts(4);
+    for (const auto after : {FaultyFs::After::recovers, FaultyFs::After::stays_broken}) {
+        bool fired = true;
+        for (int n = 1; fired && n < 500; ++n) {
+            const TempFolder folder;
+            FaultyFs fs(folder.path(), n, ENOSPC, after);
+            std::multiset<std::string> promised;
+            deliver_all(fs, [&](const std::string& text) { promised.insert(text); });
+            fired = fs.fired();
+            Disk left(folder.path());
+            const auto present = messages_in(left);
+            for (const auto& text : promised)
+                EXPECT_TRUE(present.contains(text)) << "failure " << n;
+            for (const auto& text : present) EXPECT_TRUE(known.contains(text)) << "failure " << n;
+        }
+    }
+}
+
+// --- UIDs: what a client was told.
+
+struct Told {
+    std::uint32_t validity;
+    Uid uid;
+    std::string text;
+};
+
+// A mailbox's life: two appends (one of two messages), a delivery that a session sees, a copy.
+void live(sys::Fs& fs, const Clock& clock, const std::function<void(const Told&)>& tell) {
+    auto store = Store::open("Maildir", fs, clock);
+    if (!store) return;
+    auto inbox = store->mailbox("INBOX");
+    if (!inbox) return;
+    const auto append = [&](int from, int to) {
+        std::vector<AppendMessage> messages;
+        for (int n = from; n < to; ++n) messages.push_back({writer_of(text_of(n)), 0, {}, 0});
+        const auto appended = inbox->append(messages);
+        if (!appended) return;
+        for (int n = from; n < to; ++n)
+            tell({appended->uid_validity, appended->uids[static_cast<std::size_t>(n - from)],
+                  text_of(n)});
+    };
+    append(0, 1);
+    append(1, 3);
+    (void)deliver(fs, deliveries(3, 4));
+    auto view = inbox->open(Access::read_write);
+    if (!view) return;
+    for (std::uint32_t seq = 1; seq <= (*view)->count(); ++seq) {
+        const auto text = (*view)->read(seq);
+        if (text) tell({(*view)->uid_validity(), (*view)->message(seq).uid, *text});
+    }
+    if ((*view)->count() == 0) return;
+    const std::uint32_t first = 1;
+    const auto original = (*view)->read(first);
+    const auto copied = (*view)->copy({&first, 1}, *inbox);
+    if (copied && original) tell({copied->uid_validity, copied->uids[0], *original});
+}
+
+// Opens the mailbox after the accident: what is there under which UID.
+std::map<Uid, std::string> reopen(sys::Fs& fs, std::uint32_t& validity) {
+    std::map<Uid, std::string> found;
+    auto store = Store::open("Maildir", fs);
+    EXPECT_TRUE(store) << store.error().what;
+    auto view = store->mailbox("INBOX")->open(Access::read_write);
+    EXPECT_TRUE(view) << view.error().what;
+    validity = (*view)->uid_validity();
+    for (std::uint32_t seq = 1; seq <= (*view)->count(); ++seq)
+        found[(*view)->message(seq).uid] = *(*view)->read(seq);
+    return found;
+}
+
+TEST(UidCrash, AToldUidKeepsItsMeaning) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    std::vector<Told> told;
+    live(fs, SystemClock::instance(), [&](const Told& t) {
+        fs.note(std::to_string(told.size()));
+        told.push_back(t);
+    });
+    ASSERT_EQ(told.size(), 3U + 4U + 1U);
+    const auto known = all_texts(4);
+    fs.for_each_crash([](const std::string&) {},
+                      [&](std::size_t n, const std::string& disk) {
+                          Disk left(disk);
+                          std::uint32_t validity = 0;
+                          const auto found = reopen(left, validity);
+                          for (const auto& note : fs.notes(n)) {
+                              const Told& t = told[std::stoul(note)];
+                              ASSERT_EQ(validity, t.validity) << "crash at " << n;
+                              ASSERT_TRUE(found.contains(t.uid))
+                                  << "crash at " << n << ": uid " << t.uid;
+                              EXPECT_EQ(found.at(t.uid), t.text) << "crash at " << n;
+                          }
+                          for (const auto& [uid, text] : found)
+                              EXPECT_TRUE(known.contains(text)) << "crash at " << n;
+                      });
+}
+
+TEST(UidFaults, AToldUidKeepsItsMeaning) {
+    bool fired = true;
+    for (int n = 1; fired && n < 500; ++n) {
+        const TempFolder folder;
+        FaultyFs fs(folder.path(), n);
+        std::vector<Told> told;
+        live(fs, SystemClock::instance(), [&](const Told& t) { told.push_back(t); });
+        fired = fs.fired();
+        Disk left(folder.path());
+        std::uint32_t validity = 0;
+        const auto found = reopen(left, validity);
+        for (const Told& t : told) {
+            ASSERT_EQ(validity, t.validity) << "failure " << n;
+            ASSERT_TRUE(found.contains(t.uid)) << "failure " << n << ": uid " << t.uid;
+            EXPECT_EQ(found.at(t.uid), t.text) << "failure " << n;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace postern::mailbox
