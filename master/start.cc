@@ -99,16 +99,19 @@ Result<int> start_system(const StartOptions& options) {
     TRY_ASSIGN(Fd log_file, open_log_file(*config));
     TRY(open_log(*config, options.verbose, log_file));
     Supervisor supervisor({directory, options.verbose, options.foreground}, lock.get(), std::move(log_file));
+    // The first daemons start with the supervisor: none may hold on to our caller's terminal or pipe. An
+    // error of the start itself is still for the caller.
+    Fd terminal(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    if (!options.foreground) detach_standard_files();
     if (auto started = supervisor.start(config); !started) {
+        if (!options.foreground && terminal) ::dup2(terminal.get(), STDERR_FILENO);
         log::fatal("", started.error().what);
         return std::move(started).error();
     }
     TRY(write_pid(lock.get()));
-    if (!options.foreground) {
-        static_cast<void>(!::write(background.report.get(), "+", 1));
-        detach_standard_files();
-    }
+    if (!options.foreground) static_cast<void>(!::write(background.report.get(), "+", 1));
     background.report.reset();
+    terminal.reset();
     return supervisor.run();
 }
 
