@@ -9,21 +9,8 @@
 
 namespace postern::qmgr {
 
-Bouncer::Bouncer(loop::Loop& loop, std::string directory, Millis timeout)
-    : loop_(loop),
-      bounce_(loop, cat({directory, "/bounce"})),
-      defer_(loop, cat({directory, "/defer"})),
-      trace_(loop, cat({directory, "/trace"})),
-      timeout_(timeout) {}
-
-ipc::Client& Bouncer::client_for(ipc::BounceLog log) {
-    switch (log) {
-        case ipc::BounceLog::defer: return defer_;
-        case ipc::BounceLog::trace: return trace_;
-        case ipc::BounceLog::bounce: break;
-    }
-    return bounce_;
-}
+Bouncer::Bouncer(loop::Loop& loop, std::string path, Millis timeout)
+    : loop_(loop), client_(loop, std::move(path)), timeout_(timeout) {}
 
 void Bouncer::queue(std::function<void()> start) {
     waiting_.push_back(std::move(start));
@@ -53,11 +40,10 @@ void Bouncer::finish(const Result<ipc::BounceDone>& answer, const Done& done) {
 
 void Bouncer::append(ipc::BounceAppend record, Done done) {
     queue([this, record = std::move(record), done = std::move(done)] {
-        client_for(record.log)
-            .call<ipc::BounceDone>(
-                record, timeout_,
-                [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
-                record.queue_id.str());
+        client_.call<ipc::BounceDone>(
+            record, timeout_,
+            [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
+            record.queue_id.str());
     });
 }
 
@@ -78,8 +64,7 @@ void Bouncer::send(ipc::BounceSend request, std::function<Result<int>()> descrip
             return;
         }
         std::array<int, 1> descriptors{*file};
-        ipc::Client& client = request.notification == ipc::Notification::success ? trace_ : bounce_;
-        client.call<ipc::BounceDone>(
+        client_.call<ipc::BounceDone>(
             request, timeout_,
             [this, done](Result<ipc::BounceDone> answer) { finish(answer, done); },
             request.queue_id.str(), descriptors);

@@ -18,7 +18,7 @@ class Bouncer {
     // Called exactly once, never from inside the call.
     using Done = std::function<void(Result<void>)>;
 
-    Bouncer(loop::Loop& loop, std::string directory, Millis timeout);
+    Bouncer(loop::Loop& loop, std::string path, Millis timeout);
 
     // A record that must be on disk before the recipient is given up (bounce, trace).
     void append(ipc::BounceAppend record, Done done);
@@ -35,12 +35,9 @@ class Bouncer {
     void queue(std::function<void()> start);
     void pump();
     void finish(const Result<ipc::BounceDone>& answer, const Done& done);
-    ipc::Client& client_for(ipc::BounceLog log);
 
     loop::Loop& loop_;
-    ipc::Client bounce_;
-    ipc::Client defer_;
-    ipc::Client trace_;
+    ipc::Client client_;
     Millis timeout_;
     std::deque<std::function<void()>> waiting_;
     std::size_t under_way_ = 0;

@@ -52,7 +52,7 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       store_(fs, options_.max_open_files),
       scheduler_(options_.limits_for),
       resolver_(loop, cat({services, "/rewrite"}), resolver_limits(options_)),
-      bouncer_(loop, services, options_.ipc_timeout),
+      bouncer_(loop, cat({services, "/bounce"}), options_.ipc_timeout),
       agents_(loop, services, options_.delivery_timeout),
       scanner_(loop, fs,
                {[this](Directory directory) { return has_room(directory); },
