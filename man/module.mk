@@ -11,3 +11,4 @@ dist_man_MANS += %reldir%/cleanup.8 %reldir%/pickup.8 %reldir%/sendmail.1 %reldi
 dist_man_MANS += %reldir%/smtp-sink.1 %reldir%/smtp.8
 dist_man_MANS += %reldir%/postconf.1 %reldir%/postlog.1 %reldir%/master.5
 EXTRA_DIST += %reldir%/README.md
+dist_man_MANS += %reldir%/qmgr.8 %reldir%/bounce.8 %reldir%/error.8 %reldir%/showq.8 %reldir%/postqueue.1 %reldir%/mailq.1 %reldir%/postsuper.1
