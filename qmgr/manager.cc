@@ -19,6 +19,7 @@ using queue::Directory;
 namespace {
 
 constexpr Millis kRescan{1000};
+constexpr Millis kIncomingRescan{30'000};
 constexpr char kSeparator = '\0';
 
 Resolver::Limits resolver_limits(const Options& options) {
@@ -58,6 +59,11 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
                {[this](Directory directory) { return has_room(directory); },
                 [this](Directory directory, const QueueId& name) { found(directory, name); }}),
       run_timer_(loop, [this] { start(); }),
+      incoming_timer_(loop,
+                      [this] {
+                          scanner_.scan_incoming();
+                          incoming_timer_.start(kIncomingRescan);
+                      }),
       move_timer_(loop, [this] { move_batch_out(); }),
       pump_timer_(loop, [this] { pump(); }),
       rescan_timer_(loop, [this] {
@@ -73,6 +79,8 @@ void Manager::start() {
     scanner_.scan_incoming();
     scanner_.scan_deferred(Scanner::Which::due);
     run_timer_.start(options_.queue_run_delay);
+    // Soon for the first time: a nudge may have gone to a qmgr that was just ending.
+    if (!incoming_timer_.active()) incoming_timer_.start(2 * kRescan);
 }
 
 // New mail comes first: retries of old mail take at most four fifths of the places.
@@ -332,6 +340,7 @@ Manager::Message* Manager::find(MessageKey key) {
 void Manager::drain() {
     draining_ = true;
     run_timer_.stop();
+    incoming_timer_.stop();
     rescan_timer_.stop();
     std::vector<MessageKey> idle;
     for (const auto& [key, message] : messages_) {

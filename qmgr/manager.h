@@ -121,6 +121,7 @@ class Manager {
     Agents agents_;
     Scanner scanner_;
     loop::Timer run_timer_;
+    loop::Timer incoming_timer_;  // finds what a lost nudge did not tell
     loop::Timer move_timer_;
     loop::Timer pump_timer_;
     loop::Timer rescan_timer_;  // another qmgr, draining, still held a file

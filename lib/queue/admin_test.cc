@@ -1,0 +1,180 @@
+// Administration and listing of resting messages, in a real folder.
+#include "lib/queue/admin.h"
+
+#include <fcntl.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "lib/queue/bounce_log.h"
+#include "lib/queue/lister.h"
+#include "lib/queue/reader.h"
+#include "lib/queue/writer.h"
+#include "lib/sys/file.h"
+
+namespace postern::queue {
+namespace {
+
+namespace filesystem = std::filesystem;
+
+class AdminTest : public testing::Test {
+  protected:
+    AdminTest() {
+        std::string pattern = testing::TempDir() + "adminXXXXXX";
+        folder_ = ::mkdtemp(pattern.data());
+        filesystem::current_path(folder_);
+        EXPECT_TRUE(create_all(fs_));
+    }
+    ~AdminTest() override {
+        filesystem::current_path("/");
+        filesystem::remove_all(folder_);
+    }
+
+    static QueueId id(int number) { return *QueueId::parse("B12345" + std::to_string(number) + "k"); }
+
+    static Envelope envelope(int number, std::size_t recipients = 1) {
+        Envelope envelope;
+        envelope.id = id(number);
+        envelope.arrival = WallTime{Seconds{1795290872}};
+        envelope.sender = "s@x";
+        for (std::size_t i = 0; i < recipients; ++i)
+            envelope.recipients.push_back({"r" + std::to_string(i) + "@y", "", "", 0, false, 0});
+        return envelope;
+    }
+
+    QueueId put(Directory directory, const std::vector<Envelope>& messages) {
+        BatchBuilder builder;
+        for (const Envelope& one : messages) builder.add(one, "A: b\r\n\r\nc\r\n");
+        QueueId name = messages.front().id;
+        EXPECT_TRUE(create_parent(fs_, directory, name));
+        std::ofstream(path_of(directory, name)) << std::move(builder).finish();
+        return name;
+    }
+
+    std::vector<QueueId> in(Directory directory) { return *list_messages(fs_, directory); }
+    bool change(int number, Change what) {
+        auto changed = change_message(fs_, id(number), what);
+        EXPECT_TRUE(changed) << changed.error().what;
+        return changed && *changed;
+    }
+    std::vector<ipc::QueueListEntry> listing() {
+        std::vector<ipc::QueueListEntry> all;
+        totals_ = Lister(fs_).list([&](const ipc::QueueListEntry& entry) {
+            all.push_back(entry);
+            return true;
+        });
+        return all;
+    }
+
+    sys::RealFs& fs_ = sys::RealFs::instance();
+    std::string folder_;
+    ipc::QueueListEnd totals_;
+};
+
+using Ids = std::vector<QueueId>;
+
+TEST_F(AdminTest, HoldAndRelease) {
+    put(Directory::deferred, {envelope(1)});
+    put(Directory::incoming, {envelope(2)});
+    EXPECT_TRUE(change(1, Change::hold));
+    EXPECT_TRUE(change(2, Change::hold));
+    EXPECT_FALSE(change(1, Change::hold));
+    EXPECT_FALSE(change(7, Change::hold));
+    EXPECT_EQ(in(Directory::hold), (Ids{id(1), id(2)}));
+    EXPECT_EQ(in(Directory::incoming), Ids{});
+    EXPECT_TRUE(change(2, Change::release));
+    EXPECT_FALSE(change(2, Change::release));
+    EXPECT_EQ(in(Directory::deferred), Ids{id(2)});
+    EXPECT_LT(fs_.info(path_of(Directory::deferred, id(2)))->mtime_ns, 2'000'000'000) << "due";
+}
+
+TEST_F(AdminTest, MessagesInsideABatch) {
+    put(Directory::incoming, {envelope(1), envelope(2), envelope(3), envelope(4)});
+    EXPECT_EQ(in(Directory::incoming).size(), 4U);
+    EXPECT_TRUE(change(2, Change::hold));
+    EXPECT_TRUE(change(3, Change::remove));
+    EXPECT_FALSE(change(3, Change::remove));
+    EXPECT_TRUE(change(1, Change::hold)) << "the file has this one's name";
+    EXPECT_EQ(in(Directory::incoming), Ids{id(4)});
+    EXPECT_EQ(in(Directory::hold), (Ids{id(1), id(2)}));
+    EXPECT_TRUE(change(4, Change::expire));
+    EXPECT_EQ(in(Directory::incoming), Ids{});
+    EXPECT_EQ(in(Directory::deferred), Ids{id(4)});
+    EXPECT_TRUE(listing().front().forced_expire);
+}
+
+TEST_F(AdminTest, RemoveTakesTheLogsToo) {
+    put(Directory::deferred, {envelope(1)});
+    ASSERT_TRUE(create_parent(fs_, Directory::defer, id(1)));
+    std::ofstream(path_of(Directory::defer, id(1))) << "recipient=r0@y\n\n";
+    EXPECT_TRUE(change(1, Change::remove));
+    EXPECT_FALSE(fs_.info(path_of(Directory::defer, id(1))));
+    EXPECT_EQ(in(Directory::deferred), Ids{});
+}
+
+TEST_F(AdminTest, RequeueAndExpire) {
+    put(Directory::deferred, {envelope(1)});
+    put(Directory::hold, {envelope(2)});
+    ASSERT_TRUE(fs_.set_times(path_of(Directory::deferred, id(1)), 4'000'000'000));
+    EXPECT_TRUE(change(1, Change::requeue));
+    EXPECT_LT(fs_.info(path_of(Directory::deferred, id(1)))->mtime_ns, 2'000'000'000);
+    EXPECT_TRUE(change(2, Change::requeue));
+    EXPECT_EQ(in(Directory::deferred), (Ids{id(1), id(2)}));
+    EXPECT_TRUE(change(1, Change::expire));
+    EXPECT_EQ(fs_.info(path_of(Directory::deferred, id(1)))->mode & kModeForceExpire, kModeForceExpire);
+}
+
+TEST_F(AdminTest, ListsWithReasonsAndLeavesOutWhatIsDone) {
+    put(Directory::deferred, {envelope(1, 2)});
+    BounceRecord record;
+    record.address = "r1@y";
+    record.text = "why not";
+    ASSERT_TRUE(create_parent(fs_, Directory::defer, id(1)));
+    std::ofstream(path_of(Directory::defer, id(1))) << format_bounce_record(record);
+    put(Directory::incoming, {envelope(2), envelope(3)});
+    EXPECT_TRUE(change(3, Change::remove));
+    std::ofstream("incoming/BBBBBBBB") << "not yet committed";
+    put(Directory::hold, {envelope(4)});
+    auto all = listing();
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].queue_name, "incoming");
+    EXPECT_EQ(all[0].queue_id, id(2));
+    EXPECT_EQ(all[1].queue_name, "deferred");
+    ASSERT_EQ(all[1].recipients.size(), 2U);
+    EXPECT_EQ(all[1].recipients[0].reason, "");
+    EXPECT_EQ(all[1].recipients[1].reason, "why not");
+    EXPECT_EQ(all[2].queue_name, "hold");
+    EXPECT_EQ(totals_.count, 3U);
+    EXPECT_EQ(totals_.bytes, 33U);
+}
+
+TEST_F(AdminTest, ALockedFileIsActive) {
+    QueueId name = put(Directory::deferred, {envelope(1)});
+    auto fd = fs_.open(path_of(Directory::deferred, name), O_RDONLY, 0);
+    ASSERT_TRUE(*sys::try_lock(fd->get(), sys::LockKind::exclusive));
+    EXPECT_EQ(listing().at(0).queue_name, "active");
+    fd->reset();
+    EXPECT_EQ(listing().at(0).queue_name, "deferred");
+}
+
+TEST_F(AdminTest, ManyRecipientsComeInPieces) {
+    put(Directory::deferred, {envelope(1, 120)});
+    auto all = listing();
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_TRUE(all[0].more && all[1].more && !all[2].more);
+    EXPECT_EQ(all[2].recipients.size(), 20U);
+    EXPECT_EQ(totals_.count, 1U);
+}
+
+TEST_F(AdminTest, DamagedFilesAreNamed) {
+    put(Directory::incoming, {envelope(1)});
+    std::string path = path_of(Directory::incoming, id(1));
+    std::string bytes = *sys::read_file(path, 100'000);
+    bytes[bytes.size() - 40] = static_cast<char>(bytes[bytes.size() - 40] ^ 1);
+    std::ofstream(path) << bytes;
+    EXPECT_EQ(in(Directory::incoming), Ids{id(1)});
+    EXPECT_TRUE(listing().empty());
+}
+
+}  // namespace
+}  // namespace postern::queue
