@@ -17,8 +17,8 @@ namespace postern::service {
 namespace {
 
 constexpr Millis kControlWait{1000};
-// master.cf's workers answer one question per connection, where Postfix's daemons serve a whole client:
-// max_use counts a hundred of ours as one.
+// Our workers answer one question per connection, where Postfix's daemons serve a whole client, and a network
+// process serves many clients at a time: max_use counts a hundred connections as one.
 constexpr std::uint64_t kConnectionsPerUse = 100;
 
 struct Birth {
@@ -116,7 +116,7 @@ Result<Child> Child::start(int argc, char** argv) {
         TRY(sys::set_close_on_exec(child.listeners_.back().get()));
     }
     const config::Config& c = *child.config_;
-    child.max_served_ = std::uint64_t{c.get(param::max_use)} * (child.is_inet() ? 1 : kConnectionsPerUse);
+    child.max_served_ = std::uint64_t{c.get(param::max_use)} * kConnectionsPerUse;
     child.max_idle_ = c.get(param::max_idle);
     TRY(child.find_callers());
     return child;

@@ -58,14 +58,14 @@ class LoopHost {
                 child_.set_busy();
             }
             service_->on_connection(std::move(socket));
-            if (child_.max_served() != 0 && child_.served() >= child_.max_served() && child_.is_inet()) drain();
+            if (child_.max_served() != 0 && child_.served() >= child_.max_served() && child_.is_inet()) retire();
         }
     }
 
     void session_ended() {
         POSTERN_CHECK(sessions_ > 0);
         child_.set_sessions(--sessions_);
-        if (draining_) return end_if_done();
+        if (retired_) return end_if_done();
         if (!accepting_ && sessions_ < service_->session_limit()) {
             accept_more(true);
             child_.set_idle();
@@ -88,13 +88,21 @@ class LoopHost {
         drain();
     }
 
-    void drain() {
-        if (draining_) return;
-        draining_ = true;
+    // Served its share: a successor takes the next connection; the sessions here go on as long as they like.
+    void retire() {
+        if (retired_) return;
+        retired_ = true;
         accepting_ = false;
         listeners_.clear();
         child_.close_listeners();
         child_.set_busy();
+        end_if_done();
+    }
+
+    void drain() {
+        retire();
+        if (draining_) return;
+        draining_ = true;
         service_->drain();
         end_if_done();
     }
@@ -112,7 +120,8 @@ class LoopHost {
     std::unique_ptr<LoopService> service_;
     std::size_t sessions_ = 0;
     bool accepting_ = false;
-    bool draining_ = false;
+    bool retired_ = false;   // accepts no more
+    bool draining_ = false;  // and the sessions have been told
 };
 
 }  // namespace
