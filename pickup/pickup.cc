@@ -10,6 +10,11 @@
 #include "pickup/notice.h"
 
 namespace postern::pickup {
+namespace {
+
+constexpr std::size_t kKeptForNotice = 20'000;  // of each message on its way, should it be refused
+
+}  // namespace
 
 Result<std::unique_ptr<service::Worker>> Pickup::create(const service::Context& context) {
     Options options;
@@ -82,7 +87,7 @@ bool Pickup::submit(const std::vector<std::string>& paths) {
             go_on = false;
             break;
         }
-        dropped->content.clear();
+        dropped->content.resize(std::min(dropped->content.size(), kKeptForNotice));
         on_the_way.emplace_back(std::move(*dropped), std::move(*submitted));
     }
     for (auto& [dropped, submitted] : on_the_way) {
