@@ -6,6 +6,7 @@
 #include <array>
 
 #include "lib/base/strings.h"
+#include "lib/sys/fs.h"
 #include "lib/sys/users.h"
 
 namespace postern::service {
@@ -72,6 +73,14 @@ std::string account_name(Account account, const config::Config& config) {
     return config.get(param::mail_owner) + std::string(kSuffixes[static_cast<std::size_t>(account)]);
 }
 
+// A system that root started, seen from root or from a daemon that has changed its user already: its queue
+// directory is root's. An instance of an ordinary user is all that user's.
+bool has_separate_users(const config::Config& config) {
+    if (sys::is_root()) return true;
+    const auto queue = sys::RealFs::instance().info(config.get(param::queue_directory));
+    return queue && queue->uid == 0;
+}
+
 Error missing(std::string_view kind, std::string_view name) {
     return {Errc::not_found, cat({kind, " ", name, " does not exist: run \"postern set-permissions\" to make it"})};
 }
@@ -87,7 +96,7 @@ const Profile* find_profile(std::string_view program) {
 std::span<const Profile> profiles() { return kProfiles; }
 
 Result<Identity> identity_of(Account account, const config::Config& config) {
-    if (!sys::is_root()) return Identity{"", ::geteuid(), ::getegid(), ::getegid()};
+    if (!has_separate_users(config)) return Identity{"", ::geteuid(), ::getegid(), ::getegid()};
     const std::string name = account_name(account, config);
     auto user = sys::find_user(name);
     if (user.failed()) return std::move(user).error();
