@@ -55,3 +55,13 @@ check_PROGRAMS += fuzz/message_header
 fuzz_message_header_SOURCES = %reldir%/message_header_fuzz.cc $(FUZZ_MAIN)
 fuzz_message_header_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/message_header"'
 fuzz_message_header_LDADD = cleanup/libcleanup.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/pop3_command
+fuzz_pop3_command_SOURCES = %reldir%/pop3_command_fuzz.cc $(FUZZ_MAIN)
+fuzz_pop3_command_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/pop3_command"'
+fuzz_pop3_command_LDADD = lib/pop3/libpop3.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/imap_login
+fuzz_imap_login_SOURCES = %reldir%/imap_login_fuzz.cc $(FUZZ_MAIN)
+fuzz_imap_login_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/imap_login"'
+fuzz_imap_login_LDADD = $(LOGIN_LIBS) $(FUZZ_LIBS)
