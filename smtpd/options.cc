@@ -27,6 +27,7 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.helo_required = config.get(param::smtpd_helo_required);
     engine.auth_enabled = config.get(param::smtpd_sasl_auth_enable);
     engine.auth_tls_only = config.get(param::smtpd_tls_auth_only);
+    engine.auth_for_broken_clients = config.get(param::broken_sasl_auth_clients);
     engine.vrfy_enabled = !config.get(param::disable_vrfy_command);
     engine.ask_early = !config.get(param::smtpd_delay_reject);
     engine.ask_data = !config.get(param::smtpd_data_restrictions).empty();

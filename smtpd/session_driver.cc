@@ -15,6 +15,7 @@ namespace {
 constexpr Millis kCloseLimit{10000};  // for a client to take our last reply
 constexpr Millis kDrainLimit{5000};   // for an idle client of a process that wants to end
 constexpr std::size_t kPipeliningShown = 100;
+constexpr std::size_t kMaxUnreadReplies = 32 * 1024;  // then a client must read before it is heard
 
 ipc::PolicyStage stage_of(smtp::Stage stage) {
     switch (stage) {
@@ -107,16 +108,24 @@ void SessionDriver::pump() {
         } else if (session_.too_many_errors()) {
             log::info("", cat({"too many errors after ", session_.where(), " from ", client_}));
             perform(session_.on_too_many_errors());
-        } else if (!take_command()) {
+        } else if (replies_pile_up() || !take_command()) {
             break;
         }
     }
     if (closing_ || over_) return;
     if (waiting_ == Waiting::nothing) {
-        if (stream_->at_eof()) return lost("lost connection");
+        if (stream_->at_eof() && stream_->queued() <= kMaxUnreadReplies)
+            return lost("lost connection");
         if (!content_) expect_client(shared_.options.command_timeout);
     }
     stream_->flush();
+}
+
+// A client that sends commands and never reads would have us keep all our answers.
+bool SessionDriver::replies_pile_up() {
+    if (stream_->queued() <= kMaxUnreadReplies) return false;
+    stream_->flush();
+    return stream_->queued() > kMaxUnreadReplies;  // on_drained() goes on
 }
 
 bool SessionDriver::take_command() {

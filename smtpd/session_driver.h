@@ -49,10 +49,12 @@ class SessionDriver : public loop::StreamHandler,
     enum class Waiting : unsigned char { nothing, policy, auth, cleanup, room, handshake, pause };
 
     void on_input() override { pump(); }
+    void on_drained() override { pump(); }
     void on_closed(const Error* error) override;
     void on_secured() override;
 
     void pump();
+    bool replies_pile_up();
     bool take_command();
     bool take_content();
     void finish_content(smtp::ContentEnd end);

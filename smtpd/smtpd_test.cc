@@ -364,6 +364,21 @@ TEST_F(SmtpdTest, TheClientGoesAway) {
     EXPECT_EQ(ended, 1) << "waits for policy, then notices";
 }
 
+TEST_F(SmtpdTest, AClientThatNeverReadsIsHeardNoMore) {
+    begin();
+    std::string flood;
+    for (int i = 0; i < 20000; ++i) flood += "EHLO a.client.that.never.reads\r\n";
+    std::size_t sent = 0;
+    for (int idle = 0; idle < 20 && sent < flood.size();) {
+        const ssize_t n =
+            ::send(client.get(), flood.data() + sent, flood.size() - sent, MSG_NOSIGNAL);
+        n > 0 ? sent += static_cast<std::size_t>(n), idle = 0 : ++idle;
+        loop.run_for(Millis(1));
+    }
+    EXPECT_LT(sent, flood.size()) << "back-pressure reaches the client";
+    EXPECT_THAT(talk(flood.substr(sent) + "QUIT\r\n", "Bye\r\n"), HasSubstr("221 2.0.0 Bye\r\n"));
+}
+
 TEST_F(SmtpdTest, TimesOut) {
     options.command_timeout = Millis(30);
     begin();

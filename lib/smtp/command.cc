@@ -15,6 +15,7 @@ constexpr std::array<std::string_view, kVerbCount> kNames = {
 
 constexpr std::size_t kMaxEnvid = 100;  // RFC 3461 4.4
 constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461 4.2
+constexpr std::size_t kMaxAuth = 500;   // RFC 4954 5
 
 ArgumentError syntax(std::string_view text) { return {501, "5.5.4", std::string(text)}; }
 
@@ -86,7 +87,7 @@ std::optional<ArgumentError> take_mail_option(std::string_view option, const Off
     if (auto size = value_of(option, "SIZE")) return take_size(*size, mail);
     if (auto body = value_of(option, "BODY")) return take_body(*body, mail);
     if (auto auth = value_of(option, "AUTH"); auth && extensions.auth) {
-        if (!is_xtext(*auth)) return syntax("Bad AUTH parameter syntax");
+        if (auth->size() > kMaxAuth || !is_xtext(*auth)) return syntax("Bad AUTH parameter syntax");
         mail.auth = *auth;
         return std::nullopt;
     }

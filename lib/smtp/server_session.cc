@@ -211,6 +211,9 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     if (options_.vrfy_enabled) offer("VRFY");
     if (options_.tls_available && !secured_) offer("STARTTLS");
     if (auth_offered()) offer("AUTH", "PLAIN LOGIN");
+    if (auth_offered() && options_.auth_for_broken_clients && !hides("AUTH")) {
+        lines.emplace_back("AUTH=PLAIN LOGIN");
+    }
     offer("ENHANCEDSTATUSCODES");
     offer("8BITMIME");
     if (options_.dsn) offer("DSN");

@@ -31,6 +31,7 @@ struct ServerOptions {
     bool tls_required = false;  // smtpd_tls_security_level = encrypt
     bool auth_enabled = false;
     bool auth_tls_only = false;
+    bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
     bool dsn = false;
     bool ask_early = false;  // smtpd_delay_reject = no: also at connect, HELO and MAIL

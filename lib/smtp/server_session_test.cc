@@ -308,8 +308,8 @@ TEST(ServerSession, AuthPlainAndLogin) {
     EXPECT_EQ(two.line(b64(plain)), "235 2.7.0 Authentication successful\r\n");
 
     Talk login;
-    login.options.auth_enabled = true;
-    login.line("EHLO x");
+    login.options.auth_enabled = login.options.auth_for_broken_clients = true;
+    EXPECT_NE(login.line("EHLO x").find("250-AUTH=PLAIN LOGIN\r\n"), std::string::npos);
     EXPECT_EQ(login.line("auth login"), "334 VXNlcm5hbWU6\r\n");
     EXPECT_EQ(login.line(b64("me")), "334 UGFzc3dvcmQ6\r\n");
     EXPECT_EQ(login.line(b64("secret")), "235 2.7.0 Authentication successful\r\n");
