@@ -8,6 +8,6 @@ lib_sys_libsys_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/sys/sys_test
-lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc
+lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc %reldir%/socket_test.cc
 lib_sys_sys_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_sys_sys_test_LDADD = lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
