@@ -46,6 +46,10 @@ void place_descriptors(const Birth& birth) {
         if (::dup2(fd, target++) < 0) give_up("postern master: descriptors of a new daemon");
     }
     ::dup2(null, STDIN_FILENO);
+    // What a daemon prints is a dying one's last words (an assertion of libc, a sanitizer's report).
+    const int last_words = birth.log >= 0 ? service::kLogFd : null;
+    ::dup2(last_words, STDOUT_FILENO);
+    ::dup2(last_words, STDERR_FILENO);
 }
 
 void reset_signals() {
