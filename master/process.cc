@@ -33,7 +33,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 // Puts the descriptors where the daemon expects them. First all go above the final range, so that none
 // overwrites another on its way down.
 void place_descriptors(const Birth& birth) {
-    std::vector<int> wanted = {birth.control, birth.scoreboard, birth.log, birth.life};
+    std::vector<int> wanted = {birth.control, birth.scoreboard, birth.log, birth.life, birth.config};
     wanted.insert(wanted.end(), birth.listeners.begin(), birth.listeners.end());
     const int above = service::kControlFd + static_cast<int>(wanted.size());
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -18,7 +18,7 @@ struct Birth {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  // NAME=value
     service::Identity identity;
-    int control = -1, scoreboard = -1, log = -1, life = -1;  // log -1: the daemon uses syslog
+    int control = -1, scoreboard = -1, log = -1, life = -1, config = -1;  // log -1: the daemon uses syslog
     std::vector<int> listeners;
 };
 

@@ -40,6 +40,7 @@ Result<std::unique_ptr<Service>> Service::open(const Surroundings& around, const
 Result<void> Service::configure(const Surroundings& around, const config::MasterEntry& entry) {
     TRY_ASSIGN(identity_, service::identity_of(profile_.account, *around.config));
     around_.config = around.config;
+    around_.snapshot = around.snapshot;
     around_.generation = around.generation;
     around_.environment = around.environment;
     around_.log = around.log;
@@ -127,6 +128,7 @@ Birth Service::birth(std::size_t slot, int control) const {
     b.scoreboard = scoreboard_.fd();
     b.log = around_.log;
     b.life = around_.life;
+    b.config = around_.snapshot->get();
     for (const auto& endpoint : endpoints_) b.listeners.push_back(endpoint.socket.get());
     return b;
 }

@@ -28,6 +28,7 @@ namespace postern::master {
 struct Surroundings {
     loop::Loop& loop;
     std::shared_ptr<const config::Config> config;
+    std::shared_ptr<const Fd> snapshot;  // what daemons read it from
     std::uint64_t generation = 1;  // of the configuration; counts reloads
     bool verbose = false;
     int log = -1, life = -1;

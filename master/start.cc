@@ -84,9 +84,9 @@ Result<void> open_log(const config::Config& config, bool verbose, const Fd& file
 
 Result<int> start_system(const StartOptions& options) {
     TRY_ASSIGN(const std::string directory, config::choose_directory(options.config_directory));
-    TRY_ASSIGN(auto loaded, config::Config::load(directory));
-    const auto config = std::make_shared<const config::Config>(std::move(loaded));
-    const std::string queue = config->get(param::queue_directory);
+    TRY_ASSIGN(const auto snapshot, config::Snapshot::read(directory));
+    TRY_ASSIGN(const auto config, config::Config::from(snapshot));
+    const std::string queue = config.get(param::queue_directory);
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
     if (options.test_only) return take_lock(Millis{0}) ? 0 : 1;
     TRY(sys::raise_descriptor_limit());
@@ -96,22 +96,19 @@ Result<int> start_system(const StartOptions& options) {
         if (background.parent) return background.status;
     }
     TRY_ASSIGN(Fd lock, take_lock(kLockWait));
-    TRY_ASSIGN(Fd log_file, open_log_file(*config));
-    TRY(open_log(*config, options.verbose, log_file));
+    TRY_ASSIGN(Fd log_file, open_log_file(config));
+    TRY(open_log(config, options.verbose, log_file));
     Supervisor supervisor({directory, options.verbose, options.foreground}, lock.get(), std::move(log_file));
-    // The first daemons start with the supervisor: none may hold on to our caller's terminal or pipe. An
-    // error of the start itself is still for the caller.
-    Fd terminal(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-    if (!options.foreground) detach_standard_files();
-    if (auto started = supervisor.start(config); !started) {
-        if (!options.foreground && terminal) ::dup2(terminal.get(), STDERR_FILENO);
+    if (auto started = supervisor.start(snapshot); !started) {
         log::fatal("", started.error().what);
         return std::move(started).error();
     }
     TRY(write_pid(lock.get()));
-    if (!options.foreground) static_cast<void>(!::write(background.report.get(), "+", 1));
+    if (!options.foreground) {
+        static_cast<void>(!::write(background.report.get(), "+", 1));
+        detach_standard_files();
+    }
     background.report.reset();
-    terminal.reset();
     return supervisor.run();
 }
 

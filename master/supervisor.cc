@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
+#include "lib/service/snapshot.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
@@ -42,31 +43,35 @@ Supervisor::Supervisor(Options options, int life, Fd log)
 
 Supervisor::~Supervisor() = default;
 
-Surroundings Supervisor::surroundings(std::shared_ptr<const config::Config> config) {
-    return {loop_, std::move(config), generation_, options_.verbose, log_.get(), life_,
+Surroundings Supervisor::surroundings(const Reading& reading) {
+    return {loop_, reading.config, reading.sealed, generation_, options_.verbose, log_.get(), life_,
             daemon_environment(options_.config_directory)};
 }
 
-Result<std::vector<config::MasterEntry>> Supervisor::read_entries(const config::Config& config) const {
-    TRY_ASSIGN(const config::MasterFile file, config::load_master(options_.config_directory));
+Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snapshot) {
+    TRY_ASSIGN(auto config, config::Config::from(snapshot));
+    TRY_ASSIGN(Fd sealed, service::seal_snapshot(snapshot));
+    TRY_ASSIGN(const config::MasterFile file, config::master_of(snapshot));
     for (const auto& warning : file.warnings()) log::warning("", warning);
-    std::vector<config::MasterEntry> entries;
+    Reading reading{std::make_shared<const config::Config>(std::move(config)),
+                    std::make_shared<const Fd>(std::move(sealed)), {}};
     for (const auto& entry : file.entries()) {
-        TRY(config.with(entry.overrides));  // a bad -o is found now, not by the daemon
+        TRY(reading.config->with(entry.overrides));  // a bad -o is found now, not by the daemon
         if (service::find_profile(entry.command) != nullptr) {
-            entries.push_back(entry);
+            reading.entries.push_back(entry);
         } else {
-            log::info("", cat({"service ", entry.key(), ": no program \"", entry.command, "\" in this suite, not started"}));
+            log::info("", cat({"service ", entry.key(), ": no program \"", entry.command,
+                               "\" in this suite, not started"}));
         }
     }
-    return entries;
+    return reading;
 }
 
-Result<void> Supervisor::start(std::shared_ptr<const config::Config> config) {
-    config_ = std::move(config);
-    TRY_ASSIGN(const auto entries, read_entries(*config_));
-    const auto around = surroundings(config_);
-    for (const auto& entry : entries) {
+Result<void> Supervisor::start(const config::Snapshot& snapshot) {
+    TRY_ASSIGN(const Reading reading, understand(snapshot));
+    config_ = reading.config;
+    const auto around = surroundings(reading);
+    for (const auto& entry : reading.entries) {
         TRY_ASSIGN(auto service, Service::open(around, entry));
         services_.push_back(std::move(service));
     }
@@ -98,7 +103,9 @@ Service* Supervisor::find(const std::string& key) {
 }
 
 // All-or-nothing as far as reading goes; a socket that cannot be opened leaves that one service out, loudly.
-Result<void> Supervisor::apply(const std::vector<config::MasterEntry>& entries, const Surroundings& around) {
+Result<void> Supervisor::apply(const Reading& reading) {
+    const auto around = surroundings(reading);
+    const auto& entries = reading.entries;
     std::vector<std::unique_ptr<Service>> next;
     for (auto& service : services_) {
         const auto entry = std::find_if(entries.begin(), entries.end(),
@@ -139,14 +146,13 @@ void Supervisor::reload() {
     if (stopping_) return;
     notify_manager("RELOADING=1");
     const auto reread = [this]() -> Result<void> {
-        TRY_ASSIGN(auto config, config::Config::load(options_.config_directory));
-        TRY_ASSIGN(const auto entries, read_entries(config));
-        const auto shared = std::make_shared<const config::Config>(std::move(config));
-        TRY(reopen_log(*shared));
+        TRY_ASSIGN(const auto snapshot, config::Snapshot::read(options_.config_directory));
+        TRY_ASSIGN(const Reading reading, understand(snapshot));
+        TRY(reopen_log(*reading.config));
         ++generation_;
-        TRY(apply(entries, surroundings(shared)));
-        config_ = shared;
-        log::info("", cat({"reload -- version ", shared->get(param::mail_version), ", configuration ",
+        TRY(apply(reading));
+        config_ = reading.config;
+        log::info("", cat({"reload -- version ", config_->get(param::mail_version), ", configuration ",
                            options_.config_directory}));
         return {};
     };

@@ -29,16 +29,22 @@ class Supervisor {
     ~Supervisor();
 
     // Opens everything. An Error here means that nothing runs.
-    Result<void> start(std::shared_ptr<const config::Config> config);
+    Result<void> start(const config::Snapshot& snapshot);
     // Until "stop". The exit status.
     int run();
 
   private:
-    Result<std::vector<config::MasterEntry>> read_entries(const config::Config& config) const;
-    Surroundings surroundings(std::shared_ptr<const config::Config> config);
+    // One configuration, understood: what start() and reload() work from.
+    struct Reading {
+        std::shared_ptr<const config::Config> config;
+        std::shared_ptr<const Fd> sealed;
+        std::vector<config::MasterEntry> entries;
+    };
+    static Result<Reading> understand(const config::Snapshot& snapshot);
+    Surroundings surroundings(const Reading& reading);
     Result<void> open_status_socket();
     void reload();
-    Result<void> apply(const std::vector<config::MasterEntry>& entries, const Surroundings& around);
+    Result<void> apply(const Reading& reading);
     Result<void> reopen_log(const config::Config& config);
     void stop();
     void abort();

@@ -24,7 +24,7 @@ class Policy final : public service::Worker {
 };
 
 postern::Result<std::unique_ptr<service::Worker>> make(const service::Context& context) {
-    TRY_ASSIGN(auto master, config::load_master(context.config.directory()));
+    TRY_ASSIGN(auto master, config::master_of(context.snapshot));
     return std::unique_ptr<service::Worker>(std::make_unique<Policy>(context, std::move(master)));
 }
 

@@ -49,6 +49,18 @@ Result<std::string> choose_directory(std::optional<std::string> from_option) {
         cat({*from_option, ": not listed in alternate_config_directories in ", settings.file()})};
 }
 
+Result<Snapshot> Snapshot::read(const std::string& directory) {
+    TRY_ASSIGN(std::string main_cf, read_file(directory + "/main.cf"));
+    TRY_ASSIGN(std::string master_cf, read_file(directory + "/master.cf"));
+    return Snapshot{directory, std::move(main_cf), std::move(master_cf)};
+}
+
+Result<Config> Config::from(const Snapshot& snapshot, const Overrides& overrides, const Host& host) {
+    Settings settings(snapshot.directory);
+    TRY(settings.parse(snapshot.main_cf));
+    return checked(std::move(settings), overrides, host);
+}
+
 Result<Config> Config::load(const std::string& directory, const Overrides& overrides,
                             const Host& host) {
     Settings settings(directory);
@@ -183,9 +195,12 @@ Millis Config::lookup_service_param(std::string_view service, std::string_view s
 }
 
 Result<MasterFile> load_master(const std::string& directory) {
-    std::string path = directory + "/master.cf";
-    TRY_ASSIGN(std::string text, read_file(path));
-    TRY_ASSIGN(MasterFile master, MasterFile::parse(text, path));
+    TRY_ASSIGN(std::string text, read_file(directory + "/master.cf"));
+    return master_of({directory, {}, std::move(text)});
+}
+
+Result<MasterFile> master_of(const Snapshot& snapshot) {
+    TRY_ASSIGN(MasterFile master, MasterFile::parse(snapshot.master_cf, snapshot.directory + "/master.cf"));
     master.add_built_in();
     return master;
 }

@@ -25,8 +25,19 @@ namespace postern::config {
 // multi_instance_directories; anything else is an Error.
 Result<std::string> choose_directory(std::optional<std::string> from_option = std::nullopt);
 
+// The texts of one configuration as they were at one moment. Master takes it when it starts and at each
+// reload, and its daemons live by it: what an administrator writes afterwards, right or wrong, reaches
+// nobody before the next reload.
+struct Snapshot {
+    std::string directory, main_cf, master_cf;
+
+    static Result<Snapshot> read(const std::string& directory);
+};
+
 class Config {
   public:
+    static Result<Config> from(const Snapshot& snapshot, const Overrides& overrides = {},
+                               const Host& host = SystemHost::instance());
     // Reads directory/main.cf, then applies the overrides (-o options), then checks every value.
     // The Error names file, line, parameter and what would be right.
     static Result<Config> load(const std::string& directory, const Overrides& overrides = {},
@@ -85,5 +96,6 @@ class Config {
 
 // Reads directory/master.cf and adds the built-in services that it lacks.
 Result<MasterFile> load_master(const std::string& directory);
+Result<MasterFile> master_of(const Snapshot& snapshot);
 
 }  // namespace postern::config

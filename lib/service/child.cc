@@ -9,6 +9,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/service/snapshot.h"
 #include "lib/sys/error.h"
 #include "lib/sys/file.h"
 #include "lib/sys/users.h"
@@ -100,8 +101,8 @@ Result<Child> Child::start(int argc, char** argv) {
     const std::string program = name_of_program(argv[0]);
     const Profile* profile = find_profile(program);
     if (profile == nullptr) return Error{Errc::invalid, program + ": has no profile"};
-    TRY_ASSIGN(const std::string directory, config::choose_directory());
-    TRY_ASSIGN(auto config, config::Config::load(directory, arguments.overrides));
+    TRY_ASSIGN(auto snapshot, read_snapshot(Fd(kConfigFd)));
+    TRY_ASSIGN(auto config, config::Config::from(snapshot, arguments.overrides));
     open_log(config, arguments, program, birth.log_file);
     const std::string queue = config.get(param::queue_directory);
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
@@ -109,6 +110,7 @@ Result<Child> Child::start(int argc, char** argv) {
     TRY_ASSIGN(Scoreboard scoreboard, Scoreboard::attach(Fd(kScoreboardFd)));
     Child child(std::move(arguments), program, std::make_unique<config::Config>(std::move(config)), *profile,
                 std::move(scoreboard));
+    child.snapshot_ = std::make_unique<config::Snapshot>(std::move(snapshot));
     child.generation_ = birth.generation;
     child.slot_ = birth.slot;
     for (std::size_t i = 0; i < birth.listeners; ++i) {

@@ -19,7 +19,8 @@ constexpr int kControlFd = 3;     // SEQPACKET to master
 constexpr int kScoreboardFd = 4;  // memfd
 constexpr int kLogFd = 5;         // append-only log file, or /dev/null
 constexpr int kLifeFd = 6;        // holds master's lock: a new master waits until the old one's daemons are gone
-constexpr int kFirstListener = 7;
+constexpr int kConfigFd = 7;      // sealed memfd: the configuration that master lives by (snapshot.h)
+constexpr int kFirstListener = 8;
 // "GENERATION SLOT LISTENERS LOG": numbers separated by spaces; LOG is 1 when kLogFd is a log file.
 constexpr const char* kChildVariable = "POSTERN_CHILD";
 
@@ -38,7 +39,7 @@ class Child {
     // Reads arguments, environment and configuration, opens the log, changes to queue_directory.
     static Result<Child> start(int argc, char** argv);
 
-    Context context() const { return {*config_, arguments_.service, program_, arguments_.verbose}; }
+    Context context() const { return {*config_, *snapshot_, arguments_.service, program_, arguments_.verbose}; }
     const std::vector<Fd>& listeners() const { return listeners_; }
     ipc::Channel& control() { return control_; }
     bool is_inet() const { return arguments_.type == "inet"; }
@@ -72,6 +73,7 @@ class Child {
 
     Arguments arguments_;
     std::string program_;
+    std::unique_ptr<config::Snapshot> snapshot_;
     std::unique_ptr<config::Config> config_;
     const Profile& profile_;
     Scoreboard scoreboard_;

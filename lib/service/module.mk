@@ -2,7 +2,8 @@ noinst_LIBRARIES += lib/service/libservice.a
 lib_service_libservice_a_SOURCES = \
 	%reldir%/service.h %reldir%/child.h %reldir%/child.cc %reldir%/accept.h %reldir%/accept.cc \
 	%reldir%/worker.cc %reldir%/loop_service.cc %reldir%/forking.cc \
-	%reldir%/user_session.h %reldir%/user_session.cc %reldir%/profiles.h %reldir%/profiles.cc %reldir%/scoreboard.h %reldir%/scoreboard.cc
+	%reldir%/user_session.h %reldir%/user_session.cc %reldir%/profiles.h %reldir%/profiles.cc %reldir%/scoreboard.h %reldir%/scoreboard.cc \
+	%reldir%/snapshot.h %reldir%/snapshot.cc
 EXTRA_DIST += %reldir%/README.md
 # What every daemon links below its own libraries.
 SERVICE_LIBS = lib/service/libservice.a lib/ipc/libipc.a lib/loop/libloop.a lib/tls/libtls.a lib/config/libconfig.a \

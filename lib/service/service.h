@@ -20,7 +20,8 @@
 namespace postern::service {
 
 struct Context {
-    const config::Config& config;  // with this service's -o; lives as long as the process
+    const config::Config& config;      // with this service's -o; lives as long as the process
+    const config::Snapshot& snapshot;  // the texts it was made from
     std::string service;           // master.cf name: "smtp", "submission", "policy"
     std::string program;           // "smtpd"
     bool verbose = false;          // -v

@@ -16,6 +16,7 @@
 #include "lib/service/profiles.h"
 #include "lib/service/scoreboard.h"
 #include "lib/service/service.h"
+#include "lib/service/snapshot.h"
 #include "lib/sys/file.h"
 #include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
@@ -67,6 +68,7 @@ class Daemon {
         char name[] = "/tmp/service_test_XXXXXX";
         folder_ = ::mkdtemp(name);
         EXPECT_TRUE(sys::replace_file(folder_ + "/main.cf", "queue_directory = " + folder_ + "\nmax_idle = 10s\n"));
+        EXPECT_TRUE(sys::replace_file(folder_ + "/master.cf", ""));
         auto ends = *sys::packet_pair();
         board_ = std::make_unique<Scoreboard>(*Scoreboard::create());
         Fd listener = *sys::listen_unix(path(), 0600);
@@ -76,7 +78,7 @@ class Daemon {
     }
     ~Daemon() {
         if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
-        for (const char* file : {"main.cf", "socket", "log"}) ::unlink((folder_ + "/" + file).c_str());
+        for (const char* file : {"main.cf", "master.cf", "socket", "log"}) ::unlink((folder_ + "/" + file).c_str());
         ::rmdir(folder_.c_str());
     }
 
@@ -101,17 +103,17 @@ class Daemon {
   private:
     [[noreturn]] void live(int (*run)(int, char**), int control, int listener) {
         const int log = ::open((folder_ + "/log").c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
-        const int sources[] = {control, board_->fd(), log, log, listener};
-        int moved[5];
-        for (int i = 0; i < 5; ++i) moved[i] = ::fcntl(sources[i], F_DUPFD, 50);
-        for (int i = 0; i < 5; ++i) ::dup2(moved[i], kControlFd + i);
+        const Fd config = *seal_snapshot(*config::Snapshot::read(folder_));
+        const int sources[] = {control, board_->fd(), log, log, config.get(), listener};
+        int moved[6];
+        for (int i = 0; i < 6; ++i) moved[i] = ::fcntl(sources[i], F_DUPFD, 50);
+        for (int i = 0; i < 6; ++i) ::dup2(moved[i], kControlFd + i);
         if (sys::is_root()) {
             // Root would need the daemons' users; anybody else plays them all.
             constexpr uid_t kSomebody = 65534;
             if (::chown(folder_.c_str(), kSomebody, kSomebody) != 0 || !sys::become_user(kSomebody, kSomebody)) ::_exit(99);
         }
         ::setenv(kChildVariable, "7 0 1 1", 1);
-        ::setenv("MAIL_CONFIG", folder_.c_str(), 1);
         std::vector<std::string> words = {"error", "-n", "echo", "-t", "unix", "-o", "max_idle=20s"};
         std::vector<char*> argv;
         for (auto& word : words) argv.push_back(word.data());

@@ -10,10 +10,13 @@ import pathlib
 import pwd
 import re
 import shutil
+import socket
 import signal
 import subprocess
 import tempfile
 import time
+
+socket.setdefaulttimeout(30)  # nothing waits for ever for an answer
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", SOURCE / "build")).resolve()
