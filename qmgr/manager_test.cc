@@ -561,6 +561,48 @@ TEST_F(ManagerTest, FewDescriptorsSuffice) {
     EXPECT_EQ(files(Directory::incoming), 0U);
 }
 
+// A restart with a full queue: what arrives now does not wait for what was there.
+TEST_F(ManagerTest, NewMailOvertakesTheScanOfAFullQueue) {
+    constexpr int kOld = 2000;
+    for (int i = 1; i <= kOld; ++i)
+        write_file({envelope(i, {"yes@old.test"})}, Directory::deferred);
+    auto manager = make_manager();
+    manager->start();
+    loop_.run_for(Millis{1});
+    write_file({envelope(kOld + 1, {"yes@new.test"})});
+    manager->on_nudge(id(kOld + 1));
+    auto delivered_new = [&] {
+        return std::count(delivered_.begin(), delivered_.end(), "yes@new.test") == 1;
+    };
+    ASSERT_TRUE(run_until(delivered_new));
+    EXPECT_LT(delivered_.size(), static_cast<std::size_t>(kOld) / 2);
+    ASSERT_TRUE(run_until([&] { return delivered_.size() == kOld + 1; }));
+    ASSERT_TRUE(run_until_idle(*manager));
+}
+
+// Status bytes, moves and notices as seen by a second life: qmgr ends at any moment without a word.
+TEST_F(ManagerTest, SuddenDeathLosesNothing) {
+    for (int i = 1; i <= 40; ++i) {
+        std::string kind = i % 4 == 0 ? "later" : i % 5 == 0 ? "no" : "yes";
+        write_file({envelope(2 * i, {kind + "@a.test", "yes@b.test"}),
+                    envelope(2 * i + 1, {"yes@c.test"})});
+    }
+    for (int turns = 1; turns <= 12; ++turns) {
+        auto manager = make_manager();
+        manager->start();
+        for (int i = 0; i < turns; ++i) loop_.run_for(Millis{1});
+    }
+    auto manager = make_manager();
+    manager->start();
+    ASSERT_TRUE(
+        run_until([&] { return files(Directory::incoming) == 0 && manager->active() == 0; }));
+    std::set<std::string> seen;
+    for (const auto& request : requests_) seen.insert(request.queue_id.str() + request.next_hop);
+    EXPECT_EQ(seen.size(), 120U) << "everybody was tried";
+    EXPECT_EQ(files(Directory::deferred), 10U);
+    EXPECT_EQ(std::set<std::string>(notices_.begin(), notices_.end()).size(), 6U);
+}
+
 TEST_F(ManagerTest, ForcedExpiry) {
     auto manager = make_manager();
     QueueId name = write_file({envelope(1, {"yes@a.test"})}, Directory::deferred);

@@ -17,6 +17,15 @@ unsigned bounded(std::size_t value, std::size_t most) {
     return static_cast<unsigned>(std::min(value, most));
 }
 
+// Two deliveries at a time to one user is right for a mailbox file, which is locked. Deliveries to
+// a Maildir do not meet, and local syncs as a group those that come together.
+bool delivers_to_maildir(const config::Config& config, std::string_view transport) {
+    if (transport != "local" || config.is_set("local_destination_concurrency_limit")) return false;
+    std::string mailbox = config.get(param::home_mailbox);
+    if (mailbox.empty()) mailbox = config.get(param::mail_spool_directory);
+    return mailbox.ends_with('/');
+}
+
 TransportLimits limits_of(const config::Config& config, std::string_view transport) {
     TransportLimits limits;
     limits.processes = bounded(config.get(param::default_process_limit), 100'000);
@@ -24,6 +33,10 @@ TransportLimits limits_of(const config::Config& config, std::string_view transpo
         bounded(config.lookup_service_param(transport, "_destination_concurrency_limit",
                                             param::default_destination_concurrency_limit),
                 100'000);
+    if (delivers_to_maildir(config, transport)) {
+        limits.concurrency =
+            bounded(config.get(param::default_destination_concurrency_limit), 100'000);
+    }
     limits.initial =
         bounded(config.lookup_service_param(transport, "_initial_destination_concurrency",
                                             param::initial_destination_concurrency),
