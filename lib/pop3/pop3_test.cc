@@ -213,6 +213,7 @@ TEST(Encoder, StuffsAndEndsLines) {
         {"lone\rcr\n", {}, "lone\rcr\r\n.\r\n"},
         {"\r\r\n", {}, "\r\r\n.\r\n"},
         {"", {}, ".\r\n"},
+        {"a\n\r..\n", {}, "a\r\n\r..\r\n.\r\n"},
         {".", {}, "..\r\n.\r\n"},
         {"A: b\n\n1\n2\n3\n", 0, "A: b\r\n\r\n.\r\n"},
         {"A: b\n\n1\n2\n3\n", 2, "A: b\r\n\r\n1\r\n2\r\n.\r\n"},

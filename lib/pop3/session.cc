@@ -156,6 +156,7 @@ void MessageEncoder::encode(std::string_view piece, std::string& out) {
         if (pending_cr_ && piece.front() != '\n') {
             out += '\r';
             line_empty_ = false;
+            line_start_ = false;
         }
         pending_cr_ = false;
         const auto lf = piece.find('\n');
