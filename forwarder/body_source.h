@@ -23,8 +23,8 @@ class BodySource {
   public:
     static constexpr std::size_t kPiece = 64 * 1024;
 
-    explicit BodySource(const BodyExtent& extent)
-        : extent_(extent), stuffer_(extent.has_dot_lines) {}
+    BodySource(const BodyExtent& extent, std::size_t line_limit)
+        : extent_(extent), stuffer_(extent.has_dot_lines, line_limit) {}
 
     // Appends the next piece to out, and with the last one the end of the content.
     // Errc::corrupt when the file is shorter than the extent.

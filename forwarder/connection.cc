@@ -66,7 +66,7 @@ Result<std::unique_ptr<loop::Stream>> Connection::connect() {
 void Connection::start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body) {
     user_ = user;
     ++transactions_;
-    body_.emplace(body);
+    body_.emplace(body, options_.line_limit);
     Step step = session_.start(std::move(transaction));
     if (step == Step::wait && (closed_ || stream_->at_eof())) step = session_.on_lost();
     if (step != Step::wait) return later(step);

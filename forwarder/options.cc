@@ -94,6 +94,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp) {
     TRY_ASSIGN(options.default_port, parse_port(port));
     read_timeouts(options, config);
     read_addressing(options, config);
+    options.line_limit = config.get(param::smtp_line_length_limit);
     options.skip_5xx_greeting = config.get(param::smtp_skip_5xx_greeting);
     options.skip_quit_response = config.get(param::smtp_skip_quit_response);
     options.cache = config.get(param::smtp_connection_cache_on_demand) ||

@@ -37,6 +37,7 @@ struct Options {
     std::vector<std::string> fallback_relays;
     std::string bind_address, bind_address6;
 
+    std::size_t line_limit = 998;  // longer lines are broken; 0: never
     bool skip_5xx_greeting = true;
     bool skip_quit_response = true;
 

@@ -65,3 +65,7 @@ check_PROGRAMS += fuzz/imap_login
 fuzz_imap_login_SOURCES = %reldir%/imap_login_fuzz.cc $(FUZZ_MAIN)
 fuzz_imap_login_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/imap_login"'
 fuzz_imap_login_LDADD = $(LOGIN_LIBS) $(FUZZ_LIBS)
+check_PROGRAMS += fuzz/dns_rdata
+fuzz_dns_rdata_SOURCES = %reldir%/dns_rdata_fuzz.cc $(FUZZ_MAIN)
+fuzz_dns_rdata_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/dns_rdata"'
+fuzz_dns_rdata_LDADD = lib/dns/libdns.a lib/loop/libloop.a lib/base/libbase.a $(UNBOUND_LIBS) $(EVENT_LIBS) $(FUZZ_LIBS)

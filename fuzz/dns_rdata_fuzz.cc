@@ -1,0 +1,21 @@
+// Record data as a name server sends it; the first byte chooses the type.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "lib/base/check.h"
+#include "lib/dns/rdata.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using postern::dns::RecordType;
+    if (size == 0) return 0;
+    constexpr RecordType kTypes[] = {RecordType::a, RecordType::aaaa, RecordType::mx,
+                                     RecordType::ptr, RecordType::txt};
+    RecordType type = kTypes[data[0] % 5];
+    std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
+    auto record = postern::dns::parse_rdata(type, rest);
+    if (record && (type == RecordType::mx || type == RecordType::ptr) && !record->data.empty()) {
+        POSTERN_CHECK(postern::dns::is_valid_name(record->data));
+    }
+    return 0;
+}
