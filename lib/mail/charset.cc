@@ -224,14 +224,20 @@ std::string fold_for_search(std::string_view text) {
     out.reserve(text.size());
     bool space = false;
     while (!text.empty()) {
-        const char32_t code = take_utf8(text);
-        if (is_wide_space(code)) {
-            if (!space) out += ' ';
-            space = true;
+        const char first = text.front();
+        if (static_cast<unsigned char>(first) < 0x80 && !is_space(first)) {  // most of all text
+            out += to_lower(first);
+            space = false;
+            text.remove_prefix(1);
             continue;
         }
-        space = false;
-        append_utf8(out, fold(code));
+        const char32_t code = take_utf8(text);
+        if (!is_wide_space(code)) {
+            append_utf8(out, fold(code));
+        } else if (!space) {
+            out += ' ';
+        }
+        space = is_wide_space(code);
     }
     return out;
 }

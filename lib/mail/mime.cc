@@ -88,6 +88,9 @@ class Parser {
         boundaries_.pop_back();
         if (stop.level == level) stop = skip_to_boundary(ignored);  // the epilogue
         part.body_end = end_before_boundary(part.body_begin);
+        // An empty last part ends after the line end that would be the boundary's.
+        if (!part.children.empty())
+            part.body_end = std::max(part.body_end, part.children.back().body_end);
         part.body_lines = lines_before_boundary(part, first_line, stop);
         return stop;
     }

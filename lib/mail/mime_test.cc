@@ -148,6 +148,16 @@ TEST(Mime, InnerMultipartEndsWithTheOuterOne) {
     EXPECT_EQ(body_of(text, {2}), "y");
 }
 
+TEST(Mime, AnEmptyInnerPartLiesWithinItsParent) {
+    const std::string text =
+        "Content-Type: multipart/mixed; boundary=out\n\n--out\nContent-Type: multipart/mixed; "
+        "boundary=in\n\n"
+        "--in\n--out--\n";
+    const MimePart root = parse_mime(text);
+    const MimePart& inner = root.children.at(0);
+    EXPECT_GE(inner.body_end, inner.children.at(0).body_end);
+}
+
 TEST(Mime, DigestDefaultsToMessages) {
     const std::string text =
         "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: a\n\nbody a\n--d--\n";
