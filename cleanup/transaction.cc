@@ -23,6 +23,11 @@ namespace {
 constexpr std::size_t kChunk = 64 << 10;
 constexpr Millis kRewriteTimeout{60'000};
 
+// Addresses end up in commands to other servers: a line end within one would begin a command.
+bool is_clean(std::string_view text) { return std::none_of(text.begin(), text.end(), is_control); }
+
+bool is_clean(const ipc::SubmitRecipient& r) { return is_clean(r.address) && is_clean(r.original) && is_clean(r.orcpt); }
+
 // Any trouble of ours means "try later", RFC 5321 4.2.1.
 Verdict to_verdict(const Error& error) {
     if (error.code == Errc::no_space)
@@ -108,6 +113,8 @@ void Transaction::on_packet(ipc::Packet packet) {
 void Transaction::open(ipc::SubmitOpen message, Fd content) {
     if (trust_ == Trust::network_only && message.origin != ipc::Origin::smtp)
         return protocol_error({Errc::denied, "a network service submits as somebody else"});
+    if (!is_clean(message.sender) || !is_clean(message.envid))
+        return protocol_error({Errc::invalid, "control character in an address"});
     open_ = std::move(message);
     envelope_ = envelope_of(open_);
     envelope_.id = QueueId::make(tools_.clock, tools_.random);
@@ -117,7 +124,7 @@ void Transaction::open(ipc::SubmitOpen message, Fd content) {
     state_ = State::receiving;
     std::vector<ipc::SubmitRecipient> first = std::move(open_.recipients);
     if (!add_recipients(std::move(first)))
-        return protocol_error({Errc::invalid, "too many recipients"});
+        return protocol_error({Errc::invalid, "impossible recipients"});
 
     const std::uint64_t limit = tools_.options.message_size_limit;
     const std::uint64_t need = std::max(tools_.options.queue_minfree, open_.size_hint);
@@ -148,8 +155,10 @@ Result<void> Transaction::accept_content(Fd content) {
 
 bool Transaction::add_recipients(std::vector<ipc::SubmitRecipient> recipients) {
     if (recipients_.size() + recipients.size() > tools_.options.recipient_limit) return false;
-    for (ipc::SubmitRecipient& r : recipients)
+    for (ipc::SubmitRecipient& r : recipients) {
+        if (!is_clean(r)) return false;
         if (!r.address.empty()) recipients_.push_back(std::move(r));
+    }
     return true;
 }
 
@@ -211,6 +220,7 @@ void Transaction::spill() {
         tools_.fs, queue::path_of(queue::Directory::incoming, envelope_.id));
     if (!file) return fail(file.error());
     file_.emplace(std::move(*file));
+    (void)sys::try_lock(file_->fd(), sys::LockKind::exclusive);  // until it is synced, see FileSync
     file_made_ = true;
     std::string raw;
     raw.swap(text_);

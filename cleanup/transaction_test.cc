@@ -294,6 +294,17 @@ TEST_F(TransactionTest, NonsenseEndsTheConversation) {
     EXPECT_THAT(log::take_captured(), ::testing::HasSubstr("neither a pipe nor a file"));
 }
 
+TEST_F(TransactionTest, NoControlCharactersInAddresses) {
+    ipc::SubmitOpen sender = submission({"b@c.d"});
+    sender.sender = "a@b\r\nRCPT TO:<x@y>";
+    for (const ipc::SubmitOpen& open : {sender, submission({"b@c.d\r\nDATA"})}) {
+        connect();
+        send_open(open);
+        EXPECT_FALSE(hear<ipc::SubmitOpened>());
+        EXPECT_TRUE(ended);
+    }
+}
+
 TEST_F(TransactionTest, ANetworkServiceCannotSubmitAsALocalUser) {
     trust = Transaction::Trust::network_only;
     connect();

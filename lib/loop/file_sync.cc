@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lib/base/check.h"
+#include "lib/sys/file.h"
 
 namespace postern::loop {
 namespace {
@@ -84,6 +85,8 @@ void FileSync::write_new(SyncFile& file) {
         return;
     }
     file.fd = std::move(*fd);
+    // Whoever looks at the folder meanwhile shall not take up what is not durable yet.
+    (void)sys::try_lock(file.fd.get(), sys::LockKind::exclusive);
     file.outcome = fs_.write(file.fd.get(), file.bytes);
 }
 
@@ -105,8 +108,10 @@ void FileSync::perform(SyncJob& job) {
         if (!synced)
             for (SyncFile& file : job.files) file.outcome = synced;
     }
-    for (std::size_t i = 0; i < job.files.size(); ++i)
+    for (std::size_t i = 0; i < job.files.size(); ++i) {
         if (created[i] && !job.files[i].outcome) (void)fs_.unlink(job.files[i].path);
+        job.files[i].fd.reset();  // the lock ends before anybody is told
+    }
 }
 
 void FileSync::collect() {

@@ -53,6 +53,7 @@ class StreamWriter {
 
     Result<void> append(std::string_view body);
     std::uint64_t size() const { return size_; }
+    int fd() const { return fd_.get(); }
 
     // Writes envelope and end record and gives up the descriptor, to be synced by the caller.
     Result<Fd> finish(const Envelope& envelope) &&;
