@@ -5,6 +5,7 @@ set: then master stays root and each daemon changes to its own user. Nothing wai
 wait_* look for the event until a deadline."""
 
 import contextlib
+import ctypes
 import os
 import pathlib
 import pwd
@@ -20,6 +21,7 @@ socket.setdefaulttimeout(30)  # nothing waits for ever for an answer
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", SOURCE / "build")).resolve()
+FIRST_USER = 20000  # uids of mail users, where daemons have their own
 DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "20"))
 
 # Where the build leaves each program that master starts, by its installed name.
@@ -73,6 +75,7 @@ class Instance:
         self.prefix = pathlib.Path(tempfile.mkdtemp(prefix="postern-test-"))
         self.identity = self._identity()
         self.etc, self.queue = self.prefix / "etc", self.prefix / "queue"
+        self.config = self.etc  # where our commands are told to look
         self.log_path = self.prefix / "maillog"
         self._ports = {}
         for folder in ("etc", "queue", "data", "home", "libexec", "bin"):
@@ -162,8 +165,21 @@ class Instance:
             raise AssertionError(f"{words}: exit {result.returncode}\n{result.stdout}{result.stderr}")
         return result
 
+    def take_standard_place(self):
+        """Mounts our configuration where set-gid programs look for it, which take no other from their
+        caller. In a mount namespace of the caller's own: private_mounts()."""
+        without = {k: v for k, v in os.environ.items() if k != "MAIL_CONFIG"}
+        place = pathlib.Path(subprocess.run([self.prefix / "bin/postconf", "-d", "-h", "config_directory"], env=without,
+                                            text=True, capture_output=True, check=True).stdout.strip())
+        if not place.parent.exists():
+            raise AssertionError(f"{place.parent} does not exist")
+        subprocess.run(["mount", "-t", "tmpfs", "none", place.parent], check=True)
+        place.mkdir()
+        subprocess.run(["mount", "--bind", self.etc, place], check=True)
+        self.config = place
+
     def environment(self):
-        return {**os.environ, "MAIL_CONFIG": str(self.etc), "PATH": f"{self.prefix}/bin:{os.environ['PATH']}"}
+        return {**os.environ, "MAIL_CONFIG": str(self.config), "PATH": f"{self.prefix}/bin:{os.environ['PATH']}"}
 
     def start(self):
         if self.real_uids:
@@ -214,7 +230,8 @@ class Instance:
     def add_user(self, name, password="secret"):
         home = self.prefix / "home" / name
         home.mkdir(exist_ok=True)
-        uid, gid = self.identity or (os.geteuid(), os.getegid())
+        uid, gid = self.identity or ((FIRST_USER + len(list(home.parent.iterdir())),) * 2 if self.real_uids
+                                     else (os.geteuid(), os.getegid()))
         os.chown(home, uid, gid)
         self.run("postern", "user", "add", name, "--uid", uid, "--gid", gid, "--home", home, "--password-stdin",
                  input=password + "\n")
@@ -247,6 +264,14 @@ class Instance:
 
     def wait_empty_queue(self):
         wait(lambda: not self.queue_ids(), "an empty queue", self.log)
+
+
+def private_mounts():
+    """From here on this process's mounts are seen by nobody else. Needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_namespace, private_and_below = 0x20000, 0x44000
+    if libc.unshare(new_namespace) != 0 or libc.mount(b"none", b"/", None, private_and_below, None) != 0:
+        raise OSError(ctypes.get_errno(), "mount namespace")
 
 
 def wait(condition, what, log=lambda: "", seconds=DEADLINE):

@@ -1,0 +1,96 @@
+"""As root: master keeps root, each daemon changes to its own user, and users are kept apart."""
+
+import os
+import pathlib
+import pwd
+import smtplib
+import imaplib
+import stat
+import unittest
+
+from instance import Instance, private_mounts, wait
+
+USERS = {"smtpd": "postern-net", "cleanup": "postern-queue", "qmgr": "postern-queue", "pickup": "postern",
+         "policy": "postern-policy", "rewrite": "postern-policy", "auth": "postern-auth", "local": "root", "imapd": "root"}
+ANN, EVE = (30001, 30001), (30002, 30002)
+
+
+def owner(pid):
+    return pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class RealUids(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        private_mounts()
+        cls.mail = Instance(services=("smtp", "imap"), real_uids=True,
+                            params={"mydestination": "example.test, mail.example.test, localhost"})
+        cls.mail.run("postern", "set-permissions")
+        cls.mail.take_standard_place()
+        cls.mail.start()
+        cls.maildir = cls.mail.add_user("bob")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mail.__exit__(None)
+
+    def test_one_user_submits_another_receives(self):
+        mail = self.mail
+        before = len(mail.messages(self.maildir))
+        mail.run("sendmail", "-f", "ann@example.test", "bob", input="Subject: between users\n\nhi\n", user=ANN)
+        *_, path = mail.wait_messages(self.maildir, before + 1)
+        info = path.stat()
+        self.assertEqual(info.st_uid, self.maildir.parent.stat().st_uid)
+        self.assertEqual(stat.S_IMODE(info.st_mode) & 0o077, 0)
+        mail.wait_log(rf"pickup\[\d+\]: \w+: uid={ANN[0]} from=<ann@example.test>")
+
+    def test_daemons_run_as_their_users(self):
+        mail = self.mail
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.sendmail("ann@client.test", ["bob@example.test"], "Subject: x\r\n\r\nx\r\n")
+            with imaplib.IMAP4(*mail.address("imap")) as imap:
+                imap.login("bob", "secret")
+                for service, user in USERS.items():
+                    name = {"smtpd": "127.0.0.1:0"}.get(service, service)
+                    for pid in mail.pids(name):
+                        self.assertEqual(owner(pid), user, service)
+                for pid in mail.pids("127.0.0.3:0"):
+                    self.assertEqual(owner(pid), "postern-net")
+                # The session's process has become its user.
+                sessions = [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit()
+                            and p.stat().st_uid == self.maildir.parent.stat().st_uid]
+                self.assertTrue(sessions)
+        self.assertTrue(mail.pids("127.0.0.1:0") and mail.pids("cleanup") and mail.pids("policy"))
+
+    def test_nobody_else_reads_the_queue_or_the_mail(self):
+        for folder in ("incoming", "deferred", "hold", "active", "maildrop", "private"):
+            result = os.spawnlp(os.P_WAIT, "setpriv", "setpriv", f"--reuid={EVE[0]}", f"--regid={EVE[1]}", "--clear-groups",
+                                "sh", "-c", f"ls '{self.mail.queue}/{folder}' >/dev/null 2>&1")
+            self.assertNotEqual(result, 0, folder)
+        result = os.spawnlp(os.P_WAIT, "setpriv", "setpriv", f"--reuid={EVE[0]}", f"--regid={EVE[1]}", "--clear-groups",
+                            "sh", "-c", f"ls '{self.maildir}/new' >/dev/null 2>&1")
+        self.assertNotEqual(result, 0)
+
+    def test_mailq_for_everybody_control_for_root_only(self):
+        mail = self.mail
+        self.assertIn("empty", mail.run("mailq", user=EVE).stdout)
+        self.assertNotEqual(mail.run("postsuper", "-d", "ALL", user=EVE, check=False).returncode, 0)
+        self.assertNotEqual(mail.run("postern", "stop", user=EVE, check=False).returncode, 0)
+        self.assertTrue(mail.running())
+
+    def test_permissions_are_checked(self):
+        mail = self.mail
+        self.assertEqual(mail.run("postern", "check", check=False).returncode, 0)
+        os.chmod(mail.queue / "maildrop", 0o777)
+        try:
+            result = mail.run("postern", "check", check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("maildrop: owner", result.stderr)
+        finally:
+            mail.run("postern", "set-permissions")
+        self.assertEqual(mail.run("postern", "check", check=False).returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
