@@ -10,6 +10,6 @@ dist_man_MANS += %reldir%/auth.8 %reldir%/login.8 %reldir%/pop3d.8
 dist_man_MANS += %reldir%/smtp-source.1 %reldir%/smtpd.8
 dist_man_MANS += %reldir%/cleanup.8 %reldir%/pickup.8 %reldir%/sendmail.1 %reldir%/postdrop.1 %reldir%/postcat.1
 dist_man_MANS += %reldir%/smtp-sink.1 %reldir%/smtp.8
-dist_man_MANS += %reldir%/postconf.1 %reldir%/postlog.1 %reldir%/master.5
+dist_man_MANS += %reldir%/postconf.1 %reldir%/postlog.1 %reldir%/master.5 %reldir%/postern.1 %reldir%/master.8
 EXTRA_DIST += %reldir%/README.md
 dist_man_MANS += %reldir%/qmgr.8 %reldir%/bounce.8 %reldir%/error.8 %reldir%/showq.8 %reldir%/postqueue.1 %reldir%/mailq.1 %reldir%/postsuper.1
