@@ -97,7 +97,8 @@ std::string edit_main_cf(std::string_view text, const std::vector<MainEdit>& edi
     while (!text.empty()) {
         std::string_view line = take_line(text);
         std::string_view name = defined_name(line);
-        if (is_comment(line) && !(within && continues(line))) {
+        if (is_comment(
+                line)) {  // also within an entry that goes away: comments are the administrator's
             out += line;
             continue;
         }
