@@ -132,18 +132,19 @@ Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<
     } else if (needs != Needs::nothing) {
         TRY_ASSIGN(out.text, source_.text(seq));
     }
-    TRY_ASSIGN(out.flags_changed, set_seen(seq, items));
+    out.flags_changed = set_seen(seq, items);
     return out;
 }
 
 // RFC 3501 6.4.5: BODY[] without PEEK sets \Seen, but not under EXAMINE.
-Result<bool> Fetcher::set_seen(std::uint32_t seq, const std::vector<FetchItem>& items) {
+bool Fetcher::set_seen(std::uint32_t seq, const std::vector<FetchItem>& items) {
     const bool sets = std::any_of(items.begin(), items.end(),
                                   [](const FetchItem& item) { return item.sets_seen; });
     if (!sets || view_.read_only() || (view_.message(seq).flags.system & mailbox::kSeen) != 0)
         return false;
-    TRY(view_.store(std::span(&seq, 1), mailbox::StoreMode::add, {mailbox::kSeen, 0}));
-    return true;
+    // A full disk must not keep anybody from reading: the flag stays as it is then.
+    return view_.store(std::span(&seq, 1), mailbox::StoreMode::add, {mailbox::kSeen, 0})
+        .has_value();
 }
 
 void Fetcher::write(std::uint32_t seq, const Prepared& prepared,

@@ -33,7 +33,7 @@ class Fetcher {
         bool flags_changed = false;
     };
     Result<Prepared> prepare(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
-    Result<bool> set_seen(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
+    bool set_seen(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
     void write(std::uint32_t seq, const Prepared& prepared,
                const std::vector<imap::FetchItem>& items);
     void write_item(std::uint32_t seq, const Prepared& prepared, const imap::FetchItem& item);

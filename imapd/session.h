@@ -119,7 +119,7 @@ class Session {
 
     // idle.cc
     void idle(std::string_view tag);
-    bool idle_step(int watch, const Deadline& silence);
+    bool idle_step(int watch, const Deadline& silence, Deadline& quiet);
     std::optional<std::string> take_idle_line();
 
     Connection& connection_;

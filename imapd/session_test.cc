@@ -492,8 +492,7 @@ TEST_F(SessionTest, IdleEndsWithTheClientOrItsPatience) {
     Options options;
     options.idle_timeout = Millis{50};
     options.keepalive = Millis{10};
-    Client c(maildir, options);
-    c.send("i1 IDLE\r\n");
+    Client c(maildir, options, "i1 IDLE\r\n");
     EXPECT_EQ(c.line(), "+ idling\r\n");
     EXPECT_EQ(c.line(), "* OK Still here\r\n");
     EXPECT_THAT(c.until("* BYE"), HasSubstr("* BYE Disconnected for inactivity"));
