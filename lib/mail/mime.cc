@@ -8,7 +8,8 @@
 namespace postern::mail {
 namespace {
 
-constexpr std::size_t kMaxBoundary = 200;  // RFC 2046 5.1.1 allows 70
+// RFC 2046 5.1.1 allows 70. Longer ones are compared as far as this.
+constexpr std::size_t kMaxBoundary = 10000;
 
 ContentType default_type(bool in_digest) {
     // RFC 2046 5.1.5, RFC 2045 5.2
@@ -50,8 +51,7 @@ class Parser {
         const std::string* boundary = part.type.parameter("boundary");
         Stop stop;
         if (part.is_multipart() && deeper && boundary != nullptr && !boundary->empty()) {
-            stop =
-                multipart(part, std::string(trim_right(*boundary)).substr(0, kMaxBoundary), depth);
+            stop = multipart(part, boundary->substr(0, kMaxBoundary), depth);
         } else if (deeper && encloses_message(part)) {
             part.children.emplace_back();
             stop = entity(part.children.back(), depth + 1, false);
@@ -141,20 +141,22 @@ class Parser {
         return line;
     }
 
-    // Innermost first: an inner multipart that was never closed ends with the outer one.
+    // RFC 2046 5.1.2: it suffices that the line begins with the boundary. Of several that it begins
+    // with the longest is meant. Outer ones count too: an inner multipart that was never closed
+    // ends there.
     std::optional<Stop> boundary_at(std::string_view line) {
         if (boundaries_.empty() || !line.starts_with("--")) return std::nullopt;
-        const std::string_view rest = trim_right(line.substr(2));
-        for (std::size_t i = boundaries_.size(); i-- > 0;) {
-            const std::string& boundary = boundaries_[i];
-            if (!rest.starts_with(boundary)) continue;
-            const std::string_view tail = rest.substr(boundary.size());
-            if (!tail.empty() && !tail.starts_with("--")) continue;
-            boundary_begin_ = pos_ - line.size();
-            stopped_at_end_ = false;
-            return Stop{static_cast<int>(i), !tail.empty()};
+        const std::string_view rest = without_line_end(line).substr(2);
+        const std::string* best = nullptr;
+        for (const std::string& boundary : boundaries_) {
+            if (rest.starts_with(boundary) && (best == nullptr || boundary.size() >= best->size()))
+                best = &boundary;
         }
-        return std::nullopt;
+        if (best == nullptr) return std::nullopt;
+        boundary_begin_ = pos_ - line.size();
+        stopped_at_end_ = false;
+        return Stop{static_cast<int>(best - boundaries_.data()),
+                    rest.substr(best->size()).starts_with("--")};
     }
 
     // End of what precedes the boundary line that stopped us (or the text's end).

@@ -126,7 +126,8 @@ TEST(Mime, OddBoundaries) {
         {"empty parts", head + "--b\n--b\n\n--b--\n", {"", ""}},
         {"header only", head + "--b\nX: y\n--b--\n", {""}},
         {"no boundary at all", head + "text\n", {}},
-        {"prefix is no boundary", head + "--b\n\n--bb\n--b--\n", {"--bb"}},
+        {"text after it", head + "--b x\n\none\n--b-- y\n", {"one"}},
+        {"without blanks of it", head + "--b\n\n-- b\n --b\n--b--\n", {"-- b\n --b"}},
         {"blanks after it", head + "--b \t\n\nx\n--b-- \n", {"x"}},
         {"nothing", head, {}},
         {"closed at once", head + "--b--\n", {}},
@@ -144,6 +145,15 @@ TEST(Mime, InnerMultipartEndsWithTheOuterOne) {
         "Content-Type: multipart/mixed; boundary=out\n\n--out\nContent-Type: multipart/mixed; "
         "boundary=in\n\n"
         "--in\n\nx\n--out\n\ny\n--out--\n";
+    EXPECT_EQ(body_of(text, {1, 1}), "x");
+    EXPECT_EQ(body_of(text, {2}), "y");
+}
+
+TEST(Mime, TheLongestBoundaryIsMeant) {
+    const std::string text =
+        "Content-Type: multipart/mixed; boundary=bbb\n\n--bbb\nContent-Type: multipart/mixed; "
+        "boundary=b\n\n"
+        "--b\n\nx\n--bbb\n\ny\n--bbb--\n";
     EXPECT_EQ(body_of(text, {1, 1}), "x");
     EXPECT_EQ(body_of(text, {2}), "y");
 }
