@@ -2,12 +2,16 @@
 #include "imapd/listing.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
+#include "lib/imap/mailbox_name.h"
 #include "lib/imap/response.h"
 
 namespace postern::imapd {
 namespace {
 
 Reply already_exists() { return Reply::no("[ALREADYEXISTS] Mailbox already exists"); }
+
+// RFC 3501 5.1.3: new names must be what every client can read back.
+Reply not_utf7() { return Reply::no("[CANNOT] Mailbox name is not valid modified UTF-7"); }
 
 std::string_view name_of(imap::StatusItem item) {
     switch (item) {
@@ -39,6 +43,7 @@ bool is_within(std::string_view name, std::string_view parent) {
 }  // namespace
 
 Reply Session::create(const std::string& name) {
+    if (!imap::decode_mailbox_name(name)) return not_utf7();
     if (auto done = store_.create(name); !done) {
         return done.error().code == Errc::permanent ? already_exists() : failed(done.error());
     }
@@ -59,6 +64,7 @@ Reply Session::remove(const std::string& name) {
 }
 
 Reply Session::rename(const imap::RenameArguments& arguments) {
+    if (!imap::decode_mailbox_name(arguments.to)) return not_utf7();
     if (auto done = store_.rename(arguments.from, arguments.to); !done) {
         return done.error().code == Errc::permanent ? already_exists() : failed(done.error());
     }

@@ -322,6 +322,8 @@ TEST_F(SessionTest, Folders) {
     EXPECT_THAT(c("CREATE a.b."), StartsWith("t OK"));
     EXPECT_THAT(c("CREATE a.b"), StartsWith("t NO [ALREADYEXISTS]"));
     EXPECT_THAT(c("CREATE INBOX"), StartsWith("t NO"));
+    EXPECT_THAT(c("CREATE \"a&b\""), StartsWith("t NO [CANNOT]"));
+    EXPECT_THAT(c("RENAME a.b \"\xc3\xbc\""), StartsWith("t NO [CANNOT]"));
     EXPECT_THAT(c("CREATE Sent"), StartsWith("t OK"));
     EXPECT_EQ(
         c("LIST \"\" %"),
