@@ -1,7 +1,8 @@
 #include "lib/mailbox/folder_scan.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <iterator>
+#include <unordered_set>
 
 #include "lib/mailbox/message_name.h"
 
@@ -23,7 +24,7 @@ Result<void> list_into(sys::Fs& fs, const std::string& directory, bool in_new,
     for (const auto& entry : entries) {
         const bool file =
             entry.kind == sys::FileInfo::Kind::regular || entry.kind == sys::FileInfo::Kind::other;
-        if (file && is_message_name(entry.name)) out.push_back({entry.name, in_new, false});
+        if (file && is_message_name(entry.name)) out.push_back({entry.name, in_new, false, 0});
     }
     return {};
 }
@@ -37,7 +38,7 @@ bool take_over_new(sys::Fs& fs, const std::string& folder, std::vector<FoundFile
         const std::string target = file.name + (parts.info.empty() ? ":2," : "");
         auto moved = fs.rename(folder + "/new/" + file.name, folder + "/cur/" + target);
         if (moved) {
-            file = {target, false, true};
+            file = {target, false, true, 0};
         } else if (moved.error().code == Errc::not_found) {
             undisturbed = false;
         }  // otherwise it stays in new/, readable from there
@@ -45,25 +46,20 @@ bool take_over_new(sys::Fs& fs, const std::string& folder, std::vector<FoundFile
     return undisturbed;
 }
 
-// Keeps one file per base name; the one in cur/ wins. True when there was nothing to remove.
-bool unify(std::vector<FoundFile>& files) {
-    std::unordered_map<std::string_view, std::size_t> seen;
-    seen.reserve(files.size());
-    std::vector<bool> drop(files.size());
-    bool clean = true;
-    for (std::size_t i = 0; i < files.size(); ++i) {
-        const auto [at, inserted] = seen.try_emplace(MessageName::parse(files[i].name).base, i);
-        if (inserted) continue;
-        clean = false;
-        drop[files[i].in_new ? i : at->second] = true;
-        if (!files[i].in_new) at->second = i;
-    }
-    if (clean) return true;
-    std::vector<FoundFile> kept;
-    for (std::size_t i = 0; i < files.size(); ++i)
-        if (!drop[i]) kept.push_back(std::move(files[i]));
-    files = std::move(kept);
-    return false;
+// A base name that is in both directories counts once, as the file in cur/. True when there was
+// none such.
+bool unify(std::vector<FoundFile>& fresh, const std::vector<FoundFile>& current) {
+    if (fresh.empty()) return true;
+    std::unordered_set<std::string_view> in_new;
+    for (const FoundFile& file : fresh) in_new.insert(MessageName::parse(file.name).base);
+    std::unordered_set<std::string_view> in_both;
+    for (const FoundFile& file : current)
+        if (const auto base = MessageName::parse(file.name).base; in_new.contains(base))
+            in_both.insert(base);
+    std::erase_if(fresh, [&](const FoundFile& file) {
+        return in_both.contains(MessageName::parse(file.name).base);
+    });
+    return in_both.empty();
 }
 
 }  // namespace
@@ -87,11 +83,9 @@ Result<FolderScan> scan_folder(sys::Fs& fs, const Clock& clock, const std::strin
     TRY(list_into(fs, folder + "/cur", false, scan.files));
     // A message that was delivered a second time after a crash, its first copy already in cur/:
     // taking it over could hide the first one, so such a file stays where it is.
-    std::vector<FoundFile> all = fresh;
-    all.insert(all.end(), scan.files.begin(), scan.files.end());
-    bool clean = unify(all);
-    if (take_over) clean = take_over_new(fs, folder, all) && clean;
-    scan.files = std::move(all);
+    bool clean = unify(fresh, scan.files);
+    if (take_over) clean = take_over_new(fs, folder, fresh) && clean;
+    std::move(fresh.begin(), fresh.end(), std::back_inserter(scan.files));
     TRY_ASSIGN(const DirectoryState after, directory_state(fs, clock, folder));
     scan.stable = clean && scan.state.same_times(after) && !scan.state.young;
     return scan;

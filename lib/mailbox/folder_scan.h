@@ -17,6 +17,7 @@ struct FoundFile {
     std::string name;  // without directory
     bool in_new = false;
     bool took_over = false;  // this process moved it from new/ to cur/: recent in this session
+    std::uint32_t uid = 0;   // filled in by the view
 };
 
 // When the two directories changed last.

@@ -124,76 +124,75 @@ Result<bool> FolderView::rescan_once(bool add_new, NewFiles& added) {
     TRY(uids_.refresh());
     if (uids_.usable() && uids_.validity() != validity_)
         return Error{Errc::corrupt, path_ + ": UIDVALIDITY changed", 0};
-    if (add_new) TRY(assign_uids(scan.files));
+    const std::size_t missing = look_up_uids(scan.files);
+    if (add_new && (missing > 0 || !uids_.usable())) TRY(assign_uids(scan.files));
     TRY(refresh_keywords());
-    for (const FoundFile& file : scan.files)
-        if (const Uid uid = uids_.find(MessageName::parse(file.name).base))
-            note(uid, file, add_new, added);
+    for (FoundFile& file : scan.files)
+        if (file.uid != 0) note(file, add_new, added);
     return scan.stable;
 }
 
-// A name without UID, or one that would appear among messages already numbered (a file that came
-// back).
-bool FolderView::needs_uid(std::string_view base) const {
-    const Uid uid = uids_.find(base);
-    return uid == 0 || (uid <= highest_ && seq_of(uid) == 0);
-}
-
-std::vector<std::string> FolderView::without_uid(const std::vector<FoundFile>& files) const {
-    std::vector<std::string> bases;
-    for (const FoundFile& file : files) {
-        const std::string_view base = MessageName::parse(file.name).base;
-        if (needs_uid(base)) bases.emplace_back(base);
+// Fills in the UIDs that are still 0. How many stay without: names that have none, and names whose
+// UID would appear among messages already numbered (a file that came back).
+std::size_t FolderView::look_up_uids(std::vector<FoundFile>& files) const {
+    std::size_t missing = 0;
+    for (FoundFile& file : files) {
+        if (file.uid == 0) file.uid = uids_.find(MessageName::parse(file.name).base);
+        if (file.uid != 0 && file.uid <= highest_ && seq_of(file.uid) == 0) file.uid = 0;
+        if (file.uid == 0) ++missing;
     }
-    return bases;
+    return missing;
 }
 
 Result<void> FolderView::assign_uids(std::vector<FoundFile>& files) {
-    if (uids_.usable() && without_uid(files).empty()) return {};
     TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, lock_path()));
     TRY(uids_.ensure());
     if (uids_.validity() != validity_)
         return Error{Errc::corrupt, path_ + ": UIDVALIDITY changed", 0};
-    std::vector<std::string> bases = without_uid(files);
-    if (bases.empty()) return {};
+    if (look_up_uids(files) == 0) return {};
+    std::vector<std::string> bases;
+    for (const FoundFile& file : files)
+        if (file.uid == 0) bases.emplace_back(MessageName::parse(file.name).base);
     std::sort(bases.begin(), bases.end(), [](const std::string& a, const std::string& b) {
         return arrival_key(a) < arrival_key(b);
     });
     auto given = uids_.assign(bases);
     if (!given) return std::move(given).error();
+    look_up_uids(files);
     return {};
 }
 
-void FolderView::note(Uid uid, const FoundFile& file, bool add_new, NewFiles& added) {
-    if (Entry* entry = entry_of(uid)) {
+void FolderView::note(FoundFile& file, bool add_new, NewFiles& added) {
+    if (Entry* entry = entry_of(file.uid)) {
         entry->generation = generation_;
-        entry->name = file.name;
+        if (entry->name != file.name) entry->name = file.name;
         entry->in_new = file.in_new;
         entry->gone = false;
         entry->message.recent = entry->message.recent || file.took_over;
-        set_flags(*entry, flags_on_disk(uid, file.name));
-    } else if (add_new && uid > highest_) {
-        FoundFile& slot = added[uid];
-        const bool took_over = slot.took_over || file.took_over;
-        slot = file;
-        slot.took_over = took_over;
+        set_flags(*entry, flags_on_disk(file.uid, file.name));
+    } else if (add_new && file.uid > highest_) {
+        added.push_back(std::move(file));
     }
 }
 
 void FolderView::add(NewFiles added) {
-    std::vector<Uid> order;
-    for (const auto& [uid, file] : added) order.push_back(uid);
-    std::sort(order.begin(), order.end());
-    for (const Uid uid : order) {
-        FoundFile& file = added[uid];
+    // Of several sightings of one file the last is the one to believe; it comes last among equals.
+    std::stable_sort(added.begin(), added.end(),
+                     [](const FoundFile& a, const FoundFile& b) { return a.uid < b.uid; });
+    bool took_over = false;
+    for (std::size_t i = 0; i < added.size(); ++i) {
+        FoundFile& file = added[i];
+        took_over = took_over || file.took_over;
+        if (i + 1 < added.size() && added[i + 1].uid == file.uid) continue;
         Entry entry;
-        entry.message = {uid, flags_on_disk(uid, file.name), file.took_over || file.in_new};
+        entry.message = {file.uid, flags_on_disk(file.uid, file.name), took_over || file.in_new};
         entry.name = std::move(file.name);
         entry.in_new = file.in_new;
         entry.generation = generation_;
+        highest_ = entry.message.uid;
         entries_.push_back(std::move(entry));
         ++unannounced_;
-        highest_ = uid;
+        took_over = false;
     }
 }
 
@@ -207,9 +206,11 @@ void FolderView::mark_gone() {
 bool FolderView::anything_missing(const NewFiles& added) const {
     for (const Entry& entry : entries_)
         if (!entry.gone && entry.generation != generation_) return true;
-    Uid last = highest_;
-    for (const auto& [uid, file] : added) last = std::max(last, uid);
-    return last > highest_ && uids_.count_between(highest_ + 1, last) != added.size();
+    std::vector<Uid> seen;
+    for (const FoundFile& file : added) seen.push_back(file.uid);
+    std::sort(seen.begin(), seen.end());
+    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+    return !seen.empty() && uids_.count_between(highest_ + 1, seen.back()) != seen.size();
 }
 
 void FolderView::set_flags(Entry& entry, const Flags& flags) {

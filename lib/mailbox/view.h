@@ -58,7 +58,8 @@ class FolderView final : public View {
         std::uint32_t generation = 0;  // of the last rescan that saw the file
         std::uint64_t crlf_size = 0;   // once computed
     };
-    using NewFiles = std::unordered_map<Uid, FoundFile>;
+    using NewFiles =
+        std::vector<FoundFile>;  // that no entry has yet; a file may be seen more than once
 
     Entry& at(std::uint32_t seq);
     const Entry& at(std::uint32_t seq) const { return const_cast<FolderView*>(this)->at(seq); }
@@ -71,9 +72,8 @@ class FolderView final : public View {
     Result<void> rescan(bool add_new);
     Result<bool> rescan_once(bool add_new, NewFiles& added);
     Result<void> assign_uids(std::vector<FoundFile>& files);
-    std::vector<std::string> without_uid(const std::vector<FoundFile>& files) const;
-    bool needs_uid(std::string_view base) const;
-    void note(Uid uid, const FoundFile& file, bool add_new, NewFiles& added);
+    std::size_t look_up_uids(std::vector<FoundFile>& files) const;
+    void note(FoundFile& file, bool add_new, NewFiles& added);
     void add(NewFiles added);
     void mark_gone();
     bool anything_missing(const NewFiles& added) const;
