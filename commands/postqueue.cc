@@ -98,8 +98,9 @@ Result<void> list_from(ipc::Channel& channel, Form form) {
     }
 }
 
-int list(Form form) {
-    auto channel = ipc::Channel::connect("public/showq", Deadline::in(10s));
+int list(Form form, const config::Config& config) {
+    auto channel = ipc::Channel::connect(cat({"public/", config.get(param::showq_service_name)}),
+                                         Deadline::in(10s));
     if (!channel) {
         if (may_read_queue()) return list_directly(form);
         return fatal(EX_UNAVAILABLE, "Queue report unavailable - mail system is down");
@@ -109,8 +110,9 @@ int list(Form form) {
     return EX_OK;
 }
 
-int order(ipc::QueueControl request) {
-    auto answer = ipc::call<ipc::QueueControlAnswer>("public/qmgr", request, Deadline::in(60s));
+int order(const ipc::QueueControl& request, const config::Config& config) {
+    std::string qmgr = cat({"public/", config.get(param::queue_service_name)});
+    auto answer = ipc::call<ipc::QueueControlAnswer>(qmgr, request, Deadline::in(60s));
     if (!answer) {
         log::debug("", answer.error().what);
         return fatal(EX_UNAVAILABLE, "Cannot flush mail queue - mail system is down");
@@ -119,7 +121,7 @@ int order(ipc::QueueControl request) {
     return answer->ok ? EX_OK : EX_UNAVAILABLE;
 }
 
-int flush(const Job& job) {
+int flush(const Job& job, const config::Config& config) {
     ipc::QueueControl request;
     request.operation = ipc::QueueOperation::flush_all;
     if (job.what == Job::What::flush_site) {
@@ -139,7 +141,7 @@ int flush(const Job& job) {
         request.operation = ipc::QueueOperation::flush_message;
         request.queue_id = *id;
     }
-    return order(request);
+    return order(request, config);
 }
 
 std::optional<Job> parse(int argc, char** argv) {
@@ -190,8 +192,9 @@ int run(int argc, char** argv) {
         return fatal(EX_NOPERM, listing ? "User is not allowed to view the mail queue"
                                         : "User is not allowed to flush the mail queue");
     }
-    if (listing) return list(job->what == Job::What::list_json ? Form::json : Form::traditional);
-    return flush(*job);
+    if (listing)
+        return list(job->what == Job::What::list_json ? Form::json : Form::traditional, *config);
+    return flush(*job, *config);
 }
 
 }  // namespace

@@ -97,8 +97,8 @@ void warn(std::string_view text) {
 // Carries changes out: through qmgr while it answers, else on the files.
 class Surgeon {
   public:
-    explicit Surgeon(sys::Fs& fs) : fs_(fs) {
-        if (auto channel = ipc::Channel::connect("public/qmgr", Deadline::in(5s)))
+    Surgeon(sys::Fs& fs, const std::string& qmgr) : fs_(fs) {
+        if (auto channel = ipc::Channel::connect(qmgr, Deadline::in(5s)))
             qmgr_.emplace(std::move(*channel));
     }
 
@@ -284,12 +284,12 @@ void open_log(const config::Config& config) {
     log::open_syslog(options);
 }
 
-Result<void> operate(const Job& job) {
+Result<void> operate(const Job& job, const config::Config& config) {
     sys::Fs& fs = sys::RealFs::instance();
     if (job.structure) TRY(repair_structure(fs));
     if (job.purge) TRY(purge_leftovers(fs));
     if (job.orders.empty()) return {};
-    Surgeon surgeon(fs);
+    Surgeon surgeon(fs, cat({"public/", config.get(param::queue_service_name)}));
     std::vector<std::pair<const Kind*, std::size_t>> totals;
     for (const Order& order : job.orders) {
         TRY_ASSIGN(std::size_t count, apply(fs, surgeon, order, job));
@@ -325,7 +325,7 @@ int run(int argc, char** argv) {
     open_log(*config);
     if (::chdir(queue_directory.c_str()) != 0)
         return fatal(cat({"cannot enter queue directory ", queue_directory}));
-    auto done = operate(*job);
+    auto done = operate(*job, *config);
     return done ? EXIT_SUCCESS : fatal(done.error().what);
 }
 

@@ -70,7 +70,7 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
 
 bool Manager::flush_message(const QueueId& id) {
     if (by_id_.contains(id.str())) return true;
-    return take_up(Directory::deferred, id, false);
+    return take_up(Directory::deferred, id, Reason::flushed);
 }
 
 // A message in memory.
@@ -123,7 +123,7 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
         }
         bool due = operation == Operation::release || operation == Operation::requeue;
         if (*changed && due && has_room(Directory::deferred)) {
-            loop_.post([this, id] { take_up(Directory::deferred, id, false); });
+            loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
         }
         return *changed;
     }

@@ -237,7 +237,7 @@ void Manager::put_to_rest(Message& message) {
     auto resting = store_.rest(message.file, hold ? Directory::hold : Directory::deferred, retry);
     if (!resting) log::warning(id.str(), resting.error().what);
     erase(message);
-    if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, false); });
+    if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
 }
 
 void Manager::move_batch_out() {
@@ -270,7 +270,7 @@ void Manager::move_batch_out() {
         erase(*find(owners[i]));
     }
     for (const QueueId& id : at_once) {
-        loop_.post([this, id] { take_up(Directory::deferred, id, false); });
+        loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
     }
 }
 

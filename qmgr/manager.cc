@@ -2,6 +2,7 @@
 // half (what becomes of recipients and messages) is fate.cc; orders from commands are control.cc.
 #include "qmgr/manager.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -52,8 +53,8 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       options_(std::move(options)),
       store_(fs, options_.max_open_files),
       scheduler_(options_.limits_for),
-      resolver_(loop, cat({services, "/rewrite"}), resolver_limits(options_)),
-      bouncer_(loop, cat({services, "/bounce"}), options_.ipc_timeout),
+      resolver_(loop, cat({services, "/", options_.rewrite_service}), resolver_limits(options_)),
+      bouncer_(loop, cat({services, "/", options_.bounce_service}), options_.ipc_timeout),
       agents_(loop, services, options_.delivery_timeout),
       scanner_(loop, fs,
                {[this](Directory directory) { return has_room(directory); },
@@ -104,7 +105,7 @@ void Manager::room_again() {
 
 void Manager::on_nudge(const QueueId& file) {
     if (has_room(Directory::incoming)) {
-        take_up(Directory::incoming, file, true);
+        take_up(Directory::incoming, file, Reason::announced);
     } else {
         incoming_missed_ = true;
     }
@@ -114,10 +115,12 @@ void Manager::found(Directory directory, const QueueId& name) {
     if (directory == Directory::deferred && !flush_site_.empty() &&
         !mentions_site(name, flush_site_))
         return;
-    take_up(directory, name, false);
+    bool flushed = directory == Directory::deferred && scanner_.is_flush();
+    take_up(directory, name, flushed ? Reason::flushed : Reason::found);
 }
 
-bool Manager::take_up(Directory directory, const QueueId& name, bool announced) {
+bool Manager::take_up(Directory directory, const QueueId& name, Reason reason) {
+    bool announced = reason == Reason::announced;
     if (store_.is_loaded(name)) return false;
     Result<LoadedFile> loaded =
         store_.load(directory, name, !announced && directory == Directory::incoming);
@@ -130,11 +133,12 @@ bool Manager::take_up(Directory directory, const QueueId& name, bool announced) 
         return false;
     }
     for (queue::Message& message : loaded->messages)
-        admit(loaded->file, std::move(message), announced);
+        admit(loaded->file, std::move(message), reason);
     return true;
 }
 
-void Manager::admit(const QueueFilePtr& file, queue::Message found, bool announced) {
+void Manager::admit(const QueueFilePtr& file, queue::Message found, Reason reason) {
+    bool announced = reason == Reason::announced;
     if (by_id_.contains(found.envelope.id.str())) return store_.abandon(file);
     if (!announced && settled_before(file, found)) return store_.finish(file);
 
@@ -144,6 +148,7 @@ void Manager::admit(const QueueFilePtr& file, queue::Message found, bool announc
     message->message = std::move(found);
     message->since = now();
     message->pending = static_cast<std::uint32_t>(message->envelope().remaining());
+    message->flushed = reason == Reason::flushed;
     message->force_expire = (file->mode & queue::kModeForceExpire) != 0;
     if (!announced) {
         const QueueId& id = message->id();
@@ -221,7 +226,11 @@ void Manager::on_resolved(MessageKey key, std::uint32_t index,
     POSTERN_CHECK(routes != routes_.end() && routes->second.open > 0);
     bool last = --routes->second.open == 0;
     if (answer && answer->outcome == ipc::LookupOutcome::ok && is_service_name(answer->transport)) {
-        note_route(*message, index, *answer);
+        if (waits_for_flush(*message, answer->transport)) {
+            decide(*message, index, Verdict::defer("4.3.2", "deferred transport"));
+        } else {
+            note_route(*message, index, *answer);
+        }
     } else if (!answer && message->force_expire) {
         decide(*message, index, Verdict::defer("4.0.0", answer.error().what));
     } else if (!answer) {
@@ -233,6 +242,12 @@ void Manager::on_resolved(MessageKey key, std::uint32_t index,
         decide(*message, index, Verdict::defer(answer->status, answer->text));
     }
     if (last) schedule_routes(key);
+}
+
+bool Manager::waits_for_flush(const Message& message, std::string_view transport) const {
+    const auto& waiting = options_.defer_transports;
+    return !message.flushed &&
+           std::find(waiting.begin(), waiting.end(), transport) != waiting.end();
 }
 
 void Manager::note_route(Message& message, std::uint32_t index, const ipc::ResolveAnswer& route) {

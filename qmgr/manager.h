@@ -54,10 +54,11 @@ class Manager {
 
     // Taking up.
     bool has_room(queue::Directory directory) const;
-    // announced: cleanup has just said so; otherwise the file was found and may be from before a
-    // crash.
-    bool take_up(queue::Directory directory, const QueueId& name, bool announced);
-    void admit(const QueueFilePtr& file, queue::Message message, bool announced);
+    // Why a file is taken up: cleanup has just announced it, a scan found it (it may be from before a
+    // crash), or somebody wants it tried now.
+    enum class Reason : unsigned char { announced, found, flushed };
+    bool take_up(queue::Directory directory, const QueueId& name, Reason reason);
+    void admit(const QueueFilePtr& file, queue::Message message, Reason reason);
     bool settled_before(const QueueFilePtr& file, const queue::Message& message);
     void found(queue::Directory directory, const QueueId& name);
     void room_again();
@@ -67,6 +68,7 @@ class Manager {
 
     // Where recipients go. Answers for the recipients of a message are gathered, then scheduled.
     void on_resolved(MessageKey key, std::uint32_t index, const Result<ipc::ResolveAnswer>& answer);
+    bool waits_for_flush(const Message& message, std::string_view transport) const;
     void note_route(Message& message, std::uint32_t index, const ipc::ResolveAnswer& route);
     void schedule_routes(MessageKey key);
     void schedule(Message& message, const std::string& transport, const std::string& destination,

@@ -161,10 +161,17 @@ class ManagerTest : public testing::Test {
         done.ok = bounce_works_;
         if (packet.type() == ipc::Type::bounce_append) {
             auto append = *packet.as<ipc::BounceAppend>();
+            if (append.log == ipc::BounceLog::bounce && bounce_works_) {
+                EXPECT_TRUE(queue::create_parent(fs_, Directory::bounce, append.queue_id));
+                std::ofstream(queue::path_of(Directory::bounce, append.queue_id))
+                    << "recipient=x\n\n";
+            }
             records_.push_back(append.recipient.address + " " +
                                std::to_string(static_cast<int>(append.log)));
         } else {
             auto send = *packet.as<ipc::BounceSend>();
+            if (done.ok && send.notification == ipc::Notification::failure)
+                (void)fs_.unlink(queue::path_of(Directory::bounce, send.queue_id));
             notices_.push_back(send.queue_id.str() + " " +
                                std::to_string(static_cast<int>(send.notification)));
         }
@@ -601,6 +608,18 @@ TEST_F(ManagerTest, SuddenDeathLosesNothing) {
     EXPECT_EQ(seen.size(), 120U) << "everybody was tried";
     EXPECT_EQ(files(Directory::deferred), 10U);
     EXPECT_EQ(std::set<std::string>(notices_.begin(), notices_.end()).size(), 6U);
+}
+
+TEST_F(ManagerTest, DeferTransportsWaitForAFlush) {
+    options_.defer_transports = {"smtp"};
+    auto manager = make_manager();
+    manager->on_nudge(write_file({envelope(1, {"yes@a.test", "yes@here.test"})}));
+    ASSERT_TRUE(run_until_idle(*manager));
+    EXPECT_EQ(delivered_, std::vector<std::string>{"yes@here.test"});
+    ipc::QueueControl order;
+    order.operation = ipc::QueueOperation::flush_all;
+    manager->control(order);
+    ASSERT_TRUE(run_until([&] { return delivered_.size() == 2; }));
 }
 
 TEST_F(ManagerTest, ForcedExpiry) {

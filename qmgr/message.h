@@ -26,6 +26,7 @@ struct ActiveMessage {
     bool reported = false;        // trace/ has
     bool told_expired = false;    // logged
     bool force_expire = false;
+    bool flushed = false;        // taken up because somebody asked for it
     bool notice_failed = false;  // a notification could not be made: the message waits for that
     bool warn_delay = false;     // a delay warning is due
     Fate fate = Fate::none;

@@ -33,6 +33,8 @@ class Scanner {
 
     // There is room again: goes on where has_room() stopped it.
     void resume();
+    // Whether the deferred queue is being gone through whatever the times (Which::all).
+    bool is_flush() const { return deferred_.all; }
     bool idle() const { return !incoming_.busy() && !deferred_.busy(); }
 
   private:
