@@ -319,6 +319,20 @@ TEST_F(WholeProgram, JoinsMailboxAndForwarding) {
     EXPECT_EQ(submitted_, "Delivered-To: u2@here.test\r\nSubject: x\r\n\r\nhello\r\n");
 }
 
+TEST_F(WholeProgram, ForwardsEvenWhenTheOwnMailboxDoesNotExist) {
+    Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
+    auto o = options();
+    o.alias_maps = "inline:{{nobody-here=nobody-here, copy@far.test}}";
+    ipc::DeliverReport report;
+    {
+        Server cleanup(root_ + "/cleanup", [this](auto& channel) { answer_cleanup(channel); });
+        report = ask(o, request({"nobody-here@here.test"}), "Subject: x\r\n\r\nhello\r\n");
+    }
+    ASSERT_EQ(report.recipients.size(), 1u);
+    EXPECT_EQ(report.recipients[0].status, "5.1.1");
+    EXPECT_EQ(submitted_to_, "copy@far.test ");
+}
+
 TEST_F(WholeProgram, DefersWhenCleanupIsAway) {
     Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
     const auto report = ask(options(), request({"u2@here.test"}), "Subject: x\r\n\r\nhello\r\n");

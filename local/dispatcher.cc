@@ -86,7 +86,9 @@ void Dispatcher::plan_one(const ipc::DeliverRequest& request,
             case PlanKind::forward: {
                 verdict = plan->user.empty() ? Verdict::accept()
                                              : to_user(work, request, recipient, *plan);
-                if (!verdict.accepted()) break;
+                // The others shall not suffer from a mailbox that does not exist. They do wait for
+                // one that nobody can tell about, or the next attempt would double their mail.
+                if (verdict.deferred()) break;
                 ForwardJob job{request, plan->forwards};
                 job.request.recipients = {recipient};
                 if (!plan->owner.empty() && !request.sender.empty())

@@ -1,6 +1,7 @@
 #include "local/processes.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,26 +15,29 @@
 
 namespace postern::local {
 
-// The descriptors are moved above all others, everything between is closed, except the log file and
-// master's life line.
-void keep_only(std::initializer_list<int*> descriptors) {
+namespace {
+
+// What a child keeps of a daemon's birth: the log file, and master's life line, which tells a new
+// master that old deliveries are still going on. Without a log file that number belongs to
+// something else.
+bool keep_inherited(int fd) {
+    struct stat st {};
+    return (fd == service::kLogFd || fd == service::kLifeFd) && fstat(fd, &st) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
+}  // namespace
+
+// The descriptor is moved above all others, so that everything below it can be closed.
+int keep_only(int descriptor) {
     constexpr int kHigh = 512;
-    const unsigned first_free = static_cast<unsigned>(service::kFirstListener);
-    int lowest = kHigh;
-    for (int* fd : descriptors) {
-        const int moved = fcntl(*fd, F_DUPFD_CLOEXEC, kHigh);
-        if (moved < 0) _exit(1);
-        *fd = moved;
-        lowest = std::min(lowest, moved);
+    const int kept = fcntl(descriptor, F_DUPFD_CLOEXEC, kHigh);
+    if (kept < 0) _exit(1);
+    for (int fd = STDERR_FILENO + 1; fd < kept; ++fd) {
+        if (!keep_inherited(fd)) close(fd);
     }
-    close(service::kControlFd);
-    close(service::kScoreboardFd);
-    close_range(first_free, static_cast<unsigned>(lowest) - 1, 0);
-    for (int fd = lowest; fd < lowest + 64; ++fd) {
-        const bool kept = std::any_of(descriptors.begin(), descriptors.end(),
-                                      [&](const int* own) { return *own == fd; });
-        if (!kept) close(fd);
-    }
+    close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
+    return kept;
 }
 
 Result<pid_t> Processes::fork_once(const std::function<void()>& body) {
@@ -65,9 +69,8 @@ Result<ipc::Channel*> Processes::get(const std::string& name, const Body& body) 
     make_room();
     TRY_ASSIGN(auto pair, sys::packet_pair());
     TRY_ASSIGN(const pid_t pid, fork_once([&] {
-                   int own = pair.second.release();
-                   keep_only({&own});
-                   ipc::Channel parent{Fd(own)};
+                   // Nothing is destroyed in the child: it ends by _exit.
+                   ipc::Channel parent{Fd(keep_only(pair.second.get()))};
                    body(parent);
                }));
     auto [at, added] =

@@ -39,8 +39,9 @@ class Processes {
     std::map<std::string, Child> children_;
 };
 
-// In a child: keeps the log and the descriptors given, closes all else that the daemon was born
-// with (listening sockets, master's control channel).
-void keep_only(std::initializer_list<int*> descriptors);
+// In a child: keeps the log and this descriptor, under the number that is returned; closes all else
+// that the daemon was born with or holds (listening sockets, qmgr's connections, other children's
+// channels).
+int keep_only(int descriptor);
 
 }  // namespace postern::local

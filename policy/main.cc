@@ -1,30 +1,41 @@
 // policy: answers smtpd's questions whether a client, sender, recipient or message may proceed.
+#include "lib/dns/unbound_resolver.h"
 #include "lib/service/service.h"
 
+#include "policy/dns_names.h"
 #include "policy/users.h"
 #include "policy/worker.h"
 
 namespace {
 
 namespace config = postern::config;
+namespace dns = postern::dns;
 namespace service = postern::service;
-using postern::policy::MailUsers;
-using postern::policy::PolicyWorker;
+
+postern::Result<std::unique_ptr<dns::BlockingResolver>> make_resolver(
+    const config::Config& config) {
+    dns::Options options;
+    options.forwarders = config.get(postern::param::dns_forwarders);
+    TRY_ASSIGN(auto resolver, dns::WorkerResolver::make(options));
+    return std::unique_ptr<dns::BlockingResolver>(std::move(resolver));
+}
 
 class Policy final : public service::Worker {
   public:
     Policy(const service::Context& context, config::MasterFile master)
         : users_(context.config.get(postern::param::auth_passwd_file), "private/auth"),
-          worker_(context.config, std::move(master), &users_, nullptr) {}
+          names_([&config = context.config] { return make_resolver(config); }),
+          worker_(context.config, std::move(master), &users_, &names_) {}
     void serve(postern::ipc::Channel& channel) override { worker_.serve(channel); }
 
   private:
-    MailUsers users_;
-    PolicyWorker worker_;
+    postern::policy::MailUsers users_;
+    postern::policy::DnsNames names_;
+    postern::policy::PolicyWorker worker_;
 };
 
 postern::Result<std::unique_ptr<service::Worker>> make(const service::Context& context) {
-    TRY_ASSIGN(auto master, config::master_of(context.snapshot));
+    TRY_ASSIGN(auto master, config::load_master(context.config.directory()));
     return std::unique_ptr<service::Worker>(std::make_unique<Policy>(context, std::move(master)));
 }
 

@@ -1,0 +1,34 @@
+// DnsNames: what the DNS says, for the restrictions that want to know. Blocking: policy is a
+// worker.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/dns/resolver.h"
+
+#include "policy/engine.h"
+
+namespace postern::policy {
+
+class DnsNames final : public Names {
+  public:
+    // The resolver is made at the first question: most configurations never ask one.
+    using Maker = std::function<Result<std::unique_ptr<dns::BlockingResolver>>()>;
+    explicit DnsNames(Maker make) : make_(std::move(make)) {}
+
+    Lookup<bool> receives_mail(const std::string& domain) override;
+    Lookup<std::string> address(const std::string& name) override;
+    Lookup<std::string> text(const std::string& name) override;
+    Lookup<std::string> name_of(const IpAddress& address, bool verified) override;
+
+  private:
+    dns::AnswerLookup ask(const std::string& name, dns::RecordType type);
+    Lookup<std::string> first(const std::string& name, dns::RecordType type);
+
+    Maker make_;
+    std::unique_ptr<dns::BlockingResolver> resolver_;
+};
+
+}  // namespace postern::policy
