@@ -25,6 +25,7 @@ std::string escape(std::string_view text) {
             i += 2;
         } else {
             out += text[i];
+            if (text[i] == ',') out += "\\:";  // a long list may be broken here
         }
     }
     return out;
