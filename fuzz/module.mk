@@ -69,3 +69,13 @@ check_PROGRAMS += fuzz/dns_rdata
 fuzz_dns_rdata_SOURCES = %reldir%/dns_rdata_fuzz.cc $(FUZZ_MAIN)
 fuzz_dns_rdata_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/dns_rdata"'
 fuzz_dns_rdata_LDADD = lib/dns/libdns.a lib/loop/libloop.a lib/base/libbase.a $(UNBOUND_LIBS) $(EVENT_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/bounce_log
+fuzz_bounce_log_SOURCES = %reldir%/bounce_log_fuzz.cc $(FUZZ_MAIN)
+fuzz_bounce_log_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/bounce_log"'
+fuzz_bounce_log_LDADD = lib/queue/libqueue.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/ipc_message
+fuzz_ipc_message_SOURCES = %reldir%/ipc_message_fuzz.cc $(FUZZ_MAIN)
+fuzz_ipc_message_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/ipc_message"'
+fuzz_ipc_message_LDADD = lib/ipc/libipc.a lib/base/libbase.a $(FUZZ_LIBS)
