@@ -151,7 +151,7 @@ class Instance:
         if kind is None:
             shutil.rmtree(self.prefix, ignore_errors=True)
         else:
-            print(f"--- log of {self.prefix} ---\n{self.log()}")
+            print(f"--- end of the log of {self.prefix} ---\n{self.log()[-20000:]}")
             if not os.environ.get("POSTERN_KEEP"):
                 shutil.rmtree(self.prefix, ignore_errors=True)
 

@@ -48,6 +48,8 @@ class Load:
                     # Without an answer to the final dot nobody knows: the protocol's own window for a second copy.
                     if not isinstance(error, smtplib.SMTPResponseException) and not isinstance(error, smtplib.SMTPRecipientsRefused):
                         self.doubtful.add(name)
+                    if smtp:
+                        smtp.close()
                     smtp = None
         if smtp:
             smtp.close()
@@ -93,8 +95,7 @@ class Kill9(unittest.TestCase):
 
 class Restart(unittest.TestCase):
     def test_full_queue_serves_within_a_second(self):
-        held = {"relayhost": "[127.0.0.1]:1", "minimal_backoff_time": "1000s", "maximal_backoff_time": "1000s",
-                "qmgr_message_active_limit": "1000"}
+        held = {"relayhost": "[127.0.0.1]:1", "minimal_backoff_time": "1000s", "maximal_backoff_time": "1000s"}
         with Instance(params=held) as mail:
             maildir = mail.add_user("bob")
             host, port = mail.address("smtp")
