@@ -1,1 +1,2 @@
-# See README.md in this folder.
+# See README.md in this folder. Not part of make check.
+EXTRA_DIST += %reldir%/README.md %reldir%/run %reldir%/RESULTS.md
