@@ -2,6 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/table/address_options.h"
+#include "lib/table/source.h"
 
 namespace postern::policy {
 namespace {
@@ -46,6 +47,17 @@ void set_codes(Options& o, const config::Config& config) {
     o.plaintext_reject_code = code(config, param::plaintext_reject_code);
 }
 
+void set_local_recipients(Options& o, const config::Config& config) {
+    const std::string own = cat({"passwdfile:", config.get(param::auth_passwd_file)});
+    for (const auto& table : table::split_list(config.text("local_recipient_maps"))) {
+        if (table == own || table == "proxy:" + own) {
+            o.mail_users_listed = true;
+        } else {
+            o.local_recipient_maps += cat({o.local_recipient_maps.empty() ? "" : ", ", table});
+        }
+    }
+}
+
 }  // namespace
 
 Options options_from(const config::Config& config) {
@@ -63,7 +75,7 @@ Options options_from(const config::Config& config) {
     o.recipient_delimiter = config.get(param::recipient_delimiter);
     o.access_parents_plain = plain(config, "smtpd_access_maps");
     o.null_access_lookup_key = config.get(param::smtpd_null_access_lookup_key);
-    o.local_recipient_maps = config.text("local_recipient_maps");
+    set_local_recipients(o, config);
     o.virtual_alias_maps = config.text("virtual_alias_maps");
     o.virtual_mailbox_maps = config.text("virtual_mailbox_maps");
     o.relay_recipient_maps = config.text("relay_recipient_maps");

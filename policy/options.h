@@ -31,6 +31,9 @@ struct Options {
     bool access_parents_plain = true;  // parent_domain_matches_subdomains has smtpd_access_maps
     std::string null_access_lookup_key = "<>";
 
+    // passwdfile:$auth_passwd_file is not in the list but in the flag: MailUsers stands for it, as
+    // policy may not read that file.
+    bool mail_users_listed = false;
     std::string local_recipient_maps, virtual_alias_maps, virtual_mailbox_maps,
         relay_recipient_maps;
     std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;

@@ -70,7 +70,7 @@ Result<std::optional<ListedAddresses::Unknown>> ListedAddresses::check(const std
     if (known_elsewhere) return Answer{};
     switch (domain_class) {
         case DomainClass::local: {
-            if (local_.empty()) return Answer{};
+            if (local_.empty() && !options_.mail_users_listed) return Answer{};
             TRY_ASSIGN(const bool known, local_user(address));
             if (known) return Answer{};
             return unknown(options_.unknown_local_recipient_reject_code, "local recipient");

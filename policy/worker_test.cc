@@ -41,6 +41,23 @@ TEST(PolicyWorker, AppliesTheOverridesOfTheAskingService) {
     EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 250);
 }
 
+TEST(Options, LeaveThePasswordFileToMailUsers) {
+    auto config = config::Config::parse(
+        "myhostname = here.test\nauth_passwd_file = /x/users\nalias_maps = inline:{a=b}\n"
+        "local_recipient_maps = passwdfile:$auth_passwd_file, proxy:unix:passwd.byname "
+        "$alias_maps\n");
+    ASSERT_TRUE(config) << config.error().what;
+    auto o = options_from(*config);
+    EXPECT_TRUE(o.mail_users_listed);
+    EXPECT_EQ(o.local_recipient_maps, "proxy:unix:passwd.byname, inline:{a=b}");
+    o.local_recipient_maps = "";
+    Engine engine(o, nullptr, nullptr);
+    ipc::PolicyQuestion q;
+    q.client_address = "192.0.2.1";
+    q.recipient = "nobody@here.test";
+    EXPECT_EQ(engine.answer(q).smtp_code, 550);
+}
+
 TEST(MailUsers, AreThoseOfTheFile) {
     const std::string path = testing::TempDir() + "/policy-users";
     std::ofstream(path) << "anna:{PLAIN}x:1:1::/h\n";
