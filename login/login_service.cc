@@ -4,7 +4,7 @@ namespace postern::login {
 
 Result<std::unique_ptr<service::LoopService>> LoginService::create(
     const service::LoopContext& context) {
-    TRY_ASSIGN(auto options, read_options(context.config, context.service));
+    TRY_ASSIGN(auto options, read_options(context.config, context.service, context.keys));
     return std::unique_ptr<service::LoopService>(
         std::make_unique<LoginService>(context.loop, std::move(options), context.session_ended));
 }

@@ -2,31 +2,28 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
-#include "lib/sys/file.h"
 
 namespace postern::login {
 namespace {
 
-constexpr std::size_t kMaxPemFile = 1 << 20;
-
-Result<tls::ServerContext> make_tls(const config::Config& config) {
+Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys) {
     tls::ServerOptions options;
     const auto certificate = config.get(param::login_tls_cert_file);
     const auto key = config.get(param::login_tls_key_file);
     if (certificate.empty()) return Error{Errc::invalid, "login_tls_cert_file is not set", 0};
-    TRY_ASSIGN(options.certificate_pem, sys::read_file(certificate, kMaxPemFile));
-    TRY_ASSIGN(options.key_pem, sys::read_file(key.empty() ? certificate : key, kMaxPemFile));
+    TRY_ASSIGN(options.certificate_pem, keys.read(certificate));
+    TRY_ASSIGN(options.key_pem, keys.read(key.empty() ? certificate : key));
     auto context = tls::ServerContext::make(options);
     if (!context) return std::move(context).error().within(certificate);
     return context;
 }
 
-Result<void> read_tls(const config::Config& config, Options& options) {
+Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys, Options& options) {
     const auto level = config.get(param::login_tls_security_level);
     options.wrapper_mode = config.get(param::login_tls_wrappermode);
     options.tls_required = level == "encrypt";
     if (level == "none" && !options.wrapper_mode) return {};
-    auto context = make_tls(config);
+    auto context = make_tls(config, keys);
     if (context) {
         options.tls.emplace(*std::move(context));
         return {};
@@ -52,7 +49,8 @@ Result<ipc::AuthProtocol> protocol_of(const config::Config& config, const std::s
 
 }  // namespace
 
-Result<Options> read_options(const config::Config& config, const std::string& service) {
+Result<Options> read_options(const config::Config& config, const std::string& service,
+                             const service::KeyFiles& keys) {
     Options options;
     TRY_ASSIGN(options.protocol, protocol_of(config, service));
     options.worker_path =
@@ -61,7 +59,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.plaintext_allowed = !config.get(param::disable_plaintext_auth);
     options.login_timeout = config.get(param::login_timeout);
     options.client_limit = config.get(param::login_client_limit);
-    TRY(read_tls(config, options));
+    TRY(read_tls(config, keys, options));
     return options;
 }
 

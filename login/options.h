@@ -8,6 +8,7 @@
 #include "lib/base/result.h"
 #include "lib/config/config.h"
 #include "lib/tls/context.h"
+#include "lib/service/key_files.h"
 
 #include "login/login_engine.h"
 
@@ -29,6 +30,7 @@ struct Options {
     std::optional<tls::ServerContext> tls;
 };
 
-Result<Options> read_options(const config::Config& config, const std::string& service);
+Result<Options> read_options(const config::Config& config, const std::string& service,
+                             const service::KeyFiles& keys = {});
 
 }  // namespace postern::login

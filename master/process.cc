@@ -35,6 +35,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 void place_descriptors(const Birth& birth) {
     std::vector<int> wanted = {birth.control, birth.scoreboard, birth.log, birth.life, birth.config};
     wanted.insert(wanted.end(), birth.listeners.begin(), birth.listeners.end());
+    if (birth.keys >= 0) wanted.push_back(birth.keys);
     const int above = service::kControlFd + static_cast<int>(wanted.size());
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int& fd : wanted) {

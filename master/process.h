@@ -20,6 +20,7 @@ struct Birth {
     service::Identity identity;
     int control = -1, scoreboard = -1, log = -1, life = -1, config = -1;  // log -1: the daemon uses syslog
     std::vector<int> listeners;
+    int keys = -1;  // sealed certificates and keys, follow the listeners; see lib/service/key_files.h
 };
 
 // The new process's id. It leads a process group of its own, so that its helpers can be ended with it.

@@ -47,6 +47,11 @@ Result<void> Service::configure(const Surroundings& around, const config::Master
     entry_ = entry;
     plan_ = endpoint_plan(entry, *around.config);
     program_path_ = cat({around.config->get(param::daemon_directory), "/", entry.command});
+    key_paths_.clear();
+    if (entry.command == "smtpd" || entry.command == "login") {
+        TRY_ASSIGN(const auto own, around.config->with(entry.overrides));
+        key_paths_ = service::key_paths(entry.command, own);
+    }
     throttle_time_ = around.config->get(param::service_throttle_time);
     limit_ = entry.process_limit == config::MasterEntry::kDefaultLimit
                  ? around.config->get(param::default_process_limit)
@@ -116,7 +121,7 @@ std::size_t Service::free_slot() const {
     return slot;
 }
 
-Birth Service::birth(std::size_t slot, int control) const {
+Birth Service::birth(std::size_t slot, int control, int keys) const {
     Birth b;
     b.path = program_path_;
     b.arguments = daemon_arguments(entry_, around_.verbose);
@@ -129,6 +134,11 @@ Birth Service::birth(std::size_t slot, int control) const {
     b.log = around_.log;
     b.life = around_.life;
     b.config = around_.snapshot->get();
+    b.keys = keys;
+    if (keys >= 0) {
+        const auto number = service::kFirstListener + static_cast<int>(endpoints_.size());
+        b.environment.push_back(cat({service::kKeysVariable, "=", std::to_string(number)}));
+    }
     for (const auto& endpoint : endpoints_) b.listeners.push_back(endpoint.socket.get());
     return b;
 }
@@ -138,7 +148,11 @@ Result<pid_t> Service::start_one(Process& process) {
     process.generation = around_.generation;
     if (process.slot == Scoreboard::kSlots) return Error{Errc::no_space, "too many processes"};
     TRY_ASSIGN(auto ends, sys::packet_pair());
-    TRY_ASSIGN(const pid_t pid, start_process(birth(process.slot, ends.second.get())));
+    Fd keys;  // read anew for each process, so that a renewed certificate comes into use
+    if (!key_paths_.empty()) {
+        TRY_ASSIGN(keys, service::KeyFiles::seal(key_paths_));
+    }
+    TRY_ASSIGN(const pid_t pid, start_process(birth(process.slot, ends.second.get(), keys.get())));
     // Until it says otherwise it counts as idle, so that one waiting client starts one process.
     scoreboard_.clear(process.slot);
     scoreboard_.set_state(process.slot, Scoreboard::State::idle);

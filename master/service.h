@@ -69,7 +69,7 @@ class Service {
     Service(const Surroundings& around, config::MasterEntry entry, const service::Profile& profile,
             service::Scoreboard scoreboard);
     Result<void> configure(const Surroundings& around, const config::MasterEntry& entry);
-    Birth birth(std::size_t slot, int control) const;
+    Birth birth(std::size_t slot, int control, int keys) const;
     void watch(bool on);
     void on_pressure();
     void spawn(bool wake);
@@ -88,6 +88,7 @@ class Service {
     service::Identity identity_;
     service::Scoreboard scoreboard_;
     std::string plan_;
+    std::vector<std::string> key_paths_;  // certificates and keys that its daemons get to read
     std::string program_path_;
     std::size_t limit_ = 0;  // 0: none
     Millis throttle_time_{0};

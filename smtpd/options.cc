@@ -11,7 +11,6 @@
 namespace postern::smtpd {
 namespace {
 
-constexpr std::size_t kMaxPemFile = 1 << 20;
 constexpr std::size_t kMaxHostsFile = 4 << 20;
 
 smtp::ServerOptions engine_options(const config::Config& config) {
@@ -43,15 +42,15 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     return engine;
 }
 
-Result<tls::ServerContext> make_tls(const config::Config& config, bool mandatory) {
+Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys, bool mandatory) {
     tls::ServerOptions options;
     const auto chains = config.get(param::smtpd_tls_chain_files);
     const auto certificate =
         chains.empty() ? config.get(param::smtpd_tls_cert_file) : chains.front();
     const auto key = chains.empty() ? config.get(param::smtpd_tls_key_file) : chains.front();
     if (certificate.empty()) return Error{Errc::invalid, "smtpd_tls_cert_file is not set"};
-    TRY_ASSIGN(options.certificate_pem, sys::read_file(certificate, kMaxPemFile));
-    TRY_ASSIGN(options.key_pem, sys::read_file(key, kMaxPemFile));
+    TRY_ASSIGN(options.certificate_pem, keys.read(certificate));
+    TRY_ASSIGN(options.key_pem, keys.read(key));
     const auto protocols = mandatory ? config.get(param::smtpd_tls_mandatory_protocols)
                                      : config.get(param::smtpd_tls_protocols);
     TRY_ASSIGN(const auto versions, tls::parse_versions(join(protocols, " ")));
@@ -63,14 +62,14 @@ Result<tls::ServerContext> make_tls(const config::Config& config, bool mandatory
 }
 
 // Sets up TLS as smtpd_tls_security_level and smtpd_tls_wrappermode want it.
-Result<void> read_tls(const config::Config& config, Options& options) {
+Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys, Options& options) {
     const auto level = config.get(param::smtpd_tls_security_level);
     options.wrapper_mode = config.get(param::smtpd_tls_wrappermode);
     const bool required = level == "encrypt" || options.wrapper_mode;
     const bool offered =
         required || level == "may" || (level.empty() && config.get(param::smtpd_use_tls));
     if (!offered) return {};
-    auto context = make_tls(config, required);
+    auto context = make_tls(config, keys, required);
     if (!context && required) return std::move(context).error().within("TLS");
     if (!context) {
         log::warning("", "TLS is not offered: " + context.error().what);
@@ -97,7 +96,8 @@ std::map<std::string, std::string> loopback_names(std::string_view hosts_file) {
     return names;
 }
 
-Result<Options> read_options(const config::Config& config, const std::string& service) {
+Result<Options> read_options(const config::Config& config, const std::string& service,
+                             const service::KeyFiles& keys) {
     Options options;
     options.service = service;
     options.engine = engine_options(config);
@@ -110,7 +110,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.log_port = config.get(param::smtpd_client_port_logging);
     options.tls_loglevel = static_cast<int>(config.get(param::smtpd_tls_loglevel));
     options.cleanup_path = "public/" + config.get(param::cleanup_service_name);
-    TRY(read_tls(config, options));
+    TRY(read_tls(config, keys, options));
     if (config.get(param::smtpd_peername_lookup)) {
         auto hosts = sys::read_file("/etc/hosts", kMaxHostsFile);
         if (hosts) options.host_names = loopback_names(*hosts);

@@ -11,6 +11,7 @@
 #include "lib/config/config.h"
 #include "lib/smtp/server_session.h"
 #include "lib/tls/context.h"
+#include "lib/service/key_files.h"
 
 namespace postern::smtpd {
 
@@ -37,7 +38,8 @@ struct Options {
 
 // Errc::invalid names the parameter or file that cannot be used. TLS that is only offered ("may")
 // and cannot be set up is logged and not offered; where it is required, it is an error.
-Result<Options> read_options(const config::Config& config, const std::string& service);
+Result<Options> read_options(const config::Config& config, const std::string& service,
+                             const service::KeyFiles& keys = {});
 
 // The names that a hosts file gives to loopback addresses: the first of each line, first line wins.
 std::map<std::string, std::string> loopback_names(std::string_view hosts_file);

@@ -5,7 +5,7 @@ namespace postern::smtpd {
 
 Result<std::unique_ptr<service::LoopService>> SmtpdService::create(
     const service::LoopContext& context) {
-    TRY_ASSIGN(auto options, read_options(context.config, context.service));
+    TRY_ASSIGN(auto options, read_options(context.config, context.service, context.keys));
     return std::unique_ptr<service::LoopService>(
         std::make_unique<SmtpdService>(context.loop, std::move(options), context.session_ended));
 }

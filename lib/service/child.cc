@@ -111,6 +111,7 @@ Result<Child> Child::start(int argc, char** argv) {
     Child child(std::move(arguments), program, std::make_unique<config::Config>(std::move(config)), *profile,
                 std::move(scoreboard));
     child.snapshot_ = std::make_unique<config::Snapshot>(std::move(snapshot));
+    child.keys_ = std::make_unique<KeyFiles>(KeyFiles::inherited());
     child.generation_ = birth.generation;
     child.slot_ = birth.slot;
     for (std::size_t i = 0; i < birth.listeners; ++i) {

@@ -39,7 +39,7 @@ class Child {
     // Reads arguments, environment and configuration, opens the log, changes to queue_directory.
     static Result<Child> start(int argc, char** argv);
 
-    Context context() const { return {*config_, *snapshot_, arguments_.service, program_, arguments_.verbose}; }
+    Context context() const { return {*config_, *snapshot_, arguments_.service, program_, arguments_.verbose, *keys_}; }
     const std::vector<Fd>& listeners() const { return listeners_; }
     ipc::Channel& control() { return control_; }
     bool is_inet() const { return arguments_.type == "inet"; }
@@ -74,6 +74,7 @@ class Child {
     Arguments arguments_;
     std::string program_;
     std::unique_ptr<config::Snapshot> snapshot_;
+    std::unique_ptr<KeyFiles> keys_ = std::make_unique<KeyFiles>();
     std::unique_ptr<config::Config> config_;
     const Profile& profile_;
     Scoreboard scoreboard_;

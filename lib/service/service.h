@@ -17,6 +17,8 @@
 #include "lib/ipc/channel.h"
 #include "lib/loop/loop.h"
 
+#include "lib/service/key_files.h"
+
 namespace postern::service {
 
 struct Context {
@@ -25,6 +27,7 @@ struct Context {
     std::string service;           // master.cf name: "smtp", "submission", "policy"
     std::string program;           // "smtpd"
     bool verbose = false;          // -v
+    const KeyFiles& keys;          // certificates and keys that master read for us
 };
 
 // --- Worker: one connection at a time, straight-line code. Many processes share the listening socket, and

@@ -1,0 +1,92 @@
+#include "lib/service/key_files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <cstdlib>
+
+#include "lib/base/strings.h"
+#include "lib/sys/error.h"
+#include "lib/sys/file.h"
+#include "lib/sys/fs.h"
+
+namespace postern::service {
+namespace {
+
+constexpr std::size_t kMaxKeyFile = 1 << 20;
+constexpr std::size_t kMaxSealed = 32 << 20;
+
+// Takes "SIZE\n" and that many bytes from the front.
+Result<std::string> take_text(std::string_view& bytes) {
+    const auto parts = split_once(bytes.substr(0, 32), '\n');
+    const auto size = parts ? parse_number<std::size_t>(parts->first) : std::nullopt;
+    if (!size || *size > bytes.size() - parts->first.size() - 1) {
+        return Error{Errc::corrupt, "key files: malformed"};
+    }
+    std::string text(bytes.substr(parts->first.size() + 1, *size));
+    bytes.remove_prefix(parts->first.size() + 1 + *size);
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::string> key_paths(std::string_view program, const config::Config& config) {
+    std::vector<std::string> paths;
+    if (program == "smtpd") {
+        paths = config.get(param::smtpd_tls_chain_files);
+        paths.push_back(config.get(param::smtpd_tls_cert_file));
+        paths.push_back(config.get(param::smtpd_tls_key_file));
+    } else if (program == "login") {
+        paths.push_back(config.get(param::login_tls_cert_file));
+        paths.push_back(config.get(param::login_tls_key_file));
+    }
+    std::erase(paths, "");
+    return paths;
+}
+
+Result<Fd> KeyFiles::seal(const std::vector<std::string>& paths) {
+    std::string bytes;
+    for (const auto& path : paths) {
+        const auto text = sys::read_file(path, kMaxKeyFile);
+        if (!text) continue;
+        bytes += cat({std::to_string(path.size()), "\n", path, std::to_string(text->size()), "\n", *text});
+    }
+    Fd fd(::memfd_create("keys", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!fd) return sys::system_error("key files");
+    TRY(sys::RealFs::instance().write(fd.get(), bytes));
+    if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        return sys::system_error("seal key files");
+    }
+    return fd;
+}
+
+Result<KeyFiles> KeyFiles::read_sealed(Fd sealed) {
+    auto& fs = sys::RealFs::instance();
+    TRY_ASSIGN(const auto info, fs.info(sealed.get()));
+    if (info.size > kMaxSealed) return Error{Errc::corrupt, "key files: too large"};
+    TRY_ASSIGN(const std::string bytes, fs.read_at(sealed.get(), 0, info.size));
+    KeyFiles keys;
+    for (std::string_view rest = bytes; !rest.empty();) {
+        TRY_ASSIGN(std::string path, take_text(rest));
+        TRY_ASSIGN(std::string text, take_text(rest));
+        keys.files_.insert_or_assign(std::move(path), std::move(text));
+    }
+    return keys;
+}
+
+KeyFiles KeyFiles::inherited() {
+    const char* text = std::getenv(kKeysVariable);
+    const auto number = parse_number<int>(text ? text : "");
+    if (!number || *number <= 2) return {};
+    ::unsetenv(kKeysVariable);  // the descriptor is used up
+    auto keys = read_sealed(Fd(*number));
+    return keys ? std::move(keys).value() : KeyFiles();
+}
+
+Result<std::string> KeyFiles::read(const std::string& path) const {
+    const auto found = files_.find(path);
+    if (found != files_.end()) return found->second;
+    return sys::read_file(path, kMaxKeyFile);
+}
+
+}  // namespace postern::service
