@@ -49,12 +49,14 @@ Result<Fd> KeyFiles::seal(const std::vector<std::string>& paths) {
     for (const auto& path : paths) {
         const auto text = sys::read_file(path, kMaxKeyFile);
         if (!text) continue;
-        bytes += cat({std::to_string(path.size()), "\n", path, std::to_string(text->size()), "\n", *text});
+        bytes += cat(
+            {std::to_string(path.size()), "\n", path, std::to_string(text->size()), "\n", *text});
     }
     Fd fd(::memfd_create("keys", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) return sys::system_error("key files");
     TRY(sys::RealFs::instance().write(fd.get(), bytes));
-    if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
+        0) {
         return sys::system_error("seal key files");
     }
     return fd;

@@ -1,6 +1,6 @@
-// Certificates and private keys, which usually only root can read: master reads them when it starts a
-// daemon that speaks TLS, and hands them over in a sealed memfd. The daemon needs no right to the files,
-// and new certificates are in use as soon as processes are replaced.
+// Certificates and private keys, which usually only root can read: master reads them when it starts
+// a daemon that speaks TLS, and hands them over in a sealed memfd. The daemon needs no right to the
+// files, and new certificates are in use as soon as processes are replaced.
 #pragma once
 
 #include <map>
@@ -23,7 +23,8 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
 class KeyFiles {
   public:
     KeyFiles() = default;
-    // Reads the files. Those that cannot be read are left out: the daemon will name them in its error.
+    // Reads the files. Those that cannot be read are left out: the daemon will name them in its
+    // error.
     static Result<Fd> seal(const std::vector<std::string>& paths);
     static Result<KeyFiles> read_sealed(Fd sealed);
     // What master handed over, if anything.

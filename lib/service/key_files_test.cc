@@ -34,7 +34,9 @@ TEST(KeyFiles, NonsenseIsNotRead) {
 }
 
 TEST(KeyFiles, OnlyWhoSpeaksTlsGetsThem) {
-    const auto config = config::Config::parse("smtpd_tls_cert_file = /etc/c.pem\nsmtpd_tls_key_file = /etc/k.pem\n").value();
+    const auto config =
+        config::Config::parse("smtpd_tls_cert_file = /etc/c.pem\nsmtpd_tls_key_file = /etc/k.pem\n")
+            .value();
     EXPECT_EQ(key_paths("smtpd", config), (std::vector<std::string>{"/etc/c.pem", "/etc/k.pem"}));
     EXPECT_EQ(key_paths("login", config), (std::vector<std::string>{"/etc/c.pem", "/etc/k.pem"}));
     EXPECT_TRUE(key_paths("policy", config).empty());
