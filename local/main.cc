@@ -1,5 +1,6 @@
 // local and virtual: deliver to mailboxes of this host.
 #include "lib/service/service.h"
+#include "lib/sys/sandbox.h"
 
 #include "local/dispatcher.h"
 
@@ -20,6 +21,8 @@ class LocalWorker final : public service::Worker {
 };
 
 postern::Result<std::unique_ptr<service::Worker>> make(const service::Context& context) {
+    // All that may be given up before the children become others; they give up the rest.
+    TRY(postern::sys::restrict_early());
     TRY_ASSIGN(auto mail_owner, service::identity_of(service::Account::mail, context.config));
     return std::unique_ptr<service::Worker>(
         std::make_unique<LocalWorker>(context, std::move(mail_owner)));
