@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "lib/base/strings.h"
@@ -16,6 +17,8 @@
 
 namespace postern::sys {
 namespace {
+
+constexpr std::size_t kReadChunk = 64 * 1024;
 
 Result<void> change_flag(int fd, int get, int set, int flag, bool on) {
     const int flags = ::fcntl(fd, get);
@@ -48,7 +51,14 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
     TRY_ASSIGN(const Fd fd, fs.open(path, O_RDONLY | O_NONBLOCK, 0));
     TRY_ASSIGN(const FileInfo info, fs.info(fd.get()));
     if (info.kind != FileInfo::Kind::regular) return Error{Errc::invalid, "read " + path + ": not a regular file"};
-    TRY_ASSIGN(std::string bytes, fs.read_at(fd.get(), 0, max_bytes + 1));
+    // Room for what is there and one byte more, which tells whether it grew meanwhile; the limit may be generous.
+    std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(info.size, max_bytes)) + 1;
+    std::string bytes;
+    for (bool more = true; more && bytes.size() <= max_bytes; room = kReadChunk) {
+        TRY_ASSIGN(const std::string piece, fs.read_at(fd.get(), bytes.size(), room));
+        more = piece.size() == room;
+        bytes += piece;
+    }
     if (bytes.size() > max_bytes)
         return Error{Errc::invalid, "read " + path + ": longer than " + std::to_string(max_bytes) + " bytes"};
     return bytes;
