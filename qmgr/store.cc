@@ -14,6 +14,7 @@
 #include "lib/log/log.h"
 #include "lib/queue/writer.h"
 #include "lib/sys/file.h"
+#include "lib/sys/group_sync.h"
 
 namespace postern::qmgr {
 namespace {
@@ -151,34 +152,45 @@ Result<Fd> Store::write_copy(const Move& move) {
     std::string path = queue::path_of(move.to, envelope.id);
     (void)fs_.unlink(path);  // an unfinished copy of an earlier life
     TRY_ASSIGN(Fd copy, queue::extract(fs_, source, *move.message, envelope, path));
-    if (auto started = fs_.start_sync(copy.get()); !started)
-        log::debug(envelope.id.str(), started.error().what);
     return copy;
 }
 
-void Store::move_out(std::span<Move> moves) {
+// Writes the copies and makes them and their names durable; `ok` of each tells.
+void Store::sync_copies(std::span<Move> moves) {
     std::vector<Fd> copies;
+    std::vector<Move*> written;
+    std::vector<int> files;
     for (Move& move : moves) {
         Result<Fd> copy = write_copy(move);
-        if (!copy) log::warning(move.message->envelope.id.str(), copy.error().what);
-        copies.push_back(copy ? std::move(*copy) : Fd());
+        if (!copy) {
+            log::warning(move.message->envelope.id.str(), copy.error().what);
+            continue;
+        }
+        files.push_back(copy->get());
+        copies.push_back(std::move(*copy));
+        written.push_back(&move);
     }
-    std::set<std::string> directories;
-    for (std::size_t i = 0; i < moves.size(); ++i) {
-        if (!copies[i]) continue;
-        auto synced = fs_.sync(copies[i].get());
-        moves[i].ok = synced.has_value();
-        if (!synced) log::warning(moves[i].message->envelope.id.str(), synced.error().what);
-        directories.insert(queue::parent_of(moves[i].to, moves[i].message->envelope.id));
+    if (files.empty()) return;
+    const auto contents = sys::sync_files(fs_, files);
+    std::set<std::string> parents;
+    for (std::size_t i = 0; i < written.size(); ++i) {
+        written[i]->ok = contents[i].has_value();
+        if (!contents[i]) log::warning(written[i]->message->envelope.id.str(), contents[i].error().what);
+        parents.insert(queue::parent_of(written[i]->to, written[i]->message->envelope.id));
     }
-    for (const std::string& directory : directories) {
-        auto synced = fs_.sync_directory(directory);
-        if (synced) continue;
-        log::warning("", synced.error().what);
-        for (Move& move : moves) {
-            if (queue::parent_of(move.to, move.message->envelope.id) == directory) move.ok = false;
+    const std::vector<std::string> directories(parents.begin(), parents.end());
+    const auto names = sys::sync_directories(fs_, directories);
+    for (std::size_t i = 0; i < directories.size(); ++i) {
+        if (names[i]) continue;
+        log::warning("", names[i].error().what);
+        for (Move* move : written) {
+            if (queue::parent_of(move->to, move->message->envelope.id) == directories[i]) move->ok = false;
         }
     }
+}
+
+void Store::move_out(std::span<Move> moves) {
+    sync_copies(moves);
     for (Move& move : moves) {
         if (!move.ok) {
             abandon(move.from);

@@ -94,6 +94,7 @@ class Store {
     void remember_open(const QueueFilePtr& file);
     void forget(const QueueFilePtr& file);
     Result<Fd> write_copy(const Move& move);
+    void sync_copies(std::span<Move> moves);
 
     sys::Fs& fs_;
     std::size_t max_open_;

@@ -1,5 +1,6 @@
 #include "lib/mailbox/maildir_delivery.h"
 #include "lib/mailbox/test_folder.h"
+#include "lib/sys/group_sync.h"
 
 namespace postern::mailbox {
 namespace {
@@ -37,6 +38,10 @@ class FailingFs : public sys::Fs {
     Result<void> sync(int fd) override {
         if (refuse("sync", "")) return error();
         return real_.sync(fd);
+    }
+    Result<void> sync_filesystem(int fd) override {
+        if (refuse("sync_filesystem", "")) return error();
+        return real_.sync_filesystem(fd);
     }
     Result<sys::FileInfo> info(int fd) override { return real_.info(fd); }
     Result<sys::FileInfo> info(const std::string& path) override { return real_.info(path); }
@@ -148,6 +153,25 @@ TEST(Delivery, AGroupSyncsEachFileAndTheDirectoryOnce) {
     EXPECT_LT(
         std::distance(fs.calls.rbegin(), std::find(fs.calls.rbegin(), fs.calls.rend(), "rename")),
         std::distance(fs.calls.rbegin(), std::find(fs.calls.rbegin(), fs.calls.rend(), "sync")));
+}
+
+TEST(Delivery, LargeGroupsSyncTheFileSystem) {
+    TestMaildir maildir;
+    FailingFs fs;
+    ASSERT_TRUE(make_maildir(fs, maildir.root()));
+    fs.calls.clear();
+    std::vector<Delivery> many;
+    for (std::size_t i = 0; i < 2 * sys::kWholeFrom; ++i)
+        many.push_back(delivery(maildir.root(), "stem" + std::to_string(i), "hi\n"));
+    for (const auto& result : deliver(fs, many)) EXPECT_TRUE(result);
+    EXPECT_EQ(std::count(fs.calls.begin(), fs.calls.end(), "sync_filesystem"), 1);
+    EXPECT_EQ(std::count(fs.calls.begin(), fs.calls.end(), "sync"), 0);
+    EXPECT_EQ(std::count(fs.calls.begin(), fs.calls.end(), "sync_directory"), 1);
+    fs.fails = [](const std::string& call, const std::string&) { return call == "sync_filesystem"; };
+    for (auto& d : many) d.stem += "x";
+    for (const auto& result : deliver(fs, many)) EXPECT_FALSE(result);
+    EXPECT_EQ(maildir.files("new").size(), many.size());
+    EXPECT_TRUE(maildir.files("tmp").empty());
 }
 
 TEST(Delivery, OneFailureDoesNotTouchTheOthers) {

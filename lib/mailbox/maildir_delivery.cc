@@ -9,6 +9,7 @@
 #include "lib/base/crc32c.h"
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
+#include "lib/sys/group_sync.h"
 
 namespace postern::mailbox {
 namespace {
@@ -117,13 +118,11 @@ Result<void> DeliveryGroup::write_temporary(Pending& p) {
 
 void DeliveryGroup::prepare() {
     each([this](Pending& p) { return write_temporary(p); });
-    // Start all writes before waiting for the first: they share the journal's commit.
-    if (pending_.size() > 1) each([this](Pending& p) { return fs_->start_sync(p.file.get()); });
-    each([this](Pending& p) -> Result<void> {
-        TRY(fs_->sync(p.file.get()));
-        p.file.reset();
-        return {};
-    });
+    std::vector<int> files;
+    each([&](Pending& p) { return files.push_back(p.file.get()), Result<void>(); });
+    auto synced = sys::sync_files(*fs_, files);
+    auto next = synced.begin();
+    each([&](Pending& p) { return p.file.reset(), std::move(*next++); });
 }
 
 Result<void> DeliveryGroup::rename_into_new(const Pending& p) {
@@ -137,17 +136,19 @@ Result<void> DeliveryGroup::rename_into_new(const Pending& p) {
 
 void DeliveryGroup::publish() {
     each([this](Pending& p) { return rename_into_new(p); });
-    std::map<std::string, Result<void>> synced;
+    std::vector<std::string> directories;
+    std::map<std::string, std::size_t> index_of;  // in directories
+    const auto directory_of = [](const Pending& p) { return p.delivery->maildir + "/new"; };
+    each([&](Pending& p) -> Result<void> {
+        if (index_of.try_emplace(directory_of(p), directories.size()).second)
+            directories.push_back(directory_of(p));
+        return {};
+    });
+    const auto synced = sys::sync_directories(*fs_, directories);
     for (std::size_t i = 0; i < pending_.size(); ++i) {
         if (!results_[i]) continue;
-        const std::string directory = pending_[i].delivery->maildir + "/new";
-        auto at = synced.find(directory);
-        if (at == synced.end())
-            at = synced.emplace(directory, fs_->sync_directory(directory)).first;
-        if (at->second)
-            results_[i] = pending_[i].final_name;
-        else
-            results_[i] = at->second.error();
+        const Result<void>& done = synced[index_of.at(directory_of(pending_[i]))];
+        results_[i] = done ? Result<std::string>(pending_[i].final_name) : Error(done.error());
     }
 }
 

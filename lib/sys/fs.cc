@@ -115,6 +115,8 @@ Result<void> RealFs::start_sync(int fd) {
 
 Result<void> RealFs::sync(int fd) { return check(::fsync(fd), "fsync " + about(fd)); }
 
+Result<void> RealFs::sync_filesystem(int fd) { return check(::syncfs(fd), "syncfs " + about(fd)); }
+
 Result<FileInfo> RealFs::info(int fd) {
     struct stat st {};
     if (::fstat(fd, &st) != 0) return system_error("stat " + about(fd));

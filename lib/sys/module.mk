@@ -1,6 +1,6 @@
 noinst_LIBRARIES += lib/sys/libsys.a
 lib_sys_libsys_a_SOURCES = \
-	%reldir%/error.h %reldir%/error.cc %reldir%/fs.h %reldir%/fs.cc %reldir%/file.h %reldir%/file.cc \
+	%reldir%/error.h %reldir%/error.cc %reldir%/fs.h %reldir%/fs.cc %reldir%/group_sync.h %reldir%/group_sync.cc %reldir%/file.h %reldir%/file.cc \
 	%reldir%/sandbox.h %reldir%/sandbox.cc %reldir%/users.h %reldir%/users.cc \
 	%reldir%/disk_space.h %reldir%/disk_space.cc \
 	%reldir%/socket.h %reldir%/socket.cc \

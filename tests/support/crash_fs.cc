@@ -79,6 +79,13 @@ struct CrashFs::Disk {
                     return parent(p.path) == op.path || (!p.to.empty() && parent(p.to) == op.path);
                 });
                 break;
+            case Kind::sync_all:
+                for (auto& [inode, writes] : unsynced) {
+                    for (const Op* write : writes) apply(durable[inode], *write, Bytes::kept);
+                    writes.clear();
+                }
+                settle([](const Op&) { return true; });
+                break;
             case Kind::mkdir: directories.push_back(op.path); break;
             case Kind::note: break;
         }
@@ -214,6 +221,12 @@ Result<void> CrashFs::make_directory(const std::string& path, mode_t mode) {
     const std::lock_guard lock(mutex_);
     TRY(RootedFs::make_directory(path, mode));
     record({.kind = Kind::mkdir, .path = relative(path)});
+    return {};
+}
+
+Result<void> CrashFs::sync_filesystem(int) {
+    const std::lock_guard lock(mutex_);
+    record({.kind = Kind::sync_all});
     return {};
 }
 

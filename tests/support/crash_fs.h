@@ -46,6 +46,7 @@ class CrashFs final : public RootedFs {
     Result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) override;
     Result<void> truncate(int fd, std::uint64_t size) override;
     Result<void> sync(int fd) override;
+    Result<void> sync_filesystem(int fd) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> link(const std::string& from, const std::string& to) override;
     Result<void> unlink(const std::string& path) override;
@@ -53,7 +54,7 @@ class CrashFs final : public RootedFs {
     Result<void> sync_directory(const std::string& path) override;
 
   private:
-    enum class Kind { create, write, truncate, sync, rename, link, unlink, mkdir, sync_dir, note };
+    enum class Kind { create, write, truncate, sync, rename, link, unlink, mkdir, sync_dir, sync_all, note };
     struct Op {
         Kind kind;
         std::uint64_t inode = 0;

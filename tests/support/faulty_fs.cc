@@ -55,6 +55,11 @@ Result<void> FaultyFs::make_directory(const std::string& path, mode_t mode) {
     if (fails()) return error("mkdir " + path);
     return RootedFs::make_directory(path, mode);
 }
+Result<void> FaultyFs::sync_filesystem(int fd) {
+    if (fails()) return error("syncfs");
+    return RootedFs::sync_filesystem(fd);
+}
+
 Result<void> FaultyFs::sync_directory(const std::string& path) {
     if (fails()) return error("fsync directory " + path);
     return RootedFs::sync_directory(path);

@@ -15,6 +15,8 @@ Result<void> RootedFs::write_at(int fd, std::uint64_t offset, std::string_view b
 Result<void> RootedFs::truncate(int fd, std::uint64_t size) { return real().truncate(fd, size); }
 // Tests do not need the disk, only the order of calls.
 Result<void> RootedFs::start_sync(int) { return {}; }
+
+Result<void> RootedFs::sync_filesystem(int) { return {}; }  // durability is the derived fakes' affair
 Result<void> RootedFs::sync(int) { return {}; }
 Result<sys::FileInfo> RootedFs::info(int fd) { return real().info(fd); }
 Result<sys::FileInfo> RootedFs::info(const std::string& path) {
