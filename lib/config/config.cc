@@ -25,6 +25,11 @@ const Row* governing_row(std::string_view name) {
     return nullptr;
 }
 
+bool has_judged_value(Type type) {
+    return type == Type::Seconds || type == Type::Bytes || type == Type::Count ||
+           type == Type::Flag || type == Type::Choice;
+}
+
 }  // namespace
 
 Result<std::string> choose_directory(std::optional<std::string> from_option) {
@@ -55,7 +60,8 @@ Result<Snapshot> Snapshot::read(const std::string& directory) {
     return Snapshot{directory, std::move(main_cf), std::move(master_cf)};
 }
 
-Result<Config> Config::from(const Snapshot& snapshot, const Overrides& overrides, const Host& host) {
+Result<Config> Config::from(const Snapshot& snapshot, const Overrides& overrides,
+                            const Host& host) {
     Settings settings(snapshot.directory);
     TRY(settings.parse(snapshot.main_cf));
     return checked(std::move(settings), overrides, host);
@@ -90,14 +96,14 @@ Result<Config> Config::checked(Settings settings, const Overrides& overrides, co
     return config;
 }
 
-// Checks every set value, and every default that depends on other values. After this no get()
-// fails.
+// Checks every set value, and the defaults of numbers, flags and choices that depend on other
+// values. After this no get() fails: a text that goes in circles does so through a set value.
 Result<void> Config::check() const {
     for (const auto& [name, value] : settings_.set_values()) TRY(check_name(name));
     for (const Row& row : rows()) {
-        if (row.default_text.find('$') != row.default_text.npos && !is_set(row.name)) {
-            TRY(check_name(row.name));
-        }
+        if (!has_judged_value(row.type) || row.default_text.find('$') == row.default_text.npos)
+            continue;
+        if (!is_set(row.name)) TRY(check_name(row.name));
     }
     return {};
 }
@@ -117,9 +123,9 @@ Result<void> Config::check_name(std::string_view name) const {
 }
 
 std::string Config::row_text(std::size_t id) const {
-    auto text = settings_.expanded(rows()[id].name);
-    POSTERN_CHECK(text.has_value());  // check() has seen it
-    return std::move(*text);
+    // check() has seen to it that this works; all that is left is a text beyond the limits of
+    // expansion.
+    return settings_.expanded(rows()[id].name).value_or(std::string());
 }
 
 std::int64_t Config::number(std::size_t id) const {
@@ -200,7 +206,8 @@ Result<MasterFile> load_master(const std::string& directory) {
 }
 
 Result<MasterFile> master_of(const Snapshot& snapshot) {
-    TRY_ASSIGN(MasterFile master, MasterFile::parse(snapshot.master_cf, snapshot.directory + "/master.cf"));
+    TRY_ASSIGN(MasterFile master,
+               MasterFile::parse(snapshot.master_cf, snapshot.directory + "/master.cf"));
     master.add_built_in();
     return master;
 }
