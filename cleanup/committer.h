@@ -1,5 +1,5 @@
 // Committer: makes finished messages durable, many with one fsync. While one sync is under way the
-// messages that finish gather; then they all go into the queue as one file (DESIGN 10.2). No timer:
+// messages that finish gather; then they all go into the queue as one file. No timer:
 // a lonely message is written at once, as a file of its own.
 #pragma once
 

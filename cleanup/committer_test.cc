@@ -126,7 +126,7 @@ TEST(Committer, AFailureIsToldToAllItConcernsAndLeavesNothing) {
     }
 }
 
-// DESIGN 10.3: acknowledged means recovered, not acknowledged means at most once (in_queue checks
+// Acknowledged means recovered, not acknowledged means at most once (in_queue checks
 // that).
 TEST(Committer, WhatWasAcknowledgedSurvivesAnyCrash) {
     const support::TempFolder folder;

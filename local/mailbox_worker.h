@@ -1,6 +1,5 @@
 // MailboxWorker: delivers into Maildirs as their owner. One process per uid and place; takes all
-// jobs that are queued, writes and syncs them as one group, then reports each to qmgr
-// (DESIGN 11.1).
+// jobs that are queued, writes and syncs them as one group, then reports each to qmgr.
 #pragma once
 
 #include <string>

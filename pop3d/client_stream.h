@@ -1,5 +1,5 @@
 // ClientStream: the client's socket, blocking with deadlines. Not lib/net's stream, because that
-// one brings TLS: a process that reads mail has neither keys nor OpenSSL in it (DESIGN 12).
+// one brings TLS: a process that reads mail has neither keys nor OpenSSL in it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// How imapd and pop3d come to their user (DESIGN 12, "Whose uid"): login hands over a token and a
+// How imapd and pop3d come to their user (ARCHITECTURE.md, 9): login hands over a token and a
 // descriptor; the token is redeemed at auth for a grant; the grant is checked; the process becomes
 // the user. Everything before that reads two typed messages and nothing of the client.
 #pragma once

@@ -5,8 +5,8 @@
 // mean recovered.
 //
 // What a sync is taken to promise: fsync of a file makes its contents durable, and the names it was
-// given since (ext4, XFS and btrfs do; see DESIGN 10.2); fsync of a directory makes every change of
-// that directory durable. Nothing else.
+// given since (ext4, XFS and btrfs do); fsync of a directory makes every change of that directory
+// durable; syncfs makes everything durable. Nothing else.
 #pragma once
 
 #include <functional>
