@@ -8,7 +8,7 @@ EXTRA_DIST += %reldir%/README.md
 AUTH_LIBS = auth/libauth.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS)
 
-daemon_PROGRAMS += auth/auth
+daemonexec_PROGRAMS += auth/auth
 auth_auth_SOURCES = %reldir%/main.cc
 auth_auth_LDADD = $(AUTH_LIBS)
 

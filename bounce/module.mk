@@ -12,7 +12,7 @@ bounce_bounce_test_LDADD = bounce/libbounce.a tests/support/libsupport.a lib/que
 	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a -lpthread $(TEST_LIBS)
 EXTRA_DIST += %reldir%/testdata/failure.txt %reldir%/testdata/delay.txt %reldir%/testdata/success.txt
 
-daemon_PROGRAMS += bounce/bounce bounce/error bounce/discard
+daemonexec_PROGRAMS += bounce/bounce bounce/error bounce/discard
 bounce_bounce_SOURCES = %reldir%/main.cc %reldir%/options.cc
 bounce_bounce_LDADD = bounce/libbounce.a lib/queue/libqueue.a $(SERVICE_LIBS)
 bounce_error_SOURCES = %reldir%/error_main.cc

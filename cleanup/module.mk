@@ -5,7 +5,7 @@ cleanup_libcleanup_a_SOURCES = \
 	%reldir%/message_filter.h %reldir%/message_filter.cc %reldir%/envelope.h %reldir%/envelope.cc \
 	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
 	%reldir%/transaction.h %reldir%/transaction.cc
-daemon_PROGRAMS += cleanup/cleanup
+daemonexec_PROGRAMS += cleanup/cleanup
 cleanup_cleanup_SOURCES = %reldir%/main.cc
 cleanup_cleanup_LDADD = cleanup/libcleanup.a lib/queue/libqueue.a lib/mail/libmail.a $(SERVICE_LIBS)
 EXTRA_DIST += %reldir%/README.md

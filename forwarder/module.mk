@@ -10,7 +10,7 @@ FORWARDER_LIBS = forwarder/libforwarder.a lib/queue/libqueue.a lib/dns/libdns.a 
 EXTRA_DIST += %reldir%/README.md
 
 # One program under its two master.cf names.
-daemon_PROGRAMS += forwarder/smtp forwarder/lmtp
+daemonexec_PROGRAMS += forwarder/smtp forwarder/lmtp
 forwarder_smtp_SOURCES = %reldir%/main.cc %reldir%/service.h %reldir%/service.cc
 forwarder_smtp_LDADD = $(FORWARDER_LIBS)
 forwarder_lmtp_SOURCES = %reldir%/main.cc %reldir%/service.h %reldir%/service.cc

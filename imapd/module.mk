@@ -14,7 +14,7 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/session.h %reldir%/session.cc
 EXTRA_DIST += %reldir%/README.md
 
-daemon_PROGRAMS += imapd/imapd
+daemonexec_PROGRAMS += imapd/imapd
 imapd_imapd_SOURCES = %reldir%/main.cc
 imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a $(SERVICE_LIBS) \
 	$(SSL_LIBS) $(CRYPTO_LIBS)

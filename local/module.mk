@@ -10,7 +10,7 @@ EXTRA_DIST += %reldir%/README.md
 LOCAL_LIBS = local/liblocal.a lib/mailbox/libmailbox.a lib/queue/libqueue.a lib/table/libtable.a $(SERVICE_LIBS) \
 	$(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 # Installed under both names; the program looks at its own.
-daemon_PROGRAMS += local/local local/virtual
+daemonexec_PROGRAMS += local/local local/virtual
 local_local_SOURCES = %reldir%/main.cc
 local_local_LDADD = $(LOCAL_LIBS)
 local_virtual_SOURCES = %reldir%/main.cc

@@ -9,7 +9,7 @@ EXTRA_DIST += %reldir%/README.md
 LOGIN_LIBS = login/liblogin.a $(SERVICE_LIBS) lib/tls/libtls.a lib/sasl/libsasl.a lib/pop3/libpop3.a lib/imap/libimap.a \
 	lib/mail/libmail.a lib/crypto/libpcrypto.a lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
-daemon_PROGRAMS += login/login
+daemonexec_PROGRAMS += login/login
 login_login_SOURCES = %reldir%/main.cc
 login_login_LDADD = $(LOGIN_LIBS)
 

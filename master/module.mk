@@ -1,4 +1,4 @@
-daemon_PROGRAMS += master/master
+daemonexec_PROGRAMS += master/master
 master_master_SOURCES = \
 	%reldir%/main.cc %reldir%/start.h %reldir%/start.cc %reldir%/supervisor.h %reldir%/supervisor.cc \
 	%reldir%/service.h %reldir%/service.cc %reldir%/endpoints.h %reldir%/endpoints.cc \

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += pickup/libpickup.a
 pickup_libpickup_a_SOURCES = \
 	%reldir%/pickup.h %reldir%/pickup.cc %reldir%/submitter.h %reldir%/submitter.cc %reldir%/notice.h %reldir%/notice.cc
-daemon_PROGRAMS += pickup/pickup
+daemonexec_PROGRAMS += pickup/pickup
 pickup_pickup_SOURCES = %reldir%/main.cc
 pickup_pickup_LDADD = pickup/libpickup.a lib/queue/libqueue.a $(SERVICE_LIBS)
 EXTRA_DIST += %reldir%/README.md

@@ -8,7 +8,7 @@ EXTRA_DIST += %reldir%/README.md
 
 POLICY_LIBS = policy/libpolicy.a lib/dns/libdns.a lib/table/libtable.a $(SERVICE_LIBS) $(DB_LIBS) $(UNBOUND_LIBS) \
 	$(SSL_LIBS) $(CRYPTO_LIBS)
-daemon_PROGRAMS += policy/policy
+daemonexec_PROGRAMS += policy/policy
 policy_policy_SOURCES = %reldir%/main.cc
 policy_policy_LDADD = $(POLICY_LIBS)
 

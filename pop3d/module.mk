@@ -5,7 +5,7 @@ EXTRA_DIST += %reldir%/README.md
 
 POP3D_LIBS = pop3d/libpop3d.a lib/service/libservice.a lib/mailbox/libmailbox.a lib/pop3/libpop3.a $(SERVICE_LIBS)
 
-daemon_PROGRAMS += pop3d/pop3d
+daemonexec_PROGRAMS += pop3d/pop3d
 pop3d_pop3d_SOURCES = %reldir%/main.cc
 pop3d_pop3d_LDADD = $(POP3D_LIBS)
 

@@ -13,7 +13,7 @@ qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)
 qmgr_qmgr_test_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a \
 	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)
 
-daemon_PROGRAMS += qmgr/qmgr qmgr/showq
+daemonexec_PROGRAMS += qmgr/qmgr qmgr/showq
 qmgr_qmgr_SOURCES = %reldir%/main.cc %reldir%/service.h %reldir%/service.cc %reldir%/options.cc
 qmgr_qmgr_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a $(SERVICE_LIBS)
 qmgr_showq_SOURCES = %reldir%/showq_main.cc

@@ -4,7 +4,7 @@ route_libroute_a_SOURCES = \
 	%reldir%/resolver.h %reldir%/resolver.cc %reldir%/worker.h %reldir%/worker.cc
 EXTRA_DIST += %reldir%/README.md
 
-daemon_PROGRAMS += route/trivial-rewrite
+daemonexec_PROGRAMS += route/trivial-rewrite
 route_trivial_rewrite_SOURCES = %reldir%/main.cc
 route_trivial_rewrite_LDADD = route/libroute.a lib/table/libtable.a $(SERVICE_LIBS) $(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 

@@ -4,7 +4,7 @@ smtpd_libsmtpd_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/submission.h %reldir%/submission.cc \
 	%reldir%/session_driver.h %reldir%/session_driver.cc \
 	%reldir%/smtpd_service.h %reldir%/smtpd_service.cc
-daemon_PROGRAMS += smtpd/smtpd
+daemonexec_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = %reldir%/main.cc
 smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(SMTPD_LIBS)
 SMTPD_LIBS = lib/smtp/libsmtp.a lib/mail/libmail.a $(SERVICE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
