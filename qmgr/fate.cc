@@ -155,7 +155,7 @@ void Manager::settle(Message& message) {
 }
 
 void Manager::complete(Message& message) {
-    if (message.pending > 0 || message.under_way > 0 || message.notifying) return;
+    if (message.pending > 0 || message.under_way > 0 || message.notifying || message.moving) return;
     if (message.fate == Message::Fate::remove) return finish(message);
     if (message.bounced) return notify(message, ipc::Notification::failure);
     if (message.reported) return notify(message, ipc::Notification::success);
@@ -224,7 +224,7 @@ void Manager::put_to_rest(Message& message) {
         moving_.push_back(message.key);
         if (moving_.size() >= kMoveGroup) {
             move_timer_.start(Millis{0});
-        } else if (!move_timer_.active()) {
+        } else if (!move_timer_.active() && file_sync_.outstanding() == 0) {
             move_timer_.start(kMoveWait);
         }
         return;
@@ -240,37 +240,82 @@ void Manager::put_to_rest(Message& message) {
     if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
 }
 
+// One group at a time: who comes while it is synced makes the next one.
 void Manager::move_batch_out() {
-    std::vector<MessageKey> keys;
-    while (!moving_.empty() && keys.size() < kMoveGroup) {
-        keys.push_back(moving_.back());
-        moving_.pop_back();
-    }
-    if (!moving_.empty()) move_timer_.start(Millis{0});
-    std::vector<Move> moves;
+    if (file_sync_.outstanding() > 0 || draining_) return;
     std::vector<MessageKey> owners;
-    std::vector<QueueId> at_once;
-    for (MessageKey key : keys) {
-        Message* message = find(key);
+    std::vector<Move> moves;
+    loop::SyncJob job;
+    while (!moving_.empty() && moves.size() < kMoveGroup) {
+        Message* message = find(moving_.back());
+        moving_.pop_back();
         if (message == nullptr) continue;
         if (message->fate == Message::Fate::remove) {
             finish(*message);
             continue;
         }
         bool hold = message->fate == Message::Fate::hold;
-        if (message->fate == Message::Fate::requeue) at_once.push_back(message->id());
-        moves.push_back({message->file, &message->message,
-                         hold ? Directory::hold : Directory::deferred,
-                         next_attempt(options_.retry, message->envelope().arrival, now()), false});
-        owners.push_back(key);
+        bool at_once = message->fate == Message::Fate::requeue;
+        Move move{
+            message->file, &message->message, hold ? Directory::hold : Directory::deferred,
+            at_once ? now() : next_attempt(options_.retry, message->envelope().arrival, now())};
+        std::string directory =
+            options_.sync_directories ? queue::parent_of(move.to, message->id()) : std::string();
+        if (!moves.empty() &&
+            directory != job.directory) {  // a job syncs one directory: a group each
+            moving_.push_back(message->key);
+            break;
+        }
+        job.directory = std::move(directory);
+        Result<Fd> copy = store_.copy_out(move);
+        if (!copy) {
+            log::warning(message->id().str(), copy.error().what);
+            store_.take_back(move);
+            incoming_missed_ = true;  // still in its batch: the next scan finds it
+            erase(*message);
+            continue;
+        }
+        message->moving = true;
+        message->fate_moved = message->fate;
+        job.files.push_back({move.path(), {}, std::move(*copy), {}});
+        owners.push_back(message->key);
+        moves.push_back(std::move(move));
     }
-    store_.move_out(moves);
-    for (std::size_t i = 0; i < moves.size(); ++i) {
-        if (!moves[i].ok) incoming_missed_ = true;  // still in its batch: the next scan finds it
-        erase(*find(owners[i]));
+    if (moves.empty()) return;
+    file_sync_.submit(std::move(job), [this, owners, moves](const loop::SyncJob& done) {
+        on_moved(owners, moves, done);
+    });
+}
+
+void Manager::on_moved(const std::vector<MessageKey>& owners, const std::vector<Move>& moves,
+                       const loop::SyncJob& job) {
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+        Message& message = *find(owners[i]);
+        QueueId id = message.id();
+        Message::Fate before = message.fate_moved;
+        Message::Fate after = message.fate;
+        bool safe = job.files[i].outcome.has_value();
+        if (safe) {
+            store_.moved(moves[i]);
+        } else {
+            log::warning(id.str(), job.files[i].outcome.error().what);
+            store_.take_back(moves[i]);
+            incoming_missed_ = true;
+        }
+        erase(message);
+        apply_late_fate(id, before, after);
     }
-    for (const QueueId& id : at_once) {
+    if (!moving_.empty()) move_timer_.start(Millis{0});
+}
+
+// An order that came while the message was being moved applies to its new file.
+void Manager::apply_late_fate(const QueueId& id, Message::Fate before, Message::Fate after) {
+    using Operation = ipc::QueueOperation;
+    if (after == Message::Fate::requeue) {
         loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
+    } else if (after != before) {
+        (void)change_resting(id,
+                             after == Message::Fate::hold ? Operation::hold : Operation::remove);
     }
 }
 

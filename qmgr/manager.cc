@@ -52,6 +52,7 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
     : loop_(loop),
       options_(std::move(options)),
       store_(fs, options_.max_open_files),
+      file_sync_(loop, fs),
       scheduler_(options_.limits_for),
       resolver_(loop, cat({services, "/", options_.rewrite_service}), resolver_limits(options_)),
       bouncer_(loop, cat({services, "/", options_.bounce_service}), options_.ipc_timeout),
@@ -359,7 +360,7 @@ void Manager::drain() {
     rescan_timer_.stop();
     std::vector<MessageKey> idle;
     for (const auto& [key, message] : messages_) {
-        if (message->under_way == 0 && !message->notifying) idle.push_back(key);
+        if (message->under_way == 0 && !message->notifying && !message->moving) idle.push_back(key);
     }
     for (MessageKey key : idle) {
         Message& message = *find(key);

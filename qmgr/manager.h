@@ -15,6 +15,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/ipc/messages/queue.h"
+#include "lib/loop/file_sync.h"
 #include "lib/loop/loop.h"
 
 #include "qmgr/agents.h"
@@ -45,7 +46,10 @@ class Manager {
     // Gives out nothing more; deliveries under way are waited for, everything else stays in the
     // queue for the next qmgr.
     void drain();
-    bool drained() const { return draining_ && scheduler_.under_way() == 0 && closing_ == 0; }
+    bool drained() const {
+        return draining_ && scheduler_.under_way() == 0 && closing_ == 0 &&
+               file_sync_.outstanding() == 0;
+    }
 
     std::size_t active() const { return messages_.size(); }
 
@@ -54,8 +58,8 @@ class Manager {
 
     // Taking up.
     bool has_room(queue::Directory directory) const;
-    // Why a file is taken up: cleanup has just announced it, a scan found it (it may be from before a
-    // crash), or somebody wants it tried now.
+    // Why a file is taken up: cleanup has just announced it, a scan found it (it may be from before
+    // a crash), or somebody wants it tried now.
     enum class Reason : unsigned char { announced, found, flushed };
     bool take_up(queue::Directory directory, const QueueId& name, Reason reason);
     void admit(const QueueFilePtr& file, queue::Message message, Reason reason);
@@ -98,6 +102,9 @@ class Manager {
     void on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done);
     void put_to_rest(Message& message);
     void move_batch_out();
+    void on_moved(const std::vector<MessageKey>& owners, const std::vector<Move>& moves,
+                  const loop::SyncJob& job);
+    void apply_late_fate(const QueueId& id, Message::Fate before, Message::Fate now);
     void finish(Message& message);
     void erase(Message& message);
     void remove_log(queue::Directory directory, const QueueId& id);
@@ -117,6 +124,7 @@ class Manager {
     loop::Loop& loop_;
     Options options_;
     Store store_;
+    loop::FileSync file_sync_;
     Scheduler scheduler_;
     Resolver resolver_;
     Bouncer bouncer_;

@@ -21,6 +21,7 @@ struct ActiveMessage {
     WallTime since{};             // taken up
     std::uint32_t pending = 0;    // recipients whose fate is open
     std::uint32_t under_way = 0;  // requests that agents have
+    bool moving = false;          // its copy is being synced
     bool notifying = false;       // a notification is being made
     bool bounced = false;         // bounce/ has records that were not sent yet
     bool reported = false;        // trace/ has
@@ -30,6 +31,7 @@ struct ActiveMessage {
     bool notice_failed = false;  // a notification could not be made: the message waits for that
     bool warn_delay = false;     // a delay warning is due
     Fate fate = Fate::none;
+    Fate fate_moved = Fate::none;  // what it was when the move began
 
     const QueueId& id() const { return message.envelope.id; }
     queue::Envelope& envelope() { return message.envelope; }

@@ -67,6 +67,7 @@ Options options_from(const config::Config& config) {
     options.message_active_limit = config.get(param::qmgr_message_active_limit);
     options.recipient_active_limit = config.get(param::qmgr_message_recipient_limit);
     options.delay_warning = config.get(param::delay_warning_time);
+    options.sync_directories = config.get(param::queue_sync_directory);
     options.rewrite_service = config.get(param::rewrite_service_name);
     options.bounce_service = config.get(param::bounce_service_name);
     options.defer_transports = config.get(param::defer_transports);

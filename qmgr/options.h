@@ -28,6 +28,7 @@ struct Options {
     Millis delivery_timeout{18'000'000};  // the agent's own limits are shorter
     Millis service_retry{1'000};          // rewrite or bounce did not answer: ask again after
     std::size_t max_open_files = 400;
+    bool sync_directories = false;  // of files that are made
     std::string rewrite_service = "rewrite";
     std::string bounce_service = "bounce";
     std::vector<std::string> defer_transports;  // deliver only when the queue is flushed

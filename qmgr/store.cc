@@ -7,14 +7,12 @@
 #include <fcntl.h>
 
 #include <chrono>
-#include <set>
 #include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/queue/writer.h"
 #include "lib/sys/file.h"
-#include "lib/sys/group_sync.h"
 
 namespace postern::qmgr {
 namespace {
@@ -145,68 +143,27 @@ Result<void> Store::rest(const QueueFilePtr& file, Directory to, WallTime retry)
     return done;
 }
 
-Result<Fd> Store::write_copy(const Move& move) {
+Result<Fd> Store::copy_out(const Move& move) {
     const queue::Envelope& envelope = move.message->envelope;
     TRY(queue::create_parent(fs_, move.to, envelope.id));
     TRY_ASSIGN(int source, descriptor(*move.from));
-    std::string path = queue::path_of(move.to, envelope.id);
+    std::string path = move.path();
     (void)fs_.unlink(path);  // an unfinished copy of an earlier life
     TRY_ASSIGN(Fd copy, queue::extract(fs_, source, *move.message, envelope, path));
+    if (move.to == Directory::deferred) TRY(fs_.set_times(path, seconds_of(move.retry)));
     return copy;
 }
 
-// Writes the copies and makes them and their names durable; `ok` of each tells.
-void Store::sync_copies(std::span<Move> moves) {
-    std::vector<Fd> copies;
-    std::vector<Move*> written;
-    std::vector<int> files;
-    for (Move& move : moves) {
-        Result<Fd> copy = write_copy(move);
-        if (!copy) {
-            log::warning(move.message->envelope.id.str(), copy.error().what);
-            continue;
-        }
-        files.push_back(copy->get());
-        copies.push_back(std::move(*copy));
-        written.push_back(&move);
+void Store::moved(const Move& move) {
+    for (const queue::Recipient& recipient : move.message->envelope.recipients) {
+        if (!recipient.done) mark_done(*move.from, recipient);
     }
-    if (files.empty()) return;
-    const auto contents = sys::sync_files(fs_, files);
-    std::set<std::string> parents;
-    for (std::size_t i = 0; i < written.size(); ++i) {
-        written[i]->ok = contents[i].has_value();
-        if (!contents[i]) log::warning(written[i]->message->envelope.id.str(), contents[i].error().what);
-        parents.insert(queue::parent_of(written[i]->to, written[i]->message->envelope.id));
-    }
-    const std::vector<std::string> directories(parents.begin(), parents.end());
-    const auto names = sys::sync_directories(fs_, directories);
-    for (std::size_t i = 0; i < directories.size(); ++i) {
-        if (names[i]) continue;
-        log::warning("", names[i].error().what);
-        for (Move* move : written) {
-            if (queue::parent_of(move->to, move->message->envelope.id) == directories[i]) move->ok = false;
-        }
-    }
+    finish(move.from);
 }
 
-void Store::move_out(std::span<Move> moves) {
-    sync_copies(moves);
-    for (Move& move : moves) {
-        if (!move.ok) {
-            abandon(move.from);
-            continue;
-        }
-        const queue::Envelope& envelope = move.message->envelope;
-        if (move.to == Directory::deferred) {
-            auto timed =
-                fs_.set_times(queue::path_of(move.to, envelope.id), seconds_of(move.retry));
-            if (!timed) log::warning(envelope.id.str(), timed.error().what);
-        }
-        for (const queue::Recipient& recipient : envelope.recipients) {
-            if (!recipient.done) mark_done(*move.from, recipient);
-        }
-        finish(move.from);
-    }
+void Store::take_back(const Move& move) {
+    (void)fs_.unlink(move.path());
+    abandon(move.from);
 }
 
 bool Store::has_own_file(const QueueId& id) {

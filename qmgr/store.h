@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -48,7 +47,8 @@ struct Move {
     const queue::Message* message = nullptr;  // recipients that are done are left behind
     queue::Directory to = queue::Directory::deferred;
     WallTime retry{};  // the new file's time; for deferred/
-    bool ok = false;   // out: the message is safe in its new place and done in the old one
+
+    std::string path() const { return queue::path_of(to, message->envelope.id); }
 };
 
 class Store {
@@ -79,11 +79,15 @@ class Store {
 
     // A file with one message goes (or stays) where it shall wait.
     Result<void> rest(const QueueFilePtr& file, queue::Directory to, WallTime retry);
-    // Messages of batches go into files of their own, synced as a group; sets Move::ok.
-    void move_out(std::span<Move> moves);
+    // A message leaves its batch in three steps: it is copied, the caller makes the copy durable
+    // (in groups: loop::FileSync), and only then, by moved(), is the original done. A copy that
+    // could not be made durable is taken back, and the message stays in its batch for a later scan.
+    Result<Fd> copy_out(const Move& move);
+    void moved(const Move& move);
+    void take_back(const Move& move);
 
-    // Whether the message has a file of its own already (a crash came between move_out's two
-    // steps).
+    // Whether the message has a file of its own already (a crash came before the
+    // last step).
     bool has_own_file(const QueueId& id);
 
     sys::Fs& fs() { return fs_; }
@@ -93,8 +97,6 @@ class Store {
     void put_aside(queue::Directory directory, const QueueId& name, const Error& why);
     void remember_open(const QueueFilePtr& file);
     void forget(const QueueFilePtr& file);
-    Result<Fd> write_copy(const Move& move);
-    void sync_copies(std::span<Move> moves);
 
     sys::Fs& fs_;
     std::size_t max_open_;

@@ -9,6 +9,7 @@
 
 #include "lib/base/check.h"
 #include "lib/sys/file.h"
+#include "lib/sys/group_sync.h"
 
 namespace postern::loop {
 namespace {
@@ -90,6 +91,18 @@ void FileSync::write_new(SyncFile& file) {
     file.outcome = fs_.write(file.fd.get(), file.bytes);
 }
 
+void FileSync::sync_contents(SyncJob& job) {
+    std::vector<SyncFile*> written;
+    std::vector<int> descriptors;
+    for (SyncFile& file : job.files) {
+        if (!file.outcome) continue;
+        written.push_back(&file);
+        descriptors.push_back(file.fd.get());
+    }
+    std::vector<Result<void>> outcomes = sys::sync_files(fs_, descriptors);
+    for (std::size_t i = 0; i < written.size(); ++i) written[i]->outcome = std::move(outcomes[i]);
+}
+
 void FileSync::perform(SyncJob& job) {
     std::vector<bool> created(job.files.size());
     for (std::size_t i = 0; i < job.files.size(); ++i) {
@@ -98,11 +111,7 @@ void FileSync::perform(SyncJob& job) {
         write_new(file);
         created[i] = static_cast<bool>(file.fd);
     }
-    if (job.files.size() > 1)
-        for (SyncFile& file : job.files)
-            if (file.outcome) file.outcome = fs_.start_sync(file.fd.get());
-    for (SyncFile& file : job.files)
-        if (file.outcome) file.outcome = fs_.sync(file.fd.get());
+    sync_contents(job);
     if (!job.directory.empty()) {
         const Result<void> synced = fs_.sync_directory(job.directory);
         if (!synced)

@@ -3,8 +3,8 @@
 // descriptors, paths.
 //
 // Who wants few syncs gives one job at a time and gathers while it runs: what arrived during the
-// last fsync goes into the next one together (cleanup/committer.cc). A job with several files
-// begins writing them all out before it waits for the first.
+// last fsync goes into the next one together (cleanup/committer.cc). A job with several files syncs
+// them as a group (lib/sys/group_sync.h).
 #pragma once
 
 #include <condition_variable>
@@ -61,6 +61,7 @@ class FileSync {
     void work();
     void perform(SyncJob& job);
     void write_new(SyncFile& file);
+    void sync_contents(SyncJob& job);
     void collect();
 
     sys::Fs& fs_;
