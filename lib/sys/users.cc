@@ -35,7 +35,8 @@ Lookup<Answer> ask_database(std::string_view what, Ask ask, Convert convert) {
 
 User to_user(const passwd& entry) {
     const std::string_view gecos = entry.pw_gecos != nullptr ? entry.pw_gecos : "";
-    return {entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, std::string(split(gecos, ',').front())};
+    return {entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, std::string(split(gecos, ',').front()),
+            entry.pw_shell != nullptr ? entry.pw_shell : ""};
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct User {
     gid_t gid = 0;
     std::string home;
     std::string full_name;  // the GECOS field up to its first comma
+    std::string shell;      // may be empty: /bin/sh then
 };
 
 // The system's user database (nsswitch). May block: workers and start-up only.
