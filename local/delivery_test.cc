@@ -12,11 +12,11 @@
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/log/log.h"
+#include "lib/queue/agent_report.h"
+#include "lib/queue/message_text.h"
 
 #include "local/dispatcher.h"
 #include "local/mailbox_worker.h"
-#include "local/message_text.h"
-#include "local/report.h"
 
 namespace postern::local {
 namespace {
@@ -92,25 +92,25 @@ TEST_F(Delivery, ConvertsLineEnds) {
     for (const auto& [in, expected] : cases) {
         const Fd file = queue_file(in);
         std::string out;
-        ASSERT_TRUE(copy_with_lf(sys::RealFs::instance(), {file.get(), 5, size_},
-                                 [&](std::string_view bytes) -> Result<void> {
-                                     out += bytes;
-                                     return {};
-                                 }));
+        ASSERT_TRUE(queue::copy_with_lf(sys::RealFs::instance(), {file.get(), 5, size_},
+                                        [&](std::string_view bytes) -> Result<void> {
+                                            out += bytes;
+                                            return {};
+                                        }));
         EXPECT_EQ(out, expected);
     }
     const Fd file = queue_file("short");
-    EXPECT_FALSE(copy_as_is(sys::RealFs::instance(), {file.get(), 5, size_ + 1},
-                            [](auto) { return Result<void>(); }));
+    EXPECT_FALSE(queue::copy_as_is(sys::RealFs::instance(), {file.get(), 5, size_ + 1},
+                                   [](auto) { return Result<void>(); }));
 }
 
 TEST_F(Delivery, NoticesLoops) {
     const Fd file = queue_file(
         "From: x\r\nDelivered-To: a@here.test\r\nDELIVERED-TO:  B@here.test \r\n\r\nDelivered-To: "
         "c@here.test\r\n");
-    const Text text{file.get(), 5, size_};
+    const queue::MessageText text{file.get(), 5, size_};
     const auto seen = [&](std::string_view who) {
-        return *delivered_before(sys::RealFs::instance(), text, who);
+        return *queue::delivered_before(sys::RealFs::instance(), text, who);
     };
     EXPECT_TRUE(seen("A@here.test"));
     EXPECT_TRUE(seen("b@here.test"));
@@ -119,10 +119,10 @@ TEST_F(Delivery, NoticesLoops) {
 
 TEST_F(Delivery, MergesReports) {
     ipc::DeliverReport all;
-    merge(all, entry(1, Verdict::accept()));
-    merge(all, entry(2, Verdict::reject("5.1.1", "no")));
-    merge(all, entry(1, Verdict::defer("4.3.0", "later")));
-    merge(all, entry(2, Verdict::accept()));
+    queue::merge_report(all, queue::report_entry(1, Verdict::accept()));
+    queue::merge_report(all, queue::report_entry(2, Verdict::reject("5.1.1", "no")));
+    queue::merge_report(all, queue::report_entry(1, Verdict::defer("4.3.0", "later")));
+    queue::merge_report(all, queue::report_entry(2, Verdict::accept()));
     ASSERT_EQ(all.recipients.size(), 2u);
     EXPECT_EQ(all.recipients[0].outcome, ipc::Outcome::defer);
     EXPECT_EQ(all.recipients[1].outcome, ipc::Outcome::reject);

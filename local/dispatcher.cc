@@ -7,6 +7,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/queue/agent_report.h"
 #include "lib/service/service.h"
 #include "lib/sys/sandbox.h"
 #include "lib/sys/users.h"
@@ -14,7 +15,6 @@
 #include "local/forward_worker.h"
 #include "local/mailbox_worker.h"
 #include "local/planner.h"
-#include "local/report.h"
 
 namespace postern::local {
 namespace {
@@ -100,7 +100,7 @@ void Dispatcher::plan_one(const ipc::DeliverRequest& request,
     }
     // Accepted means here that a worker will see to it.
     if (verdict.accepted()) return;
-    work.decided.recipients.push_back(report(
+    work.decided.recipients.push_back(queue::report_delivery(
         request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));
 }
 
@@ -250,8 +250,9 @@ void Dispatcher::defer_all(Work& work, std::size_t job) {
         std::visit([](const auto& one) -> const ipc::DeliverRequest& { return one.request; },
                    work.jobs[job].job);
     for (const auto& recipient : request.recipients) {
-        merge(work.decided,
-              entry(recipient.index, Verdict::defer("4.3.0", "delivery process failed")));
+        queue::merge_report(
+            work.decided, queue::report_entry(recipient.index,
+                                              Verdict::defer("4.3.0", "delivery process failed")));
     }
 }
 
@@ -282,7 +283,8 @@ void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
             // success.
             if (!answer) defer_all(work, one.job);
             if (!answer) continue;
-            for (auto& entry : answer->recipients) merge(work.decided, std::move(entry));
+            for (auto& entry : answer->recipients)
+                queue::merge_report(work.decided, std::move(entry));
         }
         (void)connection.send(work.decided, Deadline::in(kRequestWait)).has_value();
     });

@@ -5,10 +5,9 @@
 #include "lib/base/strings.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/log/log.h"
+#include "lib/queue/agent_report.h"
+#include "lib/queue/message_text.h"
 #include "lib/sys/file.h"
-
-#include "local/message_text.h"
-#include "local/report.h"
 
 namespace postern::local {
 namespace {
@@ -52,9 +51,9 @@ ipc::SubmitOpen envelope_of(const ForwardJob& job) {
 
 Result<Verdict> ForwardWorker::submit(const ForwardJob& job, int file) {
     const auto deadline = Deadline::in(kSubmitWait);
-    const Text text{file, job.request.body_offset, job.request.body_size};
+    const queue::MessageText text{file, job.request.body_offset, job.request.body_size};
     const std::string& address = job.request.recipients.front().address;
-    TRY_ASSIGN(const bool seen, delivered_before(fs_, text, address));
+    TRY_ASSIGN(const bool seen, queue::delivered_before(fs_, text, address));
     if (seen) return Verdict::reject("5.4.6", cat({"mail forwarding loop for ", address}));
 
     TRY_ASSIGN(ipc::Channel cleanup, ipc::Channel::connect(cleanup_, deadline));
@@ -78,7 +77,7 @@ Result<Verdict> ForwardWorker::submit(const ForwardJob& job, int file) {
     // Where writing fails cleanup has usually said why; its answer is worth more than "broken
     // pipe".
     auto copied = write(header);
-    if (copied) copied = copy_as_is(fs_, text, write);
+    if (copied) copied = queue::copy_as_is(fs_, text, write);
     if (!copied && copied.error().code != Errc::closed) return std::move(copied).error();
     pipe.writing.reset();
     if (copied) TRY(cleanup.send(ipc::SubmitEnd{written}, deadline));
@@ -114,8 +113,8 @@ void ForwardWorker::run(ipc::Channel& parent) {
         ipc::Channel connection(packet->take_descriptor(1));
         const Verdict verdict = forward(*job, file.get());
         ipc::DeliverReport answer;
-        answer.recipients.push_back(
-            report(job->request, job->request.recipients.front(), "local", {}, verdict, started));
+        answer.recipients.push_back(queue::report_delivery(
+            job->request, job->request.recipients.front(), "local", {}, verdict, started));
         if (auto sent = connection.send(answer, Deadline::in(kAnswerWait)); !sent) {
             log::warning(job->request.queue_id.str(), cat({"report to qmgr: ", sent.error().what}));
         }

@@ -5,9 +5,8 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/mailbox/maildir_delivery.h"
-
-#include "local/message_text.h"
-#include "local/report.h"
+#include "lib/queue/agent_report.h"
+#include "lib/queue/message_text.h"
 
 namespace postern::local {
 namespace {
@@ -73,7 +72,7 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
     std::vector<mailbox::Delivery> group;
     for (std::size_t j = 0; j < jobs.size(); ++j) {
         const auto& request = jobs[j].job.request;
-        const Text text{jobs[j].file.get(), request.body_offset, request.body_size};
+        const queue::MessageText text{jobs[j].file.get(), request.body_offset, request.body_size};
         for (std::size_t r = 0; r < request.recipients.size(); ++r) {
             const auto& recipient = request.recipients[r];
             const auto& target = jobs[j].job.targets[r];
@@ -84,7 +83,7 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
                 continue;
             }
             if (options_.check_loops) {
-                auto seen = delivered_before(fs_, text, target.address);
+                auto seen = queue::delivered_before(fs_, text, target.address);
                 if (!seen || *seen) {
                     plan.verdict =
                         !seen ? failure(seen.error())
@@ -96,7 +95,7 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
             }
             const auto& original =
                 recipient.original.empty() ? recipient.address : recipient.original;
-            std::string headers = mailbox_headers(
+            std::string headers = queue::mailbox_headers(
                 request.sender, options_.original_recipient_header ? original : std::string(),
                 target.address);
             mailbox::Delivery delivery;
@@ -106,8 +105,8 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
             delivery.content = [this, text, headers = std::move(headers)](
                                    mailbox::MessageWriter& out) -> Result<void> {
                 TRY(out.write(headers));
-                return copy_with_lf(fs_, text,
-                                    [&](std::string_view bytes) { return out.write(bytes); });
+                return queue::copy_with_lf(
+                    fs_, text, [&](std::string_view bytes) { return out.write(bytes); });
             };
             plan.delivery = group.size();
             group.push_back(std::move(delivery));
@@ -123,9 +122,9 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
             plan.verdict =
                 result ? Verdict::accept("2.0.0", "delivered to maildir") : failure(result.error());
         }
-        reports[plan.job].recipients.push_back(
-            report(job.request, job.request.recipients[plan.recipient], options_.relay,
-                   job.targets[plan.recipient].address, plan.verdict, started));
+        reports[plan.job].recipients.push_back(queue::report_delivery(
+            job.request, job.request.recipients[plan.recipient], options_.relay,
+            job.targets[plan.recipient].address, plan.verdict, started));
     }
     for (std::size_t j = 0; j < jobs.size(); ++j) {
         ipc::Channel connection(std::move(jobs[j].connection));

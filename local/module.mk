@@ -1,7 +1,6 @@
 noinst_LIBRARIES += local/liblocal.a
 local_liblocal_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/messages.h %reldir%/planner.h %reldir%/planner.cc \
-	%reldir%/message_text.h %reldir%/message_text.cc %reldir%/report.h %reldir%/report.cc \
 	%reldir%/mailbox_worker.h %reldir%/mailbox_worker.cc %reldir%/forward_worker.h %reldir%/forward_worker.cc \
 	%reldir%/processes.h %reldir%/processes.cc %reldir%/accounts.h %reldir%/accounts.cc \
 	%reldir%/dispatcher.h %reldir%/dispatcher.cc

@@ -1,4 +1,4 @@
-#include "local/report.h"
+#include "lib/queue/agent_report.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "lib/log/log.h"
 #include "lib/queue/delivery_log.h"
 
-namespace postern::local {
+namespace postern::queue {
 namespace {
 
 // Something that may still be tried outweighs everything; then a refusal; then success.
@@ -16,7 +16,7 @@ int badness(ipc::Outcome outcome) {
 
 }  // namespace
 
-ipc::RecipientReport entry(std::uint32_t index, const Verdict& verdict) {
+ipc::RecipientReport report_entry(std::uint32_t index, const Verdict& verdict) {
     ipc::RecipientReport report;
     report.index = index;
     report.outcome = verdict.accepted()   ? ipc::Outcome::accept
@@ -34,9 +34,10 @@ ipc::RecipientReport entry(std::uint32_t index, const Verdict& verdict) {
     return report;
 }
 
-ipc::RecipientReport report(const ipc::DeliverRequest& request,
-                            const ipc::DeliverRecipient& recipient, std::string_view relay,
-                            const std::string& address, const Verdict& verdict, WallTime started) {
+ipc::RecipientReport report_delivery(const ipc::DeliverRequest& request,
+                                     const ipc::DeliverRecipient& recipient, std::string_view relay,
+                                     const std::string& address, const Verdict& verdict,
+                                     WallTime started) {
     const auto now = SystemClock::instance().now();
     const std::string& original =
         recipient.original.empty() ? recipient.address : recipient.original;
@@ -49,10 +50,10 @@ ipc::RecipientReport report(const ipc::DeliverRequest& request,
          .status = queue::status_word(verdict.kind),
          .text = verdict.text});
     log::info(request.queue_id.str(), line);
-    return entry(recipient.index, verdict);
+    return report_entry(recipient.index, verdict);
 }
 
-void merge(ipc::DeliverReport& all, ipc::RecipientReport more) {
+void merge_report(ipc::DeliverReport& all, ipc::RecipientReport more) {
     for (auto& one : all.recipients) {
         if (one.index != more.index) continue;
         if (badness(more.outcome) > badness(one.outcome)) one = std::move(more);
@@ -61,4 +62,4 @@ void merge(ipc::DeliverReport& all, ipc::RecipientReport more) {
     all.recipients.push_back(std::move(more));
 }
 
-}  // namespace postern::local
+}  // namespace postern::queue

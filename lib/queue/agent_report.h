@@ -8,18 +8,19 @@
 #include "lib/base/verdict.h"
 #include "lib/ipc/messages/deliver.h"
 
-namespace postern::local {
+namespace postern::queue {
 
 // Logs Postfix's line and makes the entry. `relay`: "local" or "virtual". `address`: where it was
 // delivered, when that is not what the request says.
-ipc::RecipientReport report(const ipc::DeliverRequest& request,
-                            const ipc::DeliverRecipient& recipient, std::string_view relay,
-                            const std::string& address, const Verdict& verdict, WallTime started);
+ipc::RecipientReport report_delivery(const ipc::DeliverRequest& request,
+                                     const ipc::DeliverRecipient& recipient, std::string_view relay,
+                                     const std::string& address, const Verdict& verdict,
+                                     WallTime started);
 
 // The entry alone, for what is logged by nobody.
-ipc::RecipientReport entry(std::uint32_t index, const Verdict& verdict);
+ipc::RecipientReport report_entry(std::uint32_t index, const Verdict& verdict);
 
 // Puts `more` into `all`; two entries about one recipient become the worse of them.
-void merge(ipc::DeliverReport& all, ipc::RecipientReport more);
+void merge_report(ipc::DeliverReport& all, ipc::RecipientReport more);
 
-}  // namespace postern::local
+}  // namespace postern::queue
