@@ -18,9 +18,14 @@ unsigned bounded(std::size_t value, std::size_t most) {
 }
 
 // Two deliveries at a time to one user is right for a mailbox file, which is locked. Deliveries to
-// a Maildir do not meet, and local syncs as a group those that come together.
+// a Maildir do not meet, and local syncs as a group those that come together: the more, the fewer
+// flushes of the disk.
+constexpr unsigned kMaildirConcurrency = 100;
+
 bool delivers_to_maildir(const config::Config& config, std::string_view transport) {
-    if (transport != "local" || config.is_set("local_destination_concurrency_limit")) return false;
+    if (config.is_set(cat({transport, "_destination_concurrency_limit"}))) return false;
+    if (transport == "virtual") return true;
+    if (transport != "local") return false;
     std::string mailbox = config.get(param::home_mailbox);
     if (mailbox.empty()) mailbox = config.get(param::mail_spool_directory);
     return mailbox.ends_with('/');
@@ -33,10 +38,7 @@ TransportLimits limits_of(const config::Config& config, std::string_view transpo
         bounded(config.lookup_service_param(transport, "_destination_concurrency_limit",
                                             param::default_destination_concurrency_limit),
                 100'000);
-    if (delivers_to_maildir(config, transport)) {
-        limits.concurrency =
-            bounded(config.get(param::default_destination_concurrency_limit), 100'000);
-    }
+    if (delivers_to_maildir(config, transport)) limits.concurrency = kMaildirConcurrency;
     limits.initial =
         bounded(config.lookup_service_param(transport, "_initial_destination_concurrency",
                                             param::initial_destination_concurrency),

@@ -1,0 +1,56 @@
+// What qmgr makes of main.cf: the limits of transports.
+#include "qmgr/options.h"
+
+#include <gtest/gtest.h>
+
+#include "lib/config/config.h"
+#include "lib/ipc/messages/limits.h"
+
+namespace postern::qmgr {
+namespace {
+
+TransportLimits limits(const std::string& main_cf, std::string_view transport) {
+    const auto config = config::Config::parse(main_cf).value();
+    return options_from(config).limits_for(transport);
+}
+
+struct Case {
+    const char* main_cf;
+    const char* transport;
+    unsigned concurrency;
+};
+
+TEST(Options, concurrency_of_a_destination) {
+    const Case cases[] = {
+        {"", "smtp", 20},
+        {"default_destination_concurrency_limit = 7\n", "smtp", 7},
+        {"smtp_destination_concurrency_limit = 3\n", "smtp", 3},
+        {"smtp_destination_concurrency_limit = 3\n", "slow", 20},
+        // Mailbox files are locked; Maildirs are not.
+        {"", "local", 2},
+        {"home_mailbox = Mailbox\n", "local", 2},
+        {"home_mailbox = Maildir/\n", "local", 100},
+        {"mail_spool_directory = /var/mail/\n", "local", 100},
+        {"home_mailbox = Mailbox\nmail_spool_directory = /var/mail/\n", "local", 2},
+        {"", "virtual", 100},
+        // What was set is kept, be it the default.
+        {"home_mailbox = Maildir/\nlocal_destination_concurrency_limit = 2\n", "local", 2},
+        {"virtual_destination_concurrency_limit = 20\n", "virtual", 20},
+    };
+    for (const auto& one : cases) {
+        EXPECT_EQ(limits(one.main_cf, one.transport).concurrency, one.concurrency)
+            << one.transport << " with " << one.main_cf;
+    }
+}
+
+TEST(Options, recipients_of_one_request) {
+    EXPECT_EQ(limits("", "local").recipients, 1U);
+    EXPECT_EQ(limits("", "smtp").recipients, 50U);
+    EXPECT_EQ(limits("virtual_destination_recipient_limit = 1\n", "virtual").recipients, 1U);
+    // 0 is no limit: as many as fit into one request.
+    EXPECT_EQ(limits("smtp_destination_recipient_limit = 0\n", "smtp").recipients,
+              ipc::kMaxRecipientsPerMessage);
+}
+
+}  // namespace
+}  // namespace postern::qmgr
