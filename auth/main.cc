@@ -36,9 +36,14 @@ class Service final : public service::LoopService {
         auth_.serve(std::move(socket), may_redeem);
     }
     std::size_t session_limit() const override { return AuthService::kMaxSessions; }
-    bool busy() const override { return auth_.busy(); }
+    // While tokens are out this process stays, though it has nothing to do. After a reload it has no
+    // socket any more at which they could be presented, and its successor waits for its end: who
+    // comes with such a token is refused, and login asks again.
+    bool busy() const override { return !draining_ && auth_.busy(); }
+    void drain() override { draining_ = true; }
 
   private:
+    bool draining_ = false;
     AuthService auth_;
 };
 

@@ -23,25 +23,14 @@ int milliseconds(const Deadline& deadline) {
     return static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
 }
 
-// Waits for the events; an error when the deadline passes first.
-Result<void> wait_for(int fd, short events, const Deadline& deadline) {
-    for (;;) {
-        pollfd one{fd, events, 0};
-        const int ready = ::poll(&one, 1, milliseconds(deadline));
-        if (ready > 0) return {};
-        if (ready == 0) return Error{Errc::timeout, "client is silent"};
-        if (errno != EINTR) return sys::system_error("poll");
-    }
-}
-
 bool would_block(int number) {
     return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
 }
 
 }  // namespace
 
-Connection::Connection(Fd socket, std::string pending)
-    : socket_(std::move(socket)), in_(std::move(pending)) {}
+Connection::Connection(Fd socket, std::string pending, Fd stop)
+    : socket_(std::move(socket)), stop_(std::move(stop)), in_(std::move(pending)) {}
 
 Result<std::string_view> Connection::input(const Deadline& deadline) {
     if (has_input()) return std::string_view(in_).substr(head_);
@@ -58,7 +47,7 @@ Result<std::string_view> Connection::input(const Deadline& deadline) {
         if (count == 0) return Error{Errc::closed, "client closed the connection"};
         if (!would_block(errno))
             return Error{Errc::closed, sys::system_error("read from client").what};
-        TRY(wait_for(socket_.get(), POLLIN, deadline));
+        TRY(sys::wait_ready(socket_.get(), sys::Ready::read, stop_.get(), deadline));
     }
 }
 
@@ -73,17 +62,20 @@ Result<void> Connection::send(std::string_view bytes, const Deadline& deadline) 
         }
         if (!would_block(errno))
             return Error{Errc::closed, sys::system_error("write to client").what};
-        TRY(wait_for(socket_.get(), POLLOUT, deadline));
+        TRY(sys::wait_ready(socket_.get(), sys::Ready::write, stop_.get(), deadline));
     }
     return {};
 }
 
 Connection::Woken Connection::wait(int other, const Deadline& deadline) {
     if (has_input()) return Woken::input;
-    std::array<pollfd, 2> both{pollfd{socket_.get(), POLLIN, 0}, pollfd{other, POLLIN, 0}};
-    const int ready = ::poll(both.data(), other < 0 ? 1 : 2, milliseconds(deadline));
+    // poll(2) passes over descriptors of -1
+    std::array<pollfd, 3> all{pollfd{socket_.get(), POLLIN, 0}, pollfd{other, POLLIN, 0},
+                              pollfd{stop_.get(), POLLIN, 0}};
+    const int ready = ::poll(all.data(), all.size(), milliseconds(deadline));
     if (ready <= 0) return Woken::nothing;
-    return both[0].revents != 0 ? Woken::input : Woken::other;
+    if (all[2].revents != 0) return Woken::stop;
+    return all[0].revents != 0 ? Woken::input : Woken::other;
 }
 
 void Output::write(std::string_view bytes) {

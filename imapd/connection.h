@@ -8,13 +8,15 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
+#include "lib/sys/stop_signal.h"
 
 namespace postern::imapd {
 
 class Connection {
   public:
-    // `pending`: bytes of the client that login has read already.
-    explicit Connection(Fd socket, std::string pending = {});
+    // `pending`: bytes of the client that login has read already. `stop`: a descriptor that becomes
+    // readable when the system stops; all waits end then, with Errc::closed.
+    explicit Connection(Fd socket, std::string pending = {}, Fd stop = {});
 
     // Input that was read but not consumed; waits for some when there is none. Errc::closed at the
     // end of input, Errc::timeout. The view holds until the next call.
@@ -24,7 +26,9 @@ class Connection {
 
     Result<void> send(std::string_view bytes, const Deadline& deadline);
 
-    enum class Woken : unsigned char { input, other, nothing };
+    bool stopped() const { return sys::is_stopped(stop_.get()); }
+
+    enum class Woken : unsigned char { input, other, nothing, stop };
     // Waits for input, or for another descriptor (-1: none) to become readable.
     Woken wait(int other, const Deadline& deadline);
 
@@ -33,6 +37,7 @@ class Connection {
 
   private:
     Fd socket_;
+    Fd stop_;
     std::string in_;
     std::size_t head_ = 0;
     std::uint64_t bytes_in_ = 0;

@@ -68,16 +68,21 @@ Reply Session::rename(const imap::RenameArguments& arguments) {
     if (auto done = store_.rename(arguments.from, arguments.to); !done) {
         return done.error().code == Errc::permanent ? already_exists() : failed(done.error());
     }
-    auto from = mailbox::Store::canonical(arguments.from);
-    if (from && *from != "INBOX") leave_if_within(*from);
+    const auto from = mailbox::Store::canonical(arguments.from);
+    const auto to = mailbox::Store::canonical(arguments.to);
+    if (from && to && *from != "INBOX") follow_rename(*from, *to);
     return Reply::ok("Rename completed.");
 }
 
-// The folder that is selected has another path now; numbers of the old one are of no use.
-void Session::leave_if_within(std::string_view name) {
-    if (!selected_ || !is_within(selected_->name, name)) return;
-    selected_.reset();
-    out_.write("* OK [CLOSED] The selected mailbox was renamed\r\n");
+// The folder that is selected, or one above it, has another name now: the session goes on in it.
+void Session::follow_rename(const std::string& from, const std::string& to) {
+    if (!selected_ || !is_within(selected_->name, from)) return;
+    const std::string name = to + selected_->name.substr(from.size());
+    auto box = store_.mailbox(name);
+    if (!box) return;  // gone again already: the next look at the folder says so
+    selected_->name = name;
+    selected_->mailbox = *std::move(box);
+    selected_->view->moved_to(selected_->mailbox);
 }
 
 Reply Session::subscribe(const std::string& name) {

@@ -46,6 +46,7 @@ void Session::idle(std::string_view tag) {
             out_.write("* BYE Disconnected for inactivity.\r\n");
             return end("idle for too long");
         }
+        if (connection_.stopped()) return end("Server shutting down");
     }
 }
 

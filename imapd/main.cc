@@ -24,7 +24,8 @@ Result<void> serve_user(service::UserSession user, const config::Config& config)
     const std::string trace = user.handoff.session.str();
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
     TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
-    Connection connection(std::move(user.client), std::move(user.handoff.pending));
+    Connection connection(std::move(user.client), std::move(user.handoff.pending),
+                          std::move(user.stop));
     Session session(connection, store, options_of(config, trace));
     const std::string reason = session.run(user.handoff.tag);
     log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason,

@@ -57,6 +57,10 @@ Session::Session(Connection& connection, mailbox::Store& store, Options options)
 std::string Session::run(std::string_view login_tag) {
     greet(login_tag);
     while (!over_ && !out_.failed()) serve();
+    // RFC 3501 7.1.5; in the middle of a response, where the client takes nothing, it cannot be
+    // said
+    if (connection_.stopped() && !out_.failed())
+        out_.write("* BYE [UNAVAILABLE] Server shutting down.\r\n");
     out_.flush();
     return reason_.empty() ? "client takes no replies" : reason_;
 }

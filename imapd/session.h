@@ -94,7 +94,7 @@ class Session {
     Reply list(const imap::ListArguments& arguments);
     Reply lsub(const imap::ListArguments& arguments);
     Reply status(const imap::StatusArguments& arguments);
-    void leave_if_within(std::string_view name);
+    void follow_rename(const std::string& from, const std::string& to);
 
     // message_commands.cc
     using Seqs = std::vector<std::uint32_t>;

@@ -42,6 +42,8 @@ ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(Clien
     timer_ = std::make_unique<loop::Timer>(shared.loop, [this] { on_timeout(); });
 }
 
+ClientSession::~ClientSession() { crypto::wipe(secret_); }
+
 bool ClientSession::may_login_in_plaintext() const {
     return !shared_.options.tls_required && (shared_.options.plaintext_allowed || local_client_);
 }
@@ -117,14 +119,21 @@ void ClientSession::perform(Step step) {
 // --- The question to auth
 
 void ClientSession::ask_auth(Step step) {
-    const crypto::WipeGuard guard(step.message);
-    if (auto credentials = sasl::parse_plain(step.message)) {
+    crypto::wipe(secret_);
+    secret_ = step.message;
+    crypto::wipe(step.message);
+    if (auto credentials = sasl::parse_plain(secret_)) {
         user_ = printable(credentials->user, 255);
         crypto::wipe(credentials->password);
     }
     mechanism_ = std::move(step.mechanism);
     ++attempts_;
+    asked_again_ = false;
     waiting_ = true;
+    send_auth_request();
+}
+
+void ClientSession::send_auth_request() {
     ipc::AuthRequest request;
     const crypto::WipeGuard request_guard(request.response);
     request.session = id_;
@@ -133,7 +142,7 @@ void ClientSession::ask_auth(Step step) {
     request.client_address = ip_text(peer_);
     request.secured = stream_->secured() || local_client_;
     request.has_response = true;
-    request.response = step.message;
+    request.response = secret_;
     shared_.auth.call<ipc::AuthAnswer>(
         request, shared_.options.auth_timeout,
         [weak = weak_from_this()](Result<ipc::AuthAnswer> answer) {
@@ -151,6 +160,8 @@ void ClientSession::on_auth_answer(Result<ipc::AuthAnswer> answer) {
         return hand_off(*answer);
     }
     waiting_ = false;
+    crypto::wipe(secret_);
+    if (stopping_) return stop();
     const bool temporary = !answer || answer->outcome != ipc::AuthOutcome::failure;
     perform(engine_->on_auth_failed(temporary));
     pump();
@@ -195,6 +206,17 @@ void ClientSession::hand_off(const ipc::AuthAnswer& answer) {
 void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer) {
     if (over_) return;
     const bool accepted = answer && answer->ok;
+    if (!accepted && !asked_again_) {
+        // A reload between token and hand-off gave us a new auth, which does not know the token of
+        // the old one (or a new worker): once more from the start. A worker that has not said "ok"
+        // has not served.
+        asked_again_ = true;
+        relay_end_.reset();
+        log::debug(id_.str(), cat({"hand-off refused, asking again: ",
+                                   answer ? answer->text : answer.error().what}));
+        return send_auth_request();
+    }
+    crypto::wipe(secret_);
     if (!accepted) {
         log::warning(id_.str(),
                      cat({facts(), ": no worker: ", answer ? answer->text : answer.error().what}));
@@ -221,7 +243,8 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer) {
 
 // --- Ends
 
-void ClientSession::drain() {
+void ClientSession::stop() {
+    stopping_ = true;
     if (!over_ && !logged_in_ && !waiting_) say_farewell(engine_->on_shutdown());
 }
 

@@ -36,8 +36,12 @@ class ClientSession final : public loop::StreamHandler,
     // ended: the session is over and may be destroyed (on a later turn).
     ClientSession(Shared& shared, Fd socket, std::function<void(ClientSession*)> ended);
 
+    ~ClientSession() override;
+
     void start();
-    void drain();  // says goodbye, unless the client has logged in
+    // The system stops: says goodbye, unless the client has logged in. Where an answer is awaited,
+    // afterwards.
+    void stop();
 
     void on_input() override;
     void on_secured() override;
@@ -51,6 +55,7 @@ class ClientSession final : public loop::StreamHandler,
     void perform(Step step);
     void start_tls();
     void ask_auth(Step step);
+    void send_auth_request();
     void on_auth_answer(Result<ipc::AuthAnswer> answer);
     void hand_off(const ipc::AuthAnswer& answer);
     void on_handed_off(Result<ipc::HandoffAnswer> answer);
@@ -71,7 +76,10 @@ class ClientSession final : public loop::StreamHandler,
     std::unique_ptr<loop::Timer> timer_;  // until the hand-off
     Fd relay_end_;                        // while a hand-off with relay is under way
     std::string user_, mechanism_;
+    std::string secret_;  // the SASL message, until the worker has the client: see on_handed_off()
     unsigned attempts_ = 0;
+    bool asked_again_ = false;
+    bool stopping_ = false;
     bool waiting_ = false;
     bool over_ = false;
     bool logged_in_ = false;

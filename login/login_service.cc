@@ -31,10 +31,10 @@ void LoginService::on_connection(Fd socket) {
     session->start();
 }
 
-void LoginService::drain() {
+void LoginService::stop() {
     std::vector<std::shared_ptr<ClientSession>> all;
     for (const auto& [session, owner] : sessions_) all.push_back(owner);
-    for (const auto& session : all) session->drain();
+    for (const auto& session : all) session->stop();
 }
 
 }  // namespace postern::login

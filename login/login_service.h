@@ -18,7 +18,8 @@ class LoginService final : public service::LoopService {
     LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended);
 
     void on_connection(Fd socket) override;
-    void drain() override;
+    // A reload leaves the sessions alone: who has not logged in may, or is timed out.
+    void stop() override;
     std::size_t session_limit() const override { return options_.client_limit; }
 
     std::size_t sessions() const { return sessions_.size(); }

@@ -124,6 +124,11 @@ class LoginTest : public testing::Test {
         if (!packet) return;
         const auto handoff = packet->as<ipc::Handoff>();
         if (!handoff || packet->descriptor_count() != 1) return;
+        if (refusals_.fetch_sub(1) > 0) {
+            (void)channel.send(ipc::HandoffAnswer{false, "auth refused the token"}, soon())
+                .has_value();
+            return;
+        }
         net::Stream client(packet->take_descriptor());
         (void)channel.send(ipc::HandoffAnswer{true, ""}, soon()).has_value();
         (void)client
@@ -156,6 +161,7 @@ class LoginTest : public testing::Test {
             }
             for (auto& fd : incoming) service.on_connection(std::move(fd));
             if (drain_.exchange(false)) service.drain();
+            if (stop_service_.exchange(false)) service.stop();
             loop.run_for(Millis{5});
             sessions_ = service.sessions();
         }
@@ -169,7 +175,8 @@ class LoginTest : public testing::Test {
     support::TempFolder folder_;
     std::mutex mutex_;
     std::vector<Fd> incoming_;
-    std::atomic<bool> stop_ = false, drain_ = false;
+    std::atomic<bool> stop_ = false, drain_ = false, stop_service_ = false;
+    std::atomic<int> refusals_ = 0;  // hand-offs that the worker will not take
     std::atomic<int> ended_ = 0;
     std::atomic<std::size_t> sessions_ = 0;
     std::unique_ptr<FakeService> auth_, worker_;
@@ -284,7 +291,42 @@ TEST_F(LoginTest, TimesOut) {
     wait_until_all_ended();
 }
 
-TEST_F(LoginTest, DrainSaysGoodbyeToThoseWhoHaveNotLoggedIn) {
+// A reload between token and hand-off: the new auth does not know the old one's token.
+TEST_F(LoginTest, ARefusedHandOffIsTriedOnceMore) {
+    refusals_ = 1;
+    start();
+    auto client = connect();
+    EXPECT_THAT(line(client), StartsWith("* OK"));
+    say(client, "a LOGIN u1 secret\r\nmore\r\n");
+    EXPECT_EQ(line(client), "a OK secured=yes pending=more");
+    wait_until_all_ended();
+}
+
+TEST_F(LoginTest, AWorkerThatRefusesTwiceIsBelieved) {
+    refusals_ = 2;
+    start(with_tls);
+    auto client = connect();
+    EXPECT_THAT(line(client), StartsWith("* OK"));
+    say(client, "a STARTTLS\r\n");
+    EXPECT_THAT(line(client), StartsWith("a OK"));
+    start_tls(client);
+    say(client, "b LOGIN u1 secret\r\n");
+    EXPECT_THAT(line(client), StartsWith("b NO [UNAVAILABLE]"));
+    EXPECT_THAT(line(client), StartsWith("* BYE"));
+    wait_until_all_ended();
+}
+
+TEST_F(LoginTest, AReloadLeavesClientsAlone) {
+    start();
+    auto client = connect();
+    EXPECT_THAT(line(client), StartsWith("* OK"));
+    drain_ = true;
+    say(client, "a LOGIN u1 secret\r\n");
+    EXPECT_THAT(line(client), StartsWith("a OK"));
+    wait_until_all_ended();
+}
+
+TEST_F(LoginTest, StopSaysGoodbyeToThoseWhoHaveNotLoggedIn) {
     start();
     auto waiting = connect();
     auto working = connect();
@@ -292,7 +334,7 @@ TEST_F(LoginTest, DrainSaysGoodbyeToThoseWhoHaveNotLoggedIn) {
     EXPECT_THAT(line(working), StartsWith("* OK"));
     say(working, "a LOGIN u1 secret\r\n");
     EXPECT_THAT(line(working), StartsWith("a OK"));
-    drain_ = true;
+    stop_service_ = true;
     EXPECT_THAT(line(waiting), StartsWith("* BYE [UNAVAILABLE]"));
     say(working, "x\r\n");
     EXPECT_EQ(line(working), "echo x");

@@ -5,7 +5,6 @@
 #include <cerrno>
 
 #include "lib/sys/error.h"
-#include "lib/sys/unix_socket.h"
 
 namespace postern::pop3d {
 namespace {
@@ -22,7 +21,7 @@ Result<std::string_view> ClientStream::read_some(const Deadline& deadline) {
         const ssize_t n = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
         if (n >= 0) return std::string_view(buffer_).substr(0, static_cast<std::size_t>(n));
         if (!must_wait(errno)) return sys::system_error("read from client");
-        TRY(sys::wait_ready(socket_.get(), sys::Ready::read, deadline));
+        TRY(sys::wait_ready(socket_.get(), sys::Ready::read, stop_.get(), deadline));
     }
 }
 
@@ -35,7 +34,7 @@ Result<void> ClientStream::write(std::string_view bytes, const Deadline& deadlin
             continue;
         }
         if (!must_wait(errno)) return sys::system_error("write to client");
-        TRY(sys::wait_ready(socket_.get(), sys::Ready::write, deadline));
+        TRY(sys::wait_ready(socket_.get(), sys::Ready::write, stop_.get(), deadline));
     }
     return {};
 }

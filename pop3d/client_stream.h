@@ -8,20 +8,25 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
+#include "lib/sys/stop_signal.h"
 
 namespace postern::pop3d {
 
 class ClientStream {
   public:
-    explicit ClientStream(Fd socket)
-        : socket_(std::move(socket)) {}  // a non-blocking stream socket
+    // A non-blocking stream socket; `stop` becomes readable when the system stops, which ends all
+    // waits with Errc::closed.
+    explicit ClientStream(Fd socket, Fd stop = {})
+        : socket_(std::move(socket)), stop_(std::move(stop)) {}
 
     // At least one byte, or "" at the end of input. Valid until the next call.
     Result<std::string_view> read_some(const Deadline& deadline);
     Result<void> write(std::string_view bytes, const Deadline& deadline);
+    bool stopped() const { return sys::is_stopped(stop_.get()); }
 
   private:
     Fd socket_;
+    Fd stop_;
     std::string buffer_;
 };
 

@@ -25,6 +25,11 @@ std::string Summary::str() const {
                 number(retrieved_bytes), " top=", number(topped), " del=", number(deleted)});
 }
 
+Result<mailbox::FolderLock> lock_maildrop(const mailbox::Mailbox& inbox) {
+    return mailbox::FolderLock::take(*inbox.environment().fs, inbox.path() + "/postern.pop3.lock",
+                                     Millis{0});
+}
+
 Summary MailSession::run() {
     auto messages = take_stock();
     if (!messages) {
@@ -36,7 +41,12 @@ Summary MailSession::run() {
     summary_.messages = messages->size();
     engine_ = pop3::Session(*std::move(messages));
     const auto done = converse();
-    if (!done) {
+    if (!done && stream_.stopped()) {
+        // Without QUIT nothing is deleted, RFC 1939 6. A reply in the middle cannot be cut short.
+        if (out_.empty()) write("-ERR [SYS/TEMP] Server shutting down.\r\n");
+        (void)flush().has_value();
+        summary_.end = "Server shutting down";
+    } else if (!done) {
         summary_.end = done.error().code == Errc::timeout  ? "Disconnected for inactivity"
                        : done.error().code == Errc::closed ? "Disconnected"
                                                            : "Disconnected: " + done.error().what;

@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/pop3/session.h"
 
@@ -26,6 +27,10 @@ struct Summary {
     std::string end;  // "Logged out", "Disconnected for inactivity", ...
     std::string str() const;
 };
+
+// RFC 1939 4: one POP3 session has the maildrop at a time. IMAP sessions and deliveries go on:
+// nobody else takes this lock. Errc::timeout: another session has it.
+Result<mailbox::FolderLock> lock_maildrop(const mailbox::Mailbox& inbox);
 
 class MailSession {
   public:

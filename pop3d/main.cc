@@ -10,6 +10,12 @@
 namespace postern::pop3d {
 namespace {
 
+constexpr std::string_view kCannotOpen =
+    "-ERR [SYS/TEMP] The mailbox cannot be opened, try again later.\r\n";
+// RFC 2449 8.1.1
+constexpr std::string_view kInUse =
+    "-ERR [IN-USE] The mailbox is in use by another POP3 session.\r\n";
+
 class Service final : public service::Forked {
   public:
     explicit Service(const service::Context& context) : config_(context.config) {}
@@ -20,15 +26,16 @@ class Service final : public service::Forked {
         const std::string trace = user->handoff.session.str();
         const std::string who =
             cat({"user=<", user->grant.user, ">, client=[", user->handoff.client_address, "]: "});
-        ClientStream stream(std::move(user->client));
+        ClientStream stream(std::move(user->client), std::move(user->stop));
         auto done = serve_user(stream, *user);
         if (done) return log::info(trace, who + *done);
-        log::warning(trace, who + done.error().what);
+        const bool in_use = done.error().code == Errc::timeout;
+        if (in_use)
+            log::info(trace, who + "Disconnected: another POP3 session has the mailbox");
+        else
+            log::warning(trace, who + done.error().what);
         // The client does not know yet that it is logged in.
-        (void)stream
-            .write("-ERR [SYS/TEMP] The mailbox cannot be opened, try again later.\r\n",
-                   Deadline::in(Seconds{5}))
-            .has_value();
+        (void)stream.write(in_use ? kInUse : kCannotOpen, Deadline::in(Seconds{5})).has_value();
     }
 
   private:
@@ -36,6 +43,7 @@ class Service final : public service::Forked {
         TRY_ASSIGN(const auto store, mailbox::Store::open(user.grant.mailbox));
         TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
         TRY_ASSIGN(const auto inbox, store.mailbox("INBOX"));
+        TRY_ASSIGN(const auto lock, lock_maildrop(inbox));
         TRY_ASSIGN(const auto view, inbox.open(mailbox::Access::read_write));
         Options options;
         options.idle_timeout = config_.get(param::pop3_idle_timeout);

@@ -87,7 +87,7 @@ Result<void> KeywordLog::write(std::uint32_t validity,
     }
     const bool crowded = lines_ > kCompactAbove && lines_ / 4 > bits_.size();
     if (file_validity_ != validity || log_.torn() || crowded) return rewrite(validity);
-    return log_.append(lines, false);
+    return log_.append(lines, true);
 }
 
 Result<void> KeywordLog::rewrite(std::uint32_t validity) {

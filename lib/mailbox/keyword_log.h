@@ -23,6 +23,8 @@ class KeywordLog {
   public:
     KeywordLog(sys::Fs& fs, const std::string& folder) : log_(fs, folder + "/postern.log") {}
 
+    void move_to(const std::string& folder) { log_.move_to(folder + "/postern.log"); }
+
     // Follows the file; records of another UIDVALIDITY count as none. `changed` hears of every uid
     // whose keywords may have changed; 0 means any.
     Result<void> refresh(std::uint32_t validity, const std::function<void(Uid)>& changed);

@@ -17,6 +17,8 @@ class LineLog {
   public:
     LineLog(sys::Fs& fs, std::string path) : fs_(&fs), path_(std::move(path)) {}
 
+    void move_to(std::string path) { path_ = std::move(path); }  // the file was renamed
+
     struct Reader {
         std::function<void(std::string_view header)>
             on_header;  // a file that we had not seen: forget all

@@ -128,6 +128,9 @@ class View {
     // The first message whose UID is at least `uid`, or count() + 1.
     virtual std::uint32_t seq_at_or_after(Uid uid) const = 0;
 
+    // The folder has another name now (RENAME by this session): the view goes on there.
+    virtual void moved_to(const Mailbox& mailbox) = 0;
+
     // Looks for what others did. Cheap (four stats) when nothing happened.
     virtual Result<Changes> sync(Expunges expunges) = 0;
 
@@ -141,13 +144,14 @@ class View {
     // Bits for these names; adds names to keywords(). Names beyond kMaxKeywords are left out.
     virtual KeywordBits keyword_bits(std::span<const std::string> names) = 0;
 
-    // Changes flags of many messages. Messages that others expunged are passed over silently. The
-    // View shows the new flags at once. Errc::denied on a read-only view.
+    // Changes flags of many messages, durable when it returns. Messages that others expunged are
+    // passed over silently. The View shows the new flags at once. Errc::denied on a read-only view.
     virtual Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode,
                                const Flags& flags) = 0;
 
-    // Removes the files of these messages (RFC 3501 6.4.3 wants those with \Deleted: the caller
-    // chooses). The View keeps them until sync(Expunges::report). Errc::denied on a read-only view.
+    // Removes the files of these messages, durable when it returns (RFC 3501 6.4.3 wants those with
+    // \Deleted: the caller chooses). The View keeps them until sync(Expunges::report). Errc::denied
+    // on a read-only view.
     virtual Result<void> expunge(std::span<const std::uint32_t> seqs) = 0;
 
     // Copies messages with flags, keywords and dates into another folder, all or none (RFC

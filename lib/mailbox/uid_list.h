@@ -24,6 +24,8 @@ class UidList {
     UidList(const Environment& env, const std::string& folder)
         : env_(&env), log_(*env.fs, folder + "/postern.uids") {}
 
+    void move_to(const std::string& folder) { log_.move_to(folder + "/postern.uids"); }
+
     // Follows the file. After it, usable() tells whether there is a valid list.
     Result<void> refresh();
     bool usable() const { return validity_ != 0; }

@@ -91,6 +91,12 @@ std::uint32_t FolderView::first_unseen() const {
     return found == entries_.end() ? 0 : static_cast<std::uint32_t>(found - entries_.begin()) + 1;
 }
 
+void FolderView::moved_to(const Mailbox& mailbox) {
+    path_ = mailbox.path();
+    uids_.move_to(path_);
+    keywords_.move_to(path_);
+}
+
 Result<Changes> FolderView::sync(Expunges expunges) {
     TRY_ASSIGN(const bool look, stale());
     if (look) TRY(rescan(true));

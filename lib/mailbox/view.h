@@ -37,6 +37,7 @@ class FolderView final : public View {
     bool read_only() const override { return access_ == Access::read_only; }
     std::uint32_t seq_of(Uid uid) const override;
     std::uint32_t seq_at_or_after(Uid uid) const override;
+    void moved_to(const Mailbox& mailbox) override;
     Result<Changes> sync(Expunges expunges) override;
     Result<std::string> read(std::uint32_t seq) override;
     Result<Fd> open(std::uint32_t seq) override;
@@ -90,7 +91,11 @@ class FolderView final : public View {
     // Changing it.
     Result<void> store_keywords(std::span<const std::uint32_t> seqs, StoreMode mode,
                                 KeywordBits bits);
-    Result<void> store_in_name(Entry& entry, StoreMode mode, const Flags& flags);
+    struct Touched {
+        bool fresh = false, current = false;  // new/, cur/
+    };
+    Result<void> store_in_name(Entry& entry, StoreMode mode, const Flags& flags, Touched& touched);
+    Result<void> sync_touched(const Touched& touched);
     Result<void> each_file(std::span<const std::uint32_t> seqs,
                            const std::function<Result<void>(Entry&)>& step);
 

@@ -51,10 +51,20 @@ Result<void> FolderView::store(std::span<const std::uint32_t> seqs, StoreMode mo
                                const Flags& flags) {
     if (read_only()) return read_only_error(path_);
     TRY(store_keywords(seqs, mode, flags.keywords));
-    return each_file(seqs, [&](Entry& entry) { return store_in_name(entry, mode, flags); });
+    Touched touched;
+    TRY(each_file(seqs, [&](Entry& entry) { return store_in_name(entry, mode, flags, touched); }));
+    return sync_touched(touched);
 }
 
-Result<void> FolderView::store_in_name(Entry& entry, StoreMode mode, const Flags& flags) {
+// Renames and removals survive a power cut once their directories are synced.
+Result<void> FolderView::sync_touched(const Touched& touched) {
+    if (touched.fresh) TRY(env_.fs->sync_directory(path_ + "/new"));
+    if (touched.current) TRY(env_.fs->sync_directory(path_ + "/cur"));
+    return {};
+}
+
+Result<void> FolderView::store_in_name(Entry& entry, StoreMode mode, const Flags& flags,
+                                       Touched& touched) {
     const MessageName name = MessageName::parse(entry.name);
     const Flags old_flags = flags_of_info(name.info);
     const Flags wanted{combined(old_flags.system, mode, flags.system),
@@ -62,6 +72,8 @@ Result<void> FolderView::store_in_name(Entry& entry, StoreMode mode, const Flags
     if (wanted != old_flags || entry.in_new) {
         std::string renamed = cat({name.base, info_of_flags(wanted, name.info)});
         TRY(env_.fs->rename(file_of(entry), cat({path_, "/cur/", renamed})));
+        touched.current = true;
+        touched.fresh = touched.fresh || entry.in_new;
         entry.name = std::move(renamed);
         entry.in_new = false;
     }
@@ -90,11 +102,15 @@ Result<void> FolderView::store_keywords(std::span<const std::uint32_t> seqs, Sto
 
 Result<void> FolderView::expunge(std::span<const std::uint32_t> seqs) {
     if (read_only()) return read_only_error(path_);
-    return each_file(seqs, [&](Entry& entry) -> Result<void> {
+    Touched touched;
+    const auto done = each_file(seqs, [&](Entry& entry) -> Result<void> {
         TRY(env_.fs->unlink(file_of(entry)));
+        (entry.in_new ? touched.fresh : touched.current) = true;
         entry.gone = true;
         return {};
     });
+    TRY(sync_touched(touched));
+    return done;
 }
 
 namespace {

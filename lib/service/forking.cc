@@ -15,6 +15,7 @@
 #include "lib/service/service.h"
 #include "lib/sys/error.h"
 #include "lib/sys/sandbox.h"
+#include "lib/sys/stop_signal.h"
 
 namespace postern::service {
 namespace {
@@ -81,9 +82,11 @@ class ForkingHost {
         Fd socket = accept_connection(listener);
         if (!socket || !child_.may_call(socket.get())) return;
         child_.count_served();
+        sys::block_stop_signal(true);  // the session takes it as a descriptor (user_session.h)
         const pid_t pid = ::fork();
-        if (pid < 0) return log::warning("", sys::system_error("fork").what);
         if (pid == 0) be_session(std::move(socket));
+        sys::block_stop_signal(false);
+        if (pid < 0) return log::warning("", sys::system_error("fork").what);
         sessions_.insert(pid);
         child_.set_sessions(sessions_.size());
     }
@@ -92,6 +95,7 @@ class ForkingHost {
         static_cast<void>(std::signal(SIGCHLD, SIG_DFL));
         static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
         ::sigprocmask(SIG_SETMASK, &while_waiting_, nullptr);
+        sys::block_stop_signal(true);
         child_.close_inherited();
         forked_.serve(ipc::Channel(std::move(socket)));
         ::_exit(0);

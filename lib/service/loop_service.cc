@@ -83,9 +83,11 @@ class LoopHost {
         if (!control && control.error().code == Errc::timeout) return;
         if (control && control->order == ipc::Order::wakeup) return service_->on_wakeup();
         // Master's orders, or its end: without it nobody would ever stop us.
-        if (!control || control->order == ipc::Order::stop) ending_.start(kStopWait);
+        const bool stop = !control || control->order == ipc::Order::stop;
+        if (stop) ending_.start(kStopWait);
         if (!control) control_->want_read(false);
         drain();
+        if (stop) service_->stop();
     }
 
     // Served its share: a successor takes the next connection; the sessions here go on as long as they like.

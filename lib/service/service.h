@@ -54,6 +54,8 @@ class LoopService {
     // Nothing new comes any more; end what can be ended politely. The process exits when no session is left
     // and busy() is false.
     virtual void drain() {}
+    // After drain(): the whole system stops; sessions have a few seconds. A reload does not call it.
+    virtual void stop() {}
     virtual bool busy() const { return false; }  // work of its own besides sessions
     // After how many simultaneous sessions this process stops accepting.
     virtual std::size_t session_limit() const { return SIZE_MAX; }
@@ -66,7 +68,8 @@ using LoopFactory = std::function<Result<std::unique_ptr<LoopService>>(const Loo
 int run_loop(int argc, char** argv, const LoopFactory& make);
 
 // --- Forking service: the parent accepts and forks, reading nothing; the child serves one connection and
-// exits. For programs that become their user.
+// exits. For programs that become their user. In the child SIGTERM, which comes when the system stops, is
+// blocked: sys::stop_signal() makes it a descriptor.
 class Forked {
   public:
     virtual ~Forked() = default;

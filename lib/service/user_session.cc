@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "lib/base/strings.h"
+#include "lib/sys/stop_signal.h"
 #include "lib/sys/users.h"
 
 namespace postern::service {
@@ -66,6 +67,7 @@ Result<void> check_grant(const ipc::Grant& grant, const SessionId& session,
 Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol protocol,
                                         const config::Config& config) {
     TRY_ASSIGN(UserSession session, receive_handoff(channel, protocol));
+    TRY_ASSIGN(session.stop, sys::stop_signal());
     auto became = become(session, config);
     const ipc::HandoffAnswer answer{became.has_value(),
                                     became ? "" : became.error().what.substr(0, ipc::kMaxText)};

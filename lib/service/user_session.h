@@ -18,6 +18,7 @@ struct UserSession {
     ipc::Handoff handoff;  // pending: the client's bytes that login had read already
     ipc::Grant grant;
     Fd client;  // the client's socket, or the end of login's relay
+    Fd stop;    // becomes readable when the system stops: say goodbye (lib/sys/stop_signal.h)
 };
 
 // In the child of a forking service. Receives the hand-off, redeems the token, becomes the user and

@@ -3,11 +3,13 @@ lib_sys_libsys_a_SOURCES = \
 	%reldir%/error.h %reldir%/error.cc %reldir%/fs.h %reldir%/fs.cc %reldir%/group_sync.h %reldir%/group_sync.cc %reldir%/file.h %reldir%/file.cc \
 	%reldir%/sandbox.h %reldir%/sandbox.cc %reldir%/users.h %reldir%/users.cc \
 	%reldir%/disk_space.h %reldir%/disk_space.cc %reldir%/command.h %reldir%/command.cc \
+	%reldir%/stop_signal.h %reldir%/stop_signal.cc \
 	%reldir%/socket.h %reldir%/socket.cc \
 	%reldir%/unix_socket.h %reldir%/unix_socket.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/sys/sys_test
-lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc %reldir%/socket_test.cc %reldir%/command_test.cc
+lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc %reldir%/socket_test.cc %reldir%/command_test.cc \
+	%reldir%/stop_signal_test.cc
 lib_sys_sys_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_sys_sys_test_LDADD = lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)

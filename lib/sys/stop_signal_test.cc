@@ -1,0 +1,64 @@
+// SIGTERM as a descriptor: what waits is woken, and a signal between fork() and stop_signal() is
+// kept.
+#include "lib/sys/stop_signal.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace postern::sys {
+namespace {
+
+// Runs the body in a child, so that the test's own signal mask stays as it is; its exit status.
+int in_child(const std::function<bool()>& body) {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(body() ? 0 : 1);
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+TEST(StopSignal, EndsAWait) {
+    EXPECT_EQ(in_child([] {
+                  const auto ends = stream_pair().value();
+                  const Fd stop = stop_signal().value();
+                  const Deadline soon = Deadline::in(Seconds{20});
+                  if (is_stopped(stop.get())) return false;
+                  if (!wait_ready(ends.first.get(), Ready::write, stop.get(), soon)) return false;
+                  ::kill(::getpid(), SIGTERM);
+                  const auto waited = wait_ready(ends.first.get(), Ready::read, stop.get(), soon);
+                  return is_stopped(stop.get()) && !waited && waited.error().code == Errc::closed;
+              }),
+              0);
+}
+
+TEST(StopSignal, OneThatCameBeforeIsKept) {
+    EXPECT_EQ(in_child([] {
+                  block_stop_signal(true);
+                  ::kill(::getpid(), SIGTERM);
+                  return is_stopped(stop_signal().value().get());
+              }),
+              0);
+}
+
+TEST(StopSignal, UnblockedItEndsTheProcess) {
+    EXPECT_EQ(in_child([] {
+                  block_stop_signal(true);
+                  block_stop_signal(false);
+                  ::kill(::getpid(), SIGTERM);
+                  return true;
+              }),
+              99);
+}
+
+TEST(StopSignal, WaitsHaveDeadlines) {
+    const auto ends = stream_pair().value();
+    const auto waited = wait_ready(ends.first.get(), Ready::read, -1, Deadline::in(Millis{5}));
+    ASSERT_FALSE(waited);
+    EXPECT_EQ(waited.error().code, Errc::timeout);
+    EXPECT_FALSE(is_stopped(-1));
+}
+
+}  // namespace
+}  // namespace postern::sys
