@@ -111,8 +111,9 @@ with the transport's name in front:
 .IR transport _transport_rate_delay.
 Their default is the parameter with default_ in front.
 .PP
-A parameter is said to have no effect when it is known, for the sake of Postfix's configuration files, but
-this mail system has no use for it.
+Each parameter says which programs honour it. One is said to have no effect when it is known for the sake of
+Postfix's configuration files, but this mail system has no use for it (its text says why), and not to be
+honoured yet when it does nothing so far: master warns of it when it is set.
 .SH PARAMETERS
 )";
 
@@ -125,6 +126,19 @@ in the configuration directory
 .BR postern (1)
 )";
 
+// "Honoured by smtpd, policy." and the like.
+std::string standing_sentence(const config::Row& row) {
+    if (row.standing == config::Standing::no_effect) return "No effect.";
+    if (row.standing == config::Standing::not_yet) return "Not honoured yet.";
+    std::string_view programs = config::readers(row);
+    if (programs == "all") return "Honoured by every program.";
+    if (programs == "$name") return "Honoured where other values mention it.";
+    std::string out = "Honoured by ";
+    for (std::string_view program : split_words(programs))
+        out += cat({out.ends_with("by ") ? "" : ", ", program});
+    return out + ".";
+}
+
 }  // namespace
 
 std::string make_manual() {
@@ -135,8 +149,7 @@ std::string make_manual() {
         out += cat({".TP\n.BR \"", escape(row.name), "\" \" (",
                     kTypeNames[static_cast<std::size_t>(row.type)],
                     "; default: ", escape(default_text(row)), ")\"\n"});
-        if (!row.honoured) out += "No effect. ";
-        out += cat({escape(trim(row.documentation)), "\n"});
+        out += cat({escape(trim(row.documentation)), "\n", escape(standing_sentence(row)), "\n"});
         std::string limits = limits_text(row);
         if (!limits.empty()) out += cat({escape(limits), "\n"});
     }
@@ -149,8 +162,8 @@ std::optional<std::string> describe(std::string_view name) {
     if (row == nullptr) return std::nullopt;
     std::string limits = limits_text(*row);
     return cat({row->name, " (", kTypeNames[static_cast<std::size_t>(row->type)],
-                "; default: ", default_text(*row), ")\n", row->honoured ? "" : "No effect. ",
-                trim(row->documentation), "\n", limits, limits.empty() ? "" : "\n"});
+                "; default: ", default_text(*row), ")\n", trim(row->documentation), "\n",
+                standing_sentence(*row), "\n", limits, limits.empty() ? "" : "\n"});
 }
 
 }  // namespace postern::commands

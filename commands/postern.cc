@@ -12,6 +12,7 @@
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 
+#include "commands/postern_check.h"
 #include "commands/postern_control.h"
 #include "commands/postern_permissions.h"
 #include "commands/postern_user.h"
@@ -38,7 +39,8 @@ const std::vector<Command>& commands() {
         {"reload", "read the configuration again", [](const Config& c, const Words&) { return p::reload(c); }},
         {"status", "tell what runs", [](const Config& c, const Words&) { return p::status(c); }},
         {"flush", "try to deliver all deferred mail now", [](const Config& c, const Words&) { return p::flush(c); }},
-        {"check", "look for mistakes in configuration and permissions", [](const Config& c, const Words&) { return p::check(c); }},
+        {"check", "look for mistakes in configuration, tables and permissions; -j: as JSON",
+         [](const Config& c, const Words& words) { return p::check(c.directory(), words); }},
         {"user", "add, change, remove or list users who may log in",
          [](const Config& c, const Words& words) { return Result<int>(p::user_command(words, c)); }},
         {"set-permissions", "make the users, folders and permissions that are needed", [](const Config& c, const Words&) { return p::set_permissions(c); }},
@@ -50,6 +52,16 @@ int usage() {
     std::fputs("usage: postern [-c config_dir] [-v] command\n", stderr);
     for (const auto& command : commands()) std::fprintf(stderr, "  %-16s %s\n", command.name, command.help);
     return 1;
+}
+
+// Everything that is wrong, not only what was found first.
+postern::Error refuse(const std::string& directory, const postern::Error& first) {
+    const auto snapshot = postern::config::Snapshot::read(directory);
+    if (!snapshot) return first;
+    const auto report = postern::config::examine(*snapshot);
+    if (!report.has_errors()) return first;
+    postern::commands::log_problems(report);
+    return {first.code, "the configuration has errors: nothing is changed"};
 }
 
 }  // namespace
@@ -69,8 +81,10 @@ int main(int argc, char** argv) {
         if (command.name != name) continue;
         const auto status = [&]() -> Result<int> {
             TRY_ASSIGN(const std::string chosen, postern::config::choose_directory(directory));
-            TRY_ASSIGN(const Config config, Config::load(chosen));
-            return command.run(config, rest);
+            if (name == "check") return postern::commands::check(chosen, rest);  // works without a good one
+            auto config = Config::load(chosen);
+            if (!config) return refuse(chosen, config.error());
+            return command.run(*config, rest);
         }();
         if (status) return *status;
         postern::log::fatal("", status.error().what);

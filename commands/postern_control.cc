@@ -17,6 +17,7 @@
 #include "lib/sys/file.h"
 #include "lib/sys/fs.h"
 
+#include "commands/postern_check.h"
 #include "commands/postern_permissions.h"
 
 namespace postern::commands {
@@ -85,16 +86,15 @@ Result<void> print_services(const config::Config& config) {
     return {};
 }
 
-void print_warnings(const config::Config& config) {
-    for (const auto& warning : config.warnings()) log::warning("", warning);
-}
-
 }  // namespace
 
 Result<int> start(const config::Config& config, bool foreground) {
     TRY_ASSIGN(const auto running, master_pid(config));
     if (running) return Error{Errc::denied, "the Postern mail system is already running"};
-    print_warnings(config);
+    TRY_ASSIGN(const auto snapshot, config::Snapshot::read(config.directory()));
+    const auto report = config::examine(snapshot);
+    log_problems(report);
+    if (report.has_errors()) return Error{Errc::invalid, "the configuration has errors"};
     TRY(prepare_folders(config));
     log::info("", "starting the Postern mail system");
     const std::string master = config.get(param::daemon_directory) + "/master";
@@ -127,9 +127,10 @@ Result<int> abort(const config::Config& config) {
 Result<int> reload(const config::Config& config) {
     TRY_ASSIGN(const auto pid, master_pid(config));
     if (!pid) return not_running();
-    TRY_ASSIGN(const auto entries, config::load_master(config.directory()));
-    for (const auto& entry : entries.entries()) TRY(config.with(entry.overrides));
-    print_warnings(config);
+    TRY_ASSIGN(const auto snapshot, config::Snapshot::read(config.directory()));
+    const auto report = config::examine(snapshot);
+    log_problems(report);
+    if (report.has_errors()) return Error{Errc::invalid, "the configuration has errors: the old one stays in force"};
     log::info("", "refreshing the Postern mail system");
     TRY(send_signal(*pid, SIGHUP));
     return 0;
@@ -153,21 +154,6 @@ Result<int> flush(const config::Config& config) {
                                                                      Deadline::in(kAnswerWait)));
     if (!answer.ok) return Error{Errc::temporary, answer.text};
     return 0;
-}
-
-Result<int> check(const config::Config& config) {
-    print_warnings(config);
-    TRY_ASSIGN(const auto master, config::load_master(config.directory()));
-    for (const auto& warning : master.warnings()) log::warning("", warning);
-    int status = 0;
-    for (const auto& entry : master.entries()) {
-        if (auto with = config.with(entry.overrides); !with) {
-            log::error("", cat({"master.cf line ", std::to_string(entry.line), ": ", with.error().what}));
-            status = 1;
-        }
-    }
-    TRY_ASSIGN(const bool fine, check_permissions(config));
-    return fine ? status : 1;
 }
 
 }  // namespace postern::commands

@@ -1,4 +1,4 @@
-// start, stop, abort, reload, status, flush, check: what "postern" does to the running system. Each gives
+// start, stop, abort, reload, status, flush: what "postern" does to the running system. Each gives
 // the process's exit status, or an Error that is printed and makes it 1.
 #pragma once
 
@@ -13,6 +13,5 @@ Result<int> abort(const config::Config& config);
 Result<int> reload(const config::Config& config);
 Result<int> status(const config::Config& config);
 Result<int> flush(const config::Config& config);
-Result<int> check(const config::Config& config);
 
 }  // namespace postern::commands

@@ -10,6 +10,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/config/log_options.h"
 #include "lib/log/log.h"
 #include "lib/sys/fs.h"
 
@@ -66,6 +67,7 @@ void log_input(const Job& job) {
 // The log that the configuration names; without a configuration, syslog.
 void open_log(const Job& job, const std::optional<config::Config>& config) {
     log::Options options;
+    if (config) options = config::log_options(*config, "postlog");
     options.tag = job.tag;
     std::string file = config ? config->get(param::maillog_file) : "";
     if (file.empty()) return log::open_syslog(options);

@@ -33,17 +33,19 @@ std::vector<IpAddress> own_addresses(const config::Config& config) {
     return own;
 }
 
-Result<smtp::TlsLevel> tls_level(const config::Config& config) {
-    std::string level = config.get(param::smtp_tls_security_level);
+Result<smtp::TlsLevel> tls_level(const config::Config& config, bool lmtp) {
+    std::string level =
+        config.get(lmtp ? param::lmtp_tls_security_level : param::smtp_tls_security_level);
     if (level.empty()) {
-        return config.get(param::smtp_use_tls) ? smtp::TlsLevel::may : smtp::TlsLevel::none;
+        return config.get(lmtp ? param::lmtp_use_tls : param::smtp_use_tls) ? smtp::TlsLevel::may
+                                                                            : smtp::TlsLevel::none;
     }
     if (level == "none") return smtp::TlsLevel::none;
     if (level == "may") return smtp::TlsLevel::may;
     if (level == "encrypt") return smtp::TlsLevel::encrypt;
     // Levels that promise more than this program keeps: mail waits rather than going out
     // unverified.
-    return Error{Errc::invalid, cat({"smtp_tls_security_level = ", level,
+    return Error{Errc::invalid, cat({lmtp ? "lmtp" : "smtp", "_tls_security_level = ", level,
                                      ": not supported yet; use none, may or encrypt"})};
 }
 
@@ -51,14 +53,18 @@ void read_timeouts(Options& options, const config::Config& config) {
     options.connect =
         config.get(options.lmtp ? param::lmtp_connect_timeout : param::smtp_connect_timeout);
     options.helo = config.get(options.lmtp ? param::lmtp_lhlo_timeout : param::smtp_helo_timeout);
-    options.starttls = config.get(param::smtp_starttls_timeout);
-    options.mail = config.get(param::smtp_mail_timeout);
-    options.rcpt = config.get(param::smtp_rcpt_timeout);
-    options.data_init = config.get(param::smtp_data_init_timeout);
-    options.data_xfer = config.get(param::smtp_data_xfer_timeout);
-    options.data_done = config.get(param::smtp_data_done_timeout);
-    options.rset = config.get(param::smtp_rset_timeout);
-    options.quit = config.get(param::smtp_quit_timeout);
+    options.starttls =
+        config.get(options.lmtp ? param::lmtp_starttls_timeout : param::smtp_starttls_timeout);
+    options.mail = config.get(options.lmtp ? param::lmtp_mail_timeout : param::smtp_mail_timeout);
+    options.rcpt = config.get(options.lmtp ? param::lmtp_rcpt_timeout : param::smtp_rcpt_timeout);
+    options.data_init =
+        config.get(options.lmtp ? param::lmtp_data_init_timeout : param::smtp_data_init_timeout);
+    options.data_xfer =
+        config.get(options.lmtp ? param::lmtp_data_xfer_timeout : param::smtp_data_xfer_timeout);
+    options.data_done =
+        config.get(options.lmtp ? param::lmtp_data_done_timeout : param::smtp_data_done_timeout);
+    options.rset = config.get(options.lmtp ? param::lmtp_rset_timeout : param::smtp_rset_timeout);
+    options.quit = config.get(options.lmtp ? param::lmtp_quit_timeout : param::smtp_quit_timeout);
 }
 
 void read_addressing(Options& options, const config::Config& config) {
@@ -67,18 +73,26 @@ void read_addressing(Options& options, const config::Config& config) {
     bool all = contains(protocols, "all");
     options.ask_ipv4 = all || contains(protocols, "ipv4");
     options.ask_ipv6 = all || contains(protocols, "ipv6");
-    std::string prefer = config.get(param::smtp_address_preference);
+    std::string prefer =
+        config.get(options.lmtp ? param::lmtp_address_preference : param::smtp_address_preference);
     if (prefer == "ipv4") options.prefer = Options::Prefer::ipv4;
     if (prefer == "ipv6") options.prefer = Options::Prefer::ipv6;
-    options.randomize = config.get(param::smtp_randomize_addresses);
-    options.address_limit = config.get(param::smtp_mx_address_limit);
-    options.session_limit = config.get(param::smtp_mx_session_limit);
+    options.randomize = config.get(options.lmtp ? param::lmtp_randomize_addresses
+                                                : param::smtp_randomize_addresses);
+    options.address_limit =
+        config.get(options.lmtp ? param::lmtp_mx_address_limit : param::smtp_mx_address_limit);
+    options.session_limit =
+        config.get(options.lmtp ? param::lmtp_mx_session_limit : param::smtp_mx_session_limit);
     options.own_addresses = own_addresses(config);
-    for (auto relay : split_words(config.get(param::smtp_fallback_relay), " \t\r\n,")) {
+    for (auto relay : split_words(
+             config.get(options.lmtp ? param::lmtp_fallback_relay : param::smtp_fallback_relay),
+             " \t\r\n,")) {
         options.fallback_relays.emplace_back(relay);
     }
-    options.bind_address = config.get(param::smtp_bind_address);
-    options.bind_address6 = config.get(param::smtp_bind_address6);
+    options.bind_address =
+        config.get(options.lmtp ? param::lmtp_bind_address : param::smtp_bind_address);
+    options.bind_address6 =
+        config.get(options.lmtp ? param::lmtp_bind_address6 : param::smtp_bind_address6);
     options.resolver.forwarders = config.get(param::dns_forwarders);
 }
 
@@ -89,19 +103,29 @@ Result<Options> Options::from(const config::Config& config, bool lmtp) {
     options.lmtp = lmtp;
     options.own_name = config.get(param::myhostname);
     options.helo_name = config.get(lmtp ? param::lmtp_lhlo_name : param::smtp_helo_name);
-    TRY_ASSIGN(options.tls, tls_level(config));
+    TRY_ASSIGN(options.tls, tls_level(config, lmtp));
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
     TRY_ASSIGN(options.default_port, parse_port(port));
     read_timeouts(options, config);
     read_addressing(options, config);
-    options.line_limit = config.get(param::smtp_line_length_limit);
-    options.skip_5xx_greeting = config.get(param::smtp_skip_5xx_greeting);
-    options.skip_quit_response = config.get(param::smtp_skip_quit_response);
-    options.cache = config.get(param::smtp_connection_cache_on_demand) ||
-                    !config.get(param::smtp_connection_cache_destinations).empty();
-    options.cache_time = config.get(param::smtp_connection_cache_time_limit);
-    options.reuse_time = config.get(param::smtp_connection_reuse_time_limit);
-    options.reuse_count = config.get(param::smtp_connection_reuse_count_limit);
+    options.line_limit =
+        config.get(lmtp ? param::lmtp_line_length_limit : param::smtp_line_length_limit);
+    options.skip_5xx_greeting =
+        config.get(lmtp ? param::lmtp_skip_5xx_greeting : param::smtp_skip_5xx_greeting);
+    options.skip_quit_response =
+        config.get(lmtp ? param::lmtp_skip_quit_response : param::smtp_skip_quit_response);
+    options.cache = config.get(lmtp ? param::lmtp_connection_cache_on_demand
+                                    : param::smtp_connection_cache_on_demand) ||
+                    !config
+                         .get(lmtp ? param::lmtp_connection_cache_destinations
+                                   : param::smtp_connection_cache_destinations)
+                         .empty();
+    options.cache_time = config.get(lmtp ? param::lmtp_connection_cache_time_limit
+                                         : param::smtp_connection_cache_time_limit);
+    options.reuse_time = config.get(lmtp ? param::lmtp_connection_reuse_time_limit
+                                         : param::smtp_connection_reuse_time_limit);
+    options.reuse_count = config.get(lmtp ? param::lmtp_connection_reuse_count_limit
+                                          : param::smtp_connection_reuse_count_limit);
     return options;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "lib/base/strings.h"
+#include "lib/config/log_options.h"
 #include "lib/log/log.h"
 #include "lib/sys/error.h"
 #include "lib/sys/file.h"
@@ -71,7 +72,7 @@ void detach_standard_files() {
 }
 
 Result<void> open_log(const config::Config& config, bool verbose, const Fd& file) {
-    log::Options options{.tag = cat({config.get(param::syslog_name), "/master"}), .debug = verbose};
+    log::Options options = config::log_options(config, "master", verbose);
     if (!file) {
         log::open_syslog(std::move(options));
         return {};

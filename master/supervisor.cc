@@ -9,6 +9,8 @@
 #include <cstdlib>
 
 #include "lib/base/strings.h"
+#include "lib/config/check.h"
+#include "lib/config/log_options.h"
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
 #include "lib/service/snapshot.h"
@@ -52,7 +54,8 @@ Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snaps
     TRY_ASSIGN(auto config, config::Config::from(snapshot));
     TRY_ASSIGN(Fd sealed, service::seal_snapshot(snapshot));
     TRY_ASSIGN(const config::MasterFile file, config::master_of(snapshot));
-    for (const auto& warning : file.warnings()) log::warning("", warning);
+    for (const auto& warning : file.warnings()) log::warning("", warning.str());
+    for (const auto& line : config::not_yet_warnings(config::examine(snapshot))) log::warning("", line);
     Reading reading{std::make_shared<const config::Config>(std::move(config)),
                     std::make_shared<const Fd>(std::move(sealed)), {}};
     for (const auto& entry : file.entries()) {
@@ -137,7 +140,7 @@ Result<void> Supervisor::reopen_log(const config::Config& config) {
     TRY_ASSIGN(Fd file, open_log_file(config));
     if (!file) return {};
     log_ = std::move(file);
-    log::open_file({.tag = cat({config.get(param::syslog_name), "/master"}), .debug = options_.verbose},
+    log::open_file(config::log_options(config, "master", options_.verbose),
                    Fd(::fcntl(log_.get(), F_DUPFD_CLOEXEC, 0)));
     return {};
 }

@@ -7,6 +7,7 @@
 
 #include "lib/base/strings.h"
 
+#include "lib/config/check.h"
 #include "lib/config/main_cf.h"
 #include "lib/config/value.h"
 
@@ -23,11 +24,6 @@ const Row* governing_row(std::string_view name) {
     if (const Row* row = find_row(name)) return row;
     if (const ServiceSuffix* suffix = find_service_suffix(name)) return find_row(suffix->fallback);
     return nullptr;
-}
-
-bool has_judged_value(Type type) {
-    return type == Type::Seconds || type == Type::Bytes || type == Type::Count ||
-           type == Type::Flag || type == Type::Choice;
 }
 
 }  // namespace
@@ -96,30 +92,12 @@ Result<Config> Config::checked(Settings settings, const Overrides& overrides, co
     return config;
 }
 
-// Checks every set value, and the defaults of numbers, flags and choices that depend on other
-// values. After this no get() fails: a text that goes in circles does so through a set value.
+// Every set value, and the defaults of numbers, flags and choices that depend on other values.
+// After this no get() fails: a text that goes in circles does so through a set value.
 Result<void> Config::check() const {
-    for (const auto& [name, value] : settings_.set_values()) TRY(check_name(name));
-    for (const Row& row : rows()) {
-        if (!has_judged_value(row.type) || row.default_text.find('$') == row.default_text.npos)
-            continue;
-        if (!is_set(row.name)) TRY(check_name(row.name));
-    }
-    return {};
-}
-
-Result<void> Config::check_name(std::string_view name) const {
-    auto fail = [&](Error error) {
-        error.what.insert(0, cat({settings_.place_of(name), name, ": "}));
-        return error;
-    };
-    auto text = settings_.expanded(name);
-    if (!text) return fail(std::move(text).error());
-    const Row* row = governing_row(name);
-    if (row == nullptr) return {};
-    auto value = parse_value(*row, *text);
-    if (!value) return fail(std::move(value).error());
-    return {};
+    auto problems = bad_values(settings_);
+    if (problems.empty()) return {};
+    return Error{Errc::invalid, problems.front().str()};
 }
 
 std::string Config::row_text(std::size_t id) const {

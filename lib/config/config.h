@@ -25,9 +25,9 @@ namespace postern::config {
 // multi_instance_directories; anything else is an Error.
 Result<std::string> choose_directory(std::optional<std::string> from_option = std::nullopt);
 
-// The texts of one configuration as they were at one moment. Master takes it when it starts and at each
-// reload, and its daemons live by it: what an administrator writes afterwards, right or wrong, reaches
-// nobody before the next reload.
+// The texts of one configuration as they were at one moment. Master takes it when it starts and at
+// each reload, and its daemons live by it: what an administrator writes afterwards, right or wrong,
+// reaches nobody before the next reload.
 struct Snapshot {
     std::string directory, main_cf, master_cf;
 
@@ -85,7 +85,6 @@ class Config {
     static Result<Config> checked(Settings settings, const Overrides& overrides, const Host& host);
 
     Result<void> check() const;
-    Result<void> check_name(std::string_view name) const;
     std::int64_t number(std::size_t id) const;
     std::int64_t service_number(std::string_view name, std::string_view suffix,
                                 std::size_t id) const;

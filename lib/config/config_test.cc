@@ -179,10 +179,10 @@ TEST(Config, WarningsSuggest) {
     ASSERT_EQ(warnings.size(), 3u);
     EXPECT_THAT(warnings[0], testing::EndsWith("main.cf, line 8: myorigin: overrides line 3"));
     EXPECT_THAT(warnings[1],
-                testing::EndsWith("main.cf, line 1: unknown parameter: smtpd_timout (did "
+                testing::EndsWith("main.cf, line 1: smtpd_timout: unknown parameter (did "
                                   "you mean smtpd_timeout?)"));
     EXPECT_THAT(warnings[2],
-                testing::EndsWith("main.cf, line 7: unknown parameter: whatever_else_this_is"));
+                testing::EndsWith("main.cf, line 7: whatever_else_this_is: unknown parameter"));
 }
 
 TEST(Config, ReadsDirectory) {

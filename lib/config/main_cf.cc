@@ -1,6 +1,7 @@
 #include "lib/config/main_cf.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/strings.h"
 
@@ -37,26 +38,54 @@ std::string place(std::string_view file, int line) {
     return cat({file, ", line ", std::to_string(line), ": "});
 }
 
-Result<std::vector<LogicalLine>> logical_lines(std::string_view text, std::string_view file) {
-    if (text.size() > kMaxFile) return Error{Errc::invalid, cat({file, ": longer than 16 MB"})};
+std::string Problem::str() const {
+    std::string out = line > 0 ? place(file, line) : file.empty() ? "" : file + ": ";
+    return cat({out, parameter, parameter.empty() ? "" : ": ", text});
+}
+
+std::vector<LogicalLine> logical_lines(std::string_view text, std::string_view file,
+                                       std::vector<Problem>& problems) {
     std::vector<LogicalLine> lines;
+    auto bad = [&](int number, std::string what) {
+        problems.push_back({std::string(file), number, "", std::move(what)});
+    };
+    if (text.size() > kMaxFile) {
+        bad(0, "longer than 16 MB");
+        return lines;
+    }
+    bool skipping = false;  // the continuation of a bad line is no further mistake
     for (int number = 1; !text.empty(); number++) {
         std::string_view line = take_line(text);
         if (line.find('\0') != line.npos) {
-            return Error{Errc::invalid, place(file, number) + "contains a zero byte"};
+            bad(number, "contains a zero byte");
+            return lines;  // a binary file would give thousands of these
         }
         if (is_comment(line)) continue;
         if (!continues(line)) {
             lines.push_back({std::string(trim_right(line)), number});
+            skipping = false;
         } else if (!lines.empty()) {
             lines.back().text += trim_right(line);
-        } else {
-            return Error{Errc::invalid,
-                         place(file, number) +
-                             "begins with white space, but there is no line before it "
-                             "that it could continue"};
+        } else if (!std::exchange(skipping, true)) {
+            bad(number,
+                "begins with white space, but there is no line before it that it could continue");
         }
     }
+    return lines;
+}
+
+namespace {
+
+Error first_of(const std::vector<Problem>& problems) {
+    return Error{Errc::invalid, problems.front().str()};
+}
+
+}  // namespace
+
+Result<std::vector<LogicalLine>> logical_lines(std::string_view text, std::string_view file) {
+    std::vector<Problem> problems;
+    auto lines = logical_lines(text, file, problems);
+    if (!problems.empty()) return first_of(problems);
     return lines;
 }
 
@@ -74,19 +103,25 @@ Result<MainEntry> parse_assignment(std::string_view text) {
     return MainEntry{std::string(name), std::string(trim(sides->second)), 0};
 }
 
-Result<std::vector<MainEntry>> parse_main_cf(std::string_view text, std::string_view file) {
-    TRY_ASSIGN(auto lines, logical_lines(text, file));
+std::vector<MainEntry> parse_main_cf(std::string_view text, std::string_view file,
+                                     std::vector<Problem>& problems) {
     std::vector<MainEntry> entries;
-    for (const LogicalLine& line : lines) {
+    for (const LogicalLine& line : logical_lines(text, file, problems)) {
         auto entry = parse_assignment(line.text);
-        if (!entry) {
-            Error error = std::move(entry).error();
-            error.what.insert(0, place(file, line.line));
-            return error;
+        if (entry) {
+            entry->line = line.line;
+            entries.push_back(std::move(*entry));
+        } else {
+            problems.push_back({std::string(file), line.line, "", entry.error().what});
         }
-        entry->line = line.line;
-        entries.push_back(std::move(*entry));
     }
+    return entries;
+}
+
+Result<std::vector<MainEntry>> parse_main_cf(std::string_view text, std::string_view file) {
+    std::vector<Problem> problems;
+    auto entries = parse_main_cf(text, file, problems);
+    if (!problems.empty()) return first_of(problems);
     return entries;
 }
 

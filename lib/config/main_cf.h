@@ -11,6 +11,18 @@
 
 namespace postern::config {
 
+// Something wrong (or, where error is false, worth telling) at a place in a configuration file.
+struct Problem {
+    std::string file;
+    int line = 0;           // 0: no particular line
+    std::string parameter;  // or "smtp/inet" for a master.cf entry; may be empty
+    std::string text;       // what is bad and what would be right
+    bool error = true;
+
+    // "file, line 3: parameter: text"
+    std::string str() const;
+};
+
 // A line with its continuation lines (those that begin with white space). Comment lines (first
 // visible character #) and empty lines count for nothing, not even inside a continued line.
 struct LogicalLine {
@@ -18,6 +30,9 @@ struct LogicalLine {
     int line = 0;  // of its first line, from 1
 };
 Result<std::vector<LogicalLine>> logical_lines(std::string_view text, std::string_view file);
+// The same, going on after a bad line, which becomes a problem.
+std::vector<LogicalLine> logical_lines(std::string_view text, std::string_view file,
+                                       std::vector<Problem>& problems);
 
 struct MainEntry {
     std::string name;
@@ -26,6 +41,9 @@ struct MainEntry {
 };
 // Entries in the order of the file; a name may occur more than once (the last one counts).
 Result<std::vector<MainEntry>> parse_main_cf(std::string_view text, std::string_view file);
+// The same, going on after a bad entry, which becomes a problem.
+std::vector<MainEntry> parse_main_cf(std::string_view text, std::string_view file,
+                                     std::vector<Problem>& problems);
 
 // "name = value" from a command line or from -o (where no white space surrounds the sign).
 Result<MainEntry> parse_assignment(std::string_view text);

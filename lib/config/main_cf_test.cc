@@ -58,7 +58,9 @@ TEST(MainCf, Edit) {
     };
     const Case cases[] = {
         {"a = 1\nb = 2\n", {{Kind::set, "a", "x"}}, "a = x\nb = 2\n"},
-        {"# hi\na = 1,\n  # note\n  2\nb = 2\n", {{Kind::set, "a", "x"}}, "# hi\na = x\n  # note\nb = 2\n"},
+        {"# hi\na = 1,\n  # note\n  2\nb = 2\n",
+         {{Kind::set, "a", "x"}},
+         "# hi\na = x\n  # note\nb = 2\n"},
         {"a = 1\n\n# about b\nb = 2\n", {{Kind::set, "b", "3"}}, "a = 1\n\n# about b\nb = 3\n"},
         {"a = 1", {{Kind::set, "b", "2"}}, "a = 1\nb = 2\n"},
         {"", {{Kind::set, "b", ""}}, "b = \n"},

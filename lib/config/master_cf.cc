@@ -174,25 +174,34 @@ std::string MasterEntry::port() const {
     return colon == name.npos ? name : name.substr(colon + 1);
 }
 
-Result<MasterFile> MasterFile::parse(std::string_view text, std::string_view file) {
-    TRY_ASSIGN(auto lines, logical_lines(text, file));
+MasterFile MasterFile::parse(std::string_view text, std::string_view file,
+                             std::vector<Problem>& problems) {
     MasterFile master;
-    for (const LogicalLine& line : lines) {
+    for (const LogicalLine& line : logical_lines(text, file, problems)) {
         auto entry = parse_entry(line);
         if (!entry) {
-            Error error = std::move(entry).error();
-            error.what.insert(0, place(file, line.line));
-            return error;
+            std::string name(line.text.substr(0, line.text.find_first_of(" \t")));
+            problems.push_back(
+                {std::string(file), line.line, printable(name, 80), entry.error().what});
+            continue;
         }
-        auto same = master.find(entry->name, entry->type);
-        if (same != nullptr) {
+        if (auto same = master.find(entry->name, entry->type); same != nullptr) {
             master.warnings_.push_back(
-                cat({place(file, line.line), "duplicate entry for ", entry->key(), " (line ",
-                     std::to_string(same->line), "): the last one is used"}));
+                {std::string(file), line.line, entry->key(),
+                 cat({"second entry of this name (the first is in line ",
+                      std::to_string(same->line), "): the last one is used"}),
+                 false});
             std::erase_if(master.entries_, [&](const MasterEntry& e) { return &e == same; });
         }
         master.entries_.push_back(std::move(*entry));
     }
+    return master;
+}
+
+Result<MasterFile> MasterFile::parse(std::string_view text, std::string_view file) {
+    std::vector<Problem> problems;
+    MasterFile master = parse(text, file, problems);
+    if (!problems.empty()) return Error{Errc::invalid, problems.front().str()};
     return master;
 }
 

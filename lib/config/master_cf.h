@@ -12,6 +12,8 @@
 
 #include "lib/base/result.h"
 
+#include "lib/config/main_cf.h"
+
 namespace postern::config {
 
 using Overrides = std::vector<std::pair<std::string, std::string>>;  // name, value
@@ -46,13 +48,16 @@ class MasterFile {
   public:
     // Errors name the file, the line, the column and what would be right.
     static Result<MasterFile> parse(std::string_view text, std::string_view file = "master.cf");
+    // The same, going on after a bad entry, which becomes a problem, as does a double one.
+    static MasterFile parse(std::string_view text, std::string_view file,
+                            std::vector<Problem>& problems);
 
     const std::vector<MasterEntry>& entries() const { return entries_; }
     // The entry of this name; type narrows it down where one name has two.
     const MasterEntry* find(std::string_view name) const;
     const MasterEntry* find(std::string_view name, MasterEntry::Type type) const;
     // Things worth telling that do not stop the system: double entries.
-    const std::vector<std::string>& warnings() const { return warnings_; }
+    const std::vector<Problem>& warnings() const { return warnings_; }
 
     // Adds the services that Postfix's master.cf does not know and this suite needs (policy, auth,
     // imapd, pop3d) where the file does not list them.
@@ -60,7 +65,7 @@ class MasterFile {
 
   private:
     std::vector<MasterEntry> entries_;
-    std::vector<std::string> warnings_;
+    std::vector<Problem> warnings_;
 };
 
 // The eight columns and the arguments of an entry as postconf -M prints them; folded: one -o a

@@ -56,25 +56,26 @@ TEST(MasterCf, Errors) {
     };
     const Case cases[] = {
         {"smtp inet n\n",
-         "f, line 1: only 3 columns: expected service, type, private, unpriv, chroot, wakeup, "
+         "f, line 1: smtp: only 3 columns: expected service, type, private, unpriv, chroot, "
+         "wakeup, "
          "maxproc, "
          "command"},
         {"smtp tcp n - n - - smtpd\n",
-         "f, line 1: bad value \"tcp\" in column type: expected inet, unix, fifo, pass or "
+         "f, line 1: smtp: bad value \"tcp\" in column type: expected inet, unix, fifo, pass or "
          "unix-dgram"},
         {"x unix q - n - - y\n",
-         "f, line 1: bad value \"q\" in column private: expected y, n or -"},
+         "f, line 1: x: bad value \"q\" in column private: expected y, n or -"},
         {"x inet - - n - - y\n",
-         "f, line 1: an inet service cannot be private: expected n in column private"},
+         "f, line 1: x: an inet service cannot be private: expected n in column private"},
         {"x unix - - n 1x - y\n",
-         "f, line 1: bad value \"1x\" in column wakeup: expected seconds, seconds? or -"},
+         "f, line 1: x: bad value \"1x\" in column wakeup: expected seconds, seconds? or -"},
         {"x unix - - n - many y\n",
-         "f, line 1: bad value \"many\" in column maxproc: expected a number of processes or -"},
-        {"x unix - - n - - y -o\n", "f, line 1: expected name=value after -o"},
+         "f, line 1: x: bad value \"many\" in column maxproc: expected a number of processes or -"},
+        {"x unix - - n - - y -o\n", "f, line 1: x: expected name=value after -o"},
         {"x unix - - n - - y -o nothing\n",
-         "f, line 1: -o: missing '=' after parameter name: \"nothing\": expected name = value"},
-        {"x unix - - n - - y -o { a = b\n", "f, line 1: missing } after {"},
-        {"/x unix - - n - - y\n", "f, line 1: bad service name"},
+         "f, line 1: x: -o: missing '=' after parameter name: \"nothing\": expected name = value"},
+        {"x unix - - n - - y -o { a = b\n", "f, line 1: x: missing } after {"},
+        {"/x unix - - n - - y\n", "f, line 1: /x: bad service name"},
     };
     for (const Case& c : cases) {
         auto file = MasterFile::parse(c.text, "f");
@@ -88,8 +89,9 @@ TEST(MasterCf, DoubleEntriesWarn) {
         MasterFile::parse("x unix - - n - 1 y\nx unix - - n - 2 y\nx inet n - n - 3 y\n", "f");
     ASSERT_TRUE(file.has_value());
     ASSERT_EQ(file->warnings().size(), 1u);
-    EXPECT_EQ(file->warnings()[0],
-              "f, line 2: duplicate entry for x/unix (line 1): the last one is used");
+    EXPECT_EQ(file->warnings()[0].str(),
+              "f, line 2: x/unix: second entry of this name (the first is in line 1): the last one "
+              "is used");
     EXPECT_EQ(file->entries().size(), 2u);
     EXPECT_EQ(file->find("x", MasterEntry::Type::unix_socket)->process_limit, 2);
     EXPECT_EQ(file->find("x", MasterEntry::Type::inet)->process_limit, 3);

@@ -12,13 +12,16 @@ namespace {
 
 constexpr Row kRows[] = {
 #define PARAM(type, name, default_text, limits, documentation) \
-    {#name, default_text, limits, documentation, Type::type, true},
+    {#name, default_text, limits, documentation, Type::type, Standing::honoured},
+#define NOT_YET(type, name, default_text, limits, documentation) \
+    {#name, default_text, limits, documentation, Type::type, Standing::not_yet},
 #define ACCEPTED(type, name, default_text, limits, documentation) \
-    {#name, default_text, limits, documentation, Type::type, false},
+    {#name, default_text, limits, documentation, Type::type, Standing::no_effect},
 #define PARAM_NAMED(type, identifier, name, default_text, limits, documentation) \
-    {name, default_text, limits, documentation, Type::type, true},
+    {name, default_text, limits, documentation, Type::type, Standing::honoured},
 #include "lib/config/params/all.def"
 #undef PARAM
+#undef NOT_YET
 #undef ACCEPTED
 #undef PARAM_NAMED
 };
@@ -28,12 +31,15 @@ constexpr std::size_t kCount = static_cast<std::size_t>(Id::kCount);
 #define PARAM(type, name, default_text, limits, documentation)    \
     static_assert(default_fits(Type::type, default_text, limits), \
                   "the default of " #name " does not fit its type or limits");
+#define NOT_YET(type, name, default_text, limits, documentation) \
+    PARAM(type, name, default_text, limits, documentation)
 #define ACCEPTED(type, name, default_text, limits, documentation) \
     PARAM(type, name, default_text, limits, documentation)
 #define PARAM_NAMED(type, identifier, name, default_text, limits, documentation) \
     PARAM(type, identifier, default_text, limits, documentation)
 #include "lib/config/params/all.def"
 #undef PARAM
+#undef NOT_YET
 #undef ACCEPTED
 #undef PARAM_NAMED
 
@@ -54,6 +60,34 @@ constexpr bool names_are_unique() {
     return true;
 }
 static_assert(names_are_unique(), "two rows have the same name");
+
+struct Readers {
+    Id id;
+    std::string_view programs;
+};
+constexpr Readers kReaders[] = {
+#define READERS(identifier, programs) {Id::identifier, programs},
+#include "lib/config/param_readers.inc"
+#undef READERS
+};
+
+// Programs in the list of readers from which it is called "all".
+constexpr std::ptrdiff_t kNearlyAll = 14;
+
+// Whether the default of a row that is honoured mentions $name.
+bool used_by_defaults(std::string_view name) {
+    for (const Row& row : kRows) {
+        if (row.standing != Standing::honoured) continue;
+        for (std::size_t at = row.default_text.find(name); at != std::string_view::npos;
+             at = row.default_text.find(name, at + 1)) {
+            std::string_view before = row.default_text.substr(0, at);
+            std::string_view after = row.default_text.substr(at + name.size());
+            bool ends = after.empty() || !(is_alnum(after[0]) || after[0] == '_');
+            if (ends && (before.ends_with('$') || before.ends_with("${"))) return true;
+        }
+    }
+    return false;
+}
 
 constexpr ServiceSuffix kServiceSuffixes[] = {
     {"_delivery_slot_cost", "default_delivery_slot_cost"},
@@ -90,6 +124,19 @@ const Row* find_row(std::string_view name) {
                          [](std::uint16_t id, std::string_view n) { return kRows[id].name < n; });
     if (at == kByName.end() || kRows[*at].name != name) return nullptr;
     return &kRows[*at];
+}
+
+std::string_view readers(const Row& row) {
+    for (const Readers& entry : kReaders) {
+        if (&kRows[static_cast<std::size_t>(entry.id)] != &row) continue;
+        auto spaces = std::count(entry.programs.begin(), entry.programs.end(), ' ');
+        return spaces + 1 >= kNearlyAll ? "all" : entry.programs;
+    }
+    // local_destination_recipient_limit is put together by who reads the general one.
+    const ServiceSuffix* suffix = find_service_suffix(row.name);
+    const Row* general = suffix != nullptr ? find_row(suffix->fallback) : nullptr;
+    if (general != nullptr && general != &row) return readers(*general);
+    return used_by_defaults(row.name) ? "$name" : "";
 }
 
 std::span<const ServiceSuffix> service_suffixes() { return kServiceSuffixes; }

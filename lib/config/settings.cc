@@ -89,6 +89,11 @@ std::optional<std::string_view> suggest(std::string_view name) {
     return best;
 }
 
+std::string unknown_text(std::string_view name) {
+    auto near = suggest(name);
+    return near ? cat({"unknown parameter (did you mean ", *near, "?)"}) : "unknown parameter";
+}
+
 Settings::Settings(std::string directory) : directory_(std::move(directory)) {}
 
 Result<void> Settings::read() {
@@ -98,15 +103,23 @@ Result<void> Settings::read() {
 
 Result<void> Settings::parse(std::string_view text) {
     TRY_ASSIGN(auto entries, parse_main_cf(text, file()));
+    take(std::move(entries));
+    return {};
+}
+
+void Settings::parse(std::string_view text, std::vector<Problem>& problems) {
+    take(parse_main_cf(text, file(), problems));
+}
+
+void Settings::take(std::vector<MainEntry> entries) {
     for (MainEntry& entry : entries) {
         auto [at, added] = set_.try_emplace(entry.name);
         if (!added) {
-            doubles_.push_back(cat({place(file(), entry.line), entry.name, ": overrides line ",
-                                    std::to_string(at->second.line)}));
+            doubles_.push_back({file(), entry.line, entry.name,
+                                cat({"overrides line ", std::to_string(at->second.line)}), false});
         }
         at->second = {std::move(entry.value), entry.line};
     }
-    return {};
 }
 
 void Settings::set(std::string_view name, std::string_view text) {
@@ -197,14 +210,18 @@ bool Settings::is_user_defined(std::string_view name) const {
     return std::find(classes.begin(), classes.end(), name) != classes.end();
 }
 
-std::vector<std::string> Settings::warnings() const {
-    std::vector<std::string> out = doubles_;
+std::vector<Problem> Settings::notes() const {
+    std::vector<Problem> out = doubles_;
     for (const auto& [name, value] : set_) {
         if (find_row(name) || find_service_suffix(name) || is_user_defined(name)) continue;
-        auto near = suggest(name);
-        out.push_back(cat({place_of(name), "unknown parameter: ", name,
-                           near ? cat({" (did you mean ", *near, "?)"}) : ""}));
+        out.push_back({value.line > 0 ? file() : "", value.line, name, unknown_text(name), false});
     }
+    return out;
+}
+
+std::vector<std::string> Settings::warnings() const {
+    std::vector<std::string> out;
+    for (const Problem& note : notes()) out.push_back(note.str());
     return out;
 }
 

@@ -30,6 +30,8 @@ class Settings final : public Names {
     Result<void> read();
     // Reads the text of a main.cf.
     Result<void> parse(std::string_view text);
+    // The same, going on after a bad line, which becomes a problem.
+    void parse(std::string_view text, std::vector<Problem>& problems);
     // As an -o option does: wins over main.cf.
     void set(std::string_view name, std::string_view text);
     // Works out the defaults that depend on this host and process (myhostname, mynetworks…).
@@ -48,25 +50,31 @@ class Settings final : public Names {
     // raw() with $name expanded; empty for unknown names.
     Result<std::string> expanded(std::string_view name) const;
 
-    // Set names that nobody knows: no row, not one of a transport's, not used as $name by another
-    // value, no restriction class. With line and, where one is near, a suggestion.
-    std::vector<std::string> warnings() const;
+    // What is worth telling and stops nothing: names set twice, and names that nobody knows: no
+    // row, not one of a transport's, not used as $name by another value, no restriction class. With
+    // line and, where one is near, a suggestion.
+    std::vector<Problem> notes() const;
+    std::vector<std::string> warnings() const;  // the same as text
+    // Used as $name by another value, or a restriction class.
+    bool is_user_defined(std::string_view name) const;
     // "main.cf, line 3: " for a set name, else the empty text.
     std::string place_of(std::string_view name) const;
 
   private:
-    bool is_user_defined(std::string_view name) const;
+    void take(std::vector<MainEntry> entries);
     std::string mydomain_default(const Host& host) const;
     std::string mynetworks_default(const Host& host) const;
 
     std::string directory_;
     std::map<std::string, Value, std::less<>> set_;
     std::map<std::string, std::string, std::less<>> computed_;
-    std::vector<std::string> doubles_;  // warnings about names set twice
+    std::vector<Problem> doubles_;  // names set twice
 };
 
 // The known name that is nearest in spelling, if one is near.
 std::optional<std::string_view> suggest(std::string_view name);
+// "unknown parameter (did you mean smtpd_timeout?)"
+std::string unknown_text(std::string_view name);
 
 // The whole file; missing, unreadable and too long files are errors that name it.
 Result<std::string> read_file(const std::string& path);

@@ -36,13 +36,23 @@ constexpr Limits one_of(std::string_view choices) { return {0, INT64_MAX, choice
 // The default of a row whose value is found out at run time (Settings::compute).
 inline constexpr std::string_view kComputed = "\x01";
 
+// What the suite does with a parameter. Nobody may be surprised by one that is read and then
+// ignored: "postern check" tells the standing of each that is set, and master warns of those that
+// are not_yet.
+enum class Standing : unsigned char {
+    honoured,   // the programs that read it are in Row::readers
+    no_effect,  // known for Postfix's sake; the documentation says why this design needs no such
+                // thing
+    not_yet,    // to come; until then it does nothing
+};
+
 struct Row {
     std::string_view name;
     std::string_view default_text;
     Limits limits;
     std::string_view documentation;
     Type type = Type::Text;
-    bool honoured = true;  // false: known for Postfix's sake, without effect here
+    Standing standing = Standing::honoured;
 };
 
 // Handles: which type Config::get returns is in the handle's type.

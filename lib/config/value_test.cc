@@ -68,7 +68,7 @@ TEST(Value, ParseByRow) {
         {Type::Text, any, "", "anything at all", 0},
     };
     for (const Case& c : cases) {
-        Row row{"x", c.default_text, c.limits, "", c.type, true};
+        Row row{"x", c.default_text, c.limits, "", c.type, Standing::honoured};
         auto value = parse_value(row, c.text);
         ASSERT_EQ(value.has_value(), c.expected.has_value()) << c.text;
         if (value) {
@@ -78,11 +78,11 @@ TEST(Value, ParseByRow) {
 }
 
 TEST(Value, ErrorsTellWhatWouldBeRight) {
-    Row time{"x", "10s", range(1, 60), "", Type::Seconds, true};
+    Row time{"x", "10s", range(1, 60), "", Type::Seconds, Standing::honoured};
     EXPECT_EQ(parse_value(time, "5x").error().what,
               "bad value \"5x\": expected a whole number and a unit (ms, s, m, h, d or w), from 1s "
               "to 60s");
-    Row choice{"x", "may", one_of("none may encrypt"), "", Type::Choice, true};
+    Row choice{"x", "may", one_of("none may encrypt"), "", Type::Choice, Standing::honoured};
     EXPECT_EQ(parse_value(choice, "maybe").error().what,
               "bad value \"maybe\": expected one of: none may encrypt");
 }

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "lib/base/strings.h"
+#include "lib/config/log_options.h"
 #include "lib/log/log.h"
 #include "lib/service/snapshot.h"
 #include "lib/sys/error.h"
@@ -41,9 +42,7 @@ Result<Birth> read_birth() {
 }
 
 void open_log(const config::Config& config, const Arguments& arguments, const std::string& program, bool log_file) {
-    log::Options options;
-    options.tag = cat({config.get(param::syslog_name), "/", program});
-    options.debug = arguments.verbose;
+    log::Options options = config::log_options(config, program, arguments.verbose);
     if (log_file) {
         log::open_file(std::move(options), Fd(kLogFd));
     } else {
@@ -102,7 +101,9 @@ Result<Child> Child::start(int argc, char** argv) {
     const Profile* profile = find_profile(program);
     if (profile == nullptr) return Error{Errc::invalid, program + ": has no profile"};
     TRY_ASSIGN(auto snapshot, read_snapshot(Fd(kConfigFd)));
-    TRY_ASSIGN(auto config, config::Config::from(snapshot, arguments.overrides));
+    config::Overrides overrides = arguments.overrides;
+    overrides.emplace(overrides.begin(), "service_name", arguments.service);  // $service_name in -o options
+    TRY_ASSIGN(auto config, config::Config::from(snapshot, overrides));
     open_log(config, arguments, program, birth.log_file);
     const std::string queue = config.get(param::queue_directory);
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);

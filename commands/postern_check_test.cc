@@ -1,0 +1,36 @@
+#include "commands/postern_check.h"
+
+#include "tests/support/temp_folder.h"
+
+#include <fstream>
+
+namespace postern::commands {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(PosternCheck, TablesThatCannotBeOpened) {
+    config::Snapshot snapshot{"/c",
+                              "alias_maps = texthash:/nosuch/aliases, inline:{a=b}, nosuch:x\n"
+                              "virtual_alias_maps = $my\nmy = regexp:/nosuch/patterns\n"
+                              "header_checks = regexp:/nosuch/not_honoured_yet\n",
+                              ""};
+    config::Report report = config::examine(snapshot);
+    EXPECT_FALSE(report.has_errors());
+    examine_tables(report, snapshot);
+    ASSERT_EQ(report.problems.size(), 3u);
+    EXPECT_THAT(report.problems[0].str(),
+                HasSubstr("/c/main.cf, line 1: alias_maps: texthash:/nosuch/aliases: "));
+    EXPECT_THAT(report.problems[1].str(),
+                HasSubstr("alias_maps: nosuch:x: unsupported dictionary type: nosuch"));
+    EXPECT_THAT(report.problems[2].str(),
+                HasSubstr("line 2: virtual_alias_maps: regexp:/nosuch/patterns: "));
+}
+
+TEST(PosternCheck, UsageAndMissingFiles) {
+    EXPECT_FALSE(check("/nosuch", {}).has_value());
+    EXPECT_FALSE(check("/nosuch", {"-x"}).has_value());
+}
+
+}  // namespace
+}  // namespace postern::commands
