@@ -3,6 +3,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
 #include "lib/dns/resolver.h"
+#include "lib/sys/port.h"
 
 namespace postern::forwarder {
 namespace {
@@ -26,23 +27,12 @@ Result<NextHop> parse_bracketed(std::string_view text, NextHop hop) {
     std::string_view rest = text.substr(end + 1);
     if (!rest.empty()) {
         if (rest[0] != ':') return bad(text, "\":port\" expected after \"]\"");
-        TRY_ASSIGN(hop.port, parse_port(rest.substr(1)));
+        TRY_ASSIGN(hop.port, sys::parse_port(rest.substr(1)));
     }
     return hop;
 }
 
 }  // namespace
-
-Result<std::uint16_t> parse_port(std::string_view text) {
-    constexpr std::pair<std::string_view, std::uint16_t> kServices[] = {
-        {"smtp", 25}, {"lmtp", 24}, {"submission", 587}, {"smtps", 465}, {"submissions", 465}};
-    for (const auto& [name, port] : kServices) {
-        if (iequals(text, name)) return port;
-    }
-    auto port = parse_number<std::uint16_t>(text);
-    if (!port || *port == 0) return bad(text, "not a port");
-    return *port;
-}
 
 Result<NextHop> parse_next_hop(std::string_view text, bool mx) {
     NextHop hop;
@@ -59,7 +49,7 @@ Result<NextHop> parse_next_hop(std::string_view text, bool mx) {
         TRY_ASSIGN(hop, parse_bracketed(text, std::move(hop)));
     } else if (auto parts = split_once(text, ':')) {
         hop.name = parts->first;
-        TRY_ASSIGN(hop.port, parse_port(parts->second));
+        TRY_ASSIGN(hop.port, sys::parse_port(parts->second));
     } else {
         hop.name = text;
     }

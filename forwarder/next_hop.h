@@ -27,7 +27,5 @@ struct NextHop {
 Result<NextHop> parse_next_hop(std::string_view text, bool mx = true);
 // A list of destinations, tried in turn: separated by commas or white space.
 Result<std::vector<NextHop>> parse_next_hops(std::string_view text, bool mx = true);
-// A number or one of the service names of mail.
-Result<std::uint16_t> parse_port(std::string_view text);
 
 }  // namespace postern::forwarder

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/sys/port.h"
 #include "lib/config/host.h"
 
 #include "forwarder/next_hop.h"
@@ -105,7 +106,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp) {
     options.helo_name = config.get(lmtp ? param::lmtp_lhlo_name : param::smtp_helo_name);
     TRY_ASSIGN(options.tls, tls_level(config, lmtp));
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
-    TRY_ASSIGN(options.default_port, parse_port(port));
+    TRY_ASSIGN(options.default_port, sys::parse_port(port));
     read_timeouts(options, config);
     read_addressing(options, config);
     options.line_limit =

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "lib/base/strings.h"
+#include "lib/sys/port.h"
 #include "lib/sys/socket.h"
 #include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
@@ -16,11 +17,10 @@ namespace {
 constexpr int kBacklog = 1024;
 
 Result<std::uint16_t> port_number(const config::MasterEntry& entry) {
-    const std::string port = entry.port();
-    if (auto number = parse_number<std::uint16_t>(port)) return *number;
-    const servent* found = ::getservbyname(port.c_str(), "tcp");
-    if (found == nullptr) return Error{Errc::not_found, cat({"service ", entry.key(), ": port ", port, " is unknown"})};
-    return ntohs(static_cast<std::uint16_t>(found->s_port));
+    if (entry.port() == "0") return std::uint16_t{0};  // any that is free; status tells which
+    auto port = sys::parse_port(entry.port());
+    if (!port) return Error{Errc::invalid, cat({"service ", entry.key(), ": port ", port.error().what})};
+    return port;
 }
 
 bool protocol_wanted(const IpAddress& ip, const std::vector<std::string>& protocols) {

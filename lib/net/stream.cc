@@ -12,6 +12,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
+#include "lib/sys/port.h"
 
 namespace postern::net {
 namespace {
@@ -194,8 +195,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, std::uint16_t defa
     }
     if (endpoint.host.empty()) return std::nullopt;
     if (port.empty()) return endpoint;
-    const auto number =
-        port.front() == ':' ? parse_number<std::uint16_t>(port.substr(1)) : std::nullopt;
+    if (port.front() != ':') return std::nullopt;
+    const auto number = sys::parse_port(port.substr(1));
     if (!number) return std::nullopt;
     endpoint.port = *number;
     return endpoint;

@@ -4,12 +4,12 @@ lib_sys_libsys_a_SOURCES = \
 	%reldir%/sandbox.h %reldir%/sandbox.cc %reldir%/users.h %reldir%/users.cc \
 	%reldir%/disk_space.h %reldir%/disk_space.cc %reldir%/command.h %reldir%/command.cc \
 	%reldir%/stop_signal.h %reldir%/stop_signal.cc \
-	%reldir%/socket.h %reldir%/socket.cc \
+	%reldir%/port.h %reldir%/port.cc %reldir%/socket.h %reldir%/socket.cc \
 	%reldir%/unix_socket.h %reldir%/unix_socket.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/sys/sys_test
-lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc %reldir%/socket_test.cc %reldir%/command_test.cc \
+lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc %reldir%/socket_test.cc %reldir%/command_test.cc %reldir%/port_test.cc \
 	%reldir%/stop_signal_test.cc
 lib_sys_sys_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_sys_sys_test_LDADD = lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
