@@ -8,12 +8,14 @@ commands_postern_SOURCES = \
 POSTERN_USER_LIBS = lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS)
 POSTERN_LIBS = lib/table/libtable.a $(POSTERN_USER_LIBS) $(DB_LIBS)
+commands_postern_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 commands_postern_LDADD = $(POSTERN_LIBS)
 
 check_PROGRAMS += commands/postern_check_test
 commands_postern_check_test_SOURCES = %reldir%/postern_check_test.cc %reldir%/postern_check.cc \
 	%reldir%/postern_permissions.cc
 commands_postern_check_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_postern_check_test_CPPFLAGS = $(commands_postern_CPPFLAGS)
 commands_postern_check_test_LDADD = $(POSTERN_LIBS) tests/support/libsupport.a $(POSTERN_LIBS) $(TEST_LIBS)
 
 check_PROGRAMS += commands/postern_user_test

@@ -10,6 +10,7 @@
 #include "lib/log/log.h"
 #include "lib/service/profiles.h"
 #include "lib/sys/error.h"
+#include "lib/sys/file.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/users.h"
 
@@ -17,6 +18,8 @@ namespace postern::commands {
 namespace {
 
 using service::Account;
+
+constexpr std::size_t kMaxStockAliases = 64 * 1024;
 
 enum class Group : unsigned char { own, submit };  // the owner's group, or setgid_group
 
@@ -144,6 +147,24 @@ Result<void> set_command_groups(const config::Config& config) {
     return {};
 }
 
+// The alias files that newaliases shall build: each needs a text, or all local mail waits for it.
+Result<void> prepare_aliases(const config::Config& config) {
+    auto& fs = sys::RealFs::instance();
+    for (const auto& entry : config.list("alias_database")) {
+        const auto parts = split_once(entry, ':');
+        if (!parts || !parts->second.starts_with('/')) continue;
+        const std::string text(parts->second);
+        if (!fs.info(text)) {
+            TRY_ASSIGN(const std::string stock, sys::read_file(POSTERN_DATADIR "/aliases", kMaxStockAliases));
+            log::info("", "making " + text);
+            TRY(sys::replace_file(text, stock));
+        }
+        const std::string built = text + (parts->first == "lmdb" ? ".lmdb" : parts->first == "cdb" ? ".cdb" : ".db");
+        if (!fs.info(built)) TRY(run({cat({config.get(param::command_directory), "/postalias"}), entry}));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<void> prepare_folders(const config::Config& config) {
@@ -158,7 +179,9 @@ Result<int> set_permissions(const config::Config& config) {
         TRY_ASSIGN(const Ownership owner, ownership_of(folder, config));
         TRY(set_owner_and_mode(path_of(folder, config), owner, folder.mode));
     }
-    if (sys::is_root()) TRY(set_command_groups(config));
+    if (!sys::is_root()) return 0;
+    TRY(set_command_groups(config));
+    TRY(prepare_aliases(config));
     return 0;
 }
 

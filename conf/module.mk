@@ -1,6 +1,6 @@
 # The stock configuration goes to share/ always, and to the configuration directory where there is none.
 stockdir = $(datadir)/postern
-dist_stock_DATA = %reldir%/main.cf %reldir%/master.cf
+dist_stock_DATA = %reldir%/main.cf %reldir%/master.cf %reldir%/aliases
 systemdunitdir = $(prefix)/lib/systemd/system
 nodist_systemdunit_DATA = conf/postern.service
 EXTRA_DIST += %reldir%/README.md %reldir%/postern.service.in

@@ -94,7 +94,11 @@ std::string unknown_text(std::string_view name) {
     return near ? cat({"unknown parameter (did you mean ", *near, "?)"}) : "unknown parameter";
 }
 
-Settings::Settings(std::string directory) : directory_(std::move(directory)) {}
+Settings::Settings(std::string directory) : directory_(std::move(directory)) {
+    computed_["config_directory"] = directory_;
+    computed_["process_name"] = program_invocation_short_name;
+    computed_["process_id"] = std::to_string(getpid());
+}
 
 Result<void> Settings::read() {
     TRY_ASSIGN(std::string text, read_file(file()));
@@ -127,9 +131,6 @@ void Settings::set(std::string_view name, std::string_view text) {
 }
 
 void Settings::compute(const Host& host) {
-    computed_["config_directory"] = directory_;
-    computed_["process_name"] = program_invocation_short_name;
-    computed_["process_id"] = std::to_string(getpid());
     std::string name = host.name();
     computed_["mydomain"] = mydomain_default(host);
     if (name.find('.') == name.npos) {

@@ -34,7 +34,8 @@ class Settings final : public Names {
     void parse(std::string_view text, std::vector<Problem>& problems);
     // As an -o option does: wins over main.cf.
     void set(std::string_view name, std::string_view text);
-    // Works out the defaults that depend on this host and process (myhostname, mynetworks…).
+    // Works out the defaults that depend on this host (myhostname, mydomain, mynetworks); those of
+    // the process and config_directory are there from the start.
     void compute(const Host& host = SystemHost::instance());
 
     const std::string& directory() const { return directory_; }

@@ -108,7 +108,7 @@ class Instance:
             else:
                 link.symlink_to(target)
         for name in ("mailq", "newaliases"):
-            source = self.prefix / "bin" / ("postqueue" if name == "mailq" else "postalias")
+            source = self.prefix / "bin" / "sendmail"
             if source.exists() and not (self.prefix / "bin" / name).exists():
                 (self.prefix / "bin" / name).symlink_to(source.name)
 

@@ -72,12 +72,13 @@ class Aliases(unittest.TestCase):
             mail.wait_log(r"warning: alias cmd: delivery to a command is not supported yet: \|/bin/false")
 
     def test_a_missing_table_defers_and_a_new_one_is_seen(self):
-        with Instance(params={"alias_maps": "hash:$config_directory/aliases", "local_recipient_maps": ""}) as mail:
+        with Instance(params={"alias_maps": "hash:$config_directory/aliases", "alias_database": "$alias_maps",
+                              "local_recipient_maps": ""}) as mail:
             bob = mail.add_user("bob")
             qid = send(mail, "bob@example.test")
             mail.wait_log(rf"{qid}: to=<bob@example.test>, .*status=deferred \(alias database unavailable\)")
             (mail.etc / "aliases").write_text("x: bob\n")
-            mail.run("postalias", f"hash:{mail.etc}/aliases")
+            mail.run("newaliases")
             mail.wait_messages(bob, 1)
 
 
