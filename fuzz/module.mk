@@ -79,3 +79,8 @@ check_PROGRAMS += fuzz/ipc_message
 fuzz_ipc_message_SOURCES = %reldir%/ipc_message_fuzz.cc $(FUZZ_MAIN)
 fuzz_ipc_message_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/ipc_message"'
 fuzz_ipc_message_LDADD = lib/ipc/libipc.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/forward_file
+fuzz_forward_file_SOURCES = %reldir%/forward_file_fuzz.cc $(FUZZ_MAIN)
+fuzz_forward_file_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/forward_file"'
+fuzz_forward_file_LDADD = $(LOCAL_LIBS) $(FUZZ_LIBS)

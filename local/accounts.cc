@@ -21,7 +21,7 @@ void be_ourselves(Place& place) {
     if (sys::is_root()) return;
     place.user.clear();
     place.uid = geteuid();
-    place.gid = getegid();
+    place.gid = place.own_gid = getegid();
 }
 
 // Mail users of one owner live next to each other (/var/vmail/a, /var/vmail/b): where the folder
@@ -47,7 +47,7 @@ Error not_now(const std::string& warning) {
 }  // namespace
 
 std::string Place::name() const {
-    return cat({std::to_string(uid), ":", std::to_string(gid), ":", user, ":", folder});
+    return cat({std::to_string(uid), ":", std::to_string(gid), ":", user, ":", folder, ":", also});
 }
 
 Lookup<Account> Accounts::find(const std::string& user) {
@@ -81,14 +81,18 @@ Lookup<Account> Accounts::mail_user(const std::string& user) {
         return not_now(cat({"user ", user, ": auth gives no home or mailbox"}));
     }
     Account account;
-    account.place = {"", answer->uid, answer->gid, {}};
-    account.maildir = answer->mailbox;
+    account.place = {"", answer->uid, answer->gid, answer->gid, {}, {}};
+    account.user = user;
+    account.home = answer->home;
     be_ourselves(account.place);
     account.place.folder = confinement(answer->home, account.place.uid);
-    if (!below(account.maildir, account.place.folder)) {
-        const auto slash = account.maildir.rfind('/', account.maildir.size() - 2);
-        account.place.folder = slash == 0 ? account.maildir : account.maildir.substr(0, slash);
+    std::string maildir = answer->mailbox;
+    while (maildir.size() > 1 && maildir.back() == '/') maildir.pop_back();
+    if (!below(maildir, account.place.folder)) {
+        const auto slash = maildir.rfind('/');
+        account.place.folder = slash == 0 ? maildir : maildir.substr(0, slash);
     }
+    account.mailbox = maildir + "/";
     return account;
 }
 
@@ -100,19 +104,47 @@ Lookup<Account> Accounts::system_user(const std::string& name) {
     }
     if (user.not_found()) return NotFound{};
     Account account;
-    account.place = {user->name, user->uid, user->gid, user->home};
+    account.place = {user->name, user->uid, user->gid, user->gid, user->home, {}};
+    account.user = user->name;
+    account.home = user->home;
+    account.shell = user->shell;
+    account.command = options_.mailbox_command;
     if (user->uid == 0) return account;  // find() refuses it
     if (!options_.unsupported.empty()) {
         return not_now(
             cat({options_.unsupported, " is not supported yet: remove it from main.cf"}));
     }
-    if (options_.home_mailbox.empty() || options_.home_mailbox.back() != '/') {
+    struct stat st {};
+    if (options_.require_home && (stat(user->home.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)))
         return not_now(
-            "mailboxes in mbox format are not supported yet: set home_mailbox = Maildir/");
+            cat({"home directory ", user->home, " of user ", user->name, " is not available"}));
+    if (!options_.home_mailbox.empty()) {
+        account.mailbox = cat({user->home, "/", options_.home_mailbox});
+    } else if (auto done = into_spool(account); !done) {
+        return std::move(done).error();
     }
-    account.maildir =
-        cat({user->home, "/", options_.home_mailbox.substr(0, options_.home_mailbox.size() - 1)});
     return account;
+}
+
+// Whoever may write to the spool directory may lock mailboxes there: everybody, or its group.
+Result<void> Accounts::into_spool(Account& account) const {
+    std::string folder = options_.mail_spool_directory;
+    const bool maildirs = folder.ends_with('/');
+    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    account.mailbox = cat({folder, "/", account.user, maildirs ? "/" : ""});
+    account.place.also = folder;
+    if (!account.command.empty() || !sys::is_root()) return {};
+    struct stat st {};
+    if (stat(folder.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+        return not_now(cat({"mail_spool_directory ", folder, " is not a folder"}));
+    if ((st.st_mode & S_IWOTH) != 0) return {};
+    if ((st.st_mode & S_IWGRP) == 0 || st.st_gid == 0) {
+        return not_now(
+            cat({"mail_spool_directory ", folder,
+                 ": neither its group (other than root's) nor everybody may write there"}));
+    }
+    account.place.gid = st.st_gid;
+    return {};
 }
 
 }  // namespace postern::local

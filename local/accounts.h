@@ -1,4 +1,4 @@
-// Accounts: which uid, home and Maildir a local user name means. Mail users are auth's; all others
+// Accounts: which uid, home and mailbox a local user name means. Mail users are auth's; all others
 // are the system's. Asked by the root parent; the answers are cached for a moment, because under
 // load the same few names come again and again.
 #pragma once
@@ -19,14 +19,18 @@ namespace postern::local {
 struct Place {
     std::string user;  // for supplementary groups; empty: none
     uid_t uid = 0;
-    gid_t gid = 0;
+    gid_t gid = 0;      // a spool directory's group where the mailbox is there
+    gid_t own_gid = 0;  // the user's, for his commands
     std::string folder;
+    std::string also;          // a second folder: the spool directory
     std::string name() const;  // the same for the same place
 };
 
 struct Account {
     Place place;
-    std::string maildir;
+    std::string mailbox;  // with a trailing / a Maildir, otherwise a file
+    std::string user, home, shell;
+    std::string command;  // mailbox_command
 };
 
 class Accounts {
@@ -45,6 +49,7 @@ class Accounts {
     };
     Lookup<Account> mail_user(const std::string& user);
     Lookup<Account> system_user(const std::string& user);
+    Result<void> into_spool(Account& account) const;
 
     const Options& options_;
     std::string auth_;

@@ -32,6 +32,19 @@ std::string read_all(const std::filesystem::path& path) {
     return out.str();
 }
 
+Target to(std::string mailbox, std::string address) {
+    Target target;
+    target.mailbox = std::move(mailbox);
+    target.address = std::move(address);
+    return target;
+}
+
+MailboxOptions mailbox_options() {
+    MailboxOptions options;
+    options.myhostname = "here.test";
+    return options;
+}
+
 // A folder with a queue file and homes.
 class Delivery : public testing::Test {
   protected:
@@ -135,15 +148,15 @@ TEST_F(Delivery, DeliversGroupsAndReportsEachJob) {
         OpenJob job;
         job.file = queue_file("Delivered-To: old@here.test\r\nSubject: x\r\n\r\n.body\r\n");
         job.job.request = request({std::string(user) + "@here.test", "old@here.test"});
-        job.job.targets = {{root_ + "/" + user, std::string(user) + "@here.test"},
-                           {root_ + "/old", "old@here.test"}};
+        job.job.targets = {to(root_ + "/" + user + "/", std::string(user) + "@here.test"),
+                           to(root_ + "/old/", "old@here.test")};
         auto pair = sys::packet_pair();
         job.connection = std::move(pair->first);
         answers.emplace_back(std::move(pair->second));
         jobs.push_back(std::move(job));
     }
-    jobs[1].job.targets[0].maildir = "/proc/nothing/here";
-    MailboxWorker worker(sys::RealFs::instance(), {"local", "here.test", true, true, 0});
+    jobs[1].job.targets[0].mailbox = "/proc/nothing/here/";
+    MailboxWorker worker(sys::RealFs::instance(), mailbox_options(), nullptr);
     worker.deliver(jobs);
     auto first = answers[0].receive<ipc::DeliverReport>(Deadline::in(kWait));
     auto second = answers[1].receive<ipc::DeliverReport>(Deadline::in(kWait));
@@ -356,7 +369,8 @@ TEST_F(WholeProgram, DeliversToVirtualMailboxes) {
     for (const auto& one : report.recipients) status[one.index] = one.status;
     EXPECT_EQ(status,
               (std::map<std::uint32_t, std::string>{
-                  {10, "2.0.0"}, {11, "2.0.0"}, {12, "4.3.5"}, {13, "4.3.5"}, {14, "5.1.1"}}));
+                  {10, "2.0.0"}, {11, "2.0.0"}, {12, "4.3.5"}, {13, "2.0.0"}, {14, "5.1.1"}}));
+    EXPECT_TRUE(read_all(root_ + "/home/mbox").starts_with("From s@far.test  "));
     EXPECT_EQ(messages(root_ + "/home/vm/v1").size(), 1u);
     EXPECT_EQ(messages(root_ + "/home/vm/v2").size(), 1u);
 }

@@ -1,8 +1,10 @@
 #include "local/dispatcher.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
 #include "lib/base/strings.h"
@@ -15,6 +17,7 @@
 #include "local/forward_worker.h"
 #include "local/mailbox_worker.h"
 #include "local/planner.h"
+#include "local/runner.h"
 
 namespace postern::local {
 namespace {
@@ -31,8 +34,8 @@ constexpr std::string_view kRelays[] = {"local", "virtual"};
 // What one request comes to: recipients that are decided already, and jobs for workers.
 struct Dispatcher::Work {
     struct Job {
-        Place place;  // of a mailbox job
-        std::variant<MailboxJob, ForwardJob> job;
+        Place place;  // of a mailbox or runner job
+        std::variant<MailboxJob, ForwardJob, RunnerJob> job;
     };
     ipc::DeliverReport decided;
     std::vector<Job> jobs;
@@ -83,19 +86,15 @@ void Dispatcher::plan_one(const ipc::DeliverRequest& request,
             case PlanKind::defer: verdict = Verdict::defer(plan->status, plan->text); break;
             case PlanKind::mailbox: verdict = to_mailbox(work, request, recipient, *plan); break;
             case PlanKind::user: verdict = to_user(work, request, recipient, *plan); break;
-            case PlanKind::forward: {
+            case PlanKind::forward:
                 verdict = plan->user.empty() ? Verdict::accept()
                                              : to_user(work, request, recipient, *plan);
                 // The others shall not suffer from a mailbox that does not exist. They do wait for
                 // one that nobody can tell about, or the next attempt would double their mail.
                 if (verdict.deferred()) break;
-                ForwardJob job{request, plan->forwards};
-                job.request.recipients = {recipient};
-                if (!plan->owner.empty() && !request.sender.empty())
-                    job.request.sender = plan->owner;
-                work.jobs.push_back({{}, std::move(job)});
+                if (auto others = to_others(work, request, recipient, *plan); !others.accepted())
+                    verdict = std::move(others);
                 break;
-            }
         }
     }
     // Accepted means here that a worker will see to it.
@@ -110,9 +109,80 @@ Verdict Dispatcher::to_user(Work& work, const ipc::DeliverRequest& request,
     if (account.not_found())
         return Verdict::reject("5.1.1", cat({"unknown user: \"", plan.user, "\""}));
     if (account.failed()) return Verdict::defer("4.3.0", account.error().what);
-    add_mailbox(work, request, recipient, account->place, {account->maildir, plan.address},
+    add_mailbox(work, request, recipient, account->place,
+                {account->mailbox, plan.address, account->user, account->home, account->shell,
+                 account->command},
                 plan.owner.empty() || request.sender.empty() ? request.sender : plan.owner);
     return Verdict::accept();
+}
+
+// Addresses go to the forwarding worker; orders to a runner of each owner, the first of which sees
+// to the addresses too, when its orders are done.
+Verdict Dispatcher::to_others(Work& work, const ipc::DeliverRequest& request,
+                              const ipc::DeliverRecipient& recipient, const Plan& plan) {
+    auto narrowed = request;
+    narrowed.recipients = {recipient};
+    if (!plan.owner.empty() && !request.sender.empty()) narrowed.sender = plan.owner;
+    if (plan.orders.empty()) {
+        work.jobs.push_back({{}, ForwardJob{std::move(narrowed), plan.forwards}});
+        return Verdict::accept();
+    }
+    const std::size_t first = work.jobs.size();
+    for (const auto& order : plan.orders) {
+        auto place = rights_of(order);
+        if (!place) {
+            work.jobs.resize(first);
+            log::warning(request.queue_id.str(), place.error().what);
+            return Verdict::defer("4.3.5", "mail system configuration error");
+        }
+        const auto same =
+            std::find_if(work.jobs.begin() + static_cast<std::ptrdiff_t>(first), work.jobs.end(),
+                         [&](const auto& one) { return one.place.name() == place->name(); });
+        if (same != work.jobs.end()) {
+            std::get<RunnerJob>(same->job).orders.push_back(order);
+            continue;
+        }
+        Target target;
+        target.address = plan.address;
+        RunnerJob job{narrowed, {std::move(target)}, {order}, {}, {}};
+        if (work.jobs.size() == first) job.forwards = plan.forwards;
+        work.jobs.push_back({std::move(*place), std::move(job)});
+    }
+    return Verdict::accept();
+}
+
+// Whoever may write the alias or include file may have commands run with his rights; what nobody or
+// root owns runs as default_privs. The planner, which is less trusted than we are, tells an include
+// file's owner, and is believed only where the administrator allows orders in such files.
+Result<Place> Dispatcher::rights_of(const Order& order) const {
+    const auto& runner = options_.runner;
+    const auto includes = [](const std::vector<Origin>& from) {
+        return std::find(from.begin(), from.end(), Origin::include) != from.end();
+    };
+    uid_t owner = 0;
+    if (order.origin == Origin::include) {
+        if (includes(runner.commands_from) || includes(runner.files_from)) owner = order.owner;
+    } else if (order.table < options_.alias_files.size()) {
+        struct stat st {};
+        const auto& file = options_.alias_files[order.table];
+        if (!file.empty() && stat(file.c_str(), &st) == 0) owner = st.st_uid;
+    }
+    auto user = owner == 0 ? sys::find_user(options_.default_privs) : sys::find_user(owner);
+    if (user.failed()) return std::move(user).error();
+    if (user.not_found()) {
+        return Error{Errc::not_found,
+                     owner == 0
+                         ? cat({"default_privs: user ", options_.default_privs, " does not exist"})
+                         : cat({"alias file: uid ", std::to_string(owner), " does not exist"})};
+    }
+    if (user->uid == 0 || user->uid == mail_owner_.uid) {
+        if (sys::is_root())
+            return Error{Errc::denied, cat({"commands of aliases may not run as ", user->name,
+                                            ": see default_privs"})};
+    }
+    Place place{user->name, user->uid, user->gid, user->gid, "orders", {}};
+    if (!sys::is_root()) place = {"", geteuid(), getegid(), getegid(), "orders", {}};
+    return place;
 }
 
 // The numbers come from the planner, which is less trusted than we are: they are checked again
@@ -123,12 +193,11 @@ Verdict Dispatcher::to_mailbox(Work& work, const ipc::DeliverRequest& request,
         log::warning(request.queue_id.str(), cat({"recipient ", recipient.address, ": ", why}));
         return Verdict::defer("4.3.5", "mail system configuration error");
     };
-    Place place{"", plan.uid, plan.gid, options_.virtual_mailbox_base};
+    Place place{"", plan.uid, plan.gid, plan.gid, options_.virtual_mailbox_base, {}};
     if (place.uid < std::max(options_.virtual_minimum_uid, 1u) || place.gid == 0)
         return misconfigured("uid or gid too small");
     if (!place.folder.starts_with('/')) return misconfigured("virtual_mailbox_base is not set");
-    if (plan.path.empty() || plan.path.back() != '/')
-        return misconfigured("virtual mailboxes in mbox format are not supported yet");
+    if (plan.path.empty()) return misconfigured("empty mailbox path");
     for (const auto part : split(plan.path, '/')) {
         if (part == "..") return misconfigured("mailbox path with ..");
     }
@@ -136,9 +205,10 @@ Verdict Dispatcher::to_mailbox(Work& work, const ipc::DeliverRequest& request,
         place.uid = geteuid();
         place.gid = getegid();
     }
-    std::string maildir = cat({place.folder, "/", plan.path.substr(0, plan.path.size() - 1)});
-    add_mailbox(work, request, recipient, place, {std::move(maildir), plan.address},
-                request.sender);
+    Target target;
+    target.mailbox = cat({place.folder, "/", plan.path});
+    target.address = plan.address;
+    add_mailbox(work, request, recipient, place, std::move(target), request.sender);
     return Verdict::accept();
 }
 
@@ -170,7 +240,7 @@ void Dispatcher::become_mail_owner() const {
 }
 
 Result<Plan> Dispatcher::ask_planner(const std::string& address) {
-    const auto body = [this](ipc::Channel& parent) {
+    const auto body = [this](ipc::Channel& parent, std::vector<Fd>&) {
         become_mail_owner();
         using sys::Promise;
         const auto promises = Promise::stdio | Promise::read_files;
@@ -198,12 +268,27 @@ Result<Plan> Dispatcher::ask_planner(const std::string& address) {
     }
 }
 
+// The runner is a process beside the mailbox worker: it may do all that its user may, the worker
+// only write to the mailbox. It is made first, while we can still become somebody else.
 Processes::Body Dispatcher::mailbox_body(const Place& place) {
-    return [this, place](ipc::Channel& parent) {
+    return [this, place](ipc::Channel& parent, std::vector<Fd>& inherited) {
+        std::optional<ipc::Channel> runner;
+        if (!inherited.empty()) {
+            auto pair = sys::packet_pair();
+            if (!pair) return log::error("", pair.error().what);
+            auto forked = Processes::fork_once([&] {
+                auto kept = keep_only({pair->second.get(), inherited.front().get()});
+                run_as(place, std::move(kept[0]), std::move(kept[1]), true);
+            });
+            if (!forked) return log::error("", forked.error().what);
+            inherited.clear();
+            runner.emplace(std::move(pair->first));
+            pair->second.reset();
+        }
         if (auto done = sys::become_user(place.uid, place.gid, place.user); !done) {
             return log::error("", done.error().what);
         }
-        if (auto done = service::restrict_to_home(place.folder); !done)
+        if (auto done = service::restrict_to_home(place.folder, place.also); !done)
             return log::error("", done.error().what);
         MailboxOptions options;
         options.relay = kRelays[options_.is_virtual ? 1 : 0];
@@ -211,12 +296,32 @@ Processes::Body Dispatcher::mailbox_body(const Place& place) {
         options.original_recipient_header = options_.original_recipient_header;
         options.check_loops = !options_.is_virtual;
         options.size_limit = options_.mailbox_size_limit;
-        MailboxWorker(sys::RealFs::instance(), std::move(options)).run(parent);
+        options.mbox_rules = options_.mbox_rules;
+        options.delimiters = options_.recipient_delimiter;
+        options.forward_path = options_.runner.forward_path;
+        options.forward_filter = options_.runner.forward_filter;
+        MailboxWorker(sys::RealFs::instance(), std::move(options), runner ? &*runner : nullptr)
+            .run(parent);
+    };
+}
+
+void Dispatcher::run_as(const Place& place, Fd jobs, Fd forwarding, bool has_mailboxes) const {
+    if (auto done = sys::become_user(place.uid, place.own_gid, place.user); !done) {
+        return log::error("", done.error().what);
+    }
+    ipc::Channel from(std::move(jobs)), to(std::move(forwarding));
+    Runner(sys::RealFs::instance(), options_.runner, to, has_mailboxes ? &from : nullptr).run(from);
+}
+
+Processes::Body Dispatcher::runner_body(const Place& place) {
+    return [this, place](ipc::Channel& parent, std::vector<Fd>& inherited) {
+        if (inherited.empty()) return;
+        run_as(place, parent.release(), std::move(inherited.front()), false);
     };
 }
 
 Processes::Body Dispatcher::forward_body() {
-    return [this](ipc::Channel& parent) {
+    return [this](ipc::Channel& parent, std::vector<Fd>&) {
         become_mail_owner();
         using sys::Promise;
         auto restricted = sys::restrict(Promise::stdio | Promise::unix_sockets, {});
@@ -225,14 +330,23 @@ Processes::Body Dispatcher::forward_body() {
     };
 }
 
+// The process that a job is for. Runners get a way to the forwarding worker.
+Result<ipc::Channel*> Dispatcher::worker_for(const Work& work, std::size_t index) {
+    const auto& [place, job] = work.jobs[index];
+    if (options_.is_virtual) return processes_.get(place.name(), mailbox_body(place));
+    TRY_ASSIGN(ipc::Channel * forwarding, processes_.get("forward", forward_body()));
+    if (std::holds_alternative<ForwardJob>(job)) return forwarding;
+    const bool to_mailbox = std::holds_alternative<MailboxJob>(job);
+    return processes_.get(place.name(), to_mailbox ? mailbox_body(place) : runner_body(place),
+                          {forwarding->fd()});
+}
+
 Result<void> Dispatcher::hand_over(Work& work, std::size_t index, int file, int connection) {
     auto& [place, job] = work.jobs[index];
-    const bool to_mailbox = std::holds_alternative<MailboxJob>(job);
-    const std::string name = to_mailbox ? place.name() : "forward";
+    const std::string name = std::holds_alternative<ForwardJob>(job) ? "forward" : place.name();
     const int descriptors[] = {file, connection};
     for (int attempt = 0;; ++attempt) {
-        TRY_ASSIGN(ipc::Channel * worker,
-                   processes_.get(name, to_mailbox ? mailbox_body(place) : forward_body()));
+        TRY_ASSIGN(ipc::Channel * worker, worker_for(work, index));
         auto sent = std::visit(
             [&](const auto& message) {
                 return worker->send(message, Deadline::in(kHandOverWait), {}, descriptors);
@@ -277,6 +391,7 @@ void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
     }
     auto joined = Processes::fork_once([&] {
         become_mail_owner();
+        if (!sys::restrict_early()) return;
         for (auto& one : pending) {
             auto answer = one.report.receive<ipc::DeliverReport>(Deadline::in(kReportWait));
             // A recipient may have several jobs: silence about one of them outweighs another's

@@ -47,13 +47,19 @@ class Dispatcher {
                        const ipc::DeliverRecipient& recipient, const Plan& plan);
     Verdict to_user(Work& work, const ipc::DeliverRequest& request,
                     const ipc::DeliverRecipient& recipient, const Plan& plan);
+    Verdict to_others(Work& work, const ipc::DeliverRequest& request,
+                      const ipc::DeliverRecipient& recipient, const Plan& plan);
+    Result<Place> rights_of(const Order& order) const;
 
     Result<void> hand_over(Work& work, std::size_t job, int file, int connection);
     static void defer_all(Work& work, std::size_t job);
     void join(Work& work, int file, ipc::Channel& connection);
 
+    Result<ipc::Channel*> worker_for(const Work& work, std::size_t job);
     Processes::Body mailbox_body(const Place& place);
+    Processes::Body runner_body(const Place& place);
     Processes::Body forward_body();
+    void run_as(const Place& place, Fd jobs, Fd forwarding, bool has_mailboxes) const;
     void become_mail_owner() const;
 
     const Options options_;

@@ -1,5 +1,8 @@
 #include "local/mailbox_worker.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <optional>
 
 #include "lib/base/strings.h"
@@ -8,11 +11,13 @@
 #include "lib/queue/agent_report.h"
 #include "lib/queue/message_text.h"
 
+#include "local/forward_file.h"
+#include "local/user_facts.h"
+
 namespace postern::local {
 namespace {
 
 constexpr Millis kAnswerWait{10'000};
-constexpr Millis kIdleWait{600'000};  // then just wait again: the parent decides when we end
 
 Result<OpenJob> open_job(ipc::Packet packet) {
     if (packet.descriptor_count() != 2)
@@ -25,29 +30,24 @@ Result<OpenJob> open_job(ipc::Packet packet) {
     return OpenJob{std::move(job), std::move(file), packet.take_descriptor(1)};
 }
 
-Verdict failure(const Error& error) {
-    const bool full = error.code == Errc::no_space;
-    return Verdict::defer(full ? "4.2.2" : "4.2.0", "maildir delivery failed: " + error.what);
-}
-
 }  // namespace
 
 // One recipient of one job on its way.
 struct MailboxWorker::Plan {
     std::size_t job = 0, recipient = 0;
-    std::optional<std::size_t> delivery;  // its place in the group; nothing: decided before
-    Verdict verdict{};
+    std::optional<std::size_t> delivery;  // its place in the group of Maildir deliveries
+    std::optional<Verdict> verdict;       // decided before
+    bool to_runner = false;
 };
 
-std::vector<OpenJob> MailboxWorker::next_jobs(ipc::Channel& parent, bool& closed) {
-    std::vector<OpenJob> jobs;
-    while (jobs.size() < kMaxJobs) {
-        // The first one is waited for; those that are queued behind it are taken along.
-        auto packet = parent.receive_packet(Deadline::in(jobs.empty() ? kIdleWait : Millis{0}));
-        if (!packet && packet.error().code == Errc::timeout) return jobs;
+// All that is queued on the channel, up to a group's size.
+void MailboxWorker::take_jobs(ipc::Channel& from, std::vector<OpenJob>& jobs, bool& open) {
+    while (open && jobs.size() < kMaxJobs) {
+        auto packet = from.receive_packet(Deadline::in(Millis{0}));
+        if (!packet && packet.error().code == Errc::timeout) return;
         if (!packet) {
-            closed = true;
-            return jobs;
+            open = false;
+            return;
         }
         auto job = open_job(std::move(*packet));
         if (!job) {
@@ -56,77 +56,148 @@ std::vector<OpenJob> MailboxWorker::next_jobs(ipc::Channel& parent, bool& closed
         }
         jobs.push_back(std::move(*job));
     }
+}
+
+// The first one is waited for; those that are queued behind it are taken along.
+std::vector<OpenJob> MailboxWorker::next_jobs(ipc::Channel& parent) {
+    const bool have_runner = runner_ != nullptr && runner_open_;
+    pollfd both[] = {{parent_open_ ? parent.fd() : -1, POLLIN, 0},
+                     {have_runner ? runner_->fd() : -1, POLLIN, 0}};
+    std::vector<OpenJob> jobs;
+    if (poll(both, 2, -1) <= 0) return jobs;
+    if (both[0].revents != 0) take_jobs(parent, jobs, parent_open_);
+    if (both[1].revents != 0) take_jobs(*runner_, jobs, runner_open_);
     return jobs;
 }
 
 void MailboxWorker::run(ipc::Channel& parent) {
-    for (bool closed = false; !closed;) {
-        auto jobs = next_jobs(parent, closed);
+    // A runner that is gone takes us with it: the parent makes new ones.
+    while (parent_open_ && runner_open_) {
+        auto jobs = next_jobs(parent);
         if (!jobs.empty()) deliver(jobs);
     }
+    if (runner_ == nullptr) return;
+    // No new jobs for the runner; those that it has may still need us.
+    parent_open_ = false;
+    shutdown(runner_->fd(), SHUT_WR);
+    while (runner_open_) {
+        auto jobs = next_jobs(parent);
+        if (!jobs.empty()) deliver(jobs);
+    }
+}
+
+bool MailboxWorker::wants_runner(const MailboxJob& job, const Target& target) {
+    if (runner_ == nullptr || job.final || target.user.empty()) return false;
+    if (!target.command.empty()) return true;
+    const auto facts = facts_of(target, options_.delimiters);
+    const auto candidates =
+        forward_candidates(options_.forward_path, facts, options_.forward_filter);
+    return existing_forward(fs_, candidates).has_value();
+}
+
+MailboxText MailboxWorker::text_of(const OpenJob& job, std::size_t recipient) const {
+    const auto& request = job.job.request;
+    const auto& one = request.recipients[recipient];
+    const auto& original = one.original.empty() ? one.address : one.original;
+    return {request.sender,
+            options_.original_recipient_header ? original : std::string(),
+            job.job.targets[recipient].address,
+            {job.file.get(), request.body_offset, request.body_size}};
+}
+
+void MailboxWorker::plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& plans,
+                         std::vector<mailbox::Delivery>& group) {
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+        const auto& request = jobs[j].job.request;
+        const queue::MessageText text{jobs[j].file.get(), request.body_offset, request.body_size};
+        for (std::size_t r = 0; r < request.recipients.size(); ++r) {
+            const auto& target = jobs[j].job.targets[r];
+            Plan& plan = plans.emplace_back(Plan{j, r, {}, {}, wants_runner(jobs[j].job, target)});
+            if (plan.to_runner) continue;
+            if (options_.check_loops && !jobs[j].job.final) {
+                auto seen = queue::delivered_before(fs_, text, target.address);
+                if (!seen) plan.verdict = mailbox_failure(seen.error(), "", false);
+                if (seen && *seen)
+                    plan.verdict = Verdict::reject(
+                        "5.4.6", cat({"mail forwarding loop for ", target.address}));
+            }
+            if (plan.verdict || !target.is_maildir()) continue;
+            if (options_.size_limit > 0 && request.body_size > options_.size_limit) {
+                plan.verdict = Verdict::reject("5.2.2", "message is too large for the mailbox");
+                continue;
+            }
+            plan.delivery = group.size();
+            group.push_back(maildir_delivery(fs_, target.mailbox, text_of(jobs[j], r), request,
+                                             target.address, options_.myhostname));
+        }
+    }
+}
+
+Verdict MailboxWorker::verdict_of(const Plan& plan, const OpenJob& job,
+                                  const std::vector<Result<std::string>>& results,
+                                  WallTime started) {
+    if (plan.verdict) return *plan.verdict;
+    if (plan.delivery) {
+        const auto& result = results[*plan.delivery];
+        return result ? Verdict::accept("2.0.0", "delivered to maildir")
+                      : mailbox_failure(result.error(), "maildir delivery failed: ", false);
+    }
+    const auto& target = job.job.targets[plan.recipient];
+    const auto done = append_message(fs_, target.mailbox, options_.mbox_rules,
+                                     text_of(job, plan.recipient), started);
+    if (done) return Verdict::accept("2.0.0", "delivered to mailbox");
+    return mailbox_failure(done.error(), cat({"cannot update mailbox ", target.mailbox, ". "}),
+                           false);
+}
+
+// The recipients that are the runner's, with our part of the report, which is its to give then.
+bool MailboxWorker::pass_on(const OpenJob& job, const std::vector<std::size_t>& recipients,
+                            ipc::DeliverReport& decided, WallTime started) {
+    RunnerJob passed;
+    passed.request = job.job.request;
+    passed.request.recipients.clear();
+    for (const auto r : recipients) {
+        passed.request.recipients.push_back(job.job.request.recipients[r]);
+        passed.targets.push_back(job.job.targets[r]);
+    }
+    passed.decided = decided;
+    const int descriptors[] = {job.file.get(), job.connection.get()};
+    const auto sent = runner_->send(passed, Deadline::in(kAnswerWait), {}, descriptors);
+    if (sent) return true;
+    log::warning(job.job.request.queue_id.str(), sent.error().what);
+    if (sent.error().code != Errc::timeout && sent.error().code != Errc::invalid)
+        runner_open_ = false;
+    for (const auto r : recipients) {
+        decided.recipients.push_back(
+            queue::report_delivery(job.job.request, job.job.request.recipients[r], options_.relay,
+                                   job.job.targets[r].address,
+                                   Verdict::defer("4.3.0", "delivery process failed"), started));
+    }
+    return false;
 }
 
 void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
     const auto started = SystemClock::instance().now();
     std::vector<Plan> plans;
     std::vector<mailbox::Delivery> group;
-    for (std::size_t j = 0; j < jobs.size(); ++j) {
-        const auto& request = jobs[j].job.request;
-        const queue::MessageText text{jobs[j].file.get(), request.body_offset, request.body_size};
-        for (std::size_t r = 0; r < request.recipients.size(); ++r) {
-            const auto& recipient = request.recipients[r];
-            const auto& target = jobs[j].job.targets[r];
-            Plan plan{j, r, {}, {}};
-            if (options_.size_limit > 0 && request.body_size > options_.size_limit) {
-                plan.verdict = Verdict::reject("5.2.2", "message is too large for the mailbox");
-                plans.push_back(std::move(plan));
-                continue;
-            }
-            if (options_.check_loops) {
-                auto seen = queue::delivered_before(fs_, text, target.address);
-                if (!seen || *seen) {
-                    plan.verdict =
-                        !seen ? failure(seen.error())
-                              : Verdict::reject("5.4.6",
-                                                cat({"mail forwarding loop for ", target.address}));
-                    plans.push_back(std::move(plan));
-                    continue;
-                }
-            }
-            const auto& original =
-                recipient.original.empty() ? recipient.address : recipient.original;
-            std::string headers = queue::mailbox_headers(
-                request.sender, options_.original_recipient_header ? original : std::string(),
-                target.address);
-            mailbox::Delivery delivery;
-            delivery.maildir = target.maildir;
-            delivery.stem = mailbox::delivery_stem(request.arrival, request.queue_id.str(),
-                                                   target.address, options_.myhostname);
-            delivery.content = [this, text, headers = std::move(headers)](
-                                   mailbox::MessageWriter& out) -> Result<void> {
-                TRY(out.write(headers));
-                return queue::copy_with_lf(
-                    fs_, text, [&](std::string_view bytes) { return out.write(bytes); });
-            };
-            plan.delivery = group.size();
-            group.push_back(std::move(delivery));
-            plans.push_back(std::move(plan));
-        }
-    }
+    plan(jobs, plans, group);
     const auto results = mailbox::deliver(fs_, group);
     std::vector<ipc::DeliverReport> reports(jobs.size());
-    for (auto& plan : plans) {
-        const auto& job = jobs[plan.job].job;
-        if (plan.delivery) {
-            const auto& result = results[*plan.delivery];
-            plan.verdict =
-                result ? Verdict::accept("2.0.0", "delivered to maildir") : failure(result.error());
+    std::vector<std::vector<std::size_t>> for_runner(jobs.size());
+    for (const auto& plan : plans) {
+        if (plan.to_runner) {
+            for_runner[plan.job].push_back(plan.recipient);
+            continue;
         }
-        reports[plan.job].recipients.push_back(queue::report_delivery(
-            job.request, job.request.recipients[plan.recipient], options_.relay,
-            job.targets[plan.recipient].address, plan.verdict, started));
+        const auto& job = jobs[plan.job].job;
+        reports[plan.job].recipients.push_back(
+            queue::report_delivery(job.request, job.request.recipients[plan.recipient],
+                                   options_.relay, job.targets[plan.recipient].address,
+                                   verdict_of(plan, jobs[plan.job], results, started), started));
     }
     for (std::size_t j = 0; j < jobs.size(); ++j) {
+        if (!for_runner[j].empty() && pass_on(jobs[j], for_runner[j], reports[j], started))
+            continue;
         ipc::Channel connection(std::move(jobs[j].connection));
         auto sent = connection.send(reports[j], Deadline::in(kAnswerWait));
         if (!sent)

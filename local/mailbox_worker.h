@@ -1,5 +1,7 @@
-// MailboxWorker: delivers into Maildirs as their owner. One process per uid and place; takes all
-// jobs that are queued, writes and syncs them as one group, then reports each to qmgr.
+// MailboxWorker: delivers into mailboxes as their owner. One process per uid and place; takes all
+// jobs that are queued, writes and syncs those for Maildirs as one group, then reports each to
+// qmgr. Recipients whose mail does not just go into their mailbox (.forward, mailbox_command) it
+// passes on to the runner.
 #pragma once
 
 #include <string>
@@ -8,6 +10,7 @@
 #include "lib/ipc/channel.h"
 #include "lib/sys/fs.h"
 
+#include "local/mailbox_text.h"
 #include "local/messages.h"
 
 namespace postern::local {
@@ -17,7 +20,9 @@ struct MailboxOptions {
     std::string myhostname;
     bool original_recipient_header = true;
     bool check_loops = true;       // local does, virtual does not
-    std::uint64_t size_limit = 0;  // of one message; 0: none
+    std::uint64_t size_limit = 0;  // of one message in a Maildir; 0: none
+    MboxRules mbox_rules;
+    std::string delimiters, forward_path, forward_filter;
 };
 
 // A job with what came along: the queue file and qmgr's connection.
@@ -30,20 +35,34 @@ class MailboxWorker {
   public:
     static constexpr std::size_t kMaxJobs = 64;  // in one group
 
-    MailboxWorker(sys::Fs& fs, MailboxOptions options) : fs_(fs), options_(std::move(options)) {}
+    // `runner`: null where nobody has a .forward file (virtual).
+    MailboxWorker(sys::Fs& fs, MailboxOptions options, ipc::Channel* runner)
+        : fs_(fs), options_(std::move(options)), runner_(runner) {}
 
-    // Serves jobs from the parent's channel until the parent closes it.
+    // Serves jobs from the parent's channel, and those that come back from the runner, until the
+    // parent closes it and the runner is done.
     void run(ipc::Channel& parent);
 
-    // Delivers the group and answers each job on its connection.
+    // Delivers the group and answers each job on its connection, or leaves that to the runner.
     void deliver(std::vector<OpenJob>& jobs);
 
   private:
     struct Plan;
-    std::vector<OpenJob> next_jobs(ipc::Channel& parent, bool& closed);
+    std::vector<OpenJob> next_jobs(ipc::Channel& parent);
+    void take_jobs(ipc::Channel& from, std::vector<OpenJob>& jobs, bool& open);
+    void plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& plans,
+              std::vector<mailbox::Delivery>& group);
+    bool wants_runner(const MailboxJob& job, const Target& target);
+    Verdict verdict_of(const Plan& plan, const OpenJob& job,
+                       const std::vector<Result<std::string>>& results, WallTime started);
+    MailboxText text_of(const OpenJob& job, std::size_t recipient) const;
+    bool pass_on(const OpenJob& job, const std::vector<std::size_t>& recipients,
+                 ipc::DeliverReport& decided, WallTime started);
 
     sys::Fs& fs_;
     const MailboxOptions options_;
+    ipc::Channel* runner_;
+    bool parent_open_ = true, runner_open_ = true;
 };
 
 }  // namespace postern::local

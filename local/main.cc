@@ -11,9 +11,8 @@ using postern::local::Dispatcher;
 
 class LocalWorker final : public service::Worker {
   public:
-    LocalWorker(const service::Context& context, service::Identity mail_owner)
-        : dispatcher_(postern::local::options_from(context.config, context.program == "virtual"),
-                      std::move(mail_owner), {}) {}
+    LocalWorker(postern::local::Options options, service::Identity mail_owner)
+        : dispatcher_(std::move(options), std::move(mail_owner), {}) {}
     void serve(postern::ipc::Channel& channel) override { dispatcher_.serve(channel); }
 
   private:
@@ -21,11 +20,15 @@ class LocalWorker final : public service::Worker {
 };
 
 postern::Result<std::unique_ptr<service::Worker>> make(const service::Context& context) {
-    // All that may be given up before the children become others; they give up the rest.
-    TRY(postern::sys::restrict_early());
+    // virtual gives up new privileges at once, and its children give up the rest. local cannot:
+    // users' commands may need them (sendmail, which is set-gid); all its other children give them
+    // up.
+    if (context.program == "virtual") TRY(postern::sys::restrict_early());
+    TRY_ASSIGN(auto options,
+               postern::local::options_from(context.config, context.program == "virtual"));
     TRY_ASSIGN(auto mail_owner, service::identity_of(service::Account::mail, context.config));
     return std::unique_ptr<service::Worker>(
-        std::make_unique<LocalWorker>(context, std::move(mail_owner)));
+        std::make_unique<LocalWorker>(std::move(options), std::move(mail_owner)));
 }
 
 }  // namespace

@@ -26,10 +26,29 @@ enum class PlanKind : std::uint8_t {
     kLast = defer
 };
 
+// Where a "|command" or "/file" was written.
+enum class Origin : std::uint8_t { alias, include, forward, kLast = forward };
+
+// A "|command" or "/file" of an alias: whose rights it has depends on where it was written.
+struct Order {
+    std::string text;
+    Origin origin = Origin::alias;
+    std::uint32_t table = 0;  // alias: which of alias_maps
+    std::uint32_t owner = 0;  // include: the file's owner
+
+    void attributes(auto& io) {
+        io.attr("text", text, ipc::kMaxPath);
+        io.attr("origin", origin);
+        io.attr("table", table);
+        io.attr("owner", owner);
+    }
+};
+
 struct Plan {
     static constexpr ipc::Type kType = ipc::Type::plan_answer;
     static constexpr std::size_t kMaxForwards = 1000;
-    static constexpr std::size_t kForwardBudget = 48'000;  // bytes of all forwards
+    static constexpr std::size_t kForwardBudget = 40'000;  // bytes of all forwards and orders
+    static constexpr std::size_t kMaxOrders = 50;
 
     PlanKind kind = PlanKind::defer;
     std::string status, text;
@@ -39,6 +58,7 @@ struct Plan {
     std::string path;     // mailbox: as virtual_mailbox_maps has it
     std::uint32_t uid = 0, gid = 0;
     std::vector<std::string> forwards;
+    std::vector<Order> orders;  // forward: commands and files
 
     void attributes(auto& io) {
         io.attr("kind", kind);
@@ -51,18 +71,27 @@ struct Plan {
         io.attr("uid", uid);
         io.attr("gid", gid);
         io.attr("forwards", forwards, kMaxForwards, ipc::kMaxAddress);
+        io.attr("orders", orders, kMaxOrders);
     }
 };
 
 // Where one recipient of a job goes; at the same place in the list as the recipient in the request.
 struct Target {
-    std::string maildir;  // absolute
+    std::string mailbox;  // absolute; with a trailing / a Maildir, otherwise an mbox file
     std::string address;  // Delivered-To
+    // Of local's users, for .forward files and commands; a virtual mailbox has none of it.
+    std::string user, home, shell;
+    std::string command;  // mailbox_command: instead of the mailbox
 
     void attributes(auto& io) {
-        io.attr("maildir", maildir, ipc::kMaxPath);
+        io.attr("mailbox", mailbox, ipc::kMaxPath);
         io.attr("address", address, ipc::kMaxAddress);
+        io.attr("user", user, ipc::kMaxUser);
+        io.attr("home", home, ipc::kMaxPath);
+        io.attr("shell", shell, ipc::kMaxPath);
+        io.attr("command", command, ipc::kMaxPath);
     }
+    bool is_maildir() const { return mailbox.ends_with('/'); }
 };
 
 struct MailboxJob {
@@ -70,10 +99,12 @@ struct MailboxJob {
 
     ipc::DeliverRequest request;
     std::vector<Target> targets;
+    bool final = false;  // into the mailbox, whatever a .forward file says: it has been asked
 
     void attributes(auto& io) {
         io.attr("request", request);
         io.attr("targets", targets, ipc::kMaxRecipientsPerMessage);
+        io.attr("final", final);
     }
 };
 
@@ -87,6 +118,26 @@ struct ForwardJob {
     void attributes(auto& io) {
         io.attr("request", request);
         io.attr("forwards", forwards, Plan::kMaxForwards, ipc::kMaxAddress);
+    }
+};
+
+// What needs more than a mailbox: recipients with a .forward file or a mailbox_command, or the
+// orders of an alias. Goes from a mailbox worker (or the parent) to a runner.
+struct RunnerJob {
+    static constexpr ipc::Type kType = ipc::Type::runner_job;
+
+    ipc::DeliverRequest request;
+    std::vector<Target> targets;        // of users; an alias has one without user
+    std::vector<Order> orders;          // of an alias
+    std::vector<std::string> forwards;  // of an alias: after its orders
+    ipc::DeliverReport decided;         // what is known of other recipients already
+
+    void attributes(auto& io) {
+        io.attr("request", request);
+        io.attr("targets", targets, ipc::kMaxRecipientsPerMessage);
+        io.attr("orders", orders, Plan::kMaxOrders);
+        io.attr("forwards", forwards, Plan::kMaxForwards, ipc::kMaxAddress);
+        io.attr("decided", decided);
     }
 };
 

@@ -7,6 +7,8 @@
 #include "lib/table/address_class.h"
 #include "lib/table/address_lookup.h"
 
+#include "local/runner.h"
+
 namespace postern::local {
 
 struct Options {
@@ -18,8 +20,13 @@ struct Options {
     bool original_recipient_header = true;  // enable_original_recipient
 
     std::string alias_maps;
+    std::vector<std::string> alias_files;  // of each of alias_maps; empty where it is not a file
     bool owner_request_special = true, expand_owner_alias = false;
-    std::string home_mailbox, mail_spool_directory;
+    std::string home_mailbox, mail_spool_directory, mailbox_command;
+    std::string default_privs;
+    bool require_home = false;  // require_home_directory
+    MboxRules mbox_rules;       // of users' own mailboxes
+    RunnerOptions runner;
     // Set to something that we cannot do yet: the parameter's name, for the log. Mail waits.
     std::string unsupported;
     std::uint64_t mailbox_size_limit = 0;
@@ -28,6 +35,7 @@ struct Options {
     std::uint32_t virtual_minimum_uid = 100;
 };
 
-Options options_from(const config::Config& config, bool is_virtual);
+// Errc::invalid names the parameter that cannot be understood.
+Result<Options> options_from(const config::Config& config, bool is_virtual);
 
 }  // namespace postern::local

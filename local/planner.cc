@@ -1,9 +1,12 @@
 #include "local/planner.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <optional>
 
 #include "lib/log/log.h"
+#include "lib/sys/fs.h"
 #include "lib/table/address_list.h"
 #include "lib/table/address_lookup.h"
 #include "lib/table/source.h"
@@ -12,6 +15,7 @@ namespace postern::local {
 namespace {
 
 constexpr int kMaxIncludes = 10;  // nesting of :include: files
+constexpr std::size_t kMaxIncludeSize = 1 << 20;
 constexpr int kMaxAliases = 100;  // a: b, b: c, … to follow for one recipient
 
 Plan give_up(PlanKind kind, std::string_view status, std::string_view text) {
@@ -33,19 +37,33 @@ Plan misconfigured(std::string_view warning) {
     return give_up(PlanKind::defer, "4.3.5", "mail system configuration error");
 }
 
+bool is_order(const std::string& member) { return member.front() == '|' || member.front() == '/'; }
+
 }  // namespace
 
 Planner::Planner(const Options& options)
     : options_(options),
       classes_(options.classes),
-      aliases_(table::Maps::open(options.is_virtual ? std::string() : options.alias_maps)),
       mailboxes_(
           table::Maps::open(options.is_virtual ? options.virtual_mailbox_maps : std::string())),
       uids_(table::Maps::open(options.is_virtual ? options.virtual_uid_maps : std::string())),
-      gids_(table::Maps::open(options.is_virtual ? options.virtual_gid_maps : std::string())) {}
+      gids_(table::Maps::open(options.is_virtual ? options.virtual_gid_maps : std::string())) {
+    if (options.is_virtual) return;
+    for (const auto& spec : table::split_list(options.alias_maps))
+        aliases_.push_back(table::Maps::open(spec));
+}
 
 Plan Planner::plan(std::string_view address) {
     return options_.is_virtual ? plan_virtual(address) : plan_local(address);
+}
+
+Lookup<Planner::Found> Planner::find_in_tables(const std::string& key) {
+    for (std::size_t i = 0; i < aliases_.size(); ++i) {
+        auto found = aliases_[i].find(key);
+        if (found.failed()) return std::move(found).error();
+        if (found.found()) return Found{std::move(*found), static_cast<std::uint32_t>(i)};
+    }
+    return NotFound{};
 }
 
 // With the extension first, then without.
@@ -53,11 +71,13 @@ Lookup<Planner::Alias> Planner::find_alias(const std::string& local) {
     const auto split = table::split_extension(local, options_.recipient_delimiter);
     for (const auto& name : {local, split ? split->user : std::string()}) {
         if (name.empty()) continue;
-        auto found = aliases_.find(name);
+        auto found = find_in_tables(name);
         if (found.failed()) return std::move(found).error();
         if (found.not_found()) continue;
         Alias alias{to_lower(name), {}};
-        if (auto done = flatten(table::split_addresses(*found), alias.members, 0); !done) {
+        const Member from{{}, Origin::alias, found->table, 0};
+        if (auto done = flatten(table::split_addresses(found->value), from, alias.members, 0);
+            !done) {
             return std::move(done).error();
         }
         return alias;
@@ -65,13 +85,14 @@ Lookup<Planner::Alias> Planner::find_alias(const std::string& local) {
     return NotFound{};
 }
 
-Result<void> Planner::flatten(const std::vector<std::string>& from,
-                              std::vector<std::string>& members, int depth) {
-    for (const auto& one : from) {
+Result<void> Planner::flatten(const std::vector<std::string>& texts, const Member& from,
+                              std::vector<Member>& members, int depth) {
+    for (const auto& one : texts) {
         if (istarts_with(one, ":include:")) {
             TRY(include(std::string(trim(std::string_view(one).substr(9))), members, depth + 1));
         } else {
-            members.push_back(one);
+            members.push_back(from);
+            members.back().text = one;
         }
         if (members.size() > Plan::kMaxForwards) {
             return Error{Errc::temporary, "alias has more than 1000 members"};
@@ -80,13 +101,19 @@ Result<void> Planner::flatten(const std::vector<std::string>& from,
     return {};
 }
 
-Result<void> Planner::include(const std::string& path, std::vector<std::string>& members,
-                              int depth) {
+// Owner and text are taken from the same open file.
+Result<void> Planner::include(const std::string& path, std::vector<Member>& members, int depth) {
     if (depth > kMaxIncludes)
         return Error{Errc::temporary, cat({"include file ", path, ": nested too deeply"})};
-    TRY_ASSIGN(const std::string text, table::read_file(path));
+    auto& fs = sys::RealFs::instance();
+    TRY_ASSIGN(const Fd file, fs.open(path, O_RDONLY | O_NONBLOCK, 0));
+    TRY_ASSIGN(const auto info, fs.info(file.get()));
+    if (info.kind != sys::FileInfo::Kind::regular || info.size > kMaxIncludeSize)
+        return Error{Errc::temporary, cat({"include file ", path, ": not a file of at most 1 MB"})};
+    TRY_ASSIGN(const std::string text, fs.read_at(file.get(), 0, kMaxIncludeSize));
+    const Member from{{}, Origin::include, 0, static_cast<std::uint32_t>(info.uid)};
     for (const auto& line : table::logical_lines(text)) {
-        TRY(flatten(table::split_addresses(line.text), members, depth));
+        TRY(flatten(table::split_addresses(line.text), from, members, depth));
     }
     return {};
 }
@@ -108,10 +135,10 @@ Result<std::optional<std::string>> Planner::local_name(const std::string& member
 Result<std::string> Planner::owner_of(const std::string& alias) {
     if (!options_.owner_request_special || istarts_with(alias, "owner-")) return std::string();
     const std::string name = "owner-" + alias;
-    auto found = aliases_.find(name);
+    auto found = find_in_tables(name);
     if (found.failed()) return std::move(found).error();
     if (found.not_found()) return std::string();
-    const auto members = table::split_addresses(*found);
+    const auto members = table::split_addresses(found->value);
     const bool expand = options_.expand_owner_alias && members.size() == 1;
     return table::complete_address(expand ? members.front() : name, options_.completion);
 }
@@ -133,11 +160,12 @@ Plan Planner::forward(const Alias& alias, const std::set<std::string, ILess>& vi
     plan.kind = PlanKind::forward;
     plan.owner = owner;
     std::size_t bytes = 0;
-    for (const auto& member : alias.members) {
-        if (member.front() == '|' || member.front() == '/') {
-            return misconfigured(cat({"alias ", alias.name, ": delivery to a ",
-                                      member.front() == '|' ? "command" : "file",
-                                      " is not supported yet: ", member}));
+    for (const auto& one : alias.members) {
+        const std::string& member = one.text;
+        if (is_order(member)) {
+            plan.orders.push_back({member, one.origin, one.table, one.owner});
+            bytes += member.size();
+            continue;
         }
         auto name = local_name(member);
         if (!name) return unavailable(name.error(), "alias database unavailable");
@@ -149,9 +177,9 @@ Plan Planner::forward(const Alias& alias, const std::set<std::string, ILess>& vi
         plan.forwards.push_back(table::complete_address(member, options_.completion));
         bytes += plan.forwards.back().size();
     }
-    if (bytes > Plan::kForwardBudget)
+    if (bytes > Plan::kForwardBudget || plan.orders.size() > Plan::kMaxOrders)
         return misconfigured(cat({"alias ", alias.name, ": too many members"}));
-    if (plan.forwards.empty()) return to_user(plan.user, owner);
+    if (plan.forwards.empty() && plan.orders.empty()) return to_user(plan.user, owner);
     return plan;
 }
 
@@ -171,9 +199,9 @@ Plan Planner::plan_local(std::string_view address) {
         if (!new_owner->empty()) owner = *new_owner;
         if (alias->members.empty())
             return misconfigured(cat({"alias ", alias->name, " has no members"}));
-        const auto& only = alias->members.front();
-        const bool special = only.front() == '|' || only.front() == '/';
-        auto name = special ? Result<std::optional<std::string>>(std::nullopt) : local_name(only);
+        const auto& only = alias->members.front().text;
+        auto name =
+            is_order(only) ? Result<std::optional<std::string>>(std::nullopt) : local_name(only);
         if (!name) return unavailable(name.error(), "alias database unavailable");
         if (alias->members.size() > 1 || !*name) {
             const std::string user = to_user(local, {}).user;

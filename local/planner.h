@@ -24,16 +24,28 @@ class Planner {
     Plan plan(std::string_view address);
 
   private:
+    // An address, or a "|command" or "/file" with where it was written.
+    struct Member {
+        std::string text;
+        Origin origin = Origin::alias;
+        std::uint32_t table = 0, owner = 0;
+    };
     struct Alias {
         std::string name;  // the key that was found
-        std::vector<std::string> members;
+        std::vector<Member> members;
     };
+    struct Found {
+        std::string value;
+        std::uint32_t table = 0;
+    };
+    Lookup<Found> find_in_tables(const std::string& key);
     Plan plan_local(std::string_view address);
     Plan plan_virtual(std::string_view address);
     Lookup<Alias> find_alias(const std::string& local);
-    Result<void> include(const std::string& path, std::vector<std::string>& members, int depth);
-    Result<void> flatten(const std::vector<std::string>& from, std::vector<std::string>& members,
-                         int depth);
+    Result<void> include(const std::string& path, std::vector<Member>& members, int depth);
+    // `from`: where these were written; their texts are in `texts`.
+    Result<void> flatten(const std::vector<std::string>& texts, const Member& from,
+                         std::vector<Member>& members, int depth);
     // The local part, when the member is an address of this host; nothing for others.
     Result<std::optional<std::string>> local_name(const std::string& member);
     Plan forward(const Alias& alias, const std::set<std::string, ILess>& visited,
@@ -43,7 +55,9 @@ class Planner {
 
     const Options& options_;
     table::DomainClasses classes_;
-    table::Maps aliases_, mailboxes_, uids_, gids_;
+    std::vector<table::Maps>
+        aliases_;  // one each: a command's rights are those of its table's owner
+    table::Maps mailboxes_, uids_, gids_;
 };
 
 }  // namespace postern::local

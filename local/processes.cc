@@ -28,15 +28,23 @@ bool keep_inherited(int fd) {
 
 }  // namespace
 
-// The descriptor is moved above all others, so that everything below it can be closed.
-int keep_only(int descriptor) {
+// The descriptors are moved above all others, so that everything below them can be closed.
+std::vector<Fd> keep_only(const std::vector<int>& descriptors) {
     constexpr int kHigh = 512;
-    const int kept = fcntl(descriptor, F_DUPFD_CLOEXEC, kHigh);
-    if (kept < 0) _exit(1);
-    for (int fd = STDERR_FILENO + 1; fd < kept; ++fd) {
-        if (!keep_inherited(fd)) close(fd);
+    std::vector<Fd> kept;
+    int last = STDERR_FILENO;
+    for (const int descriptor : descriptors) {
+        kept.emplace_back(fcntl(descriptor, F_DUPFD_CLOEXEC, kHigh));
+        if (!kept.back()) _exit(1);
+        last = std::max(last, kept.back().get());
     }
-    close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
+    for (int fd = STDERR_FILENO + 1; fd < last; ++fd) {
+        const bool keep =
+            keep_inherited(fd) ||
+            std::any_of(kept.begin(), kept.end(), [&](const Fd& one) { return one.get() == fd; });
+        if (!keep) close(fd);
+    }
+    close_range(static_cast<unsigned>(last) + 1, ~0u, 0);
     return kept;
 }
 
@@ -60,7 +68,8 @@ void Processes::make_room() {
     children_.erase(idlest);
 }
 
-Result<ipc::Channel*> Processes::get(const std::string& name, const Body& body) {
+Result<ipc::Channel*> Processes::get(const std::string& name, const Body& body,
+                                     const std::vector<int>& keep) {
     const auto now = SystemClock::instance().steady();
     if (const auto at = children_.find(name); at != children_.end()) {
         at->second.last_used = now;
@@ -70,8 +79,12 @@ Result<ipc::Channel*> Processes::get(const std::string& name, const Body& body) 
     TRY_ASSIGN(auto pair, sys::packet_pair());
     TRY_ASSIGN(const pid_t pid, fork_once([&] {
                    // Nothing is destroyed in the child: it ends by _exit.
-                   ipc::Channel parent{Fd(keep_only(pair.second.get()))};
-                   body(parent);
+                   std::vector<int> wanted = {pair.second.get()};
+                   wanted.insert(wanted.end(), keep.begin(), keep.end());
+                   std::vector<Fd> inherited = keep_only(wanted);
+                   ipc::Channel parent(std::move(inherited.front()));
+                   inherited.erase(inherited.begin());
+                   body(parent, inherited);
                }));
     auto [at, added] =
         children_.emplace(name, Child{pid, ipc::Channel(std::move(pair.first)), now});

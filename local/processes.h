@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/ipc/channel.h"
@@ -15,12 +16,14 @@ namespace postern::local {
 
 class Processes {
   public:
-    using Body = std::function<void(ipc::Channel& parent)>;
+    // In the child; `inherited` are the descriptors that get() was told to keep.
+    using Body = std::function<void(ipc::Channel& parent, std::vector<Fd>& inherited)>;
     static constexpr std::size_t kMaxProcesses = 100;
 
     // The channel to the child of that name, which runs `body` and exits when that returns. Forks
     // it when there is none.
-    Result<ipc::Channel*> get(const std::string& name, const Body& body);
+    Result<ipc::Channel*> get(const std::string& name, const Body& body,
+                              const std::vector<int>& keep = {});
     // The child of that name is no use any more: the next get() makes a new one.
     void forget(const std::string& name) { children_.erase(name); }
     // Collects the dead.
@@ -39,9 +42,9 @@ class Processes {
     std::map<std::string, Child> children_;
 };
 
-// In a child: keeps the log and this descriptor, under the number that is returned; closes all else
-// that the daemon was born with or holds (listening sockets, qmgr's connections, other children's
-// channels).
-int keep_only(int descriptor);
+// In a child: keeps the log and these descriptors, under the numbers that are returned; closes all
+// else that the daemon was born with or holds (listening sockets, qmgr's connections, other
+// children's channels).
+std::vector<Fd> keep_only(const std::vector<int>& descriptors);
 
 }  // namespace postern::local

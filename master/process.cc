@@ -71,8 +71,9 @@ void reset_signals() {
             ::setresuid(birth.identity.uid, birth.identity.uid, birth.identity.uid) != 0)
             give_up("postern master: change user");
     }
-    // Nothing that a daemon starts gains rights, except that local runs users' commands as them, by setuid(2).
-    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    // Nothing that a daemon starts gains rights by a set-uid program, except that the commands of users may be
+    // such programs or use them (sendmail): local and pipe see to it that nothing else of theirs does.
+    if (birth.no_new_privileges) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     ::execve(birth.path.c_str(), arguments.data(), environment.data());
     give_up(birth.path.c_str());
 }

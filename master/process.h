@@ -18,6 +18,7 @@ struct Birth {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  // NAME=value
     service::Identity identity;
+    bool no_new_privileges = true;  // all but those that run users' commands (Promise::exec)
     int control = -1, scoreboard = -1, log = -1, life = -1, config = -1;  // log -1: the daemon uses syslog
     std::vector<int> listeners;
     int keys = -1;  // sealed certificates and keys, follow the listeners; see lib/service/key_files.h

@@ -129,6 +129,7 @@ Birth Service::birth(std::size_t slot, int control, int keys) const {
     b.environment.push_back(cat({service::kChildVariable, "=", std::to_string(around_.generation), " ", std::to_string(slot),
                                  " ", std::to_string(endpoints_.size()), " ", around_.log >= 0 ? "1" : "0"}));
     b.identity = identity_;
+    b.no_new_privileges = !sys::has(profile_.promises, sys::Promise::exec);
     b.control = control;
     b.scoreboard = scoreboard_.fd();
     b.log = around_.log;

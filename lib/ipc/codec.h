@@ -29,7 +29,7 @@ enum class Type : std::uint16_t {
     bounce_append = 72, bounce_done, bounce_send, bounce_forget,
     auth_request = 80, auth_answer, auth_response, redeem_token, grant, user_request, user_answer,
     handoff = 96, handoff_answer,
-    plan_request = 104, plan_answer, mailbox_job, forward_job,
+    plan_request = 104, plan_answer, mailbox_job, forward_job, runner_job,
     test_message = 65535,
 };
 

@@ -31,7 +31,7 @@ std::string mailbox_headers(const std::string& sender, const std::string& origin
                             const std::string& address) {
     std::string out = cat({"Return-Path: <", sender, ">\n"});
     if (!original.empty()) out += cat({"X-Original-To: ", original, "\n"});
-    out += cat({"Delivered-To: ", address, "\n"});
+    if (!address.empty()) out += cat({"Delivered-To: ", address, "\n"});
     return out;
 }
 

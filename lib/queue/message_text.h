@@ -20,7 +20,7 @@ struct MessageText {
 };
 
 // "Return-Path: <s>\nX-Original-To: a\nDelivered-To: b\n", as Postfix's local and virtual write
-// them.
+// them. The last two only where they are given.
 std::string mailbox_headers(const std::string& sender, const std::string& original,
                             const std::string& address);
 

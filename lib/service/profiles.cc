@@ -38,6 +38,7 @@ constexpr auto kFront = Promise::stdio | Promise::inet_accepted | Promise::unix_
 constexpr auto kReader = Promise::stdio | Promise::read_files | Promise::unix_sockets;
 constexpr auto kWriter = Promise::stdio | Promise::read_files | Promise::write_files | Promise::unix_sockets | Promise::receive_fd;
 constexpr auto kBecomesUser = kWriter | Promise::fork | Promise::set_id;
+constexpr auto kRunsCommands = kBecomesUser | Promise::exec;  // as somebody else than root, always
 constexpr auto kOutgoing = Promise::stdio | Promise::inet_connect | Promise::dns | Promise::unix_sockets | Promise::receive_fd | Promise::read_files;
 
 constexpr Accounts kNobody = 0;
@@ -57,7 +58,7 @@ constexpr Profile kProfiles[] = {
     {"bounce",           Account::queue,  kQueueOnly,                                false,   kWriter,      kBouncePaths,   false},
     {"error",            Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
     {"discard",          Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
-    {"local",            Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
+    {"local",            Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
     {"virtual",          Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
     {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
     {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
