@@ -135,7 +135,8 @@ std::string_view readers(const Row& row) {
     // local_destination_recipient_limit is put together by who reads the general one.
     const ServiceSuffix* suffix = find_service_suffix(row.name);
     const Row* general = suffix != nullptr ? find_row(suffix->fallback) : nullptr;
-    if (general != nullptr && general != &row) return readers(*general);
+    const bool same = general != nullptr && general != &row && general->type == row.type;
+    if (same) return readers(*general);
     return used_by_defaults(row.name) ? "$name" : "";
 }
 
