@@ -124,6 +124,18 @@ TEST_F(AdminTest, RequeueAndExpire) {
     EXPECT_EQ(fs_.info(path_of(Directory::deferred, id(1)))->mode & kModeForceExpire, kModeForceExpire);
 }
 
+TEST_F(AdminTest, ListsAMessageThatIsBeingMovedOnce) {
+    put(Directory::incoming, {envelope(1), envelope(2)});
+    put(Directory::deferred, {envelope(1)});
+    put(Directory::hold, {envelope(2)});
+    put(Directory::deferred, {envelope(3)});
+    const auto all = listing();
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].queue_name, "incoming");
+    EXPECT_EQ(all[2].queue_id, id(3));
+    EXPECT_EQ(totals_.count, 3U);
+}
+
 TEST_F(AdminTest, ListsWithReasonsAndLeavesOutWhatIsDone) {
     put(Directory::deferred, {envelope(1, 2)});
     BounceRecord record;

@@ -16,6 +16,7 @@ namespace postern::queue {
 
 ipc::QueueListEnd Lister::list(const Sink& sink) {
     ipc::QueueListEnd totals;
+    moving_.clear();
     for (Directory directory :
          {Directory::incoming, Directory::active, Directory::deferred, Directory::hold}) {
         if (!list_directory(directory, sink, totals)) break;
@@ -44,6 +45,9 @@ bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sin
     for (std::size_t i = 0; i < reader->count(); ++i) {
         auto message = reader->message(i);
         if (!message || message->envelope.remaining() == 0) continue;
+        const std::string id = message->envelope.id.str();
+        const bool resting = directory == Directory::deferred || directory == Directory::hold;
+        if (resting ? moving_.contains(id) : !moving_.insert(id).second) continue;
         ipc::QueueListEntry entry;
         entry.queue_name = active ? "active" : std::string(name_of(directory));
         entry.forced_expire = (info->mode & kModeForceExpire) != 0;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "lib/ipc/messages/queue.h"
@@ -23,7 +24,8 @@ class Lister {
 
     explicit Lister(sys::Fs& fs) : fs_(fs) {}
 
-    // All messages, active ones first. Totals are of messages told.
+    // All messages, active ones first, each once: one that is on its way from incoming/ to
+    // deferred/ or hold/ may be in both for a moment. Totals are of messages told.
     ipc::QueueListEnd list(const Sink& sink);
 
   private:
@@ -34,6 +36,7 @@ class Lister {
     std::unordered_map<std::string, std::string> reasons_for(const QueueId& id);
 
     sys::Fs& fs_;
+    std::unordered_set<std::string> moving_;  // ids told that may be met again
 };
 
 }  // namespace postern::queue
