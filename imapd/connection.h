@@ -26,6 +26,8 @@ class Connection {
 
     Result<void> send(std::string_view bytes, const Deadline& deadline);
 
+    void close() { socket_.reset(); }  // there is nothing more to say
+    bool is_readable() const;          // is there something to read, or the end?
     bool stopped() const { return sys::is_stopped(stop_.get()); }
 
     enum class Woken : unsigned char { input, other, nothing, stop };

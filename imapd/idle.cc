@@ -23,6 +23,7 @@ void Session::idle(std::string_view tag) {
     if (selected_) {
         if (auto fd = selected_->mailbox.watch()) watch = std::move(*fd);
         selected_->source.forget();  // may be idle for hours
+        tidy();
     }
     out_.write("+ idling\r\n");
     if (selected_) synchronize(mailbox::Expunges::report);  // what came before the watch stood
@@ -63,7 +64,7 @@ bool Session::idle_step(int watch, const Deadline& silence, Deadline& quiet) {
     if (!selected_ || pausing || (woken == Connection::Woken::nothing && watch >= 0)) return true;
     if (watch >= 0) mailbox::Mailbox::drain_watch(watch);
     const auto start = SystemClock::instance().steady();
-    synchronize(mailbox::Expunges::report);
+    synchronize(mailbox::Expunges::report, true);
     const auto cost = std::chrono::ceil<Millis>(SystemClock::instance().steady() - start);
     quiet = Deadline::in(std::min(cost * 4, kLongestPause));
     return true;

@@ -28,6 +28,7 @@ Result<void> serve_user(service::UserSession user, const config::Config& config)
                           std::move(user.stop));
     Session session(connection, store, options_of(config, trace));
     const std::string reason = session.run(user.handoff.tag);
+    connection.close();  // the client need not wait for what the mailbox has put off
     log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason,
                           ", in=", std::to_string(connection.bytes_in()),
                           ", out=", std::to_string(connection.bytes_out())}));

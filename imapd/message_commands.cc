@@ -68,7 +68,8 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
 
 Result<mailbox::Flags> Session::flags_of(const std::vector<std::string>& names) {
     TRY_ASSIGN(const NamedFlags named, sort_flags(names));
-    return mailbox::Flags{named.system, selected_->view->keyword_bits(named.keywords)};
+    TRY_ASSIGN(const auto bits, selected_->view->keyword_bits(named.keywords));
+    return mailbox::Flags{named.system, bits};
 }
 
 Reply Session::store(const imap::StoreArguments& arguments, bool uid) {
@@ -77,7 +78,8 @@ Reply Session::store(const imap::StoreArguments& arguments, bool uid) {
     if (!seqs) return Reply::bad(seqs.error().what);
     if (view.read_only()) return read_only();
     auto flags = flags_of(arguments.flags);
-    if (!flags) return Reply::bad(flags.error().what);
+    if (!flags && flags.error().code == Errc::invalid) return Reply::bad(flags.error().what);
+    if (!flags) return failed(flags.error());
     if (auto done = view.store(*seqs, mode_of(arguments.mode), *flags); !done)
         return failed(done.error());
     announce_flags();  // new keywords, before a FETCH that names them

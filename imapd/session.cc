@@ -81,6 +81,7 @@ void Session::end(std::string reason) {
 // together, when no input is left.
 void Session::serve() {
     if (!connection_.has_input()) out_.flush();
+    if (!out_.failed()) tidy();
     auto input = connection_.input(Deadline::in(options_.idle_timeout));
     if (!input) {
         if (input.error().code == Errc::timeout)
@@ -97,6 +98,16 @@ void Session::serve() {
         case CommandReader::Event::too_long:
             finish_bad(imap::tag_or_star(reader_.text()), "Too long command line");
             break;
+    }
+}
+
+// While the client says nothing, what the mailbox has put off is done. A failure costs nobody
+// anything: the log has it all.
+void Session::tidy() {
+    while (selected_ && !connection_.has_input() && !connection_.is_readable()) {
+        const auto more = selected_->view->tidy();
+        if (!more) log::debug(options_.trace, more.error().what);
+        if (!more || !*more) return;
     }
 }
 
@@ -230,8 +241,8 @@ void Session::finish_bad(std::string_view tag, std::string_view text) {
     end("Too many invalid IMAP commands");
 }
 
-void Session::synchronize(mailbox::Expunges expunges) {
-    auto changes = selected_->view->sync(expunges);
+void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
+    auto changes = selected_->view->sync(expunges, thorough);
     if (changes) return announce(*changes);
     // The folder was deleted or replaced under us: there are no numbers any more to speak of.
     log::warning(options_.trace, changes.error().what);

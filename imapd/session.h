@@ -78,7 +78,8 @@ class Session {
     Reply close(bool expunges);
     void finish(std::string_view tag, const Reply& reply);
     void finish_bad(std::string_view tag, std::string_view text);
-    void synchronize(mailbox::Expunges expunges);
+    void synchronize(mailbox::Expunges expunges, bool thorough = false);
+    void tidy();
     void announce(const mailbox::Changes& changes);
     void announce_flags();  // when there are some that the client does not know
     void end(std::string reason);

@@ -2,6 +2,8 @@
 // acknowledged means present and whole, nothing half-written is ever a message, and a UID that a
 // client was told never comes to mean another message. And the same story with every operation
 // failing once.
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -228,6 +230,148 @@ TEST(UidFaults, AToldUidKeepsItsMeaning) {
             ASSERT_TRUE(found.contains(t.uid)) << "failure " << n << ": uid " << t.uid;
             EXPECT_EQ(found.at(t.uid), t.text) << "failure " << n;
         }
+    }
+}
+
+// --- Flags and expunges: what a client was told OK for.
+
+struct Fact {
+    Uid uid;
+    bool exists;
+    Flags flags;
+    std::uint64_t modseq;
+    bool unsure = false;  // the client was told NO: either may be true
+};
+
+// Five messages; flags and keywords are changed, names follow, one message is expunged, a snapshot
+// replaces the log's tail. Tells what is true from then on, or may be: the last fact about a UID
+// counts, or the one that was about to replace it.
+void change(sys::Fs& fs, const std::function<void(const Fact&)>& tell) {
+    auto store = Store::open("Maildir", fs);
+    if (!store) return;
+    const auto inbox = store->mailbox("INBOX");
+    if (!inbox) return;
+    std::vector<AppendMessage> messages;
+    for (int n = 0; n < 5; ++n) messages.push_back({writer_of(text_of(n)), 0, {}, 0});
+    if (!inbox->append(messages)) return;
+    auto opened = inbox->open(Access::read_write);
+    if (!opened || (*opened)->count() != 5) return;
+    View& view = **opened;
+    const auto say = [&](std::uint32_t seq, bool done) {
+        const Message m = view.message(seq);
+        tell({m.uid, true, m.flags, m.modseq, !done});
+    };
+    const std::vector<std::uint32_t> few{1, 2, 4};
+    const std::vector<std::string> names{"Work"};
+    bool done = view.store(few, StoreMode::add, {kSeen | kFlagged, 1}).has_value();
+    for (const auto seq : few) say(seq, done);
+    const auto bits = view.keyword_bits(names);
+    done = bits && view.store(few, StoreMode::add, {0, *bits});
+    for (const auto seq : few) say(seq, done);
+    (void)view.tidy().has_value();
+    const std::uint32_t second = 2;
+    say(2, view.store({&second, 1}, StoreMode::remove, {kFlagged, 0}).has_value());
+    (void)view.tidy().has_value();
+    const std::uint32_t third = 3;
+    done = view.expunge({&third, 1}).has_value();
+    tell({view.message(3).uid, false, {}, 0, !done});
+    (void)view.sync(Expunges::report).has_value();
+}
+
+std::map<Uid, Message> flags_after(sys::Fs& fs, std::vector<std::string>& keywords) {
+    std::map<Uid, Message> found;
+    auto store = Store::open("Maildir", fs);
+    auto view = store->mailbox("INBOX")->open(Access::read_write);
+    EXPECT_TRUE(view) << view.error().what;
+    if (!view) return found;
+    for (std::uint32_t seq = 1; seq <= (*view)->count(); ++seq)
+        found[(*view)->message(seq).uid] = (*view)->message(seq);
+    keywords = (*view)->keywords();
+    return found;
+}
+
+void expect_facts(sys::Fs& fs, const std::vector<Fact>& facts, std::size_t told,
+                  const std::string& where) {
+    std::vector<std::string> keywords;
+    const auto found = flags_after(fs, keywords);
+    for (std::size_t i = 0; i < told; ++i) {
+        const Fact& fact = facts[i];
+        if (fact.unsure) continue;
+        if (!fact.exists) {
+            EXPECT_FALSE(found.contains(fact.uid)) << where << ": uid " << fact.uid << " is back";
+            continue;
+        }
+        // A later change may be there although nobody was told of it yet.
+        bool superseded = false, may_be_gone = false;
+        for (std::size_t j = i + 1; j < facts.size(); ++j) {
+            if (facts[j].uid != fact.uid) continue;
+            superseded = superseded || j < told;
+            may_be_gone = may_be_gone || !facts[j].exists;
+            const auto now = found.find(fact.uid);
+            if (now != found.end() && now->second.flags == facts[j].flags) superseded = true;
+        }
+        if (superseded) continue;
+        const auto now = found.find(fact.uid);
+        if (now == found.end()) {
+            EXPECT_TRUE(may_be_gone) << where << ": uid " << fact.uid << " is gone";
+            continue;
+        }
+        EXPECT_EQ(now->second.flags.system, fact.flags.system) << where << ": uid " << fact.uid;
+        EXPECT_EQ(now->second.flags.keywords, fact.flags.keywords) << where << ": " << fact.uid;
+        EXPECT_GE(now->second.modseq, fact.modseq) << where << ": uid " << fact.uid;
+        if (fact.flags.keywords > 1) {
+            EXPECT_EQ(keywords.at(1), "Work") << where;
+        }
+    }
+}
+
+TEST(FlagCrash, WhatAClientWasToldIsTrue) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    std::vector<Fact> facts;
+    change(fs, [&](const Fact& fact) {
+        fs.note(std::to_string(facts.size()));
+        facts.push_back(fact);
+    });
+    ASSERT_EQ(facts.size(), 8U);
+    fs.for_each_crash([](const std::string&) {},
+                      [&](std::size_t n, const std::string& disk) {
+                          Disk left(disk);
+                          expect_facts(left, facts, fs.notes(n).size(),
+                                       "crash at " + std::to_string(n));
+                      });
+}
+
+TEST(FlagFaults, WhatAClientWasToldIsTrue) {
+    bool fired = true;
+    for (int n = 1; fired && n < 500; ++n) {
+        const TempFolder folder;
+        FaultyFs fs(folder.path(), n);
+        std::vector<Fact> facts;
+        change(fs, [&](const Fact& fact) { facts.push_back(fact); });
+        fired = fs.fired();
+        Disk left(folder.path());
+        expect_facts(left, facts, facts.size(), "failure " + std::to_string(n));
+    }
+}
+
+// The rebuildable files, damaged or gone: nothing but time is lost.
+TEST(Damage, OfTheSnapshotLosesNothing) {
+    const TempFolder folder;
+    Disk fs(folder.path());
+    std::vector<Fact> facts;
+    change(fs, [&](const Fact& fact) { facts.push_back(fact); });
+    ASSERT_EQ(facts.size(), 8U);
+    const std::string path = folder / "Maildir/postern.index";
+    const auto put = [&](const std::string& bytes) {
+        std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    };
+    std::filesystem::remove(path);
+    expect_facts(fs, facts, facts.size(), "no snapshot");
+    for (const std::string& bytes :
+         {std::string(), std::string(4096, '\0'), std::string("PSTNINDX")}) {
+        put(bytes);
+        expect_facts(fs, facts, facts.size(), "damaged snapshot");
     }
 }
 

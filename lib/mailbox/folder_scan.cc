@@ -24,26 +24,9 @@ Result<void> list_into(sys::Fs& fs, const std::string& directory, bool in_new,
     for (const auto& entry : entries) {
         const bool file =
             entry.kind == sys::FileInfo::Kind::regular || entry.kind == sys::FileInfo::Kind::other;
-        if (file && is_message_name(entry.name)) out.push_back({entry.name, in_new, false, 0});
+        if (file && is_message_name(entry.name)) out.push_back({entry.name, in_new});
     }
     return {};
-}
-
-// Moves files of new/ to cur/; false when somebody else moved one under our hands.
-bool take_over_new(sys::Fs& fs, const std::string& folder, std::vector<FoundFile>& files) {
-    bool undisturbed = true;
-    for (FoundFile& file : files) {
-        if (!file.in_new) continue;
-        const auto parts = MessageName::parse(file.name);
-        const std::string target = file.name + (parts.info.empty() ? ":2," : "");
-        auto moved = fs.rename(folder + "/new/" + file.name, folder + "/cur/" + target);
-        if (moved) {
-            file = {target, false, true, 0};
-        } else if (moved.error().code == Errc::not_found) {
-            undisturbed = false;
-        }  // otherwise it stays in new/, readable from there
-    }
-    return undisturbed;
 }
 
 // A base name that is in both directories counts once, as the file in cur/. True when there was
@@ -73,18 +56,15 @@ Result<DirectoryState> directory_state(sys::Fs& fs, const Clock& clock, const st
     return state;
 }
 
-Result<FolderScan> scan_folder(sys::Fs& fs, const Clock& clock, const std::string& folder,
-                               bool take_over) {
+Result<FolderScan> scan_folder(sys::Fs& fs, const Clock& clock, const std::string& folder) {
     FolderScan scan;
     TRY_ASSIGN(scan.state, directory_state(fs, clock, folder));
     std::vector<FoundFile> fresh;
     // new/ first: a file that moves meanwhile is then seen twice and not never.
     TRY(list_into(fs, folder + "/new", true, fresh));
     TRY(list_into(fs, folder + "/cur", false, scan.files));
-    // A message that was delivered a second time after a crash, its first copy already in cur/:
-    // taking it over could hide the first one, so such a file stays where it is.
-    bool clean = unify(fresh, scan.files);
-    if (take_over) clean = take_over_new(fs, folder, fresh) && clean;
+    // A message that was delivered a second time after a crash, its first copy already in cur/.
+    const bool clean = unify(fresh, scan.files);
     std::move(fresh.begin(), fresh.end(), std::back_inserter(scan.files));
     TRY_ASSIGN(const DirectoryState after, directory_state(fs, clock, folder));
     scan.stable = clean && scan.state.same_times(after) && !scan.state.young;

@@ -1,4 +1,5 @@
-// One look at new/ and cur/ of a folder: which files are there, and whether the directories may
+// One look at new/ and cur/ of a folder: which files are
+// there, and whether the directories may
 // have changed while or since we looked. A directory read while others rename can miss a file, so
 // callers look again before they believe that one is gone.
 #pragma once
@@ -16,8 +17,6 @@ namespace postern::mailbox {
 struct FoundFile {
     std::string name;  // without directory
     bool in_new = false;
-    bool took_over = false;  // this process moved it from new/ to cur/: recent in this session
-    std::uint32_t uid = 0;   // filled in by the view
 };
 
 // When the two directories changed last.
@@ -41,9 +40,8 @@ struct FolderScan {
 
 Result<DirectoryState> directory_state(sys::Fs& fs, const Clock& clock, const std::string& folder);
 
-// Errc::not_found: the folder is gone. With take_over, files of new/ are moved to cur/ first.
-// A base name that is in both directories counts as one message (the file in cur/).
-Result<FolderScan> scan_folder(sys::Fs& fs, const Clock& clock, const std::string& folder,
-                               bool take_over);
+// Errc::not_found: the folder is gone. A base name that is in both directories counts as one
+// message (the file in cur/).
+Result<FolderScan> scan_folder(sys::Fs& fs, const Clock& clock, const std::string& folder);
 
 }  // namespace postern::mailbox

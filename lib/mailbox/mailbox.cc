@@ -37,28 +37,6 @@ std::vector<Delivery> plan_append(const Environment& env, const std::string& pat
 
 }  // namespace
 
-Result<Appended> publish_with_uids(const Environment& env, const std::string& folder,
-                                   std::span<const std::string> bases,
-                                   const std::vector<std::vector<std::string>>& keywords,
-                                   const std::function<Result<void>()>& publish) {
-    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env.fs, folder + "/postern.lock"));
-    UidList list(env, folder);
-    TRY(list.ensure());
-    // First the renames: whoever sees a UID's line must be able to find its file.
-    TRY(publish());
-    TRY_ASSIGN(std::vector<Uid> uids, list.assign(bases));
-    KeywordLog log(*env.fs, folder);
-    std::vector<std::pair<Uid, KeywordBits>> changes;
-    TRY(log.refresh(list.validity(), [](Uid) {}));
-    for (std::size_t i = 0; i < uids.size(); ++i) {
-        KeywordBits bits = 0;
-        for (const std::string& name : keywords[i]) bits |= log.intern(name);
-        if (bits > 1) changes.emplace_back(uids[i], bits);
-    }
-    if (!changes.empty()) TRY(log.write(list.validity(), changes));
-    return Appended{list.validity(), std::move(uids)};
-}
-
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
     return FolderView::open(env_, path_, access);
 }
@@ -68,10 +46,10 @@ Result<MailboxStatus> Mailbox::status() const {
     MailboxStatus status;
     status.messages = view->count();
     status.recent = view->recent();
-    for (std::uint32_t seq = 1; seq <= view->count(); ++seq)
-        if ((view->message(seq).flags.system & kSeen) == 0) ++status.unseen;
+    status.unseen = view->unseen();
     status.next_uid = view->next_uid();
     status.uid_validity = view->uid_validity();
+    status.highest_modseq = view->highest_modseq();
     return status;
 }
 
@@ -84,13 +62,25 @@ Result<Appended> Mailbox::append(std::span<const AppendMessage> messages) const 
         group.abandon();
         return failure;
     }
-    std::vector<std::string> bases;
-    std::vector<std::vector<std::string>> keywords;
+    std::vector<FolderIndex::Arrival> arrivals;
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        bases.emplace_back(MessageName::parse(group.prepared_name(i)).base);
-        keywords.push_back(messages[i].keywords);
+        FolderIndex::Arrival arrival;
+        arrival.name = group.prepared_name(i);
+        arrival.flags = flags_of_info(MessageName::parse(arrival.name).info);
+        for (const std::string& name : messages[i].keywords)
+            if (!iequals(name, kForwardedKeyword)) arrival.keywords.push_back(name);
+        arrival.wire_size =
+            size_in_name(MessageName::parse(arrival.name).base, 'W').value_or(kUnknownSize);
+        if (messages[i].date != 0) arrival.date = messages[i].date;
+        arrivals.push_back(std::move(arrival));
     }
-    auto appended = publish_with_uids(env_, path_, bases, keywords, [&]() -> Result<void> {
+    FolderIndex index(env_, path_);
+    auto loaded = index.load(false);
+    if (!loaded) {
+        group.abandon();
+        return std::move(loaded).error();
+    }
+    auto appended = index.arrive(arrivals, [&]() -> Result<void> {
         group.publish();
         if (!none_failed(group, failure)) return failure;
         return {};
@@ -104,7 +94,7 @@ Result<Fd> Mailbox::watch() const {
     if (!fd) return sys::system_error("inotify for " + path_);
     constexpr std::uint32_t kEvents =
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY;
-    for (const char* part : {"", "/new", "/cur"})  // "": postern.log, for keywords
+    for (const char* part : {"", "/new", "/cur"})  // "": postern.log, for flags
         if (::inotify_add_watch(fd.get(), (path_ + part).c_str(), kEvents) < 0)
             return sys::system_error("watch " + path_ + part);
     return fd;

@@ -1,8 +1,8 @@
 // Mailbox: one folder. View: a stable snapshot of it, with the sequence numbers that one IMAP or
 // POP3 session sees; it changes in sync() only, so RFC 3501 7.4.1 is a rule of the type. Truth: the
 // files (and their names for the six Maildir flags), postern.uids for UIDs, postern.log for
-// keywords (doc/formats/mailbox.md). Any number of processes may work on a mailbox at once, foreign
-// programs included; readers take no lock.
+// keywords and what is on its way into names (doc/formats/mailbox.md). Any number of processes may
+// work on a mailbox at once, foreign programs included; readers take no lock.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,7 @@ struct Message {
     Uid uid = 0;
     Flags flags;
     bool recent = false;
+    std::uint64_t modseq = 0;  // of the last change of its flags (RFC 7162)
 };
 
 // What sync() found. Sequence numbers begin at 1.
@@ -64,6 +65,7 @@ struct MailboxStatus {
     std::uint32_t unseen = 0;
     Uid next_uid = 1;
     std::uint32_t uid_validity = 0;
+    std::uint64_t highest_modseq = 0;
 };
 
 // One message of an APPEND. `keywords` are names; those beyond the mailbox's capacity are dropped.
@@ -114,14 +116,15 @@ class View {
     virtual ~View() = default;
 
     virtual std::uint32_t count() const = 0;
-    virtual const Message& message(
-        std::uint32_t seq) const = 0;  // precondition: 1 <= seq <= count()
+    virtual Message message(std::uint32_t seq) const = 0;  // precondition: 1 <= seq <= count()
     virtual std::uint32_t recent() const = 0;
+    virtual std::uint32_t unseen() const = 0;
     virtual std::uint32_t first_unseen() const = 0;  // sequence number, or 0
     virtual std::uint32_t uid_validity() const = 0;
     virtual Uid next_uid() const = 0;
     virtual const std::vector<std::string>& keywords() const = 0;  // index = bit of KeywordBits
     virtual bool read_only() const = 0;
+    virtual std::uint64_t highest_modseq() const = 0;  // RFC 7162 3.1.2
 
     // The sequence number of the message with this UID, or 0.
     virtual std::uint32_t seq_of(Uid uid) const = 0;
@@ -131,8 +134,10 @@ class View {
     // The folder has another name now (RENAME by this session): the view goes on there.
     virtual void moved_to(const Mailbox& mailbox) = 0;
 
-    // Looks for what others did. Cheap (four stats) when nothing happened.
-    virtual Result<Changes> sync(Expunges expunges) = 0;
+    // Looks for what others did. Cheap (four stats) when nothing happened. A foreign program's
+    // change in the same clock tick as one of ours may be found a second later, or with `thorough`
+    // (when somebody said that there is one).
+    virtual Result<Changes> sync(Expunges expunges, bool thorough = false) = 0;
 
     // The message as stored (LF or CRLF line ends). Errc::not_found: another session expunged it.
     virtual Result<std::string> read(std::uint32_t seq) = 0;
@@ -142,12 +147,21 @@ class View {
     virtual Result<std::int64_t> internal_date(std::uint32_t seq) = 0;  // seconds since the epoch
 
     // Bits for these names; adds names to keywords(). Names beyond kMaxKeywords are left out.
-    virtual KeywordBits keyword_bits(std::span<const std::string> names) = 0;
+    virtual Result<KeywordBits> keyword_bits(std::span<const std::string> names) = 0;
+
+    // Work that can wait until nobody waits for us: file names that show flags, files out of new/,
+    // a new snapshot. A bounded piece of it; true when more remains.
+    virtual Result<bool> tidy() = 0;
 
     // Changes flags of many messages, durable when it returns. Messages that others expunged are
     // passed over silently. The View shows the new flags at once. Errc::denied on a read-only view.
     virtual Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode,
                                const Flags& flags) = 0;
+    // The same for messages whose modseq is not above `unchanged_since`; the others (RFC
+    // 7162 3.1.3).
+    virtual Result<std::vector<std::uint32_t>> store_unchanged(std::span<const std::uint32_t> seqs,
+                                                               StoreMode mode, const Flags& flags,
+                                                               std::uint64_t unchanged_since) = 0;
 
     // Removes the files of these messages, durable when it returns (RFC 3501 6.4.3 wants those with
     // \Deleted: the caller chooses). The View keeps them until sync(Expunges::report). Errc::denied

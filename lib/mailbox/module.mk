@@ -4,7 +4,9 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/flags.h %reldir%/flags.cc %reldir%/message_name.h %reldir%/message_name.cc \
 	%reldir%/maildir_delivery.h %reldir%/maildir_delivery.cc %reldir%/folder_lock.h %reldir%/folder_lock.cc \
 	%reldir%/line_log.h %reldir%/line_log.cc %reldir%/uid_list.h %reldir%/uid_list.cc \
-	%reldir%/keyword_log.h %reldir%/keyword_log.cc %reldir%/folder_scan.h %reldir%/folder_scan.cc \
+	%reldir%/folder_scan.h %reldir%/folder_scan.cc \
+	%reldir%/index_format.h %reldir%/changes.h %reldir%/changes.cc %reldir%/change_log.h %reldir%/change_log.cc \
+	%reldir%/folder_index.h %reldir%/folder_index.cc %reldir%/snapshot.cc %reldir%/reconcile.cc \
 	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
 	%reldir%/store.h %reldir%/store.cc
 EXTRA_DIST += %reldir%/README.md

@@ -75,12 +75,6 @@ Uid UidList::find(std::string_view base) const {
     return at == uids_.end() ? 0 : at->second;
 }
 
-std::size_t UidList::count_between(Uid first, Uid last) const {
-    return static_cast<std::size_t>(std::count_if(
-        uids_.begin(), uids_.end(),
-        [&](const auto& entry) { return entry.second >= first && entry.second <= last; }));
-}
-
 Result<void> UidList::ensure() {
     TRY(refresh());
     if (!usable()) {
@@ -95,23 +89,23 @@ Result<void> UidList::ensure() {
     return {};
 }
 
-Result<std::vector<Uid>> UidList::assign(std::span<const std::string> bases) {
-    if (bases.size() > kLastUid - next_) return Error{Errc::permanent, "no UIDs left", 0};
+Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::string> bases) {
+    if (first > kLastUid || bases.size() > kLastUid - first)
+        return Error{Errc::permanent, "no UIDs left", 0};
     std::string lines;
     std::vector<Uid> given;
     for (const std::string& base : bases) {
-        const Uid uid = next_ + static_cast<Uid>(given.size());
+        const Uid uid = first + static_cast<Uid>(given.size());
         lines += cat({std::to_string(uid), " ", base, "\n"});
         given.push_back(uid);
     }
-    TRY(log_.append(lines, true));
-    TRY(refresh());
+    if (!given.empty()) TRY(log_.append(lines, true));
     return given;
 }
 
-Result<void> UidList::compact(const std::function<bool(std::string_view)>& keep) {
-    std::erase_if(uids_, [&](const auto& entry) { return !keep(entry.first); });
-    return rewrite();
+Result<void> UidList::replace(std::uint32_t validity, Uid next, std::string_view lines) {
+    return log_.replace(
+        cat({kMagic, " 1 ", std::to_string(validity), " ", std::to_string(next), "\n", lines}));
 }
 
 Result<void> UidList::rewrite() {
@@ -119,10 +113,9 @@ Result<void> UidList::rewrite() {
     order.reserve(uids_.size());
     for (const auto& [base, uid] : uids_) order.emplace_back(uid, base);
     std::sort(order.begin(), order.end());
-    std::string content =
-        cat({kMagic, " 1 ", std::to_string(validity_), " ", std::to_string(next_), "\n"});
-    for (const auto& [uid, base] : order) content += cat({std::to_string(uid), " ", base, "\n"});
-    TRY(log_.replace(content));
+    std::string lines;
+    for (const auto& [uid, base] : order) lines += cat({std::to_string(uid), " ", base, "\n"});
+    TRY(replace(validity_, next_, lines));
     return refresh();
 }
 

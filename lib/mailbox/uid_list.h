@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,23 +28,20 @@ class UidList {
     // Follows the file. After it, usable() tells whether there is a valid list.
     Result<void> refresh();
     bool usable() const { return validity_ != 0; }
-    bool stale() const { return log_.stale(); }
 
     Uid find(std::string_view base) const;  // 0: has none
     std::uint32_t validity() const { return validity_; }
     Uid next_uid() const { return next_; }
-    std::size_t size() const { return uids_.size(); }
-    // How many names have a UID in [first, last].
-    std::size_t count_between(Uid first, Uid last) const;
 
     // Under the folder's lock. Makes the list (with a UIDVALIDITY never used in this store) where
     // there is none or where it cannot be read, and repairs a torn tail.
     Result<void> ensure();
-    // Under the folder's lock, after ensure(): gives the names the next UIDs, in order, durably.
-    // Names that have one get a new one. Errc::permanent when UIDs are used up.
-    Result<std::vector<Uid>> assign(std::span<const std::string> bases);
-    // Under the folder's lock: rewrites the list without the names that `keep` refuses.
-    Result<void> compact(const std::function<bool(std::string_view base)>& keep);
+    // Under the folder's lock: gives the names the next UIDs, in order, durably, without reading
+    // the list; the caller knows that `first` is the next one. Names that have one get a new one.
+    // Errc::permanent when UIDs are used up.
+    Result<std::vector<Uid>> append_at(Uid first, std::span<const std::string> bases);
+    // Under the folder's lock: the list anew. Lines: "<uid> <base>\n", ascending.
+    Result<void> replace(std::uint32_t validity, Uid next, std::string_view lines);
 
   private:
     struct Hash {

@@ -27,90 +27,103 @@ Error read_only_error(const std::string& path) {
 
 }  // namespace
 
-// Runs step for each message; those whose file has another name by now get a second chance after
-// one look at the directories. Messages that are gone are passed over.
-Result<void> FolderView::each_file(std::span<const std::uint32_t> seqs,
-                                   const std::function<Result<void>(Entry&)>& step) {
-    std::vector<std::uint32_t> todo(seqs.begin(), seqs.end());
-    for (int attempt = 0; attempt < 4 && !todo.empty(); ++attempt) {
-        if (attempt > 0) TRY(rescan(false));
-        std::vector<std::uint32_t> lost;
-        for (const std::uint32_t seq : todo) {
-            if (at(seq).gone) continue;
-            auto done = step(at(seq));
-            if (done) continue;
-            if (done.error().code != Errc::not_found) return done;
-            lost.push_back(seq);
-        }
-        todo = std::move(lost);
+Result<KeywordBits> FolderView::keyword_bits(std::span<const std::string> names) {
+    KeywordBits bits = 0;
+    bool all_known = true;
+    for (const std::string& name : names) {
+        const KeywordBits known = index_.keyword(name);
+        all_known = all_known && (known != 0 || !is_keyword(name));
+        bits |= known;
     }
-    return {};
+    if (all_known || read_only()) return bits;
+    // Which bit a name has is settled in the log, under the lock.
+    TRY_ASSIGN(auto transaction, index_.begin());
+    bits = 0;
+    for (const std::string& name : names) bits |= transaction.define(name);
+    TRY(transaction.commit(false));
+    return bits;
 }
 
 Result<void> FolderView::store(std::span<const std::uint32_t> seqs, StoreMode mode,
                                const Flags& flags) {
-    if (read_only()) return read_only_error(path_);
-    TRY(store_keywords(seqs, mode, flags.keywords));
-    Touched touched;
-    TRY(each_file(seqs, [&](Entry& entry) { return store_in_name(entry, mode, flags, touched); }));
-    return sync_touched(touched);
+    auto refused = store_unchanged(seqs, mode, flags, UINT64_MAX);
+    return refused ? Result<void>() : Result<void>(std::move(refused).error());
 }
 
-// Renames and removals survive a power cut once their directories are synced.
-Result<void> FolderView::sync_touched(const Touched& touched) {
-    if (touched.fresh) TRY(env_.fs->sync_directory(path_ + "/new"));
-    if (touched.current) TRY(env_.fs->sync_directory(path_ + "/cur"));
-    return {};
-}
-
-Result<void> FolderView::store_in_name(Entry& entry, StoreMode mode, const Flags& flags,
-                                       Touched& touched) {
-    const MessageName name = MessageName::parse(entry.name);
-    const Flags old_flags = flags_of_info(name.info);
-    const Flags wanted{combined(old_flags.system, mode, flags.system),
-                       combined(old_flags.keywords, mode, flags.keywords & 1)};
-    if (wanted != old_flags || entry.in_new) {
-        std::string renamed = cat({name.base, info_of_flags(wanted, name.info)});
-        TRY(env_.fs->rename(file_of(entry), cat({path_, "/cur/", renamed})));
-        touched.current = true;
-        touched.fresh = touched.fresh || entry.in_new;
-        entry.name = std::move(renamed);
-        entry.in_new = false;
+// One transaction in the log, synced; the names of the files follow in tidy().
+Result<std::vector<std::uint32_t>> FolderView::store_unchanged(std::span<const std::uint32_t> seqs,
+                                                               StoreMode mode, const Flags& flags,
+                                                               std::uint64_t unchanged_since) {
+    if (read_only()) return read_only_error(index_.folder());
+    TRY_ASSIGN(auto transaction, index_.begin_after_others());
+    std::vector<std::uint32_t> refused;
+    std::vector<Uid> uids;
+    FlagChange change{0, 0, 0, 0};
+    if (mode != StoreMode::remove) change = {flags.system, 0, flags.keywords, 0};
+    if (mode == StoreMode::remove) change = {0, flags.system, 0, flags.keywords};
+    if (mode == StoreMode::replace) {
+        change.remove = static_cast<SystemFlags>(kAllSystemFlags & ~flags.system);
+        change.remove_keywords = ~flags.keywords;
     }
-    entry.message.flags = flags_on_disk(entry.message.uid, entry.name);
-    return {};
-}
-
-Result<void> FolderView::store_keywords(std::span<const std::uint32_t> seqs, StoreMode mode,
-                                        KeywordBits bits) {
-    const KeywordBits logged = bits & ~KeywordBits{1};
-    const bool clears =
-        mode == StoreMode::replace && std::any_of(seqs.begin(), seqs.end(), [&](std::uint32_t seq) {
-            return keywords_.bits(at(seq).message.uid) != logged;
-        });
-    if (logged == 0 && !clears) return {};
-    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, lock_path()));
-    TRY(refresh_keywords());
-    std::vector<std::pair<Uid, KeywordBits>> changes;
     for (const std::uint32_t seq : seqs) {
-        const Uid uid = at(seq).message.uid;
-        const KeywordBits wanted = combined(keywords_.bits(uid), mode, logged);
-        if (wanted != keywords_.bits(uid) && !at(seq).gone) changes.emplace_back(uid, wanted);
+        const IndexRow& one = row(seq);
+        if (is_gone(seq)) continue;
+        if (one.modseq > unchanged_since) {
+            refused.push_back(seq);
+            continue;
+        }
+        const auto system = combined(one.flags, mode, flags.system);
+        const auto keywords = combined(one.keywords, mode, flags.keywords);
+        if (system != one.flags || keywords != one.keywords) uids.push_back(one.uid);
     }
-    return changes.empty() ? Result<void>() : keywords_.write(validity_, changes);
+    if (!uids.empty()) {
+        std::sort(uids.begin(), uids.end());
+        transaction.changes.flags(change, to_ranges(uids));
+        TRY(transaction.commit(true));
+    }
+    return refused;
 }
 
 Result<void> FolderView::expunge(std::span<const std::uint32_t> seqs) {
-    if (read_only()) return read_only_error(path_);
-    Touched touched;
-    const auto done = each_file(seqs, [&](Entry& entry) -> Result<void> {
-        TRY(env_.fs->unlink(file_of(entry)));
-        (entry.in_new ? touched.fresh : touched.current) = true;
-        entry.gone = true;
-        return {};
-    });
-    TRY(sync_touched(touched));
-    return done;
+    if (read_only()) return read_only_error(index_.folder());
+    std::vector<std::uint32_t> left(seqs.begin(), seqs.end());
+    for (int attempt = 0; attempt < 4 && !left.empty(); ++attempt) {
+        if (attempt > 0) TRY(index_.reconcile());
+        TRY_ASSIGN(left, remove_files(left));
+    }
+    return {};
+}
+
+// First the files, synced, then the log: what the log has expunged must not come back after a
+// crash.
+Result<std::vector<std::uint32_t>> FolderView::remove_files(std::span<const std::uint32_t> seqs) {
+    TRY_ASSIGN(auto transaction, index_.begin());
+    std::vector<std::uint32_t> elsewhere;
+    std::vector<Uid> uids;
+    bool fresh = false, current = false;
+    Result<void> failure;
+    for (const std::uint32_t seq : seqs) {
+        if (is_gone(seq)) continue;
+        const IndexRow& one = row(seq);
+        auto removed = env_.fs->unlink(index_.path(one));
+        if (!removed && removed.error().code == Errc::not_found) {
+            elsewhere.push_back(seq);
+            continue;
+        }
+        if (!removed) {
+            failure = std::move(removed);
+            break;
+        }
+        ((one.place & place::kNew) != 0 ? fresh : current) = true;
+        uids.push_back(one.uid);
+    }
+    if (fresh) TRY(env_.fs->sync_directory(index_.folder() + "/new"));
+    if (current) TRY(env_.fs->sync_directory(index_.folder() + "/cur"));
+    std::sort(uids.begin(), uids.end());
+    if (!uids.empty()) transaction.changes.expunge(to_ranges(uids));
+    TRY(transaction.commit(false));
+    TRY(failure);
+    return elsewhere;
 }
 
 namespace {
@@ -134,25 +147,24 @@ Result<void> duplicate(sys::Fs& fs, const std::string& from, const std::string& 
 // The files of one COPY on their way into the target folder.
 struct CopyPlan {
     std::string folder;
-    std::vector<std::string> bases;
-    std::vector<std::string> infos;
-    std::vector<std::vector<std::string>> keywords;
+    std::vector<FolderIndex::Arrival> arrivals;
 
-    std::string temporary(std::size_t i) const { return cat({folder, "/tmp/", bases[i]}); }
-    std::string final_path(std::size_t i) const {
-        return cat({folder, "/new/", bases[i], infos[i]});
+    std::string temporary(std::size_t i) const {
+        return cat({folder, "/tmp/", MessageName::parse(arrivals[i].name).base});
     }
+    std::string final_path(std::size_t i) const { return cat({folder, "/new/", arrivals[i].name}); }
 
     // Best effort, wherever the files are by now.
     void undo(sys::Fs& fs) const {
-        for (std::size_t i = 0; i < bases.size(); ++i) {
+        for (std::size_t i = 0; i < arrivals.size(); ++i) {
             (void)fs.unlink(temporary(i)).has_value();
-            if (i < infos.size()) (void)fs.unlink(final_path(i)).has_value();
+            (void)fs.unlink(final_path(i)).has_value();
         }
     }
 
     Result<void> publish(sys::Fs& fs) const {
-        for (std::size_t i = 0; i < bases.size(); ++i) TRY(fs.rename(temporary(i), final_path(i)));
+        for (std::size_t i = 0; i < arrivals.size(); ++i)
+            TRY(fs.rename(temporary(i), final_path(i)));
         return fs.sync_directory(folder + "/new");
     }
 };
@@ -166,27 +178,32 @@ std::string sizes_in_name(std::string_view base) {
 }  // namespace
 
 Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mailbox& to) {
-    CopyPlan plan{to.path(), {}, {}, {}};
-    TRY(refresh_keywords());
+    CopyPlan plan{to.path(), {}};
+    TRY(index_.follow());
     for (const std::uint32_t seq : seqs) {
-        plan.bases.push_back(unique_stem(*env_.clock, *env_.random, env_.host) +
-                             sizes_in_name(MessageName::parse(at(seq).name).base));
+        const IndexRow one = row(seq);
+        FolderIndex::Arrival arrival;
+        arrival.flags = {one.flags, one.keywords & 1};
+        const std::string info = info_of_flags(arrival.flags, "");
+        arrival.name = cat({unique_stem(*env_.clock, *env_.random, env_.host),
+                            sizes_in_name(MessageName::parse(index_.name(one)).base), info});
+        for (std::size_t i = 1; i < keywords().size(); ++i)
+            if ((one.keywords >> i & 1) != 0) arrival.keywords.push_back(keywords()[i]);
+        arrival.wire_size = one.wire_size;
+        arrival.date = one.date;
+        plan.arrivals.push_back(std::move(arrival));
         auto linked = with_file(seq, [&](const std::string& path) {
-            return duplicate(*env_.fs, path, plan.temporary(plan.bases.size() - 1));
+            return duplicate(*env_.fs, path, plan.temporary(plan.arrivals.size() - 1));
         });
         if (!linked) {
             plan.undo(*env_.fs);
             return std::move(linked).error();
         }
-        const MessageName name = MessageName::parse(at(seq).name);
-        plan.infos.push_back(info_of_flags(flags_of_info(name.info), ""));
-        std::vector<std::string> names;
-        for (std::size_t i = 1; i < keywords().size(); ++i)
-            if ((keywords_.bits(at(seq).message.uid) >> i & 1) != 0) names.push_back(keywords()[i]);
-        plan.keywords.push_back(std::move(names));
     }
-    auto copied = publish_with_uids(to.environment(), to.path(), plan.bases, plan.keywords,
-                                    [&] { return plan.publish(*env_.fs); });
+    FolderIndex target(to.environment(), to.path());
+    auto loaded = target.load(false);
+    auto copied = loaded ? target.arrive(plan.arrivals, [&] { return plan.publish(*env_.fs); })
+                         : Result<Appended>(std::move(loaded).error());
     if (!copied) plan.undo(*env_.fs);
     return copied;
 }

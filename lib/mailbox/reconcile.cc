@@ -1,0 +1,183 @@
+// FolderIndex::reconcile: what foreign programs (and deliveries, which know nothing of the index)
+// did to the files of a folder becomes a transaction. Under the folder's lock none of our own
+// processes renames or removes anything, so every difference is theirs.
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "lib/base/strings.h"
+#include "lib/mailbox/folder_index.h"
+#include "lib/mailbox/message_name.h"
+
+namespace postern::mailbox {
+namespace {
+
+constexpr int kScanAttempts = 4;
+
+// Order of arrival as far as names tell: the seconds in front, then "M<microseconds>", then the
+// name.
+struct ArrivalKey {
+    std::uint64_t seconds = 0;
+    std::uint64_t micros = 0;
+    std::string_view name;
+    auto operator<=>(const ArrivalKey&) const = default;
+};
+
+std::uint64_t leading_number(std::string_view text) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    return parse_number<std::uint64_t>(text.substr(0, static_cast<std::size_t>(end - text.begin())))
+        .value_or(0);
+}
+
+ArrivalKey arrival_key(std::string_view base) {
+    const auto marker = base.find(".M");
+    return {leading_number(base),
+            marker == std::string_view::npos ? 0 : leading_number(base.substr(marker + 2)), base};
+}
+
+std::string_view base_of(std::string_view name) { return MessageName::parse(name).base; }
+
+}  // namespace
+
+struct FolderIndex::Look {
+    std::vector<bool> found;  // by row
+    std::unordered_map<std::string_view, std::size_t> by_base;
+    std::map<std::size_t, FoundFile> renamed;  // by row
+    std::map<std::string, FoundFile> fresh;    // by base
+    SeenState state{};
+    bool stable = false;
+};
+
+Result<void> FolderIndex::reconcile() {
+    TRY_ASSIGN(Transaction transaction, begin());
+    return reconcile_in(transaction);
+}
+
+Result<FolderIndex::Transaction> FolderIndex::begin_after_others() {
+    TRY_ASSIGN(Transaction transaction, begin());
+    if (transaction.undisturbed_) return transaction;
+    TRY(reconcile_in(transaction));
+    transaction.undisturbed_ = true;
+    return transaction;
+}
+
+Result<void> FolderIndex::reconcile_in(Transaction& transaction) {
+    Look look;
+    look.found.resize(count());
+    for (std::size_t at = 0; at < count(); ++at) {
+        const IndexRow& one = row(at);
+        if ((one.place & place::kGone) != 0)
+            look.found[at] = true;  // known to be missing
+        else
+            look.by_base.emplace(base_of(name(one)), at);
+    }
+    for (int attempt = 0; attempt < kScanAttempts; ++attempt) {
+        TRY(compare(look));
+        const bool all =
+            std::all_of(look.found.begin(), look.found.end(), [](bool found) { return found; });
+        if (look.stable || all) break;
+    }
+    ChangeWriter& out = transaction.changes;
+    log_missing(look, out);
+    log_renamed(look, out);
+    TRY(log_new(look, out));
+    TRY_ASSIGN(const SeenState now, this->look());
+    look.state.uids_inode = now.uids_inode;
+    look.state.uids_size = now.uids_size;
+    out.seen(look.state);
+    transaction.undisturbed_ = false;  // what the folder looks like has just been said
+    return transaction.commit(false, false);
+}
+
+// One reading of the directories. What was found once is there, though a later reading may miss it
+// while somebody renames.
+Result<void> FolderIndex::compare(Look& look) {
+    TRY_ASSIGN(FolderScan scan, scan_folder(*env_.fs, *env_.clock, folder_));
+    look.state = {};
+    look.state.new_mtime = scan.state.new_mtime;
+    look.state.cur_mtime = scan.state.cur_mtime;
+    look.state.cur_inode = scan.state.cur_inode;
+    look.state.young = scan.stable ? 0 : 1;
+    look.state.at = env_.clock->now().time_since_epoch().count() * 1000;
+    look.stable = scan.stable;
+    for (FoundFile& file : scan.files) match(look, std::move(file));
+    return {};
+}
+
+void FolderIndex::match(Look& look, FoundFile file) {
+    const auto known = look.by_base.find(base_of(file.name));
+    if (known == look.by_base.end()) {
+        std::string base(base_of(file.name));
+        look.fresh.insert_or_assign(std::move(base), std::move(file));
+        return;
+    }
+    const std::size_t at = known->second;
+    look.found[at] = true;
+    const IndexRow& one = row(at);
+    if (name(one) == file.name && ((one.place & place::kNew) != 0) == file.in_new)
+        look.renamed.erase(at);
+    else
+        look.renamed.insert_or_assign(at, std::move(file));
+}
+
+void FolderIndex::log_missing(const Look& look, ChangeWriter& out) const {
+    std::vector<std::uint32_t> gone;
+    for (std::size_t at = 0; at < look.found.size(); ++at)
+        if (!look.found[at]) gone.push_back(row(at).uid);
+    if (!gone.empty()) out.expunge(to_ranges(gone));
+}
+
+// Flags whose letters came or went are set or cleared; others stay as the log has them, whose names
+// may lag behind.
+void FolderIndex::log_renamed(const Look& look, ChangeWriter& out) const {
+    std::map<std::tuple<SystemFlags, SystemFlags, bool, bool>, std::vector<std::uint32_t>> groups;
+    for (const auto& [at, file] : look.renamed) {
+        const Flags before = flags_of_info(MessageName::parse(name(row(at))).info);
+        const Flags now = flags_of_info(MessageName::parse(file.name).info);
+        out.name(row(at).uid, file.in_new ? place::kNew : 0, file.name);
+        if (before == now) continue;
+        const auto add = static_cast<SystemFlags>(now.system & ~before.system);
+        const auto remove = static_cast<SystemFlags>(before.system & ~now.system);
+        const bool add_p = (now.keywords & ~before.keywords) != 0;
+        const bool remove_p = (before.keywords & ~now.keywords) != 0;
+        groups[{add, remove, add_p, remove_p}].push_back(row(at).uid);
+    }
+    for (const auto& [change, uids] : groups) {
+        const auto& [add, remove, add_p, remove_p] = change;
+        out.flags({add, remove, add_p ? 1U : 0U, remove_p ? 1U : 0U}, to_ranges(uids));
+    }
+}
+
+Result<void> FolderIndex::log_new(Look& look, ChangeWriter& out) {
+    if (look.fresh.empty()) return {};
+    // The list may know UIDs that the log does not: after a crash, or when the log was lost.
+    std::map<Uid, const FoundFile*> numbered;
+    std::vector<std::string> without;
+    for (const auto& [base, file] : look.fresh) {
+        const Uid uid = uids_.find(base);
+        if (uid >= logged_next_ && !numbered.contains(uid))
+            numbered[uid] = &file;
+        else
+            without.push_back(base);
+    }
+    std::sort(without.begin(), without.end(), [](const std::string& a, const std::string& b) {
+        return arrival_key(a) < arrival_key(b);
+    });
+    TRY_ASSIGN(const std::vector<Uid> given, give_uids(without));
+    for (std::size_t i = 0; i < given.size(); ++i) numbered[given[i]] = &look.fresh.at(without[i]);
+    for (const auto& [uid, file] : numbered) {
+        const MessageName parts = MessageName::parse(file->name);
+        const Flags flags = flags_of_info(parts.info);
+        NewMessage m;
+        m.uid = uid;
+        m.flags = flags.system;
+        m.place = file->in_new ? place::kNew : 0;
+        m.keywords = flags.keywords;
+        m.wire_size = size_in_name(parts.base, 'W').value_or(kUnknownSize);
+        m.name = file->name;
+        out.add(m);
+    }
+    return {};
+}
+
+}  // namespace postern::mailbox

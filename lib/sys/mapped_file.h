@@ -1,0 +1,34 @@
+// A file mapped read-only. Only for files that nobody changes in place or truncates: a page that
+// goes away under a mapping ends the process.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "lib/base/result.h"
+
+namespace postern::sys {
+
+class MappedFile {
+  public:
+    MappedFile() = default;
+    ~MappedFile();
+    MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+    MappedFile& operator=(MappedFile&& other) noexcept {
+        std::swap(bytes_, other.bytes_);
+        return *this;
+    }
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+
+    // The first `size` bytes of the file; the descriptor may be closed afterwards.
+    static Result<MappedFile> map(int fd, std::size_t size);
+
+    std::string_view bytes() const { return bytes_; }
+
+  private:
+    explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
+    std::string_view bytes_;
+};
+
+}  // namespace postern::sys
