@@ -22,7 +22,7 @@ namespace {
 constexpr Millis kIdleWait{600'000};
 constexpr Millis kSendWait{10'000};
 constexpr Millis kReportWait{3600'000};
-constexpr std::size_t kMaxRunning = 50;  // jobs of one user at the same time
+constexpr std::size_t kMaxRunning = 20;  // jobs of one user at the same time
 
 bool allows(const std::vector<Origin>& from, Origin origin) {
     return std::find(from.begin(), from.end(), origin) != from.end();

@@ -60,6 +60,7 @@ constexpr Profile kProfiles[] = {
     {"discard",          Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
     {"local",            Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
     {"virtual",          Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
+    {"pipe",             Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
     {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
     {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
     {"auth",             Account::auth,   Account::net | Account::policy,                     false,   kReader | Promise::fork, kAuthPaths, false},
