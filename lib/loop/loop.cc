@@ -10,6 +10,7 @@ namespace detail {
 // What libevent hands back to us. The callback is copied before the call, so that the owner may be
 // destroyed by it.
 struct Slot {
+    explicit Slot(Callback its_callback) : callback(std::move(its_callback)) {}
     Callback callback;
 };
 
