@@ -111,7 +111,8 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.tls_loglevel = static_cast<int>(config.get(param::smtpd_tls_loglevel));
     options.cleanup_path = "public/" + config.get(param::cleanup_service_name);
     TRY(read_tls(config, keys, options));
-    if (config.get(param::smtpd_peername_lookup)) {
+    options.name_lookup = config.get(param::smtpd_peername_lookup);
+    if (options.name_lookup) {
         auto hosts = sys::read_file("/etc/hosts", kMaxHostsFile);
         if (hosts) options.host_names = loopback_names(*hosts);
     }

@@ -29,7 +29,10 @@ struct Options {
     bool wrapper_mode = false;            // TLS from the first byte
     bool log_port = false;
     int tls_loglevel = 0;
+    bool name_lookup = false;             // smtpd_peername_lookup
+    Millis name_timeout{25000};           // for peername: two questions to the DNS
     std::string policy_path = "private/policy";
+    std::string peername_path = "private/peername";
     std::string auth_path = "private/auth";
     std::string cleanup_path = "public/cleanup";
     std::optional<tls::ServerContext> tls;

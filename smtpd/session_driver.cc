@@ -70,17 +70,53 @@ SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(Sessi
       peer_(sys::peer_address(socket.get())),
       local_(sys::local_address(socket.get())),
       timer_(shared.loop, [this] { on_timer(); }) {
-    const auto address = peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
-    const auto name = shared.options.host_names.find(address);
-    if (name != shared.options.host_names.end()) client_name_ = name->second;
-    client_ = cat({client_name_, "[", address, "]"});
-    if (shared.options.log_port) client_ += ":" + std::to_string(peer_.port());
+    const auto name = shared.options.host_names.find(address());
+    if (name != shared.options.host_names.end()) client_name_ = reverse_name_ = name->second;
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
     stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
 }
 
+std::string SessionDriver::address() const {
+    return peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
+}
+
 void SessionDriver::start() {
+    if (shared_.options.name_lookup && client_name_ == "unknown" && peer_.is_inet())
+        return ask_name();
+    greet();
+}
+
+// Only this client waits, and not for long; without an answer it is unknown.
+void SessionDriver::ask_name() {
+    waiting_ = Waiting::name;
+    shared_.names.call<ipc::NameAnswer>(
+        ipc::NameQuestion{address()}, shared_.options.name_timeout,
+        [weak = weak_from_this()](Result<ipc::NameAnswer> answer) {
+            const auto self = weak.lock();
+            if (self && !self->over_ && !self->closing_) self->on_name(answer);
+        },
+        id_.str());
+}
+
+void SessionDriver::on_name(const Result<ipc::NameAnswer>& answer) {
+    waiting_ = Waiting::nothing;
+    if (!answer) log::warning("", answer.error().what);
+    if (answer && !answer->warning.empty()) log::warning("", printable(answer->warning));
+    if (answer && !answer->reverse_name.empty()) reverse_name_ = printable(answer->reverse_name);
+    if (answer && !answer->name.empty()) client_name_ = printable(answer->name);
+    greet();
+}
+
+// The client's first line in the log, once, with what is known of it by then.
+void SessionDriver::announce() {
+    if (std::exchange(announced_, true)) return;
+    client_ = cat({client_name_, "[", address(), "]"});
+    if (shared_.options.log_port) client_ += ":" + std::to_string(peer_.port());
     log::info("", "connect from " + client_);
+}
+
+void SessionDriver::greet() {
+    announce();
     if (shared_.options.wrapper_mode) {
         auto started = stream_->start_tls_server(*shared_.options.tls);
         if (!started) {
@@ -403,7 +439,8 @@ ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
     q.service = shared_.options.service;
     q.session = id_;
     q.client_address = peer_.ip().str();
-    q.client_name = q.reverse_name = client_name_;
+    q.client_name = client_name_;
+    q.reverse_name = reverse_name_;
     q.client_port = peer_.port();
     q.server_address = local_.ip().str();
     q.server_port = local_.port();
@@ -431,7 +468,8 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.sender = from.sender;
     to.body_8bit = from.mail.body == smtp::Body::eight_bit;
     to.smtputf8 = from.mail.smtputf8;
-    to.client_name = to.reverse_name = client_name_;
+    to.client_name = client_name_;
+    to.reverse_name = reverse_name_;
     to.client_address = peer_.ip().str();
     to.client_port = peer_.port();
     to.helo = session_.helo();
@@ -499,6 +537,7 @@ std::string SessionDriver::after() const {
 
 void SessionDriver::lost(std::string_view what) {
     if (over_) return;
+    announce();
     log::info("", cat({what, " after ", after(), " from ", client_}));
     end();
 }
@@ -534,6 +573,7 @@ void SessionDriver::on_closed(const Error* error) {
 
 void SessionDriver::end() {
     if (std::exchange(over_, true)) return;
+    announce();
     log::info("", cat({"disconnect from ", client_, session_.summary()}));
     timer_.stop();
     submission_.reset();

@@ -12,6 +12,7 @@
 #include "lib/base/ids.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
 #include "lib/loop/loop.h"
 #include "lib/loop/stream.h"
@@ -30,6 +31,7 @@ struct Shared {
     loop::Loop& loop;
     ipc::Client& policy;
     ipc::Client& auth;
+    ipc::Client& names;  // peername
     Random& random;
     bool draining = false;  // end sessions that idle
 };
@@ -46,12 +48,27 @@ class SessionDriver : public loop::StreamHandler,
 
   private:
     // What the session waits for when it does not wait for the client.
-    enum class Waiting : unsigned char { nothing, policy, auth, cleanup, room, handshake, pause };
+    enum class Waiting : unsigned char {
+        nothing,
+        name,
+        policy,
+        auth,
+        cleanup,
+        room,
+        handshake,
+        pause
+    };
 
     void on_input() override { pump(); }
     void on_drained() override { pump(); }
     void on_closed(const Error* error) override;
     void on_secured() override;
+
+    void ask_name();
+    void on_name(const Result<ipc::NameAnswer>& answer);
+    std::string address() const;
+    void announce();
+    void greet();
 
     void pump();
     bool replies_pile_up();
@@ -91,7 +108,7 @@ class SessionDriver : public loop::StreamHandler,
     smtp::ServerSession session_;
     SessionId id_;
     sys::SocketAddress peer_, local_;
-    std::string client_name_ = "unknown";
+    std::string client_name_ = "unknown", reverse_name_ = "unknown";
     std::string client_;  // "name[address]" for the log
     tls::Info tls_;
     std::unique_ptr<loop::Stream> stream_;
@@ -101,6 +118,7 @@ class SessionDriver : public loop::StreamHandler,
     bool expecting_ = false;  // the timer runs for the client's present step
     bool told_pipelining_ = false;
     bool over_ = false;
+    bool announced_ = false;  // "connect from" is in the log
 
     // One message.
     struct Content {

@@ -14,7 +14,8 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
     : options_(std::move(options)),
       policy_(loop, options_.policy_path),
       auth_(loop, options_.auth_path),
-      shared_{options_, loop, policy_, auth_, SystemRandom::instance()},
+      names_(loop, options_.peername_path),
+      shared_{options_, loop, policy_, auth_, names_, SystemRandom::instance()},
       session_ended_(std::move(session_ended)) {}
 
 void SmtpdService::on_connection(Fd socket) {

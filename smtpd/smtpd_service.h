@@ -26,6 +26,7 @@ class SmtpdService : public service::LoopService {
     Options options_;
     ipc::Client policy_;
     ipc::Client auth_;
+    ipc::Client names_;
     Shared shared_;
     std::function<void()> session_ended_;
     std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;

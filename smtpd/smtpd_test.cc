@@ -93,6 +93,18 @@ struct FakeAuth : Neighbour {
     std::vector<ipc::AuthRequest> requests;
 };
 
+struct FakePeername : Neighbour {
+    using Neighbour::Neighbour;
+    void on_packet(Talk& talk, ipc::Packet packet) override {
+        addresses.push_back(packet.as<ipc::NameQuestion>().value().address);
+        if (silent) return;
+        ASSERT_TRUE(talk.channel->send(answer));
+    }
+    std::vector<std::string> addresses;
+    ipc::NameAnswer answer;
+    bool silent = false;
+};
+
 struct FakeCleanup : Neighbour {
     using Neighbour::Neighbour;
     void on_packet(Talk& talk, ipc::Packet packet) override {
@@ -167,6 +179,7 @@ class SmtpdTest : public testing::Test {
         options.policy_path = folder.path() + "/policy";
         options.auth_path = folder.path() + "/auth";
         options.cleanup_path = folder.path() + "/cleanup";
+        options.peername_path = folder.path() + "/peername";
     }
     void begin() {
         policy = std::make_unique<FakePolicy>(loop, options.policy_path);
@@ -180,6 +193,24 @@ class SmtpdTest : public testing::Test {
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
         client = Fd(ends[0]);
         smtpd->on_connection(Fd(ends[1]));
+    }
+    // A client with an address, for which the name is asked.
+    void connect_inet() {
+        options.name_lookup = true;
+        begin();
+        names = std::make_unique<FakePeername>(loop, folder.path() + "/peername");
+        const auto listener = sys::listen_on(*sys::SocketAddress::parse("127.0.0.1:0"));
+        ASSERT_TRUE(listener);
+        auto connected = sys::start_connect(sys::local_address(listener->get()));
+        ASSERT_TRUE(connected);
+        std::optional<sys::Accepted> accepted;
+        ASSERT_TRUE(wait_for([&] {
+            auto one = sys::accept_from(listener->get());
+            if (one && *one) accepted = std::move(*one);
+            return accepted.has_value();
+        }));
+        client = std::move(*connected);
+        smtpd->on_connection(std::move(accepted->fd));
     }
     // Sends, then reads until what came ends with the text (or five seconds are over).
     std::string talk(std::string_view text, std::string_view until) {
@@ -215,6 +246,7 @@ class SmtpdTest : public testing::Test {
     std::unique_ptr<FakePolicy> policy;
     std::unique_ptr<FakeAuth> auth;
     std::unique_ptr<FakeCleanup> cleanup;
+    std::unique_ptr<FakePeername> names;
     std::unique_ptr<SmtpdService> smtpd;
     Fd client;
     int ended = 0;
@@ -250,6 +282,59 @@ TEST_F(SmtpdTest, OneMessageStepByStep) {
     EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lKz1: client=unknown["));
     EXPECT_THAT(logged(), HasSubstr("disconnect from unknown["));
     EXPECT_THAT(logged(), HasSubstr(" ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"));
+}
+
+constexpr std::string_view kMessage =
+    "EHLO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nx\r\n.\r\n";
+
+TEST_F(SmtpdTest, TellsTheClientsName) {
+    connect_inet();
+    names->answer = {"mx.client.test", "mx.client.test", ipc::NameStatus::found,
+                     ipc::NameStatus::found, ""};
+    EXPECT_EQ(talk("", "ESMTP\r\n"), "220 mail.test ESMTP\r\n");
+    EXPECT_EQ(names->addresses, std::vector<std::string>{"127.0.0.1"});
+    EXPECT_THAT(talk(kMessage, "4cQ1zXy3lKz1\r\n"), HasSubstr("queued"));
+    EXPECT_EQ(policy->questions.at(0).client_name, "mx.client.test");
+    EXPECT_EQ(policy->questions.at(0).reverse_name, "mx.client.test");
+    EXPECT_EQ(cleanup->envelopes.at(0).client_name, "mx.client.test");
+    EXPECT_THAT(logged(), HasSubstr("connect from mx.client.test[127.0.0.1]"));
+    EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lKz1: client=mx.client.test[127.0.0.1]"));
+}
+
+TEST_F(SmtpdTest, KeepsTheReverseNameOfWhoMayLie) {
+    connect_inet();
+    names->answer = {"liar.test", "unknown", ipc::NameStatus::found, ipc::NameStatus::none,
+                     "hostname liar.test does not resolve to address 127.0.0.1"};
+    talk("", "ESMTP\r\n");
+    talk(kMessage, "4cQ1zXy3lKz1\r\n");
+    EXPECT_EQ(policy->questions.at(0).client_name, "unknown");
+    EXPECT_EQ(policy->questions.at(0).reverse_name, "liar.test");
+    EXPECT_EQ(cleanup->envelopes.at(0).reverse_name, "liar.test");
+    EXPECT_THAT(logged(),
+                HasSubstr("warning hostname liar.test does not resolve to address 127.0.0.1"));
+    EXPECT_THAT(logged(), HasSubstr("connect from unknown[127.0.0.1]"));
+}
+
+TEST_F(SmtpdTest, DoesWithoutNamesInTime) {
+    options.name_timeout = Millis(50);
+    connect_inet();
+    names->silent = true;
+    EXPECT_EQ(talk("", "ESMTP\r\n"), "220 mail.test ESMTP\r\n");
+    EXPECT_THAT(logged(), HasSubstr("connect from unknown[127.0.0.1]"));
+    names.reset();  // nobody serves the socket any more
+    connect();
+    EXPECT_EQ(talk("", "ESMTP\r\n"), "220 mail.test ESMTP\r\n");
+}
+
+TEST_F(SmtpdTest, ForgetsWhoLeavesBeforeHisName) {
+    connect_inet();
+    names->silent = true;
+    ASSERT_TRUE(wait_for([&] { return names->addresses.size() == 1; }));
+    linger now{1, 0};
+    ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    client.reset();
+    ASSERT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("disconnect from unknown[127.0.0.1]"));
 }
 
 TEST_F(SmtpdTest, PipelinedWithHalfClose) {

@@ -59,8 +59,8 @@ class MasterFile {
     // Things worth telling that do not stop the system: double entries.
     const std::vector<Problem>& warnings() const { return warnings_; }
 
-    // Adds the services that Postfix's master.cf does not know and this suite needs (policy, auth,
-    // imapd, pop3d) where the file does not list them.
+    // Adds the services that Postfix's master.cf does not know and this suite needs (policy,
+    // peername, auth, imapd, pop3d) where the file does not list them.
     void add_built_in();
 
   private:

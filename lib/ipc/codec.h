@@ -21,7 +21,7 @@ namespace postern::ipc {
 // Every message that exists. Numbers are never used again for something else.
 enum class Type : std::uint16_t {
     wakeup = 1, status, control, listing_request, listing,
-    policy_question = 16, policy_answer,
+    policy_question = 16, policy_answer, name_question, name_answer,
     resolve_request = 24, resolve_answer, expand_request, expand_answer,
     submit_open = 32, submit_opened, submit_recipients, submit_end, submit_result,
     queue_nudge = 48, queue_control, queue_control_answer, queue_list_request, queue_list_entry, queue_list_end,

@@ -39,6 +39,7 @@ constexpr auto kReader = Promise::stdio | Promise::read_files | Promise::unix_so
 constexpr auto kWriter = Promise::stdio | Promise::read_files | Promise::write_files | Promise::unix_sockets | Promise::receive_fd;
 constexpr auto kBecomesUser = kWriter | Promise::fork | Promise::set_id;
 constexpr auto kRunsCommands = kBecomesUser | Promise::exec;  // as somebody else than root, always
+constexpr auto kAsksDns = Promise::stdio | Promise::dns | Promise::unix_sockets | Promise::read_files;
 constexpr auto kOutgoing = Promise::stdio | Promise::inet_connect | Promise::dns | Promise::unix_sockets | Promise::receive_fd | Promise::read_files;
 
 constexpr Accounts kNobody = 0;
@@ -50,6 +51,7 @@ constexpr Profile kProfiles[] = {
     {"smtpd",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
     {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
     {"policy",           Account::policy, only(Account::net),                        false,   kReader | Promise::dns, kTablePaths, false},
+    {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false},
     {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kReader,      kTablePaths,    false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
     {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter,      kCleanupPaths,  false},
