@@ -86,10 +86,15 @@ Error not_buildable(const std::string& type) {
     return {Errc::invalid, cat({"unsupported dictionary type: ", type})};
 }
 
+std::string_view suffix_of(const MapName& name) {
+    const auto type = table::buildable_type(name.type);
+    return type ? table::map_suffix(*type) : "";
+}
+
 struct Target {
-    table::DbType type;
+    table::MapType type;
     std::string path;
-    table::DbBuilder::Options options;
+    table::MapBuilder::Options options;
     uid_t uid = 0;
     gid_t gid = 0;
 };
@@ -101,7 +106,8 @@ Result<Target> target_of(const MapOptions& options, const MapName& name) {
     Target target{*type, name.path, {}, 0, 0};
     target.options.trailing_null = options.trailing_null;
     struct stat st {};
-    if (stat(name.path.c_str(), &st) == 0 || stat((name.path + ".db").c_str(), &st) == 0) {
+    if (stat(name.path.c_str(), &st) == 0 ||
+        stat(cat({name.path, table::map_suffix(*type)}).c_str(), &st) == 0) {
         target.uid = st.st_uid;
         target.gid = st.st_gid;
         if (options.inherit_permissions) target.options.mode = st.st_mode & 0644;
@@ -110,7 +116,7 @@ Result<Target> target_of(const MapOptions& options, const MapName& name) {
 }
 
 Result<void> add_entries(const MapOptions& options, const MapName& name, std::string_view source,
-                         table::DbBuilder& builder) {
+                         table::MapBuilder& builder) {
     const bool replace = options.duplicates == MapOptions::Duplicates::replace;
     for (const auto& line : table::logical_lines(source)) {
         const std::string place = cat({name.path, ", line ", std::to_string(line.number), ": "});
@@ -127,7 +133,8 @@ Result<void> add_entries(const MapOptions& options, const MapName& name, std::st
         }
         TRY_ASSIGN(const bool added, builder.put(entry->key, entry->value, replace));
         if (!added && options.duplicates == MapOptions::Duplicates::warn) {
-            log::warning("", cat({name.path, ".db: duplicate entry: \"", entry->key, "\""}));
+            log::warning(
+                "", cat({name.path, suffix_of(name), ": duplicate entry: \"", entry->key, "\""}));
         }
     }
     return {};
@@ -138,8 +145,9 @@ Result<void> build(const MapOptions& options, const MapName& name, std::FILE* in
     target.options.keep_entries = options.action == Action::add;
     TRY_ASSIGN(const std::string source,
                options.action == Action::add ? read_stream(in) : table::read_file(name.path));
+    target.options.room = source.size();
     const AsOwner owner(!options.keep_root, target.uid, target.gid);
-    TRY_ASSIGN(auto builder, table::DbBuilder::start(target.type, target.path, target.options));
+    TRY_ASSIGN(auto builder, table::MapBuilder::start(target.type, target.path, target.options));
     TRY(add_entries(options, name, source, builder));
     // Sendmail knows by this entry that the file is complete.
     if (options.aliases) TRY(builder.put("@", "@", true));
@@ -151,8 +159,8 @@ Result<bool> remove(const MapOptions& options, const MapName& name,
     TRY_ASSIGN(Target target, target_of(options, name));
     target.options.keep_entries = true;
     const AsOwner owner(!options.keep_root, target.uid, target.gid);
-    TRY(table::stamp_of(name.path + ".db"));
-    TRY_ASSIGN(auto builder, table::DbBuilder::start(target.type, target.path, target.options));
+    TRY(table::stamp_of(cat({name.path, suffix_of(name)})));
+    TRY_ASSIGN(auto builder, table::MapBuilder::start(target.type, target.path, target.options));
     bool removed = false;
     for (const auto& key : keys) {
         TRY_ASSIGN(const bool one, builder.remove(options.fold ? to_lower(key) : key));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
-#include "lib/table/db_builder.h"
+#include "lib/table/map_builder.h"
 #include "lib/table/source.h"
 #include "lib/table/table.h"
 

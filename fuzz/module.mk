@@ -84,3 +84,8 @@ check_PROGRAMS += fuzz/forward_file
 fuzz_forward_file_SOURCES = %reldir%/forward_file_fuzz.cc $(FUZZ_MAIN)
 fuzz_forward_file_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/forward_file"'
 fuzz_forward_file_LDADD = $(LOCAL_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/table_text
+fuzz_table_text_SOURCES = %reldir%/table_text_fuzz.cc $(FUZZ_MAIN)
+fuzz_table_text_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/table_text"'
+fuzz_table_text_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)

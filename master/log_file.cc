@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
 
@@ -15,6 +18,13 @@ Result<Fd> open_log_file(const config::Config& config) {
         Fd copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
         if (!copy) return sys::system_error("maillog_file /dev/stdout");
         return copy;
+    }
+    const auto prefixes = config.get(param::maillog_file_prefixes);
+    const bool allowed = std::any_of(prefixes.begin(), prefixes.end(),
+                                     [&](const std::string& prefix) { return path.starts_with(prefix); });
+    if (!allowed) {
+        return Error{Errc::denied, cat({"maillog_file ", path, ": not below a folder of maillog_file_prefixes (",
+                                        join(prefixes, ", "), ")"})};
     }
     auto file = sys::RealFs::instance().open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0640);
     if (!file) return std::move(file).error().within("maillog_file");

@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/config/check.h"
 #include "lib/config/log_options.h"
+#include "lib/config/value.h"
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
 #include "lib/service/snapshot.h"
@@ -27,15 +28,31 @@ namespace {
 constexpr Millis kPatience{8000};  // after "stop"; then the stubborn are killed
 constexpr const char* kStatusPath = "private/master";
 
-// What daemons may see of our environment. The sanitizers' settings matter to tests only.
-std::vector<std::string> daemon_environment(const std::string& config_directory) {
-    std::vector<std::string> out = {"MAIL_CONFIG=" + config_directory, "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LANG=C"};
-    std::vector<const char*> kept = {"TZ"};
-    if (!sys::is_root()) kept.insert(kept.end(), {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR"});
-    for (const char* name : kept) {
-        if (const char* value = ::getenv(name)) out.push_back(cat({name, "=", value}));
+// What daemons may see of our environment: what import_environment says, and how to find the configuration.
+// The sanitizers' settings matter to tests only.
+std::vector<std::string> daemon_environment(const config::Config& config, const std::string& config_directory) {
+    std::vector<std::string> out = {"MAIL_CONFIG=" + config_directory, "PATH=/usr/bin:/bin:/usr/sbin:/sbin"};
+    auto words = config::split_list(config.get(param::import_environment));
+    if (!sys::is_root()) words.insert(words.end(), {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR"});
+    for (const std::string& word : words) {
+        if (word.starts_with("MAIL_CONFIG")) continue;
+        if (word.find('=') != word.npos) {
+            out.push_back(word);
+        } else if (const char* value = ::getenv(word.c_str())) {
+            out.push_back(cat({word, "=", value}));
+        }
     }
     return out;
+}
+
+// master_service_disable: "inet", "smtp/inet" or "!smtp/inet"; the first that fits decides.
+bool is_disabled(const config::MasterEntry& entry, const config::Config& config) {
+    for (const std::string& word : config.get(param::master_service_disable)) {
+        const bool exception = word.starts_with('!');
+        const std::string_view pattern = std::string_view(word).substr(exception ? 1 : 0);
+        if (pattern == entry.type_name() || pattern == entry.key()) return !exception;
+    }
+    return false;
 }
 
 }  // namespace
@@ -47,7 +64,7 @@ Supervisor::~Supervisor() = default;
 
 Surroundings Supervisor::surroundings(const Reading& reading) {
     return {loop_, reading.config, reading.sealed, generation_, options_.verbose, log_.get(), life_,
-            daemon_environment(options_.config_directory)};
+            daemon_environment(*reading.config, options_.config_directory)};
 }
 
 Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snapshot) {
@@ -60,7 +77,9 @@ Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snaps
                     std::make_shared<const Fd>(std::move(sealed)), {}};
     for (const auto& entry : file.entries()) {
         TRY(reading.config->with(entry.overrides));  // a bad -o is found now, not by the daemon
-        if (service::find_profile(entry.command) != nullptr) {
+        if (is_disabled(entry, *reading.config)) {
+            log::info("", cat({"service ", entry.key(), ": disabled by master_service_disable"}));
+        } else if (service::find_profile(entry.command) != nullptr) {
             reading.entries.push_back(entry);
         } else {
             log::info("", cat({"service ", entry.key(), ": no program \"", entry.command,

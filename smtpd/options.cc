@@ -31,6 +31,7 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.ask_early = !config.get(param::smtpd_delay_reject);
     engine.ask_data = !config.get(param::smtpd_data_restrictions).empty();
     engine.ask_end_of_data = !config.get(param::smtpd_end_of_data_restrictions).empty();
+    engine.noop_commands = config.get(param::smtpd_noop_commands);
     engine.hidden_keywords = config.get(param::smtpd_discard_ehlo_keywords);
     // Postfix's default ends with a pattern for "no letter first", which is a syntax error anyway.
     const std::string forbidden = config.get(param::smtpd_forbidden_commands);

@@ -36,6 +36,8 @@ constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::syste
 
 constexpr auto kFront = Promise::stdio | Promise::inet_accepted | Promise::unix_sockets | Promise::receive_fd;
 constexpr auto kReader = Promise::stdio | Promise::read_files | Promise::unix_sockets;
+// Tables may be servers: SQL, tcp:, socketmap:.
+constexpr auto kTables = kReader | Promise::inet_connect;
 constexpr auto kWriter = Promise::stdio | Promise::read_files | Promise::write_files | Promise::unix_sockets | Promise::receive_fd;
 constexpr auto kBecomesUser = kWriter | Promise::fork | Promise::set_id;
 constexpr auto kRunsCommands = kBecomesUser | Promise::exec;  // as somebody else than root, always
@@ -50,9 +52,9 @@ constexpr Profile kProfiles[] = {
     // program           account          callers                                    commands promises      paths           itself
     {"smtpd",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
     {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
-    {"policy",           Account::policy, only(Account::net),                        false,   kReader | Promise::dns, kTablePaths, false},
+    {"policy",           Account::policy, only(Account::net),                        false,   kTables | Promise::dns, kTablePaths, false},
     {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false},
-    {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kReader,      kTablePaths,    false},
+    {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kTables | Promise::dns, kTablePaths, false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
     {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter,      kCleanupPaths,  false},
     {"qmgr",             Account::queue,  kQueueOnly,                                true,    kWriter,      kQueuePaths,    false},

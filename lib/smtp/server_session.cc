@@ -130,6 +130,11 @@ Action ServerSession::on_long_line() {
 }
 
 Action ServerSession::dispatch(const Command& command) {
+    for (const auto& noop : options_.noop_commands) {
+        if (!iequals(command.word, noop)) continue;
+        junk();
+        return reply(250, "2.0.0", "Ok");
+    }
     if (verb_ == Verb::unknown) {
         for (const auto& forbidden : options_.forbidden_commands) {
             if (!iequals(command.word, forbidden)) continue;

@@ -38,6 +38,7 @@ struct ServerOptions {
     bool ask_data = false;
     bool ask_end_of_data = false;
     std::vector<std::string> forbidden_commands = {"CONNECT", "GET", "POST"};
+    std::vector<std::string> noop_commands;    // answered like NOOP, whatever they mean
     std::vector<std::string> hidden_keywords;  // EHLO keywords not to announce, upper case
 };
 

@@ -25,23 +25,23 @@ Error DbFile::failure(std::string_view doing, int code) const {
     return Error{Errc::corrupt, cat({doing, " ", path_, ": ", db_strerror(code)}), 0};
 }
 
-Result<DbFile> DbFile::open(DbType type, const std::string& path, Mode mode) {
+Result<std::unique_ptr<MapFile>> DbFile::open(MapType type, const std::string& path, MapMode mode) {
     DB* db = nullptr;
     if (const int error = db_create(&db, nullptr, 0); error != 0) {
         return Error{Errc::temporary, cat({"open database ", path, ": ", db_strerror(error)})};
     }
-    DbFile file(db, path);
+    std::unique_ptr<DbFile> file(new DbFile(db, path));
     db->set_errcall(db, silent);
-    if (mode == Mode::create) db->set_cachesize(db, 0, 16u << 20, 1);
-    if (mode == Mode::create && type == DbType::hash) db->set_h_nelem(db, 4096);
+    if (mode == MapMode::create) db->set_cachesize(db, 0, 16u << 20, 1);
+    if (mode == MapMode::create && type == MapType::hash) db->set_h_nelem(db, 4096);
     // Never memory-mapped: another program may shorten the file under our feet.
-    const u_int32_t flags = mode == Mode::read     ? DB_RDONLY | DB_NOMMAP
-                            : mode == Mode::create ? DB_CREATE
-                                                   : 0u;
+    const u_int32_t flags = mode == MapMode::read     ? DB_RDONLY | DB_NOMMAP
+                            : mode == MapMode::create ? DB_CREATE
+                                                      : 0u;
     const int error = db->open(db, nullptr, path.c_str(), nullptr,
-                               type == DbType::hash ? DB_HASH : DB_BTREE, flags, 0644);
-    if (error != 0) return file.failure("open database", error);
-    return file;
+                               type == MapType::hash ? DB_HASH : DB_BTREE, flags, 0644);
+    if (error != 0) return file->failure("open database", error);
+    return std::unique_ptr<MapFile>(std::move(file));
 }
 
 Lookup<std::string> DbFile::get(std::string_view key) {
@@ -70,7 +70,7 @@ Result<bool> DbFile::remove(std::string_view key) {
     return true;
 }
 
-Result<void> DbFile::each(const std::function<void(std::string_view, std::string_view)>& visit) {
+Result<void> DbFile::each(const Visitor& visit) {
     DBC* cursor = nullptr;
     if (const int error = db_->cursor(db_.get(), nullptr, &cursor, 0); error != 0) {
         return failure("read", error);

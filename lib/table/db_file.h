@@ -1,38 +1,27 @@
-// DbFile: an open Berkeley DB file of type hash or btree. The only place that includes <db.h>; only
-// db_table.cc and db_builder.cc include this header. Files are those of Postfix's postmap: one
-// trailing null byte in keys and values, or none.
+// DbFile: a MapFile in Berkeley DB's format, of type hash or btree. The only place that includes
+// <db.h>; only map_file.cc includes this header.
 #pragma once
 
 #include <db.h>
 
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "lib/base/lookup.h"
+#include "lib/table/map_file.h"
 
 namespace postern::table {
 
-enum class DbType : bool { hash, btree };
-
-class DbFile {
+class DbFile final : public MapFile {
   public:
-    enum class Mode : unsigned char { read, write, create };
+    static Result<std::unique_ptr<MapFile>> open(MapType type, const std::string& path,
+                                                 MapMode mode);
 
-    // `path` is the database file itself ("aliases.db"). create: the file exists and is empty.
-    static Result<DbFile> open(DbType type, const std::string& path, Mode mode);
-
-    // Exactly these bytes.
-    Lookup<std::string> get(std::string_view key);
-    // False when the key is there already and `overwrite` is not set.
-    Result<bool> put(std::string_view key, std::string_view value, bool overwrite);
-    // False when the key is not there.
-    Result<bool> remove(std::string_view key);
-    Result<void> each(const std::function<void(std::string_view, std::string_view)>& visit);
-    // Writes everything out and closes.
-    Result<void> close();
+    Lookup<std::string> get(std::string_view key) override;
+    Result<bool> put(std::string_view key, std::string_view value, bool overwrite) override;
+    Result<bool> remove(std::string_view key) override;
+    Result<void> each(const Visitor& visit) override;
+    Result<void> close() override;
 
   private:
     struct Close {

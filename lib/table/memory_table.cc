@@ -1,5 +1,7 @@
 #include "lib/table/memory_table.h"
 
+#include <cstdlib>
+
 #include "lib/base/strings.h"
 
 namespace postern::table {
@@ -55,6 +57,24 @@ Lookup<std::string> FailTable::lookup(std::string_view) {
     return Error{Errc::temporary, cat({name_, ": this table always fails"})};
 }
 
+Result<std::unique_ptr<Table>> RandomTable::parse(std::string_view text) {
+    TRY_ASSIGN(const std::string body, strip_braces(text));
+    auto values = split_list(body);
+    if (values.empty()) return Error{Errc::invalid, "randmap: no values"};
+    return std::unique_ptr<Table>(std::make_unique<RandomTable>(std::move(values)));
+}
+
+Lookup<std::string> RandomTable::lookup(std::string_view) {
+    return values_[std::uniform_int_distribution<std::size_t>(0, values_.size() - 1)(random_)];
+}
+
+Lookup<std::string> EnvironmentTable::lookup(std::string_view key) {
+    const char* value =
+        key.find('\0') == key.npos ? std::getenv(std::string(key).c_str()) : nullptr;
+    if (value == nullptr) return NotFound{};
+    return std::string(value);
+}
+
 Result<std::unique_ptr<Table>> TextHashTable::open(std::string_view path, Fold fold) {
     std::unique_ptr<TextHashTable> table(new TextHashTable(path, fold));
     TRY(table->refresh());
@@ -62,18 +82,15 @@ Result<std::unique_ptr<Table>> TextHashTable::open(std::string_view path, Fold f
 }
 
 Result<void> TextHashTable::refresh() {
-    TRY_ASSIGN(const auto now, stamp_of(path_));
-    if (loaded_ && now == stamp_) return {};
-    TRY_ASSIGN(const std::string text, read_file(path_));
+    TRY_ASSIGN(const auto text, watch_.read_if_changed());
+    if (!text) return {};
     entries_.clear();
-    for (const auto& line : logical_lines(text)) {
+    for (const auto& line : logical_lines(*text)) {
         // A line without a value is no entry, here as in postmap.
         if (auto entry = split_map_entry(line.text)) {
             entries_.emplace(folded(entry->key, fold_), std::move(entry->value));
         }
     }
-    stamp_ = now;
-    loaded_ = true;
     return {};
 }
 

@@ -1,10 +1,12 @@
-// Tables held in memory: inline:{…}, static:value, fail:text, and texthash: (a map file read as
-// text, read again when it changed).
+// Tables held in memory: inline:{…}, static:value, randmap:{…}, environ:, fail:text, and texthash:
+// (a map file read as text, read again when it changed).
 #pragma once
 
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "lib/table/source.h"
 #include "lib/table/table.h"
@@ -48,6 +50,24 @@ class FailTable final : public Table {
     std::string name_;
 };
 
+// randmap:{ a, b }: answers every key with one of the values, by chance.
+class RandomTable final : public Table {
+  public:
+    static Result<std::unique_ptr<Table>> parse(std::string_view text);
+    explicit RandomTable(std::vector<std::string> values) : values_(std::move(values)) {}
+    Lookup<std::string> lookup(std::string_view key) override;
+
+  private:
+    std::vector<std::string> values_;
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+// environ: answers with the environment variable of that name.
+class EnvironmentTable final : public Table {
+  public:
+    Lookup<std::string> lookup(std::string_view key) override;
+};
+
 class TextHashTable final : public Table {
   public:
     static Result<std::unique_ptr<Table>> open(std::string_view path, Fold fold);
@@ -56,13 +76,11 @@ class TextHashTable final : public Table {
     Result<void> each(const Visitor& visit) override;
 
   private:
-    TextHashTable(std::string_view path, Fold fold) : path_(path), fold_(fold) {}
+    TextHashTable(std::string_view path, Fold fold) : watch_(std::string(path)), fold_(fold) {}
     Result<void> refresh();
 
-    std::string path_;
+    FileWatch watch_;
     Fold fold_;
-    bool loaded_ = false;
-    FileStamp stamp_;
     MemoryTable::Entries entries_;
 };
 

@@ -1,7 +1,8 @@
-// Tables of patterns, read in order, the first that matches wins: regexp: (POSIX regular
-// expressions,
-// "/pattern/flags result", "!/pattern/ result", if … endif, $1 in results) and cidr: ("network/bits
-// result", "!network", if … endif).
+// Tables of patterns, read in order, the first that matches wins: regexp: and pcre:
+// ("/pattern/flags result",
+// "!/pattern/ result", if … endif, $1 in results) and cidr: ("network/bits result", "!network", if
+// … endif). As in Postfix, a line that is wrong is left out with a warning. The file is read again
+// when it changes.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,7 @@ namespace postern::table {
 
 class PatternTable : public Table {
   public:
-    enum class Kind : bool { regexp, cidr };
+    enum class Kind : unsigned char { regexp, pcre, cidr };
 
     static Result<std::unique_ptr<Table>> open(Kind kind, const std::string& path);
     // `name` is for error messages: "name, line 3: …".

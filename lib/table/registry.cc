@@ -5,11 +5,12 @@
 
 #include "lib/base/strings.h"
 #include "lib/table/combined_table.h"
-#include "lib/table/db_file.h"
-#include "lib/table/db_table.h"
+#include "lib/table/map_table.h"
 #include "lib/table/memory_table.h"
 #include "lib/table/pattern_table.h"
+#include "lib/table/server_table.h"
 #include "lib/table/source.h"
+#include "lib/table/sql_table.h"
 #include "lib/table/user_table.h"
 
 namespace postern::table {
@@ -21,10 +22,34 @@ constexpr int kMaxNesting = 10;  // proxy:proxy:…, unionmap within pipemap wit
 Opened open_nested(std::string_view spec, Fold fold, int depth);
 
 Opened open_hash(std::string_view name, Fold fold, int) {
-    return DbTable::open(DbType::hash, name, fold);
+    return MapTable::open(MapType::hash, name, fold);
 }
 Opened open_btree(std::string_view name, Fold fold, int) {
-    return DbTable::open(DbType::btree, name, fold);
+    return MapTable::open(MapType::btree, name, fold);
+}
+Opened open_cdb_map(std::string_view name, Fold fold, int) {
+    return MapTable::open(MapType::cdb, name, fold);
+}
+Opened open_lmdb_map(std::string_view name, Fold fold, int) {
+    return MapTable::open(MapType::lmdb, name, fold);
+}
+Opened open_environ(std::string_view, Fold, int) {
+    return std::unique_ptr<Table>(std::make_unique<EnvironmentTable>());
+}
+Opened open_randmap(std::string_view name, Fold, int) { return RandomTable::parse(name); }
+Opened open_pcre(std::string_view name, Fold, int) {
+    return PatternTable::open(PatternTable::Kind::pcre, std::string(name));
+}
+Opened open_tcp_map(std::string_view name, Fold, int) { return open_tcp(name); }
+Opened open_socketmap_map(std::string_view name, Fold, int) { return open_socketmap(name); }
+Opened open_sqlite(std::string_view name, Fold fold, int) {
+    return SqlTable::open(connect_sqlite, name, fold);
+}
+Opened open_pgsql(std::string_view name, Fold fold, int) {
+    return SqlTable::open(connect_pgsql, name, fold);
+}
+Opened open_mysql(std::string_view name, Fold fold, int) {
+    return SqlTable::open(connect_mysql, name, fold);
 }
 Opened open_texthash(std::string_view name, Fold fold, int) {
     return TextHashTable::open(name, fold);
@@ -70,15 +95,25 @@ struct Type {
 
 constexpr std::array kTypes = std::to_array<Type>({
     {"btree", open_btree},
+    {"cdb", open_cdb_map},
     {"cidr", open_cidr},
+    {"environ", open_environ},
     {"fail", open_fail},
     {"hash", open_hash},
     {"inline", open_inline},
+    {"lmdb", open_lmdb_map},
+    {"mysql", open_mysql},
     {"passwdfile", open_passwdfile},
+    {"pcre", open_pcre},
+    {"pgsql", open_pgsql},
     {"pipemap", open_combined<PipeTable>},
     {"proxy", open_proxy},
+    {"randmap", open_randmap},
     {"regexp", open_regexp},
+    {"socketmap", open_socketmap_map},
+    {"sqlite", open_sqlite},
     {"static", open_static},
+    {"tcp", open_tcp_map},
     {"texthash", open_texthash},
     {"unionmap", open_combined<UnionTable>},
     {"unix", open_unix},

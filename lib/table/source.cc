@@ -3,12 +3,27 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <chrono>
+
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
 #include "lib/table/table.h"
 
 namespace postern::table {
+namespace {
+
+// A file that was changed in place less long ago may be half-written.
+constexpr std::chrono::milliseconds kSettled{50};
+
+std::chrono::nanoseconds age_of(const FileStamp& stamp) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto age = std::chrono::duration_cast<std::chrono::nanoseconds>(now) -
+                     std::chrono::nanoseconds(stamp.mtime_ns);
+    return age < age.zero() ? kSettled : age;  // a time in the future says nothing
+}
+
+}  // namespace
 
 std::vector<LogicalLine> logical_lines(std::string_view text) {
     std::vector<LogicalLine> lines;
@@ -123,6 +138,21 @@ Result<FileStamp> stamp_of(const std::string& path) {
     if (stat(path.c_str(), &st) != 0) return sys::system_error(cat({"open ", path}));
     return FileStamp{st.st_dev, st.st_ino, static_cast<std::uint64_t>(st.st_size),
                      st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec};
+}
+
+Result<std::optional<std::string>> FileWatch::read_if_changed() {
+    auto found = stamp_of(path_);
+    if (!found) {
+        stamp_.reset();  // what comes next is another file, even with the same number
+        return std::move(found).error();
+    }
+    const FileStamp now = *found;
+    if (stamp_ && now == *stamp_) return std::optional<std::string>();
+    const bool in_place = stamp_ && now.inode == stamp_->inode && now.device == stamp_->device;
+    if (in_place && age_of(now) < kSettled) return std::optional<std::string>();
+    TRY_ASSIGN(std::string text, read_file(path_));
+    stamp_ = now;
+    return std::optional(std::move(text));
 }
 
 }  // namespace postern::table

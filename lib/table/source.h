@@ -55,4 +55,20 @@ struct FileStamp {
 };
 Result<FileStamp> stamp_of(const std::string& path);  // follows symbolic links
 
+// A text file that is read again when it has changed. One that somebody is writing in place keeps
+// its old text until nobody has touched it for a moment; one that was replaced by rename is new at
+// once.
+class FileWatch {
+  public:
+    explicit FileWatch(std::string path) : path_(std::move(path)) {}
+
+    const std::string& path() const { return path_; }
+    // The text when it has to be read anew: at first and after a change; otherwise nothing.
+    Result<std::optional<std::string>> read_if_changed();
+
+  private:
+    std::string path_;
+    std::optional<FileStamp> stamp_;
+};
+
 }  // namespace postern::table

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/lookup.h"
 
@@ -31,6 +32,9 @@ class Table {
     // Tables of patterns (regexp, cidr, fail) are asked with whole keys only: "example.com" or
     // "user@" as a part of an address would match what their author never meant.
     virtual bool patterns() const { return false; }
+
+    // Lines of the table's source that are wrong and left out.
+    virtual std::vector<std::string> warnings() const { return {}; }
 
     // Every entry, for postmap -s. Errc::invalid for a type that cannot list.
     virtual Result<void> each(const Visitor& visit);

@@ -1,4 +1,4 @@
-#include "lib/table/db_builder.h"
+#include "lib/table/map_builder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -8,7 +8,6 @@
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
-#include "lib/table/db_file.h"
 #include "lib/table/source.h"
 
 namespace postern::table {
@@ -27,17 +26,11 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
-std::optional<DbType> buildable_type(std::string_view name) {
-    if (name == "hash") return DbType::hash;
-    if (name == "btree") return DbType::btree;
-    return std::nullopt;
-}
-
-DbBuilder::DbBuilder(std::string path, const Options& options)
+MapBuilder::MapBuilder(std::string path, const Options& options)
     : path_(std::move(path)), draft_(path_ + ".tmp"), options_(options) {}
-DbBuilder::DbBuilder(DbBuilder&&) noexcept = default;
+MapBuilder::MapBuilder(MapBuilder&&) noexcept = default;
 
-DbBuilder::~DbBuilder() {
+MapBuilder::~MapBuilder() {
     file_.reset();
     // Still holding the lock, so the draft is ours. Nothing can be done about a failure here.
     if (lock_) (void)sys::RealFs::instance().unlink(draft_);
@@ -45,7 +38,7 @@ DbBuilder::~DbBuilder() {
 
 // The draft file is its own lock. Whoever waited for it may find that the winner has renamed it
 // away meanwhile: then the descriptor names the finished table, and we begin again.
-Result<void> DbBuilder::lock() {
+Result<void> MapBuilder::lock() {
     auto& fs = sys::RealFs::instance();
     for (;;) {
         TRY_ASSIGN(Fd draft, fs.open(draft_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
@@ -61,30 +54,32 @@ Result<void> DbBuilder::lock() {
     }
 }
 
-Result<DbBuilder> DbBuilder::start(DbType type, std::string_view name, const Options& options) {
-    DbBuilder builder(cat({name, ".db"}), options);
+Result<MapBuilder> MapBuilder::start(MapType type, std::string_view name, const Options& options) {
+    MapBuilder builder(cat({name, map_suffix(type)}), options);
     TRY(builder.lock());
-    auto mode = DbFile::Mode::create;
+    auto mode = MapMode::create;
     if (options.keep_entries) {
         auto present = read_file(builder.path_);
         if (present) {
-            mode = DbFile::Mode::write;
+            mode = MapMode::write;
             TRY(sys::RealFs::instance().write_at(builder.lock_.get(), 0, *present));
         } else if (present.error().code != Errc::not_found) {
             return std::move(present).error();
         }
     }
-    TRY_ASSIGN(DbFile file, DbFile::open(type, builder.draft_, mode));
-    builder.file_ = std::make_unique<DbFile>(std::move(file));
+    std::uint64_t room = options.room;
+    TRY_ASSIGN(const auto begun, sys::RealFs::instance().info(builder.lock_.get()));
+    room += begun.size;  // what is kept
+    TRY_ASSIGN(builder.file_, open_map_file(type, builder.draft_, mode, room));
     return builder;
 }
 
-Result<bool> DbBuilder::put(std::string_view key, std::string_view value, bool overwrite) {
+Result<bool> MapBuilder::put(std::string_view key, std::string_view value, bool overwrite) {
     const bool null = options_.trailing_null != TrailingNull::without;
     return file_->put(with_null(key, null), with_null(value, null), overwrite);
 }
 
-Result<bool> DbBuilder::remove(std::string_view key) {
+Result<bool> MapBuilder::remove(std::string_view key) {
     bool removed = false;
     for (const bool null : {true, false}) {
         if (options_.trailing_null && *options_.trailing_null != TrailingNull{null}) continue;
@@ -94,7 +89,7 @@ Result<bool> DbBuilder::remove(std::string_view key) {
     return removed;
 }
 
-Result<void> DbBuilder::commit() {
+Result<void> MapBuilder::commit() {
     auto& fs = sys::RealFs::instance();
     TRY(file_->close());
     file_.reset();

@@ -1,4 +1,4 @@
-#include "lib/table/db_table.h"
+#include "lib/table/map_table.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -8,7 +8,6 @@
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
-#include "lib/table/db_file.h"
 
 namespace postern::table {
 namespace {
@@ -20,18 +19,18 @@ std::string_view without_nulls(std::string_view bytes) { return bytes.substr(0, 
 
 }  // namespace
 
-DbTable::DbTable(DbType type, std::string path, Fold fold)
+MapTable::MapTable(MapType type, std::string path, Fold fold)
     : type_(type), path_(std::move(path)), fold_(fold) {}
-DbTable::~DbTable() = default;
+MapTable::~MapTable() = default;
 
-Result<std::unique_ptr<Table>> DbTable::open(DbType type, std::string_view name, Fold fold) {
-    std::unique_ptr<DbTable> table(new DbTable(type, cat({name, ".db"}), fold));
+Result<std::unique_ptr<Table>> MapTable::open(MapType type, std::string_view name, Fold fold) {
+    std::unique_ptr<MapTable> table(new MapTable(type, cat({name, map_suffix(type)}), fold));
     TRY(table->refresh());
     table->unlock();
     return std::unique_ptr<Table>(std::move(table));
 }
 
-Result<void> DbTable::lock() {
+Result<void> MapTable::lock() {
     const auto deadline = Deadline::in(kLockWait);
     while (flock(lock_.get(), LOCK_SH | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) return sys::system_error(cat({"lock ", path_}));
@@ -43,13 +42,13 @@ Result<void> DbTable::lock() {
     return {};
 }
 
-void DbTable::unlock() {
+void MapTable::unlock() {
     if (lock_) flock(lock_.get(), LOCK_UN);
 }
 
 // Leaves the file open, current and locked. The stamp is taken under the lock, so that a change in
 // place is either before it (and we read it) or after it (and the next lookup sees it).
-Result<void> DbTable::refresh() {
+Result<void> MapTable::refresh() {
     auto stamp = stamp_of(path_);
     if (!stamp) return sys::system_error(cat({"open database ", path_}), stamp.error().sys);
     auto now = *stamp;
@@ -63,14 +62,13 @@ Result<void> DbTable::refresh() {
     TRY_ASSIGN(lock_, sys::RealFs::instance().open(path_, O_RDONLY, 0));
     TRY(lock());
     TRY_ASSIGN(stamp_, stamp_of(path_));
-    TRY_ASSIGN(DbFile file, DbFile::open(type_, path_, DbFile::Mode::read));
-    file_ = std::make_unique<DbFile>(std::move(file));
+    TRY_ASSIGN(file_, open_map_file(type_, path_, MapMode::read));
     return {};
 }
 
 // As Postfix: until a key was found, both forms are tried; afterwards only the one that the file
 // has.
-Lookup<std::string> DbTable::find(std::string key) {
+Lookup<std::string> MapTable::find(std::string key) {
     if (nulls_ != Nulls::with) {
         auto found = file_->get(key);
         if (found.found()) nulls_ = Nulls::without;
@@ -85,7 +83,7 @@ Lookup<std::string> DbTable::find(std::string key) {
     return NotFound{};
 }
 
-Lookup<std::string> DbTable::lookup(std::string_view key) {
+Lookup<std::string> MapTable::lookup(std::string_view key) {
     if (key.empty() || key.size() > kMaxKeySize) return NotFound{};
     if (auto ready = refresh(); !ready) return std::move(ready).error();
     auto found = find(fold_ == Fold::lower ? to_lower(key) : std::string(key));
@@ -95,7 +93,7 @@ Lookup<std::string> DbTable::lookup(std::string_view key) {
     return found;
 }
 
-Result<void> DbTable::each(const Visitor& visit) {
+Result<void> MapTable::each(const Visitor& visit) {
     TRY(refresh());
     auto done = file_->each([&](std::string_view key, std::string_view value) {
         visit(without_nulls(key), without_nulls(value));

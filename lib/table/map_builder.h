@@ -1,6 +1,6 @@
-// Builds NAME.db for postmap and postalias: under a lock that all builders of that table share, in
-// a file beside it, synced and renamed into place. A reader sees the old table or the new one; a
-// crash leaves the old one. Readable by Postfix 3.x with Berkeley DB 5.3.
+// Builds NAME.db (.cdb, .lmdb) for postmap and postalias: under a lock that all builders of that
+// table share, in a file beside it, synced and renamed into place. A reader sees the old table or
+// the new one; a crash leaves the old one. Readable by Postfix 3.x with Berkeley DB 5.3.
 #pragma once
 
 #include <sys/types.h>
@@ -13,28 +13,28 @@
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
 
-namespace postern::table {
+#include "lib/table/map_file.h"
 
-enum class DbType : bool;
-class DbFile;
+namespace postern::table {
 
 // postmap -N and -n. Postfix's default on Linux is one trailing null byte.
 enum class TrailingNull : bool { without, with };
 
-class DbBuilder {
+class MapBuilder {
   public:
     struct Options {
         bool keep_entries = false;  // begin with the present table (postmap -i, -d)
         std::optional<TrailingNull> trailing_null;
         mode_t mode = 0644;
         std::optional<std::pair<uid_t, gid_t>> owner;
+        std::uint64_t room = 0;  // about how many bytes will be put in
     };
 
-    // `name` without ".db". Waits for another builder of the same table.
-    static Result<DbBuilder> start(DbType type, std::string_view name, const Options& options);
-    DbBuilder(DbBuilder&&) noexcept;
-    DbBuilder& operator=(DbBuilder&&) = delete;
-    ~DbBuilder();  // without commit(): the table stays as it was
+    // `name` without its suffix. Waits for another builder of the same table.
+    static Result<MapBuilder> start(MapType type, std::string_view name, const Options& options);
+    MapBuilder(MapBuilder&&) noexcept;
+    MapBuilder& operator=(MapBuilder&&) = delete;
+    ~MapBuilder();  // without commit(): the table stays as it was
 
     // False when the key is there already and `overwrite` is not set.
     Result<bool> put(std::string_view key, std::string_view value, bool overwrite);
@@ -43,17 +43,13 @@ class DbBuilder {
     Result<void> commit();
 
   private:
-    DbBuilder(std::string path, const Options& options);
+    MapBuilder(std::string path, const Options& options);
     Result<void> lock();
 
     std::string path_;
     std::string draft_;
     Options options_;
     Fd lock_;
-    std::unique_ptr<DbFile> file_;
+    std::unique_ptr<MapFile> file_;
 };
-
-// The type of that name ("hash", "btree"), if it can be built.
-std::optional<DbType> buildable_type(std::string_view name);
-
 }  // namespace postern::table
