@@ -89,3 +89,24 @@ check_PROGRAMS += fuzz/table_text
 fuzz_table_text_SOURCES = %reldir%/table_text_fuzz.cc $(FUZZ_MAIN)
 fuzz_table_text_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/table_text"'
 fuzz_table_text_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
+
+FUZZ_MAILBOX_LIBS = lib/mailbox/libmailbox.a lib/imap/libimap.a lib/sys/libsys.a lib/mail/libmail.a lib/base/libbase.a
+check_PROGRAMS += fuzz/mailbox_log
+fuzz_mailbox_log_SOURCES = %reldir%/mailbox_log_fuzz.cc $(FUZZ_MAIN)
+fuzz_mailbox_log_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mailbox_log"'
+fuzz_mailbox_log_LDADD = $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/mailbox_index
+fuzz_mailbox_index_SOURCES = %reldir%/mailbox_index_fuzz.cc $(FUZZ_MAIN)
+fuzz_mailbox_index_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mailbox_index"'
+fuzz_mailbox_index_LDADD = $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/mailbox_cache
+fuzz_mailbox_cache_SOURCES = %reldir%/mailbox_cache_fuzz.cc $(FUZZ_MAIN)
+fuzz_mailbox_cache_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mailbox_cache"'
+fuzz_mailbox_cache_LDADD = $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/mailbox_uids
+fuzz_mailbox_uids_SOURCES = %reldir%/mailbox_uids_fuzz.cc $(FUZZ_MAIN)
+fuzz_mailbox_uids_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mailbox_uids"'
+fuzz_mailbox_uids_LDADD = $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)

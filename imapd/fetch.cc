@@ -40,6 +40,17 @@ Needs needs_of(const std::vector<FetchItem>& items) {
     return needs;
 }
 
+// What a summary can answer.
+bool is_of_summary(const FetchItem& item) {
+    return item.kind == Kind::envelope || item.kind == Kind::body_structure ||
+           (item.kind == Kind::section && item.section.path.empty() &&
+            item.section.text == Text::header_fields);
+}
+
+bool needs_message(const FetchItem& item) {
+    return needs_of(item) != Needs::nothing && !is_of_summary(item);
+}
+
 bool wants(const std::vector<FetchItem>& items, Kind kind) {
     return std::any_of(items.begin(), items.end(),
                        [kind](const FetchItem& item) { return item.kind == kind; });
@@ -112,17 +123,63 @@ Result<Fetcher::Outcome> Fetcher::run(std::span<const std::uint32_t> seqs,
         }
         write(seq, *prepared, items);
     }
+    view_.flush_cache();
     return outcome;
+}
+
+// Whether the summary of a message has all that is asked for.
+bool Fetcher::suffices(const mailbox::CachedMessage& summary,
+                       const std::vector<FetchItem>& items) const {
+    return std::all_of(items.begin(), items.end(), [&](const FetchItem& item) {
+        const auto& fields = item.section.fields;
+        return item.kind != Kind::section ||
+               std::none_of(fields.begin(), fields.end(), [&](const std::string& name) {
+                   return mailbox::is_omitted(summary.omitted, name);
+               });
+    });
+}
+
+// False: the message itself is needed.
+Result<bool> Fetcher::prepare_summary(std::uint32_t seq, const std::vector<FetchItem>& items,
+                                      Prepared& out) {
+    if (const auto known = view_.cached(seq)) {
+        out.summary = *known;
+        out.summarized = suffices(*known, items);
+        return out.summarized;
+    }
+    TRY_ASSIGN(const mail::MimePart* structure, source_.structure(seq));
+    TRY_ASSIGN(const std::string_view text, source_.text(seq));
+    out.made = mailbox::summarize(text, *structure);
+    view_.remember(seq, out.made);
+    out.summary.envelope = out.made.envelope;
+    out.summary.structure = out.made.structure;
+    out.summary.header = out.made.header;
+    out.summary.omitted = out.made.omitted;
+    out.summarized = suffices(out.summary, items);
+    return out.summarized;
 }
 
 Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<FetchItem>& items) {
     Prepared out;
+    const bool asks_summary = std::any_of(items.begin(), items.end(), is_of_summary);
+    const bool asks_more = std::any_of(items.begin(), items.end(), needs_message);
+    bool done = !asks_summary && !asks_more;
+    if (asks_summary && !asks_more) {
+        TRY_ASSIGN(done, prepare_summary(seq, items, out));
+    }
+    if (!done) TRY(prepare_text(seq, items, out));
     if (wants(items, Kind::rfc822_size)) {
         TRY_ASSIGN(out.size, view_.crlf_size(seq));
     }
     if (wants(items, Kind::internal_date)) {
         TRY_ASSIGN(out.date, view_.internal_date(seq));
     }
+    out.flags_changed = set_seen(seq, items);
+    return out;
+}
+
+Result<void> Fetcher::prepare_text(std::uint32_t seq, const std::vector<FetchItem>& items,
+                                   Prepared& out) {
     const Needs needs = needs_of(items);
     if (needs == Needs::structure) {
         TRY_ASSIGN(out.structure, source_.structure(seq));
@@ -132,8 +189,7 @@ Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<
     } else if (needs != Needs::nothing) {
         TRY_ASSIGN(out.text, source_.text(seq));
     }
-    out.flags_changed = set_seen(seq, items);
-    return out;
+    return {};
 }
 
 // RFC 3501 6.4.5: BODY[] without PEEK sets \Seen, but not under EXAMINE.
@@ -173,11 +229,19 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
             break;
         case Kind::rfc822_size: out += std::to_string(prepared.size); break;
         case Kind::envelope:
+            if (prepared.summarized) {
+                out += prepared.summary.envelope;
+                break;
+            }
             imap::append_envelope(out,
                                   mail::parse_envelope(mail::split_message(prepared.text).header));
             break;
         case Kind::body:
         case Kind::body_structure:
+            if (prepared.summarized) {
+                out += prepared.summary.structure;
+                break;
+            }
             imap::append_body(out, prepared.text, *prepared.structure,
                               item.kind == Kind::body_structure);
             break;
@@ -187,7 +251,8 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
 }
 
 void Fetcher::write_section(const Prepared& prepared, const FetchItem& item) {
-    const SectionBytes section = section_bytes(item.section, prepared.text, prepared.structure);
+    const std::string_view text = prepared.summarized ? prepared.summary.header : prepared.text;
+    const SectionBytes section = section_bytes(item.section, text, prepared.structure);
     if (!section.found) return out_.write("NIL");
     std::string_view bytes = section.view();
     // RFC 3501 6.4.5: beyond the end is an empty string, not an error

@@ -31,7 +31,17 @@ class Fetcher {
         std::string_view text;  // header or all, as far as needed
         const mail::MimePart* structure = nullptr;
         bool flags_changed = false;
+        // Instead of text and structure, where it suffices.
+        bool summarized = false;
+        mailbox::CachedMessage summary;
+        mailbox::Summary made;  // owns what summary shows, when it was not in the cache
     };
+    bool suffices(const mailbox::CachedMessage& summary,
+                  const std::vector<imap::FetchItem>& items) const;
+    Result<bool> prepare_summary(std::uint32_t seq, const std::vector<imap::FetchItem>& items,
+                                 Prepared& out);
+    Result<void> prepare_text(std::uint32_t seq, const std::vector<imap::FetchItem>& items,
+                              Prepared& out);
     Result<Prepared> prepare(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
     bool set_seen(std::uint32_t seq, const std::vector<imap::FetchItem>& items);
     void write(std::uint32_t seq, const Prepared& prepared,

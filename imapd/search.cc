@@ -172,8 +172,20 @@ class Matcher {
         return compare(key, local_day_of(seconds));
     }
 
+    // The header, or as much of it as the cache has, if that includes the field.
+    Result<std::string_view> header_with(std::uint32_t seq, std::string_view field) {
+        if (const auto known = view_.cached(seq)) {
+            if (!mailbox::is_omitted(known->omitted, field)) return known->header;
+            return source_.header(seq);
+        }
+        TRY_ASSIGN(const mail::MimePart* structure, source_.structure(seq));
+        TRY_ASSIGN(const std::string_view text, source_.text(seq));
+        view_.remember(seq, mailbox::summarize(text, *structure));
+        return source_.header(seq);
+    }
+
     Result<bool> sent_date(const SearchKey& key, std::uint32_t seq) {
-        TRY_ASSIGN(const std::string_view header, source_.header(seq));
+        TRY_ASSIGN(const std::string_view header, header_with(seq, "Date"));
         const auto date = mail::parse_date(mail::field_text(header, "Date"));
         return date && compare(key, mail::local_day(*date));
     }
@@ -184,7 +196,7 @@ class Matcher {
     }
 
     Result<bool> header(const SearchKey& key, std::uint32_t seq) {
-        TRY_ASSIGN(const std::string_view header, source_.header(seq));
+        TRY_ASSIGN(const std::string_view header, header_with(seq, key.field));
         mail::HeaderCursor cursor(header);
         while (const auto field = cursor.next()) {
             if (iequals(field->name, key.field) && field_contains(*field, key.text)) return true;
@@ -246,6 +258,7 @@ Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& so
         if (!match && match.error().code != Errc::not_found) return std::move(match).error();
         if (match && *match) found.push_back(seq);
     }
+    view.flush_cache();
     return found;
 }
 

@@ -136,6 +136,7 @@ void ChangeWriter::put_text(std::string_view text) {
 }
 
 void ChangeWriter::add(const NewMessage& m) {
+    concerns_messages_ = true;
     put(Kind::add);
     put(m.uid);
     put(m.flags);
@@ -148,6 +149,7 @@ void ChangeWriter::add(const NewMessage& m) {
 }
 
 void ChangeWriter::flags(const FlagChange& change, std::span<const UidRange> uids) {
+    concerns_messages_ = true;
     put(Kind::flags);
     put(change.add);
     put(change.remove);
@@ -157,6 +159,7 @@ void ChangeWriter::flags(const FlagChange& change, std::span<const UidRange> uid
 }
 
 void ChangeWriter::expunge(std::span<const UidRange> uids) {
+    concerns_messages_ = true;
     put(Kind::expunge);
     put(kExpungeGuard);
     put_ranges(uids);

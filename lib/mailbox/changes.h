@@ -57,6 +57,8 @@ class ChangeWriter {
 
     const std::string& payload() const { return payload_; }
     bool empty() const { return payload_.empty(); }
+    // Is it news to clients, or only about files and directories?
+    bool concerns_messages() const { return concerns_messages_; }
 
   private:
     template <class T>
@@ -65,6 +67,7 @@ class ChangeWriter {
     void put_text(std::string_view text);
 
     std::string payload_;
+    bool concerns_messages_ = false;
 };
 
 // False: not understood to its end; what came before has been handed over.

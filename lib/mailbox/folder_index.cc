@@ -98,9 +98,11 @@ KeywordBits FolderIndex::keyword(std::string_view name) const {
     return 0;
 }
 
-void FolderIndex::use_cache(std::uint64_t id, std::uint64_t size) {
+void FolderIndex::use_cache(std::uint64_t id, std::uint64_t size, bool forget) {
     cache_id_ = id;
     cache_size_ = size;
+    for (std::size_t at = 0; forget && at < count(); ++at)
+        if (row(at).cache != 0) edit(at).cache = 0;
 }
 
 // --- Applying transactions
@@ -185,7 +187,7 @@ Result<FolderIndex::Transaction> FolderIndex::begin() {
     TRY(follow());
     TRY(check_uids());
     if (log_.torn())  // by a crash: nobody else writes now
-        TRY(log_.replace(validity_, fresh_generation(), checkpoint(), modseq_));
+        TRY(log_.replace(validity_, fresh_id(), checkpoint(), modseq_));
     return Transaction(*this, std::move(lock));
 }
 
@@ -204,11 +206,11 @@ Result<void> FolderIndex::Transaction::commit(bool durable, bool own) {
                 changes.seen(*now);
         }
     }
-    TRY(index_->log_.append(changes.payload(), modseq_, durable));
+    const std::uint64_t modseq = changes.concerns_messages() ? modseq_ : index_->modseq_;
+    TRY(index_->log_.append(changes.payload(), modseq, durable));
     index_->applying_own_ = own;
-    read_changes(changes.payload(), modseq_, *index_);
+    read_changes(changes.payload(), modseq, *index_);
     index_->applying_own_ = false;
-    index_->modseq_ = std::max(index_->modseq_, modseq_);
     modseq_ = index_->modseq_ + 1;
     changes = {};
     return {};

@@ -72,7 +72,10 @@ class FolderIndex final : private ChangeSink {
     std::uint64_t cache_id() const { return cache_id_; }
     std::uint64_t cache_size() const { return cache_size_; }
     // Which cache the rows' offsets are for, and how much of it they know.
-    void use_cache(std::uint64_t id, std::uint64_t size);
+    // With `forget`, rows forget the offsets that they have.
+    void use_cache(std::uint64_t id, std::uint64_t size, bool forget);
+    sys::Fs& fs() const { return *env_.fs; }
+    std::uint64_t fresh_id() const;  // random, not 0
 
     // --- Changes.
     class Transaction {
@@ -147,7 +150,6 @@ class FolderIndex final : private ChangeSink {
     std::string snapshot() const;
     Result<void> write_snapshot();
     Result<void> compact_uids();
-    std::uint64_t fresh_generation() const;
 
     // reconcile.cc
     struct Look;

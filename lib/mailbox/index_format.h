@@ -103,4 +103,34 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == 16);
 inline constexpr std::uint32_t kMaxFrame = 1u << 30;
 
+struct CacheHeader {
+    char magic[8];
+    std::uint32_t version;
+    std::uint32_t header_size;
+    std::uint32_t validity;
+    std::uint32_t reserved;
+    std::uint64_t id;  // another one whenever the file is written anew
+    std::uint32_t reserved2;
+    std::uint32_t crc;
+};
+static_assert(sizeof(CacheHeader) == 40);
+inline constexpr char kCacheMagic[8] = {'P', 'S', 'T', 'N', 'C', 'A', 'C', 'H'};
+inline constexpr std::uint32_t kCacheVersion = 1;
+
+// Before the texts of one message, which are padded to a multiple of 8.
+struct CacheEntry {
+    std::uint32_t size;  // of everything, padding included
+    std::uint32_t crc;   // of everything behind this field
+    std::uint32_t uid;
+    std::uint32_t envelope;  // sizes of the texts
+    std::uint32_t structure;
+    std::uint32_t header;
+    std::uint32_t omitted;
+    std::uint32_t reserved;
+    std::uint64_t wire_size;
+    std::int64_t date;
+};
+static_assert(sizeof(CacheEntry) == 48);
+static_assert(offsetof(CacheEntry, wire_size) == 32);
+
 }  // namespace postern::mailbox

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "lib/base/result.h"
 #include "lib/mailbox/flags.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/summary.h"
 #include "lib/sys/fs.h"
 
 namespace postern::mailbox {
@@ -79,6 +81,13 @@ struct AppendMessage {
 struct Appended {
     std::uint32_t uid_validity = 0;
     std::vector<Uid> uids;  // in the order of the messages
+};
+
+// What postern.cache keeps of a message: see summary.h.
+struct CachedMessage {
+    std::uint64_t wire_size = 0;
+    std::int64_t date = 0;  // INTERNALDATE
+    std::string_view envelope, structure, header, omitted;
 };
 
 class View;
@@ -145,6 +154,12 @@ class View {
     // RFC822.SIZE: with CRLF line ends. Reads the file only where its name does not tell.
     virtual Result<std::uint64_t> crlf_size(std::uint32_t seq) = 0;
     virtual Result<std::int64_t> internal_date(std::uint32_t seq) = 0;  // seconds since the epoch
+
+    // What postern.cache knows of a message; views hold until the next call for another one.
+    virtual std::optional<CachedMessage> cached(std::uint32_t seq) = 0;
+    // Remembers what was worked out; flush_cache() ends a series of these.
+    virtual void remember(std::uint32_t seq, const Summary& summary) = 0;
+    virtual void flush_cache() = 0;
 
     // Bits for these names; adds names to keywords(). Names beyond kMaxKeywords are left out.
     virtual Result<KeywordBits> keyword_bits(std::span<const std::string> names) = 0;

@@ -118,10 +118,11 @@ Result<void> FolderIndex::load_files() {
         reset();
         TRY_ASSIGN(followed, log_.restart(*this));
         // A log whose very first transaction cannot be read says nothing.
-        const bool good = followed == ChangeLog::Followed::news && modseq_ != 0;
+        const bool good = followed == ChangeLog::Followed::news && log_.modseq() != 0;
         validity_ = good ? log_.validity() : 0;
         log_missing_ = followed == ChangeLog::Followed::missing;
     }
+    modseq_ = std::max(modseq_, log_.modseq());
     return {};
 }
 
@@ -145,6 +146,7 @@ Result<void> FolderIndex::follow() {
     TRY_ASSIGN(const auto followed, log_.follow(*this));
     log_missing_ = followed == ChangeLog::Followed::missing;
     if (followed == ChangeLog::Followed::replaced) return reload();
+    modseq_ = std::max(modseq_, log_.modseq());
     return {};
 }
 
@@ -204,7 +206,7 @@ void FolderIndex::merge(const FolderIndex& fresh) {
     seen_ = fresh.seen_;
     saved_offset_ = fresh.saved_offset_;
     saved_cache_ = fresh.saved_cache_;
-    use_cache(fresh.cache_id_, fresh.cache_size_);
+    use_cache(fresh.cache_id_, fresh.cache_size_, false);
     pending_from_ = 0;
     log_.resume(fresh.log_.generation(), fresh.log_.offset());
 }
@@ -249,21 +251,20 @@ Result<void> FolderIndex::check_uids() {
         reset();
         validity_ = uids_.validity();
         // Above what any earlier log of this folder can have reached.
-        modseq_ = static_cast<std::uint64_t>(
-            std::chrono::duration_cast<Seconds>(env_.clock->now().time_since_epoch()).count());
+        modseq_ = static_cast<std::uint64_t>(env_.clock->now().time_since_epoch().count());
         log_missing_ = true;
     }
     next_uid_ = std::max(next_uid_, uids_.next_uid());
     if (!log_missing_) return {};
     log_missing_ = false;
-    return log_.replace(validity_, fresh_generation(), checkpoint(), modseq_);
+    return log_.replace(validity_, fresh_id(), checkpoint(), modseq_);
 }
 
 Result<std::vector<Uid>> FolderIndex::give_uids(std::span<const std::string> bases) {
     return uids_.append_at(next_uid_, bases);
 }
 
-std::uint64_t FolderIndex::fresh_generation() const {
+std::uint64_t FolderIndex::fresh_id() const {
     std::uint64_t value = 0;
     const std::string bytes = env_.random->bytes(sizeof value);
     std::memcpy(&value, bytes.data(), sizeof value);
@@ -343,7 +344,7 @@ Result<void> FolderIndex::save_if_worth() {
     TRY(follow());
     if (log_missing_ || validity_ == 0) return {};
     if (log_.torn() || log_.offset() > kLongLog + 2 * kRowInLog * count())
-        TRY(log_.replace(validity_, fresh_generation(), checkpoint(), modseq_));
+        TRY(log_.replace(validity_, fresh_id(), checkpoint(), modseq_));
     TRY(compact_uids());
     return write_snapshot();
 }

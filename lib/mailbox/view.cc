@@ -27,6 +27,7 @@ Result<std::unique_ptr<View>> FolderView::open(const Environment& env, const std
 
 // What waited for a quiet moment. A failure loses nothing: the log has it all.
 FolderView::~FolderView() {
+    flush_cache();
     for (auto more = tidy(); more && *more;) more = tidy();
 }
 
@@ -177,6 +178,25 @@ Result<std::int64_t> FolderView::internal_date(std::uint32_t seq) {
     }));
     index_.learn_date(seq - 1, seconds);
     return seconds;
+}
+
+std::optional<CachedMessage> FolderView::cached(std::uint32_t seq) {
+    auto found = cache_.find(seq - 1);
+    if (!found) return found;
+    if (row(seq).wire_size == kUnknownSize) index_.learn_size(seq - 1, found->wire_size);
+    if (row(seq).date == kUnknownDate && found->date != kUnknownDate)
+        index_.learn_date(seq - 1, found->date);
+    return found;
+}
+
+void FolderView::remember(std::uint32_t seq, const Summary& summary) {
+    auto date = internal_date(seq);
+    if (date) cache_.add(seq - 1, summary, *date);
+}
+
+void FolderView::flush_cache() {
+    // It is a cache: a mailbox without room for it works, slower.
+    (void)cache_.flush().has_value();
 }
 
 Result<bool> FolderView::tidy() {

@@ -10,6 +10,7 @@
 #include "lib/base/result.h"
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/mailbox.h"
+#include "lib/mailbox/message_cache.h"
 
 namespace postern::mailbox {
 
@@ -20,7 +21,7 @@ class FolderView final : public View {
 
     // Only for open(), which also reads the folder.
     FolderView(const Environment& env, const std::string& path, Access access)
-        : env_(env), access_(access), index_(env, path) {}
+        : env_(env), access_(access), index_(env, path), cache_(index_) {}
     ~FolderView() override;
 
     std::uint32_t count() const override { return announced_; }
@@ -41,6 +42,9 @@ class FolderView final : public View {
     Result<Fd> open(std::uint32_t seq) override;
     Result<std::uint64_t> crlf_size(std::uint32_t seq) override;
     Result<std::int64_t> internal_date(std::uint32_t seq) override;
+    std::optional<CachedMessage> cached(std::uint32_t seq) override;
+    void remember(std::uint32_t seq, const Summary& summary) override;
+    void flush_cache() override;
     Result<KeywordBits> keyword_bits(std::span<const std::string> names) override;
     Result<bool> tidy() override;
     Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode,
@@ -66,6 +70,7 @@ class FolderView final : public View {
     Environment env_;
     Access access_;
     FolderIndex index_;
+    MessageCache cache_;
     std::uint32_t announced_ = 0;  // rows that the session knows of
     std::uint32_t recent_ = 0;
     Uid next_uid_ = 1;

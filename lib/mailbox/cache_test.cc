@@ -1,0 +1,131 @@
+// postern.cache and what is kept there.
+#include <filesystem>
+
+#include "lib/mail/mime.h"
+#include "lib/mailbox/message_cache.h"
+#include "lib/mailbox/test_folder.h"
+
+namespace postern::mailbox {
+namespace {
+
+constexpr std::string_view kText =
+    "Received: from a by b\r\n\tfor c\r\nFrom: Ann <ann@x.test>\r\nSubject: =?utf-8?Q?=C3=BC?=\r\n"
+    "DKIM-Signature: v=1\r\nX-Mailer: one\r\n\r\nbody\r\n";
+
+Summary summary_of(std::string_view text) { return summarize(text, mail::parse_mime(text)); }
+
+std::unique_ptr<View> open_view(TestMaildir& maildir) {
+    return maildir.inbox().open(Access::read_write).value();
+}
+
+TEST(Summary, HasWhatClientsAskFor) {
+    const Summary s = summary_of(kText);
+    EXPECT_EQ(s.wire_size, kText.size());
+    EXPECT_EQ(s.header,
+              "From: Ann <ann@x.test>\r\nSubject: =?utf-8?Q?=C3=BC?=\r\nX-Mailer: one\r\n");
+    EXPECT_THAT(s.envelope, testing::HasSubstr(R"((("Ann" NIL "ann" "x.test")))"));
+    EXPECT_THAT(s.structure, testing::StartsWith(R"(("text" "plain")"));
+    for (const char* name : {"received", "Received", "DKIM-SIGNATURE"})
+        EXPECT_TRUE(is_omitted(s.omitted, name)) << name;
+    for (const char* name : {"From", "X-Mailer", "X-Other", "Receive", ""})
+        EXPECT_FALSE(is_omitted(s.omitted, name)) << name;
+}
+
+TEST(Summary, LongFieldsAreLeftOut) {
+    const std::string text = "To: " + std::string(5000, 'x') + "\r\nSubject: s\r\n\r\n";
+    const Summary s = summary_of(text);
+    EXPECT_EQ(s.header, "Subject: s\r\n");
+    EXPECT_TRUE(is_omitted(s.omitted, "To"));
+}
+
+TEST(Cache, RemembersAcrossSessions) {
+    TestMaildir maildir;
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(
+            maildir.inbox().append(std::vector{append_text("text\n", 0, {}, 1'000'000'000)}));
+    {
+        auto view = open_view(maildir);
+        EXPECT_FALSE(view->cached(1));
+        view->remember(2, summary_of(kText));
+        view->remember(3, summary_of("Subject: three\r\n\r\n"));
+        view->flush_cache();
+        ASSERT_TRUE(view->cached(2));
+        EXPECT_EQ(view->cached(2)->envelope, summary_of(kText).envelope);
+        EXPECT_FALSE(view->cached(1));
+    }
+    auto view = open_view(maildir);
+    ASSERT_TRUE(view->cached(3));
+    EXPECT_EQ(view->cached(3)->header, "Subject: three\r\n");
+    EXPECT_EQ(view->cached(3)->date, 1'000'000'000);
+    auto other = open_view(maildir);
+    other->remember(1, summary_of(kText));
+    other->flush_cache();
+    EXPECT_TRUE(view->cached(1)) << "found when it is missed";
+    EXPECT_TRUE(view->cached(2));
+}
+
+TEST(Cache, TakesPartInSnapshots) {
+    TestMaildir maildir;
+    (void)maildir.store();
+    for (int i = 0; i < 300; ++i) maildir.put("cur/" + std::to_string(i) + ".h:2,", "x\n");
+    {
+        auto view = open_view(maildir);
+        for (std::uint32_t seq = 1; seq <= 300; ++seq)
+            view->remember(seq, summary_of("Subject: " + std::to_string(seq) + "\r\n\r\n"));
+        view->flush_cache();
+        ASSERT_TRUE(view->expunge(std::vector<std::uint32_t>{1}));
+    }
+    auto view = open_view(maildir);
+    ASSERT_EQ(view->count(), 299U);
+    for (std::uint32_t seq = 1; seq <= 299; ++seq) {
+        ASSERT_TRUE(view->cached(seq)) << seq;
+        EXPECT_EQ(view->cached(seq)->header, "Subject: " + std::to_string(seq + 1) + "\r\n");
+    }
+}
+
+TEST(Cache, DamageCostsTimeOnly) {
+    TestMaildir maildir;
+    ASSERT_TRUE(maildir.inbox().append(std::vector{append_text("text\n")}));
+    const auto remember = [&] {
+        auto view = open_view(maildir);
+        view->remember(1, summary_of(kText));
+        view->flush_cache();
+        return view->cached(1).has_value();
+    };
+    ASSERT_TRUE(remember());
+    const std::string good = maildir.text("postern.cache");
+    for (const std::string& bytes : {std::string(), std::string("rubbish"), std::string(200, '\0'),
+                                     good.substr(0, good.size() - 9), good + "tail"}) {
+        maildir.remove("postern.cache");
+        maildir.put("postern.cache", bytes);
+        EXPECT_EQ(open_view(maildir)->read(1).value(), "text\n");
+        EXPECT_TRUE(remember()) << bytes.size();
+    }
+    std::string flipped = good;
+    flipped[good.size() - 20] = static_cast<char>(flipped[good.size() - 20] ^ 1);
+    maildir.remove("postern.cache");
+    maildir.put("postern.cache", flipped);
+    EXPECT_FALSE(open_view(maildir)->cached(1));
+    EXPECT_TRUE(remember());
+}
+
+TEST(Cache, EntriesAreChecked) {
+    EXPECT_FALSE(read_entry(""));
+    EXPECT_FALSE(read_entry(std::string(48, '\0')));
+    EXPECT_FALSE(read_entry(std::string(4096, '\xff')));
+}
+
+TEST(Cache, OfAnotherUidValidityIsNone) {
+    TestMaildir maildir;
+    ASSERT_TRUE(maildir.inbox().append(std::vector{append_text("text\n")}));
+    {
+        auto view = open_view(maildir);
+        view->remember(1, summary_of(kText));
+        view->flush_cache();
+    }
+    maildir.put("postern.uids", "");
+    EXPECT_FALSE(open_view(maildir)->cached(1));
+}
+
+}  // namespace
+}  // namespace postern::mailbox

@@ -1,0 +1,243 @@
+// The folder's state across sessions: flags that are in the log before they are in names,
+// snapshots, short logs, mod-sequences.
+#include <filesystem>
+
+#include "lib/mailbox/folder_index.h"
+#include "lib/mailbox/test_folder.h"
+#include "tests/support/rooted_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::mailbox {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+using Seqs = std::vector<std::uint32_t>;
+
+std::unique_ptr<View> open_view(TestMaildir& maildir, Access access = Access::read_write) {
+    auto view = maildir.inbox().open(access);
+    EXPECT_TRUE(view) << (view ? "" : view.error().what);
+    return std::move(view).value();
+}
+
+void fill(TestMaildir& maildir, int count) {
+    (void)maildir.store();
+    for (int i = 0; i < count; ++i)
+        maildir.put("cur/" + std::to_string(1000 + i) + ".h:2,", "text\n");
+}
+
+void tidy(View& view) {
+    while (*view.tidy()) {
+    }
+}
+
+TEST(Index, NamesFollowTheLog) {
+    TestMaildir maildir;
+    fill(maildir, 3);
+    auto view = open_view(maildir);
+    ASSERT_TRUE(view->store(Seqs{1, 3}, StoreMode::add, {kSeen, 1}));
+    EXPECT_THAT(maildir.files("cur"), ElementsAre("1000.h:2,", "1001.h:2,", "1002.h:2,"));
+    auto other = open_view(maildir);
+    EXPECT_EQ(other->message(1).flags, (Flags{kSeen, 1})) << "known all the same";
+    EXPECT_EQ(*other->read(1), "text\n");
+    tidy(*view);
+    EXPECT_THAT(maildir.files("cur"), ElementsAre("1000.h:2,PS", "1001.h:2,", "1002.h:2,PS"));
+    EXPECT_FALSE(other->sync(Expunges::report)->any()) << "no news";
+    EXPECT_EQ(*other->read(3), "text\n");
+    EXPECT_EQ(other->message(3).flags, (Flags{kSeen, 1}));
+}
+
+TEST(Index, TheLastSessionRenamesWhatOthersCouldNot) {
+    TestMaildir maildir;
+    fill(maildir, 2);
+    auto view = open_view(maildir);
+    ASSERT_TRUE(view->store(Seqs{1, 2}, StoreMode::add, {kFlagged, 0}));
+    open_view(maildir).reset();
+    EXPECT_THAT(maildir.files("cur"), ElementsAre("1000.h:2,F", "1001.h:2,F"));
+}
+
+TEST(Index, ForeignChangesMergeWithOnesNotInNamesYet) {
+    TestMaildir maildir;
+    fill(maildir, 2);
+    auto view = open_view(maildir);
+    ASSERT_TRUE(view->store(Seqs{1}, StoreMode::add, {kSeen, 0}));
+    maildir.move("cur/1000.h:2,", "cur/1000.h:2,R");
+    EXPECT_THAT(view->sync(Expunges::report, true)->changed, ElementsAre(1));
+    EXPECT_EQ(view->message(1).flags.system, kSeen | kAnswered);
+    ASSERT_TRUE(view->store(Seqs{1}, StoreMode::remove, {kAnswered, 0}));
+    tidy(*view);
+    EXPECT_THAT(maildir.files("cur"), ElementsAre("1000.h:2,S", "1001.h:2,"));
+    EXPECT_FALSE(view->sync(Expunges::report, true)->any());
+}
+
+TEST(Index, ASnapshotIsUsedAndCanBeDeleted) {
+    TestMaildir maildir;
+    fill(maildir, 400);
+    std::uint64_t modseq = 0;
+    {
+        auto view = open_view(maildir);
+        ASSERT_TRUE(view->store(Seqs{7}, StoreMode::add,
+                                {kSeen, *view->keyword_bits(std::vector<std::string>{"Work"})}));
+        modseq = view->highest_modseq();
+    }
+    const std::string index = maildir.root() + "/postern.index";
+    ASSERT_TRUE(std::filesystem::exists(index));
+    const auto expect_all = [&] {
+        auto view = open_view(maildir);
+        EXPECT_EQ(view->count(), 400U);
+        EXPECT_EQ(view->unseen(), 399U);
+        EXPECT_EQ(view->first_unseen(), 1U);
+        EXPECT_EQ(view->message(7).flags, (Flags{kSeen, 2}));
+        EXPECT_EQ(view->message(7).modseq, modseq);
+        EXPECT_EQ(view->highest_modseq(), modseq);
+        EXPECT_EQ(*view->read(400), "text\n");
+        EXPECT_EQ(view->seq_of(7), 7U);
+    };
+    expect_all();
+    std::filesystem::remove(index);
+    expect_all();
+    EXPECT_TRUE(std::filesystem::exists(index)) << "made again";
+    maildir.put("postern.index", maildir.text("postern.index") + "x");
+    expect_all();
+}
+
+TEST(Index, ADamagedLogCostsKeywordsAndNothingElse) {
+    TestMaildir maildir;
+    fill(maildir, 3);
+    std::uint64_t modseq = 0;
+    std::uint32_t validity = 0;
+    {
+        auto view = open_view(maildir);
+        ASSERT_TRUE(view->store(Seqs{1}, StoreMode::add,
+                                {kSeen, *view->keyword_bits(std::vector<std::string>{"Work"})}));
+        modseq = view->highest_modseq();
+        validity = view->uid_validity();
+        maildir.inbox();
+        ASSERT_TRUE(view->expunge(Seqs{2}));
+    }
+    maildir.put("postern.log", "rubbish");
+    auto view = open_view(maildir);
+    EXPECT_EQ(view->uid_validity(), validity);
+    EXPECT_THAT(uids_of(*view), ElementsAre(1, 3));
+    EXPECT_EQ(view->message(1).flags, (Flags{kSeen, 0}));
+    EXPECT_GE(view->highest_modseq(), modseq);
+    EXPECT_EQ(view->next_uid(), 4U);
+}
+
+// Hundreds of changes are quick without fsync.
+class NoSync final : public support::RootedFs {
+  public:
+    using RootedFs::RootedFs;
+    Result<void> sync(int) override { return {}; }
+    Result<void> sync_directory(const std::string&) override { return {}; }
+};
+
+// A log that has grown long is replaced by a short one under the eyes of another session.
+TEST(Index, SessionsLiveThroughANewLog) {
+    const support::TempFolder folder;
+    NoSync fs(folder.path());
+    auto store = Store::open("Maildir", fs).value();
+    const Mailbox inbox = store.mailbox("INBOX").value();
+    std::vector<AppendMessage> many;
+    for (int i = 0; i < 300; ++i) many.push_back(append_text("text\n"));
+    ASSERT_TRUE(inbox.append(many));
+    auto watching = inbox.open(Access::read_write).value();
+    const auto log_size = [&] { return fs.info("Maildir/postern.log")->size; };
+    {
+        auto busy = inbox.open(Access::read_write).value();
+        Seqs every_second;
+        for (std::uint32_t seq = 1; seq <= 300; seq += 2) every_second.push_back(seq);
+        const auto bits = *busy->keyword_bits(std::vector<std::string>{"Work"});
+        std::uint64_t largest = 0;
+        int rounds = 0;
+        for (; rounds < 2000 && log_size() >= largest; ++rounds) {
+            largest = std::max<std::uint64_t>(largest, log_size());
+            ASSERT_TRUE(busy->store(
+                every_second, rounds % 2 == 0 ? StoreMode::add : StoreMode::remove, {0, bits}));
+            if (rounds % 100 == 99) tidy(*busy);
+        }
+        EXPECT_LT(rounds, 2000) << "never replaced";
+        ASSERT_TRUE(busy->store(every_second, StoreMode::replace, {kFlagged, 0}));
+        ASSERT_TRUE(busy->expunge(Seqs{2, 4}));
+        ASSERT_TRUE(inbox.append(std::vector{append_text("new\n")}));
+    }
+    const auto changes = watching->sync(Expunges::report);
+    ASSERT_TRUE(changes) << changes.error().what;
+    EXPECT_THAT(changes->expunged, ElementsAre(2, 3));
+    EXPECT_EQ(changes->changed.size(), 150U);
+    EXPECT_EQ(changes->added, 1U);
+    EXPECT_EQ(watching->count(), 299U);
+    EXPECT_EQ(watching->message(2).flags.system, kFlagged);
+    EXPECT_EQ(*watching->read(299), "new\n");
+    EXPECT_EQ(uids_of(*watching), uids_of(*inbox.open(Access::read_only).value()));
+}
+
+TEST(Index, ModSequencesGrowWithEachChange) {
+    TestMaildir maildir;
+    fill(maildir, 3);
+    auto view = open_view(maildir);
+    const auto first = view->highest_modseq();
+    EXPECT_GT(first, 0U);
+    ASSERT_TRUE(view->store(Seqs{2}, StoreMode::add, {kSeen, 0}));
+    EXPECT_GT(view->message(2).modseq, first);
+    EXPECT_EQ(view->highest_modseq(), view->message(2).modseq);
+    EXPECT_LE(view->message(1).modseq, first);
+    const auto second = view->highest_modseq();
+    ASSERT_TRUE(view->store(Seqs{2}, StoreMode::add, {kSeen, 0}));
+    EXPECT_EQ(view->highest_modseq(), second) << "nothing changed";
+    ASSERT_TRUE(view->expunge(Seqs{3}));
+    EXPECT_GT(view->highest_modseq(), second) << "RFC 7162 3.2.7";
+}
+
+TEST(Index, StoreUnlessChangedSince) {
+    TestMaildir maildir;
+    fill(maildir, 3);
+    auto view = open_view(maildir);
+    const auto base = view->highest_modseq();
+    auto other = open_view(maildir);
+    ASSERT_TRUE(other->store(Seqs{2}, StoreMode::add, {kFlagged, 0}));
+    const auto refused = view->store_unchanged(Seqs{1, 2, 3}, StoreMode::add, {kSeen, 0}, base);
+    ASSERT_TRUE(refused);
+    EXPECT_THAT(*refused, ElementsAre(2)) << "though this session had not heard of it";
+    EXPECT_EQ(view->message(1).flags.system, kSeen);
+    EXPECT_EQ(view->message(2).flags.system, kFlagged);
+    EXPECT_THAT(*view->store_unchanged(Seqs{2}, StoreMode::add, {kSeen, 0}, view->highest_modseq()),
+                IsEmpty());
+}
+
+TEST(Index, KeywordsAreTheSameBitsEverywhere) {
+    TestMaildir maildir;
+    fill(maildir, 1);
+    auto one = open_view(maildir);
+    auto two = open_view(maildir);
+    const std::vector<std::string> a{"A"}, b{"B"}, both{"B", "A"};
+    const auto bit_a = *one->keyword_bits(a);
+    const auto bit_b = *two->keyword_bits(b);
+    EXPECT_NE(bit_a, bit_b);
+    EXPECT_EQ(*one->keyword_bits(both), bit_a | bit_b);
+    EXPECT_EQ(*open_view(maildir, Access::read_only)->keyword_bits(both), bit_a | bit_b);
+    EXPECT_EQ(*open_view(maildir, Access::read_only)->keyword_bits(std::vector<std::string>{"C"}),
+              0U);
+}
+
+TEST(Snapshot, OnlyAWholeOneIsOne) {
+    TestMaildir maildir;
+    fill(maildir, 500);
+    open_view(maildir).reset();
+    const std::string good = maildir.text("postern.index");
+    SnapshotParts parts;
+    ASSERT_TRUE(parse_snapshot(good, parts));
+    EXPECT_EQ(parts.rows.size(), 500U);
+    EXPECT_EQ(parts.keywords.front(), "$Forwarded");
+    for (std::size_t size = 0; size < good.size(); size += 97)
+        EXPECT_FALSE(parse_snapshot(std::string_view(good).substr(0, size), parts)) << size;
+    for (std::size_t at = 0; at < sizeof(IndexHeader); ++at) {
+        std::string damaged = good;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1);
+        EXPECT_FALSE(parse_snapshot(damaged, parts)) << at;
+    }
+}
+
+}  // namespace
+}  // namespace postern::mailbox
