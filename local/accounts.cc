@@ -108,12 +108,9 @@ Lookup<Account> Accounts::system_user(const std::string& name) {
     account.user = user->name;
     account.home = user->home;
     account.shell = user->shell;
+    account.is_system = true;
     account.command = options_.mailbox_command;
     if (user->uid == 0) return account;  // find() refuses it
-    if (!options_.unsupported.empty()) {
-        return not_now(
-            cat({options_.unsupported, " is not supported yet: remove it from main.cf"}));
-    }
     struct stat st {};
     if (options_.require_home && (stat(user->home.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)))
         return not_now(

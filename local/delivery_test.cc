@@ -235,7 +235,7 @@ class WholeProgram : public Delivery {
         const int descriptors[] = {file.get()};
         EXPECT_TRUE(qmgr.send(request, Deadline::in(kWait), {}, descriptors));
         Dispatcher dispatcher(o, {"", geteuid(), getegid(), getegid()},
-                              {root_ + "/auth", root_ + "/cleanup"});
+                              {root_ + "/auth", root_ + "/cleanup", root_});
         dispatcher.serve(connection);
         connection.release();
         auto report = qmgr.receive<ipc::DeliverReport>(Deadline::in(kWait));
@@ -298,6 +298,53 @@ TEST_F(WholeProgram, DeliversToMailUsers) {
     struct stat st {};
     ASSERT_EQ(stat((root_ + "/home/u1/Maildir/new").c_str(), &st), 0);
     EXPECT_EQ(st.st_uid, kUid);
+}
+
+TEST_F(WholeProgram, PassesUsersToAnotherAgent) {
+    Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
+    ipc::DeliverRequest seen;
+    Server agent(root_ + "/lmtp", [&](ipc::Channel& channel) {
+        auto packet = channel.receive_packet(Deadline::in(kWait));
+        if (!packet || packet->descriptor_count() != 1) return;
+        seen = *packet->as<ipc::DeliverRequest>();
+        ipc::DeliverReport report;
+        report.recipients.push_back(
+            queue::report_entry(seen.recipients[0].index, Verdict::accept("2.1.5", "taken")));
+        (void)channel.send(report, Deadline::in(kWait)).has_value();
+    });
+    auto o = options();
+    o.mailbox_transport = "lmtp:unix:lda";
+    const auto report = ask(o, request({"postmaster@here.test"}), "Subject: x\r\n\r\nhello\r\n");
+    ASSERT_EQ(report.recipients.size(), 1u);
+    EXPECT_EQ(report.recipients[0].text, "taken");
+    EXPECT_EQ(seen.service, "lmtp");
+    EXPECT_EQ(seen.next_hop, "unix:lda");
+    EXPECT_EQ(seen.recipients[0].address, "u1@here.test");
+    EXPECT_EQ(seen.recipients[0].original, "postmaster@here.test");
+    // Nobody there, and names that lead elsewhere: the mail waits.
+    o.mailbox_transport = "nobody:";
+    EXPECT_EQ(ask(o, request({"u1@here.test"}), "\r\n").recipients[0].outcome, ipc::Outcome::defer);
+    for (const auto* bad : {"../auth:", "local:", ":x", "a/b"}) {
+        o.mailbox_transport = bad;
+        EXPECT_EQ(ask(o, request({"u1@here.test"}), "\r\n").recipients[0].status, "4.3.5") << bad;
+    }
+}
+
+TEST_F(WholeProgram, KnowsWhereUnknownUsersGo) {
+    Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
+    auto o = options();
+    o.luser_relay = "catch@far.test";
+    o.runner.forward_filter = "abcdefghijklmnopqrstuvwxyz@.";
+    {
+        Server cleanup(root_ + "/cleanup", [this](auto& channel) { answer_cleanup(channel); });
+        const auto report = ask(o, request({"no-such@here.test"}), "Subject: x\r\n\r\nhello\r\n");
+        ASSERT_EQ(report.recipients.size(), 1u);
+        EXPECT_EQ(report.recipients[0].outcome, ipc::Outcome::accept);
+    }
+    EXPECT_EQ(submitted_to_, "catch@far.test ");
+    o.fallback_transport = "nobody:";
+    EXPECT_EQ(ask(o, request({"no-such@here.test"}), "\r\n").recipients[0].outcome,
+              ipc::Outcome::defer);
 }
 
 TEST_F(WholeProgram, BouncesUnknownUsersAndDefersWithoutAuth) {

@@ -29,17 +29,55 @@ constexpr Millis kReportWait{3600'000};  // for workers, in the process that joi
 
 constexpr std::string_view kRelays[] = {"local", "virtual"};
 
+// For another delivery agent; the request names the transport.
+struct AgentJob {
+    ipc::DeliverRequest request;
+};
+
+bool is_service_name(std::string_view name) {
+    return !name.empty() && name.front() != '.' &&
+           std::all_of(name.begin(), name.end(),
+                       [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+// The request for one recipient as it goes to "transport:nexthop". Nothing when that is no name of
+// an agent.
+std::optional<ipc::DeliverRequest> agent_request(const ipc::DeliverRequest& request,
+                                                 const ipc::DeliverRecipient& recipient,
+                                                 const std::string& address,
+                                                 std::string_view transport) {
+    const auto parts = split_once(transport, ':');
+    auto passed = request;
+    passed.service = parts ? parts->first : transport;
+    if (parts && !parts->second.empty()) passed.next_hop = parts->second;
+    if (!is_service_name(passed.service) || passed.service == request.service) return std::nullopt;
+    passed.recipients = {recipient};
+    passed.recipients[0].original =
+        recipient.original.empty() ? recipient.address : recipient.original;
+    passed.recipients[0].address = address;
+    return passed;
+}
+
 }  // namespace
 
 // What one request comes to: recipients that are decided already, and jobs for workers.
 struct Dispatcher::Work {
     struct Job {
         Place place;  // of a mailbox or runner job
-        std::variant<MailboxJob, ForwardJob, RunnerJob> job;
+        std::variant<MailboxJob, ForwardJob, RunnerJob, AgentJob> job;
     };
     ipc::DeliverReport decided;
     std::vector<Job> jobs;
     WallTime started{};
+
+    // Whether somebody must speak to another delivery agent.
+    bool needs_agents() const {
+        return std::any_of(jobs.begin(), jobs.end(), [](const Job& one) {
+            const auto* runner = std::get_if<RunnerJob>(&one.job);
+            return std::holds_alternative<AgentJob>(one.job) ||
+                   (runner != nullptr && !runner->targets.front().transport.empty());
+        });
+    }
 };
 
 Dispatcher::Dispatcher(Options options, service::Identity mail_owner, Sockets sockets)
@@ -62,7 +100,7 @@ Result<void> Dispatcher::handle(ipc::Channel& connection) {
     Work work;
     work.started = SystemClock::instance().now();
     plan(request, work);
-    if (work.jobs.size() == 1 && work.decided.recipients.empty()) {
+    if (work.jobs.size() == 1 && work.decided.recipients.empty() && !work.needs_agents()) {
         return hand_over(work, 0, file.get(), connection.fd());
     }
     if (work.jobs.empty()) return connection.send(work.decided, Deadline::in(kRequestWait));
@@ -106,14 +144,59 @@ void Dispatcher::plan_one(const ipc::DeliverRequest& request,
 Verdict Dispatcher::to_user(Work& work, const ipc::DeliverRequest& request,
                             const ipc::DeliverRecipient& recipient, const Plan& plan) {
     auto account = accounts_.find(plan.user);
-    if (account.not_found())
-        return Verdict::reject("5.1.1", cat({"unknown user: \"", plan.user, "\""}));
+    if (account.not_found()) return to_nobody(work, request, recipient, plan);
     if (account.failed()) return Verdict::defer("4.3.0", account.error().what);
+    if (!plan.transport.empty()) return by_transport(work, request, recipient, plan, *account);
+    if (!plan.command.empty() && account->is_system) account->command = plan.command;
     add_mailbox(work, request, recipient, account->place,
-                {account->mailbox, plan.address, account->user, account->home, account->shell,
-                 account->command},
+                {account->mailbox,
+                 plan.address,
+                 account->user,
+                 account->home,
+                 account->shell,
+                 account->command,
+                 {}},
                 plan.owner.empty() || request.sender.empty() ? request.sender : plan.owner);
     return Verdict::accept();
+}
+
+// A name that no user has.
+Verdict Dispatcher::to_nobody(Work& work, const ipc::DeliverRequest& request,
+                              const ipc::DeliverRecipient& recipient, const Plan& plan) {
+    if (!plan.fallback.empty()) {
+        auto passed = agent_request(request, recipient, plan.address, plan.fallback);
+        if (!passed) return bad_transport(request, plan.fallback);
+        work.jobs.push_back({{}, AgentJob{std::move(*passed)}});
+        return Verdict::accept();
+    }
+    if (plan.luser.empty())
+        return Verdict::reject("5.1.1", cat({"unknown user: \"", plan.user, "\""}));
+    ForwardJob job{request, {plan.luser}};
+    job.request.recipients = {recipient};
+    work.jobs.push_back({{}, std::move(job)});
+    return Verdict::accept();
+}
+
+// mailbox_transport: the user's runner looks for a .forward file first.
+Verdict Dispatcher::by_transport(Work& work, const ipc::DeliverRequest& request,
+                                 const ipc::DeliverRecipient& recipient, const Plan& plan,
+                                 const Account& account) {
+    if (!agent_request(request, recipient, plan.address, plan.transport))
+        return bad_transport(request, plan.transport);
+    Target target{{}, plan.address, account.user, account.home, account.shell, {}, plan.transport};
+    RunnerJob job{request, {std::move(target)}, {}, {}, {}};
+    job.request.recipients = {recipient};
+    if (!plan.owner.empty() && !request.sender.empty()) job.request.sender = plan.owner;
+    Place place = account.place;
+    place.folder = "agent";  // a runner alone, without a mailbox worker
+    work.jobs.push_back({std::move(place), std::move(job)});
+    return Verdict::accept();
+}
+
+Verdict Dispatcher::bad_transport(const ipc::DeliverRequest& request, std::string_view transport) {
+    log::warning(request.queue_id.str(),
+                 cat({"bad transport \"", printable(transport), "\" for local users"}));
+    return Verdict::defer("4.3.5", "mail system configuration error");
 }
 
 // Addresses go to the forwarding worker; orders to a runner of each owner, the first of which sees
@@ -348,8 +431,12 @@ Result<void> Dispatcher::hand_over(Work& work, std::size_t index, int file, int 
     for (int attempt = 0;; ++attempt) {
         TRY_ASSIGN(ipc::Channel * worker, worker_for(work, index));
         auto sent = std::visit(
-            [&](const auto& message) {
-                return worker->send(message, Deadline::in(kHandOverWait), {}, descriptors);
+            [&](const auto& message) -> Result<void> {
+                if constexpr (ipc::Record<std::decay_t<decltype(message)>>) {
+                    return worker->send(message, Deadline::in(kHandOverWait), {}, descriptors);
+                } else {
+                    return Error{Errc::invalid, "delivery job: not for a worker of ours"};
+                }
             },
             job);
         if (sent) return sent;
@@ -357,6 +444,49 @@ Result<void> Dispatcher::hand_over(Work& work, std::size_t index, int file, int 
             return sent;
         processes_.forget(name);  // it died: a new one, once
     }
+}
+
+// One recipient of a job's report. Where the runner says so the mail is for mailbox_transport as
+// well; not yet, if some other part of it will be tried again.
+void Dispatcher::take_entry(Work& work, std::size_t index, ipc::RecipientReport entry,
+                            int file) const {
+    const auto* job = std::get_if<RunnerJob>(&work.jobs[index].job);
+    const bool for_agent = job != nullptr && entry.remote_mta == Target::kForAgent;
+    if (for_agent) entry.remote_mta.clear();
+    const bool now = for_agent && entry.outcome != ipc::Outcome::defer;
+    queue::merge_report(work.decided, std::move(entry));
+    if (!now) return;
+    const auto& target = job->targets.front();
+    const auto passed = agent_request(job->request, job->request.recipients.front(), target.address,
+                                      target.transport);
+    if (passed) call_agent(work, *passed, file);
+}
+
+// The agent answers as it does to qmgr. It logs the delivery too.
+void Dispatcher::call_agent(Work& work, const ipc::DeliverRequest& request, int file) const {
+    auto report = [&]() -> Result<ipc::DeliverReport> {
+        const auto deadline = Deadline::in(kHandOverWait);
+        TRY_ASSIGN(ipc::Channel channel,
+                   ipc::Channel::connect(cat({sockets_.agents, "/", request.service}), deadline));
+        const int descriptors[] = {file};
+        TRY(channel.send(request, deadline, request.queue_id.str(), descriptors));
+        return channel.receive<ipc::DeliverReport>(Deadline::in(kReportWait));
+    }();
+    // An accepting answer keeps what the agent says of it.
+    if (report && report->recipients.size() == 1) {
+        auto& entry = report->recipients.front();
+        for (auto& one : work.decided.recipients) {
+            if (one.index == entry.index && one.outcome == ipc::Outcome::accept)
+                return void(one = std::move(entry));
+        }
+        return queue::merge_report(work.decided, std::move(entry));
+    }
+    if (!report) log::warning(request.queue_id.str(), report.error().what);
+    const auto verdict =
+        Verdict::defer("4.3.0", cat({"delivery agent ", request.service, " does not answer"}));
+    queue::merge_report(work.decided,
+                        queue::report_delivery(request, request.recipients.front(), request.service,
+                                               {}, verdict, work.started));
 }
 
 void Dispatcher::defer_all(Work& work, std::size_t job) {
@@ -379,6 +509,7 @@ void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
     };
     std::vector<Pending> pending;
     for (std::size_t i = 0; i < work.jobs.size(); ++i) {
+        if (std::holds_alternative<AgentJob>(work.jobs[i].job)) continue;
         auto pair = sys::packet_pair();
         auto sent =
             pair ? hand_over(work, i, file, pair->second.get()) : Result<void>(pair.error());
@@ -390,7 +521,8 @@ void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
         }
     }
     auto joined = Processes::fork_once([&] {
-        become_mail_owner();
+        // Other agents listen to root and qmgr only.
+        if (!work.needs_agents()) become_mail_owner();
         if (!sys::restrict_early()) return;
         for (auto& one : pending) {
             auto answer = one.report.receive<ipc::DeliverReport>(Deadline::in(kReportWait));
@@ -399,7 +531,11 @@ void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
             if (!answer) defer_all(work, one.job);
             if (!answer) continue;
             for (auto& entry : answer->recipients)
-                queue::merge_report(work.decided, std::move(entry));
+                take_entry(work, one.job, std::move(entry), file);
+        }
+        for (const auto& one : work.jobs) {
+            if (const auto* agent = std::get_if<AgentJob>(&one.job))
+                call_agent(work, agent->request, file);
         }
         (void)connection.send(work.decided, Deadline::in(kRequestWait)).has_value();
     });

@@ -19,7 +19,7 @@
 namespace postern::local {
 
 struct Sockets {
-    std::string auth = "private/auth", cleanup = "public/cleanup";
+    std::string auth = "private/auth", cleanup = "public/cleanup", agents = "private";
 };
 
 class Dispatcher {
@@ -47,6 +47,14 @@ class Dispatcher {
                        const ipc::DeliverRecipient& recipient, const Plan& plan);
     Verdict to_user(Work& work, const ipc::DeliverRequest& request,
                     const ipc::DeliverRecipient& recipient, const Plan& plan);
+    Verdict to_nobody(Work& work, const ipc::DeliverRequest& request,
+                      const ipc::DeliverRecipient& recipient, const Plan& plan);
+    Verdict by_transport(Work& work, const ipc::DeliverRequest& request,
+                         const ipc::DeliverRecipient& recipient, const Plan& plan,
+                         const Account& account);
+    static Verdict bad_transport(const ipc::DeliverRequest& request, std::string_view transport);
+    void take_entry(Work& work, std::size_t job, ipc::RecipientReport entry, int file) const;
+    void call_agent(Work& work, const ipc::DeliverRequest& request, int file) const;
     Verdict to_others(Work& work, const ipc::DeliverRequest& request,
                       const ipc::DeliverRecipient& recipient, const Plan& plan);
     Result<Place> rights_of(const Order& order) const;

@@ -59,6 +59,11 @@ struct Plan {
     std::uint32_t uid = 0, gid = 0;
     std::vector<std::string> forwards;
     std::vector<Order> orders;  // forward: commands and files
+    // user: what main.cf says about his mailbox, and about names that no user has.
+    std::string command;    // mailbox_command_maps
+    std::string transport;  // mailbox_transport, mailbox_transport_maps
+    std::string fallback;   // fallback_transport, fallback_transport_maps
+    std::string luser;      // luser_relay, expanded
 
     void attributes(auto& io) {
         io.attr("kind", kind);
@@ -72,6 +77,10 @@ struct Plan {
         io.attr("gid", gid);
         io.attr("forwards", forwards, kMaxForwards, ipc::kMaxAddress);
         io.attr("orders", orders, kMaxOrders);
+        io.attr("command", command, ipc::kMaxPath);
+        io.attr("transport", transport, ipc::kMaxNextHop);
+        io.attr("fallback", fallback, ipc::kMaxNextHop);
+        io.attr("luser", luser, ipc::kMaxAddress);
     }
 };
 
@@ -82,6 +91,9 @@ struct Target {
     // Of local's users, for .forward files and commands; a virtual mailbox has none of it.
     std::string user, home, shell;
     std::string command;  // mailbox_command: instead of the mailbox
+    // mailbox_transport: instead of the mailbox. The runner's report marks the recipient by
+    // kForAgent in remote_mta, and the parent's side passes it on.
+    std::string transport;
 
     void attributes(auto& io) {
         io.attr("mailbox", mailbox, ipc::kMaxPath);
@@ -90,7 +102,9 @@ struct Target {
         io.attr("home", home, ipc::kMaxPath);
         io.attr("shell", shell, ipc::kMaxPath);
         io.attr("command", command, ipc::kMaxPath);
+        io.attr("transport", transport, ipc::kMaxNextHop);
     }
+    static constexpr const char* kForAgent = "mailbox_transport";
     bool is_maildir() const { return mailbox.ends_with('/'); }
 };
 

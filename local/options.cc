@@ -98,10 +98,12 @@ Result<Options> options_from(const config::Config& config, bool is_virtual) {
                mbox_rules(config, is_virtual ? config.get(param::virtual_mailbox_lock)
                                              : config.get(param::mailbox_delivery_lock)));
     o.mbox_rules.must_be_ours = config.get(param::strict_mailbox_ownership);
-    for (const auto* name : {"mailbox_command_maps", "mailbox_transport", "mailbox_transport_maps",
-                             "fallback_transport", "fallback_transport_maps", "luser_relay"}) {
-        if (!is_virtual && !config.text(name).empty()) o.unsupported = name;
-    }
+    o.mailbox_command_maps = config.text("mailbox_command_maps");
+    o.mailbox_transport = config.get(param::mailbox_transport);
+    o.mailbox_transport_maps = config.text("mailbox_transport_maps");
+    o.fallback_transport = config.get(param::fallback_transport);
+    o.fallback_transport_maps = config.text("fallback_transport_maps");
+    o.luser_relay = config.get(param::luser_relay);
     o.mailbox_size_limit = is_virtual ? config.get(param::virtual_mailbox_limit)
                                       : config.get(param::mailbox_size_limit);
     o.mbox_rules.size_limit = o.mailbox_size_limit;

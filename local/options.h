@@ -27,8 +27,8 @@ struct Options {
     bool require_home = false;  // require_home_directory
     MboxRules mbox_rules;       // of users' own mailboxes
     RunnerOptions runner;
-    // Set to something that we cannot do yet: the parameter's name, for the log. Mail waits.
-    std::string unsupported;
+    std::string mailbox_command_maps, mailbox_transport, mailbox_transport_maps;
+    std::string fallback_transport, fallback_transport_maps, luser_relay;
     std::uint64_t mailbox_size_limit = 0;
 
     std::string virtual_mailbox_base, virtual_mailbox_maps, virtual_uid_maps, virtual_gid_maps;

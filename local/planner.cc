@@ -11,6 +11,8 @@
 #include "lib/table/address_lookup.h"
 #include "lib/table/source.h"
 
+#include "local/user_facts.h"
+
 namespace postern::local {
 namespace {
 
@@ -44,6 +46,12 @@ bool is_order(const std::string& member) { return member.front() == '|' || membe
 Planner::Planner(const Options& options)
     : options_(options),
       classes_(options.classes),
+      commands_(
+          table::Maps::open(options.is_virtual ? std::string() : options.mailbox_command_maps)),
+      transports_(
+          table::Maps::open(options.is_virtual ? std::string() : options.mailbox_transport_maps)),
+      fallbacks_(
+          table::Maps::open(options.is_virtual ? std::string() : options.fallback_transport_maps)),
       mailboxes_(
           table::Maps::open(options.is_virtual ? options.virtual_mailbox_maps : std::string())),
       uids_(table::Maps::open(options.is_virtual ? options.virtual_uid_maps : std::string())),
@@ -54,7 +62,30 @@ Planner::Planner(const Options& options)
 }
 
 Plan Planner::plan(std::string_view address) {
-    return options_.is_virtual ? plan_virtual(address) : plan_local(address);
+    return options_.is_virtual ? plan_virtual(address) : with_mailbox(plan_local(address));
+}
+
+// What main.cf says of this user's mailbox, by name, and of a user that there is not.
+Plan Planner::with_mailbox(Plan plan) {
+    if (plan.user.empty()) return plan;
+    plan.transport = options_.mailbox_transport;
+    plan.fallback = options_.fallback_transport;
+    for (auto& [maps, value] :
+         {std::pair{&commands_, &plan.command}, std::pair{&transports_, &plan.transport},
+          std::pair{&fallbacks_, &plan.fallback}}) {
+        auto found = maps->find(plan.user);
+        if (found.failed()) return unavailable(found.error(), "mailbox lookup table unavailable");
+        if (found.found()) *value = std::move(*found);
+    }
+    if (!options_.luser_relay.empty()) {
+        Target target;
+        target.address = plan.address;
+        target.user = plan.user;
+        const auto facts = facts_of(target, options_.recipient_delimiter);
+        auto address = expand_facts(options_.luser_relay, facts, options_.runner.forward_filter);
+        if (address) plan.luser = table::complete_address(*address, options_.completion);
+    }
+    return plan;
 }
 
 Lookup<Planner::Found> Planner::find_in_tables(const std::string& key) {

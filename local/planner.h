@@ -52,11 +52,13 @@ class Planner {
                  const std::string& user, const std::string& owner);
     Result<std::string> owner_of(const std::string& alias);
     Plan to_user(const std::string& local, const std::string& owner) const;
+    Plan with_mailbox(Plan plan);
 
     const Options& options_;
     table::DomainClasses classes_;
     std::vector<table::Maps>
         aliases_;  // one each: a command's rights are those of its table's owner
+    table::Maps commands_, transports_, fallbacks_;  // mailbox_command_maps and so on
     table::Maps mailboxes_, uids_, gids_;
 };
 

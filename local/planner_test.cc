@@ -97,6 +97,28 @@ TEST(Planner, FindsCommandsAndFiles) {
     EXPECT_EQ(from_include.orders[0].owner, geteuid());
 }
 
+TEST(Planner, KnowsOfOtherAgents) {
+    auto o = base("a=u1");
+    o.runner.forward_filter = "abcdefghijklmnopqrstuvwxyz0123456789@.+";
+    o.mailbox_transport = "lmtp:unix:private/lda";
+    o.mailbox_transport_maps = "inline:{u2=box:}";
+    o.mailbox_command_maps = "inline:{{u1=/usr/bin/procmail -a x}}";
+    o.fallback_transport = "old:";
+    o.luser_relay = "catch+$local";
+    Planner planner(o);
+    const auto first = planner.plan("a+x@here.test"), second = planner.plan("U2@here.test");
+    EXPECT_EQ(first.transport, "lmtp:unix:private/lda");
+    EXPECT_EQ(first.command, "/usr/bin/procmail -a x");
+    EXPECT_EQ(first.fallback, "old:");
+    EXPECT_EQ(first.luser, "catch+u1@here.test");
+    EXPECT_EQ(second.transport, "box:");
+    EXPECT_EQ(second.command, "");
+    o.luser_relay = "$user@far.test";
+    EXPECT_EQ(Planner(o).plan("no+x@here.test").luser, "no@far.test");
+    o.mailbox_transport_maps = "hash:/nonexistent/transports";
+    EXPECT_EQ(plan(o, "u1@here.test"), "4.3.0 mailbox lookup table unavailable");
+}
+
 TEST(Planner, ReadsIncludeFiles) {
     const std::string path = testing::TempDir() + "/planner-members";
     std::ofstream(path) << "# members\nx@far.test,\n y@far.test\nz@far.test\n";

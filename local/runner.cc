@@ -39,6 +39,7 @@ struct Runner::Delivery {
     WallTime started;
     ipc::DeliverReport& report;  // of all
     bool deferred = false;       // something of it must be tried again
+    bool for_agent = false;      // mailbox_transport gets it too
 
     queue::MessageText text() const { return {file, request.body_offset, request.body_size}; }
     const std::string& original() const {
@@ -106,6 +107,11 @@ ipc::DeliverReport Runner::perform(const RunnerJob& job, int file) {
             follow(delivery, destinations, job.forwards);
         } else {
             for_user(delivery);
+        }
+        if (!delivery.for_agent) continue;
+        delivery.add(queue::report_entry(delivery.recipient.index, Verdict::accept()));
+        for (auto& entry : report.recipients) {
+            if (entry.index == delivery.recipient.index) entry.remote_mta = Target::kForAgent;
         }
     }
     return report;
@@ -217,6 +223,10 @@ void Runner::ask(Delivery& delivery, ipc::Channel& worker, const auto& message) 
 }
 
 void Runner::to_own_mailbox(Delivery& delivery) {
+    if (!delivery.target.transport.empty()) {
+        delivery.for_agent = true;
+        return;
+    }
     if (!delivery.target.command.empty())
         return delivery.settle(to_command(delivery, delivery.target.command));
     if (mailboxes_ == nullptr) return delivery.settle(Verdict::defer("4.3.0", "no mailbox"));

@@ -155,5 +155,51 @@ class ForwardFiles(unittest.TestCase):
         mail.wait_empty_queue()
 
 
+class OtherAgents(unittest.TestCase):
+    """mailbox_transport, fallback_transport and luser_relay."""
+
+    def setUp(self):
+        self.mail = mail = Instance(params={"mailbox_transport": "box:", "local_recipient_maps": "", "luser_relay": "bob+$local@example.test",
+                                            "recipient_delimiter": "+"})
+        with open(mail.etc / "master.cf", "a") as file:
+            for name in ("box", "old"):
+                file.write(f"{name} unix - n n - 4 pipe flags=DR user=games directory={mail.prefix}/data"
+                           f" argv=/bin/sh -c {{cat >>{name}-$$0}} ${{mailbox}}\n")
+        mail.start()
+        self.addCleanup(lambda: mail.__exit__(None))
+        self.bob = mail.add_user("bob")
+
+    def test_users_mail_goes_to_the_agent(self):
+        mail, data = self.mail, self.mail.prefix / "data"
+        qid = send(mail, "bob@example.test")
+        mail.wait_log(rf"pipe\[\d+\]: {qid}: to=<bob@example.test>, relay=box, .*status=sent \(delivered via box service\)")
+        self.assertIn("Delivered-To: bob@example.test", (data / "box-bob").read_text())
+        # A .forward file comes first, and may name the own mailbox.
+        path = self.bob.parent / ".forward"
+        path.write_text(f"\\bob, {self.bob.parent}/copy\n")
+        if mail.identity:
+            os.chown(path, *mail.identity)
+        qid = send(mail, "bob@example.test")
+        mail.wait_log(rf"{qid}: to=<bob@example.test>, relay=local, .*status=sent \(delivered to file: ")
+        mail.wait_log(rf"{qid}: to=<bob@example.test>, relay=box, .*status=sent")
+        path.write_text(f"{self.bob.parent}/copy\n")
+        qid = send(mail, "bob@example.test")
+        mail.wait_log(rf"{qid}: removed")
+        self.assertEqual((data / "box-bob").read_text().count("Delivered-To: bob@example.test"), 2)
+        self.assertEqual((self.bob.parent / "copy").read_text().count("From ann@client.test  "), 2)
+        self.assertFalse(self.bob.exists())
+
+    def test_unknown_users(self):
+        mail, data = self.mail, self.mail.prefix / "data"
+        qid = send(mail, "nosuch@example.test")
+        mail.wait_log(rf"{qid}: to=<nosuch@example.test>, relay=local, .*status=sent \(forwarded as")
+        mail.wait_log(r"to=<bob\+nosuch@example.test>, .*relay=box, .*status=sent")
+        mail.run("postconf", "-e", "fallback_transport = old:")
+        mail.run("postern", "reload")
+        qid = send(mail, "nosuch@example.test")
+        mail.wait_log(rf"{qid}: to=<nosuch@example.test>, relay=old, .*status=sent")
+        self.assertIn("Delivered-To: nosuch@example.test", (data / "old-nosuch").read_text())
+
+
 if __name__ == "__main__":
     unittest.main()
