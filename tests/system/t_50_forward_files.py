@@ -196,6 +196,7 @@ class OtherAgents(unittest.TestCase):
         mail.wait_log(r"to=<bob\+nosuch@example.test>, .*relay=box, .*status=sent")
         mail.run("postconf", "-e", "fallback_transport = old:")
         mail.run("postern", "reload")
+        mail.wait_log("reload -- version")
         qid = send(mail, "nosuch@example.test")
         mail.wait_log(rf"{qid}: to=<nosuch@example.test>, relay=old, .*status=sent")
         self.assertIn("Delivered-To: nosuch@example.test", (data / "old-nosuch").read_text())
