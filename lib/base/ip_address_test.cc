@@ -79,5 +79,65 @@ TEST(IpNetwork, RefusesNonsense) {
     }
 }
 
+TEST(IpAddress, PrintsAsRfc5952Says) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"2001:0db8:0000:0000:0001:0000:0000:0001",
+         "2001:db8::1:0:0:1"},                             // 4.2.3: the first of two
+        {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},  // 4.2.2: not for one field
+        {"2001:DB8::ABCD", "2001:db8::abcd"},              // 4.3
+        {"0:0:0:0:0:0:0:0", "::"},
+        {"fe80::", "fe80::"},
+        {"::ffff:255.255.255.255", "::ffff:255.255.255.255"},
+    };
+    for (const auto& [text, printed] : cases) {
+        const auto address = IpAddress::parse(text);
+        ASSERT_TRUE(address) << text;
+        EXPECT_EQ(address->str(), printed);
+        EXPECT_EQ(IpAddress::parse(address->str()), address) << text;
+        EXPECT_EQ(IpAddress::from_bytes(address->bytes()), address) << text;
+    }
+}
+
+TEST(IpAddress, UnmapsOnlyMappedOnes) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+        {"::fffe:192.0.2.1", "::fffe:c000:201"},
+        {"192.0.2.1", "192.0.2.1"},
+        {"1::ffff:192.0.2.1", "1::ffff:c000:201"},
+    };
+    for (const auto& [text, unmapped] : cases)
+        EXPECT_EQ(IpAddress::parse(text)->unmapped().str(), unmapped) << text;
+    EXPECT_NE(*IpAddress::parse("::ffff:192.0.2.1"), *IpAddress::parse("192.0.2.1"));
+    EXPECT_FALSE(IpAddress::parse("::ffff:127.0.0.1")->is_loopback()) << "unmap before you ask";
+    EXPECT_EQ(IpAddress().str(), "0.0.0.0");
+    EXPECT_TRUE(IpAddress().is_any());
+}
+
+// For each length of prefix: the last address inside, and the neighbours of the first and the last.
+TEST(IpNetwork, HasSharpEdgesAtEveryPrefix) {
+    for (const char* base : {"255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
+        const auto ones = *IpAddress::parse(base);
+        for (int prefix = 0; prefix <= ones.bits(); ++prefix) {
+            std::string first(ones.bytes());
+            for (int bit = prefix; bit < ones.bits(); ++bit) {
+                auto& byte = first[static_cast<std::size_t>(bit / 8)];
+                byte = static_cast<char>(byte & ~(0x80 >> bit % 8));
+            }
+            const auto network = IpNetwork::parse(IpAddress::from_bytes(first)->str() + "/" +
+                                                  std::to_string(prefix));
+            ASSERT_TRUE(network) << prefix;
+            EXPECT_TRUE(network->contains(ones)) << prefix;
+            EXPECT_TRUE(network->contains(*IpAddress::from_bytes(first))) << prefix;
+            EXPECT_EQ(network->prefix(), prefix);
+            EXPECT_EQ(IpNetwork::parse(network->str())->str(), network->str());
+            if (prefix == 0) continue;
+            auto& last = first[static_cast<std::size_t>((prefix - 1) / 8)];
+            last = static_cast<char>(last & ~(0x80 >> (prefix - 1) % 8));
+            EXPECT_FALSE(network->contains(*IpAddress::from_bytes(first))) << prefix;
+        }
+        EXPECT_FALSE(IpNetwork::parse(std::string(base) + "/" + std::to_string(ones.bits() + 1)));
+    }
+}
+
 }  // namespace
 }  // namespace postern

@@ -7,6 +7,7 @@ lib_base_libbase_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/base/base_test
-lib_base_base_test_SOURCES = %reldir%/base_test.cc %reldir%/ip_address_test.cc
+lib_base_base_test_SOURCES = %reldir%/base_test.cc %reldir%/ip_address_test.cc \
+	%reldir%/strings_test.cc %reldir%/encode_test.cc %reldir%/values_test.cc
 lib_base_base_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_base_base_test_LDADD = lib/base/libbase.a $(TEST_LIBS)

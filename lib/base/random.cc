@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "lib/base/check.h"
@@ -23,8 +24,13 @@ std::string Random::bytes(std::size_t count) {
 
 std::uint64_t SystemRandom::next() {
     std::uint64_t word = 0;
-    // Eight bytes are never interrupted or cut short once the generator is seeded (getrandom(2)).
-    POSTERN_CHECK(::getrandom(&word, sizeof word, 0) == static_cast<ssize_t>(sizeof word));
+    // Eight bytes are never cut short (getrandom(2)); early at boot the wait for a seed may be
+    // interrupted.
+    ssize_t size = 0;
+    do {
+        size = ::getrandom(&word, sizeof word, 0);
+    } while (size < 0 && errno == EINTR);
+    POSTERN_CHECK(size == static_cast<ssize_t>(sizeof word));
     return word;
 }
 

@@ -14,6 +14,28 @@ std::string mapped(std::string_view text, F f) {
 
 bool same_letter(char a, char b) { return to_lower(a) == to_lower(b); }
 
+// How many bytes the character at the front takes, if it may be shown: RFC 3629 4 without
+// surrogates and overlong forms, and without the C1 control characters, which some terminals obey.
+// 0: show none of it.
+std::size_t shown_utf8(std::string_view text) {
+    const auto at = [&](std::size_t i) {
+        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+    };
+    const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
+    const unsigned first = at(0);
+    const unsigned second = at(1);
+    if (first >= 0xc2 && first <= 0xdf) return tail(1) && (first > 0xc2 || second >= 0xa0) ? 2 : 0;
+    if (first >= 0xe0 && first <= 0xef) {
+        const bool good = !(first == 0xe0 && second < 0xa0) && !(first == 0xed && second > 0x9f);
+        return good && tail(1) && tail(2) ? 3 : 0;
+    }
+    if (first >= 0xf0 && first <= 0xf4) {
+        const bool good = !(first == 0xf0 && second < 0x90) && !(first == 0xf4 && second > 0x8f);
+        return good && tail(1) && tail(2) && tail(3) ? 4 : 0;
+    }
+    return 0;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -33,12 +55,14 @@ bool istarts_with(std::string_view text, std::string_view prefix) {
 }
 
 bool iends_with(std::string_view text, std::string_view suffix) {
-    return text.size() >= suffix.size() && iequals(text.substr(text.size() - suffix.size()), suffix);
+    return text.size() >= suffix.size() &&
+           iequals(text.substr(text.size() - suffix.size()), suffix);
 }
 
 std::size_t ifind(std::string_view text, std::string_view needle) {
     auto at = std::search(text.begin(), text.end(), needle.begin(), needle.end(), same_letter);
-    return at == text.end() && !needle.empty() ? std::string_view::npos : static_cast<std::size_t>(at - text.begin());
+    return at == text.end() && !needle.empty() ? std::string_view::npos
+                                               : static_cast<std::size_t>(at - text.begin());
 }
 
 bool ILess::operator()(std::string_view a, std::string_view b) const {
@@ -81,7 +105,8 @@ std::vector<std::string_view> split_words(std::string_view text, std::string_vie
     }
 }
 
-std::optional<std::pair<std::string_view, std::string_view>> split_once(std::string_view text, char separator) {
+std::optional<std::pair<std::string_view, std::string_view>> split_once(std::string_view text,
+                                                                        char separator) {
     const auto at = text.find(separator);
     if (at == std::string_view::npos) return std::nullopt;
     return std::pair(text.substr(0, at), text.substr(at + 1));
@@ -107,9 +132,12 @@ std::string cat(std::initializer_list<std::string_view> parts) {
 
 std::string printable(std::string_view text, std::size_t limit, bool keep_utf8) {
     std::string out(text.substr(0, limit));
-    for (char& c : out) {
-        const bool high = (static_cast<unsigned char>(c) & 0x80) != 0;
-        if (is_control(c) || (high && !keep_utf8)) c = '?';
+    for (std::size_t i = 0; i < out.size();) {
+        const bool high = (static_cast<unsigned char>(out[i]) & 0x80) != 0;
+        const std::size_t whole =
+            high && keep_utf8 ? shown_utf8(std::string_view(out).substr(i)) : 0;
+        if (is_control(out[i]) || (high && whole == 0)) out[i] = '?';
+        i += std::max<std::size_t>(whole, 1);
     }
     return out;
 }

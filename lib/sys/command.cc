@@ -23,6 +23,7 @@ namespace postern::sys {
 namespace {
 
 constexpr int kCannotExecute = 127;         // as a shell says it
+constexpr int kReadsAtATime = 32;           // two pipes full
 constexpr rlim_t kUsualDescriptors = 1024;  // programs with select(2) trust in it
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
@@ -46,6 +47,10 @@ void complain(const char* what) {
     sigset_t none;
     sigemptyset(&none);
     static_cast<void>(::sigprocmask(SIG_SETMASK, &none, nullptr));
+    // Above the standard ones first: in a process without them a pipe may have got one of their
+    // numbers.
+    input = ::fcntl(input, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    output = ::fcntl(output, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
         ::dup2(output, STDERR_FILENO) < 0)
         ::_exit(kCannotExecute);
@@ -141,9 +146,11 @@ class Running {
         return {};
     }
 
+    // Not for ever: who writes faster than we read has us otherwise forget the time limit, and who
+    // was left behind by the command writes on after its end.
     void read_output() {
         char bytes[4096];
-        while (output_) {
+        for (int turns = kReadsAtATime; output_ && turns > 0; --turns) {
             const ssize_t n = ::read(output_.get(), bytes, sizeof bytes);
             if (n < 0) return;
             if (n == 0) return output_.reset();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -86,6 +87,30 @@ TEST_F(RunCommand, DoesNotWaitForWhatTheCommandLeavesBehind) {
     ASSERT_TRUE(result);
     EXPECT_FALSE(result->timed_out);
     EXPECT_EQ(result->output, "done\n");
+}
+
+// Who writes without end keeps neither our reader nor our clock busy for ever.
+TEST_F(RunCommand, EndsInTimeWhateverIsWritten) {
+    const auto endless = run_command(shell("cat /dev/zero", Millis{300}), text(""));
+    ASSERT_TRUE(endless);
+    EXPECT_TRUE(endless->timed_out);
+    // Left behind in a group of its own, and writing on.
+    const auto left = run_command(shell("setsid cat /dev/zero & exit 3"), text(""));
+    ASSERT_TRUE(left);
+    EXPECT_FALSE(left->timed_out);
+    EXPECT_EQ(left->exit_status, 3);
+}
+
+TEST_F(RunCommand, WorksWithoutStandardDescriptors) {
+    const pid_t child = fork();
+    if (child == 0) {
+        close_range(0, ~0U, 0);
+        const auto result = run_command(shell("cat; echo ok"), text("in\n"));
+        _exit(result && result->output == "in\nok\n" ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
 }
 
 TEST_F(RunCommand, HasOnlyTheGivenEnvironmentDirectoryAndDescriptors) {

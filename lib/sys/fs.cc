@@ -25,10 +25,13 @@ FileInfo::Kind kind_of_mode(mode_t mode) {
 }
 
 FileInfo::Kind kind_of_entry(unsigned char type) {
-    return type == DT_UNKNOWN ? FileInfo::Kind::other : kind_of_mode(static_cast<mode_t>(DTTOIF(type)));
+    return type == DT_UNKNOWN ? FileInfo::Kind::other
+                              : kind_of_mode(static_cast<mode_t>(DTTOIF(type)));
 }
 
-std::int64_t nanoseconds(const timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
+std::int64_t nanoseconds(const timespec& t) {
+    return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
 
 FileInfo to_info(const struct stat& st) {
     FileInfo info;
@@ -60,7 +63,7 @@ Result<void> write_all(int fd, std::string_view bytes, Put put) {
     while (done < bytes.size()) {
         const ssize_t n = put(bytes.substr(done), done);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return system_error(cat({"write ", about(fd)}));
+        if (n <= 0) return system_error(cat({"write ", about(fd)}), n == 0 ? ENOSPC : errno);
         done += static_cast<std::size_t>(n);
     }
     return {};
@@ -85,7 +88,8 @@ Result<std::string> RealFs::read_at(int fd, std::uint64_t offset, std::size_t co
     std::string bytes(count, '\0');
     std::size_t done = 0;
     while (done < count) {
-        const ssize_t n = ::pread(fd, bytes.data() + done, count - done, static_cast<off_t>(offset + done));
+        const ssize_t n =
+            ::pread(fd, bytes.data() + done, count - done, static_cast<off_t>(offset + done));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return system_error("read " + about(fd));
         if (n == 0) break;
@@ -96,7 +100,9 @@ Result<std::string> RealFs::read_at(int fd, std::uint64_t offset, std::size_t co
 }
 
 Result<void> RealFs::write(int fd, std::string_view bytes) {
-    return write_all(fd, bytes, [fd](std::string_view rest, std::size_t) { return ::write(fd, rest.data(), rest.size()); });
+    return write_all(fd, bytes, [fd](std::string_view rest, std::size_t) {
+        return ::write(fd, rest.data(), rest.size());
+    });
 }
 
 Result<void> RealFs::write_at(int fd, std::uint64_t offset, std::string_view bytes) {
@@ -110,10 +116,16 @@ Result<void> RealFs::truncate(int fd, std::uint64_t size) {
 }
 
 Result<void> RealFs::start_sync(int fd) {
-    return check(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), "sync_file_range " + about(fd));
+    return check(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE),
+                 "sync_file_range " + about(fd));
 }
 
-Result<void> RealFs::sync(int fd) { return check(::fsync(fd), "fsync " + about(fd)); }
+Result<void> RealFs::sync(int fd) {
+    for (;;) {  // a network file system may be interrupted
+        if (::fsync(fd) == 0) return {};
+        if (errno != EINTR) return system_error("fsync " + about(fd));
+    }
+}
 
 Result<void> RealFs::sync_filesystem(int fd) { return check(::syncfs(fd), "syncfs " + about(fd)); }
 
@@ -137,13 +149,17 @@ Result<void> RealFs::link(const std::string& from, const std::string& to) {
     return check(::link(from.c_str(), to.c_str()), cat({"link ", from, " to ", to}));
 }
 
-Result<void> RealFs::unlink(const std::string& path) { return check(::unlink(path.c_str()), "unlink " + path); }
+Result<void> RealFs::unlink(const std::string& path) {
+    return check(::unlink(path.c_str()), "unlink " + path);
+}
 
 Result<void> RealFs::make_directory(const std::string& path, mode_t mode) {
     return check(::mkdir(path.c_str(), mode), "mkdir " + path);
 }
 
-Result<void> RealFs::remove_directory(const std::string& path) { return check(::rmdir(path.c_str()), "rmdir " + path); }
+Result<void> RealFs::remove_directory(const std::string& path) {
+    return check(::rmdir(path.c_str()), "rmdir " + path);
+}
 
 Result<std::vector<DirEntry>> RealFs::list(const std::string& path) {
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), ::closedir);
@@ -169,7 +185,8 @@ Result<void> RealFs::sync_directory(const std::string& path) {
 Result<void> RealFs::set_times(const std::string& path, std::int64_t mtime_seconds) {
     const timespec when{static_cast<time_t>(mtime_seconds), 0};
     const timespec times[2] = {when, when};
-    return check(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW), "set times of " + path);
+    return check(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW),
+                 "set times of " + path);
 }
 
 Result<void> RealFs::set_mode(const std::string& path, mode_t mode) {

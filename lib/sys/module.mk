@@ -10,6 +10,6 @@ EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/sys/sys_test
 lib_sys_sys_test_SOURCES = %reldir%/sys_test.cc %reldir%/socket_test.cc %reldir%/command_test.cc %reldir%/port_test.cc \
-	%reldir%/stop_signal_test.cc
+	%reldir%/stop_signal_test.cc %reldir%/files_test.cc %reldir%/packets_test.cc
 lib_sys_sys_test_CXXFLAGS = $(TEST_CXXFLAGS)
-lib_sys_sys_test_LDADD = lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+lib_sys_sys_test_LDADD = tests/support/libsupport.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -145,7 +146,9 @@ Result<void> connect_outcome(int fd, const SocketAddress& to) {
 Result<Fd> listen_on(const SocketAddress& at, int backlog) {
     TRY_ASSIGN(Fd fd, make_socket(at));
     if (at.is_unix()) {
-        static_cast<void>(::unlink(at.path().c_str()));
+        struct stat st {};
+        if (::lstat(at.path().c_str(), &st) == 0 && S_ISSOCK(st.st_mode))
+            ::unlink(at.path().c_str());
     } else {
         set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
         if (at.native()->sa_family == AF_INET6) set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
@@ -166,7 +169,16 @@ Result<std::optional<Accepted>> accept_from(int listener) {
             case EAGAIN:
             case EINTR:
             case ECONNABORTED:
-            case EPROTO: return std::optional<Accepted>();
+            case EPERM:
+            // accept(2): what went wrong on the new connection already; it is the next one's turn.
+            case EPROTO:
+            case ENETDOWN:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH: return std::optional<Accepted>();
             default: return system_error("accept");
         }
     }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "lib/base/check.h"
+#include "lib/base/strings.h"
 #include "lib/sys/error.h"
 
 namespace postern::sys {
@@ -23,13 +24,19 @@ constexpr int kPacketSocket = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
+    // An empty path, or one with a NUL, would name something else: an abstract socket, a shorter
+    // path.
+    if (path.empty() || path.find('\0') != std::string::npos)
+        return Error{Errc::invalid, "socket \"" + printable(path) + "\": not a path"};
     if (path.size() >= sizeof address.sun_path)
         return Error{Errc::invalid, "socket " + path + ": path longer than 107 bytes"};
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
     return address;
 }
 
-const sockaddr* as_sockaddr(const sockaddr_un& address) { return reinterpret_cast<const sockaddr*>(&address); }
+const sockaddr* as_sockaddr(const sockaddr_un& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
 
 Result<std::pair<Fd, Fd>> pair_of(int type) {
     int ends[2];
@@ -51,14 +58,29 @@ std::vector<Fd> take_descriptors(msghdr& message) {
     return taken;
 }
 
+// What is not a socket was put there by somebody for another purpose.
+Result<void> remove_socket(const std::string& path) {
+    struct stat st {};
+    if (::lstat(path.c_str(), &st) != 0) {
+        if (errno == ENOENT) return {};
+        return system_error("socket " + path);
+    }
+    if (!S_ISSOCK(st.st_mode))
+        return Error{Errc::invalid, "socket " + path + ": there is something else"};
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+        return system_error("unlink socket " + path);
+    return {};
+}
+
 }  // namespace
 
 Result<Fd> listen_unix(const std::string& path, mode_t mode, int backlog) {
     TRY_ASSIGN(const sockaddr_un address, address_of(path));
     Fd fd(::socket(AF_UNIX, kPacketSocket, 0));
     if (!fd) return system_error("socket " + path);
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("unlink socket " + path);
-    if (::bind(fd.get(), as_sockaddr(address), sizeof address) != 0) return system_error("bind " + path);
+    TRY(remove_socket(path));
+    if (::bind(fd.get(), as_sockaddr(address), sizeof address) != 0)
+        return system_error("bind " + path);
     if (::chmod(path.c_str(), mode) != 0) return system_error("chmod " + path);
     if (::listen(fd.get(), backlog) != 0) return system_error("listen " + path);
     return fd;
@@ -68,7 +90,8 @@ Result<Fd> try_connect_unix(const std::string& path) {
     TRY_ASSIGN(const sockaddr_un address, address_of(path));
     Fd fd(::socket(AF_UNIX, kPacketSocket, 0));
     if (!fd) return system_error("socket for " + path);
-    if (::connect(fd.get(), as_sockaddr(address), sizeof address) != 0) return system_error("connect to " + path);
+    if (::connect(fd.get(), as_sockaddr(address), sizeof address) != 0)
+        return system_error("connect to " + path);
     return fd;
 }
 
@@ -77,7 +100,8 @@ Result<Fd> connect_unix(const std::string& path, const Deadline& deadline) {
     for (;;) {
         auto fd = try_connect_unix(path);
         if (fd || !would_block(fd.error())) return fd;
-        if (deadline.passed()) return Error{Errc::timeout, "connect to " + path + ": service is busy"};
+        if (deadline.passed())
+            return Error{Errc::timeout, "connect to " + path + ": service is busy"};
         // A full backlog gives no event to wait for (connect(2), EAGAIN on Unix sockets).
         ::poll(nullptr, 0, kRetryMillis);
     }
@@ -85,7 +109,9 @@ Result<Fd> connect_unix(const std::string& path, const Deadline& deadline) {
 
 Result<std::pair<Fd, Fd>> packet_pair() { return pair_of(kPacketSocket); }
 
-Result<std::pair<Fd, Fd>> stream_pair() { return pair_of(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK); }
+Result<std::pair<Fd, Fd>> stream_pair() {
+    return pair_of(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
 
 Result<void> send_packet(int socket, std::string_view bytes, std::span<const int> descriptors) {
     POSTERN_CHECK(descriptors.size() <= kMaxDescriptors);
@@ -109,8 +135,10 @@ Result<void> send_packet(int socket, std::string_view bytes, std::span<const int
     }
 }
 
-Result<ReceivedPacket> receive_packet(int socket, std::size_t max_bytes, std::size_t max_descriptors) {
-    // One buffer per thread (tests play both sides in one process), as large as the largest packet; only what arrived is copied out.
+Result<ReceivedPacket> receive_packet(int socket, std::size_t max_bytes,
+                                      std::size_t max_descriptors) {
+    // One buffer per thread (tests play both sides in one process), as large as the largest packet;
+    // only what arrived is copied out.
     static thread_local std::string buffer;
     if (buffer.size() < max_bytes) buffer.resize(max_bytes);
     iovec part{buffer.data(), max_bytes};
@@ -126,19 +154,22 @@ Result<ReceivedPacket> receive_packet(int socket, std::size_t max_bytes, std::si
     } while (n < 0 && errno == EINTR);
     if (n < 0) return system_error("receive message");
     ReceivedPacket packet{{}, take_descriptors(message)};
-    if (n == 0 && packet.descriptors.empty()) return Error{Errc::closed, "receive message: connection closed"};
+    if (n == 0 && packet.descriptors.empty())
+        return Error{Errc::closed, "receive message: connection closed"};
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return Error{Errc::invalid, "receive message: longer than allowed"};
     if (packet.descriptors.size() > max_descriptors)
         return Error{Errc::invalid, "receive message: surplus descriptors"};
     packet.bytes.assign(buffer, 0, static_cast<std::size_t>(n));
+    ::explicit_bzero(buffer.data(), static_cast<std::size_t>(n));  // it may have been a password
     return packet;
 }
 
 Result<PeerCredentials> peer_credentials(int socket) {
     ucred credentials{};
     socklen_t size = sizeof credentials;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return system_error("peer credentials");
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+        return system_error("peer credentials");
     return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
 }
 

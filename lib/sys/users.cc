@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -16,7 +17,8 @@ namespace {
 constexpr std::size_t kFirstBuffer = 4096;
 constexpr std::size_t kLastBuffer = 1 << 20;
 
-// Calls a getpw*_r function with a growing buffer. ask(&entry, buffer, size, &result) -> error number.
+// Calls a getpw*_r function with a growing buffer. ask(&entry, buffer, size, &result) -> error
+// number.
 template <class Entry, class Answer, class Ask, class Convert>
 Lookup<Answer> ask_database(std::string_view what, Ask ask, Convert convert) {
     for (std::size_t size = kFirstBuffer; size <= kLastBuffer; size *= 4) {
@@ -35,8 +37,22 @@ Lookup<Answer> ask_database(std::string_view what, Ask ask, Convert convert) {
 
 User to_user(const passwd& entry) {
     const std::string_view gecos = entry.pw_gecos != nullptr ? entry.pw_gecos : "";
-    return {entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, std::string(split(gecos, ',').front()),
+    return {entry.pw_name,
+            entry.pw_uid,
+            entry.pw_gid,
+            entry.pw_dir,
+            std::string(split(gecos, ',').front()),
             entry.pw_shell != nullptr ? entry.pw_shell : ""};
+}
+
+// Real, effective and saved ids: none is left that would lead back.
+bool wholly(uid_t uid, gid_t gid) {
+    uid_t u[3];
+    gid_t g[3];
+    if (::getresuid(&u[0], &u[1], &u[2]) != 0 || ::getresgid(&g[0], &g[1], &g[2]) != 0)
+        return false;
+    return std::all_of(u, u + 3, [&](uid_t one) { return one == uid; }) &&
+           std::all_of(g, g + 3, [&](gid_t one) { return one == gid; });
 }
 
 }  // namespace
@@ -44,30 +60,44 @@ User to_user(const passwd& entry) {
 Lookup<User> find_user(const std::string& name) {
     return ask_database<passwd, User>(
         "user " + name,
-        [&](passwd* e, char* b, std::size_t n, passwd** r) { return ::getpwnam_r(name.c_str(), e, b, n, r); }, to_user);
+        [&](passwd* e, char* b, std::size_t n, passwd** r) {
+            return ::getpwnam_r(name.c_str(), e, b, n, r);
+        },
+        to_user);
 }
 
 Lookup<User> find_user(uid_t uid) {
     return ask_database<passwd, User>(
         "uid " + std::to_string(uid),
-        [&](passwd* e, char* b, std::size_t n, passwd** r) { return ::getpwuid_r(uid, e, b, n, r); }, to_user);
+        [&](passwd* e, char* b, std::size_t n, passwd** r) {
+            return ::getpwuid_r(uid, e, b, n, r);
+        },
+        to_user);
 }
 
 Lookup<gid_t> find_group(const std::string& name) {
     return ask_database<group, gid_t>(
         "group " + name,
-        [&](group* e, char* b, std::size_t n, group** r) { return ::getgrnam_r(name.c_str(), e, b, n, r); },
+        [&](group* e, char* b, std::size_t n, group** r) {
+            return ::getgrnam_r(name.c_str(), e, b, n, r);
+        },
         [](const group& entry) { return entry.gr_gid; });
 }
 
 Result<void> become_user(uid_t uid, gid_t gid, const std::string& initgroups_name) {
-    if (::getuid() == uid && ::geteuid() == uid && ::getgid() == gid && ::getegid() == gid && uid != 0) return {};
-    if (::geteuid() != 0) return Error{Errc::denied, "become uid " + std::to_string(uid) + ": not root"};
-    const int groups = initgroups_name.empty() ? ::setgroups(1, &gid) : ::initgroups(initgroups_name.c_str(), gid);
+    if (uid == static_cast<uid_t>(-1) ||
+        gid == static_cast<gid_t>(-1))  // setresuid(2): "do not change"
+        return Error{Errc::invalid, "become user: no such id"};
+    if (uid != 0 && wholly(uid, gid)) return {};
+    if (::geteuid() != 0)
+        return Error{Errc::denied, "become uid " + std::to_string(uid) + ": not root"};
+    const int groups =
+        initgroups_name.empty() ? ::setgroups(1, &gid) : ::initgroups(initgroups_name.c_str(), gid);
     if (groups != 0) return system_error("set groups");
     if (::setresgid(gid, gid, gid) != 0) return system_error("set gid " + std::to_string(gid));
     if (::setresuid(uid, uid, uid) != 0) return system_error("set uid " + std::to_string(uid));
-    if (uid != 0 && ::setuid(0) == 0) return Error{Errc::denied, "become user: root came back"};
+    if (!wholly(uid, gid) || (uid != 0 && ::setuid(0) == 0))
+        return Error{Errc::denied, "become user: root came back"};
     return {};
 }
 
