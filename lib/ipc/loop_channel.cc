@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <unordered_map>
+#include <utility>
 
 #include "lib/sys/error.h"
 #include "lib/sys/unix_socket.h"
@@ -41,11 +42,15 @@ LoopChannel::LoopChannel(loop::Loop& loop, Fd socket, Handler handler)
 LoopChannel::~LoopChannel() { *alive_ = false; }
 
 Result<void> LoopChannel::send_bytes(std::string bytes, std::span<const int> descriptors) {
+    if (!handler_.on_closed) return Error{Errc::closed, "send message: connection closed"};
+    if (descriptors.size() > kMaxDescriptors)
+        return Error{Errc::invalid, "send message: too many descriptors"};
     if (queue_.empty()) {
         auto sent = sys::send_packet(socket_.get(), bytes, descriptors);
         if (sent || !sys::would_block(sent.error())) return sent;
     }
-    if (queue_.size() >= kMaxQueued) return Error{Errc::no_space, "send message: the peer does not read"};
+    if (queue_.size() >= kMaxQueued)
+        return Error{Errc::no_space, "send message: the peer does not read"};
     TRY_ASSIGN(auto copies, duplicates(descriptors));
     queue_.push_back({std::move(bytes), std::move(copies)});
     watch_->want_write(true);
@@ -78,11 +83,13 @@ void LoopChannel::read_packets() {
     }
 }
 
+// An empty on_closed says that it has been called.
 void LoopChannel::close(Error why) {
     watch_->want_read(false);
     watch_->want_write(false);
-    const auto on_closed = handler_.on_closed;
-    on_closed(std::move(why));
+    queue_.clear();
+    const auto on_closed = std::exchange(handler_.on_closed, nullptr);
+    if (on_closed) on_closed(std::move(why));
 }
 
 struct Client::Call {
@@ -97,8 +104,8 @@ struct Client::Call {
     loop::Timer retry;
 };
 
-// The outstanding calls of one client. Callbacks reach them by number through a weak pointer, so that
-// nothing dangles when a call ends or the client goes.
+// The outstanding calls of one client. Callbacks reach them by number through a weak pointer, so
+// that nothing dangles when a call ends or the client goes.
 struct Client::Calls : std::enable_shared_from_this<Client::Calls> {
     Calls(loop::Loop& l, const std::string& p) : loop(l), path(p) {}
 
@@ -125,9 +132,14 @@ struct Client::Calls : std::enable_shared_from_this<Client::Calls> {
         const auto weak = weak_from_this();
         call.channel = std::make_unique<LoopChannel>(
             loop, *std::move(socket),
-            LoopChannel::Handler{
-                [weak, id](Packet packet) { if (auto self = weak.lock()) self->finish(id, std::move(packet)); },
-                [weak, id](Error error) { if (auto self = weak.lock()) self->finish(id, std::move(error)); }});
+            LoopChannel::Handler{[weak, id](Packet packet) {
+                                     if (auto self = weak.lock())
+                                         self->finish(id, std::move(packet));
+                                 },
+                                 [weak, id](Error error) {
+                                     if (auto self = weak.lock())
+                                         self->finish(id, std::move(error));
+                                 }});
     }
 
     loop::Loop& loop;
@@ -148,18 +160,23 @@ void Client::start(Result<std::string> question, std::span<const int> descriptor
     const std::uint64_t id = calls_->next_id++;
     const std::weak_ptr<Calls> weak = calls_;
     const auto with = [weak, id](auto act) {
-        return [weak, id, act] { if (auto self = weak.lock()) act(*self, id); };
+        return [weak, id, act] {
+            if (auto self = weak.lock()) act(*self, id);
+        };
     };
-    auto call = std::make_unique<Call>(
-        loop_,
-        with([](Calls& calls, std::uint64_t n) { calls.finish(n, Error{Errc::timeout, "no answer in time"}); }),
-        with([](Calls& calls, std::uint64_t n) { calls.attempt(n); }));
+    auto call =
+        std::make_unique<Call>(loop_, with([](Calls& calls, std::uint64_t n) {
+                                   calls.finish(n, Error{Errc::timeout, "no answer in time"});
+                               }),
+                               with([](Calls& calls, std::uint64_t n) { calls.attempt(n); }));
     call->done = std::move(done);
     auto copies = duplicates(descriptors);
     Call& held = *calls_->calls.emplace(id, std::move(call)).first->second;
     if (!question || !copies) {
         auto error = question ? std::move(copies).error() : std::move(question).error();
-        return loop_.post([weak, id, error] { if (auto self = weak.lock()) self->finish(id, error); });
+        return loop_.post([weak, id, error] {
+            if (auto self = weak.lock()) self->finish(id, error);
+        });
     }
     held.question = *std::move(question);
     held.descriptors = *std::move(copies);

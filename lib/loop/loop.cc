@@ -2,6 +2,8 @@
 
 #include <event2/event.h>
 
+#include <algorithm>
+
 #include "lib/base/check.h"
 
 namespace postern::loop {
@@ -31,7 +33,9 @@ void run_posted(evutil_socket_t, short, void* argument) noexcept {
 }
 
 timeval to_timeval(Millis t) {
-    return {static_cast<time_t>(t.count() / 1000), static_cast<suseconds_t>(t.count() % 1000 * 1000)};
+    t = std::max(t, Millis{0});  // what is overdue is due
+    return {static_cast<time_t>(t.count() / 1000),
+            static_cast<suseconds_t>(t.count() % 1000 * 1000)};
 }
 
 detail::EventPtr make_event(Loop& loop, int fd, short what, detail::Slot& slot) {
@@ -48,7 +52,9 @@ void set(event* e, bool& state, bool on) {
 
 }  // namespace
 
-Loop::Loop(const Clock& clock) : clock_(clock), base_(::event_base_new()) { POSTERN_CHECK(base_ != nullptr); }
+Loop::Loop(const Clock& clock) : clock_(clock), base_(::event_base_new()) {
+    POSTERN_CHECK(base_ != nullptr);
+}
 
 Loop::~Loop() { ::event_base_free(base_); }
 
@@ -57,8 +63,8 @@ void Loop::run() { ::event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY); }
 void Loop::stop() { ::event_base_loopexit(base_, nullptr); }
 
 void Loop::run_for(Millis limit) {
-    const timeval tv = to_timeval(limit);
-    ::event_base_loopexit(base_, &tv);
+    Timer end(*this, [this] { stop(); });
+    end.start(limit);
     run();
 }
 
@@ -70,7 +76,8 @@ void Loop::post(Callback callback) {
 }
 
 Timer::Timer(Loop& loop, Callback callback)
-    : slot_(std::make_unique<detail::Slot>(std::move(callback))), event_(make_event(loop, -1, 0, *slot_)) {}
+    : slot_(std::make_unique<detail::Slot>(std::move(callback))),
+      event_(make_event(loop, -1, 0, *slot_)) {}
 
 Timer::~Timer() = default;
 

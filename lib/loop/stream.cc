@@ -62,7 +62,8 @@ Stream::Line Stream::take_line(std::size_t limit) {
     const auto waiting = input();
     const auto end = waiting.find('\n');
     if (end == waiting.npos) {
-        if (waiting.size() > limit || skipping_) {
+        // A CR at the end may be the first half of the line's own end, and does not count then.
+        if (skipping_ || waiting.size() > limit + (waiting.ends_with('\r') ? 1 : 0)) {
             skipping_ = true;
             consume(waiting.size());
         }

@@ -105,6 +105,42 @@ TEST(Stream, TakesLines) {
     EXPECT_EQ(peer.stream->take_line(20).text, "partial");
 }
 
+// The same bytes, however they are cut, are the same lines: at the limit, with half a line end,
+// with NULs.
+TEST(Stream, LinesDoNotDependOnHowTheBytesArrive) {
+    constexpr std::size_t kLimit = 8;
+    std::string input;
+    for (std::size_t size : {0U, 1U, 7U, 8U, 9U, 10U, 11U, 40U}) {
+        for (const char* end : {"\r\n", "\n", "\r\r\n", "\rx\n"})
+            input += std::string(size, 'a') + end;
+    }
+    input += std::string("\0b\0\r\n", 5) + "QUIT\r\n";
+    const auto lines_of = [&](std::size_t chunk) {
+        Loop loop;
+        auto [raw, fd] = socket_pair();
+        std::string seen;
+        Peer peer(loop, std::move(fd));
+        peer.input = [&] {
+            for (auto line = peer.stream->take_line(kLimit); line.kind != Kind::need_more;
+                 line = peer.stream->take_line(kLimit))
+                seen += line.kind == Kind::too_long
+                            ? "[long]"
+                            : "[" + std::string(line.text) + (line.crlf ? "]" : "|]");
+        };
+        for (std::size_t at = 0; at < input.size(); at += chunk) {
+            const int before = peer.inputs;
+            send_raw(raw, std::string_view(input).substr(at, chunk));
+            EXPECT_TRUE(run_until(loop, [&] { return peer.inputs > before; }));
+        }
+        return seen;
+    };
+    const auto whole = lines_of(input.size());
+    EXPECT_NE(whole.find("[aaaaaaaa][aaaaaaaa|]"), std::string::npos)
+        << whole << ": exactly the limit is good";
+    EXPECT_NE(whole.find(std::string("[\0b\0][QUIT]", 11)), std::string::npos) << whole;
+    for (std::size_t chunk = 1; chunk <= 25; ++chunk) EXPECT_EQ(lines_of(chunk), whole) << chunk;
+}
+
 TEST(Stream, AnEndlessLineCostsNoMemory) {
     Loop loop;
     auto [ours, theirs] = socket_pair();

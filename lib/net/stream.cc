@@ -40,6 +40,7 @@ Result<bool> Stream::fill(const Deadline& deadline) {
     const std::size_t before = in_.size();
     char bytes[kReadSize];
     while (in_.size() == before) {
+        if (tls_ && tls_->peer_closed()) return false;  // it may keep the socket open
         const ssize_t size = ::recv(socket_.get(), bytes, sizeof bytes, 0);
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
             TRY(wait_for(socket_.get(), POLLIN, deadline, "read"));
@@ -56,7 +57,6 @@ Result<bool> Stream::fill(const Deadline& deadline) {
         auto fed = tls_->feed(got, in_, out);
         if (!out.empty()) TRY(send_all(out, deadline));
         TRY(std::move(fed));
-        if (in_.size() == before && tls_->peer_closed()) return false;
     }
     return true;
 }
@@ -220,7 +220,8 @@ Result<std::vector<sys::SocketAddress>> resolve(const Endpoint& endpoint) {
     const int failed =
         ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &list);
     if (failed != 0) {
-        const auto code = failed == EAI_NONAME ? Errc::not_found : Errc::temporary;
+        const auto code =
+            failed == EAI_NONAME || failed == EAI_NODATA ? Errc::not_found : Errc::temporary;
         return Error{code, cat({endpoint.host, ": ", ::gai_strerror(failed)})};
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);

@@ -1,0 +1,388 @@
+// Conversations on the loop with neighbours that break off, flood, are silent or say nonsense.
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+
+#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/messages/cleanup.h"
+#include "lib/ipc/messages/control.h"
+#include "lib/ipc/messages/queue.h"
+#include "lib/ipc/messages/route.h"
+#include "lib/sys/socket.h"
+#include "lib/sys/unix_socket.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::ipc {
+namespace {
+
+const QueueId kId = *QueueId::parse("4cQ1bbbBBB");
+Deadline soon() { return Deadline::in(Millis{5000}); }
+
+std::size_t open_descriptors() {
+    const auto begin = std::filesystem::directory_iterator("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
+}
+
+// --- LoopChannel ---
+
+struct Pair {
+    Pair() {
+        auto ends = *sys::packet_pair();
+        raw = std::move(ends.first);
+        channel = std::make_unique<LoopChannel>(
+            loop, std::move(ends.second),
+            LoopChannel::Handler{[this](Packet packet) {
+                                     packets.push_back(packet.trace());
+                                     if (on_packet) on_packet();
+                                 },
+                                 [this](Error error) {
+                                     closed.push_back(error.code);
+                                     if (on_closed) on_closed();
+                                 }});
+    }
+    void turn() { loop.run_for(Millis{5}); }
+
+    loop::Loop loop;
+    Fd raw;
+    std::unique_ptr<LoopChannel> channel;
+    std::vector<std::string> packets;
+    std::vector<Errc> closed;
+    std::function<void()> on_packet, on_closed;
+};
+
+TEST(LoopChannel, EndsOnceWithTheReason) {
+    const struct {
+        const char* name;
+        std::string bytes;
+        Errc code;
+    } cases[] = {
+        {"garbage", "nonsense", Errc::invalid},
+        {"too long", std::string(kMaxPacket + 1, 'x'), Errc::invalid},
+        {"missing descriptor", *encode(Wakeup{}, {.descriptors = 1}), Errc::invalid},
+        {"end", "", Errc::closed},
+    };
+    for (const auto& c : cases) {
+        Pair pair;
+        if (c.bytes.empty()) pair.raw.reset();
+        if (!c.bytes.empty()) {
+            ASSERT_TRUE(sys::send_packet(pair.raw.get(), c.bytes));
+        }
+        if (!c.bytes.empty()) {
+            ASSERT_TRUE(sys::send_packet(pair.raw.get(), *encode(Wakeup{})));
+        }
+        pair.turn();
+        pair.turn();
+        EXPECT_THAT(pair.closed, testing::ElementsAre(c.code)) << c.name;
+        EXPECT_TRUE(pair.packets.empty()) << c.name << ": nothing behind it is believed";
+        // Whoever keeps the channel may ask more of it, and learns that it is over.
+        EXPECT_EQ(pair.channel->send(Wakeup{}).error().code, Errc::closed);
+        pair.channel->resume();
+        pair.turn();
+        EXPECT_EQ(pair.closed.size(), 1U) << c.name;
+    }
+}
+
+TEST(LoopChannel, DeliversWhatCameBeforeTheEnd) {
+    Pair pair;
+    for (int i = 0; i < 40; ++i)  // more than one turn takes
+        ASSERT_TRUE(
+            sys::send_packet(pair.raw.get(), *encode(Wakeup{}, {.trace = std::to_string(i)})));
+    pair.raw.reset();
+    for (int i = 0; i < 10; ++i) pair.turn();
+    EXPECT_EQ(pair.packets.size(), 40U);
+    EXPECT_EQ(pair.packets.back(), "39");
+    EXPECT_THAT(pair.closed, testing::ElementsAre(Errc::closed));
+}
+
+TEST(LoopChannel, MayBeDestroyedByEachCallback) {
+    Pair by_packet;
+    by_packet.on_packet = [&] { by_packet.channel.reset(); };
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(sys::send_packet(by_packet.raw.get(), *encode(Wakeup{})));
+    by_packet.turn();
+    EXPECT_EQ(by_packet.packets.size(), 1U) << "nothing comes to what is gone";
+    Pair by_end;
+    by_end.on_closed = [&] { by_end.channel.reset(); };
+    by_end.raw.reset();
+    by_end.turn();
+    EXPECT_EQ(by_end.closed.size(), 1U);
+}
+
+TEST(LoopChannel, PausesInTheMiddle) {
+    Pair pair;
+    pair.on_packet = [&] { pair.channel->pause(); };
+    for (const char* trace : {"1", "2"})
+        ASSERT_TRUE(sys::send_packet(pair.raw.get(), *encode(Wakeup{}, {.trace = trace})));
+    pair.turn();
+    pair.turn();
+    EXPECT_THAT(pair.packets, testing::ElementsAre("1"));
+    pair.channel->resume();
+    pair.turn();
+    EXPECT_THAT(pair.packets, testing::ElementsAre("1", "2"));
+}
+
+// A peer that does not read: packets and their descriptors wait, up to a limit, and then come in
+// order.
+TEST(LoopChannel, QueuesInOrderUpToItsLimit) {
+    Pair pair;
+    std::size_t accepted = 0;
+    Result<void> sent;
+    for (;; ++accepted) {
+        auto pipe = *sys::packet_pair();
+        const int fds[] = {pipe.first.get()};  // ours is closed at once: the channel has its own
+        const std::string padding(40'000, 'x');
+        QueueListEntry entry;
+        entry.queue_id = kId;
+        entry.recipients = {{std::string(300, 'a'), std::string(300, 'b')}};
+        sent = pair.channel->send(entry, std::to_string(accepted), fds);
+        if (!sent) break;
+        ASSERT_LT(accepted, 2000U);
+    }
+    EXPECT_EQ(sent.error().code, Errc::no_space);
+    EXPECT_TRUE(pair.channel->sending());
+    std::size_t got = 0;
+    for (int idle = 0; idle < 5;) {
+        auto received = sys::receive_packet(pair.raw.get(), kMaxPacket, kMaxDescriptors);
+        if (!received) {
+            pair.turn();
+            ++idle;
+            continue;
+        }
+        idle = 0;
+        auto packet = Packet::parse(std::move(received->bytes), std::move(received->descriptors));
+        ASSERT_TRUE(packet);
+        ASSERT_EQ(packet->trace(), std::to_string(got));
+        ASSERT_EQ(packet->descriptor_count(), 1U);
+        ++got;
+    }
+    EXPECT_EQ(got, accepted);
+    EXPECT_FALSE(pair.channel->sending());
+    EXPECT_TRUE(pair.channel->send(Wakeup{}));
+}
+
+TEST(LoopChannel, LearnsWhileQueueingThatThePeerIsGone) {
+    Pair pair;
+    SubmitRecipients big;
+    big.recipients.resize(40);
+    for (auto& one : big.recipients) one.address = std::string(300, 'x');
+    while (!pair.channel->sending()) ASSERT_TRUE(pair.channel->send(big));
+    pair.raw.reset();
+    for (int i = 0; i < 5; ++i) pair.turn();
+    EXPECT_EQ(pair.closed.size(), 1U);
+    EXPECT_FALSE(pair.channel->sending());
+    EXPECT_FALSE(pair.channel->send(big));
+}
+
+// --- Client ---
+
+// A service on the loop that does what each test wants with a connection.
+struct Service {
+    explicit Service(loop::Loop& l, int backlog = 16)
+        : loop(l),
+          path(folder / "s"),
+          listener(*sys::listen_unix(path, 0600, backlog)),
+          watch(loop, listener.get(), [this] { accept(); }) {
+        watch.want_read(true);
+    }
+    void accept() {
+        auto accepted = sys::accept_from(listener.get());
+        if (!accepted || !*accepted) return;
+        ++connections;
+        channels.push_back(std::make_unique<LoopChannel>(
+            loop, std::move((*accepted)->fd),
+            LoopChannel::Handler{[this, n = channels.size()](Packet packet) {
+                                     if (on_packet) on_packet(*channels[n], std::move(packet));
+                                 },
+                                 [](Error) {}}));
+    }
+    loop::Loop& loop;
+    support::TempFolder folder;
+    std::string path;
+    Fd listener;
+    std::vector<std::unique_ptr<LoopChannel>> channels;
+    std::function<void(LoopChannel&, Packet)> on_packet;
+    int connections = 0;
+    loop::Watch watch;
+};
+
+struct Answers {
+    std::function<void(Result<SubmitResult>)> note() {
+        return [this](Result<SubmitResult> r) { all.push_back(r ? r->text : r.error().what); };
+    }
+    std::vector<std::string> all;
+};
+
+template <class Condition>
+bool run_until(loop::Loop& loop, Condition condition) {
+    const auto deadline = soon();
+    while (!condition()) {
+        if (deadline.passed()) return false;
+        loop.run_for(Millis{5});
+    }
+    return true;
+}
+
+TEST(Client, BadAnswersAreErrorsAndCallsEnd) {
+    const Fd null(::open("/dev/null", O_RDONLY));
+    const struct {
+        std::function<void(LoopChannel&, const std::string&)> answer;
+        std::string expected;
+    } cases[] = {
+        {[](LoopChannel& c, const std::string&) { static_cast<void>(c.send(SubmitEnd{})); },
+         "message type 35: not expected here"},
+        {[&](LoopChannel& c, const std::string&) {
+             const int fds[] = {null.get()};
+             static_cast<void>(c.send(SubmitResult{}, "", fds));
+         },
+         "message: descriptors not expected"},
+        {[](LoopChannel& c, const std::string&) {
+             static_cast<void>(sys::send_packet(c.fd(), "junk"));
+         },
+         "message: not one of ours"},
+        {[](LoopChannel& c, const std::string&) { ::shutdown(c.fd(), SHUT_RDWR); },
+         "receive message: connection closed"},
+    };
+    for (const auto& c : cases) {
+        loop::Loop loop;
+        Service service(loop);
+        service.on_packet = [&](LoopChannel& channel, const Packet&) { c.answer(channel, {}); };
+        Client client(loop, service.path);
+        Answers answers;
+        client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, answers.note());
+        ASSERT_TRUE(run_until(loop, [&] { return !answers.all.empty(); })) << c.expected;
+        loop.run_for(Millis{5});
+        ASSERT_EQ(answers.all.size(), 1U) << c.expected;
+        EXPECT_THAT(answers.all[0], testing::HasSubstr(c.expected));
+        EXPECT_EQ(client.outstanding(), 0U);
+    }
+}
+
+TEST(Client, AsksManyAtOnceEachOnItsOwnConnection) {
+    loop::Loop loop;
+    Service service(loop);
+    service.on_packet = [](LoopChannel& channel, const Packet& packet) {
+        const auto size = packet.as<SubmitEnd>()->size;
+        static_cast<void>(channel.send(SubmitResult{.text = std::to_string(size)}));
+    };
+    Client client(loop, service.path);
+    Answers answers;
+    constexpr int kCalls = 200;  // more than the backlog holds: some wait for room
+    for (int i = 0; i < kCalls; ++i)
+        client.call<SubmitResult>(SubmitEnd{static_cast<std::uint64_t>(i)}, Millis{5000},
+                                  answers.note());
+    EXPECT_EQ(client.outstanding(), std::size_t{kCalls});
+    ASSERT_TRUE(run_until(loop, [&] { return client.outstanding() == 0; }));
+    EXPECT_EQ(service.connections, kCalls);
+    std::vector<std::string> expected;
+    for (int i = 0; i < kCalls; ++i) expected.push_back(std::to_string(i));
+    EXPECT_THAT(answers.all, testing::UnorderedElementsAreArray(expected));
+}
+
+TEST(Client, ABusyServiceIsATimeoutForThatCallOnly) {
+    loop::Loop loop;
+    Service service(loop, 0);
+    service.watch.want_read(false);  // nobody accepts
+    std::vector<Fd> others;
+    while (auto one = sys::try_connect_unix(service.path)) others.push_back(*std::move(one));
+    Client client(loop, service.path);
+    Answers late, good;
+    client.call<SubmitResult>(SubmitEnd{}, Millis{30}, late.note());
+    ASSERT_TRUE(run_until(loop, [&] { return !late.all.empty(); }));
+    EXPECT_EQ(late.all[0], "service " + service.path + ": no answer in time");
+    service.on_packet = [](LoopChannel& channel, const Packet&) {
+        static_cast<void>(channel.send(SubmitResult{.text = "at last"}));
+    };
+    client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, good.note());
+    service.watch.want_read(true);
+    ASSERT_TRUE(run_until(loop, [&] { return !good.all.empty(); }));
+    EXPECT_EQ(good.all[0], "at last");
+}
+
+TEST(Client, MayBeDestroyedOrAskedFromItsCallback) {
+    loop::Loop loop;
+    Service service(loop);
+    service.on_packet = [](LoopChannel& channel, const Packet&) {
+        static_cast<void>(channel.send(SubmitResult{.text = "x"}));
+    };
+    auto client = std::make_unique<Client>(loop, service.path);
+    int calls = 0;
+    std::function<void(Result<SubmitResult>)> again = [&](const Result<SubmitResult>&) {
+        if (++calls < 3) return client->call<SubmitResult>(SubmitEnd{}, Millis{5000}, again);
+        client.reset();
+    };
+    client->call<SubmitResult>(SubmitEnd{}, Millis{5000}, again);
+    ASSERT_TRUE(run_until(loop, [&] { return !client; }));
+    EXPECT_EQ(calls, 3);
+}
+
+TEST(Client, ThatGoesDropsItsCallsAndTheirDescriptors) {
+    loop::Loop loop;
+    Service service(loop);
+    const auto before = open_descriptors();
+    Answers answers;
+    {
+        Client client(loop, service.path);
+        auto pipe = *sys::packet_pair();
+        const int fds[] = {pipe.first.get()};
+        client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, answers.note(), "", fds);
+        client.call<SubmitResult>(SubmitOpened{kId}, Millis{5000}, answers.note(), "",
+                                  std::vector<int>(9, 0));
+    }
+    loop.run_for(Millis{20});
+    EXPECT_TRUE(answers.all.empty());
+    EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(Client, WhatCannotBeSentIsAnErrorLater) {
+    loop::Loop loop;
+    Client client(loop, "no-such-socket");
+    Answers answers;
+    client.call<SubmitResult>(ResolveRequest{std::string(kMaxAddress + 1, 'x'), ""}, Millis{5000},
+                              answers.note());
+    client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, answers.note(), "", std::vector<int>{-1});
+    EXPECT_TRUE(answers.all.empty()) << "never from inside call()";
+    ASSERT_TRUE(run_until(loop, [&] { return answers.all.size() == 2; }));
+    EXPECT_EQ(answers.all[0], "service no-such-socket: message type 24: too long to send");
+    EXPECT_EQ(answers.all[1], "service no-such-socket: duplicate descriptor: Bad file descriptor");
+}
+
+TEST(Client, WithoutDescriptorsFailsAndRecovers) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        loop::Loop loop;
+        Service service(loop);
+        service.on_packet = [](LoopChannel& channel, const Packet&) {
+            static_cast<void>(channel.send(SubmitResult{.text = "x"}));
+        };
+        Client client(loop, service.path);
+        Answers answers;
+        const auto next = static_cast<rlim_t>(::dup(0));
+        ::close(static_cast<int>(next));
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+        rlimit none = limit;
+        none.rlim_cur = next;
+        ::setrlimit(RLIMIT_NOFILE, &none);
+        client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, answers.note());
+        if (!run_until(loop, [&] { return answers.all.size() == 1; })) ::_exit(1);
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, answers.note());
+        if (!run_until(loop, [&] { return answers.all.size() == 2; })) ::_exit(2);
+        ::_exit(answers.all[0].find("Too many open files") != std::string::npos &&
+                        answers.all[1] == "x"
+                    ? 0
+                    : 3);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace postern::ipc
