@@ -1,22 +1,19 @@
 #include "lib/service/accept.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
 
 #include "lib/log/log.h"
-#include "lib/sys/error.h"
+#include "lib/sys/socket.h"
 
 namespace postern::service {
 
-Fd accept_connection(int listener) {
-    for (;;) {
-        Fd socket(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (socket) return socket;
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN && errno != ECONNABORTED) log::warning("", sys::system_error("accept connection").what);
-        return {};
+Result<Fd> accept_connection(int listener) {
+    auto accepted = sys::accept_from(listener);
+    if (!accepted) {
+        if (accepted.error().sys != EINVAL) log::warning("", accepted.error().what + " connection");
+        return std::move(accepted).error();
     }
+    return *accepted ? std::move((**accepted).fd) : Fd();
 }
 
 }  // namespace postern::service

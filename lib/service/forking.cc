@@ -1,5 +1,5 @@
-// The forking style: the parent (root) accepts and forks and reads nothing but master's orders; the child
-// serves one connection as whoever it becomes, and exits.
+// The forking style: the parent (root) accepts and forks and reads nothing but master's orders; the
+// child serves one connection as whoever it becomes, and exits.
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -54,7 +54,8 @@ class ForkingHost {
         std::vector<pollfd> watched;
         if (!orphaned_) watched.push_back({child_.control().fd(), POLLIN, 0});
         if (!draining_) {
-            for (const auto& listener : child_.listeners()) watched.push_back({listener.get(), POLLIN, 0});
+            for (const auto& listener : child_.listeners())
+                watched.push_back({listener.get(), POLLIN, 0});
         }
         if (::ppoll(watched.data(), watched.size(), nullptr, &while_waiting_) <= 0) return;
         for (const auto& one : watched) {
@@ -79,7 +80,14 @@ class ForkingHost {
     }
 
     void accept(int listener) {
-        Fd socket = accept_connection(listener);
+        auto accepted = accept_connection(listener);
+        if (!accepted) {  // an order of master's ends the pause
+            static_cast<void>(
+                sys::wait_ready(child_.control().fd(), sys::Ready::read, Deadline::in(kAcceptPause))
+                    .has_value());
+            return;
+        }
+        Fd socket = *std::move(accepted);
         if (!socket || !child_.may_call(socket.get())) return;
         child_.count_served();
         sys::block_stop_signal(true);  // the session takes it as a descriptor (user_session.h)

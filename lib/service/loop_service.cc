@@ -1,35 +1,54 @@
-// The loop style: many sessions in one process. Stops accepting while the session limit is reached, after
-// max_use connections, and when master says so; then the process ends with its last session.
+// The loop style: many sessions in one process. Stops accepting while the session limit is reached,
+// after max_use connections, and when master says so; then the process ends with its last session.
 
+#include <algorithm>
 #include <csignal>
 
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
 #include "lib/service/child.h"
 #include "lib/service/service.h"
+#include "lib/sys/file.h"
 
 namespace postern::service {
 namespace {
 
 constexpr int kAcceptsPerTurn = 16;
 constexpr Millis kStopWait{5000};  // "stop" gives sessions this long
-constexpr Millis kDrainPoll{50};   // how often a draining process without sessions looks whether it is done
+constexpr Millis kDrainPoll{
+    50};  // how often a draining process without sessions looks whether it is done
+
+// How many sessions the descriptors suffice for: one that is accepted must not fail for want of a
+// pipe.
+Result<std::size_t> affordable_sessions() {
+    constexpr std::size_t kOurs = 40, kPerSession = 6;
+    TRY_ASSIGN(const std::size_t limit, sys::raise_descriptor_limit());
+    return std::max<std::size_t>(1, (limit - std::min(limit, kOurs)) / kPerSession);
+}
 
 class LoopHost {
   public:
     LoopHost(Child& child, loop::Loop& loop)
-        : child_(child), loop_(loop), idle_(loop, [this] { on_idle(); }), ending_(loop, [this] { loop_.stop(); }),
-          drained_(loop, [this] { end_if_done(); }) {}
+        : child_(child),
+          loop_(loop),
+          idle_(loop, [this] { on_idle(); }),
+          ending_(loop, [this] { loop_.stop(); }),
+          drained_(loop, [this] { end_if_done(); }),
+          paused_(loop, [this] { accept_again(); }) {}
 
     Result<void> run(const LoopFactory& make) {
         const LoopContext context{child_.context(), loop_, [this] { session_ended(); }};
         TRY_ASSIGN(service_, make(context));
         TRY(child_.restrict());
-        control_ = std::make_unique<loop::Watch>(loop_, child_.control().fd(), [this] { on_control(); });
+        TRY_ASSIGN(session_limit_, affordable_sessions());
+        session_limit_ = std::min(session_limit_, service_->session_limit());
+        control_ =
+            std::make_unique<loop::Watch>(loop_, child_.control().fd(), [this] { on_control(); });
         control_->want_read(true);
         for (const auto& listener : child_.listeners()) {
             const int fd = listener.get();
-            listeners_.push_back(std::make_unique<loop::Watch>(loop_, fd, [this, fd] { on_accept(fd); }));
+            listeners_.push_back(
+                std::make_unique<loop::Watch>(loop_, fd, [this, fd] { on_accept(fd); }));
         }
         accept_more(true);
         child_.ready();
@@ -47,18 +66,26 @@ class LoopHost {
 
     void on_accept(int listener) {
         for (int i = 0; i < kAcceptsPerTurn && accepting_; ++i) {
-            Fd socket = accept_connection(listener);
+            auto accepted = accept_connection(listener);
+            if (!accepted) {
+                accept_more(false);
+                child_.set_busy();  // another process may have what we lack
+                return paused_.start(kAcceptPause);
+            }
+            Fd socket = *std::move(accepted);
             if (!socket) return;
             child_.count_served();
             if (!child_.is_inet() && !child_.may_call(socket.get())) continue;
             idle_.stop();
             child_.set_sessions(++sessions_);
-            if (sessions_ >= service_->session_limit()) {
+            if (sessions_ >= session_limit_) {
                 accept_more(false);
                 child_.set_busy();
             }
             service_->on_connection(std::move(socket));
-            if (child_.max_served() != 0 && child_.served() >= child_.max_served() && child_.is_inet()) retire();
+            if (child_.max_served() != 0 && child_.served() >= child_.max_served() &&
+                child_.is_inet())
+                retire();
         }
     }
 
@@ -66,11 +93,14 @@ class LoopHost {
         POSTERN_CHECK(sessions_ > 0);
         child_.set_sessions(--sessions_);
         if (retired_) return end_if_done();
-        if (!accepting_ && sessions_ < service_->session_limit()) {
-            accept_more(true);
-            child_.set_idle();
-        }
+        if (!accepting_ && !paused_.active()) accept_again();
         if (sessions_ == 0) idle_.start(child_.max_idle());
+    }
+
+    void accept_again() {
+        if (retired_ || sessions_ >= session_limit_) return;
+        accept_more(true);
+        child_.set_idle();
     }
 
     void on_idle() {
@@ -90,7 +120,8 @@ class LoopHost {
         if (stop) service_->stop();
     }
 
-    // Served its share: a successor takes the next connection; the sessions here go on as long as they like.
+    // Served its share: a successor takes the next connection; the sessions here go on as long as
+    // they like.
     void retire() {
         if (retired_) return;
         retired_ = true;
@@ -117,10 +148,12 @@ class LoopHost {
     Child& child_;
     loop::Loop& loop_;
     loop::Timer idle_, ending_, drained_;
+    loop::Timer paused_;  // no descriptors to be had
     std::unique_ptr<loop::Watch> control_;
     std::vector<std::unique_ptr<loop::Watch>> listeners_;
     std::unique_ptr<LoopService> service_;
     std::size_t sessions_ = 0;
+    std::size_t session_limit_ = 0;
     bool accepting_ = false;
     bool retired_ = false;   // accepts no more
     bool draining_ = false;  // and the sessions have been told

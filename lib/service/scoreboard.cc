@@ -1,5 +1,6 @@
 #include "lib/service/scoreboard.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,9 +12,12 @@
 namespace postern::service {
 
 Result<Scoreboard> Scoreboard::create() {
-    Fd page(::memfd_create("scoreboard", MFD_CLOEXEC));
+    Fd page(::memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!page) return sys::system_error("scoreboard");
     if (::ftruncate(page.get(), sizeof(Page)) != 0) return sys::system_error("scoreboard");
+    // A process that made it shorter would have master die of SIGBUS.
+    if (::fcntl(page.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return sys::system_error("seal scoreboard");
     return attach(std::move(page));
 }
 
@@ -21,7 +25,8 @@ Result<Scoreboard> Scoreboard::attach(Fd page) {
     void* map = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
     if (map == MAP_FAILED) return sys::system_error("map scoreboard");
     // A fresh memfd is all zeroes, which is what these lock-free atomics begin as.
-    static_assert(std::atomic<State>::is_always_lock_free && std::atomic<std::uint64_t>::is_always_lock_free);
+    static_assert(std::atomic<State>::is_always_lock_free &&
+                  std::atomic<std::uint64_t>::is_always_lock_free);
     return Scoreboard(std::move(page), static_cast<Page*>(map));
 }
 
@@ -48,7 +53,9 @@ bool Scoreboard::any_idle() const {
     return false;
 }
 
-void Scoreboard::set_sessions(std::size_t slot, std::uint32_t sessions) { map_->slots[slot].sessions = sessions; }
+void Scoreboard::set_sessions(std::size_t slot, std::uint32_t sessions) {
+    map_->slots[slot].sessions = sessions;
+}
 std::uint32_t Scoreboard::sessions(std::size_t slot) const { return map_->slots[slot].sessions; }
 void Scoreboard::count_served(std::size_t slot) { map_->slots[slot].served++; }
 std::uint64_t Scoreboard::served(std::size_t slot) const { return map_->slots[slot].served; }

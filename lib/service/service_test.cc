@@ -1,12 +1,16 @@
-// Each style of daemon is run for real in a child process, with the test as its master and its client.
+// Each style of daemon is run for real in a child process, with the test as its master and its
+// client.
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <list>
 
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/control.h"
@@ -46,12 +50,19 @@ class EchoForked : public Forked {
 
 class EchoLoop : public LoopService {
   public:
-    explicit EchoLoop(const LoopContext& context) : loop_(context.loop), ended_(context.session_ended) {}
+    explicit EchoLoop(const LoopContext& context)
+        : loop_(context.loop), ended_(context.session_ended) {}
     void on_connection(Fd socket) override {
         channel_ = std::make_unique<ipc::LoopChannel>(
             loop_, std::move(socket),
-            ipc::LoopChannel::Handler{[this](ipc::Packet p) { static_cast<void>(channel_->send(*p.as<QueueNudge>()).has_value()); },
-                                      [this](Error) { channel_.reset(); ended_(); }});
+            ipc::LoopChannel::Handler{[this](ipc::Packet p) {
+                                          static_cast<void>(
+                                              channel_->send(*p.as<QueueNudge>()).has_value());
+                                      },
+                                      [this](Error) {
+                                          channel_.reset();
+                                          ended_();
+                                      }});
     }
     std::size_t session_limit() const override { return 1; }
 
@@ -64,10 +75,13 @@ class EchoLoop : public LoopService {
 // A daemon in a temporary queue_directory, born as master would let it be.
 class Daemon {
   public:
-    explicit Daemon(int (*run)(int, char**)) {
+    explicit Daemon(int (*run)(int, char**), rlim_t descriptors = 0,
+                    const std::string& option = "max_idle=20s")
+        : descriptors_(descriptors), option_(option) {
         char name[] = "/tmp/service_test_XXXXXX";
         folder_ = ::mkdtemp(name);
-        EXPECT_TRUE(sys::replace_file(folder_ + "/main.cf", "queue_directory = " + folder_ + "\nmax_idle = 10s\n"));
+        EXPECT_TRUE(sys::replace_file(folder_ + "/main.cf",
+                                      "queue_directory = " + folder_ + "\nmax_idle = 10s\n"));
         EXPECT_TRUE(sys::replace_file(folder_ + "/master.cf", ""));
         auto ends = *sys::packet_pair();
         board_ = std::make_unique<Scoreboard>(*Scoreboard::create());
@@ -78,7 +92,8 @@ class Daemon {
     }
     ~Daemon() {
         if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
-        for (const char* file : {"main.cf", "master.cf", "socket", "log"}) ::unlink((folder_ + "/" + file).c_str());
+        for (const char* file : {"main.cf", "master.cf", "socket", "log"})
+            ::unlink((folder_ + "/" + file).c_str());
         ::rmdir(folder_.c_str());
     }
 
@@ -111,16 +126,24 @@ class Daemon {
         if (sys::is_root()) {
             // Root would need the daemons' users; anybody else plays them all.
             constexpr uid_t kSomebody = 65534;
-            if (::chown(folder_.c_str(), kSomebody, kSomebody) != 0 || !sys::become_user(kSomebody, kSomebody)) ::_exit(99);
+            if (::chown(folder_.c_str(), kSomebody, kSomebody) != 0 ||
+                !sys::become_user(kSomebody, kSomebody))
+                ::_exit(99);
         }
         ::setenv(kChildVariable, "7 0 1 1", 1);
-        std::vector<std::string> words = {"error", "-n", "echo", "-t", "unix", "-o", "max_idle=20s"};
+        std::vector<std::string> words = {"error", "-n", "echo", "-t", "unix", "-o", option_};
+        if (descriptors_ != 0) {
+            const rlimit limit{descriptors_, descriptors_};
+            ::setrlimit(RLIMIT_NOFILE, &limit);
+        }
         std::vector<char*> argv;
         for (auto& word : words) argv.push_back(word.data());
         argv.push_back(nullptr);
         ::_exit(run(static_cast<int>(words.size()), argv.data()));
     }
 
+    rlim_t descriptors_;
+    std::string option_;
     std::string folder_;
     std::unique_ptr<Scoreboard> board_;
     std::unique_ptr<ipc::Channel> control_;
@@ -129,22 +152,35 @@ class Daemon {
 
 int run_echo_worker(int argc, char** argv) {
     return run_worker(argc, argv, [](const Context& c) -> Result<std::unique_ptr<Worker>> {
-        if (c.service != "echo" || c.config.get(param::max_idle) != Seconds{20}) return Error{Errc::invalid, "context"};
+        if (c.service != "echo" || c.config.get(param::max_idle) != Seconds{20})
+            return Error{Errc::invalid, "context"};
         return std::unique_ptr<Worker>(std::make_unique<EchoWorker>());
     });
 }
 int run_echo_loop(int argc, char** argv) {
-    return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> { return std::unique_ptr<LoopService>(std::make_unique<EchoLoop>(c)); });
+    return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
+        return std::unique_ptr<LoopService>(std::make_unique<EchoLoop>(c));
+    });
 }
 int run_echo_forking(int argc, char** argv) {
-    return run_forking(argc, argv, [](const Context&) -> Result<std::unique_ptr<Forked>> { return std::unique_ptr<Forked>(std::make_unique<EchoForked>()); });
+    return run_forking(argc, argv, [](const Context&) -> Result<std::unique_ptr<Forked>> {
+        return std::unique_ptr<Forked>(std::make_unique<EchoForked>());
+    });
+}
+int run_echo_worker_any(int argc, char** argv) {
+    return run_worker(argc, argv, [](const Context&) -> Result<std::unique_ptr<Worker>> {
+        return std::unique_ptr<Worker>(std::make_unique<EchoWorker>());
+    });
 }
 int run_failing(int argc, char** argv) {
-    return run_worker(argc, argv, [](const Context&) -> Result<std::unique_ptr<Worker>> { return Error{Errc::invalid, "table x: broken"}; });
+    return run_worker(argc, argv, [](const Context&) -> Result<std::unique_ptr<Worker>> {
+        return Error{Errc::invalid, "table x: broken"};
+    });
 }
 
 class EveryStyle : public testing::TestWithParam<int (*)(int, char**)> {};
-INSTANTIATE_TEST_SUITE_P(Styles, EveryStyle, testing::Values(&run_echo_worker, &run_echo_loop, &run_echo_forking));
+INSTANTIATE_TEST_SUITE_P(Styles, EveryStyle,
+                         testing::Values(&run_echo_worker, &run_echo_loop, &run_echo_forking));
 
 TEST_P(EveryStyle, ServesAndEndsWhenToldTo) {
     Daemon daemon(GetParam());
@@ -211,7 +247,9 @@ TEST(Arguments, AreChecked) {
         argv.push_back(nullptr);
         return parse_arguments(static_cast<int>(words.size()), argv.data());
     };
-    EXPECT_EQ(parse({"x", "-n", "smtp", "-t", "inet", "-o", "a=b=c", "-v"})->overrides.front().second, "b=c");
+    EXPECT_EQ(
+        parse({"x", "-n", "smtp", "-t", "inet", "-o", "a=b=c", "-v"})->overrides.front().second,
+        "b=c");
     EXPECT_FALSE(parse({"x"}));
     EXPECT_FALSE(parse({"x", "-n", "smtp", "-o", "nonsense"}));
     EXPECT_FALSE(parse({"x", "-n", "smtp", "-Q"}));
@@ -219,9 +257,11 @@ TEST(Arguments, AreChecked) {
 
 TEST(Profiles, NetworkAndRootNeverMeet) {
     for (const auto& profile : profiles()) {
-        const bool network = has(profile.promises, sys::Promise::inet_accepted) || has(profile.promises, sys::Promise::inet_connect);
+        const bool network = has(profile.promises, sys::Promise::inet_accepted) ||
+                             has(profile.promises, sys::Promise::inet_connect);
         EXPECT_FALSE(network && profile.account == Account::root) << profile.program;
-        EXPECT_FALSE(network && has(profile.promises, sys::Promise::write_files)) << profile.program;
+        EXPECT_FALSE(network && has(profile.promises, sys::Promise::write_files))
+            << profile.program;
         EXPECT_EQ(profile.restricts_itself, profile.account == Account::root) << profile.program;
     }
     EXPECT_EQ(find_profile("no-such"), nullptr);
@@ -237,6 +277,236 @@ TEST(Scoreboard, KnowsWhoIsIdle) {
     board.set_sessions(3, 9);
     board.clear(3);
     EXPECT_EQ(board.sessions(3), 0U);
+}
+
+TEST(Scoreboard, IsSharedAndEachSlotIsItsOwn) {
+    auto board = *Scoreboard::create();
+    auto other = *Scoreboard::attach(Fd(::dup(board.fd())));
+    const std::size_t last = Scoreboard::kSlots - 1;
+    board.set_state(last, Scoreboard::State::idle);
+    EXPECT_EQ(other.state(last), Scoreboard::State::idle);
+    EXPECT_EQ(other.state(last - 1), Scoreboard::State::free);
+    EXPECT_TRUE(other.any_idle());
+    other.count_served(last);
+    other.count_served(last);
+    EXPECT_EQ(board.served(last), 2U);
+    board.clear(last);
+    EXPECT_FALSE(other.any_idle());
+    EXPECT_EQ(other.served(last), 0U);
+    EXPECT_DEATH(board.set_state(Scoreboard::kSlots, Scoreboard::State::idle), "check failed");
+}
+
+// A network process that has been taken over holds this page too: master must survive what it does.
+TEST(Scoreboard, CannotBeTakenFromUnderMaster) {
+    auto board = *Scoreboard::create();
+    EXPECT_EQ(::ftruncate(board.fd(), 0), -1);
+    EXPECT_EQ(::ftruncate(board.fd(), 1 << 20), -1);
+    EXPECT_EQ(::fcntl(board.fd(), F_ADD_SEALS, F_SEAL_WRITE), -1);
+    EXPECT_FALSE(board.any_idle());
+    EXPECT_FALSE(Scoreboard::attach(Fd()));
+}
+
+// --- Out of descriptors ---
+
+void take_all_descriptors() {
+    while (::dup(0) >= 0) continue;
+}
+int run_greedy_worker(int argc, char** argv) {
+    return run_worker(argc, argv, [](const Context&) -> Result<std::unique_ptr<Worker>> {
+        class Greedy : public EchoWorker {
+            void on_wakeup() override { take_all_descriptors(); }
+        };
+        return std::unique_ptr<Worker>(std::make_unique<Greedy>());
+    });
+}
+int run_greedy_loop(int argc, char** argv) {
+    return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
+        class Greedy : public EchoLoop {
+          public:
+            using EchoLoop::EchoLoop;
+            void on_wakeup() override { take_all_descriptors(); }
+        };
+        return std::unique_ptr<LoopService>(std::make_unique<Greedy>(c));
+    });
+}
+class WithoutDescriptors : public testing::TestWithParam<int (*)(int, char**)> {};
+INSTANTIATE_TEST_SUITE_P(Styles, WithoutDescriptors,
+                         testing::Values(&run_greedy_worker, &run_greedy_loop));
+
+TEST_P(WithoutDescriptors, NeitherSpinsNorFloodsTheLogAndStillObeys) {
+    Daemon daemon(GetParam(), 70);
+    ASSERT_TRUE(daemon.ready()) << daemon.log();
+    ASSERT_TRUE(daemon.control().send(ipc::Control{ipc::Order::wakeup}, soon()));
+    std::vector<Fd> clients;
+    const auto failures = [&] {
+        const std::string log = daemon.log();
+        std::size_t count = 0;
+        for (auto at = log.find("Too many open files"); at != std::string::npos;
+             at = log.find("Too many open files", at + 1))
+            ++count;
+        return count;
+    };
+    const auto deadline = soon();
+    while (failures() == 0 && !deadline.passed()) {
+        auto client = sys::try_connect_unix(daemon.path());
+        if (client) clients.push_back(*std::move(client));
+        static_cast<void>(daemon.control().receive_packet(Deadline::in(Millis{20})).has_value());
+    }
+    // For a while there is a client, and no descriptor for it.
+    const auto while_out = Deadline::in(Millis{200});
+    while (!while_out.passed())
+        static_cast<void>(daemon.control().receive_packet(while_out).has_value());
+    EXPECT_GE(failures(), 1U) << daemon.log();
+    EXPECT_LE(failures(), 2U);
+    ASSERT_TRUE(daemon.control().send(ipc::Control{ipc::Order::drain}, soon()));
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+class ManyLoop : public LoopService {
+  public:
+    explicit ManyLoop(const LoopContext& context)
+        : loop_(context.loop), ended_(context.session_ended) {}
+    void on_connection(Fd socket) override {
+        auto& place = channels_.emplace_back();
+        place = std::make_unique<ipc::LoopChannel>(
+            loop_, std::move(socket),
+            ipc::LoopChannel::Handler{[&place](const ipc::Packet& p) {
+                                          static_cast<void>(
+                                              place->send(*p.as<QueueNudge>()).has_value());
+                                      },
+                                      [this, &place](const Error&) {
+                                          place.reset();
+                                          ended_();
+                                      }});
+    }
+
+  private:
+    loop::Loop& loop_;
+    std::function<void()> ended_;
+    std::list<std::unique_ptr<ipc::LoopChannel>> channels_;
+};
+int run_many_loop(int argc, char** argv) {
+    return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
+        return std::unique_ptr<LoopService>(std::make_unique<ManyLoop>(c));
+    });
+}
+
+TEST(LoopService, TakesNoMoreSessionsThanItHasDescriptorsFor) {
+    Daemon daemon(run_many_loop, 40 + 3 * 6);
+    ASSERT_TRUE(daemon.ready()) << daemon.log();
+    std::vector<ipc::Channel> held;
+    for (int i = 0; i < 3; ++i) {
+        held.push_back(*ipc::Channel::connect(daemon.path(), soon()));
+        ASSERT_TRUE(held.back().send(QueueNudge{kId}, soon()));
+        ASSERT_TRUE(held.back().receive<QueueNudge>(soon())) << i;
+    }
+    EXPECT_EQ(daemon.control().receive<ipc::Status>(soon())->event, ipc::StatusEvent::all_busy);
+    auto fourth = *ipc::Channel::connect(daemon.path(), soon());
+    ASSERT_TRUE(fourth.send(QueueNudge{kId}, soon()));
+    EXPECT_EQ(fourth.receive<QueueNudge>(Deadline::in(Millis{30})).error().code, Errc::timeout);
+    held.pop_back();
+    EXPECT_TRUE(fourth.receive<QueueNudge>(soon()));
+}
+
+// --- Lives ---
+
+TEST_P(EveryStyle, EndsAtNonsenseFromMaster) {
+    Daemon daemon(GetParam());
+    ASSERT_TRUE(daemon.ready());
+    ASSERT_TRUE(sys::send_packet(daemon.control().fd(), "nonsense"));
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+TEST_P(EveryStyle, SurvivesWhatStrangersDoAtItsSocket) {
+    Daemon daemon(GetParam());
+    ASSERT_TRUE(daemon.ready());
+    for (int i = 0; i < 20; ++i) {
+        auto client = ipc::Channel::connect(daemon.path(), soon());
+        ASSERT_TRUE(client);
+        if (i % 3 == 1) {
+            ASSERT_TRUE(sys::send_packet(client->fd(), "nonsense"));
+        }
+        if (i % 3 == 2) {
+            const int fds[] = {client->fd(), client->fd()};
+            static_cast<void>(sys::send_packet(client->fd(), "x", fds).has_value());
+        }
+    }
+    EXPECT_EQ(daemon.ask(), kId.str()) << daemon.log();
+}
+
+TEST(Worker, EndsAfterItsShare) {
+    Daemon daemon(run_echo_worker_any, 0, "max_use=1");  // a hundred connections
+    ASSERT_TRUE(daemon.ready());
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(daemon.ask(), kId.str()) << i;
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+    EXPECT_EQ(daemon.board().served(0), 100U);
+}
+
+TEST(Worker, EndsWhenNobodyComesForLongWhateverSignalsDo) {
+    Daemon daemon(run_echo_worker_any, 0, "max_idle=1s");
+    ASSERT_TRUE(daemon.ready());
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+TEST(LoopService, EndsWhenNobodyComesForLong) {
+    Daemon daemon(run_echo_loop, 0, "max_idle=1s");
+    ASSERT_TRUE(daemon.ready());
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+TEST(LoopService, DrainsWithItsLastSession) {
+    Daemon daemon(run_echo_loop);
+    ASSERT_TRUE(daemon.ready());
+    auto session = *ipc::Channel::connect(daemon.path(), soon());
+    ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
+    ASSERT_TRUE(session.receive<QueueNudge>(soon()));
+    ASSERT_TRUE(daemon.control().send(ipc::Control{ipc::Order::drain}, soon()));
+    // It listens no more, but the session goes on.
+    auto status = daemon.control().receive<ipc::Status>(soon());
+    while (status && status->event != ipc::StatusEvent::all_busy)
+        status = daemon.control().receive<ipc::Status>(soon());
+    ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
+    EXPECT_TRUE(session.receive<QueueNudge>(soon()));
+    static_cast<void>(session.release());
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+TEST(Forking, DrainsWithItsLastSessionAndStopsThemOnOrder) {
+    for (const bool stop : {false, true}) {
+        Daemon daemon(run_echo_forking);
+        ASSERT_TRUE(daemon.ready());
+        auto session = *ipc::Channel::connect(daemon.path(), soon());
+        const auto deadline = soon();
+        while (daemon.board().sessions(0) == 0 && !deadline.passed()) ::poll(nullptr, 0, 1);
+        ASSERT_TRUE(daemon.control().send(ipc::Control{stop ? ipc::Order::stop : ipc::Order::drain},
+                                          soon()));
+        if (!stop) {
+            ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
+            EXPECT_TRUE(session.receive<QueueNudge>(soon())) << "it is served to its end";
+        } else {
+            EXPECT_FALSE(session.receive<QueueNudge>(soon())) << "it is ended";
+        }
+        EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+    }
+}
+
+TEST(Callers, WhoIsNotOnTheListIsRefused) {
+    if (!sys::is_root()) GTEST_SKIP() << "needs root";
+    Daemon daemon(run_echo_worker);
+    ASSERT_TRUE(daemon.ready());
+    ASSERT_EQ(::chmod(daemon.path().c_str(), 0666), 0);
+    ASSERT_EQ(::chmod(daemon.path().substr(0, daemon.path().rfind('/')).c_str(), 0711), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (!sys::become_user(12345, 12345)) ::_exit(1);
+        const auto answer = ipc::call<QueueNudge>(daemon.path(), QueueNudge{kId}, soon());
+        ::_exit(!answer && answer.error().code == Errc::closed ? 0 : 2);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_THAT(daemon.log(), testing::HasSubstr("connection from uid 12345 refused"));
+    EXPECT_EQ(daemon.ask(), kId.str());
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
@@ -16,7 +18,8 @@ namespace {
 
 constexpr Millis kOrderWait{1000};
 
-// The sockets a worker waits for. EPOLLEXCLUSIVE: a connection wakes one idle worker, not all of them.
+// The sockets a worker waits for. EPOLLEXCLUSIVE: a connection wakes one idle worker, not all of
+// them.
 class Waiter {
   public:
     static Result<Waiter> create(Child& child) {
@@ -24,14 +27,20 @@ class Waiter {
         waiter.epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
         if (!waiter.epoll_) return sys::system_error("epoll");
         TRY(waiter.add(child.control().fd(), EPOLLIN));
-        for (const auto& listener : child.listeners()) TRY(waiter.add(listener.get(), EPOLLIN | EPOLLEXCLUSIVE));
+        for (const auto& listener : child.listeners())
+            TRY(waiter.add(listener.get(), EPOLLIN | EPOLLEXCLUSIVE));
         return waiter;
     }
-    // The descriptor that is ready, or -1 after `limit`.
+    // The descriptor that is ready, or -1 after `limit`, whatever signals come meanwhile.
     int wait(Millis limit) {
-        epoll_event event{};
-        const int n = ::epoll_wait(epoll_.get(), &event, 1, static_cast<int>(limit.count()));
-        return n == 1 ? event.data.fd : -1;
+        const auto deadline = Deadline::in(limit);
+        for (;;) {
+            epoll_event event{};
+            const auto left = std::min<std::int64_t>(deadline.left().count(), INT_MAX);
+            const int n = ::epoll_wait(epoll_.get(), &event, 1, static_cast<int>(left));
+            if (n == 1) return event.data.fd;
+            if (n == 0 || errno != EINTR) return -1;
+        }
     }
 
   private:
@@ -39,7 +48,8 @@ class Waiter {
         epoll_event event{};
         event.events = events;
         event.data.fd = fd;
-        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return sys::system_error("epoll");
+        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+            return sys::system_error("epoll");
         return {};
     }
     Fd epoll_;
@@ -56,12 +66,18 @@ bool obey(Child& child, Worker& worker) {
 }
 
 void take_connection(Child& child, Worker& worker, int listener) {
-    Fd socket = accept_connection(listener);
-    if (!socket) return;
+    auto socket = accept_connection(listener);
+    if (!socket) {  // an order of master's ends the pause
+        static_cast<void>(
+            sys::wait_ready(child.control().fd(), sys::Ready::read, Deadline::in(kAcceptPause))
+                .has_value());
+        return;
+    }
+    if (!*socket) return;
     child.set_busy();
     child.count_served();
-    if (child.may_call(socket.get())) {
-        ipc::Channel channel(std::move(socket));
+    if (child.may_call(socket->get())) {
+        ipc::Channel channel(*std::move(socket));
         worker.serve(channel);
     }
     child.set_idle();
@@ -74,9 +90,9 @@ Result<void> work(Child& child, Worker& worker) {
     child.set_idle();
     while (child.max_served() == 0 || child.served() < child.max_served()) {
         const int fd = waiter.wait(child.max_idle());
-        if (fd < 0 && errno != EINTR) return {};  // idle for long: master starts another when needed
+        if (fd < 0) return {};  // idle for long: master starts another when needed
         if (fd == child.control().fd() && !obey(child, worker)) return {};
-        if (fd >= kFirstListener && fd != child.control().fd()) take_connection(child, worker, fd);
+        if (fd >= kFirstListener) take_connection(child, worker, fd);
     }
     return {};
 }
