@@ -15,11 +15,16 @@ struct Endpoint {
     Fd socket;
 };
 
-// Opens all of an entry's sockets. inet: the entry's host, or else inet_interfaces; names are looked up
-// now. Errors name the entry and the address.
-Result<std::vector<Endpoint>> open_endpoints(const config::MasterEntry& entry, const config::Config& config);
+// Opens all of an entry's sockets. inet: the entry's host, or else inet_interfaces; names are
+// looked up now. Errors name the entry and the address.
+Result<std::vector<Endpoint>> open_endpoints(const config::MasterEntry& entry,
+                                             const config::Config& config);
 
-// What open_endpoints would bind, as one text: two entries with the same text can share sockets over a reload.
+// The sockets of inet endpoints that were closed, by their names: the same addresses and ports.
+Result<std::vector<Endpoint>> open_again(const std::vector<std::string>& names);
+
+// What open_endpoints would bind, as one text: two entries with the same text can share sockets
+// over a reload.
 std::string endpoint_plan(const config::MasterEntry& entry, const config::Config& config);
 
 // "private/policy" or "public/cleanup", relative to queue_directory.

@@ -7,7 +7,8 @@
 
 namespace postern::master {
 
-// Append-only; an empty Fd when maillog_file is empty (then everybody uses syslog). /dev/stdout is our own.
+// Append-only; an empty Fd when maillog_file is empty (then everybody uses syslog). /dev/stdout is
+// our own.
 Result<Fd> open_log_file(const config::Config& config);
 
 }  // namespace postern::master

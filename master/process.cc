@@ -30,14 +30,15 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     return out;
 }
 
-// Puts the descriptors where the daemon expects them. First all go above the final range, so that none
-// overwrites another on its way down.
+// Puts the descriptors where the daemon expects them. First all go above the final range, so that
+// none overwrites another on its way down.
 void place_descriptors(const Birth& birth) {
-    std::vector<int> wanted = {birth.control, birth.scoreboard, birth.log, birth.life, birth.config};
+    std::vector<int> wanted = {birth.control, birth.scoreboard, birth.log, birth.life,
+                               birth.config};
     wanted.insert(wanted.end(), birth.listeners.begin(), birth.listeners.end());
     if (birth.keys >= 0) wanted.push_back(birth.keys);
     const int above = service::kControlFd + static_cast<int>(wanted.size());
-    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int null = ::fcntl(::open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, above);
     for (int& fd : wanted) {
         fd = ::fcntl(fd >= 0 ? fd : null, F_DUPFD_CLOEXEC, above);
         if (fd < 0) give_up("postern master: descriptors of a new daemon");
@@ -47,7 +48,10 @@ void place_descriptors(const Birth& birth) {
         if (::dup2(fd, target++) < 0) give_up("postern master: descriptors of a new daemon");
     }
     ::dup2(null, STDIN_FILENO);
-    // What a daemon prints is a dying one's last words (an assertion of libc, a sanitizer's report).
+    // What a daemon prints is a dying one's last words (an assertion of libc, a sanitizer's
+    // report).
+    // What our caller had open, and did not tell us to close, is none of a daemon's business.
+    ::close_range(static_cast<unsigned>(target), ~0U, CLOSE_RANGE_CLOEXEC);
     const int last_words = birth.log >= 0 ? service::kLogFd : null;
     ::dup2(last_words, STDOUT_FILENO);
     ::dup2(last_words, STDERR_FILENO);
@@ -57,22 +61,26 @@ void reset_signals() {
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGCHLD, SIGALRM, SIGUSR1}) static_cast<void>(std::signal(number, SIG_DFL));
+    for (int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGCHLD, SIGALRM, SIGUSR1})
+        static_cast<void>(std::signal(number, SIG_DFL));
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
 }
 
-[[noreturn]] void run_daemon(const Birth& birth, std::vector<char*>& arguments, std::vector<char*>& environment) {
+[[noreturn]] void run_daemon(const Birth& birth, std::vector<char*>& arguments,
+                             std::vector<char*>& environment) {
     ::setpgid(0, 0);
     reset_signals();
     place_descriptors(birth);
     if (sys::is_root() && birth.identity.uid != 0) {
         const gid_t groups[] = {birth.identity.gid, birth.identity.submit_gid};
-        if (::setgroups(2, groups) != 0 || ::setresgid(birth.identity.gid, birth.identity.gid, birth.identity.gid) != 0 ||
+        if (::setgroups(2, groups) != 0 ||
+            ::setresgid(birth.identity.gid, birth.identity.gid, birth.identity.gid) != 0 ||
             ::setresuid(birth.identity.uid, birth.identity.uid, birth.identity.uid) != 0)
             give_up("postern master: change user");
     }
-    // Nothing that a daemon starts gains rights by a set-uid program, except that the commands of users may be
-    // such programs or use them (sendmail): local and pipe see to it that nothing else of theirs does.
+    // Nothing that a daemon starts gains rights by a set-uid program, except that the commands of
+    // users may be such programs or use them (sendmail): local and pipe see to it that nothing else
+    // of theirs does.
     if (birth.no_new_privileges) ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     ::execve(birth.path.c_str(), arguments.data(), environment.data());
     give_up(birth.path.c_str());
@@ -91,7 +99,8 @@ Result<pid_t> start_process(const Birth& birth) {
 }
 
 std::vector<std::string> daemon_arguments(const config::MasterEntry& entry, bool verbose) {
-    std::vector<std::string> out = {entry.command, "-n", entry.name, "-t", std::string(entry.type_name())};
+    std::vector<std::string> out = {entry.command, "-n", entry.name, "-t",
+                                    std::string(entry.type_name())};
     if (verbose) out.emplace_back("-v");
     for (const auto& argument : entry.arguments) {
         if (argument == "-v") out.push_back(argument);

@@ -19,13 +19,15 @@ struct Birth {
     std::vector<std::string> environment;  // NAME=value
     service::Identity identity;
     bool no_new_privileges = true;  // all but those that run users' commands (Promise::exec)
-    int control = -1, scoreboard = -1, log = -1, life = -1, config = -1;  // log -1: the daemon uses syslog
+    int control = -1, scoreboard = -1, log = -1, life = -1,
+        config = -1;  // log -1: the daemon uses syslog
     std::vector<int> listeners;
-    int keys = -1;  // sealed certificates and keys, follow the listeners; see lib/service/key_files.h
+    int keys =
+        -1;  // sealed certificates and keys, follow the listeners; see lib/service/key_files.h
 };
 
-// The new process's id. It leads a process group of its own, so that its helpers can be ended with it.
-// What fails after the fork is reported by the child on standard error and as exit status 127.
+// The new process's id. It leads a process group of its own, so that its helpers can be ended with
+// it. What fails after the fork is reported by the child on standard error and as exit status 127.
 Result<pid_t> start_process(const Birth& birth);
 
 // "-n name -t type [-v] [-o name=value ...]": what service::parse_arguments reads.

@@ -1,6 +1,7 @@
 #include "master/start.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -22,7 +23,8 @@ constexpr const char* kPidFile = "pid/master.pid";
 constexpr Millis kLockWait{10000};  // daemons of a master that was killed end within that time
 constexpr Millis kStartWait{30000};
 
-// Locks pid/master.pid. The lock goes on as long as any daemon of that master lives, because they inherit it.
+// Locks pid/master.pid. The lock goes on as long as any daemon of that master lives, because they
+// inherit it.
 Result<Fd> take_lock(Millis patience) {
     auto lock = sys::lock_file(kPidFile, Deadline::in(patience), 0644);
     if (!lock && lock.error().code == Errc::timeout)
@@ -38,8 +40,8 @@ Result<void> write_pid(int lock) {
     return {};
 }
 
-// Goes to the background. The caller's process waits until the child reports over the pipe ("" = up) and
-// returns the exit status for it; the child gets the pipe's write end.
+// Goes to the background. The caller's process waits until the child reports over the pipe ("" =
+// up) and returns the exit status for it; the child gets the pipe's write end.
 struct Background {
     bool parent = false;
     int status = 0;
@@ -91,6 +93,7 @@ Result<int> start_system(const StartOptions& options) {
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
     if (options.test_only) return take_lock(Millis{0}) ? 0 : 1;
     TRY(sys::raise_descriptor_limit());
+    ::umask(022);  // whoever starts us: what is to be secret is made so
     Background background;
     if (!options.foreground) {
         TRY_ASSIGN(background, go_background(options.wait));
@@ -99,7 +102,8 @@ Result<int> start_system(const StartOptions& options) {
     TRY_ASSIGN(Fd lock, take_lock(kLockWait));
     TRY_ASSIGN(Fd log_file, open_log_file(config));
     TRY(open_log(config, options.verbose, log_file));
-    Supervisor supervisor({directory, options.verbose, options.foreground}, lock.get(), std::move(log_file));
+    Supervisor supervisor({directory, options.verbose, options.foreground}, lock.get(),
+                          std::move(log_file));
     if (auto started = supervisor.start(snapshot); !started) {
         log::fatal("", started.error().what);
         return std::move(started).error();

@@ -28,10 +28,12 @@ namespace {
 constexpr Millis kPatience{8000};  // after "stop"; then the stubborn are killed
 constexpr const char* kStatusPath = "private/master";
 
-// What daemons may see of our environment: what import_environment says, and how to find the configuration.
-// The sanitizers' settings matter to tests only.
-std::vector<std::string> daemon_environment(const config::Config& config, const std::string& config_directory) {
-    std::vector<std::string> out = {"MAIL_CONFIG=" + config_directory, "PATH=/usr/bin:/bin:/usr/sbin:/sbin"};
+// What daemons may see of our environment: what import_environment says, and how to find the
+// configuration. The sanitizers' settings matter to tests only.
+std::vector<std::string> daemon_environment(const config::Config& config,
+                                            const std::string& config_directory) {
+    std::vector<std::string> out = {"MAIL_CONFIG=" + config_directory,
+                                    "PATH=/usr/bin:/bin:/usr/sbin:/sbin"};
     auto words = config::split_list(config.get(param::import_environment));
     if (!sys::is_root()) words.insert(words.end(), {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR"});
     for (const std::string& word : words) {
@@ -58,12 +60,22 @@ bool is_disabled(const config::MasterEntry& entry, const config::Config& config)
 }  // namespace
 
 Supervisor::Supervisor(Options options, int life, Fd log)
-    : options_(std::move(options)), life_(life), log_(std::move(log)), patience_(loop_, [this] { abort(); }) {}
+    : options_(std::move(options)),
+      life_(life),
+      log_(std::move(log)),
+      patience_(loop_, [this] { lose_patience(); }),
+      status_pause_(loop_, [this] { status_watch_->want_read(true); }) {}
 
 Supervisor::~Supervisor() = default;
 
 Surroundings Supervisor::surroundings(const Reading& reading) {
-    return {loop_, reading.config, reading.sealed, generation_, options_.verbose, log_.get(), life_,
+    return {loop_,
+            reading.config,
+            reading.sealed,
+            generation_,
+            options_.verbose,
+            log_.get(),
+            life_,
             daemon_environment(*reading.config, options_.config_directory)};
 }
 
@@ -72,15 +84,17 @@ Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snaps
     TRY_ASSIGN(Fd sealed, service::seal_snapshot(snapshot));
     TRY_ASSIGN(const config::MasterFile file, config::master_of(snapshot));
     for (const auto& warning : file.warnings()) log::warning("", warning.str());
-    for (const auto& line : config::not_yet_warnings(config::examine(snapshot))) log::warning("", line);
+    for (const auto& line : config::not_yet_warnings(config::examine(snapshot)))
+        log::warning("", line);
     Reading reading{std::make_shared<const config::Config>(std::move(config)),
-                    std::make_shared<const Fd>(std::move(sealed)), {}};
+                    std::make_shared<const Fd>(std::move(sealed)),
+                    {}};
     for (const auto& entry : file.entries()) {
-        TRY(reading.config->with(entry.overrides));  // a bad -o is found now, not by the daemon
         if (is_disabled(entry, *reading.config)) {
             log::info("", cat({"service ", entry.key(), ": disabled by master_service_disable"}));
         } else if (service::find_profile(entry.command) != nullptr) {
-            reading.entries.push_back(entry);
+            TRY_ASSIGN(auto setup, Service::prepare(*reading.config, entry));
+            reading.setups.push_back(std::move(setup));
         } else {
             log::info("", cat({"service ", entry.key(), ": no program \"", entry.command,
                                "\" in this suite, not started"}));
@@ -93,66 +107,66 @@ Result<void> Supervisor::start(const config::Snapshot& snapshot) {
     TRY_ASSIGN(const Reading reading, understand(snapshot));
     config_ = reading.config;
     const auto around = surroundings(reading);
-    for (const auto& entry : reading.entries) {
-        TRY_ASSIGN(auto service, Service::open(around, entry));
+    for (const auto& setup : reading.setups) {
+        TRY_ASSIGN(auto service, Service::open(around, setup));
         services_.push_back(std::move(service));
     }
     TRY(open_status_socket());
-    const auto on = [this](int number, void (Supervisor::*act)()) {
-        signals_.push_back(std::make_unique<loop::Signal>(loop_, number, [this, act] { (this->*act)(); }));
+    const auto on = [this](int number, loop::Callback act) {
+        signals_.push_back(std::make_unique<loop::Signal>(loop_, number, std::move(act)));
     };
-    on(SIGCHLD, &Supervisor::reap);
-    on(SIGHUP, &Supervisor::reload);
-    on(SIGTERM, &Supervisor::stop);
-    on(SIGINT, &Supervisor::stop);
-    on(SIGQUIT, &Supervisor::abort);
+    on(SIGCHLD, [this] { reap(); });
+    on(SIGHUP, [this] { reload(); });
+    on(SIGTERM, [this] { stop(SIGTERM); });
+    on(SIGINT, [this] { stop(SIGINT); });
+    on(SIGQUIT, [this] { abort(); });
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     for (auto& service : services_) service->start();
     return {};
 }
 
 int Supervisor::run() {
-    log::info("", cat({"daemon started -- version ", config_->get(param::mail_version), ", configuration ",
-                       options_.config_directory}));
+    log::info("", cat({"daemon started -- version ", config_->get(param::mail_version),
+                       ", configuration ", options_.config_directory}));
     notify_manager("READY=1");
     loop_.run();
     return 0;
 }
 
-Service* Supervisor::find(const std::string& key) {
-    const auto found = std::find_if(services_.begin(), services_.end(), [&](const auto& s) { return s->key() == key; });
-    return found == services_.end() ? nullptr : found->get();
-}
-
-// All-or-nothing as far as reading goes; a socket that cannot be opened leaves that one service out, loudly.
-Result<void> Supervisor::apply(const Reading& reading) {
+// What could be wrong with the new configuration has been found before. A socket that cannot be
+// opened leaves that one service as it was, or out, loudly.
+void Supervisor::apply(const Reading& reading) {
     const auto around = surroundings(reading);
-    const auto& entries = reading.entries;
-    std::vector<std::unique_ptr<Service>> next;
-    for (auto& service : services_) {
-        const auto entry = std::find_if(entries.begin(), entries.end(),
-                                        [&](const auto& e) { return e.key() == service->key(); });
-        const bool same = entry != entries.end() && endpoint_plan(*entry, *around.config) == service->plan();
-        if (!same) {
-            service->retire(ipc::Order::drain);
-            retired_.push_back(std::move(service));
-            continue;
-        }
-        TRY(service->reconfigure(around, *entry));
-        next.push_back(std::move(service));
+    std::vector<Outline> running, wanted;
+    for (const auto& service : services_) running.push_back(service->outline());
+    for (const auto& setup : reading.setups) wanted.push_back(setup.outline());
+    const Difference difference = compare(running, wanted);
+    std::vector<std::unique_ptr<Service>> next(wanted.size());  // in the order of the new master.cf
+    for (const std::size_t i : difference.retire) {
+        services_[i]->retire(ipc::Order::drain);
+        retired_.push_back(std::move(services_[i]));
     }
-    services_ = std::move(next);
-    for (const auto& entry : entries) {
-        if (find(entry.key()) != nullptr) continue;
-        auto opened = Service::open(around, entry);
+    for (const auto& [was, is] : difference.keep) {
+        services_[was]->reconfigure(around, reading.setups[is]);
+        next[is] = std::move(services_[was]);
+    }
+    for (const auto& [was, is] : difference.rebind) {
+        const auto bound = services_[was]->rebind(around, reading.setups[is]);
+        if (!bound)
+            log::error("", cat({"reload: ", bound.error().what, "; keeping the old sockets"}));
+        next[is] = std::move(services_[was]);
+    }
+    for (const std::size_t i : difference.add) {
+        auto opened = Service::open(around, reading.setups[i]);
         if (!opened) {
-            log::error("", opened.error().what);
+            log::error("", cat({"reload: ", opened.error().what, "; the service does not run"}));
             continue;
         }
         (*opened)->start();
-        services_.push_back(*std::move(opened));
+        next[i] = *std::move(opened);
     }
-    return {};
+    std::erase(next, nullptr);
+    services_ = std::move(next);
 }
 
 Result<void> Supervisor::reopen_log(const config::Config& config) {
@@ -170,26 +184,47 @@ void Supervisor::reload() {
     const auto reread = [this]() -> Result<void> {
         TRY_ASSIGN(const auto snapshot, config::Snapshot::read(options_.config_directory));
         TRY_ASSIGN(const Reading reading, understand(snapshot));
+        const auto queue = [](const config::Config& config) {
+            return config.get(param::queue_directory);
+        };
+        if (queue(*reading.config) != queue(*config_))
+            return Error{Errc::invalid, cat({"queue_directory changed from ", queue(*config_),
+                                             " to ", queue(*reading.config),
+                                             ": stop and start the mail system for that"})};
         TRY(reopen_log(*reading.config));
         ++generation_;
-        TRY(apply(reading));
+        apply(reading);
         config_ = reading.config;
-        log::info("", cat({"reload -- version ", config_->get(param::mail_version), ", configuration ",
-                           options_.config_directory}));
+        log::info("", cat({"reload -- version ", config_->get(param::mail_version),
+                           ", configuration ", options_.config_directory}));
         return {};
     };
-    if (auto done = reread(); !done) log::error("", cat({"reload: ", done.error().what, "; keeping the old configuration"}));
+    if (auto done = reread(); !done)
+        log::error("", cat({"reload: ", done.error().what, "; keeping the old configuration"}));
     notify_manager("READY=1");
 }
 
-void Supervisor::stop() {
+void Supervisor::stop(int signal_number) {
     if (stopping_) return;
     stopping_ = true;
-    log::info("", "terminating on signal 15");
+    log::info("", "terminating on signal " + std::to_string(signal_number));
     notify_manager("STOPPING=1");
-    for (auto& service : services_) service->retire(ipc::Order::stop);
+    for (const auto* list : {&services_, &retired_}) {
+        for (const auto& service : *list) service->retire(ipc::Order::stop);
+    }
     patience_.start(kPatience);
     end_if_empty();
+}
+
+void Supervisor::lose_patience() {
+    for (const auto* list : {&services_, &retired_}) {
+        for (const auto& service : *list) {
+            if (!service->empty())
+                log::warning("",
+                             cat({"service ", service->outline().key, ": does not end, killed"}));
+        }
+    }
+    abort();
 }
 
 void Supervisor::abort() {
@@ -202,7 +237,8 @@ void Supervisor::abort() {
 
 void Supervisor::end_if_empty() {
     std::erase_if(retired_, [](const auto& service) { return service->empty(); });
-    const bool quiet = std::all_of(services_.begin(), services_.end(), [](const auto& s) { return s->empty(); });
+    const bool quiet =
+        std::all_of(services_.begin(), services_.end(), [](const auto& s) { return s->empty(); });
     if (stopping_ && quiet && retired_.empty()) loop_.stop();
 }
 
@@ -218,14 +254,20 @@ void Supervisor::reap() {
 
 Result<void> Supervisor::open_status_socket() {
     TRY_ASSIGN(status_socket_, sys::listen_unix(kStatusPath, 0600));
-    status_watch_ = std::make_unique<loop::Watch>(loop_, status_socket_.get(), [this] { on_status_client(); });
+    status_watch_ =
+        std::make_unique<loop::Watch>(loop_, status_socket_.get(), [this] { on_status_client(); });
     status_watch_->want_read(true);
     return {};
 }
 
 // Only root and we ourselves can open the socket (mode 0600): what comes is one empty question.
 void Supervisor::on_status_client() {
-    Fd socket = service::accept_connection(status_socket_.get());
+    auto accepted = service::accept_connection(status_socket_.get());
+    if (!accepted) {
+        status_watch_->want_read(false);
+        return status_pause_.start(service::kAcceptPause);
+    }
+    Fd socket = *std::move(accepted);
     if (!socket) return;
     status_clients_.emplace_back();
     const auto client = std::prev(status_clients_.end());
@@ -240,6 +282,11 @@ void Supervisor::on_status_client() {
 }
 
 void Supervisor::answer(ipc::LoopChannel& client) const {
+    if (services_.empty()) {
+        ipc::Listing nothing;
+        nothing.last = true;
+        static_cast<void>(client.send(nothing).has_value());
+    }
     for (const auto& service : services_) {
         auto listing = service->listing();
         listing.last = service == services_.back();

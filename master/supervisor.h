@@ -38,21 +38,21 @@ class Supervisor {
     struct Reading {
         std::shared_ptr<const config::Config> config;
         std::shared_ptr<const Fd> sealed;
-        std::vector<config::MasterEntry> entries;
+        std::vector<Service::Setup> setups;
     };
     static Result<Reading> understand(const config::Snapshot& snapshot);
     Surroundings surroundings(const Reading& reading);
     Result<void> open_status_socket();
     void reload();
-    Result<void> apply(const Reading& reading);
+    void apply(const Reading& reading);
     Result<void> reopen_log(const config::Config& config);
-    void stop();
+    void stop(int signal_number);
+    void lose_patience();
     void abort();
     void reap();
     void end_if_empty();
     void on_status_client();
     void answer(ipc::LoopChannel& client) const;
-    Service* find(const std::string& key);
 
     Options options_;
     int life_;
@@ -61,12 +61,14 @@ class Supervisor {
     std::shared_ptr<const config::Config> config_;
     std::uint64_t generation_ = 1;
     std::vector<std::unique_ptr<Service>> services_;
-    std::vector<std::unique_ptr<Service>> retired_;  // removed by a reload, their processes still drain
+    std::vector<std::unique_ptr<Service>>
+        retired_;  // removed by a reload, their processes still drain
     std::vector<std::unique_ptr<loop::Signal>> signals_;
     Fd status_socket_;
     std::unique_ptr<loop::Watch> status_watch_;
     std::list<std::unique_ptr<ipc::LoopChannel>> status_clients_;
     loop::Timer patience_;
+    loop::Timer status_pause_;  // no descriptors to be had
     bool stopping_ = false;
 };
 
