@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lib/base/encode.h"
+#include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
 #include "lib/sys/unix_socket.h"
@@ -45,7 +46,7 @@ class Neighbour {
 
   private:
     void accept() {
-        Fd socket = service::accept_connection(listener_.get());
+        Fd socket = service::accept_connection(listener_.get()).value();
         if (!socket) return;
         ++conversations;
         talks_.push_back(std::make_unique<Talk>());
@@ -608,6 +609,110 @@ TEST_F(SmtpdTls, AFailedHandshakeIsLogged) {
     talk("EHLO in plaintext\r\n", "");
     EXPECT_TRUE(wait_for([&] { return ended == 1; }));
     EXPECT_THAT(logged(), HasSubstr("SSL_accept error from unknown[127.0.0.1]: "));
+}
+
+// However a client's bytes are cut into packets, it hears the same and the same mail comes through.
+TEST_F(SmtpdTest, NothingDependsOnHowTheBytesArrive) {
+    constexpr std::size_t kLimit = 60;
+    options.line_limit = kLimit;
+    options.engine.soft_error_limit = options.engine.hard_error_limit = 100;
+    const auto exactly = [](std::string line, std::size_t size) {
+        return line + std::string(size - line.size(), 'x');
+    };
+    const std::string input =
+        "EHLO client.test\r\n" + exactly("NOOP ", kLimit) + "\r\n" + exactly("NOOP ", kLimit + 1) +
+        "\r\n" + exactly("NOOP ", kLimit + 2) + "\r\n" + exactly("NOOP ", 1000) + "\r\n" +
+        std::string("NOOP \0\r\n", 8) + "\r\n" +
+        "RSET\r\nDATA\r\nMAIL FROM:<a@client.test>\r\nDATA\r\nRCPT "
+        "TO:<nosuch@example.test>\r\nRCPT TO:<b@example.test>\r\n"
+        "DATA\r\nSubject: dots\r\n\r\n..\r\n.x\r\n..x\r\n...\r\nx.\r\n. \r\n\r\n.\r\n"
+        "MAIL FROM:<>\r\nRCPT TO:<c@example.test>\r\nDATA\r\n.\r\n"
+        "VRFY b@example.test\r\nQUIT and more\r\nMAIL FROM:<late@client.test>\r\nRCPT "
+        "TO:<d@example.test>\r\nDATA\r\nx\r\n.\r\n";
+    begin();
+    std::string replies;
+    std::vector<std::string> messages;
+    const auto play = [&](const std::function<std::size_t()>& next) {
+        cleanup->messages.clear();
+        connect();
+        std::string got = talk("", "ESMTP\r\n");
+        for (std::size_t at = 0; at < input.size();) {
+            const std::size_t size = next();
+            const auto chunk = std::string_view(input).substr(at, size);
+            if (::send(client.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL) < 0)
+                break;  // after QUIT
+            at += size;
+            loop.run_for(Millis(0));
+        }
+        got += talk("", "221 2.0.0 Bye\r\n");
+        return got;
+    };
+    replies = play([&] { return input.size(); });
+    messages = cleanup->messages;
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0], "Subject: dots\r\n\r\n.\r\nx\r\n.x\r\n..\r\nx.\r\n \r\n\r\n");
+    EXPECT_EQ(messages[1], "");
+    EXPECT_THAT(replies, HasSubstr("8BITMIME\r\n250 2.0.0 Ok\r\n500 5.5.2 Error: line too long\r\n"
+                                   "500 5.5.2 Error: line too long\r\n500 5.5.2 Error: line too "
+                                   "long\r\n250 2.0.0 Ok\r\n"));
+    EXPECT_TRUE(replies.ends_with("252 2.0.0 b@example.test\r\n221 2.0.0 Bye\r\n")) << replies;
+    for (const std::size_t size : {1U, 2U, 3U, 7U, 59U, 60U, 61U, 62U, 63U, 500U}) {
+        EXPECT_EQ(play([=] { return size; }), replies) << size;
+        EXPECT_EQ(cleanup->messages, messages) << size;
+    }
+    std::uint64_t seed = 4711;
+    for (int round = 0; round < 10; ++round) {
+        EXPECT_EQ(play([&] {
+                      seed = seed * 6364136223846793005U + 1442695040888963407U;
+                      return static_cast<std::size_t>(1 + (seed >> 33) % 80);
+                  }),
+                  replies)
+            << round;
+        EXPECT_EQ(cleanup->messages, messages) << round;
+    }
+}
+
+// The lines that log tools know, in the words and the order of a recorded Postfix log.
+TEST_F(SmtpdTest, LogsAsPostfixDoes) {
+    const std::string peer = "unknown\\[127\\.0\\.0\\.1\\]";
+    const std::string to_nosuch = "RCPT TO:<nosuch@example.test>\r\n";
+    const struct {
+        std::vector<std::string> steps;
+        std::vector<std::string> lines;  // regular expressions
+    } cases[] = {
+        {{"HELO vm\r\n", "MAIL FROM:<sender@client.test>\r\n", "RCPT TO:<u1@example.test>\r\n",
+          "DATA\r\n", "x\r\n.\r\n", "QUIT\r\n"},
+         {"connect from " + peer, "4cQ1zXy3lKz1: client=" + peer,
+          "disconnect from " + peer + " helo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"}},
+        {{"HELO vm\r\n", "MAIL FROM:<sender@client.test>\r\n", to_nosuch},
+         {"connect from " + peer,
+          "NOQUEUE: reject: RCPT from " + peer +
+              ": 550 5\\.1\\.1 <nosuch@example\\.test>: Recipient address rejected: User unknown; "
+              "from=<sender@client\\.test> to=<nosuch@example\\.test> proto=SMTP helo=<vm>",
+          "lost connection after RCPT from " + peer,
+          "disconnect from " + peer + " helo=1 mail=1 rcpt=0/1 commands=2/3"}},
+        {{"EHLO vm\r\n", "QUIT\r\nNOOP\r\n"},
+         {"connect from " + peer, "disconnect from " + peer + " ehlo=1 quit=1 commands=2"}},
+        {{},
+         {"connect from " + peer, "lost connection after CONNECT from " + peer,
+          "disconnect from " + peer + " commands=0/0"}},
+    };
+    begin();
+    talk("QUIT\r\n", "Bye\r\n");
+    for (const auto& c : cases) {
+        ASSERT_TRUE(wait_for([&] { return logged().ends_with("commands=1\n") || log_.empty(); }));
+        connect();
+        talk("", "ESMTP\r\n");
+        for (const auto& step : c.steps) talk(step, "\r\n");
+        client.reset();
+        log_.clear();
+        ASSERT_TRUE(wait_for([&] { return logged().find("disconnect from") != log_.npos; }));
+        const auto lines = split_words(log_, "\n");
+        ASSERT_EQ(lines.size(), c.lines.size()) << log_;
+        for (std::size_t i = 0; i < lines.size(); ++i)
+            EXPECT_THAT(std::string(lines[i]), testing::MatchesRegex("info " + c.lines[i]));
+        log_.clear();
+    }
 }
 
 TEST_F(SmtpdTest, DrainingEndsIdleSessionsOnly) {

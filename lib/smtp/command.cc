@@ -137,7 +137,7 @@ std::string_view verb_name(Verb verb) { return kNames[static_cast<std::size_t>(v
 Command parse_command(std::string_view line) {
     Command command;
     line = trim(line);
-    const auto end = line.find(' ');
+    const auto end = line.find_first_of(" \t");  // RFC 5321 4.1.1.1 has spaces; tabs are tolerated
     command.word = line.substr(0, end);
     if (end != line.npos) command.argument = trim(line.substr(end));
     for (std::size_t i = 0; i + 1 < kVerbCount; ++i) {

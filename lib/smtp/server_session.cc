@@ -163,8 +163,7 @@ Action ServerSession::dispatch(const Command& command) {
 Action ServerSession::do_simple(const Command& command) {
     switch (verb_) {
         case Verb::quit:
-            if (!command.argument.empty()) return reply(501, "5.5.4", "Syntax: QUIT");
-            count(true);
+            count(true);  // whatever stands behind it: who wants to go may go
             return Close{"221 2.0.0 Bye\r\n"};
         case Verb::rset:
             if (!command.argument.empty()) return reply(501, "5.5.4", "Syntax: RSET");
@@ -481,7 +480,8 @@ bool ServerSession::must_not_pipeline() const {
     switch (verb_) {
         case Verb::mail:
         case Verb::rcpt:
-        case Verb::rset: return false;
+        case Verb::rset:
+        case Verb::quit: return false;
         default: return where_ != "END-OF-MESSAGE";
     }
 }

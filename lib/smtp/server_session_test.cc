@@ -103,7 +103,11 @@ TEST(ServerSession, RepliesInEveryState) {
         {{}, "NOOP", "250 2.0.0 Ok\r\n"},
         {{}, "RSET", "250 2.0.0 Ok\r\n"},
         {{}, "RSET x", "501 5.5.4 Syntax: RSET\r\n"},
-        {{}, "QUIT x", "501 5.5.4 Syntax: QUIT\r\n"},
+        {{}, "QUIT x", "221 2.0.0 Bye\r\n"},
+        {{}, "  NOOP  ", "250 2.0.0 Ok\r\n"},
+        {{}, "NOOP\tx", "250 2.0.0 Ok\r\n"},
+        {{}, "nOoP x y", "250 2.0.0 Ok\r\n"},
+        {{"EHLO x"}, "MAIL\tFROM:<a@b.test> SIZE=1", "250 2.1.0 Ok\r\n"},
         {{}, "VRFY b@example.test", "252 2.0.0 b@example.test\r\n"},
         {{}, "VRFY", "501 5.5.4 Syntax: VRFY address\r\n"},
         {{}, "MAIL FROM:<a@b.test>", "250 2.1.0 Ok\r\n"},
@@ -388,6 +392,99 @@ TEST(ServerSession, KnowsWhoPipelinesTooEarly) {
     Talk helo;
     helo.lines({"HELO x", "MAIL FROM:<a@b.test>"});
     EXPECT_TRUE(helo.s().must_not_pipeline()) << "without ESMTP nothing may be pipelined";
+}
+
+// RFC 5321 4.1.1.5: RSET is taken in every state, and a new transaction can begin behind it.
+TEST(ServerSession, ResetsInEveryState) {
+    const struct {
+        const char* name;
+        std::vector<const char*> before;
+    } cases[] = {
+        {"nothing said", {}},
+        {"greeted", {"EHLO x"}},
+        {"sender", {"EHLO x", "MAIL FROM:<a@b.test>"}},
+        {"recipient", {"EHLO x", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"}},
+        {"wrong DATA", {"EHLO x", "MAIL FROM:<a@b.test>", "DATA"}},
+        {"wrong MAIL", {"EHLO x", "MAIL FROM:a b"}},
+        {"after a message", {"EHLO x", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA"}},
+        {"reset", {"EHLO x", "MAIL FROM:<a@b.test>", "RSET"}},
+    };
+    for (const auto& c : cases) {
+        Talk t;
+        for (const char* line : c.before) t.line(line);
+        EXPECT_EQ(t.line("RSET"), "250 2.0.0 Ok\r\n") << c.name;
+        EXPECT_TRUE(t.s().envelope().recipients.empty()) << c.name;
+        EXPECT_TRUE(t.s().envelope().sender.empty()) << c.name;
+        EXPECT_FALSE(t.s().envelope().open) << c.name;
+        EXPECT_EQ(t.line("RCPT TO:<c@d.test>"), "503 5.5.1 Error: need MAIL command\r\n") << c.name;
+        EXPECT_EQ(t.line("MAIL FROM:<a@b.test>"), "250 2.1.0 Ok\r\n") << c.name;
+    }
+    Talk t;
+    t.options.auth_enabled = true;
+    t.lines({"EHLO x", "AUTH LOGIN"});
+    EXPECT_EQ(t.line("RSET"), "334 UGFzc3dvcmQ6\r\n")
+        << "there it is base64: an answer as any other";
+}
+
+TEST(ServerSession, NulBytesAreDataLikeAnyOther) {
+    using namespace std::string_view_literals;
+    const std::pair<std::string_view, const char*> cases[] = {
+        {"NOOP\0"sv, "502 5.5.2 Error: command not recognized\r\n"},
+        {"\0"sv, "502 5.5.2 Error: command not recognized\r\n"},
+        {"NOOP \0"sv, "250 2.0.0 Ok\r\n"},
+        {"QUIT\0x"sv, "502 5.5.2 Error: command not recognized\r\n"},
+        {"MAIL FROM:<a\0b@c.test>"sv, "501 5.1.7 Bad sender address syntax\r\n"},
+        {"MAIL FROM:<a@c.test>\0"sv, "501 5.1.7 Bad sender address syntax\r\n"},
+        {"MAIL FROM:<a@c.test> SIZE=1\0"sv, "501 5.5.4 Bad message size syntax\r\n"},
+        {"VRFY a\0b@c.test"sv, "501 5.1.3 Bad recipient address syntax\r\n"},
+    };
+    for (const auto& [line, reply] : cases) {
+        Talk t;
+        t.line("EHLO x");
+        EXPECT_EQ(t.line(line), reply) << line;
+        EXPECT_FALSE(t.closed);
+    }
+    Talk t;
+    t.line("EHLO a\0\r\x1b[2Jb"sv);
+    EXPECT_EQ(t.s().helo(), "a???[2Jb") << "fit for the log and for Received:";
+}
+
+TEST(ServerSession, CommandsWithoutATransactionAreCountedAsErrors) {
+    const char* const wrong[] = {
+        "DATA", "RCPT TO:<a@b.test>", "FOO", "", "MAIL FROM:a b", "EHLO", "VRFY", "RSET x"};
+    for (const char* line : wrong) {
+        Talk t;
+        t.options.hard_error_limit = 3;
+        for (int i = 0; i < 2; ++i) t.line(line);
+        EXPECT_FALSE(t.s().too_many_errors()) << line;
+        t.line(line);
+        EXPECT_TRUE(t.s().too_many_errors()) << line;
+    }
+}
+
+// What policy or cleanup say becomes one reply, whatever they say.
+TEST(ServerSession, LongRefusalsStayOneLine) {
+    for (const std::size_t size : {0U, 1U, 500U, 512U, 5000U}) {
+        Talk t;
+        t.policy = Answer::refuse(550, "5.7.1", std::string(size, 'x'));
+        t.lines({"EHLO x", "MAIL FROM:<a@b.test>"});
+        const auto reply = t.line("RCPT TO:<c@d.test>");
+        EXPECT_EQ(reply, "550 5.7.1 " + std::string(size, 'x') + "\r\n");
+        EXPECT_FALSE(t.closed);
+    }
+}
+
+TEST(ServerSession, QuitIsTakenInEveryStateButAuthentication) {
+    for (const std::vector<const char*>& before :
+         {std::vector<const char*>{},
+          {"EHLO x"},
+          {"MAIL FROM:<a@b.test>"},
+          {"MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"}}) {
+        Talk t;
+        for (const char* line : before) t.line(line);
+        EXPECT_EQ(t.line("QUIT"), "221 2.0.0 Bye\r\n");
+        EXPECT_TRUE(t.closed);
+    }
 }
 
 }  // namespace
