@@ -263,7 +263,10 @@ class WholeProgram : public Delivery {
         auto open = packet->as<ipc::SubmitOpen>();
         if (!open || packet->descriptor_count() != 1) return;
         submitted_sender_ = open->sender;
-        for (const auto& one : open->recipients) submitted_to_ += one.address + " ";
+        for (const auto& one : open->recipients) {
+            submitted_to_ += one.address + " ";
+            submitted_notify_ = one.notify;
+        }
         Fd content = packet->take_descriptor();
         (void)channel.send(ipc::SubmitOpened{}, Deadline::in(kWait)).has_value();
         char bytes[4096];
@@ -282,6 +285,7 @@ class WholeProgram : public Delivery {
     }
 
     std::string submitted_, submitted_to_, submitted_sender_;
+    int submitted_notify_ = -1;
 };
 
 TEST_F(WholeProgram, DeliversToMailUsers) {
@@ -377,6 +381,23 @@ TEST_F(WholeProgram, JoinsMailboxAndForwarding) {
     EXPECT_EQ(submitted_to_, "copy@far.test ");
     EXPECT_EQ(submitted_sender_, "s@far.test");
     EXPECT_EQ(submitted_, "Delivered-To: u2@here.test\r\nSubject: x\r\n\r\nhello\r\n");
+}
+
+// RFC 3461 5.2.7.2
+TEST_F(WholeProgram, TellsOfSuccessWhereAnAliasForwards) {
+    for (const auto& [asked, passed] :
+         {std::pair{ipc::kNotifySuccess, ipc::kNotifyNever},
+          std::pair<std::uint8_t, std::uint8_t>{6, ipc::kNotifyFailure},
+          std::pair<std::uint8_t, std::uint8_t>{0, 0}}) {
+        Server cleanup(root_ + "/cleanup", [this](auto& channel) { answer_cleanup(channel); });
+        auto r = request({"far@here.test"});
+        r.recipients[0].notify = asked;
+        submitted_.clear();
+        const auto report = ask(options(), r, "Subject: x\r\n\r\nhello\r\n");
+        ASSERT_EQ(report.recipients.size(), 1u);
+        EXPECT_EQ(report.recipients[0].action, ipc::DsnAction::expanded);
+        EXPECT_EQ(submitted_notify_, passed);
+    }
 }
 
 TEST_F(WholeProgram, ForwardsEvenWhenTheOwnMailboxDoesNotExist) {

@@ -16,6 +16,13 @@ constexpr Millis kSubmitWait{300'000};
 constexpr Millis kAnswerWait{10'000};
 constexpr Millis kIdleWait{600'000};
 
+// RFC 3461 5.2.7.2: of success we tell ourselves ("expanded"); the others tell of failure and
+// delay.
+std::uint8_t without_success(std::uint8_t notify) {
+    if (notify == ipc::kNotifySuccess) return ipc::kNotifyNever;
+    return static_cast<std::uint8_t>(notify & ~ipc::kNotifySuccess);
+}
+
 // As many recipients as one message holds, from `at` on.
 std::vector<ipc::SubmitRecipient> next_recipients(const ForwardJob& job, std::size_t& at) {
     const auto& from = job.request.recipients.front();
@@ -25,7 +32,7 @@ std::vector<ipc::SubmitRecipient> next_recipients(const ForwardJob& job, std::si
         ipc::SubmitRecipient one;
         one.address = job.forwards[at];
         one.original = from.original.empty() ? from.address : from.original;
-        one.notify = from.notify;
+        one.notify = without_success(from.notify);
         one.orcpt = from.orcpt;
         bytes += one.address.size() + one.original.size() + one.orcpt.size() + 100;
         if (bytes > ipc::kRecipientBudget && !batch.empty()) break;
@@ -115,6 +122,7 @@ void ForwardWorker::run(ipc::Channel& parent) {
         ipc::DeliverReport answer;
         answer.recipients.push_back(queue::report_delivery(
             job->request, job->request.recipients.front(), "local", {}, verdict, started));
+        if (verdict.accepted()) answer.recipients.front().action = ipc::DsnAction::expanded;
         if (auto sent = connection.send(answer, Deadline::in(kAnswerWait)); !sent) {
             log::warning(job->request.queue_id.str(), cat({"report to qmgr: ", sent.error().what}));
         }
