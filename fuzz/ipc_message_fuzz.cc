@@ -12,6 +12,7 @@
 #include "lib/ipc/messages/control.h"
 #include "lib/ipc/messages/deliver.h"
 #include "lib/ipc/messages/login.h"
+#include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/ipc/messages/route.h"
@@ -55,6 +56,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                ipc::DeliverRequest, ipc::DeliverReport, ipc::BounceAppend, ipc::BounceSend,
                ipc::BounceForget, ipc::BounceDone, ipc::AuthRequest, ipc::AuthAnswer,
                ipc::AuthResponse, ipc::RedeemToken, ipc::Grant, ipc::Handoff, ipc::HandoffAnswer,
-               ipc::Status, ipc::Control>(number, bytes);
+               ipc::Status, ipc::Control, ipc::NameQuestion, ipc::NameAnswer>(number, bytes);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/ipc/messages/deliver.h"
 #include "lib/ipc/messages/login.h"
+#include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/ipc/messages/route.h"
@@ -53,7 +54,7 @@ using Messages =
                    SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, QueueNudge, QueueControl,
                    QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd, DeliverRequest, DeliverReport,
                    BounceAppend, BounceSend, BounceForget, BounceDone, AuthRequest, AuthResponse, AuthAnswer,
-                   RedeemToken, Grant, Handoff, HandoffAnswer>;
+                   RedeemToken, Grant, Handoff, HandoffAnswer, NameQuestion, NameAnswer>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, RoundTrips) {
