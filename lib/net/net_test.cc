@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "lib/net/stream.h"
 #include "lib/tls/certificate.h"
 #include "lib/tls/context.h"
@@ -72,6 +74,167 @@ TEST(NetStream, SpeaksTlsOnBothSides) {
     int status = 0;
     ::waitpid(child, &status, 0);
     EXPECT_EQ(status, 0);
+}
+
+// The same bytes, however they are cut, are the same lines.
+TEST(NetStream, LinesDoNotDependOnHowTheBytesArrive) {
+    constexpr std::size_t kLimit = 8;
+    std::string input;
+    for (std::size_t size : {0U, 1U, 7U, 8U}) {
+        for (const char* end : {"\r\n", "\n"}) input += std::string(size, 'a') + end;
+    }
+    input += std::string("\0b\0\r\n", 5);
+    for (const std::string& tail : {std::string("123456789\r\n"), std::string("12345678\r\r\n"),
+                                    std::string("12345678\rx\n"), std::string(40, 'x')}) {
+        for (std::size_t chunk = 1; chunk <= 20; ++chunk) {
+            auto [stream, peer] = connected();
+            const std::string all = input + tail;
+            std::size_t sent = 0;
+            std::string seen;
+            for (;;) {
+                // A chunk more whenever no whole line is there.
+                auto line = stream.read_line(kLimit, Deadline::in(Millis(0)));
+                if (line) {
+                    seen += "[" + *line + "]";
+                    continue;
+                }
+                if (line.error().code == Errc::invalid) break;
+                ASSERT_EQ(line.error().code, Errc::timeout);
+                ASSERT_LT(sent, all.size()) << tail << chunk;
+                send_raw(peer, std::string_view(all).substr(sent, chunk));
+                sent += chunk;
+            }
+            EXPECT_EQ(seen, "[][][a][a][aaaaaaa][aaaaaaa][aaaaaaaa][aaaaaaaa][" +
+                                std::string("\0b\0]", 4))
+                << chunk;
+        }
+    }
+}
+
+TEST(NetStream, HalfALineAtTheEndIsNoLine) {
+    auto [stream, peer] = connected();
+    send_raw(peer, "whole\r\nhalf");
+    peer.reset();
+    EXPECT_EQ(stream.read_line(100, soon()).value(), "whole");
+    EXPECT_EQ(stream.read_line(100, soon()).error().code, Errc::closed);
+    EXPECT_EQ(stream.read_some(soon()).value(), "half") << "but it can be had";
+    EXPECT_EQ(stream.read_some(soon()).value(), "");
+}
+
+TEST(NetStream, ReadsJustTheBytesAskedFor) {
+    auto [stream, peer] = connected();
+    send_raw(peer, "0123456789");
+    EXPECT_EQ(stream.read_bytes(0, soon()).value(), "");
+    EXPECT_EQ(stream.read_bytes(3, soon()).value(), "012");
+    EXPECT_EQ(stream.read_bytes(6, soon()).value(), "345678");
+    EXPECT_TRUE(stream.has_input());
+    EXPECT_EQ(stream.read_bytes(2, Deadline::in(Millis(5))).error().code, Errc::timeout);
+    peer.reset();
+    EXPECT_EQ(stream.read_bytes(1, soon()).error().code, Errc::closed);
+}
+
+TEST(NetStream, AGonePeerIsAnErrorAndNoSignal) {
+    auto [stream, peer] = connected();
+    peer.reset();
+    auto written = stream.write("x", soon());
+    if (written) written = stream.write("y", soon());
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, Errc::closed);
+    EXPECT_TRUE(stream.write("", soon()));
+}
+
+struct Tls {
+    Tls() {
+        const auto pair = tls::make_self_signed("mail.test").value();
+        tls::ServerOptions options;
+        options.certificate_pem = pair.certificate_pem;
+        options.key_pem = pair.key_pem;
+        server.emplace(tls::ServerContext::make(options).value());
+        client.emplace(tls::ClientContext::make({}).value());
+    }
+    std::optional<tls::ServerContext> server;
+    std::optional<tls::ClientContext> client;
+};
+
+TEST(NetStreamTls, CloseNotifyEndsTheInputThoughTheSocketStaysOpen) {
+    Tls tls;
+    auto [stream, peer] = connected();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        stream = Stream(Fd());  // the parent's end
+        Stream server(std::move(peer));
+        if (!server.start_tls_server(*tls.server, soon())) ::_exit(1);
+        if (!server.write("bye\n", soon())) ::_exit(2);
+        server.finish(soon());
+        char byte = 0;  // until the test has seen it
+        sys::set_blocking(server.fd(), true);
+        while (::read(server.fd(), &byte, 1) > 0) continue;
+        ::_exit(0);
+    }
+    peer.reset();
+    ASSERT_TRUE(stream.start_tls_client(*tls.client, "mail.test", soon()));
+    EXPECT_EQ(stream.read_line(100, soon()).value(), "bye");
+    EXPECT_EQ(stream.read_some(soon()).value(), "") << "an end, not a wait";
+    EXPECT_EQ(stream.read_some(Deadline::in(Millis(0))).value(), "") << "and again";
+    stream = Stream(Fd());
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+}
+
+TEST(NetStreamTls, SilenceGarbageAndEndsInTheHandshakeAreErrors) {
+    Tls tls;
+    const struct {
+        const char* name;
+        std::function<void(Fd&)> act;
+        Errc code;
+    } cases[] = {
+        {"silence", [](Fd&) {}, Errc::timeout},
+        {"end", [](Fd& peer) { peer.reset(); }, Errc::closed},
+        {"garbage", [](Fd& peer) { send_raw(peer, "HELO I am no TLS client\r\n"); }, Errc::closed},
+    };
+    for (const auto& c : cases) {
+        auto [stream, peer] = connected();
+        c.act(peer);
+        const auto limit = Deadline::in(Millis(c.code == Errc::timeout ? 20 : 5000));
+        const auto started = stream.start_tls_server(*tls.server, limit);
+        ASSERT_FALSE(started) << c.name;
+        EXPECT_EQ(started.error().code, c.code) << c.name << ": " << started.error().what;
+    }
+}
+
+TEST(NetStreamTls, RefusesInjectedPlaintext) {
+    Tls tls;
+    auto [stream, peer] = connected();
+    send_raw(peer, "STLS\r\nUSER evil\r\n");
+    ASSERT_TRUE(stream.read_line(100, soon()));
+    EXPECT_EQ(stream.start_tls_server(*tls.server, soon()).error().code, Errc::denied);
+}
+
+TEST(Connect, WaitsOnlyUntilTheDeadline) {
+    // A listener whose backlog is full does not answer.
+    const Fd listener = sys::listen_on(*sys::SocketAddress::parse("127.0.0.1:0"), 0).value();
+    const auto at = sys::local_address(listener.get());
+    std::vector<Fd> waiting;
+    Result<Stream> last = Error{};
+    for (int i = 0; i < 10; ++i) {
+        last = connect(at, Deadline::in(Millis(50)));
+        if (!last) break;
+        waiting.emplace_back(::dup(last->fd()));
+    }
+    ASSERT_FALSE(last);
+    EXPECT_EQ(last.error().what, "connect to " + at.str() + ": timed out");
+}
+
+TEST(Resolve, AddressesNamesAndPaths) {
+    const auto of = [](const char* text) { return resolve(*parse_endpoint(text, 25)); };
+    EXPECT_EQ(of("192.0.2.1:26").value().at(0).str(), "192.0.2.1:26");
+    EXPECT_EQ(of("[2001:db8::1]").value().at(0).str(), "[2001:db8::1]:25");
+    EXPECT_EQ(of("unix:/run/x").value().at(0).str(), "unix:/run/x");
+    EXPECT_FALSE(resolve({.host = {}, .port = 0, .unix_path = std::string(200, 'x')}));
+    const auto local = of("localhost:1234");
+    ASSERT_TRUE(local);
+    EXPECT_EQ(local->at(0).port(), 1234);
 }
 
 TEST(Connect, RefusedIsAnError) {

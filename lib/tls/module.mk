@@ -5,6 +5,6 @@ lib_tls_libtls_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/tls/tls_test
-lib_tls_tls_test_SOURCES = %reldir%/tls_test.cc
+lib_tls_tls_test_SOURCES = %reldir%/adversary_test.cc %reldir%/tls_test.cc
 lib_tls_tls_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_tls_tls_test_LDADD = lib/tls/libtls.a lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(TEST_LIBS)
