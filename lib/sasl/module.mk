@@ -6,7 +6,7 @@ lib_sasl_libsasl_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/sasl/sasl_test
-lib_sasl_sasl_test_SOURCES = %reldir%/sasl_test.cc
+lib_sasl_sasl_test_SOURCES = %reldir%/sasl_test.cc %reldir%/edges_test.cc
 lib_sasl_sasl_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_sasl_sasl_test_LDADD = lib/sasl/libsasl.a lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(TEST_LIBS)
