@@ -4,6 +4,7 @@ sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = \
 	%reldir%/postern.cc %reldir%/postern_control.h %reldir%/postern_control.cc \
 	%reldir%/postern_check.h %reldir%/postern_check.cc \
+	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
 	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc
 POSTERN_USER_LIBS = lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS)
@@ -13,6 +14,7 @@ commands_postern_LDADD = $(POSTERN_LIBS)
 
 check_PROGRAMS += commands/postern_check_test
 commands_postern_check_test_SOURCES = %reldir%/postern_check_test.cc %reldir%/postern_check.cc \
+	%reldir%/postern_logrotate_test.cc %reldir%/postern_logrotate.cc %reldir%/postern_control.cc \
 	%reldir%/postern_permissions.cc
 commands_postern_check_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_postern_check_test_CPPFLAGS = $(commands_postern_CPPFLAGS)
@@ -27,7 +29,8 @@ sbin_PROGRAMS += commands/postconf commands/postlog
 commands_postconf_SOURCES = \
 	%reldir%/postconf.h %reldir%/postconf.cc %reldir%/postconf_show.cc %reldir%/postconf_edit.cc \
 	%reldir%/postconf_manual.cc
-commands_postconf_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a
+commands_postconf_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
+	$(DB_LIBS) $(CRYPTO_LIBS)
 commands_postlog_SOURCES = %reldir%/postlog.cc
 commands_postlog_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
 

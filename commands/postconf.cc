@@ -9,7 +9,9 @@
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
 #include "lib/config/main_cf.h"
+#include "lib/crypto/library.h"
 #include "lib/sys/file.h"
+#include "lib/table/registry.h"
 
 namespace postern::commands {
 namespace {
@@ -18,7 +20,7 @@ using Subject = PostconfOptions::Subject;
 using Change = PostconfOptions::Change;
 
 constexpr const char* kUsage =
-    "usage: postconf [-c config_dir] [-C class] [-dfhHnpx] [-o name=value] [name...] | "
+    "usage: postconf [-c config_dir] [-C class] [-dfhHjnpx] [-T mode] [-o name=value] [name...] | "
     "-e name=value... | -# name... | -X name... | -M [-f] [name/type...] | -F [name/type/field...] "
     "| "
     "-P [name/type/parameter...] | -l | -m | -a | -A | --describe name... | --manual";
@@ -37,8 +39,10 @@ void warn(std::string_view text) {
 struct CommandLine {
     PostconfOptions options;
     std::optional<std::string> directory;
+    bool own_directory = false;          // -c, or MAIL_CONFIG in the environment
     std::vector<std::string> overrides;  // -o name=value
     std::string list;                    // what -l, -m, -a or -A print
+    std::string tls_mode;                // -T
     std::vector<std::string> arguments;
 };
 
@@ -57,12 +61,7 @@ bool take_option(CommandLine& line, int option) {
         case 'a':
         case 'A': line.list = "postern\n"; return true;
         case 'l': line.list = "flock\nfcntl\ndotlock\n"; return true;
-        case 'm':
-            line.list =
-                "btree\ncidr\nfail\nhash\ninline\npasswdfile\npipemap\nproxy\nregexp\nstatic\ntexth"
-                "ash\n"
-                "unionmap\nunix\n";
-            return true;
+        case 'm': line.list = join(table::table_types(), "\n") + "\n"; return true;
         case 'c': line.directory = optarg; return true;
         case 'C': return set_class(options, optarg);
         case 'd': options.defaults = true; return true;
@@ -71,6 +70,8 @@ bool take_option(CommandLine& line, int option) {
         case 'X': options.change = Change::remove; return true;
         case 'f': options.fold = true; return true;
         case 'h': options.values_only = true; return true;
+        case 'j': options.json = true; return true;
+        case 'T': line.tls_mode = optarg; return true;
         case 'H': options.names_only = true; return true;
         case 'M': options.subject = Subject::master; return true;
         case 'F': options.subject = Subject::master_fields; return true;
@@ -87,7 +88,7 @@ bool take_option(CommandLine& line, int option) {
 Result<CommandLine> parse_command_line(int argc, char** argv) {
     CommandLine line;
     int option = 0;
-    while ((option = getopt(argc, argv, "aAc:C:deEfFhHlmMno:pPvxX#")) != -1) {
+    while ((option = getopt(argc, argv, "aAc:C:deEfFhHjlmMno:pPT:vxX#")) != -1) {
         if (!take_option(line, option)) return Error{Errc::invalid, kUsage};
     }
     line.arguments.assign(argv + optind, argv + argc);
@@ -115,7 +116,15 @@ int edit(const CommandLine& line, const std::string& directory) {
 // Reads what there is: defaults can be shown without any file.
 Result<config::Settings> read_settings(const CommandLine& line, const std::string& directory) {
     config::Settings settings(directory);
-    if (!line.options.defaults) TRY(settings.read());
+    if (!line.options.defaults) {
+        TRY(settings.read());
+        // Postfix counts a folder of the caller's own as a setting.
+        if (line.own_directory) settings.set("config_directory", directory);
+    }
+    for (const config::Problem& note : settings.notes()) {
+        if (note.parameter.empty())
+            warn(note.str());  // set twice; the rest is for "unused parameter"
+    }
     for (const std::string& text : line.overrides) {
         TRY_ASSIGN(auto entry, config::parse_assignment(text));
         settings.set(entry.name, entry.value);
@@ -153,6 +162,19 @@ int show(const CommandLine& line, const std::string& directory) {
     return std::ferror(stdout) != 0 ? fatal("write error") : EXIT_SUCCESS;
 }
 
+int tell_tls(std::string_view mode) {
+    std::string text;
+    if (mode == "compile-version") text = crypto::compiled_version();
+    if (mode == "run-version") text = crypto::running_version();
+    if (mode == "public-key-algorithms") text = "ecdsa\nrsa";
+    if (text.empty()) {
+        return fatal(cat({"bad mode ", mode,
+                          ": expected compile-version, run-version or public-key-algorithms"}));
+    }
+    put(text + "\n");
+    return EXIT_SUCCESS;
+}
+
 int run(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() == 1 && words[0] == "--manual") {
@@ -169,12 +191,15 @@ int run(int argc, char** argv) {
     }
     auto line = parse_command_line(argc, argv);
     if (!line) return fatal(line.error().what);
+    if (!line->tls_mode.empty()) return tell_tls(line->tls_mode);
     if (!line->list.empty()) {
         put(line->list);
         return EXIT_SUCCESS;
     }
     auto directory = config::choose_directory(line->directory);
     if (!directory) return fatal(directory.error().what);
+    const char* variable = std::getenv("MAIL_CONFIG");
+    line->own_directory = line->directory.has_value() || (variable != nullptr && *variable != '\0');
     return line->options.change == Change::none ? show(*line, *directory) : edit(*line, *directory);
 }
 

@@ -27,6 +27,7 @@ struct PostconfOptions {
     bool fold = false;         // -f
     bool names_only = false;   // -H
     bool values_only = false;  // -h
+    bool json = false;         // -j: one object a line
 };
 
 // Everything that a run looks at. The Settings are read unless only defaults are wanted.
@@ -63,7 +64,7 @@ std::string make_manual();
 // One parameter's documentation as plain text; nothing for an unknown name.
 std::optional<std::string> describe(std::string_view name);
 
-// A line longer than 80 columns broken at white space, the rest indented by four.
-std::string fold_line(std::string_view line);
+// White space becomes single blanks; a line longer than limit is broken there, the rest indented by four.
+std::string fold_line(std::string_view line, std::size_t limit);
 
 }  // namespace postern::commands

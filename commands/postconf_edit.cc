@@ -55,6 +55,20 @@ Result<std::string> rewrite_entry(std::string_view text, const config::MasterEnt
     return config::edit_master_cf(text, key, config::MasterChange::set, &parsed.entries().front());
 }
 
+// The keys of the entries that "name/type" means; * stands for any name or type.
+Result<std::vector<std::string>> matching_keys(std::string_view text, std::string_view key) {
+    TRY_ASSIGN(config::MasterFile file, config::MasterFile::parse(text));
+    const auto wanted = split_once(key, '/');
+    std::vector<std::string> keys;
+    for (const config::MasterEntry& entry : file.entries()) {
+        bool name = wanted->first == "*" || wanted->first == entry.name;
+        bool type = wanted->second == "*" || wanted->second == entry.type_name();
+        if (name && type) keys.push_back(entry.key());
+    }
+    if (keys.empty()) return Error{Errc::not_found, cat({"no such entry: ", key})};
+    return keys;
+}
+
 Result<std::string> set_field(std::string_view text, const MasterName& name,
                               std::string_view value) {
     TRY_ASSIGN(config::MasterFile file, config::MasterFile::parse(text));
@@ -112,16 +126,26 @@ Result<std::string> edit_master_once(std::string_view text, const PostconfOption
     if ((options.subject == Subject::master) != name.part.empty()) {
         return bad_request("service/type with or without a name, as the option asks", argument);
     }
-    if (options.subject == Subject::master_params)
-        return set_override(text, name, options.change, value);
-    if (options.subject == Subject::master_fields) {
-        if (options.change != Change::set) return bad_request("-e with -F", argument);
-        return set_field(text, name, value);
+    if (options.subject == Subject::master_fields && options.change != Change::set)
+        return bad_request("-e with -F", argument);
+    bool entry = options.subject == Subject::master;
+    if (entry && options.change == Change::set) return set_entry(text, name.key, value);
+    TRY_ASSIGN(const auto keys, matching_keys(text, name.key));
+    std::string current(text);
+    for (const std::string& key : keys) {
+        name.key = key;
+        if (options.subject == Subject::master_params) {
+            TRY_ASSIGN(current, set_override(current, name, options.change, value));
+        } else if (options.subject == Subject::master_fields) {
+            TRY_ASSIGN(current, set_field(current, name, value));
+        } else {
+            bool remove = options.change == Change::remove;
+            TRY_ASSIGN(current, config::edit_master_cf(current, key,
+                                                       remove ? config::MasterChange::remove
+                                                              : config::MasterChange::comment_out));
+        }
     }
-    if (options.change == Change::set) return set_entry(text, name.key, value);
-    bool remove = options.change == Change::remove;
-    return config::edit_master_cf(
-        text, name.key, remove ? config::MasterChange::remove : config::MasterChange::comment_out);
+    return current;
 }
 
 }  // namespace

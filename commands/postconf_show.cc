@@ -4,6 +4,7 @@
 
 #include "commands/postconf.h"
 #include "lib/base/strings.h"
+#include "lib/config/check.h"
 #include "lib/config/params.h"
 
 namespace postern::commands {
@@ -15,15 +16,22 @@ using Subject = PostconfOptions::Subject;
 constexpr std::string_view kFields[] = {"service", "type",   "private",       "unprivileged",
                                         "chroot",  "wakeup", "process_limit", "command"};
 
+constexpr std::size_t kFoldWidth = 80;
+
 // Prints lines of "name = value" as the options want them.
 class Printer {
   public:
     explicit Printer(const PostconfInput& input) : input_(input) {}
 
     void main_parameter(const std::string& name);
-    void pair(const std::string& name, std::string value);
+    // names: where $name in the value is looked up (-x).
+    void pair(const std::string& name, std::string value, const config::Settings& names);
+    void pair(const std::string& name, std::string value) {
+        pair(name, std::move(value), input_.settings);
+    }
     void line(std::string text) { out_.text += text + "\n"; }
     void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
+    std::string json_line(const std::string& name, const std::string& value) const;
     PostconfOutput take() { return std::move(out_); }
 
   private:
@@ -31,18 +39,31 @@ class Printer {
     PostconfOutput out_;
 };
 
-void Printer::pair(const std::string& name, std::string value) {
+void Printer::pair(const std::string& name, std::string value, const config::Settings& names) {
     const PostconfOptions& options = input_.options;
     if (options.expand) {
-        auto expanded = config::expand(value, input_.settings);
+        auto expanded = config::expand(value, names);
         if (!expanded) warn(cat({name, ": ", expanded.error().what}));
         if (expanded) value = std::move(*expanded);
     }
+    if (options.json) return line(json_line(name, value));
     std::string text = options.names_only    ? name
                        : options.values_only ? value
                                              : cat({name, " = ", value});
-    if (!options.values_only) text = std::string(trim_right(text));
-    line(options.fold ? fold_line(text) : text);
+    line(fold_line(text, options.fold ? kFoldWidth : SIZE_MAX));
+}
+
+std::string Printer::json_line(const std::string& name, const std::string& value) const {
+    std::string out =
+        cat({"{\"name\":", config::json_text(name), ",\"value\":", config::json_text(value)});
+    const auto& set = input_.settings.set_values();
+    if (const config::Row* row = config::find_row(name)) {
+        out += cat({",\"standing\":", config::json_text(config::standing_text(row->standing)),
+                    ",\"readers\":", config::json_text(config::readers(*row))});
+    }
+    if (auto at = set.find(name); at != set.end() && at->second.line > 0)
+        out += cat({",\"line\":", std::to_string(at->second.line)});
+    return out + "}";
 }
 
 void Printer::main_parameter(const std::string& name) {
@@ -135,24 +156,27 @@ void print_fields(Printer& printer, const config::MasterEntry& entry, std::strin
     }
 }
 
-void print_overrides(Printer& printer, const config::MasterEntry& entry, std::string_view wanted) {
+void print_overrides(Printer& printer, const config::Settings& settings,
+                     const config::MasterEntry& entry, std::string_view wanted) {
     auto sorted = entry.overrides;
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
+    config::Settings own = settings;
+    own.set("service_name", entry.name);
+    for (const auto& [name, value] : entry.overrides) own.set(name, value);
     for (const auto& [name, value] : sorted) {
         if (!wanted.empty() && wanted != "*" && wanted != name) continue;
-        printer.pair(cat({entry.key(), "/", name}), value);
+        printer.pair(cat({entry.key(), "/", name}), value, own);
     }
 }
 
 }  // namespace
 
-std::string fold_line(std::string_view line) {
-    constexpr std::size_t kLimit = 80;
+std::string fold_line(std::string_view line, std::size_t limit) {
     std::string out;
     std::size_t column = 0;
     for (std::string_view word : split_words(line)) {
-        if (column > 0 && column + 1 + word.size() > kLimit) {
+        if (column > 0 && limit - column < 1 + word.size()) {
             out += "\n    ";
             column = 4;
         } else if (column > 0) {
@@ -195,11 +219,13 @@ PostconfOutput show_main(const PostconfInput& input, const std::vector<std::stri
             auto near = config::suggest(name);
             printer.warn(cat(
                 {name, ": unknown parameter", near ? cat({" (did you mean ", *near, "?)"}) : ""}));
+        } else if (auto text = input.options.names_only ? describe(name) : std::nullopt) {
+            printer.line(std::string(trim_right(*text)));
         } else {
             printer.main_parameter(name);
         }
     }
-    if (names.empty() && !input.options.defaults) warn_of_unused(printer, input, known);
+    if (!input.options.defaults) warn_of_unused(printer, input, known);
     return printer.take();
 }
 
@@ -215,11 +241,13 @@ PostconfOutput show_master(const PostconfInput& input, const std::vector<std::st
             if (!entry_matches(entry, parts[0], parts[1])) continue;
             any = true;
             if (input.options.subject == Subject::master)
-                printer.line(config::master_line(entry, input.options.fold));
+                printer.line(input.options.json
+                                 ? printer.json_line(entry.key(), config::master_line(entry))
+                                 : config::master_line(entry, input.options.fold));
             if (input.options.subject == Subject::master_fields)
                 print_fields(printer, entry, parts[2]);
             if (input.options.subject == Subject::master_params)
-                print_overrides(printer, entry, parts[2]);
+                print_overrides(printer, input.settings, entry, parts[2]);
         }
         if (!any && pattern != "*") printer.warn("unmatched request: \"" + pattern + "\"");
     }

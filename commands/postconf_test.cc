@@ -38,8 +38,6 @@ TEST_F(Postconf, NamedParameters) {
     options.values_only = true;
     EXPECT_EQ(main("", {"smtpd_timeout"}).text, "300s\n");
     options = {};
-    options.names_only = true;
-    EXPECT_EQ(main("", {"smtpd_timeout"}).text, "smtpd_timeout\n");
 }
 
 TEST_F(Postconf, UnknownName) {
@@ -84,6 +82,21 @@ TEST_F(Postconf, Fold) {
         "mydestination = " + words + " " + words + "\n    " + words + "\n");
 }
 
+TEST_F(Postconf, Json) {
+    options.json = true;
+    options.set_only = true;
+    EXPECT_EQ(
+        main("mine = \"q\"\nmyorigin = $mine\n").text,
+        "{\"name\":\"mine\",\"value\":\"\\\"q\\\"\",\"line\":1}\n"
+        "{\"name\":\"myorigin\",\"value\":\"$mine\",\"standing\":\"honoured\",\"readers\":\"" +
+            std::string(config::readers(*config::find_row("myorigin"))) + "\",\"line\":2}\n");
+}
+
+TEST_F(Postconf, NamesWithNamesAreDescribed) {
+    options.names_only = true;
+    EXPECT_THAT(main("", {"smtpd_timeout"}).text, testing::HasSubstr("Honoured by smtpd."));
+}
+
 TEST_F(Postconf, MasterListings) {
     options.subject = Subject::master;
     EXPECT_EQ(master({"smtp/inet"}),
@@ -124,7 +137,7 @@ TEST(PostconfEdit, Master) {
     EXPECT_EQ(edited(Subject::master_params, "smtp/inet/stress=yes"),
               head + "y       -       -       smtpd\n    -o stress=yes\n");
     EXPECT_EQ(edited(Subject::master_params, "smtp/inet/x=a b"),
-              head + "y       -       -       smtpd\n    -o { x = a b }\n");
+              head + "y       -       -       smtpd\n    -o {x=a b}\n");
     EXPECT_EQ(edited(Subject::master, "smtp/inet=smtp inet n - n - 3 smtpd"),
               head + "n       -       3       smtpd\n");
     EXPECT_EQ(edited(Subject::master_fields, "smtp/inet/chroot=maybe"), "error");

@@ -14,6 +14,7 @@
 
 #include "commands/postern_check.h"
 #include "commands/postern_control.h"
+#include "commands/postern_logrotate.h"
 #include "commands/postern_permissions.h"
 #include "commands/postern_user.h"
 
@@ -41,6 +42,7 @@ const std::vector<Command>& commands() {
         {"flush", "try to deliver all deferred mail now", [](const Config& c, const Words&) { return p::flush(c); }},
         {"check", "look for mistakes in configuration, tables and permissions; -j: as JSON",
          [](const Config& c, const Words& words) { return p::check(c.directory(), words); }},
+        {"logrotate", "begin a new log file", [](const Config& c, const Words&) { return p::logrotate(c); }},
         {"user", "add, change, remove or list users who may log in",
          [](const Config& c, const Words& words) { return Result<int>(p::user_command(words, c)); }},
         {"set-permissions", "make the users, folders and permissions that are needed", [](const Config& c, const Words&) { return p::set_permissions(c); }},

@@ -26,7 +26,13 @@ Result<Fd> open_log_file(const config::Config& config) {
         return Error{Errc::denied, cat({"maillog_file ", path, ": not below a folder of maillog_file_prefixes (",
                                         join(prefixes, ", "), ")"})};
     }
-    auto file = sys::RealFs::instance().open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0640);
+    const std::string permissions = config.get(param::maillog_file_permissions);
+    const auto mode = parse_number<unsigned>(permissions, 8);
+    if (!mode || *mode > 0777) {
+        return Error{Errc::invalid, cat({"maillog_file_permissions = ", permissions,
+                                         ": expected an octal number such as 0600"})};
+    }
+    auto file = sys::RealFs::instance().open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, *mode);
     if (!file) return std::move(file).error().within("maillog_file");
     return file;
 }

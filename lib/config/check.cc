@@ -86,15 +86,6 @@ void examine_main(Report& report, const Settings& settings) {
     for (Problem& problem : settings.notes()) report.problems.push_back(std::move(problem));
 }
 
-std::string json_text(std::string_view text) {
-    std::string out = "\"";
-    for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += is_control(c) ? ' ' : c;
-    }
-    return out + '"';
-}
-
 std::string reader_list(const Row& row) {
     std::string_view programs = readers(row);
     if (programs == "all") return "every program";
@@ -118,6 +109,15 @@ std::string remark(const SetParameter& set) {
 }
 
 }  // namespace
+
+std::string json_text(std::string_view text) {
+    std::string out = "\"";
+    for (char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += is_control(c) ? ' ' : c;
+    }
+    return out + '"';
+}
 
 bool Report::has_errors() const {
     return std::any_of(problems.begin(), problems.end(), [](const Problem& p) { return p.error; });

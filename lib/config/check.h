@@ -49,5 +49,7 @@ std::string_view standing_text(Standing standing);
 // The report as people read it, and as one JSON object.
 std::string report_text(const Report& report);
 std::string report_json(const Report& report);
+// A JSON string, with its quotes.
+std::string json_text(std::string_view text);
 
 }  // namespace postern::config

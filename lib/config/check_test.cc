@@ -50,7 +50,7 @@ TEST(Check, AllProblemsAtOnce) {
             "W /c/main.cf, line 4: smtpd_timout: unknown parameter (did you mean smtpd_timeout?)",
             "E /c/main.cf, line 5: biff: bad value \"maybe\": expected yes or no",
             HasSubstr("E /c/main.cf, line 6: a: "), HasSubstr("E /c/main.cf, line 7: b: "),
-            "W /c/main.cf, line 9: myorigin: overrides line 8",
+            "W /c/main.cf, line 9: overriding earlier entry: myorigin=$a",
             "E /c/master.cf, line 1: smtp/inet: -o biff=7: bad value \"7\": expected yes or no",
             "W /c/master.cf, line 1: smtp/inet: -o nosuch: unknown parameter",
             HasSubstr("E /c/master.cf, line 3: bad: only 2 columns"),

@@ -177,7 +177,7 @@ TEST(Config, WarningsSuggest) {
         "myorigin = $my_own\n");
     auto warnings = config.warnings();
     ASSERT_EQ(warnings.size(), 3u);
-    EXPECT_THAT(warnings[0], testing::EndsWith("main.cf, line 8: myorigin: overrides line 3"));
+    EXPECT_THAT(warnings[0], testing::EndsWith("main.cf, line 8: overriding earlier entry: myorigin=$my_own"));
     EXPECT_THAT(warnings[1],
                 testing::EndsWith("main.cf, line 1: smtpd_timout: unknown parameter (did "
                                   "you mean smtpd_timeout?)"));

@@ -11,6 +11,7 @@ namespace postern::config {
 namespace {
 
 constexpr std::size_t kColumns = 8;
+constexpr std::size_t kFoldWidth = 80;  // of postconf -f
 constexpr std::array<std::string_view, 5> kTypes = {"inet", "unix", "fifo", "pass", "unix-dgram"};
 
 constexpr std::string_view kBuiltIn =
@@ -153,7 +154,9 @@ Result<MasterEntry> parse_entry(const LogicalLine& line) {
 std::string written(const std::string& argument, bool after_o) {
     bool plain = !argument.empty() && argument.front() != '{';
     if (plain && std::none_of(argument.begin(), argument.end(), is_space)) return argument;
-    return after_o ? cat({"{ ", argument, " }"}) : cat({"{", argument, "}"});
+    auto assignment = after_o ? parse_assignment(argument) : Result<MainEntry>(invalid(""));
+    if (assignment) return cat({"{", assignment->name, "=", assignment->value, "}"});
+    return cat({"{", argument, "}"});
 }
 
 }  // namespace
@@ -240,8 +243,11 @@ std::string master_line(const MasterEntry& entry, bool folded) {
     }
     bool after_o = false;
     for (const std::string& argument : entry.arguments) {
-        bool fold = folded && !after_o && argument.starts_with("-o");
-        out += cat({fold ? "\n    " : " ", written(argument, after_o)});
+        std::string text = written(argument, after_o);
+        std::size_t column = out.size() - (out.rfind('\n') + 1);  // npos + 1 is 0
+        bool option = !after_o && argument.starts_with("-o");
+        bool fold = folded && (option || (!after_o && column + 1 + text.size() > kFoldWidth));
+        out += cat({fold ? "\n    " : " ", text});
         after_o = argument == "-o";
     }
     return out;

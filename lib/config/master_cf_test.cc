@@ -116,7 +116,7 @@ TEST(MasterCf, Printing) {
     ASSERT_TRUE(file.has_value());
     EXPECT_EQ(
         master_line(file->entries()[0]),
-        "smtp       inet  n       -       y       -       -       smtpd -o a=b -o { c = d e }");
+        "smtp       inet  n       -       y       -       -       smtpd -o a=b -o {c=d e}");
     EXPECT_EQ(master_line(file->entries()[1]),
               "postlog    unix-dgram n  -       n       -       1       postlogd");
     EXPECT_EQ(master_line(file->entries()[2]),
@@ -136,7 +136,7 @@ TEST(MasterCf, Edit) {
     EXPECT_EQ(edited("smtp/inet", MasterChange::set, file->find("smtp")),
               "# first\n"
               "smtp       inet  n       -       n       -       5       smtpd\n    -o x=y\n    -o "
-              "{ z = 1 2 }\n"
+              "{z=1 2}\n"
               "# note\n\nqmgr unix n - n 300 1 qmgr\n");
     EXPECT_EQ(edited("smtp/inet", MasterChange::remove, nullptr),
               "# first\n# note\n\nqmgr unix n - n 300 1 qmgr\n");

@@ -119,8 +119,9 @@ void Settings::take(std::vector<MainEntry> entries) {
     for (MainEntry& entry : entries) {
         auto [at, added] = set_.try_emplace(entry.name);
         if (!added) {
-            doubles_.push_back({file(), entry.line, entry.name,
-                                cat({"overrides line ", std::to_string(at->second.line)}), false});
+            doubles_.push_back(
+                {file(), entry.line, "",
+                 cat({"overriding earlier entry: ", entry.name, "=", at->second.text}), false});
         }
         at->second = {std::move(entry.value), entry.line};
     }

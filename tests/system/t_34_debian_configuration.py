@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from debian import unpack
-from instance import Instance
+from instance import Instance, wait
 
 # What the package's installation asks and adds to main.cf for an "Internet site".
 ANSWERS = """
@@ -113,3 +113,42 @@ class Mistakes(unittest.TestCase):
         with Instance({"master_service_disable": "!imap/inet, 127.0.0.5:0/inet"}, services=("smtp", "pop3")) as mail:
             self.assertEqual(list(mail._ports), ["127.0.0.1:0"])
             mail.wait_log(r"service 127.0.0.5:0/inet: disabled by master_service_disable")
+
+
+class Logs(unittest.TestCase):
+    def test_json_lines(self):
+        with Instance({"log_format": "json", "maillog_file_permissions": "0640"}) as mail:
+            bob = mail.add_user("bob")
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.sendmail("ann@client.test", ["bob@example.test"], "Subject: 1\r\n\r\ntext\r\n")
+            mail.wait_messages(bob, 1)
+            mail.wait_log("removed")
+            lines = [json.loads(line) for line in mail.log().splitlines()]
+            self.assertEqual({"time_us", "program", "pid", "level", "text"} - set(lines[0]), set())
+            (sent,) = [line for line in lines if "status=sent" in line["text"]]
+            self.assertEqual((sent["program"], sent["level"]), ("postfix/local", "info"))
+            self.assertEqual({line["id"] for line in lines if line["text"] == "removed"}, {sent["id"]})
+            self.assertEqual(mail.log_path.stat().st_mode & 0o777, 0o640)
+
+    def test_rotation_loses_no_line(self):
+        with Instance({"maillog_file_rotate_suffix": "old"}) as mail:
+            bob = mail.add_user("bob")
+            for number in (1, 2):
+                with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                    smtp.sendmail("ann@client.test", ["bob@example.test"], "Subject: 1\r\n\r\ntext\r\n")
+                    if number == 1:
+                        mail.run("postern", "logrotate")
+                        mail.wait_log("reload")
+            mail.wait_messages(bob, 2)
+            mail.wait_empty_queue()
+            old = mail.log_path.with_name("maillog.old")
+            wait(lambda: (old.read_text() + mail.log()).count("status=sent") == 2, "both deliveries in the logs", mail.log)
+            self.assertIn("connect from", mail.log())
+            self.assertEqual(mail.run("postern", "logrotate", check=False).returncode, 1)  # the name is taken
+            self.assertIn("status=sent", old.read_text() + mail.log())
+
+    def test_only_below_the_prefixes(self):
+        mail = Instance({"maillog_file_prefixes": "/nonexistent"})
+        result = mail.run("postern", "start", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("maillog_file_prefixes", result.stderr)
