@@ -57,7 +57,8 @@ Result<std::string> rotate_file(const std::string& path, const std::string& suff
     TRY_ASSIGN(const auto entries, fs.list(folder));
     TRY(fs.rename(path, target));
     if (compressor.empty()) return target;
-    for (const auto& [name, kind] : entries) {
+    for (const auto& entry : entries) {
+        const std::string& name = entry.name;
         // As long as the suffix of today and without a compressor's own behind it.
         if (!name.starts_with(prefix) || name.size() != prefix.size() + suffix.size()) continue;
         TRY(compress(compressor, cat({folder, "/", name})));
