@@ -227,13 +227,15 @@ KeywordBits FolderIndex::Transaction::define(std::string_view name) {
 }
 
 Result<Appended> FolderIndex::arrive(std::span<const Arrival> arrivals,
-                                     const std::function<Result<void>()>& publish) {
+                                     const std::function<Result<void>()>& publish,
+                                     const std::function<Result<void>()>& sync) {
     TRY_ASSIGN(Transaction transaction, begin());
     // First the renames: whoever sees a UID must be able to find its file.
     TRY(publish());
     std::vector<std::string> bases;
     for (const Arrival& a : arrivals) bases.emplace_back(MessageName::parse(a.name).base);
     TRY_ASSIGN(std::vector<Uid> uids, give_uids(bases));
+    TRY(sync());
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         const Arrival& a = arrivals[i];
         NewMessage m;

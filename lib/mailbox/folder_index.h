@@ -102,8 +102,9 @@ class FolderIndex final : private ChangeSink {
     // The same, and takes notice of what foreign programs did, so that the change comes after it.
     Result<Transaction> begin_after_others();
 
-    // Gives messages UIDs and logs them; `add` makes the files, under the lock, and tells what they
-    // are (names are paths below the folder: "new/NAME").
+    // Gives messages UIDs and logs them. `publish` renames their files into new/, under the lock;
+    // `sync` makes that survive a power cut (after the UID list, whose sync has then done most of
+    // it).
     struct Arrival {
         std::string name;  // of the file, which is in new/
         Flags flags;       // keywords: bit 0 only
@@ -112,7 +113,8 @@ class FolderIndex final : private ChangeSink {
         std::int64_t date = kUnknownDate;
     };
     Result<Appended> arrive(std::span<const Arrival> arrivals,
-                            const std::function<Result<void>()>& publish);
+                            const std::function<Result<void>()>& publish,
+                            const std::function<Result<void>()>& sync);
 
     // Moves files out of new/ (with_new) and gives names the flags they should have: at most
     // `limit` of them. True when there may be more to do.

@@ -80,11 +80,13 @@ Result<Appended> Mailbox::append(std::span<const AppendMessage> messages) const 
         group.abandon();
         return std::move(loaded).error();
     }
-    auto appended = index.arrive(arrivals, [&]() -> Result<void> {
-        group.publish();
+    const auto outcome = [&]() -> Result<void> {
         if (!none_failed(group, failure)) return failure;
         return {};
-    });
+    };
+    auto appended = index.arrive(
+        arrivals, [&] { return group.publish_names(), outcome(); },
+        [&] { return group.sync_names(), outcome(); });
     if (!appended) group.abandon();
     return appended;
 }

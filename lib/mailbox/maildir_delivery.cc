@@ -135,7 +135,15 @@ Result<void> DeliveryGroup::rename_into_new(const Pending& p) {
 }
 
 void DeliveryGroup::publish() {
+    publish_names();
+    sync_names();
+}
+
+void DeliveryGroup::publish_names() {
     each([this](Pending& p) { return rename_into_new(p); });
+}
+
+void DeliveryGroup::sync_names() {
     std::vector<std::string> directories;
     std::map<std::string, std::size_t> index_of;  // in directories
     const auto directory_of = [](const Pending& p) { return p.delivery->maildir + "/new"; };
@@ -155,7 +163,8 @@ void DeliveryGroup::publish() {
 void DeliveryGroup::abandon() {
     for (std::size_t i = 0; i < pending_.size(); ++i) {
         if (!results_[i]) continue;
-        if (!results_[i]->empty()) (void)fs_->unlink(published_path(pending_[i])).has_value();
+        // Wherever it is by now.
+        (void)fs_->unlink(published_path(pending_[i])).has_value();
         fail(i, Error{Errc::temporary, "delivery abandoned"});
     }
 }

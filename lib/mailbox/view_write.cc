@@ -165,7 +165,7 @@ struct CopyPlan {
     Result<void> publish(sys::Fs& fs) const {
         for (std::size_t i = 0; i < arrivals.size(); ++i)
             TRY(fs.rename(temporary(i), final_path(i)));
-        return fs.sync_directory(folder + "/new");
+        return {};
     }
 };
 
@@ -202,7 +202,9 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     }
     FolderIndex target(to.environment(), to.path());
     auto loaded = target.load(false);
-    auto copied = loaded ? target.arrive(plan.arrivals, [&] { return plan.publish(*env_.fs); })
+    auto copied = loaded ? target.arrive(
+                               plan.arrivals, [&] { return plan.publish(*env_.fs); },
+                               [&] { return env_.fs->sync_directory(plan.folder + "/new"); })
                          : Result<Appended>(std::move(loaded).error());
     if (!copied) plan.undo(*env_.fs);
     return copied;
