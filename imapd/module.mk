@@ -20,7 +20,7 @@ imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a
 	$(SSL_LIBS) $(CRYPTO_LIBS)
 
 check_PROGRAMS += imapd/imapd_test
-imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/units_test.cc
+imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/test_client.h %reldir%/units_test.cc
 imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
 imapd_imapd_test_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
 	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(TEST_LIBS)
