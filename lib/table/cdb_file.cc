@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -20,6 +21,7 @@ constexpr std::size_t kTables = 256;
 constexpr std::size_t kHeader = kTables * 8;
 constexpr std::uint64_t kMaxFile = UINT32_MAX;
 constexpr std::size_t kMaxValue = 64u << 20;
+constexpr std::uint64_t kShortRecord = 256;
 
 std::uint32_t hash_of(std::string_view key) {
     std::uint32_t hash = 5381;
@@ -90,10 +92,17 @@ class CdbReader final : public MapFile {
     Result<void> close() override { return {}; }
 
   private:
+    // Most records are short: one read brings lengths, key and value.
     Lookup<std::string> value_at(std::uint64_t position, std::string_view key) {
-        TRY_ASSIGN(const std::string lengths, bytes(position, 8));
-        const std::uint64_t value = number_at(lengths, 4);
-        if (number_at(lengths, 0) != key.size()) return NotFound{};
+        if (position + 8 > size_) return damaged();
+        TRY_ASSIGN(const std::string start,
+                   bytes(position, std::min(size_ - position, kShortRecord)));
+        const std::uint64_t value = number_at(start, 4);
+        if (number_at(start, 0) != key.size()) return NotFound{};
+        if (8 + key.size() + value <= start.size()) {
+            if (std::string_view(start).substr(8, key.size()) != key) return NotFound{};
+            return start.substr(8 + key.size(), value);
+        }
         TRY_ASSIGN(std::string both, bytes(position + 8, key.size() + value));
         if (!both.starts_with(key)) return NotFound{};
         return both.substr(key.size());

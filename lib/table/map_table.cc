@@ -30,7 +30,11 @@ Result<std::unique_ptr<Table>> MapTable::open(MapType type, std::string_view nam
     return std::unique_ptr<Table>(std::move(table));
 }
 
+// A cdb file is never written in place: who builds it renames it into place, Postfix too.
+bool MapTable::needs_lock() const { return type_ != MapType::cdb; }
+
 Result<void> MapTable::lock() {
+    if (!needs_lock()) return {};
     const auto deadline = Deadline::in(kLockWait);
     while (flock(lock_.get(), LOCK_SH | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) return sys::system_error(cat({"lock ", path_}));
@@ -43,7 +47,7 @@ Result<void> MapTable::lock() {
 }
 
 void MapTable::unlock() {
-    if (lock_) flock(lock_.get(), LOCK_UN);
+    if (lock_ && needs_lock()) flock(lock_.get(), LOCK_UN);
 }
 
 // Leaves the file open, current and locked. The stamp is taken under the lock, so that a change in
@@ -53,6 +57,7 @@ Result<void> MapTable::refresh() {
     if (!stamp) return sys::system_error(cat({"open database ", path_}), stamp.error().sys);
     auto now = *stamp;
     if (file_ && now == stamp_) {
+        if (!needs_lock()) return {};
         TRY(lock());
         TRY_ASSIGN(now, stamp_of(path_));
         if (now == stamp_) return {};

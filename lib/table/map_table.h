@@ -29,6 +29,7 @@ class MapTable final : public Table {
     Result<void> refresh();
     Result<void> lock();
     void unlock();
+    bool needs_lock() const;
     Lookup<std::string> find(std::string key);
 
     MapType type_;
