@@ -41,7 +41,7 @@ Summary summarize(std::string_view text, const mail::MimePart& structure) {
     const std::string_view header = mail::split_message(text).header;
     imap::append_envelope(out.envelope, mail::parse_envelope(header));
     imap::append_body(out.structure, text, structure, true);
-    out.omitted = ":";
+    out.omitted.push_back(':');
     mail::HeaderCursor cursor(header);
     while (const auto field = cursor.next()) {
         if (!is_bulky(*field))
