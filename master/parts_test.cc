@@ -101,8 +101,7 @@ TEST(Endpoints, ErrorsNameTheServiceAndTheFault) {
         {address + " inet n - n - - smtpd",
          "service " + address + "/inet: bind " + address + ": Address already in use", EADDRINUSE},
         {"127.0.0.1:nosuchport inet n - n - - smtpd",
-         "service 127.0.0.1:nosuchport/inet: port nosuchport: neither a port number",
-         0},
+         "service 127.0.0.1:nosuchport/inet: port nosuchport: neither a port number", 0},
         {"[::1]:0 inet n - n - - smtpd",
          "service [::1]:0/inet: inet_interfaces and inet_protocols leave no address", 0},
         {"no.such.host.invalid:25 inet n - n - - smtpd",
@@ -263,7 +262,14 @@ TEST(StartProcess, ResetsSignals) {
     static_cast<void>(std::signal(SIGTERM, SIG_DFL));
     EXPECT_TRUE(WIFSIGNALED(born.status));
     EXPECT_THAT(born.said, testing::HasSubstr("SigBlk:\t0000000000000000\n"));
-    EXPECT_THAT(born.said, testing::HasSubstr("SigIgn:\t0000000000001000\n")) << "SIGPIPE alone";
+    // Signals 32 and 33 are the C library's own: a program that inherits them ignored cannot change
+    // it.
+    constexpr unsigned long kStandardSignals = 0x7fffffff;
+    const auto ignored = born.said.find("SigIgn:\t");
+    ASSERT_NE(ignored, std::string::npos) << born.said;
+    EXPECT_EQ(std::stoul(born.said.substr(ignored + 8), nullptr, 16) & kStandardSignals,
+              1UL << (SIGPIPE - 1))
+        << born.said;
 }
 
 TEST(StartProcess, CannotGainPrivileges) {
