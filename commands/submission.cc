@@ -13,6 +13,7 @@
 #include "lib/config/settings.h"
 #include "lib/queue/directories.h"
 #include "lib/sys/error.h"
+#include "lib/sys/file.h"
 #include "lib/sys/unix_socket.h"
 
 extern "C" char** environ;  // NOLINT: POSIX's own name
@@ -21,6 +22,8 @@ namespace postern::commands {
 namespace {
 
 using queue::Directory;
+
+constexpr int kLockAttempts = 10;
 
 class DirectSubmission final : public Submission {
   public:
@@ -118,12 +121,19 @@ Result<SubmitSettings> SubmitSettings::read(const std::string& config_directory)
     return s;
 }
 
+// The lock keeps pickup off until commit() has looked whether the file is still there. pickup may
+// hold a new file's lock for the moment in which it finds that there is nothing in it.
 Result<MaildropFile> MaildropFile::create(sys::Fs& fs) {
-    QueueId id = QueueId::make(SystemClock::instance(), SystemRandom::instance());
-    const std::string path = queue::path_of(Directory::maildrop, id);
-    // Readable by pickup, which has another uid; the folder lets nobody else in.
-    TRY_ASSIGN(Fd fd, fs.open(path, O_WRONLY | O_CREAT | O_EXCL, 0444));
-    return MaildropFile(fs, std::move(id), std::move(fd));
+    for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+        QueueId id = QueueId::make(SystemClock::instance(), SystemRandom::instance());
+        const std::string path = queue::path_of(Directory::maildrop, id);
+        // Readable by pickup, which has another uid; the folder lets nobody else in.
+        TRY_ASSIGN(Fd fd, fs.open(path, O_WRONLY | O_CREAT | O_EXCL, 0444));
+        MaildropFile file(fs, std::move(id), std::move(fd));
+        TRY_ASSIGN(const bool locked, sys::try_lock(file.fd_.get(), sys::LockKind::exclusive));
+        if (locked) return file;
+    }
+    return Error{Errc::temporary, "cannot lock a new maildrop file"};
 }
 
 MaildropFile::~MaildropFile() {
@@ -134,9 +144,10 @@ Result<void> MaildropFile::write(std::string_view bytes) { return fs_->write(fd_
 
 Result<void> MaildropFile::commit(bool sync_directory) {
     TRY(fs_->sync(fd_.get()));
-    // pickup removes files that nobody has written to for a day; a very slow submitter may be surprised.
+    // pickup removes files that nobody has written to for a day, locked or not.
     TRY_ASSIGN(const sys::FileInfo info, fs_->info(fd_.get()));
-    if (info.links == 0) return Error{Errc::temporary, "maildrop file was removed before it was complete"};
+    if (info.links == 0)
+        return Error{Errc::temporary, "maildrop file was removed before it was complete"};
     if (sync_directory) TRY(fs_->sync_directory(std::string(queue::name_of(Directory::maildrop))));
     fd_.reset();
     return {};

@@ -5,6 +5,7 @@
 #include "commands/sendmail_options.h"
 #include "commands/submission.h"
 #include "lib/queue/directories.h"
+#include "lib/sys/file.h"
 #include "lib/queue/envelope.h"
 #include "tests/support/crash_fs.h"
 #include "tests/support/faulty_fs.h"
@@ -138,6 +139,18 @@ Result<void> submit_one(sys::Fs& fs, std::string* id) {
 bool is_complete(sys::Fs& fs, const std::string& id) {
     const auto fd = fs.open("maildrop/" + id, O_RDONLY, 0);
     return fd && queue::read_maildrop_envelope(fs, fd->get());
+}
+
+TEST(MaildropFile, IsLockedUntilItIsCommitted) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    auto file = MaildropFile::create(fs);
+    ASSERT_TRUE(file);
+    const Fd reader = fs.open("maildrop/" + file->id().str(), O_RDONLY, 0).value();
+    EXPECT_FALSE(sys::try_lock(reader.get(), sys::LockKind::shared).value());
+    ASSERT_TRUE(file->commit(false));
+    EXPECT_TRUE(sys::try_lock(reader.get(), sys::LockKind::shared).value());
 }
 
 TEST(MaildropFile, SucceedsOnlyWithTheWholeMessageOnDisk) {

@@ -86,7 +86,8 @@ class FakeCleanup {
         (void)channel.send(ipc::SubmitResult{say, status, "because", id}, deadline);
     }
 
-    static bool take_recipients(ipc::Channel& channel, Received& message, const Deadline& deadline) {
+    static bool take_recipients(ipc::Channel& channel, Received& message,
+                                const Deadline& deadline) {
         for (;;) {
             const auto packet = channel.receive_packet(deadline);
             if (!packet) return false;
@@ -231,6 +232,20 @@ TEST_F(PickupTest, IgnoresWhatIsNoMail) {
     run();
     EXPECT_TRUE(cleanup->received.empty());
     EXPECT_EQ(left(), 4U);
+}
+
+// Its submitter has written all of it and waits for the disk.
+TEST_F(PickupTest, LeavesAFileToItsSubmitterUntilItIsOnDisk) {
+    const std::string path = drop({.sender = "u", .recipients = {"r"}}, "x\r\n");
+    Fd submitter = fs.open(path, O_WRONLY, 0).value();
+    ASSERT_TRUE(sys::try_lock(submitter.get(), sys::LockKind::exclusive).value());
+    run();
+    EXPECT_EQ(left(), 1U);
+    EXPECT_TRUE(cleanup->received.empty());
+    submitter.reset();
+    run();
+    EXPECT_EQ(left(), 0U);
+    EXPECT_EQ(cleanup->received.size(), 1U);
 }
 
 TEST_F(PickupTest, UnfinishedFilesAreRemovedWhenNobodyWritesToThem) {

@@ -113,6 +113,10 @@ Result<Dropped> open_dropped(sys::Fs& fs, const std::string& path) {
     TRY_ASSIGN(const sys::FileInfo info, fs.info(dropped.fd.get()));
     if (info.kind != sys::FileInfo::Kind::regular || info.links != 1)
         return Error{Errc::invalid, "not a plain file with one name"};
+    // Whoever writes it holds a lock until it is on disk. Taken before that, it would be gone when
+    // its submitter looks, who would then report a failure of what has succeeded.
+    TRY_ASSIGN(const bool finished, sys::try_lock(dropped.fd.get(), sys::LockKind::shared));
+    if (!finished) return Error{Errc::closed, "not complete"};
     dropped.uid = info.uid;
     dropped.arrival = WallTime(Micros(info.mtime_ns / 1000));
     queue::MaildropParser parser;
