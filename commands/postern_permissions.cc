@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -148,19 +151,25 @@ Result<void> set_command_groups(const config::Config& config) {
 }
 
 // The alias files that newaliases shall build: each needs a text, or all local mail waits for it.
+// What stands after other types is not such a text (mysql:/etc/postfix/aliases.cf).
+constexpr std::pair<std::string_view, std::string_view> kBuiltTypes[] = {
+    {"hash", ".db"}, {"btree", ".db"}, {"lmdb", ".lmdb"}, {"cdb", ".cdb"}};
+
 Result<void> prepare_aliases(const config::Config& config) {
     auto& fs = sys::RealFs::instance();
     for (const auto& entry : config.list("alias_database")) {
         const auto parts = split_once(entry, ':');
         if (!parts || !parts->second.starts_with('/')) continue;
+        const auto type = std::find_if(std::begin(kBuiltTypes), std::end(kBuiltTypes),
+                                       [&](const auto& one) { return one.first == parts->first; });
+        if (type == std::end(kBuiltTypes)) continue;
         const std::string text(parts->second);
         if (!fs.info(text)) {
             TRY_ASSIGN(const std::string stock, sys::read_file(POSTERN_DATADIR "/aliases", kMaxStockAliases));
             log::info("", "making " + text);
             TRY(sys::replace_file(text, stock));
         }
-        const std::string built = text + (parts->first == "lmdb" ? ".lmdb" : parts->first == "cdb" ? ".cdb" : ".db");
-        if (!fs.info(built)) TRY(run({cat({config.get(param::command_directory), "/postalias"}), entry}));
+        if (!fs.info(cat({text, type->second}))) TRY(run({cat({config.get(param::command_directory), "/postalias"}), entry}));
     }
     return {};
 }

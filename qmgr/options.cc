@@ -25,7 +25,9 @@ constexpr unsigned kMaildirConcurrency = 100;
 bool delivers_to_maildir(const config::Config& config, std::string_view transport) {
     if (config.is_set(cat({transport, "_destination_concurrency_limit"}))) return false;
     if (transport == "virtual") return true;
-    if (transport != "local" || !config.get(param::mailbox_command).empty()) return false;
+    if (transport != "local" || !config.get(param::mailbox_command).empty() ||
+        !config.get(param::mailbox_command_maps).empty())
+        return false;
     std::string mailbox = config.get(param::home_mailbox);
     if (mailbox.empty()) mailbox = config.get(param::mail_spool_directory);
     return mailbox.ends_with('/');

@@ -33,6 +33,7 @@ TEST(Options, concurrency_of_a_destination) {
         {"mail_spool_directory = /var/mail/\n", "local", 100},
         {"home_mailbox = Mailbox\nmail_spool_directory = /var/mail/\n", "local", 2},
         {"home_mailbox = Maildir/\nmailbox_command = /usr/bin/procmail\n", "local", 2},
+        {"home_mailbox = Maildir/\nmailbox_command_maps = hash:/x\n", "local", 2},
         {"", "virtual", 100},
         // What was set is kept, be it the default.
         {"home_mailbox = Maildir/\nlocal_destination_concurrency_limit = 2\n", "local", 2},
