@@ -1,12 +1,15 @@
-// APPEND, RFC 3501 6.3.11: the message is streamed from the client into the mailbox and committed
-// when the command's last line end has come. Maildirs hold LF line ends, so CRLF becomes LF on the
-// way; the reverse step in to_wire_form() gives the same bytes again (a CR before a CRLF stays
-// where it is).
+// APPEND, RFC 3501 6.3.11, RFC 3502, RFC 3516: each message is streamed from the client into the
+// mailbox and committed when the command's last line end has come. Maildirs hold LF line ends, so
+// CRLF becomes LF on the way; the reverse step in to_wire_form() gives the same bytes again (a CR
+// before a CRLF stays where it is).
 #include <algorithm>
+#include <functional>
 
 #include "imapd/flag_names.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
+#include "lib/imap/binary_append.h"
+#include "lib/mailbox/appender.h"
 
 namespace postern::imapd {
 namespace {
@@ -39,126 +42,200 @@ class LineEnds {
     bool before_cr_is_cr_ = false;
 };
 
+Error no_encoding() {
+    return {Errc::permanent, "NUL outside of a part with binary transfer encoding", 0};
+}
+
 }  // namespace
 
-void Session::append(const std::string& text) {
-    const auto literal = reader_.literal();
+// One APPEND, its messages in their order.
+class AppendCommand {
+  public:
+    explicit AppendCommand(Session& session) : s_(session) {}
+    void run(const std::string& text);
+
+  private:
+    using Literal = CommandReader::Literal;
+    enum class Then : unsigned char { end, another, error };
+
+    std::optional<Reply> refuse(const imap::AppendItem& item, std::uint64_t size) const;
+    void give_up(const Reply& reply, const Literal& literal);
+    Reply receive(imap::AppendItem item, Literal literal, const mailbox::Mailbox& box);
+    Result<void> receive_message(const imap::AppendItem& item, const Literal& literal,
+                                 mailbox::Appender& appender);
+    Result<void> receive_binary(std::uint64_t size, mailbox::MessageWriter& writer);
+    Then receive_rest();
+    Result<void> take(std::uint64_t size, const std::function<void(std::string_view)>& use);
+    Result<void> receive_literal(std::uint64_t size, mailbox::MessageWriter* writer);
+    Reply done(const mailbox::Appended& appended) const;
+
+    Session& s_;
+    std::string tag_;
+    std::string rest_;       // what followed the message at hand
+    bool answered_ = false;  // the command, before its end
+};
+
+void Session::append(const std::string& text) { AppendCommand(*this).run(text); }
+
+void AppendCommand::run(const std::string& text) {
+    const Literal literal = s_.reader_.literal();
     auto command = imap::parse_command(text);
-    if (!command) {
-        finish_bad(imap::tag_or_star(text), command.error().what);
-        return reader_.refuse_literal();
+    if (!command || !s_.take_names(*command)) {
+        s_.finish_bad(imap::tag_or_star(text),
+                      command ? "Mailbox name is not UTF-8" : command.error().what);
+        return s_.reader_.refuse_literal();
     }
+    tag_ = command->tag;
     const auto& arguments = std::get<imap::AppendArguments>(command->arguments);
-    if (const auto refusal = refuse_append(arguments, literal.size)) {
-        finish(command->tag, *refusal);
-        if (!literal.waits && literal.size > kMaxDropped) return end("Too large literal");
-        return reader_.refuse_literal();
+    auto box = s_.store_.mailbox(arguments.mailbox);
+    if (!box) {
+        const bool missing = box.error().code == Errc::not_found;
+        return give_up(
+            missing ? Reply::no("[TRYCREATE] Mailbox doesn't exist") : s_.failed(box.error()),
+            literal);
     }
-    const Reply reply = run_append(arguments, literal);
-    if (selected_ && !over_) synchronize(mailbox::Expunges::report);
-    finish(command->tag, reply);
+    const Reply reply = receive(arguments.first, literal, *box);
+    if (answered_ || s_.over_) return;
+    if (s_.selected_) s_.synchronize(mailbox::Expunges::report);
+    s_.finish(tag_, reply);
+}
+
+// Answers before the client has sent the message.
+void AppendCommand::give_up(const Reply& reply, const Literal& literal) {
+    answered_ = true;
+    s_.finish(tag_, reply);
+    if (!literal.waits && literal.size > kMaxDropped) return s_.end("Too large literal");
+    s_.reader_.refuse_literal();
 }
 
 // Reasons to say NO before the message is sent.
-std::optional<Reply> Session::refuse_append(const imap::AppendArguments& arguments,
-                                            std::uint64_t size) const {
-    if (auto flags = sort_flags(arguments.flags); !flags) return Reply::bad(flags.error().what);
-    if (options_.max_message != 0 && size > options_.max_message)
+std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item, std::uint64_t size) const {
+    if (auto flags = sort_flags(item.flags); !flags) return Reply::bad(flags.error().what);
+    if (s_.options_.max_message != 0 && size > s_.options_.max_message)
         return Reply::no("[TOOBIG] Message is too large");
+    if (item.binary && size > kMaxDropped) return Reply::no("[TOOBIG] Message is too large");
     if (size == 0) return Reply::no("[CANNOT] Can't save an empty message");
-    if (auto box = store_.mailbox(arguments.mailbox); !box) {
-        if (box.error().code == Errc::not_found)
-            return Reply::no("[TRYCREATE] Mailbox doesn't exist");
-        return failed(box.error());
-    }
     return std::nullopt;
 }
 
-Reply Session::run_append(const imap::AppendArguments& arguments, CommandReader::Literal literal) {
-    auto box = store_.mailbox(arguments.mailbox);
-    auto flags = sort_flags(arguments.flags);
-    if (!box || !flags) return failed(box ? flags.error() : box.error());
+// All messages, RFC 3502; they are in the mailbox when the last has come, or none is.
+Reply AppendCommand::receive(imap::AppendItem item, Literal literal, const mailbox::Mailbox& box) {
+    mailbox::Appender appender(box);
+    for (;;) {
+        if (const auto refusal = refuse(item, literal.size))
+            return give_up(*refusal, literal), *refusal;
+        const auto added = receive_message(item, literal, appender);
+        if (s_.over_) return Reply::no("");  // which nobody hears
+        const Then then = receive_rest();
+        if (s_.over_) return Reply::no("");
+        if (then == Then::error)
+            return Reply::bad("Error in IMAP command: Unexpected arguments after the message");
+        literal = s_.reader_.literal();
+        Reply failure = Reply::ok("");
+        if (!added && added.error().code == Errc::permanent)
+            failure = Reply::no("[UNKNOWN-CTE] " + added.error().what);  // RFC 3516 4.4
+        else if (!added)
+            failure = s_.failed(added.error());
+        if (then == Then::end && !added) return failure;
+        if (then == Then::end) break;
+        if (!added) return give_up(failure, literal), failure;
+        auto next = imap::parse_next_append(rest_);
+        if (!next) {
+            const Reply reply = Reply::bad("Error in IMAP command: " + next.error().what);
+            return give_up(reply, literal), reply;
+        }
+        item = *std::move(next);
+    }
+    const auto appended = appender.commit();
+    return appended ? done(*appended) : s_.failed(appended.error());
+}
+
+Reply AppendCommand::done(const mailbox::Appended& appended) const {
+    return Reply::ok(cat({"[APPENDUID ", std::to_string(appended.uid_validity), " ",
+                          imap::format_set(appended.uids), "] Append completed."}));
+}
+
+Result<void> AppendCommand::receive_message(const imap::AppendItem& item, const Literal& literal,
+                                            mailbox::Appender& appender) {
+    TRY_ASSIGN(const NamedFlags flags, sort_flags(item.flags));
     if (literal.waits) {
-        out_.write("+ OK\r\n");
-        out_.flush();
+        s_.out_.write("+ OK\r\n");
+        s_.out_.flush();
     }
-    reader_.stream_literal();
-    bool received = false;  // all of the command has been read
-    bool connected = true;
+    s_.reader_.stream_literal();
+    bool asked = false;
     mailbox::AppendMessage message;
-    message.flags = flags->system;
-    message.keywords = flags->keywords;
-    message.date = arguments.date ? arguments.date->seconds : 0;
+    message.flags = flags.system;
+    message.keywords = flags.keywords;
+    message.date = item.date ? item.date->seconds : 0;
     message.content = [&](mailbox::MessageWriter& writer) -> Result<void> {
-        auto content = receive_literal(literal.size, &writer);
-        connected = !over_;
-        if (!connected) return content;
-        auto rest = receive_end_of_append();  // also after a failed write: the next command starts
-                                              // behind it
-        received = true;
-        connected = !over_;
-        TRY(content);
-        return rest;
+        asked = true;
+        return item.binary ? receive_binary(literal.size, writer)
+                           : receive_literal(literal.size, &writer);
     };
-    auto appended = box->append(std::span(&message, 1));
-    if (!received && connected) {  // the mailbox failed before it asked for the content
-        if (receive_literal(literal.size, nullptr)) (void)receive_end_of_append().has_value();
-    }
-    return append_done(appended, !over_);
+    auto added = appender.add(message);
+    // The mailbox failed before it asked for the content: the client sends it all the same.
+    if (!asked) TRY(receive_literal(literal.size, nullptr));
+    return added;
 }
 
-Reply Session::append_done(const Result<mailbox::Appended>& appended, bool connection_is_good) {
-    if (appended) {
-        return Reply::ok(cat({"[APPENDUID ", std::to_string(appended->uid_validity), " ",
-                              std::to_string(appended->uids.front()), "] Append completed."}));
-    }
-    if (connection_is_good && appended.error().code == Errc::invalid)
-        return Reply::bad(appended.error().what);
-    return failed(appended.error());
-}
-
-// Takes the literal's bytes from the connection. A failed write does not stop the reading: the
-// client goes on sending. Sets over_ when the connection ends.
-Result<void> Session::receive_literal(std::uint64_t size, mailbox::MessageWriter* writer) {
-    LineEnds line_ends;
-    Result<void> written;
+// Takes the literal's bytes from the connection. Ends the session when the connection ends.
+Result<void> AppendCommand::take(std::uint64_t size,
+                                 const std::function<void(std::string_view)>& use) {
     while (size > 0) {
-        auto input = connection_.input(Deadline::in(options_.idle_timeout));
+        auto input = s_.connection_.input(Deadline::in(s_.options_.idle_timeout));
         if (!input) {
-            end(input.error().what);
+            s_.end(input.error().what);
             return std::move(input).error();
         }
         const auto bytes = input->substr(
             0, static_cast<std::size_t>(std::min<std::uint64_t>(size, input->size())));
-        if (writer != nullptr && written) written = line_ends.write(*writer, bytes);
-        connection_.consume(bytes.size());
+        use(bytes);
+        s_.connection_.consume(bytes.size());
         size -= bytes.size();
     }
+    return {};
+}
+
+// A failed write does not stop the reading: the client goes on sending.
+Result<void> AppendCommand::receive_literal(std::uint64_t size, mailbox::MessageWriter* writer) {
+    LineEnds line_ends;
+    Result<void> written;
+    TRY(take(size, [&](std::string_view bytes) {
+        if (writer != nullptr && written) written = line_ends.write(*writer, bytes);
+    }));
     if (writer != nullptr && written) written = line_ends.finish(*writer);
     return written;
 }
 
-// RFC 3501 9: nothing but the line end follows the message.
-Result<void> Session::receive_end_of_append() {
-    const std::size_t before = reader_.text().size();
+// In memory, since parts are encoded anew.
+Result<void> AppendCommand::receive_binary(std::uint64_t size, mailbox::MessageWriter& writer) {
+    std::string text;
+    TRY(take(size, [&](std::string_view bytes) { text += bytes; }));
+    text = imap::without_binary(text);
+    if (text.find('\0') != std::string::npos) return no_encoding();
+    LineEnds line_ends;
+    TRY(line_ends.write(writer, text));
+    return line_ends.finish(writer);
+}
+
+// RFC 3502 6.3.11: another message follows, or the line ends.
+AppendCommand::Then AppendCommand::receive_rest() {
+    const std::size_t before = s_.reader_.text().size();
     for (;;) {
-        auto input = connection_.input(Deadline::in(options_.idle_timeout));
+        auto input = s_.connection_.input(Deadline::in(s_.options_.idle_timeout));
         if (!input) {
-            end(input.error().what);
-            return std::move(input).error();
+            s_.end(input.error().what);
+            return Then::error;
         }
         std::string_view rest = *input;
-        const auto event = reader_.feed(rest);
-        connection_.consume(input->size() - rest.size());
-        switch (event) {
-            case CommandReader::Event::need_more: continue;
-            case CommandReader::Event::literal: reader_.refuse_literal(); break;
-            case CommandReader::Event::too_long: break;
-            case CommandReader::Event::complete:
-                if (trim(reader_.text().substr(before)).empty()) return {};
-                break;
-        }
-        return Error{Errc::invalid, "Unexpected arguments after the message"};
+        const auto event = s_.reader_.feed(rest);
+        s_.connection_.consume(input->size() - rest.size());
+        if (event == CommandReader::Event::need_more) continue;
+        if (event == CommandReader::Event::too_long) return Then::error;
+        rest_ = s_.reader_.text().substr(before);
+        if (event == CommandReader::Event::literal) return Then::another;
+        return trim(rest_).empty() ? Then::end : Then::error;
     }
 }
 

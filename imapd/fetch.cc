@@ -9,6 +9,7 @@
 #include "lib/mail/date.h"
 #include "lib/mail/envelope.h"
 #include "lib/mail/header.h"
+#include "lib/mail/transfer_encoding.h"
 
 namespace postern::imapd {
 namespace {
@@ -30,6 +31,8 @@ Needs needs_of(const FetchItem& item) {
             if (item.section.text == Text::all || item.section.text == Text::text)
                 return Needs::all;
             return Needs::header;
+        case Kind::binary:
+        case Kind::binary_size: return Needs::structure;
         default: return Needs::nothing;
     }
 }
@@ -51,9 +54,33 @@ bool needs_message(const FetchItem& item) {
     return needs_of(item) != Needs::nothing && !is_of_summary(item);
 }
 
-bool wants(const std::vector<FetchItem>& items, Kind kind) {
-    return std::any_of(items.begin(), items.end(),
-                       [kind](const FetchItem& item) { return item.kind == kind; });
+bool wants(const std::vector<FetchItem>& items, Kind kind) { return imap::has_item(items, kind); }
+
+// The part of a BINARY item, or null; the empty path is the whole message.
+const mail::MimePart* binary_part(const FetchItem& item, const mail::MimePart* structure) {
+    return structure == nullptr ? nullptr : mail::find_part(*structure, item.section.path);
+}
+
+// RFC 2045 6: those whose inverse is known
+bool is_known_encoding(std::string_view name) {
+    for (const auto known : {"7bit", "8bit", "binary", "base64", "quoted-printable"})
+        if (iequals(name, known)) return true;
+    return false;
+}
+
+bool has_unknown_encoding(const std::vector<FetchItem>& items, const mail::MimePart* structure) {
+    return std::any_of(items.begin(), items.end(), [structure](const FetchItem& item) {
+        if (item.kind != Kind::binary && item.kind != Kind::binary_size) return false;
+        const auto* part = binary_part(item, structure);
+        return part != nullptr && !is_known_encoding(part->encoding);
+    });
+}
+
+// A part without its transfer encoding, RFC 3516 4.2; what has parts is given as it stands.
+std::string decoded(const FetchItem& item, std::string_view text, const mail::MimePart& part) {
+    if (item.section.path.empty()) return std::string(text);
+    if (!part.children.empty()) return std::string(part.body(text));
+    return mail::decode_content(part.encoding, part.body(text));
 }
 
 int zone_minutes(std::int64_t seconds) {
@@ -61,6 +88,10 @@ int zone_minutes(std::int64_t seconds) {
     std::tm local{};
     if (::localtime_r(&time, &local) == nullptr) return 0;
     return static_cast<int>(local.tm_gmtoff / 60);
+}
+
+std::string quoted_date(std::int64_t seconds) {
+    return cat({"\"", mail::format_internal_date({seconds, zone_minutes(seconds)}), "\""});
 }
 
 // RFC 3501 6.4.5: the fields in their order, and an empty line.
@@ -121,6 +152,8 @@ Result<Fetcher::Outcome> Fetcher::run(std::span<const std::uint32_t> seqs,
             outcome.some_missing = true;
             continue;
         }
+        outcome.unknown_encoding = outcome.unknown_encoding || prepared->unknown_encoding;
+        if (prepared->unknown_encoding) continue;
         write(seq, *prepared, items);
     }
     view_.flush_cache();
@@ -168,11 +201,16 @@ Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<
         TRY_ASSIGN(done, prepare_summary(seq, items, out));
     }
     if (!done) TRY(prepare_text(seq, items, out));
+    out.unknown_encoding = has_unknown_encoding(items, out.structure);
+    if (out.unknown_encoding) return out;
     if (wants(items, Kind::rfc822_size)) {
         TRY_ASSIGN(out.size, view_.crlf_size(seq));
     }
     if (wants(items, Kind::internal_date)) {
         TRY_ASSIGN(out.date, view_.internal_date(seq));
+    }
+    if (wants(items, Kind::save_date)) {
+        TRY_ASSIGN(out.save_date, view_.save_date(seq));
     }
     out.flags_changed = set_seen(seq, items);
     return out;
@@ -213,20 +251,27 @@ void Fetcher::write(std::uint32_t seq, const Prepared& prepared,
         write_item(seq, prepared, item);
     }
     if (prepared.flags_changed && !wants(items, Kind::flags)) {
-        out_.write(" FLAGS " + flag_list(view_.message(seq), view_.keywords()));
+        out_.write(" FLAGS " + flags_of(seq));
     }
+    if (prepared.flags_changed && style_.modseq && !wants(items, Kind::modseq))
+        out_.write(cat({" MODSEQ (", std::to_string(view_.message(seq).modseq), ")"}));
     out_.write(")\r\n");
+}
+
+std::string Fetcher::flags_of(std::uint32_t seq) const {
+    return flag_list(view_.message(seq), view_.keywords(), style_.recent);
 }
 
 void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const FetchItem& item) {
     std::string out = item.label + ' ';
     switch (item.kind) {
         case Kind::uid: out += std::to_string(view_.message(seq).uid); break;
-        case Kind::flags: out += flag_list(view_.message(seq), view_.keywords()); break;
-        case Kind::internal_date:
-            out += '"' + mail::format_internal_date({prepared.date, zone_minutes(prepared.date)}) +
-                   '"';
-            break;
+        case Kind::flags: out += flags_of(seq); break;
+        case Kind::internal_date: out += quoted_date(prepared.date); break;
+        case Kind::save_date: out += quoted_date(prepared.save_date); break;
+        case Kind::modseq: out += cat({"(", std::to_string(view_.message(seq).modseq), ")"}); break;
+        case Kind::email_id: out += cat({"(", view_.email_id(seq), ")"}); break;
+        case Kind::thread_id: out += "NIL"; break;  // RFC 8474 5.2: threads are not kept
         case Kind::rfc822_size: out += std::to_string(prepared.size); break;
         case Kind::envelope:
             if (prepared.summarized) {
@@ -246,21 +291,47 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
                               item.kind == Kind::body_structure);
             break;
         case Kind::section: out_.write(out); return write_section(prepared, item);
+        case Kind::binary: out_.write(out); return write_binary(prepared, item);
+        case Kind::binary_size: out_.write(out); return write_binary_size(prepared, item);
     }
     out_.write(out);
 }
+
+namespace {
+
+// RFC 3501 6.4.5: beyond the end is an empty string, not an error
+std::string_view part_of(const FetchItem& item, std::string_view bytes) {
+    if (!item.partial) return bytes;
+    return bytes.substr(std::min<std::uint64_t>(item.partial->offset, bytes.size()),
+                        item.partial->count);
+}
+
+}  // namespace
 
 void Fetcher::write_section(const Prepared& prepared, const FetchItem& item) {
     const std::string_view text = prepared.summarized ? prepared.summary.header : prepared.text;
     const SectionBytes section = section_bytes(item.section, text, prepared.structure);
     if (!section.found) return out_.write("NIL");
     std::string_view bytes = section.view();
-    // RFC 3501 6.4.5: beyond the end is an empty string, not an error
-    if (item.partial)
-        bytes = bytes.substr(std::min<std::size_t>(item.partial->offset, bytes.size()),
-                             item.partial->count);
+    bytes = part_of(item, bytes);
     out_.write('{' + std::to_string(bytes.size()) + "}\r\n");
     out_.write(bytes);
+}
+
+// RFC 3516 4.3: a literal8 where there is a NUL
+void Fetcher::write_binary(const Prepared& prepared, const FetchItem& item) {
+    const auto* part = binary_part(item, prepared.structure);
+    if (part == nullptr) return out_.write("NIL");
+    const std::string whole = decoded(item, prepared.text, *part);
+    const std::string_view bytes = part_of(item, whole);
+    const bool has_nul = bytes.find('\0') != std::string_view::npos;
+    out_.write(cat({has_nul ? "~{" : "{", std::to_string(bytes.size()), "}\r\n"}));
+    out_.write(bytes);
+}
+
+void Fetcher::write_binary_size(const Prepared& prepared, const FetchItem& item) {
+    const auto* part = binary_part(item, prepared.structure);
+    out_.write(std::to_string(part == nullptr ? 0 : decoded(item, prepared.text, *part).size()));
 }
 
 }  // namespace postern::imapd

@@ -11,14 +11,21 @@
 
 namespace postern::imapd {
 
+// How flags that a FETCH changes are told, and whether \Recent is.
+struct FetchStyle {
+    bool modseq = false;  // RFC 7162 3.1
+    bool recent = true;   // not with IMAP4rev2
+};
+
 class Fetcher {
   public:
-    Fetcher(mailbox::View& view, MessageSource& source, Output& out)
-        : view_(view), source_(source), out_(out) {}
+    Fetcher(mailbox::View& view, MessageSource& source, Output& out, FetchStyle style)
+        : view_(view), source_(source), out_(out), style_(style) {}
 
     // What became of it: whether messages were left out because other sessions had expunged them.
     struct Outcome {
         bool some_missing = false;
+        bool unknown_encoding = false;  // of a part asked for with BINARY
     };
     Result<Outcome> run(std::span<const std::uint32_t> seqs,
                         const std::vector<imap::FetchItem>& items);
@@ -28,9 +35,11 @@ class Fetcher {
     struct Prepared {
         std::uint64_t size = 0;
         std::int64_t date = 0;
+        std::int64_t save_date = 0;
         std::string_view text;  // header or all, as far as needed
         const mail::MimePart* structure = nullptr;
         bool flags_changed = false;
+        bool unknown_encoding = false;
         // Instead of text and structure, where it suffices.
         bool summarized = false;
         mailbox::CachedMessage summary;
@@ -48,10 +57,14 @@ class Fetcher {
                const std::vector<imap::FetchItem>& items);
     void write_item(std::uint32_t seq, const Prepared& prepared, const imap::FetchItem& item);
     void write_section(const Prepared& prepared, const imap::FetchItem& item);
+    void write_binary(const Prepared& prepared, const imap::FetchItem& item);
+    void write_binary_size(const Prepared& prepared, const imap::FetchItem& item);
+    std::string flags_of(std::uint32_t seq) const;
 
     mailbox::View& view_;
     MessageSource& source_;
     Output& out_;
+    FetchStyle style_;
 };
 
 // The bytes of a section; nothing where the message has no such part. `structure` may be null when

@@ -32,7 +32,8 @@ Result<NamedFlags> sort_flags(std::span<const std::string> names) {
     return out;
 }
 
-std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords) {
+std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords,
+                      bool recent) {
     std::string list = "(";
     for (const SystemFlags bit : kOrder) {
         if ((message.flags.system & bit) != 0) add(list, mailbox::system_flag_name(bit));
@@ -40,7 +41,7 @@ std::string flag_list(const mailbox::Message& message, const std::vector<std::st
     for (std::size_t i = 0; i < keywords.size() && message.flags.keywords >> i != 0; ++i) {
         if ((message.flags.keywords >> i & 1) != 0) add(list, keywords[i]);
     }
-    if (message.recent) add(list, "\\Recent");
+    if (recent && message.recent) add(list, "\\Recent");
     return list + ')';
 }
 

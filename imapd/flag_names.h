@@ -19,7 +19,8 @@ struct NamedFlags {
 Result<NamedFlags> sort_flags(std::span<const std::string> names);
 
 // "(\Seen $Junk \Recent)"
-std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords);
+std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords,
+                      bool recent = true);
 // All flags there are in a mailbox, for FLAGS; with "\*" for PERMANENTFLAGS when more can be made.
 std::string all_flags(const std::vector<std::string>& keywords, bool star);
 

@@ -1,4 +1,6 @@
 // The commands that work on names of mailboxes: RFC 3501 6.3.3 to 6.3.10.
+#include <algorithm>
+
 #include "imapd/listing.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
@@ -13,26 +15,26 @@ Reply already_exists() { return Reply::no("[ALREADYEXISTS] Mailbox already exist
 // RFC 3501 5.1.3: new names must be what every client can read back.
 Reply not_utf7() { return Reply::no("[CANNOT] Mailbox name is not valid modified UTF-7"); }
 
-std::string_view name_of(imap::StatusItem item) {
+std::string value_of(imap::StatusItem item, const mailbox::MailboxStatus& status,
+                     std::uint64_t limit) {
+    using Item = imap::StatusItem;
     switch (item) {
-        case imap::StatusItem::messages: return "MESSAGES";
-        case imap::StatusItem::recent: return "RECENT";
-        case imap::StatusItem::uid_next: return "UIDNEXT";
-        case imap::StatusItem::uid_validity: return "UIDVALIDITY";
-        case imap::StatusItem::unseen: break;
+        case Item::messages: return std::to_string(status.messages);
+        case Item::recent: return std::to_string(status.recent);
+        case Item::uid_next: return std::to_string(status.next_uid);
+        case Item::uid_validity: return std::to_string(status.uid_validity);
+        case Item::unseen: return std::to_string(status.unseen);
+        case Item::deleted: return std::to_string(status.deleted);
+        case Item::size: return std::to_string(status.size);
+        case Item::highest_modseq: return std::to_string(status.highest_modseq);
+        case Item::append_limit: return limit == 0 ? "NIL" : std::to_string(limit);  // RFC 7889 4
+        case Item::mailbox_id: return cat({"(", status.id, ")"});
     }
-    return "UNSEEN";
+    return "";
 }
 
-std::uint32_t value_of(imap::StatusItem item, const mailbox::MailboxStatus& status) {
-    switch (item) {
-        case imap::StatusItem::messages: return status.messages;
-        case imap::StatusItem::recent: return status.recent;
-        case imap::StatusItem::uid_next: return status.next_uid;
-        case imap::StatusItem::uid_validity: return status.uid_validity;
-        case imap::StatusItem::unseen: break;
-    }
-    return status.unseen;
+bool has(const std::vector<imap::StatusItem>& items, imap::StatusItem item) {
+    return std::find(items.begin(), items.end(), item) != items.end();
 }
 
 bool is_within(std::string_view name, std::string_view parent) {
@@ -42,12 +44,28 @@ bool is_within(std::string_view name, std::string_view parent) {
 
 }  // namespace
 
-Reply Session::create(const std::string& name) {
-    if (!imap::decode_mailbox_name(name)) return not_utf7();
-    if (auto done = store_.create(name); !done) {
+Reply Session::create(const imap::CreateArguments& arguments) {
+    if (!imap::decode_mailbox_name(arguments.mailbox)) return not_utf7();
+    std::vector<std::string> uses;
+    for (const std::string& attribute : arguments.special_use) {
+        const auto use = special_use_of(attribute);
+        if (!use) return Reply::no("[USEATTR] A mailbox can't be made for that use");
+        uses.push_back(*use);
+    }
+    if (auto done = store_.create(arguments.mailbox); !done) {
         return done.error().code == Errc::permanent ? already_exists() : failed(done.error());
     }
-    return Reply::ok("Create completed.");
+    if (!uses.empty()) {
+        // RFC 6154 3: the mailbox is made with its use or not at all
+        if (auto done = store_.set_special_use(arguments.mailbox, uses); !done) {
+            (void)store_.remove(arguments.mailbox).has_value();
+            return failed(done.error());
+        }
+    }
+    const auto box = store_.mailbox(arguments.mailbox);
+    const auto status = box ? box->status() : Result<mailbox::MailboxStatus>(box.error());
+    if (!status) return Reply::ok("Create completed.");  // gone again already
+    return Reply::ok(cat({"[MAILBOXID (", status->id, ")] Create completed."}));  // RFC 8474 4.1
 }
 
 Reply Session::remove(const std::string& name) {
@@ -97,43 +115,69 @@ Reply Session::unsubscribe(const std::string& name) {
     return Reply::ok("Unsubscribe completed.");
 }
 
+// RFC 3501 6.3.8: an empty pattern asks for the separator and the root's name
 Reply Session::list(const imap::ListArguments& arguments) {
-    if (arguments.pattern.empty()) {  // RFC 3501 6.3.8: asks for the separator and the root's name
-        out_.write(list_line("LIST", {"", "(\\Noselect)"}));
+    if (!arguments.extended && arguments.patterns.front().empty()) {
+        out_.write(list_line("LIST", {"", "(\\Noselect)", {}, false, {}}));
         return Reply::ok("List completed.");
     }
+    Listing listing;
+    listing.utf8 = enabled_.rev2;
     auto folders = store_.folders();
     if (!folders) return failed(folders.error());
-    for (const Listed& listed : list_folders(*folders, arguments.reference, arguments.pattern)) {
+    listing.folders = *std::move(folders);
+    if (arguments.return_subscribed) {
+        auto names = store_.subscriptions();
+        if (!names) return failed(names.error());
+        listing.subscribed = *std::move(names);
+    }
+    auto uses = store_.special_uses();
+    if (!uses) return failed(uses.error());
+    listing.special_uses = *std::move(uses);
+    for (const Listed& listed : list_folders(listing, arguments)) {
         out_.write(list_line("LIST", listed));
+        if (arguments.status.empty() || !listed.selectable) continue;
+        // RFC 5819 2: none for a mailbox that cannot be looked at
+        if (auto line = status_line(listed.stored, arguments.status)) out_.write(*line);
     }
     return Reply::ok("List completed.");
 }
 
-Reply Session::lsub(const imap::ListArguments& arguments) {
+Reply Session::lsub(const imap::LsubArguments& arguments) {
     auto names = store_.subscriptions();
     if (!names) return failed(names.error());
+    const Listing listing{{}, *std::move(names), {}, enabled_.rev2};
     for (const Listed& listed :
-         list_subscriptions(*names, arguments.reference, arguments.pattern)) {
+         list_subscriptions(listing, arguments.reference, arguments.pattern)) {
         out_.write(list_line("LSUB", listed));
     }
     return Reply::ok("Lsub completed.");
 }
 
-Reply Session::status(const imap::StatusArguments& arguments) {
-    auto box = store_.mailbox(arguments.mailbox);
-    if (!box) return failed(box.error());
-    auto status = box->status();
-    if (!status) return failed(status.error());
+// "* STATUS box (MESSAGES 2)"; the name as it is stored.
+Result<std::string> Session::status_line(const std::string& name,
+                                         const std::vector<imap::StatusItem>& items) {
+    TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
+    const bool detailed =
+        has(items, imap::StatusItem::size) || has(items, imap::StatusItem::deleted);
+    TRY_ASSIGN(const mailbox::MailboxStatus status, box.status(detailed));
     std::string line = "* STATUS ";
-    imap::append_astring(line, arguments.mailbox);
+    imap::append_mailbox_name(line, shown_name(name));
     std::vector<std::string> words;
-    for (const imap::StatusItem item : arguments.items) {
-        words.push_back(cat({name_of(item), " ", std::to_string(value_of(item, *status))}));
+    for (const imap::StatusItem item : items) {
+        words.push_back(
+            cat({imap::name_of(item), " ", value_of(item, status, options_.max_message)}));
     }
     line += ' ';
     imap::append_list(line, words);
-    out_.write(line + "\r\n");
+    return line + "\r\n";
+}
+
+Reply Session::status(const imap::StatusArguments& arguments) {
+    if (has(arguments.items, imap::StatusItem::highest_modseq)) enable_condstore();
+    auto line = status_line(arguments.mailbox, arguments.items);
+    if (!line) return failed(line.error());
+    out_.write(*line);
     return Reply::ok("Status completed.");
 }
 

@@ -4,7 +4,7 @@
 
 #include "imapd/fetch.h"
 #include "imapd/flag_names.h"
-#include "imapd/search.h"
+#include "imapd/resync.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/sequence_set.h"
@@ -26,14 +26,8 @@ mailbox::StoreMode mode_of(imap::StoreArguments::Mode mode) {
     return mailbox::StoreMode::remove;
 }
 
-void add_uid_item(std::vector<imap::FetchItem>& items) {
-    for (const auto& item : items) {
-        if (item.kind == imap::FetchItem::Kind::uid) return;
-    }
-    imap::FetchItem uid;
-    uid.kind = imap::FetchItem::Kind::uid;
-    uid.label = "UID";
-    items.insert(items.begin(), std::move(uid));
+void add_first(std::vector<imap::FetchItem>& items, imap::FetchItem::Kind kind) {
+    if (!imap::has_item(items, kind)) items.insert(items.begin(), imap::plain_item(kind));
 }
 
 }  // namespace
@@ -44,6 +38,11 @@ Result<Session::Seqs> Session::sequence_numbers(const imap::SequenceSet& set, bo
     const mailbox::View& view = *selected_->view;
     Seqs seqs;
     if (view.count() == 0) return seqs;
+    if (set.is_saved_result()) {  // RFC 5182: messages that are gone have left the result
+        for (const mailbox::Uid one : selected_->saved_result)
+            if (const std::uint32_t seq = view.seq_of(one); seq != 0) seqs.push_back(seq);
+        return seqs;
+    }
     if (!uid && set.largest_written() > view.count())
         return Error{Errc::invalid, "Invalid messageset"};
     for (const imap::Range& range :
@@ -56,13 +55,34 @@ Result<Session::Seqs> Session::sequence_numbers(const imap::SequenceSet& set, bo
 }
 
 Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
+    using Kind = imap::FetchItem::Kind;
+    mailbox::View& view = *selected_->view;
+    if (arguments.vanished && (!uid || !enabled_.qresync))
+        return Reply::bad("VANISHED needs UID FETCH and QRESYNC enabled");  // RFC 7162 3.2.6
     auto seqs = sequence_numbers(arguments.set, uid);
     if (!seqs) return Reply::bad(seqs.error().what);
-    if (uid) add_uid_item(arguments.items);  // RFC 3501 6.4.8
-    Fetcher fetcher(*selected_->view, selected_->source, out_);
+    if (arguments.changed_since) {
+        std::erase_if(*seqs, [&](std::uint32_t seq) {
+            return view.message(seq).modseq <= *arguments.changed_since;
+        });
+        add_first(arguments.items, Kind::modseq);
+    }
+    if (imap::has_item(arguments.items, Kind::modseq)) enable_condstore();
+    if (uid) add_first(arguments.items, Kind::uid);  // RFC 3501 6.4.8
+    if (arguments.vanished) {
+        const auto wanted = arguments.set.is_saved_result()
+                                ? saved_ranges()
+                                : arguments.set.resolve(view.next_uid() - 1);
+        auto gone = vanished(view, *arguments.changed_since, wanted, 0);
+        if (!gone) return failed(gone.error());
+        if (!gone->empty()) out_.write(vanished_line(*gone, true));
+    }
+    Fetcher fetcher(view, selected_->source, out_, style());
     auto outcome = fetcher.run(*seqs, arguments.items);
     if (!outcome) return failed(outcome.error());
     if (outcome->some_missing) return Reply::no(kGone);
+    if (outcome->unknown_encoding)  // RFC 3516 4.3
+        return Reply::no("[UNKNOWN-CTE] Some parts have an encoding that is not known");
     return Reply::ok("Fetch completed.");
 }
 
@@ -80,32 +100,32 @@ Reply Session::store(const imap::StoreArguments& arguments, bool uid) {
     auto flags = flags_of(arguments.flags);
     if (!flags && flags.error().code == Errc::invalid) return Reply::bad(flags.error().what);
     if (!flags) return failed(flags.error());
-    if (auto done = view.store(*seqs, mode_of(arguments.mode), *flags); !done)
-        return failed(done.error());
+    if (arguments.unchanged_since) enable_condstore();
+    auto refused = view.store_unchanged(*seqs, mode_of(arguments.mode), *flags,
+                                        arguments.unchanged_since.value_or(UINT64_MAX));
+    if (!refused) return failed(refused.error());
     announce_flags();  // new keywords, before a FETCH that names them
-    for (const std::uint32_t seq : *seqs) {
-        if (arguments.silent) break;
-        const auto& message = view.message(seq);
-        const std::string uid_item = uid ? cat({"UID ", std::to_string(message.uid), " "}) : "";
-        out_.write(cat({"* ", std::to_string(seq), " FETCH (", uid_item, "FLAGS ",
-                        flag_list(message, view.keywords()), ")\r\n"}));
-    }
-    return Reply::ok("Store completed.");
+    announce_stored(*seqs, *refused, uid, arguments.silent);
+    if (refused->empty()) return Reply::ok("Store completed.");
+    // RFC 7162 3.1.3
+    return Reply::ok(cat({"[MODIFIED ", numbers_of(*refused, uid), "] Conditional STORE failed."}));
 }
 
-Reply Session::search(const imap::SearchArguments& arguments, bool uid) {
-    imap::SearchKey key = arguments.key;
-    if (auto converted = imap::convert_texts(key, arguments.charset); !converted) {
-        return Reply::no("[BADCHARSET (UTF-8 US-ASCII)] Unknown charset");  // RFC 3501 6.4.4
+// RFC 7162 3.1.3: mod-sequences are told even where .SILENT spares the flags
+void Session::announce_stored(const Seqs& seqs, const Seqs& refused, bool uid, bool silent) {
+    if (silent && !enabled_.condstore) return;
+    auto next_refused = refused.begin();  // in the order of seqs
+    for (const std::uint32_t seq : seqs) {
+        if (next_refused != refused.end() && *next_refused == seq) {
+            ++next_refused;
+            continue;
+        }
+        announce_fetch(seq, uid, !silent);
     }
-    auto found = imapd::search(*selected_->view, selected_->source, std::move(key));
-    if (!found) return failed(found.error());
-    std::string line = "* SEARCH";
-    for (const std::uint32_t seq : *found) {
-        line += ' ' + std::to_string(uid ? selected_->view->message(seq).uid : seq);
-    }
-    out_.write(line + "\r\n");
-    return Reply::ok("Search completed.");
+}
+
+std::string Session::numbers_of(const Seqs& seqs, bool uid) const {
+    return uid ? uids_of(seqs) : imap::format_set(seqs);
 }
 
 std::string Session::uids_of(const Seqs& seqs) const {
@@ -145,7 +165,9 @@ Result<void> Session::remove_deleted(const imap::SequenceSet* uids) {
     TRY_ASSIGN(const auto changes, view.sync(mailbox::Expunges::hold));
     announce(changes);
     const mailbox::Uid last = view.count() == 0 ? 0 : view.message(view.count()).uid;
-    const auto ranges = uids == nullptr ? std::vector<imap::Range>() : uids->resolve(last);
+    const auto ranges = uids == nullptr           ? std::vector<imap::Range>()
+                        : uids->is_saved_result() ? saved_ranges()
+                                                  : uids->resolve(last);
     Seqs seqs;
     for (std::uint32_t seq = 1; seq <= view.count(); ++seq) {
         const auto& message = view.message(seq);

@@ -2,6 +2,10 @@
 noinst_LIBRARIES += imapd/libimapd.a
 imapd_libimapd_a_SOURCES = \
 	%reldir%/append.cc \
+	%reldir%/enable.cc \
+	%reldir%/resync.h %reldir%/resync.cc \
+	%reldir%/search_command.cc \
+	%reldir%/selection.cc \
 	%reldir%/connection.h %reldir%/connection.cc \
 	%reldir%/fetch.h %reldir%/fetch.cc \
 	%reldir%/flag_names.h %reldir%/flag_names.cc \
@@ -20,7 +24,8 @@ imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a
 	$(SSL_LIBS) $(CRYPTO_LIBS)
 
 check_PROGRAMS += imapd/imapd_test
-imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/test_client.h %reldir%/units_test.cc
+imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/list_test.cc \
+	%reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/test_client.h %reldir%/units_test.cc
 imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
 imapd_imapd_test_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
 	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(TEST_LIBS)

@@ -1,6 +1,7 @@
 #include "imapd/search.h"
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 
 #include "lib/base/strings.h"
@@ -26,7 +27,12 @@ int cost_of(const SearchKey& key) {
         case Kind::on:
         case Kind::since:
         case Kind::larger:
-        case Kind::smaller: return kStat;
+        case Kind::smaller:
+        case Kind::older:
+        case Kind::younger:
+        case Kind::saved_before:
+        case Kind::saved_on:
+        case Kind::saved_since: return kStat;
         case Kind::header:
         case Kind::sent_before:
         case Kind::sent_on:
@@ -130,6 +136,15 @@ class Matcher {
             case Kind::sent_before:
             case Kind::sent_on:
             case Kind::sent_since: return sent_date(node.key, seq);
+            case Kind::older:
+            case Kind::younger: return age(node.key, seq);
+            case Kind::saved_before:
+            case Kind::saved_on:
+            case Kind::saved_since: return saved_date(node.key, seq);
+            case Kind::save_date_supported: return true;
+            case Kind::modseq: return message.modseq >= node.key.number;  // RFC 7162 3.1.5
+            case Kind::email_id: return view_.email_id(seq) == node.key.text;
+            case Kind::thread_id: return false;  // no message has one
             case Kind::larger:
             case Kind::smaller: return size(node.key, seq);
             case Kind::header: return header(node.key, seq);
@@ -160,8 +175,10 @@ class Matcher {
     static bool compare(const SearchKey& key, std::int64_t day) {
         switch (key.kind) {
             case Kind::before:
+            case Kind::saved_before:
             case Kind::sent_before: return day < key.day;
             case Kind::on:
+            case Kind::saved_on:
             case Kind::sent_on: return day == key.day;
             default: return day >= key.day;
         }
@@ -170,6 +187,18 @@ class Matcher {
     Result<bool> internal_date(const SearchKey& key, std::uint32_t seq) {
         TRY_ASSIGN(const std::int64_t seconds, view_.internal_date(seq));
         return compare(key, local_day_of(seconds));
+    }
+
+    Result<bool> saved_date(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::int64_t seconds, view_.save_date(seq));
+        return compare(key, local_day_of(seconds));
+    }
+
+    // RFC 5032 3: by INTERNALDATE, seconds before now
+    Result<bool> age(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::int64_t seconds, view_.internal_date(seq));
+        const std::int64_t limit = now_ - static_cast<std::int64_t>(key.number);
+        return key.kind == Kind::older ? seconds <= limit : seconds >= limit;
     }
 
     // The header, or as much of it as the cache has, if that includes the field.
@@ -244,6 +273,9 @@ class Matcher {
 
     mailbox::View& view_;
     MessageSource& source_;
+    std::int64_t now_ =
+        std::chrono::duration_cast<Seconds>(SystemClock::instance().now().time_since_epoch())
+            .count();
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "imapd/session.h"
 
-#include "imapd/flag_names.h"
+#include "imapd/resync.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 
@@ -67,8 +67,8 @@ std::string Session::run(std::string_view login_tag) {
 
 void Session::greet(std::string_view login_tag) {
     const std::string_view state = login_tag.empty() ? "PREAUTH" : "OK";
-    out_.write(cat({login_tag.empty() ? "*" : login_tag, " ", state, " [CAPABILITY ", kCapabilities,
-                    "] Logged in\r\n"}));
+    out_.write(cat({login_tag.empty() ? "*" : login_tag, " ", state, " [CAPABILITY ",
+                    capabilities(options_), "] Logged in\r\n"}));
     out_.flush();
 }
 
@@ -128,10 +128,15 @@ void Session::on_literal() {
 void Session::on_command(std::string_view text) {
     auto command = imap::parse_command(text);
     if (!command) return finish_bad(imap::tag_or_star(text), command.error().what);
+    if (!take_names(*command)) return finish_bad(command->tag, "Mailbox name is not UTF-8");
     bad_in_a_row_ = 0;
     if (command->verb == Verb::idle) return idle(command->tag);
-    const Reply reply = dispatch(*command);
+    Reply reply = dispatch(*command);
     if (selected_ && reply.kind != Reply::Kind::bad) synchronize(expunges_after(*command));
+    // RFC 7162 3.2.7: with the number of the last change, after all are told
+    if (command->verb == Verb::expunge && enabled_.qresync && selected_ &&
+        reply.kind == Reply::Kind::ok)
+        reply.text = cat({highest_modseq_code(*selected_->view), reply.text});
     finish(command->tag, reply);
 }
 
@@ -140,27 +145,26 @@ Reply Session::dispatch(const imap::Command& command) {
     if (needs_selection(command.verb)) return dispatch_selected(command);
     switch (command.verb) {
         case Verb::capability:
-            out_.write(cat({"* CAPABILITY ", kCapabilities, "\r\n"}));
+            out_.write(cat({"* CAPABILITY ", capabilities(options_), "\r\n"}));
             return Reply::ok("Capability completed.");
         case Verb::noop: return Reply::ok("NOOP completed.");
         case Verb::logout: return logout();
-        case Verb::namespace_:
-            // RFC 2342: all folders are personal and named without a prefix
-            out_.write(cat({"* NAMESPACE ((\"\" \"", std::string(1, mailbox::kSeparator),
-                            "\")) NIL NIL\r\n"}));
-            return Reply::ok("Namespace completed.");
+        case Verb::namespace_: return namespaces();
+        case Verb::enable: return enable(std::get<imap::EnableArguments>(command.arguments));
         case Verb::id:
             out_.write("* ID (\"name\" \"Postern\")\r\n");
             return Reply::ok("ID completed.");
         case Verb::select:
-        case Verb::examine: return select(command);
-        case Verb::create: return create(mailbox());
+        case Verb::examine:
+            return select(std::get<imap::SelectArguments>(command.arguments),
+                          command.verb == Verb::examine);
+        case Verb::create: return create(std::get<imap::CreateArguments>(command.arguments));
         case Verb::delete_: return remove(mailbox());
         case Verb::rename: return rename(std::get<imap::RenameArguments>(command.arguments));
         case Verb::subscribe: return subscribe(mailbox());
         case Verb::unsubscribe: return unsubscribe(mailbox());
         case Verb::list: return list(std::get<imap::ListArguments>(command.arguments));
-        case Verb::lsub: return lsub(std::get<imap::ListArguments>(command.arguments));
+        case Verb::lsub: return lsub(std::get<imap::LsubArguments>(command.arguments));
         case Verb::status: return status(std::get<imap::StatusArguments>(command.arguments));
         case Verb::starttls:
         case Verb::authenticate:
@@ -181,8 +185,7 @@ Reply Session::dispatch_selected(const imap::Command& command) {
             const auto* arguments = std::get_if<imap::ExpungeArguments>(&command.arguments);
             return expunge(arguments == nullptr ? nullptr : &arguments->uids);
         }
-        case Verb::search:
-            return search(std::get<imap::SearchArguments>(command.arguments), command.uid);
+        case Verb::search: return search(command);
         case Verb::fetch:
             return fetch(std::get<imap::FetchArguments>(command.arguments), command.uid);
         case Verb::store:
@@ -199,35 +202,11 @@ Reply Session::logout() {
     return Reply::ok("Logout completed.");
 }
 
-Reply Session::select(const imap::Command& command) {
-    const bool examine = command.verb == Verb::examine;
-    selected_.reset();  // RFC 3501 6.3.1: nothing is selected after a failed SELECT
-    const auto& wanted = std::get<imap::MailboxArgument>(command.arguments).mailbox;
-    auto name = mailbox::Store::canonical(wanted);
-    if (!name) return failed(name.error());
-    auto box = store_.mailbox(*name);
-    if (!box) return failed(box.error());
-    auto view = box->open(examine ? mailbox::Access::read_only : mailbox::Access::read_write);
-    if (!view) return failed(view.error());
-    selected_.emplace(*name, *box, std::move(*view));
-    mailbox::View& v = *selected_->view;
-    const auto number = [](std::uint32_t n) { return std::to_string(n); };
-    announce_flags();
-    out_.write("* " + number(v.count()) + " EXISTS\r\n* " + number(v.recent()) + " RECENT\r\n");
-    if (v.first_unseen() != 0)
-        out_.write("* OK [UNSEEN " + number(v.first_unseen()) + "] First unseen.\r\n");
-    out_.write("* OK [UIDVALIDITY " + number(v.uid_validity()) + "] UIDs valid\r\n");
-    out_.write("* OK [UIDNEXT " + number(v.next_uid()) + "] Predicted next UID\r\n");
-    return Reply::ok(examine ? "[READ-ONLY] Examine completed." : "[READ-WRITE] Select completed.");
-}
-
-// RFC 3501 6.4.2: CLOSE removes deleted messages without a word, unless the mailbox is read-only
-Reply Session::close(bool expunges) {
-    if (expunges && !selected_->view->read_only()) {
-        if (auto done = remove_deleted(nullptr); !done) return failed(done.error());
-    }
-    selected_.reset();
-    return Reply::ok(expunges ? "Close completed." : "Unselect completed.");
+Reply Session::namespaces() {
+    // RFC 2342: all folders are personal and named without a prefix
+    out_.write(
+        cat({"* NAMESPACE ((\"\" \"", std::string(1, mailbox::kSeparator), "\")) NIL NIL\r\n"}));
+    return Reply::ok("Namespace completed.");
 }
 
 void Session::finish(std::string_view tag, const Reply& reply) {
@@ -239,43 +218,6 @@ void Session::finish_bad(std::string_view tag, std::string_view text) {
     if (++bad_in_a_row_ < kMaxBadCommands) return;
     out_.write("* BYE Too many invalid IMAP commands.\r\n");
     end("Too many invalid IMAP commands");
-}
-
-void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
-    auto changes = selected_->view->sync(expunges, thorough);
-    if (changes) return announce(*changes);
-    // The folder was deleted or replaced under us: there are no numbers any more to speak of.
-    log::warning(options_.trace, changes.error().what);
-    out_.write("* BYE The selected mailbox is not available any more\r\n");
-    end("Selected mailbox is gone: " + changes.error().what);
-}
-
-void Session::announce(const mailbox::Changes& changes) {
-    mailbox::View& view = *selected_->view;
-    announce_flags();  // before a FETCH that names new ones
-    for (const std::uint32_t seq : changes.expunged)
-        out_.write("* " + std::to_string(seq) + " EXPUNGE\r\n");
-    if (changes.added > 0) {
-        out_.write("* " + std::to_string(view.count()) + " EXISTS\r\n");
-        out_.write("* " + std::to_string(view.recent()) + " RECENT\r\n");
-    }
-    for (const std::uint32_t seq : changes.changed) {
-        out_.write(cat({"* ", std::to_string(seq), " FETCH (FLAGS ",
-                        flag_list(view.message(seq), view.keywords()), ")\r\n"}));
-    }
-}
-
-void Session::announce_flags() {
-    const auto& keywords = selected_->view->keywords();
-    if (keywords.size() == selected_->announced_keywords) return;
-    selected_->announced_keywords = keywords.size();
-    out_.write(cat({"* FLAGS ", all_flags(keywords, false), "\r\n"}));
-    if (selected_->view->read_only()) {
-        out_.write("* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
-    } else {
-        out_.write(
-            cat({"* OK [PERMANENTFLAGS ", all_flags(keywords, true), "] Flags permitted.\r\n"}));
-    }
 }
 
 Reply Session::failed(const Error& error) const {

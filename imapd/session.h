@@ -1,7 +1,7 @@
 // Session: one logged-in user's IMAP session, from the answer to LOGIN to LOGOUT (RFC 3501).
 // Straight-line and blocking: a process serves one user. What the client sends can end this session
-// only. session.cc reads and dispatches; folder_commands.cc, message_commands.cc, append.cc and
-// idle.cc hold the commands.
+// only. session.cc reads and dispatches; selection.cc, folder_commands.cc, message_commands.cc,
+// search_command.cc, append.cc, enable.cc and idle.cc hold the commands.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "imapd/connection.h"
+#include "imapd/fetch.h"
 #include "imapd/message_source.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
@@ -28,8 +29,15 @@ struct Options {
     std::string trace;              // session id, for the log
 };
 
-inline constexpr std::string_view kCapabilities =
-    "IMAP4rev1 LITERAL+ IDLE UIDPLUS MOVE UNSELECT CHILDREN NAMESPACE ID SPECIAL-USE";
+// What the server can do, for CAPABILITY.
+std::string capabilities(const Options& options);
+
+// What the client has switched on: RFC 5161, and CONDSTORE by using it (RFC 7162 3.1).
+struct Enabled {
+    bool condstore = false;
+    bool qresync = false;
+    bool rev2 = false;  // RFC 9051
+};
 
 // The completion of a command: "OK [CODE] text".
 struct Reply {
@@ -56,7 +64,8 @@ class Session {
         mailbox::Mailbox mailbox;
         std::unique_ptr<mailbox::View> view;
         MessageSource source;
-        std::size_t announced_keywords = 0;  // how many the client has been told of
+        std::size_t announced_keywords = 0;      // how many the client has been told of
+        std::vector<mailbox::Uid> saved_result;  // "$" of RFC 5182, ascending
 
         Selected(std::string canonical_name, mailbox::Mailbox where,
                  std::unique_ptr<mailbox::View> snapshot)
@@ -74,27 +83,44 @@ class Session {
     Reply dispatch(const imap::Command& command);
     Reply dispatch_selected(const imap::Command& command);
     Reply logout();
-    Reply select(const imap::Command& command);
-    Reply close(bool expunges);
+    Reply namespaces();
     void finish(std::string_view tag, const Reply& reply);
     void finish_bad(std::string_view tag, std::string_view text);
-    void synchronize(mailbox::Expunges expunges, bool thorough = false);
     void tidy();
-    void announce(const mailbox::Changes& changes);
-    void announce_flags();  // when there are some that the client does not know
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
     Reply failed(const Error& error) const;
 
+    // enable.cc
+    Reply enable(const imap::EnableArguments& arguments);
+    void enable_condstore();
+    // Names of mailboxes are UTF-8 with IMAP4rev2 (RFC 9051 5.1), else modified UTF-7, as on disk.
+    bool take_names(imap::Command& command) const;  // false: one is not UTF-8
+    std::string shown_name(const std::string& stored) const;
+
+    // selection.cc
+    Reply select(const imap::SelectArguments& arguments, bool examine);
+    void describe_selected();
+    Result<void> resynchronize(const imap::Qresync& known);
+    Reply close(bool expunges);
+    void synchronize(mailbox::Expunges expunges, bool thorough = false);
+    void announce(const mailbox::Changes& changes);
+    void announce_flags();  // when there are some that the client does not know
+    // "* 5 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))": what of it, is as the client wants it
+    void announce_fetch(std::uint32_t seq, bool uid, bool flags);
+    FetchStyle style() const { return {enabled_.condstore, !enabled_.rev2}; }
+
     // folder_commands.cc
-    Reply create(const std::string& name);
+    Reply create(const imap::CreateArguments& arguments);
     Reply remove(const std::string& name);
     Reply rename(const imap::RenameArguments& arguments);
     Reply subscribe(const std::string& name);
     Reply unsubscribe(const std::string& name);
     Reply list(const imap::ListArguments& arguments);
-    Reply lsub(const imap::ListArguments& arguments);
+    Reply lsub(const imap::LsubArguments& arguments);
     Reply status(const imap::StatusArguments& arguments);
+    Result<std::string> status_line(const std::string& name,
+                                    const std::vector<imap::StatusItem>& items);
     void follow_rename(const std::string& from, const std::string& to);
 
     // message_commands.cc
@@ -103,20 +129,22 @@ class Session {
     Result<mailbox::Flags> flags_of(const std::vector<std::string>& names);
     Reply fetch(imap::FetchArguments arguments, bool uid);
     Reply store(const imap::StoreArguments& arguments, bool uid);
-    Reply search(const imap::SearchArguments& arguments, bool uid);
+    void announce_stored(const Seqs& seqs, const Seqs& refused, bool uid, bool silent);
+    std::string numbers_of(const Seqs& seqs, bool uid) const;
     Reply copy(const imap::CopyArguments& arguments, bool uid, bool move);
     Reply expunge(const imap::SequenceSet* uids);
     Result<void> remove_deleted(const imap::SequenceSet* uids);
     std::string uids_of(const Seqs& seqs) const;
 
+    // search_command.cc
+    Reply search(const imap::Command& command);
+    void write_search(const imap::Command& command, const Seqs& found, bool with_modseq);
+    void write_esearch(const imap::Command& command, const Seqs& found, bool with_modseq);
+    std::vector<imap::Range> saved_ranges() const;
+
     // append.cc
+    friend class AppendCommand;
     void append(const std::string& text);
-    Reply run_append(const imap::AppendArguments& arguments, imap::CommandReader::Literal literal);
-    std::optional<Reply> refuse_append(const imap::AppendArguments& arguments,
-                                       std::uint64_t size) const;
-    Result<void> receive_literal(std::uint64_t size, mailbox::MessageWriter* writer);
-    Result<void> receive_end_of_append();
-    Reply append_done(const Result<mailbox::Appended>& appended, bool connection_is_good);
 
     // idle.cc
     void idle(std::string_view tag);
@@ -129,6 +157,7 @@ class Session {
     Output out_;
     imap::CommandReader reader_;
     std::optional<Selected> selected_;
+    Enabled enabled_;
     int bad_in_a_row_ = 0;
     bool over_ = false;
     std::string reason_;

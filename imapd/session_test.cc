@@ -8,7 +8,7 @@ TEST_F(SessionTest, AnswersTheLoginAndLogsOut) {
     Client c(maildir);
     EXPECT_THAT(c.greeting(), StartsWith("t0 OK [CAPABILITY IMAP4rev1 "));
     EXPECT_EQ(c("NOOP"), "t OK NOOP completed.\r\n");
-    EXPECT_THAT(c("CAPABILITY"), StartsWith("* CAPABILITY IMAP4rev1 LITERAL+ IDLE"));
+    EXPECT_THAT(c("CAPABILITY"), StartsWith("* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ IDLE"));
     EXPECT_THAT(c("NAMESPACE"), StartsWith("* NAMESPACE ((\"\" \".\")) NIL NIL\r\n"));
     EXPECT_THAT(c("ID NIL"), HasSubstr("* ID (\"name\" \"Postern\")\r\n"));
     EXPECT_THAT(c("LOGIN a b"), StartsWith("t BAD"));

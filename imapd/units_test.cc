@@ -13,18 +13,19 @@ std::vector<std::string> names_of(const std::vector<Listed>& list) {
 }
 
 TEST(Listing, Subscriptions) {
-    const std::vector<std::string> names = {"INBOX", "a.b.c", "d", "d.e"};
+    const Listing listing{{}, {"INBOX", "a.b.c", "d", "d.e"}, {}, false};
     using Names = std::vector<std::string>;
-    EXPECT_EQ(names_of(list_subscriptions(names, "", "%")),
+    EXPECT_EQ(names_of(list_subscriptions(listing, "", "%")),
               (Names{"()INBOX", "()d", "(\\Noselect)a"}));
-    EXPECT_EQ(names_of(list_subscriptions(names, "", "a.%")), (Names{"(\\Noselect)a.b"}));
-    EXPECT_EQ(names_of(list_subscriptions(names, "d.", "*")), (Names{"()d.e"}));
-    EXPECT_EQ(names_of(list_subscriptions(names, "", "x")), Names{});
+    EXPECT_EQ(names_of(list_subscriptions(listing, "", "a.%")), (Names{"(\\Noselect)a.b"}));
+    EXPECT_EQ(names_of(list_subscriptions(listing, "d.", "*")), (Names{"()d.e"}));
+    EXPECT_EQ(names_of(list_subscriptions(listing, "", "x")), Names{});
 }
 
 TEST(Listing, Lines) {
-    EXPECT_EQ(list_line("LIST", {"a b", "()"}), "* LIST () \".\" \"a b\"\r\n");
-    EXPECT_EQ(list_line("LIST", {"", "(\\Noselect)"}), "* LIST (\\Noselect) \".\" \"\"\r\n");
+    EXPECT_EQ(list_line("LIST", {"a b", "()", {}, true, {}}), "* LIST () \".\" \"a b\"\r\n");
+    EXPECT_EQ(list_line("LIST", {"", "(\\Noselect)", {}, false, {}}),
+              "* LIST (\\Noselect) \".\" \"\"\r\n");
 }
 
 TEST(FlagNames, SortsAndShows) {

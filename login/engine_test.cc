@@ -45,10 +45,10 @@ std::unique_ptr<LoginEngine> imap(bool tls = true, bool plaintext = true) {
 TEST(ImapLogin, GreetingAndCapabilities) {
     auto engine = imap();
     EXPECT_EQ(engine->greet().reply,
-              "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN] "
+              "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN] "
               "Postern ready.\r\n");
     EXPECT_EQ(play(*engine, "a CAPABILITY\r\nb noop\r\nc ID NIL\r\n").replies,
-              "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN\r\n"
+              "* CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN\r\n"
               "a OK CAPABILITY completed.\r\nb OK NOOP completed.\r\n* ID (\"name\" "
               "\"Postern\")\r\nc OK ID completed.\r\n");
     const auto logout = play(*engine, "d LOGOUT\r\n");

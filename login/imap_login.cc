@@ -119,7 +119,7 @@ Step ImapLogin::bad_command(std::string_view text) {
 }
 
 std::string ImapLogin::capabilities() const {
-    std::string text = "IMAP4rev1 SASL-IR LITERAL+ ID IDLE";
+    std::string text = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE";
     if (options_.starttls_available && !secured_) text += " STARTTLS";
     if (!may_login()) return text + " LOGINDISABLED";
     for (const auto name : sasl::ServerExchange::mechanisms()) text += cat({" AUTH=", name});

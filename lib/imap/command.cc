@@ -39,14 +39,11 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"IDLE", Verb::idle},
     {"NAMESPACE", Verb::namespace_},
     {"ID", Verb::id},
+    {"ENABLE", Verb::enable},
 };
 
-constexpr std::pair<std::string_view, StatusItem> kStatusItems[] = {
-    {"MESSAGES", StatusItem::messages}, {"RECENT", StatusItem::recent},
-    {"UIDNEXT", StatusItem::uid_next},  {"UIDVALIDITY", StatusItem::uid_validity},
-    {"UNSEEN", StatusItem::unseen},
-};
-constexpr std::size_t kMaxStatusItems = 20;
+constexpr std::size_t kMaxEnabled = 50;
+constexpr std::size_t kMaxSpecialUses = 10;
 constexpr std::size_t kMaxIdPairs = 30;  // RFC 2971 3.3
 
 Result<MailboxArgument> parse_mailbox(Parser& parser) {
@@ -65,8 +62,91 @@ Result<RenameArguments> parse_rename(Parser& parser) {
     return out;
 }
 
+// Calls one for each member of a parenthesized list, which has at least one.
+template <class One>
+Result<void> parse_parenthesized(Parser& parser, One one) {
+    TRY(parser.expect('('));
+    do {
+        TRY(one());
+    } while (parser.eat(' '));
+    return parser.expect(')');
+}
+
+// RFC 7162 7 "select-param": QRESYNC (uidvalidity modseq [known-uids] [(seqs uids)])
+Result<Qresync> parse_qresync(Parser& parser) {
+    Qresync out;
+    TRY(parser.space());
+    TRY(parser.expect('('));
+    TRY_ASSIGN(out.uid_validity, parser.nz_number());
+    TRY(parser.space());
+    TRY_ASSIGN(out.modseq, parser.mod_sequence());
+    if (out.modseq == 0) return bad("Invalid mod-sequence");
+    bool more = parser.eat(' ');
+    if (more && parser.peek() != '(') {
+        TRY_ASSIGN(out.known_uids, parser.sequence_set());
+        more = parser.eat(' ');
+    }
+    if (more) {
+        TRY(parser.expect('('));
+        TRY_ASSIGN(out.match_seqs, parser.sequence_set());
+        TRY(parser.space());
+        TRY_ASSIGN(out.match_uids, parser.sequence_set());
+        TRY(parser.expect(')'));
+    }
+    TRY(parser.expect(')'));
+    // RFC 7162 7: known-uids and known-sequence-set are without "*"; "$" would be of no use
+    for (const SequenceSet* set : {&out.match_seqs, &out.match_uids})
+        if (set->has_star() || set->is_saved_result()) return bad("Invalid message set");
+    if (out.known_uids && (out.known_uids->has_star() || out.known_uids->is_saved_result()))
+        return bad("Invalid message set");
+    return out;
+}
+
+Result<SelectArguments> parse_select(Parser& parser) {
+    SelectArguments out;
+    TRY(parser.space());
+    TRY_ASSIGN(out.mailbox, parser.astring());
+    if (!parser.eat(' ') || parser.at_end()) return out;
+    const auto one = [&]() -> Result<void> {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        if (iequals(word, "CONDSTORE")) {
+            out.condstore = true;
+        } else if (iequals(word, "QRESYNC")) {
+            TRY_ASSIGN(out.qresync, parse_qresync(parser));
+        } else {
+            return bad("Unknown SELECT parameter " + printable(word, 40));
+        }
+        return {};
+    };
+    TRY(parse_parenthesized(parser, one));
+    return out;
+}
+
+// RFC 6154 3: CREATE name (USE (\Drafts))
+Result<CreateArguments> parse_create(Parser& parser) {
+    CreateArguments out;
+    TRY(parser.space());
+    TRY_ASSIGN(out.mailbox, parser.astring());
+    if (!parser.eat(' ') || parser.at_end()) return out;
+    const auto one = [&]() -> Result<void> {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        if (!iequals(word, "USE")) return bad("Unknown CREATE parameter " + printable(word, 40));
+        TRY(parser.space());
+        TRY_ASSIGN(out.special_use, parser.flag_list());
+        if (out.special_use.size() > kMaxSpecialUses) return bad("Too many special uses");
+        return {};
+    };
+    TRY(parse_parenthesized(parser, one));
+    return out;
+}
+
 Result<ListArguments> parse_list(Parser& parser) {
-    ListArguments out;
+    TRY(parser.space());
+    return parse_list_arguments(parser);
+}
+
+Result<LsubArguments> parse_lsub(Parser& parser) {
+    LsubArguments out;
     TRY(parser.space());
     TRY_ASSIGN(out.reference, parser.astring());
     TRY(parser.space());
@@ -74,34 +154,18 @@ Result<ListArguments> parse_list(Parser& parser) {
     return out;
 }
 
-Result<StatusItem> parse_status_item(Parser& parser) {
-    TRY_ASSIGN(const std::string_view word, parser.word());
-    for (const auto& [name, item] : kStatusItems) {
-        if (iequals(word, name)) return item;
-    }
-    return bad("Unknown STATUS item " + printable(word, 40));
-}
-
 Result<StatusArguments> parse_status(Parser& parser) {
     StatusArguments out;
     TRY(parser.space());
     TRY_ASSIGN(out.mailbox, parser.astring());
     TRY(parser.space());
-    TRY(parser.expect('('));
-    do {
-        TRY_ASSIGN(const StatusItem item, parse_status_item(parser));
-        out.items.push_back(item);
-        if (out.items.size() > kMaxStatusItems) return bad("Too many STATUS items");
-    } while (parser.eat(' '));
-    TRY(parser.expect(')'));
+    TRY_ASSIGN(out.items, parse_status_items(parser));
     return out;
 }
 
-Result<AppendArguments> parse_append(Parser& parser) {
-    AppendArguments out;
-    TRY(parser.space());
-    TRY_ASSIGN(out.mailbox, parser.astring());
-    TRY(parser.space());
+// Flags, date and the mark of the message's literal, which ends the text.
+Result<AppendItem> parse_append_item(Parser& parser) {
+    AppendItem out;
     if (parser.peek() == '(') {
         TRY_ASSIGN(out.flags, parser.flag_list());
         TRY(parser.space());
@@ -112,7 +176,7 @@ Result<AppendArguments> parse_append(Parser& parser) {
         if (!out.date) return bad("Invalid INTERNALDATE");
         TRY(parser.space());
     }
-    // What remains is the mark of the message's literal.
+    out.binary = parser.eat('~');
     CommandReader::Literal literal;
     std::string_view mark = parser.rest();
     if (mark.ends_with("\r\n")) mark.remove_suffix(2);
@@ -123,6 +187,15 @@ Result<AppendArguments> parse_append(Parser& parser) {
     return out;
 }
 
+Result<AppendArguments> parse_append(Parser& parser) {
+    AppendArguments out;
+    TRY(parser.space());
+    TRY_ASSIGN(out.mailbox, parser.astring());
+    TRY(parser.space());
+    TRY_ASSIGN(out.first, parse_append_item(parser));
+    return out;
+}
+
 Result<ExpungeArguments> parse_uid_expunge(Parser& parser) {
     ExpungeArguments out;
     TRY(parser.space());
@@ -130,9 +203,41 @@ Result<ExpungeArguments> parse_uid_expunge(Parser& parser) {
     return out;
 }
 
+// RFC 4731 3.1: RETURN () is RETURN (ALL)
+Result<ReturnOptions> parse_return_options(Parser& parser) {
+    ReturnOptions out;
+    out.given = true;
+    TRY(parser.expect('('));
+    while (!parser.eat(')')) {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        if (iequals(word, "MIN")) {
+            out.min = true;
+        } else if (iequals(word, "MAX")) {
+            out.max = true;
+        } else if (iequals(word, "ALL")) {
+            out.all = true;
+        } else if (iequals(word, "COUNT")) {
+            out.count = true;
+        } else if (iequals(word, "SAVE")) {  // RFC 5182 2.1
+            out.save = true;
+        } else {
+            return bad("Unknown SEARCH return option " + printable(word, 40));
+        }
+        if (parser.peek() != ')') TRY(parser.space());
+    }
+    out.all = out.all || !(out.min || out.max || out.count || out.save);
+    return out;
+}
+
 Result<SearchArguments> parse_search(Parser& parser) {
     SearchArguments out;
     TRY(parser.space());
+    if (istarts_with(parser.rest(), "RETURN (")) {
+        TRY(parser.word());
+        TRY(parser.space());
+        TRY_ASSIGN(out.options, parse_return_options(parser));
+        TRY(parser.space());
+    }
     if (istarts_with(parser.rest(), "CHARSET ")) {
         TRY(parser.word());
         TRY(parser.space());
@@ -149,6 +254,33 @@ Result<FetchArguments> parse_fetch(Parser& parser) {
     TRY_ASSIGN(out.set, parser.sequence_set());
     TRY(parser.space());
     TRY_ASSIGN(out.items, parse_fetch_items(parser));
+    if (!parser.eat(' ') || parser.at_end()) return out;
+    const auto one = [&]() -> Result<void> {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        if (iequals(word, "CHANGEDSINCE")) {
+            TRY(parser.space());
+            TRY_ASSIGN(out.changed_since, parser.mod_sequence());
+        } else if (iequals(word, "VANISHED")) {
+            out.vanished = true;
+        } else {
+            return bad("Unknown FETCH modifier " + printable(word, 40));
+        }
+        return {};
+    };
+    TRY(parse_parenthesized(parser, one));
+    // RFC 7162 3.2.6
+    if (out.vanished && !out.changed_since) return bad("VANISHED needs CHANGEDSINCE");
+    return out;
+}
+
+Result<EnableArguments> parse_enable(Parser& parser) {
+    EnableArguments out;
+    TRY(parser.space());
+    do {
+        TRY_ASSIGN(const std::string_view name, parser.atom());
+        out.names.emplace_back(name);
+        if (out.names.size() > kMaxEnabled) return bad("Too many arguments");
+    } while (parser.eat(' ') && !parser.at_end());
     return out;
 }
 
@@ -163,11 +295,26 @@ Result<std::vector<std::string>> parse_store_flags(Parser& parser) {
     return flags;
 }
 
+Result<void> parse_store_modifiers(Parser& parser, StoreArguments& out) {
+    return parse_parenthesized(parser, [&]() -> Result<void> {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        if (!iequals(word, "UNCHANGEDSINCE"))
+            return bad("Unknown STORE modifier " + printable(word, 40));
+        TRY(parser.space());
+        TRY_ASSIGN(out.unchanged_since, parser.mod_sequence());
+        return {};
+    });
+}
+
 Result<StoreArguments> parse_store(Parser& parser) {
     StoreArguments out;
     TRY(parser.space());
     TRY_ASSIGN(out.set, parser.sequence_set());
     TRY(parser.space());
+    if (parser.peek() == '(') {
+        TRY(parse_store_modifiers(parser, out));
+        TRY(parser.space());
+    }
     if (parser.eat('+')) {
         out.mode = StoreArguments::Mode::add;
     } else if (parser.eat('-')) {
@@ -223,14 +370,15 @@ Result<void> take(Command& command, Result<T> arguments) {
 Result<void> parse_arguments(Parser& parser, Command& command) {
     switch (command.verb) {
         case Verb::select:
-        case Verb::examine:
-        case Verb::create:
+        case Verb::examine: return take(command, parse_select(parser));
+        case Verb::create: return take(command, parse_create(parser));
+        case Verb::enable: return take(command, parse_enable(parser));
         case Verb::delete_:
         case Verb::subscribe:
         case Verb::unsubscribe: return take(command, parse_mailbox(parser));
         case Verb::rename: return take(command, parse_rename(parser));
-        case Verb::list:
-        case Verb::lsub: return take(command, parse_list(parser));
+        case Verb::list: return take(command, parse_list(parser));
+        case Verb::lsub: return take(command, parse_lsub(parser));
         case Verb::status: return take(command, parse_status(parser));
         case Verb::append: return take(command, parse_append(parser));
         case Verb::search: return take(command, parse_search(parser));
@@ -293,6 +441,12 @@ bool is_append_with_message(std::string_view text) {
     if (!parser.tag() || !parser.space()) return false;
     const auto word = parser.word();
     return word && iequals(*word, "APPEND") && parse_append(parser);
+}
+
+Result<AppendItem> parse_next_append(std::string_view text) {
+    Parser parser(text);
+    TRY(parser.space());
+    return parse_append_item(parser);
 }
 
 }  // namespace postern::imap

@@ -1,6 +1,8 @@
 // Command: one client command of the authenticated state, parsed (RFC 3501 6, IDLE of RFC 2177,
 // UIDPLUS of RFC 4315, MOVE of RFC 6851, UNSELECT of RFC 3691, NAMESPACE of RFC 2342, ID of RFC
-// 2971). Parsing checks syntax only; whether a mailbox exists or is selected is imapd's business.
+// 2971, ENABLE of RFC 5161, CONDSTORE and QRESYNC of RFC 7162, ESEARCH of RFC 4731, SEARCHRES of
+// RFC 5182, LIST-EXTENDED of RFC 5258, SPECIAL-USE of RFC 6154, MULTIAPPEND of RFC 3502). Parsing
+// checks syntax only; whether a mailbox exists or is selected is imapd's business.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +14,7 @@
 
 #include "lib/base/result.h"
 #include "lib/imap/fetch_item.h"
+#include "lib/imap/list_arguments.h"
 #include "lib/imap/search_key.h"
 #include "lib/imap/sequence_set.h"
 #include "lib/mail/date.h"
@@ -48,39 +51,73 @@ enum class Verb : unsigned char {
     idle,
     namespace_,
     id,
+    enable,
 };
 
-// SELECT EXAMINE CREATE DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7).
+// DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
+// enabled).
 struct MailboxArgument {
     std::string mailbox;
+};
+// What a client knows of a mailbox from an earlier session, RFC 7162 3.2.5.
+struct Qresync {
+    std::uint32_t uid_validity = 0;
+    std::uint64_t modseq = 0;
+    std::optional<SequenceSet> known_uids;
+    // Messages whose numbers the client remembers: sequence numbers and, as many, UIDs.
+    SequenceSet match_seqs, match_uids;
+};
+struct SelectArguments {  // SELECT EXAMINE
+    std::string mailbox;
+    bool condstore = false;
+    std::optional<Qresync> qresync;
+};
+struct CreateArguments {
+    std::string mailbox;
+    std::vector<std::string> special_use;  // "\\Sent", RFC 6154 3
+};
+struct EnableArguments {
+    std::vector<std::string> names;
 };
 struct RenameArguments {
     std::string from, to;
 };
-struct ListArguments {
+struct LsubArguments {
     std::string reference, pattern;
 };
-enum class StatusItem : unsigned char { messages, recent, uid_next, uid_validity, unseen };
 struct StatusArguments {
     std::string mailbox;
     std::vector<StatusItem> items;
 };
-// The message itself follows as the literal that the command's text ends with.
-struct AppendArguments {
-    std::string mailbox;
+// What stands before a message in APPEND. The message itself follows as the literal that the
+// command's text ends with, "{n}" or (RFC 3516) "~{n}".
+struct AppendItem {
     std::vector<std::string> flags;
     std::optional<mail::DateTime> date;
+    bool binary = false;
+};
+struct AppendArguments {
+    std::string mailbox;
+    AppendItem first;  // parse_next_append() reads the others of RFC 3502
 };
 struct ExpungeArguments {
     SequenceSet uids;  // UID EXPUNGE
 };
+// What a SEARCH is to return, RFC 4731 and RFC 5182.
+struct ReturnOptions {
+    bool given = false;  // "RETURN (...)": the answer is an ESEARCH response
+    bool min = false, max = false, all = false, count = false, save = false;
+};
 struct SearchArguments {
+    ReturnOptions options;
     std::string charset;  // empty: not given
     SearchKey key;
 };
 struct FetchArguments {
     SequenceSet set;
     std::vector<FetchItem> items;
+    std::optional<std::uint64_t> changed_since;  // RFC 7162 3.1.4.1
+    bool vanished = false;                       // RFC 7162 3.2.6
 };
 struct StoreArguments {
     enum class Mode : unsigned char { replace, add, remove };
@@ -88,6 +125,7 @@ struct StoreArguments {
     Mode mode = Mode::replace;
     bool silent = false;
     std::vector<std::string> flags;
+    std::optional<std::uint64_t> unchanged_since;  // RFC 7162 3.1.3
 };
 struct CopyArguments {  // COPY and MOVE
     SequenceSet set;
@@ -98,9 +136,9 @@ struct Command {
     std::string tag;
     Verb verb = Verb::noop;
     bool uid = false;  // the UID variant
-    std::variant<std::monostate, MailboxArgument, RenameArguments, ListArguments, StatusArguments,
-                 AppendArguments, ExpungeArguments, SearchArguments, FetchArguments, StoreArguments,
-                 CopyArguments>
+    std::variant<std::monostate, MailboxArgument, SelectArguments, CreateArguments, RenameArguments,
+                 ListArguments, LsubArguments, StatusArguments, AppendArguments, ExpungeArguments,
+                 SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments>
         arguments;
 };
 
@@ -113,5 +151,7 @@ std::string_view name_of(Verb verb);
 
 // Whether the text, cut off at a literal mark, is an APPEND whose message that literal is.
 bool is_append_with_message(std::string_view text);
+// What follows a message of APPEND, up to the mark of the next one's literal: " (\\Seen) {12}".
+Result<AppendItem> parse_next_append(std::string_view text);
 
 }  // namespace postern::imap

@@ -117,12 +117,77 @@ TEST(Command, KeepsTheArguments) {
         *parse_command("t APPEND \"Sent Mail\" (\\Draft) \"17-Jul-1996 02:44:25 -0700\" {310}\r\n");
     const auto& a = std::get<AppendArguments>(append.arguments);
     EXPECT_EQ(a.mailbox, "Sent Mail");
-    EXPECT_EQ(a.date->seconds, 837596665);
+    EXPECT_EQ(a.first.date->seconds, 837596665);
     const auto status = *parse_command("t STATUS b (UNSEEN MESSAGES)");
     EXPECT_EQ(std::get<StatusArguments>(status.arguments).items,
               (std::vector<StatusItem>{StatusItem::unseen, StatusItem::messages}));
     EXPECT_EQ(name_of(Verb::namespace_), "NAMESPACE");
     EXPECT_FALSE(verb_of("nothing"));
+}
+
+TEST(Command, Extensions) {
+    const auto select = *parse_command(
+        "A2 SELECT INBOX (CONDSTORE QRESYNC (67890007 20050715194045000 41,43:211,214:541 (1,3 "
+        "10,20)))");
+    const auto& s = std::get<SelectArguments>(select.arguments);
+    EXPECT_TRUE(s.condstore);
+    ASSERT_TRUE(s.qresync);
+    EXPECT_EQ(s.qresync->uid_validity, 67890007U);
+    EXPECT_EQ(s.qresync->modseq, 20050715194045000U);
+    EXPECT_EQ(s.qresync->known_uids->largest_written(), 541U);
+    EXPECT_EQ(s.qresync->match_uids.largest_written(), 20U);
+
+    const auto fetch =
+        *parse_command("s100 UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)");
+    EXPECT_EQ(std::get<FetchArguments>(fetch.arguments).changed_since, 12345U);
+    EXPECT_TRUE(std::get<FetchArguments>(fetch.arguments).vanished);
+    const auto store =
+        *parse_command("d STORE 7 (UNCHANGEDSINCE 320162338) +FLAGS.SILENT (\\Deleted)");
+    EXPECT_EQ(std::get<StoreArguments>(store.arguments).unchanged_since, 320162338U);
+
+    const auto create = *parse_command("t CREATE MySent (USE (\\Sent \\Archive))");
+    EXPECT_EQ(std::get<CreateArguments>(create.arguments).special_use,
+              (std::vector<std::string>{"\\Sent", "\\Archive"}));
+    const auto search = *parse_command("a SEARCH RETURN (MIN COUNT SAVE) $ FLAGGED");
+    const auto& options = std::get<SearchArguments>(search.arguments).options;
+    EXPECT_TRUE(options.min && options.count && options.save && !options.all && !options.max);
+    const auto enable = *parse_command("t ENABLE CONDSTORE X-GOOD-IDEA");
+    EXPECT_EQ(std::get<EnableArguments>(enable.arguments).names,
+              (std::vector<std::string>{"CONDSTORE", "X-GOOD-IDEA"}));
+    EXPECT_TRUE(parse_command("a FETCH $ UID"));
+    EXPECT_TRUE(parse_command("a SEARCH $"));
+    for (const char* text : {
+             "a select x (qresync (1 9999999999999999999))",
+             "a select x ()",
+             "a fetch 1 uid (changedsince)",
+             "a fetch 1 uid (vanished)",
+             "a fetch $1 uid",
+             "a store 1 (unchangedsince 9223372036854775808) flags ()",
+             "a create x (use \\Sent)",
+             "a search return (min",
+             "a enable \"x\"",
+         })
+        EXPECT_NE(error_of(text), "ok") << text;
+}
+
+TEST(Command, NextMessageOfAnAppend) {
+    const auto item = parse_next_append(" (\\Seen) \"17-Jul-1996 02:44:25 -0700\" ~{12+}");
+    ASSERT_TRUE(item);
+    EXPECT_TRUE(item->binary);
+    EXPECT_EQ(item->flags, std::vector<std::string>{"\\Seen"});
+    EXPECT_TRUE(item->date);
+    EXPECT_FALSE(parse_next_append("{12}"));
+    EXPECT_FALSE(parse_next_append(" junk {12}"));
+    EXPECT_FALSE(parse_next_append(" (\\Seen)"));
+}
+
+TEST(SequenceSet, SavedResultAndRanges) {
+    EXPECT_TRUE(SequenceSet::parse("$")->is_saved_result());
+    EXPECT_FALSE(SequenceSet::parse("1:2")->is_saved_result());
+    EXPECT_FALSE(SequenceSet::parse("$,1"));
+    EXPECT_TRUE(SequenceSet::parse("5,2:*")->has_star());
+    EXPECT_EQ(format_set(std::vector<Range>{{1, 3}, {7, 7}}), "1:3,7");
+    EXPECT_EQ(to_ranges({1, 2, 3, 7}), (std::vector<Range>{{1, 3}, {7, 7}}));
 }
 
 TEST(Command, RecognisesTheMessageOfAnAppend) {
@@ -207,6 +272,15 @@ std::string shown(const SearchKey& key) {
         case Kind::sent_on: return "senton" + std::to_string(key.day);
         case Kind::sent_since: return "sentsince" + std::to_string(key.day);
         case Kind::larger: return "larger" + std::to_string(key.number);
+        case Kind::older: return "older" + std::to_string(key.number);
+        case Kind::younger: return "younger" + std::to_string(key.number);
+        case Kind::modseq: return "modseq" + std::to_string(key.number);
+        case Kind::saved_before: return "savedbefore" + std::to_string(key.day);
+        case Kind::saved_on: return "savedon" + std::to_string(key.day);
+        case Kind::saved_since: return "savedsince" + std::to_string(key.day);
+        case Kind::save_date_supported: return "savedatesupported";
+        case Kind::email_id: return "email" + key.text;
+        case Kind::thread_id: return "thread" + key.text;
         case Kind::smaller: return "smaller" + std::to_string(key.number);
         case Kind::header: return key.field + "=" + key.text;
         case Kind::body: return "body=" + key.text;
@@ -245,6 +319,12 @@ TEST(SearchKey, Trees) {
         {"body a text b subject c bcc d cc e", "(body=a text=b Subject=c Bcc=d Cc=e)"},
         {"*", "set"},
         {"charset utf-8 text {2}\r\n\xc3\xa9", "text=\xc3\xa9"},
+        {"older 5 younger 6", "(older5 younger6)"},
+        {"modseq 7 modseq \"/flags/\\\\seen\" priv 8", "(modseq7 modseq8)"},
+        {"savedbefore 2-Jan-1970 savedon 2-Jan-1970 savedsince 2-Jan-1970",
+         "(savedbefore1 savedon1 savedsince1)"},
+        {"savedatesupported emailid M1 threadid T-1", "(savedatesupported emailM1 threadT-1)"},
+        {"uid $ $", "(uid set)"},
         {"undraft unflagged unanswered undeleted", "(!\\Draft !\\Flagged !\\Answered !\\Deleted)"},
         {"answered flagged draft deleted", "(\\Answered \\Flagged \\Draft \\Deleted)"},
         {"or seen", "Missing arguments"},

@@ -28,6 +28,10 @@ constexpr Row kRows[] = {
     {"RFC822", Kind::section, Text::all, true},
     {"RFC822.HEADER", Kind::section, Text::header, false},  // RFC 3501 6.4.5: as BODY.PEEK[HEADER]
     {"RFC822.TEXT", Kind::section, Text::text, true},
+    {"MODSEQ", Kind::modseq},
+    {"EMAILID", Kind::email_id},
+    {"THREADID", Kind::thread_id},
+    {"SAVEDATE", Kind::save_date},
 };
 
 constexpr std::pair<std::string_view, Text> kTexts[] = {
@@ -103,8 +107,8 @@ Result<Section> parse_section(Parser& parser) {
     return section;
 }
 
-std::string section_label(const Section& section) {
-    std::string out = "BODY[";
+std::string section_label(std::string_view item, const Section& section) {
+    std::string out = cat({item, "["});
     for (std::size_t i = 0; i < section.path.size(); ++i) {
         out += (i == 0 ? "" : ".") + std::to_string(section.path[i]);
     }
@@ -124,9 +128,10 @@ std::string section_label(const Section& section) {
 Result<void> parse_partial(Parser& parser, FetchItem& item) {
     if (!parser.eat('<')) return {};
     FetchItem::Partial partial;
-    TRY_ASSIGN(partial.offset, parser.number());
+    TRY_ASSIGN(partial.offset, parser.number64());  // RFC 9051 9: 63 bits
     TRY(parser.expect('.'));
-    TRY_ASSIGN(partial.count, parser.nz_number());
+    TRY_ASSIGN(partial.count, parser.number64());
+    if (partial.count == 0) return bad("Invalid number 0");
     TRY(parser.expect('>'));
     item.partial = partial;
     item.label += '<' + std::to_string(partial.offset) +
@@ -140,8 +145,27 @@ Result<FetchItem> parse_body_section(Parser& parser, bool peek) {
     item.sets_seen = !peek;
     TRY_ASSIGN(item.section, parse_section(parser));
     TRY(parser.expect(']'));
-    item.label = section_label(item.section);
+    item.label = section_label("BODY", item.section);
     TRY(parse_partial(parser, item));
+    return item;
+}
+
+// RFC 3516 4.3: a part without its transfer encoding, or how large it is so
+Result<FetchItem> parse_binary(Parser& parser, std::string_view name) {
+    FetchItem item;
+    const bool size = iequals(name, "BINARY.SIZE");
+    item.kind = size ? Kind::binary_size : Kind::binary;
+    item.sets_seen = iequals(name, "BINARY");
+    TRY(parser.expect('['));
+    while (parser.peek() != ']') {
+        if (!item.section.path.empty()) TRY(parser.expect('.'));
+        TRY_ASSIGN(const std::uint32_t number, parser.nz_number());
+        item.section.path.push_back(number);
+        if (item.section.path.size() > kMaxSectionDepth) return bad("Section is too deep");
+    }
+    TRY(parser.expect(']'));
+    item.label = section_label(size ? "BINARY.SIZE" : "BINARY", item.section);
+    if (!size) TRY(parse_partial(parser, item));
     return item;
 }
 
@@ -152,6 +176,8 @@ Result<FetchItem> parse_item(Parser& parser, std::string_view name) {
         if (peek) return bad("BODY.PEEK needs a section");
         return body_item();
     }
+    if (iequals(name, "BINARY") || iequals(name, "BINARY.PEEK") || iequals(name, "BINARY.SIZE"))
+        return parse_binary(parser, name);
     for (const Row& row : kRows) {
         if (iequals(row.name, name)) return item_of(row);
     }
@@ -184,6 +210,18 @@ bool add_macro(std::vector<FetchItem>& items, std::string_view name) {
 }
 
 }  // namespace
+
+FetchItem plain_item(FetchItem::Kind kind) {
+    for (const Row& row : kRows) {
+        if (row.kind == kind) return item_of(row);
+    }
+    return {};
+}
+
+bool has_item(const std::vector<FetchItem>& items, FetchItem::Kind kind) {
+    return std::any_of(items.begin(), items.end(),
+                       [kind](const FetchItem& item) { return item.kind == kind; });
+}
 
 Result<std::vector<FetchItem>> parse_fetch_items(Parser& parser) {
     std::vector<FetchItem> items;

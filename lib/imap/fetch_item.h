@@ -33,11 +33,17 @@ struct FetchItem {
         envelope,
         body,  // structure without extension data
         body_structure,
-        section,  // BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT
+        section,      // BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT
+        binary,       // BINARY[...], RFC 3516
+        binary_size,  // BINARY.SIZE[...]
+        modseq,       // RFC 7162
+        email_id,     // RFC 8474
+        thread_id,
+        save_date,  // RFC 8514
     };
     struct Partial {
-        std::uint32_t offset = 0;
-        std::uint32_t count = 0;
+        std::uint64_t offset = 0;
+        std::uint64_t count = 0;
     };
 
     Kind kind = Kind::flags;
@@ -46,6 +52,10 @@ struct FetchItem {
     std::optional<Partial> partial;
     bool sets_seen = false;
 };
+
+// An item that is nothing but its name: UID, FLAGS, MODSEQ.
+FetchItem plain_item(FetchItem::Kind kind);
+bool has_item(const std::vector<FetchItem>& items, FetchItem::Kind kind);
 
 // ALL, FAST, FULL, one item or a list in parentheses. Duplicates are removed.
 Result<std::vector<FetchItem>> parse_fetch_items(Parser& parser);

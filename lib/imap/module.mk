@@ -1,9 +1,11 @@
 # See README.md in this folder.
 noinst_LIBRARIES += lib/imap/libimap.a
 lib_imap_libimap_a_SOURCES = \
+	%reldir%/binary_append.h %reldir%/binary_append.cc \
 	%reldir%/command.h %reldir%/command.cc \
 	%reldir%/command_reader.h %reldir%/command_reader.cc \
 	%reldir%/fetch_item.h %reldir%/fetch_item.cc \
+	%reldir%/list_arguments.h %reldir%/list_arguments.cc \
 	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
 	%reldir%/parser.h %reldir%/parser.cc \
 	%reldir%/response.h %reldir%/response.cc \

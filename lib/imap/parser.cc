@@ -75,6 +75,12 @@ Result<std::uint64_t> Parser::number64() {
     return *value;
 }
 
+Result<std::uint64_t> Parser::mod_sequence() {
+    TRY_ASSIGN(const std::uint64_t value, number64());
+    if (value > INT64_MAX) return bad("Invalid mod-sequence");
+    return value;
+}
+
 Result<std::uint32_t> Parser::number() {
     const auto value = parse_number<std::uint32_t>(take_while(is_digit));
     if (!value) return bad("Invalid number");
@@ -144,6 +150,7 @@ Result<std::string> Parser::literal() {
 }
 
 Result<SequenceSet> Parser::sequence_set() {
+    if (eat('$')) return *SequenceSet::parse("$");
     auto set =
         SequenceSet::parse(take_while([](char c) { return is_digit(c) || is_one_of(c, ":,*"); }));
     if (!set) return bad("Invalid message set");

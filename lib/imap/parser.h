@@ -39,6 +39,7 @@ class Parser {
     Result<std::uint32_t> number();
     Result<std::uint32_t> nz_number();
     Result<std::uint64_t> number64();
+    Result<std::uint64_t> mod_sequence();  // RFC 7162 7: 0 or more, 63 bits
 
     Result<std::string> astring();
     Result<std::string> string();        // quoted or literal

@@ -189,7 +189,7 @@ TEST(SequenceSet, ParsesAndResolves) {
     for (std::uint32_t n : {2u, 3u, 4u, 8u}) EXPECT_TRUE(contains(set, n));
     for (std::uint32_t n : {0u, 1u, 5u, 9u}) EXPECT_FALSE(contains(set, n));
     EXPECT_EQ(format_set({1, 2, 3, 7, 9, 10}), "1:3,7,9:10");
-    EXPECT_EQ(format_set({}), "");
+    EXPECT_EQ(format_set(std::vector<std::uint32_t>()), "");
 }
 
 TEST(MailboxName, ModifiedUtf7) {

@@ -11,10 +11,20 @@ namespace {
 constexpr std::size_t kMaxQuoted = 1000;
 
 // RFC 3501 9: a quoted string holds 7-bit characters but CR, LF and NUL.
-bool can_be_quoted(std::string_view text) {
-    return text.size() <= kMaxQuoted && std::all_of(text.begin(), text.end(), [](char c) {
-               return c != '\r' && c != '\n' && c != '\0' && static_cast<unsigned char>(c) < 0x80;
+bool can_be_quoted(std::string_view text, bool utf8 = false) {
+    return text.size() <= kMaxQuoted && std::all_of(text.begin(), text.end(), [utf8](char c) {
+               return c != '\r' && c != '\n' && c != '\0' &&
+                      (utf8 || static_cast<unsigned char>(c) < 0x80);
            });
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+    out += '"';
+    for (char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    out += '"';
 }
 
 void append_number(std::string& out, std::size_t number) { out += std::to_string(number); }
@@ -184,12 +194,7 @@ void append_string(std::string& out, std::string_view text) {
         append_literal(out, text);
         return;
     }
-    out += '"';
-    for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    out += '"';
+    append_quoted(out, text);
 }
 
 void append_nstring(std::string& out, const std::optional<std::string>& text) {
@@ -207,6 +212,20 @@ void append_astring(std::string& out, std::string_view text) {
     } else {
         append_string(out, text);
     }
+}
+
+void append_mailbox_name(std::string& out, std::string_view name) {
+    const bool ascii = std::all_of(name.begin(), name.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (!ascii && can_be_quoted(name, true))
+        append_quoted(out, name);
+    else
+        append_astring(out, name);
+}
+
+void append_literal8(std::string& out, std::string_view bytes) {
+    out += '~';
+    append_literal(out, bytes);
 }
 
 void append_literal(std::string& out, std::string_view bytes) {

@@ -18,6 +18,11 @@ void append_string(std::string& out, std::string_view text);
 void append_nstring(std::string& out, const std::optional<std::string>& text);
 // An atom where possible.
 void append_astring(std::string& out, std::string_view text);
+// The name of a mailbox: the same, but UTF-8 is quoted (RFC 9051 5.1: only after ENABLE IMAP4rev2
+// are names in UTF-8).
+void append_mailbox_name(std::string& out, std::string_view name);
+// "~{n}\r\n" and the bytes, which may include NUL (RFC 3516).
+void append_literal8(std::string& out, std::string_view bytes);
 // "{n}\r\n" and the bytes.
 void append_literal(std::string& out, std::string_view bytes);
 // "(a b c)"

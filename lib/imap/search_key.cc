@@ -12,7 +12,7 @@ namespace {
 using Kind = SearchKey::Kind;
 
 // What follows the name of a key.
-enum class Takes : unsigned char { nothing, text, day, number, keyword };
+enum class Takes : unsigned char { nothing, text, day, number, interval, keyword };
 
 struct Row {
     std::string_view name;
@@ -31,14 +31,20 @@ constexpr Row kRows[] = {
     {"CC", Kind::header, Takes::text, "Cc"},
     {"DELETED", Kind::flag, Takes::nothing, "\\Deleted"},
     {"DRAFT", Kind::flag, Takes::nothing, "\\Draft"},
+    {"EMAILID", Kind::email_id, Takes::keyword},
     {"FLAGGED", Kind::flag, Takes::nothing, "\\Flagged"},
     {"FROM", Kind::header, Takes::text, "From"},
     {"KEYWORD", Kind::flag, Takes::keyword},
     {"LARGER", Kind::larger, Takes::number},
     {"NEW", Kind::new_},
     {"OLD", Kind::old},
+    {"OLDER", Kind::older, Takes::interval},
     {"ON", Kind::on, Takes::day},
     {"RECENT", Kind::recent},
+    {"SAVEDATESUPPORTED", Kind::save_date_supported},
+    {"SAVEDBEFORE", Kind::saved_before, Takes::day},
+    {"SAVEDON", Kind::saved_on, Takes::day},
+    {"SAVEDSINCE", Kind::saved_since, Takes::day},
     {"SEEN", Kind::flag, Takes::nothing, "\\Seen"},
     {"SENTBEFORE", Kind::sent_before, Takes::day},
     {"SENTON", Kind::sent_on, Takes::day},
@@ -47,6 +53,7 @@ constexpr Row kRows[] = {
     {"SMALLER", Kind::smaller, Takes::number},
     {"SUBJECT", Kind::header, Takes::text, "Subject"},
     {"TEXT", Kind::text, Takes::text},
+    {"THREADID", Kind::thread_id, Takes::keyword},
     {"TO", Kind::header, Takes::text, "To"},
     {"UNANSWERED", Kind::flag, Takes::nothing, "\\Answered", true},
     {"UNDELETED", Kind::flag, Takes::nothing, "\\Deleted", true},
@@ -54,6 +61,7 @@ constexpr Row kRows[] = {
     {"UNFLAGGED", Kind::flag, Takes::nothing, "\\Flagged", true},
     {"UNKEYWORD", Kind::flag, Takes::keyword, {}, true},
     {"UNSEEN", Kind::flag, Takes::nothing, "\\Seen", true},
+    {"YOUNGER", Kind::younger, Takes::interval},
 };
 
 SearchKey negate(SearchKey key) {
@@ -97,7 +105,8 @@ class KeyParser {
             TRY(parser_.expect(')'));
             return key;
         }
-        if (is_digit(parser_.peek()) || parser_.peek() == '*') return set(Kind::set);
+        const char next = parser_.peek();
+        if (is_digit(next) || next == '*' || next == '$') return set(Kind::set);
         TRY_ASSIGN(const std::string_view name, parser_.word());
         if (iequals(name, "NOT")) return negation(depth);
         if (iequals(name, "OR")) return disjunction(depth);
@@ -106,6 +115,7 @@ class KeyParser {
             return set(Kind::uid_set);
         }
         if (iequals(name, "HEADER")) return header();
+        if (iequals(name, "MODSEQ")) return modseq();
         return simple(name);
     }
 
@@ -140,6 +150,25 @@ class KeyParser {
         TRY_ASSIGN(key.field, parser_.astring());
         TRY(parser_.space());
         TRY_ASSIGN(key.text, parser_.astring());
+        return key;
+    }
+
+    // RFC 7162 3.1.5: MODSEQ ["/flags/\\draft" all] 620162338. One mod-sequence per message is
+    // kept, which answers for every flag of it.
+    Result<SearchKey> modseq() {
+        TRY(parser_.space());
+        if (parser_.peek() == '"') {
+            TRY_ASSIGN(const std::string entry, parser_.string());
+            if (!istarts_with(entry, "/flags/")) return bad("Invalid MODSEQ entry name");
+            TRY(parser_.space());
+            TRY_ASSIGN(const std::string_view type, parser_.word());
+            if (!iequals(type, "priv") && !iequals(type, "shared") && !iequals(type, "all"))
+                return bad("Invalid MODSEQ entry type");
+            TRY(parser_.space());
+        }
+        SearchKey key;
+        key.kind = Kind::modseq;
+        TRY_ASSIGN(key.number, parser_.mod_sequence());
         return key;
     }
 
@@ -178,6 +207,10 @@ class KeyParser {
                 TRY_ASSIGN(key.number, parser_.number64());
                 break;
             }
+            case Takes::interval: {  // RFC 5032 3: nz-number
+                TRY_ASSIGN(key.number, parser_.nz_number());
+                break;
+            }
         }
         return key;
     }
@@ -189,6 +222,21 @@ class KeyParser {
 }  // namespace
 
 Result<SearchKey> parse_search_keys(Parser& parser) { return KeyParser(parser).conjunction(0); }
+
+bool has_key(const SearchKey& key, SearchKey::Kind kind) {
+    if (key.kind == kind) return true;
+    for (const SearchKey& child : key.children)
+        if (has_key(child, kind)) return true;
+    return false;
+}
+
+void replace_saved_result(SearchKey& key, const std::vector<Range>& uids) {
+    if (key.set.is_saved_result()) {
+        key.kind = Kind::uid_set;
+        key.set = SequenceSet::of(uids);
+    }
+    for (SearchKey& child : key.children) replace_saved_result(child, uids);
+}
 
 Result<void> convert_texts(SearchKey& key, const std::string& charset) {
     if (key.kind == Kind::header || key.kind == Kind::body || key.kind == Kind::text) {

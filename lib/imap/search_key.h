@@ -32,6 +32,15 @@ struct SearchKey {
         sent_since,
         larger,  // number
         smaller,
+        older,  // number: seconds, RFC 5032
+        younger,
+        modseq,        // number, RFC 7162
+        saved_before,  // day: SAVEDATE, RFC 8514
+        saved_on,
+        saved_since,
+        save_date_supported,
+        email_id,  // text, RFC 8474
+        thread_id,
         header,  // field, text
         body,    // text
         text,    // text
@@ -51,6 +60,12 @@ struct SearchKey {
 
 // The keys up to the end of the text or to ")": an implicit conjunction.
 Result<SearchKey> parse_search_keys(Parser& parser);
+
+// Is there a key of this kind anywhere in the tree?
+bool has_key(const SearchKey& key, SearchKey::Kind kind);
+
+// Puts UIDs in the place of every "$" (RFC 5182).
+void replace_saved_result(SearchKey& key, const std::vector<Range>& uids);
 
 // Makes all texts UTF-8 from the charset, in the folded form in which messages are compared
 // (mail::fold_for_search). Errc::not_found for an unknown charset.

@@ -18,6 +18,10 @@ std::optional<std::uint32_t> parse_bound(std::string_view text) {
 
 std::optional<SequenceSet> SequenceSet::parse(std::string_view text) {
     SequenceSet set;
+    if (text == "$") {
+        set.saved_result_ = true;
+        return set;
+    }
     for (const std::string_view part : split(text, ',')) {
         const auto pair = split_once(part, ':');
         const auto first = parse_bound(pair ? pair->first : part);
@@ -25,6 +29,12 @@ std::optional<SequenceSet> SequenceSet::parse(std::string_view text) {
         if (!first || !last) return std::nullopt;
         set.ranges_.push_back({*first, *last});
     }
+    return set;
+}
+
+SequenceSet SequenceSet::of(std::vector<Range> ranges) {
+    SequenceSet set;
+    set.ranges_ = std::move(ranges);
     return set;
 }
 
@@ -51,6 +61,11 @@ std::vector<Range> SequenceSet::resolve(std::uint32_t largest) const {
     return out;
 }
 
+bool SequenceSet::has_star() const {
+    return std::any_of(ranges_.begin(), ranges_.end(),
+                       [](const Range& r) { return r.first == kStar || r.last == kStar; });
+}
+
 std::uint32_t SequenceSet::largest_written() const {
     std::uint32_t largest = 0;
     for (const Range& range : ranges_) largest = std::max({largest, range.first, range.last});
@@ -65,14 +80,26 @@ bool contains(const std::vector<Range>& sorted, std::uint32_t number) {
 }
 
 std::string format_set(const std::vector<std::uint32_t>& numbers) {
+    return format_set(to_ranges(numbers));
+}
+
+std::vector<Range> to_ranges(const std::vector<std::uint32_t>& numbers) {
+    std::vector<Range> out;
+    for (const std::uint32_t number : numbers) {
+        if (!out.empty() && out.back().last + 1 == number)
+            out.back().last = number;
+        else
+            out.push_back({number, number});
+    }
+    return out;
+}
+
+std::string format_set(const std::vector<Range>& ranges) {
     std::string out;
-    for (std::size_t i = 0; i < numbers.size();) {
-        std::size_t end = i + 1;
-        while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
+    for (const Range& range : ranges) {
         if (!out.empty()) out += ',';
-        out += std::to_string(numbers[i]);
-        if (end - i > 1) out += ':' + std::to_string(numbers[end - 1]);
-        i = end;
+        out += std::to_string(range.first);
+        if (range.last != range.first) out += ':' + std::to_string(range.last);
     }
     return out;
 }

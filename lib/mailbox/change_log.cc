@@ -84,7 +84,7 @@ Result<ChangeLog::Followed> ChangeLog::follow(ChangeSink& sink) {
 Result<ChangeLog::Followed> ChangeLog::restart(ChangeSink& sink) {
     file_.reset();
     generation_ = 0;
-    modseq_ = 0;
+    modseq_ = first_modseq_ = 0;
     TRY_ASSIGN(const bool good, open());
     if (!good) return Followed::missing;
     TRY_ASSIGN(const auto info, fs_->info(file_.get()));
@@ -100,6 +100,7 @@ Result<ChangeLog::Followed> ChangeLog::read_tail(ChangeSink& sink) {
     const ReadFrames frames = read_frames(bytes, generation_, offset_, sink);
     offset_ += frames.size;
     if (frames.modseq != 0) modseq_ = frames.modseq;
+    if (first_modseq_ == 0) first_modseq_ = frames.first_modseq;
     return frames.size > 0 ? Followed::news : Followed::nothing;
 }
 
@@ -114,7 +115,7 @@ ReadFrames read_frames(std::string_view bytes, std::uint64_t generation, std::ui
         const auto payload = bytes.substr(out.size + sizeof header, header.size);
         if (header.crc != frame_crc(generation, offset + out.size, header.modseq, payload)) break;
         if (!read_changes(payload, header.modseq, sink)) break;
-        out = {end, header.modseq};
+        out = {end, header.modseq, out.first_modseq != 0 ? out.first_modseq : header.modseq};
     }
     return out;
 }

@@ -36,6 +36,8 @@ class ChangeLog {
     std::uint64_t offset() const { return offset_; }
     std::uint32_t validity() const { return validity_; }
     std::uint64_t modseq() const { return modseq_; }  // of the last transaction read
+    // After restart(): of the first transaction, which is the whole state: nothing before is known.
+    std::uint64_t first_modseq() const { return first_modseq_; }
     // Bytes behind the last good transaction. Under the lock that is damage: replace() the log.
     bool torn() const { return size_ > offset_; }
 
@@ -60,6 +62,7 @@ class ChangeLog {
     std::uint64_t offset_ = 0;  // the reader's place
     std::uint64_t size_ = 0;    // of the file when it was last looked at
     std::uint64_t modseq_ = 0;
+    std::uint64_t first_modseq_ = 0;
     std::uint32_t validity_ = 0;
 };
 
@@ -68,6 +71,7 @@ class ChangeLog {
 struct ReadFrames {
     std::uint64_t size = 0;
     std::uint64_t modseq = 0;
+    std::uint64_t first_modseq = 0;
 };
 ReadFrames read_frames(std::string_view bytes, std::uint64_t generation, std::uint64_t offset,
                        ChangeSink& sink);

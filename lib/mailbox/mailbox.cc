@@ -3,45 +3,16 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "lib/base/strings.h"
-#include "lib/mailbox/message_name.h"
+#include "lib/mailbox/appender.h"
 #include "lib/mailbox/view.h"
 #include "lib/sys/error.h"
 
 namespace postern::mailbox {
-namespace {
-
-bool none_failed(const DeliveryGroup& group, Error& first) {
-    for (const auto& result : group.results()) {
-        if (result) continue;
-        first = result.error();
-        return false;
-    }
-    return true;
-}
-
-// The deliveries of an APPEND: each under a name of its own, with its flags in the name.
-std::vector<Delivery> plan_append(const Environment& env, const std::string& path,
-                                  std::span<const AppendMessage> messages) {
-    std::vector<Delivery> deliveries;
-    for (const AppendMessage& m : messages) {
-        Flags flags{m.flags, 0};
-        for (const std::string& name : m.keywords)
-            if (iequals(name, kForwardedKeyword)) flags.keywords = 1;
-        const std::string info = flags == Flags{} ? "" : info_of_flags(flags, "");
-        deliveries.push_back(
-            {path, unique_stem(*env.clock, *env.random, env.host), m.content, m.date, info});
-    }
-    return deliveries;
-}
-
-}  // namespace
-
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
     return FolderView::open(env_, path_, access);
 }
 
-Result<MailboxStatus> Mailbox::status() const {
+Result<MailboxStatus> Mailbox::status(bool detailed) const {
     TRY_ASSIGN(const std::unique_ptr<View> view, open(Access::read_only));
     MailboxStatus status;
     status.messages = view->count();
@@ -50,45 +21,20 @@ Result<MailboxStatus> Mailbox::status() const {
     status.next_uid = view->next_uid();
     status.uid_validity = view->uid_validity();
     status.highest_modseq = view->highest_modseq();
+    status.id = view->mailbox_id();
+    for (std::uint32_t seq = 1; detailed && seq <= view->count(); ++seq) {
+        if ((view->message(seq).flags.system & kDeleted) != 0) ++status.deleted;
+        const auto size = view->crlf_size(seq);
+        if (!size && size.error().code != Errc::not_found) return Error(size.error());
+        if (size) status.size += *size;
+    }
     return status;
 }
 
 Result<Appended> Mailbox::append(std::span<const AppendMessage> messages) const {
-    const std::vector<Delivery> deliveries = plan_append(env_, path_, messages);
-    DeliveryGroup group(*env_.fs, deliveries);
-    group.prepare();
-    Error failure;
-    if (!none_failed(group, failure)) {
-        group.abandon();
-        return failure;
-    }
-    std::vector<FolderIndex::Arrival> arrivals;
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-        FolderIndex::Arrival arrival;
-        arrival.name = group.prepared_name(i);
-        arrival.flags = flags_of_info(MessageName::parse(arrival.name).info);
-        for (const std::string& name : messages[i].keywords)
-            if (!iequals(name, kForwardedKeyword)) arrival.keywords.push_back(name);
-        arrival.wire_size =
-            size_in_name(MessageName::parse(arrival.name).base, 'W').value_or(kUnknownSize);
-        if (messages[i].date != 0) arrival.date = messages[i].date;
-        arrivals.push_back(std::move(arrival));
-    }
-    FolderIndex index(env_, path_);
-    auto loaded = index.load(false);
-    if (!loaded) {
-        group.abandon();
-        return std::move(loaded).error();
-    }
-    const auto outcome = [&]() -> Result<void> {
-        if (!none_failed(group, failure)) return failure;
-        return {};
-    };
-    auto appended = index.arrive(
-        arrivals, [&] { return group.publish_names(), outcome(); },
-        [&] { return group.sync_names(), outcome(); });
-    if (!appended) group.abandon();
-    return appended;
+    Appender appender(*this);
+    for (const AppendMessage& message : messages) TRY(appender.add(message));
+    return appender.commit();
 }
 
 Result<Fd> Mailbox::watch() const {

@@ -49,6 +49,7 @@ struct Changes {
     // In the order in which to announce them: each number is right after the ones before it were
     // removed.
     std::vector<std::uint32_t> expunged;
+    std::vector<Uid> expunged_uids;  // the same messages
     std::vector<std::uint32_t>
         changed;  // flags changed, by the numbering after expunges; not those of our own store()
     std::uint32_t added = 0;    // new messages at the end
@@ -68,6 +69,10 @@ struct MailboxStatus {
     Uid next_uid = 1;
     std::uint32_t uid_validity = 0;
     std::uint64_t highest_modseq = 0;
+    std::string id;  // MAILBOXID
+    // Only with `detailed`, since every message is looked at.
+    std::uint32_t deleted = 0;
+    std::uint64_t size = 0;  // of all messages with CRLF line ends
 };
 
 // One message of an APPEND. `keywords` are names; those beyond the mailbox's capacity are dropped.
@@ -101,7 +106,7 @@ class Mailbox {
     Result<std::unique_ptr<View>> open(Access access) const;
 
     // STATUS without taking recent messages away from anybody.
-    Result<MailboxStatus> status() const;
+    Result<MailboxStatus> status(bool detailed = false) const;
 
     // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
     Result<Appended> append(std::span<const AppendMessage> messages) const;
@@ -134,6 +139,9 @@ class View {
     virtual const std::vector<std::string>& keywords() const = 0;  // index = bit of KeywordBits
     virtual bool read_only() const = 0;
     virtual std::uint64_t highest_modseq() const = 0;  // RFC 7162 3.1.2
+    // UIDs expunged after that, ascending, without those that still have a number here. Nothing:
+    // it is not remembered (RFC 7162 3.2.5.1).
+    virtual Result<std::optional<std::vector<Uid>>> expunged_since(std::uint64_t modseq) = 0;
 
     // The sequence number of the message with this UID, or 0.
     virtual std::uint32_t seq_of(Uid uid) const = 0;
@@ -154,6 +162,13 @@ class View {
     // RFC822.SIZE: with CRLF line ends. Reads the file only where its name does not tell.
     virtual Result<std::uint64_t> crlf_size(std::uint32_t seq) = 0;
     virtual Result<std::int64_t> internal_date(std::uint32_t seq) = 0;  // seconds since the epoch
+
+    // RFC 8514: when it came into this folder, as far as its file tells.
+    virtual Result<std::int64_t> save_date(std::uint32_t seq) = 0;
+    // RFC 8474: the same for copies of a message that we made; the folder's, which it keeps under
+    // other names.
+    virtual std::string email_id(std::uint32_t seq) const = 0;
+    virtual std::string mailbox_id() const = 0;
 
     // What postern.cache knows of a message; views hold until the next call for another one.
     virtual std::optional<CachedMessage> cached(std::uint32_t seq) = 0;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kWriteBuffer = 64 * 1024;
 constexpr int kMaxNewParents = 8;
+constexpr std::size_t kMaxOpen = 64;
 
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
@@ -118,11 +119,29 @@ Result<void> DeliveryGroup::write_temporary(Pending& p) {
 
 void DeliveryGroup::prepare() {
     each([this](Pending& p) { return write_temporary(p); });
+    sync();
+}
+
+Result<void> DeliveryGroup::add(const Delivery& d) {
+    pending_.push_back({&d, Fd(), cat({d.maildir, "/tmp/", d.stem}), {}});
+    results_.emplace_back(std::string());
+    if (pending_.size() % kMaxOpen == 0) sync();  // as many as may be open at once
+    Result<void> done = write_temporary(pending_.back());
+    if (!done) fail(pending_.size() - 1, done.error());
+    return done;
+}
+
+void DeliveryGroup::sync() {
     std::vector<int> files;
-    each([&](Pending& p) { return files.push_back(p.file.get()), Result<void>(); });
+    for (std::size_t i = 0; i < pending_.size(); ++i)
+        if (results_[i] && pending_[i].file) files.push_back(pending_[i].file.get());
     auto synced = sys::sync_files(*fs_, files);
     auto next = synced.begin();
-    each([&](Pending& p) { return p.file.reset(), std::move(*next++); });
+    each([&](Pending& p) -> Result<void> {
+        if (!p.file) return {};
+        p.file.reset();
+        return std::move(*next++);
+    });
 }
 
 Result<void> DeliveryGroup::rename_into_new(const Pending& p) {

@@ -62,6 +62,11 @@ std::vector<Result<std::string>> deliver(sys::Fs& fs, std::span<const Delivery> 
 class DeliveryGroup {
   public:
     DeliveryGroup(sys::Fs& fs, std::span<const Delivery> deliveries);
+    // One after the other, where it is not known how many there will be: add() writes the file, and
+    // sync() does the rest of prepare().
+    explicit DeliveryGroup(sys::Fs& fs) : fs_(&fs) {}
+    Result<void> add(const Delivery& delivery);
+    void sync();
 
     void prepare();  // writes and syncs the files under tmp/
     void publish();  // renames what was prepared into new/ and syncs the directories

@@ -28,6 +28,13 @@ std::string info_of_flags(const Flags& flags, std::string_view old_info);
 // The number behind ",S=" (key 'S') or ",W=" (key 'W') in a base.
 std::optional<std::uint64_t> size_in_name(std::string_view base, char key);
 
+// EMAILID (RFC 8474 5.1): made from the name, or behind ",I=" where the message is a copy.
+std::string email_id_of(std::string_view base);
+
+// SAVEDATE (RFC 8514) in seconds: the time in front of the name, when the file was made; queued
+// mail has there when it came to the host, and its INTERNALDATE says when it was delivered.
+std::int64_t save_date_of(std::string_view base, std::int64_t internal_date);
+
 // May a directory entry be a message? Not hidden, no control characters (a name becomes a line of
 // postern.uids), not absurdly long.
 bool is_message_name(std::string_view file_name);

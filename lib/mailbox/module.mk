@@ -7,6 +7,8 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/folder_scan.h %reldir%/folder_scan.cc \
 	%reldir%/index_format.h %reldir%/changes.h %reldir%/changes.cc %reldir%/change_log.h %reldir%/change_log.cc \
 	%reldir%/folder_index.h %reldir%/folder_index.cc %reldir%/snapshot.cc %reldir%/reconcile.cc \
+	%reldir%/appender.h %reldir%/appender.cc \
+	%reldir%/expunge_history.h %reldir%/expunge_history.cc \
 	%reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \
 	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
 	%reldir%/store.h %reldir%/store.cc
@@ -15,7 +17,8 @@ EXTRA_DIST += %reldir%/README.md
 EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
 lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/store_test.cc \
-	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc
+	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc \
+	%reldir%/history_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a tests/support/libsupport.a lib/imap/libimap.a lib/sys/libsys.a \
 	lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

@@ -15,6 +15,7 @@ namespace postern::mailbox {
 namespace {
 
 constexpr std::string_view kInbox = "INBOX";
+constexpr std::string_view kSpecialUseHeader = "postern-special-use 1";
 constexpr std::string_view kSubscriptionsHeader = "postern-subscriptions 1";
 
 std::string host_name() {
@@ -124,6 +125,7 @@ Result<void> Store::remove(std::string_view name) {
     const std::string doomed =
         env_.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
     TRY(env_.fs->rename(path_of(folder), doomed));
+    TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
     return remove_tree(*env_.fs, doomed, 2);
 }
 
@@ -146,6 +148,17 @@ Result<void> Store::rename(std::string_view from, std::string_view to) {
     if (moves.empty()) return Error{Errc::not_found, "Mailbox does not exist", 0};
     for (const auto& [old_name, new_name] : moves)
         TRY(env_.fs->rename(path_of(old_name), path_of(new_name)));
+    TRY(change_special_uses([&](SpecialUses& uses) {
+        bool changed = false;
+        for (const auto& [old_name, new_name] : moves) {
+            auto node = uses.extract(old_name);
+            if (node.empty()) continue;
+            node.key() = new_name;
+            uses.insert(std::move(node));
+            changed = true;
+        }
+        return changed;
+    }));
     return env_.fs->sync_directory(env_.root);
 }
 
@@ -167,6 +180,41 @@ Result<Mailbox> Store::mailbox(std::string_view name) const {
     const std::string path = path_of(folder);
     TRY(make_maildir(*env_.fs, path));  // other programs leave out empty directories
     return Mailbox(env_, path);
+}
+
+Result<Store::SpecialUses> Store::special_uses() const {
+    SpecialUses uses;
+    LineLog file(*env_.fs, env_.root + "/postern.special-use");
+    const auto on_line = [&](std::string_view line) {
+        const auto parts = split_once(line, ' ');
+        if (parts && parts->first.starts_with('\\'))
+            uses[std::string(parts->second)].emplace_back(parts->first);
+    };
+    auto exists_now = file.refresh({[](std::string_view) {}, on_line});
+    if (!exists_now) return std::move(exists_now).error();
+    return uses;
+}
+
+// `change` tells whether it changed anything.
+Result<void> Store::change_special_uses(const std::function<bool(SpecialUses&)>& change) {
+    TRY_ASSIGN(const FolderLock lock,
+               FolderLock::take(*env_.fs, env_.root + "/postern.special-use.lock"));
+    TRY_ASSIGN(SpecialUses uses, special_uses());
+    if (!change(uses)) return {};
+    std::string content = cat({kSpecialUseHeader, "\n"});
+    for (const auto& [name, attributes] : uses)
+        for (const std::string& attribute : attributes)
+            content += cat({attribute, " ", name, "\n"});
+    LineLog file(*env_.fs, env_.root + "/postern.special-use");
+    return file.replace(content);
+}
+
+Result<void> Store::set_special_use(std::string_view name, std::vector<std::string> attributes) {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    return change_special_uses([&](SpecialUses& uses) {
+        uses[folder] = std::move(attributes);
+        return true;
+    });
 }
 
 Result<std::vector<std::string>> Store::subscriptions() const {

@@ -4,6 +4,8 @@
 // mkdirs.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +40,11 @@ class Store {
     // Does it exist and can it be selected?
     bool exists(std::string_view name) const;
 
+    // What folders are for, RFC 6154, as clients have said: by name, attributes like "\\Sent".
+    using SpecialUses = std::map<std::string, std::vector<std::string>, std::less<>>;
+    Result<SpecialUses> special_uses() const;
+    Result<void> set_special_use(std::string_view name, std::vector<std::string> attributes);
+
     // Errc::invalid: the name cannot be a folder's. Errc::permanent: it exists already.
     Result<void> create(std::string_view name);
     // Errc::not_found; Errc::permanent for INBOX. Folders below stay (RFC 3501 6.3.4).
@@ -62,6 +69,7 @@ class Store {
   private:
     explicit Store(Environment env) : env_(std::move(env)) {}
     std::string path_of(std::string_view canonical_name) const;
+    Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);
     Result<std::vector<std::string>> folder_names() const;

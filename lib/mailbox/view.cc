@@ -6,6 +6,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
+#include "lib/mailbox/expunge_history.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
@@ -121,6 +122,7 @@ void FolderView::report_expunged(Changes& changes) {
     for (std::uint32_t at = 0; at < announced_; ++at) {
         if ((index_.row(at).place & place::kGone) != 0) {
             changes.expunged.push_back(position);
+            changes.expunged_uids.push_back(index_.row(at).uid);
         } else {
             ++position;
             ++left;
@@ -178,6 +180,25 @@ Result<std::int64_t> FolderView::internal_date(std::uint32_t seq) {
     }));
     index_.learn_date(seq - 1, seconds);
     return seconds;
+}
+
+Result<std::int64_t> FolderView::save_date(std::uint32_t seq) {
+    TRY_ASSIGN(const std::int64_t date, internal_date(seq));
+    return save_date_of(MessageName::parse(index_.name(row(seq))).base, date);
+}
+
+std::string FolderView::email_id(std::uint32_t seq) const {
+    return email_id_of(MessageName::parse(index_.name(row(seq))).base);
+}
+
+// A UIDVALIDITY is never given to two folders of a store, and a folder keeps it when it is renamed.
+std::string FolderView::mailbox_id() const { return cat({"F", std::to_string(uid_validity())}); }
+
+Result<std::optional<std::vector<Uid>>> FolderView::expunged_since(std::uint64_t modseq) {
+    TRY_ASSIGN(auto found,
+               read_expunged(*env_.fs, index_.folder(), uid_validity(), modseq, next_uid_));
+    if (found) std::erase_if(*found, [this](Uid uid) { return seq_of(uid) != 0; });
+    return found;
 }
 
 std::optional<CachedMessage> FolderView::cached(std::uint32_t seq) {

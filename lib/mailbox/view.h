@@ -34,6 +34,7 @@ class FolderView final : public View {
     const std::vector<std::string>& keywords() const override { return index_.keywords(); }
     bool read_only() const override { return access_ == Access::read_only; }
     std::uint64_t highest_modseq() const override { return index_.modseq(); }
+    Result<std::optional<std::vector<Uid>>> expunged_since(std::uint64_t modseq) override;
     std::uint32_t seq_of(Uid uid) const override;
     std::uint32_t seq_at_or_after(Uid uid) const override;
     void moved_to(const Mailbox& mailbox) override { index_.move_to(mailbox.path()); }
@@ -42,6 +43,9 @@ class FolderView final : public View {
     Result<Fd> open(std::uint32_t seq) override;
     Result<std::uint64_t> crlf_size(std::uint32_t seq) override;
     Result<std::int64_t> internal_date(std::uint32_t seq) override;
+    Result<std::int64_t> save_date(std::uint32_t seq) override;
+    std::string email_id(std::uint32_t seq) const override;
+    std::string mailbox_id() const override;
     std::optional<CachedMessage> cached(std::uint32_t seq) override;
     void remember(std::uint32_t seq, const Summary& summary) override;
     void flush_cache() override;

@@ -186,7 +186,8 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
         arrival.flags = {one.flags, one.keywords & 1};
         const std::string info = info_of_flags(arrival.flags, "");
         arrival.name = cat({unique_stem(*env_.clock, *env_.random, env_.host),
-                            sizes_in_name(MessageName::parse(index_.name(one)).base), info});
+                            sizes_in_name(MessageName::parse(index_.name(one)).base),
+                            ",I=", email_id(seq), info});
         for (std::size_t i = 1; i < keywords().size(); ++i)
             if ((one.keywords >> i & 1) != 0) arrival.keywords.push_back(keywords()[i]);
         arrival.wire_size = one.wire_size;

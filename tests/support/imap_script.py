@@ -290,7 +290,9 @@ class Script:
                 while not lines[number].startswith(b"}}}"):
                     literal.append(lines[number])
                     number += 1
-                parts += [re.sub(rb"~?\{\{\{$", b"", line), CRLF.join(literal)]
+                # "~{{{" is a literal8: bytes as they stand
+                end = b"\n" if line.endswith(b"~{{{") else CRLF
+                parts += [re.sub(rb"~?\{\{\{$", b"", line), end.join(literal)]
                 line = lines[number][3:]
                 number += 1
             yield start, parts + [line]

@@ -1,0 +1,80 @@
+// ENABLE (RFC 5161), what it switches on, and what the server can do.
+#include <functional>
+
+#include "imapd/resync.h"
+#include "imapd/session.h"
+#include "lib/base/strings.h"
+#include "lib/imap/mailbox_name.h"
+
+namespace postern::imapd {
+namespace {
+
+// From what the client writes to what the disk has; false when it is not UTF-8.
+bool to_stored(std::string& name) {
+    const std::string stored = imap::encode_mailbox_name(name);
+    if (imap::decode_mailbox_name(stored) != name) return false;
+    name = stored;
+    return true;
+}
+
+// Calls use for each name of a mailbox in the arguments, but for patterns.
+bool each_name(imap::Command& command, const std::function<bool(std::string&)>& use) {
+    return std::visit(
+        [&use](auto& arguments) {
+            if constexpr (requires { arguments.mailbox; }) return use(arguments.mailbox);
+            if constexpr (requires { arguments.from; })
+                return use(arguments.from) && use(arguments.to);
+            return true;
+        },
+        command.arguments);
+}
+
+}  // namespace
+
+std::string capabilities(const Options& options) {
+    std::string out =
+        "IMAP4rev1 IMAP4rev2 LITERAL+ IDLE UIDPLUS MOVE UNSELECT CHILDREN NAMESPACE ID ENABLE "
+        "CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN STATUS=SIZE LIST-EXTENDED LIST-STATUS "
+        "SPECIAL-USE CREATE-SPECIAL-USE OBJECTID SAVEDATE MULTIAPPEND BINARY";
+    if (options.max_message != 0)
+        out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889
+    return out;
+}
+
+// RFC 5161 3.1: what is not known, or needs no enabling, is passed over
+Reply Session::enable(const imap::EnableArguments& arguments) {
+    std::string answer = "* ENABLED";
+    for (const std::string& name : arguments.names) {
+        if (iequals(name, "CONDSTORE")) {
+            enable_condstore();
+            answer += " CONDSTORE";
+        } else if (iequals(name, "QRESYNC")) {
+            enable_condstore();  // RFC 7162 3.2.3
+            enabled_.qresync = true;
+            answer += " QRESYNC";
+        } else if (iequals(name, "IMAP4rev2")) {
+            enabled_.rev2 = true;
+            answer += " IMAP4rev2";
+        }
+    }
+    out_.write(answer + "\r\n");
+    return Reply::ok("Enable completed.");
+}
+
+// RFC 7162 3.1.2: the client learns where it begins
+void Session::enable_condstore() {
+    if (enabled_.condstore) return;
+    enabled_.condstore = true;
+    if (selected_) out_.write(cat({"* OK ", highest_modseq_code(*selected_->view), "Highest\r\n"}));
+}
+
+bool Session::take_names(imap::Command& command) const {
+    return !enabled_.rev2 || each_name(command, to_stored);
+}
+
+std::string Session::shown_name(const std::string& stored) const {
+    if (!enabled_.rev2) return stored;
+    return imap::decode_mailbox_name(stored).value_or(stored);
+}
+
+}  // namespace postern::imapd

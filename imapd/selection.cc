@@ -1,0 +1,134 @@
+// Which mailbox is selected, and what the client is told of what happens in it: SELECT, EXAMINE,
+// CLOSE (RFC 3501 6.3.1, 6.4.2; RFC 9051; RFC 7162 for those who come back), untagged responses.
+#include <algorithm>
+
+#include "imapd/flag_names.h"
+#include "imapd/listing.h"
+#include "imapd/resync.h"
+#include "imapd/session.h"
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::imapd {
+
+Reply Session::select(const imap::SelectArguments& arguments, bool examine) {
+    if (arguments.qresync && !enabled_.qresync)
+        return Reply::bad("QRESYNC is not enabled");  // RFC 7162 3.2.5
+    // RFC 7162 3.2.11, RFC 9051 7.1: what follows is about the new mailbox
+    if (selected_ && (enabled_.qresync || enabled_.rev2))
+        out_.write("* OK [CLOSED] Previous mailbox is closed now\r\n");
+    selected_.reset();  // RFC 3501 6.3.1: nothing is selected after a failed SELECT
+    if (arguments.condstore || arguments.qresync) enable_condstore();
+    auto name = mailbox::Store::canonical(arguments.mailbox);
+    if (!name) return failed(name.error());
+    auto box = store_.mailbox(*name);
+    if (!box) return failed(box.error());
+    auto view = box->open(examine ? mailbox::Access::read_only : mailbox::Access::read_write);
+    if (!view) return failed(view.error());
+    selected_.emplace(*name, *box, std::move(*view));
+    describe_selected();
+    if (arguments.qresync) {
+        if (auto done = resynchronize(*arguments.qresync); !done) return failed(done.error());
+    }
+    return Reply::ok(examine ? "[READ-ONLY] Examine completed." : "[READ-WRITE] Select completed.");
+}
+
+void Session::describe_selected() {
+    const mailbox::View& v = *selected_->view;
+    const auto number = [](std::uint64_t n) { return std::to_string(n); };
+    announce_flags();
+    out_.write("* " + number(v.count()) + " EXISTS\r\n");
+    if (!enabled_.rev2) {
+        out_.write("* " + number(v.recent()) + " RECENT\r\n");
+        if (v.first_unseen() != 0)
+            out_.write("* OK [UNSEEN " + number(v.first_unseen()) + "] First unseen.\r\n");
+    }
+    out_.write("* OK [UIDVALIDITY " + number(v.uid_validity()) + "] UIDs valid\r\n");
+    out_.write("* OK [UIDNEXT " + number(v.next_uid()) + "] Predicted next UID\r\n");
+    out_.write(cat({"* OK ", highest_modseq_code(v), "Highest\r\n"}));
+    out_.write(cat({"* OK [MAILBOXID (", v.mailbox_id(), ")] Ok\r\n"}));  // RFC 8474 4.2
+    if (enabled_.rev2)
+        out_.write(list_line("LIST", {shown_name(selected_->name), "()", {}, true, {}}));
+}
+
+// RFC 7162 3.2.5: what went and what changed since the client was here, of the messages it knows.
+Result<void> Session::resynchronize(const imap::Qresync& known) {
+    mailbox::View& view = *selected_->view;
+    if (known.uid_validity != view.uid_validity() || view.next_uid() == 1) return {};
+    const mailbox::Uid last = view.next_uid() - 1;
+    const auto wanted =
+        known.known_uids ? known.known_uids->resolve(last) : std::vector<imap::Range>{{1, last}};
+    TRY_ASSIGN(const auto gone, vanished(view, known.modseq, wanted, matched_up_to(view, known)));
+    if (!gone.empty()) out_.write(vanished_line(gone, true));
+    for (std::uint32_t seq = 1; seq <= view.count(); ++seq) {
+        const mailbox::Message message = view.message(seq);
+        if (message.modseq > known.modseq && imap::contains(wanted, message.uid))
+            announce_fetch(seq, true, true);
+    }
+    return {};
+}
+
+// RFC 3501 6.4.2: CLOSE removes deleted messages without a word, unless the mailbox is read-only
+Reply Session::close(bool expunges) {
+    Reply reply = Reply::ok(expunges ? "Close completed." : "Unselect completed.");
+    if (expunges && !selected_->view->read_only()) {
+        if (auto done = remove_deleted(nullptr); !done) return failed(done.error());
+        // RFC 7162 3.2.8
+        if (enabled_.qresync) reply.text = cat({highest_modseq_code(*selected_->view), reply.text});
+    }
+    selected_.reset();
+    return reply;
+}
+
+void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
+    auto changes = selected_->view->sync(expunges, thorough);
+    if (changes) return announce(*changes);
+    // The folder was deleted or replaced under us: there are no numbers any more to speak of.
+    log::warning(options_.trace, changes.error().what);
+    out_.write("* BYE The selected mailbox is not available any more\r\n");
+    end("Selected mailbox is gone: " + changes.error().what);
+}
+
+void Session::announce(const mailbox::Changes& changes) {
+    mailbox::View& view = *selected_->view;
+    announce_flags();  // before a FETCH that names new ones
+    if (enabled_.qresync) {
+        if (!changes.expunged_uids.empty())
+            out_.write(vanished_line(imap::to_ranges(changes.expunged_uids), false));
+    } else {
+        for (const std::uint32_t seq : changes.expunged)
+            out_.write("* " + std::to_string(seq) + " EXPUNGE\r\n");
+    }
+    if (changes.added > 0) {
+        out_.write("* " + std::to_string(view.count()) + " EXISTS\r\n");
+        if (!enabled_.rev2) out_.write("* " + std::to_string(view.recent()) + " RECENT\r\n");
+    }
+    for (const std::uint32_t seq : changes.changed) announce_fetch(seq, false, true);
+}
+
+// RFC 7162 3.2.4: with the UID for those who know QRESYNC; RFC 9051 7.5.2 wishes it too
+void Session::announce_fetch(std::uint32_t seq, bool uid, bool flags) {
+    const mailbox::View& view = *selected_->view;
+    const mailbox::Message message = view.message(seq);
+    std::vector<std::string> items;
+    if (uid || enabled_.qresync || enabled_.rev2)
+        items.push_back("UID " + std::to_string(message.uid));
+    if (flags) items.push_back("FLAGS " + flag_list(message, view.keywords(), style().recent));
+    if (enabled_.condstore) items.push_back("MODSEQ (" + std::to_string(message.modseq) + ")");
+    out_.write(cat({"* ", std::to_string(seq), " FETCH (", join(items, " "), ")\r\n"}));
+}
+
+void Session::announce_flags() {
+    const auto& keywords = selected_->view->keywords();
+    if (keywords.size() == selected_->announced_keywords) return;
+    selected_->announced_keywords = keywords.size();
+    out_.write(cat({"* FLAGS ", all_flags(keywords, false), "\r\n"}));
+    if (selected_->view->read_only()) {
+        out_.write("* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
+    } else {
+        out_.write(
+            cat({"* OK [PERMANENTFLAGS ", all_flags(keywords, true), "] Flags permitted.\r\n"}));
+    }
+}
+
+}  // namespace postern::imapd

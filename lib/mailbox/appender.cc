@@ -1,0 +1,55 @@
+#include "lib/mailbox/appender.h"
+
+#include "lib/base/strings.h"
+#include "lib/mailbox/message_name.h"
+
+namespace postern::mailbox {
+
+Appender::Appender(const Mailbox& mailbox)
+    : env_(mailbox.environment()), path_(mailbox.path()), group_(*env_.fs) {}
+
+Appender::~Appender() {
+    if (!committed_) group_.abandon();
+}
+
+// Each under a name of its own, with its flags in the name.
+Result<void> Appender::add(const AppendMessage& message) {
+    FolderIndex::Arrival arrival;
+    arrival.flags.system = message.flags;
+    for (const std::string& name : message.keywords) {
+        if (iequals(name, kForwardedKeyword))
+            arrival.flags.keywords = 1;
+        else
+            arrival.keywords.push_back(name);
+    }
+    const std::string info = arrival.flags == Flags{} ? "" : info_of_flags(arrival.flags, "");
+    deliveries_.push_back({path_, unique_stem(*env_.clock, *env_.random, env_.host),
+                           message.content, message.date, info});
+    TRY(group_.add(deliveries_.back()));
+    arrival.name = group_.prepared_name(deliveries_.size() - 1);
+    arrival.wire_size =
+        size_in_name(MessageName::parse(arrival.name).base, 'W').value_or(kUnknownSize);
+    if (message.date != 0) arrival.date = message.date;
+    arrivals_.push_back(std::move(arrival));
+    return {};
+}
+
+Result<void> Appender::none_failed() const {
+    for (const auto& result : group_.results())
+        if (!result) return Error(result.error());
+    return {};
+}
+
+Result<Appended> Appender::commit() {
+    group_.sync();
+    TRY(none_failed());
+    FolderIndex index(env_, path_);
+    TRY(index.load(false));
+    auto appended = index.arrive(
+        arrivals_, [&] { return group_.publish_names(), none_failed(); },
+        [&] { return group_.sync_names(), none_failed(); });
+    committed_ = appended.has_value();
+    return appended;
+}
+
+}  // namespace postern::mailbox
