@@ -1,6 +1,7 @@
 #include "forwarder/connection.h"
 
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/sys/socket.h"
 
 namespace postern::forwarder {
@@ -11,12 +12,11 @@ constexpr int kPiecesPerTurn = 8;
 
 }  // namespace
 
-Connection::Connection(loop::Loop& loop, const Options& options,
-                       const tls::ClientContext* tls_context, Target target,
+Connection::Connection(loop::Loop& loop, const Options& options, ConnectionPlan plan, Target target,
                        smtp::ClientOptions session_options, OnOver on_over)
     : loop_(loop),
       options_(options),
-      tls_context_(tls_context),
+      plan_(std::move(plan)),
       target_(std::move(target)),
       session_(std::move(session_options), target_.peer()),
       on_over_(std::move(on_over)),
@@ -107,6 +107,10 @@ bool Connection::open_long_enough() const {
 void Connection::on_connected() {
     connected_ = true;
     if (target_.path.empty()) sys::set_no_delay(stream_->fd());
+    if (options_.tls_wrapper) {
+        timer_.start(options_.starttls);
+        return start_tls();
+    }
     take(session_.on_connected());
 }
 
@@ -126,8 +130,9 @@ void Connection::on_closed(const Error* error) {
         failure_ = {Verdict::defer("4.4.1", error ? error->what : "connection closed"), ""};
         return user_->on_failed();
     }
-    bool handshake = session_.stage() == smtp::ClientSession::Stage::starttls &&
-                     stream_->tls_started() && !stream_->secured();
+    const bool opening =
+        options_.tls_wrapper || session_.stage() == smtp::ClientSession::Stage::starttls;
+    const bool handshake = opening && stream_->tls_started() && !stream_->secured();
     obey(handshake ? session_.on_tls(false, error ? error->what : "") : session_.on_lost());
 }
 
@@ -137,7 +142,35 @@ void Connection::on_drained() {
     restart_timer();
 }
 
-void Connection::on_secured() { take(session_.on_tls(true)); }
+void Connection::on_secured() {
+    const tls::Info info = stream_->tls_info();
+    const auto doubt =
+        mistrust(plan_.tls, info, target_.host, target_.domain, options_.tls.multiple_labels);
+    if (options_.tls_loglevel > 0) log_tls(info, !doubt);
+    if (doubt) return obey(session_.on_untrusted(*doubt));
+    take(options_.tls_wrapper ? session_.on_connected() : session_.on_tls(true));
+}
+
+// As Postfix: Anonymous (no certificate), Untrusted, Trusted (by a certificate authority),
+// Verified (and named as it must be).
+void Connection::log_tls(const tls::Info& info, bool trusted) const {
+    const bool checked = plan_.tls.level > smtp::TlsLevel::encrypt;
+    const std::string peer = session_.peer().with_port();
+    if (checked && !trusted) {
+        log::info("", cat({"server certificate verification failed for ", peer, ": ",
+                           info.verify_error.empty() ? "name or fingerprint does not match"
+                                                     : info.verify_error}));
+    }
+    log::info("", cat({!info.peer_certificate ? "Anonymous"
+                       : checked && trusted   ? "Verified"
+                       : info.peer_verified   ? "Trusted"
+                                              : "Untrusted",
+                       " TLS connection established to ", peer, ": ", info.describe()}));
+    if (options_.tls_loglevel > 1 && info.peer_certificate) {
+        log::info("", cat({peer, ": subject_CN=", printable(info.peer_name, 200),
+                           ", issuer_CN=", printable(info.issuer_name, 200)}));
+    }
+}
 
 // ---- the engine's steps -------------------------------------------------------------------------
 
@@ -161,6 +194,9 @@ void Connection::obey(Step step) {
             return restart_timer();
         case Step::ready:
             timer_.stop();
+            if (options_.note_starttls_offer && session_.extensions().starttls &&
+                !stream_->secured() && transactions_ == 0)
+                log::info("", cat({"Host offered STARTTLS: [", target_.host, "]"}));
             if (user_) user_->on_ready();
             return;
         case Step::failed:
@@ -185,8 +221,9 @@ void Connection::later(Step step) {
 
 void Connection::start_tls() {
     Error error{Errc::invalid, "no TLS context"};
-    if (tls_context_) {
-        auto started = stream_->start_tls_client(*tls_context_, target_.host);
+    if (plan_.context) {
+        auto started =
+            stream_->start_tls_client(*plan_.context, plan_.tls.sni(target_.host, target_.domain));
         if (started) return restart_timer();
         error = std::move(started).error();
     }
@@ -243,6 +280,7 @@ void Connection::restart_timer() {
 
 Millis Connection::limit() const {
     using Stage = smtp::ClientSession::Stage;
+    if (options_.tls_wrapper && stream_ && !stream_->secured()) return options_.starttls;
     switch (session_.stage()) {
         case Stage::helo: return options_.helo;
         case Stage::starttls: return options_.starttls;

@@ -19,6 +19,15 @@
 
 namespace postern::forwarder {
 
+// How one connection is made.
+struct ConnectionPlan {
+    TlsPolicy tls;
+    const tls::ClientContext* context = nullptr;  // null without TLS
+    std::shared_ptr<smtp::ClientAuthenticator> authenticator;
+    // Under which the connection is found again: by destination (empty: not), by address and port.
+    std::string destination_key, endpoint_key;
+};
+
 class Connection final : private loop::StreamHandler {
   public:
     // What the user of a connection is told; each call ends what was asked for, and may destroy the
@@ -33,8 +42,8 @@ class Connection final : private loop::StreamHandler {
     // Nobody uses it and it is over: to be destroyed.
     using OnOver = std::function<void(Connection*)>;
 
-    Connection(loop::Loop& loop, const Options& options, const tls::ClientContext* tls_context,
-               Target target, smtp::ClientOptions session_options, OnOver on_over);
+    Connection(loop::Loop& loop, const Options& options, ConnectionPlan plan, Target target,
+               smtp::ClientOptions session_options, OnOver on_over);
     ~Connection() override;
 
     // Each of these calls the user back later, never from inside.
@@ -51,6 +60,7 @@ class Connection final : private loop::StreamHandler {
     bool open_long_enough() const;  // reuse limits are reached
 
     const Target& target() const { return target_; }
+    const ConnectionPlan& plan() const { return plan_; }
     const smtp::ClientSession& session() const { return session_; }
     // Why open() failed.
     const smtp::RecipientOutcome& failure() const { return failure_; }
@@ -71,6 +81,7 @@ class Connection final : private loop::StreamHandler {
     void take(Step step);
     void obey(Step step);
     void start_tls();
+    void log_tls(const tls::Info& info, bool trusted) const;
     void send_body();
     void push();
     void restart_timer();
@@ -82,7 +93,7 @@ class Connection final : private loop::StreamHandler {
 
     loop::Loop& loop_;
     const Options& options_;
-    const tls::ClientContext* tls_context_;
+    const ConnectionPlan plan_;
     const Target target_;
     smtp::ClientSession session_;
     OnOver on_over_;

@@ -6,27 +6,30 @@
 
 namespace postern::forwarder {
 
-ConnectionPool::ConnectionPool(loop::Loop& loop, const Options& options,
-                               const tls::ClientContext* tls_context)
-    : loop_(loop), options_(options), tls_context_(tls_context) {}
+ConnectionPool::ConnectionPool(loop::Loop& loop, const Options& options)
+    : loop_(loop), options_(options) {}
 
-Connection& ConnectionPool::make(const Target& target, smtp::TlsLevel tls,
+Connection& ConnectionPool::make(const Target& target, ConnectionPlan plan,
                                  const std::string& destination) {
     smtp::ClientOptions session;
     session.lmtp = options_.lmtp;
     session.helo_name = options_.helo_name;
-    session.tls = tls;
+    session.tls = plan.tls.level;
+    session.tls_from_start = options_.tls_wrapper;
+    session.authenticator = plan.authenticator;
+    session.auth_soft_bounce = options_.sasl.soft_bounce;
+    session.always_ehlo = options_.always_ehlo;
     session.skip_5xx_greeting = options_.skip_5xx_greeting;
     session.skip_quit_response = options_.skip_quit_response;
     session.destination = destination;
     // On another port than SMTP's a server of our own may well be the destination.
     if (!options_.lmtp && target.port == 25) session.own_name = options_.own_name;
-    auto connection =
-        std::make_unique<Connection>(loop_, options_, tls_context_, target, std::move(session),
+    Entry entry{nullptr, target.best ? plan.destination_key : std::string(), plan.endpoint_key};
+    entry.connection =
+        std::make_unique<Connection>(loop_, options_, std::move(plan), target, std::move(session),
                                      [this](Connection* gone) { over(gone); });
-    Connection& made = *connection;
-    all_[&made] = {std::move(connection), target.best ? destination : std::string(),
-                   target.endpoint()};
+    Connection& made = *entry.connection;
+    all_[&made] = std::move(entry);
     return made;
 }
 

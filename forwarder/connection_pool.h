@@ -18,12 +18,12 @@ namespace postern::forwarder {
 
 class ConnectionPool {
   public:
-    ConnectionPool(loop::Loop& loop, const Options& options, const tls::ClientContext* tls_context);
+    ConnectionPool(loop::Loop& loop, const Options& options);
 
     // A new one, not open yet. destination: next hop as written.
-    Connection& make(const Target& target, smtp::TlsLevel tls, const std::string& destination);
-    // An idle one for that destination, or to that endpoint; null when there is none. The caller
-    // has it until give_back().
+    Connection& make(const Target& target, ConnectionPlan plan, const std::string& destination);
+    // An idle one with that key (ConnectionPlan): for a destination, or to an endpoint; null when
+    // there is none. The caller has it until give_back().
     Connection* take_for_destination(std::string_view destination);
     Connection* take_for_endpoint(std::string_view endpoint);
     // The caller is through with it. With keep it stays open for others, if it is fit for that.
@@ -45,7 +45,6 @@ class ConnectionPool {
 
     loop::Loop& loop_;
     const Options& options_;
-    const tls::ClientContext* tls_context_;
     std::unordered_map<Connection*, Entry> all_;
     std::vector<Connection*> idle_;  // latest last
     bool draining_ = false;

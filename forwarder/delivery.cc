@@ -48,9 +48,11 @@ void Delivery::on_packet(ipc::Packet packet) {
 
 void Delivery::begin() {
     destination_ = to_lower(request_.next_hop);
-    if (Connection* kept = tools_.pool.take_for_destination(destination_)) {
+    destination_key_ = destination_;
+    // Who logs in as its sender must not ride on another sender's connection.
+    if (tools_.options.sasl.by_sender) destination_key_ += "\n" + request_.sender;
+    if (Connection* kept = tools_.pool.take_for_destination(destination_key_)) {
         current_ = kept->target();
-        current_tls_ = tools_.options.tls;
         had_kept_ = true;
         return use(*kept);
     }
@@ -91,20 +93,43 @@ void Delivery::next_target() {
         return give_up(Verdict::defer("4.4.1", "delivery temporarily suspended"));
     }
     ++addresses_tried_;
-    try_target(targets_[next_target_++], tools_.options.tls, true);
+    try_target(targets_[next_target_++], Tls::as_planned, true);
 }
 
-void Delivery::try_target(const Target& target, smtp::TlsLevel tls, bool may_reuse) {
+Result<ConnectionPlan> Delivery::plan_for(const Target& target, Tls tls) {
+    ConnectionPlan plan;
+    if (tls == Tls::as_planned) {
+        TRY_ASSIGN(plan.tls, tools_.tls.find(target.hop.empty() ? destination_ : target.hop));
+        if (plan.tls.level != smtp::TlsLevel::none) {
+            TRY_ASSIGN(plan.context, tools_.tls.context(plan.tls));
+        }
+    }
+    auto login = tools_.passwords.find(request_.sender, target.host, target.hop);
+    if (login.failed()) return std::move(login).error();
+    plan.destination_key = destination_key_;
+    plan.endpoint_key = cat({target.endpoint(), "\n", plan.tls.key(), "\n"});
+    if (!login.found()) return plan;
+    plan.endpoint_key += login->user;
+    plan.authenticator = tools_.passwords.authenticator(std::move(*login));
+    return plan;
+}
+
+void Delivery::try_target(const Target& target, Tls tls, bool may_reuse) {
     current_ = target;
-    current_tls_ = tls;
     had_kept_ = false;
+    auto plan = plan_for(target, tls);
+    if (!plan) {
+        log::warning(id(), plan.error().what);
+        return give_up(
+            Verdict::defer("4.3.5", cat({"client configuration problem: ", plan.error().what})));
+    }
     if (may_reuse) {
-        if (Connection* kept = tools_.pool.take_for_endpoint(target.endpoint())) {
+        if (Connection* kept = tools_.pool.take_for_endpoint(plan->endpoint_key)) {
             had_kept_ = true;
             return use(*kept);
         }
     }
-    connection_ = &tools_.pool.make(target, tls, destination_);
+    connection_ = &tools_.pool.make(target, std::move(*plan), destination_);
     connection_->open(this);
 }
 
@@ -122,12 +147,15 @@ void Delivery::on_failed() {
     bool reached = connection_->connected();
     bool tls_failed = connection_->tls_failed();
     smtp::PeerName peer = connection_->session().peer();
+    const ConnectionPlan& plan = connection_->plan();
+    // Opportunistic: better in plaintext than not at all, once; but no password goes that way.
+    const bool plaintext =
+        tls_failed && plan.tls.level == smtp::TlsLevel::may && !plan.authenticator;
     tools_.pool.give_back(*std::exchange(connection_, nullptr), false);
-    if (tls_failed && current_tls_ == smtp::TlsLevel::may) {
-        // Opportunistic: better in plaintext than not at all, once.
+    if (plaintext) {
         log::info(id(),
                   cat({failure.verdict.text, ": delivering in plaintext to ", peer.with_port()}));
-        return try_target(Target(*current_), smtp::TlsLevel::none, false);
+        return try_target(Target(*current_), Tls::never, false);
     }
     if (reached) ++sessions_tried_;
     // As Postfix: a connection that was refused is no one message's business.
@@ -170,7 +198,7 @@ void Delivery::on_finished() {
     if (had_kept_ && session.lost_before_end()) {
         // The server had closed the kept connection: not its last word about this message.
         tools_.pool.give_back(*std::exchange(connection_, nullptr), false);
-        return try_target(Target(*current_), tools_.options.tls, false);
+        return try_target(Target(*current_), Tls::as_planned, false);
     }
     ++sessions_tried_;
     bool more = more_targets() || !looked_up_;

@@ -27,6 +27,8 @@ struct Tools {
     const Options& options;
     TargetFinder& finder;
     ConnectionPool& pool;
+    TlsPolicies& tls;
+    Passwords& passwords;
 };
 
 class Delivery final : private Connection::User {
@@ -42,7 +44,9 @@ class Delivery final : private Connection::User {
     void look_up();
     void on_targets(TargetsOrVerdict found);
     void next_target();
-    void try_target(const Target& target, smtp::TlsLevel tls, bool may_reuse);
+    enum class Tls : bool { as_planned, never };
+    void try_target(const Target& target, Tls tls, bool may_reuse);
+    Result<ConnectionPlan> plan_for(const Target& target, Tls tls);
     void use(Connection& connection);
     void on_ready() override;
     void on_failed() override;
@@ -62,7 +66,8 @@ class Delivery final : private Connection::User {
     std::unique_ptr<ipc::LoopChannel> channel_;
     ipc::DeliverRequest request_;
     Fd file_;
-    std::string destination_;  // for the connection cache
+    std::string destination_;      // next hop, lower case
+    std::string destination_key_;  // for the connection cache
     std::optional<Attempts> attempts_;
     std::shared_ptr<TargetFinder::Search> search_;
     std::vector<Target> targets_;
@@ -71,7 +76,6 @@ class Delivery final : private Connection::User {
     std::size_t sessions_tried_ = 0;
     Connection* connection_ = nullptr;
     std::optional<Target> current_;
-    smtp::TlsLevel current_tls_ = smtp::TlsLevel::none;
     bool had_kept_ = false;   // present connection came from the pool
     bool looked_up_ = false;  // targets_ are known
     std::string answered_endpoint_;

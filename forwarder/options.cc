@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
-#include "lib/sys/port.h"
 #include "lib/config/host.h"
+#include "lib/sys/port.h"
 
 #include "forwarder/next_hop.h"
 
@@ -32,22 +32,6 @@ std::vector<IpAddress> own_addresses(const config::Config& config) {
     }
     for (const std::string& proxy : config.get(param::proxy_interfaces)) add(proxy);
     return own;
-}
-
-Result<smtp::TlsLevel> tls_level(const config::Config& config, bool lmtp) {
-    std::string level =
-        config.get(lmtp ? param::lmtp_tls_security_level : param::smtp_tls_security_level);
-    if (level.empty()) {
-        return config.get(lmtp ? param::lmtp_use_tls : param::smtp_use_tls) ? smtp::TlsLevel::may
-                                                                            : smtp::TlsLevel::none;
-    }
-    if (level == "none") return smtp::TlsLevel::none;
-    if (level == "may") return smtp::TlsLevel::may;
-    if (level == "encrypt") return smtp::TlsLevel::encrypt;
-    // Levels that promise more than this program keeps: mail waits rather than going out
-    // unverified.
-    return Error{Errc::invalid, cat({lmtp ? "lmtp" : "smtp", "_tls_security_level = ", level,
-                                     ": not supported yet; use none, may or encrypt"})};
 }
 
 void read_timeouts(Options& options, const config::Config& config) {
@@ -99,12 +83,26 @@ void read_addressing(Options& options, const config::Config& config) {
 
 }  // namespace
 
-Result<Options> Options::from(const config::Config& config, bool lmtp) {
+Result<Options> Options::from(const config::Config& config, bool lmtp,
+                              const service::KeyFiles& keys) {
     Options options;
     options.lmtp = lmtp;
     options.own_name = config.get(param::myhostname);
     options.helo_name = config.get(lmtp ? param::lmtp_lhlo_name : param::smtp_helo_name);
-    TRY_ASSIGN(options.tls, tls_level(config, lmtp));
+    TRY_ASSIGN(options.tls, TlsSettings::from(config, lmtp, keys));
+    TRY_ASSIGN(options.sasl, SaslSettings::from(config, lmtp, keys));
+    options.tls_wrapper =
+        config.get(lmtp ? param::lmtp_tls_wrappermode : param::smtp_tls_wrappermode);
+    if (options.tls_wrapper && options.tls.level < smtp::TlsLevel::encrypt) {
+        return Error{Errc::invalid,
+                     cat({lmtp ? "lmtp" : "smtp", "_tls_wrappermode = yes needs ",
+                          lmtp ? "lmtp" : "smtp", "_tls_security_level = encrypt or stronger"})};
+    }
+    options.tls_loglevel =
+        static_cast<int>(config.get(lmtp ? param::lmtp_tls_loglevel : param::smtp_tls_loglevel));
+    options.note_starttls_offer = config.get(lmtp ? param::lmtp_tls_note_starttls_offer
+                                                  : param::smtp_tls_note_starttls_offer);
+    if (!lmtp) options.always_ehlo = config.get(param::smtp_always_send_ehlo);
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
     TRY_ASSIGN(options.default_port, sys::parse_port(port));
     read_timeouts(options, config);

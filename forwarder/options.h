@@ -12,13 +12,20 @@
 #include "lib/dns/unbound_resolver.h"
 #include "lib/smtp/client_session.h"
 
+#include "forwarder/passwords.h"
+#include "forwarder/tls_policy.h"
+
 namespace postern::forwarder {
 
 struct Options {
     bool lmtp = false;
     std::string helo_name = "localhost";
     std::string own_name;  // myhostname: a server of this name is we
-    smtp::TlsLevel tls = smtp::TlsLevel::none;
+    TlsSettings tls;
+    bool tls_wrapper = false;  // TLS from the first byte (smtp_tls_wrappermode)
+    int tls_loglevel = 0;
+    bool note_starttls_offer = false;
+    SaslSettings sasl;
     std::uint16_t default_port = 25;
 
     // Limits on waiting; 0: the system's (connecting only).
@@ -50,7 +57,10 @@ struct Options {
 
     dns::Options resolver;
 
-    static Result<Options> from(const config::Config& config, bool lmtp);
+    bool always_ehlo = true;
+
+    static Result<Options> from(const config::Config& config, bool lmtp,
+                                const service::KeyFiles& keys);
 };
 
 }  // namespace postern::forwarder

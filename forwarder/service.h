@@ -8,7 +8,6 @@
 #include "lib/base/random.h"
 #include "lib/dns/resolver.h"
 #include "lib/service/service.h"
-#include "lib/tls/context.h"
 
 #include "forwarder/connection_pool.h"
 #include "forwarder/delivery.h"
@@ -20,8 +19,7 @@ class ForwarderService final : public service::LoopService {
     static Result<std::unique_ptr<service::LoopService>> create(
         const service::LoopContext& context);
     ForwarderService(const service::LoopContext& context, Options options,
-                     std::unique_ptr<dns::AsyncResolver> resolver,
-                     std::optional<tls::ClientContext> tls_context);
+                     std::unique_ptr<dns::AsyncResolver> resolver);
 
     void on_connection(Fd socket) override;
     void drain() override { pool_.drain(); }
@@ -32,7 +30,8 @@ class ForwarderService final : public service::LoopService {
     service::LoopContext context_;
     const Options options_;
     std::unique_ptr<dns::AsyncResolver> resolver_;
-    std::optional<tls::ClientContext> tls_context_;
+    TlsPolicies tls_;
+    Passwords passwords_;
     TargetFinder finder_;
     ConnectionPool pool_;
     Tools tools_;

@@ -64,6 +64,8 @@ void TargetFinder::Search::next_hop() {
         Target target;
         target.host = finder_.options_.own_name;
         target.path = hop.name;
+        target.hop = hop.text;
+        target.domain = hop.name;
         targets_.push_back(std::move(target));
         ++current_;
         return next_hop();
@@ -179,6 +181,8 @@ std::vector<Target> TargetFinder::Search::order_targets() {
             target.address = address;
             target.port = port;
             target.preference = host.preference;
+            target.hop = hops_[current_].text;
+            target.domain = hops_[current_].name;
             targets.push_back(std::move(target));
         }
     }

@@ -24,7 +24,9 @@ struct Target {
     std::string host;  // as named by MX or next hop
     IpAddress address;
     std::uint16_t port = 25;
-    std::string path;  // a Unix socket instead
+    std::string path;    // a Unix socket instead
+    std::string hop;     // the destination that led here, as written: "[mx.test]:587"
+    std::string domain;  // the same without [] and port
     unsigned preference = 0;
     bool best = true;  // of the best preference: its connection may be kept for the destination
 

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
@@ -28,6 +30,27 @@ Result<std::string> take_text(std::string_view& bytes) {
     return text;
 }
 
+// The file behind a table that a daemon reads itself; empty for servers and texts.
+std::string table_file(std::string_view spec) {
+    constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
+        {"hash", ".db"}, {"btree", ".db"}, {"lmdb", ".lmdb"}, {"cdb", ".cdb"}, {"texthash", ""}};
+    if (spec.starts_with("proxy:")) spec.remove_prefix(6);
+    const auto parts = split_once(spec, ':');
+    if (!parts) return {};
+    for (const auto& [type, suffix] : kTypes) {
+        if (parts->first == type && parts->second.starts_with('/'))
+            return cat({parts->second, suffix});
+    }
+    return {};
+}
+
+// The bytes as a file that a table can open by name. It lives as long as the process.
+std::optional<std::string> as_file(const std::string& bytes) {
+    Fd fd(::memfd_create("table", MFD_CLOEXEC));
+    if (!fd || !sys::RealFs::instance().write(fd.get(), bytes)) return std::nullopt;
+    return cat({"/proc/self/fd/", std::to_string(fd.release())});
+}
+
 }  // namespace
 
 std::vector<std::string> key_paths(std::string_view program, const config::Config& config) {
@@ -39,6 +62,17 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
     } else if (program == "login") {
         paths.push_back(config.get(param::login_tls_cert_file));
         paths.push_back(config.get(param::login_tls_key_file));
+    } else if (program == "smtp" || program == "lmtp") {
+        const bool lmtp = program == "lmtp";
+        paths = config.get(lmtp ? param::lmtp_tls_chain_files : param::smtp_tls_chain_files);
+        paths.push_back(config.get(lmtp ? param::lmtp_tls_cert_file : param::smtp_tls_cert_file));
+        paths.push_back(config.get(lmtp ? param::lmtp_tls_key_file : param::smtp_tls_key_file));
+        paths.push_back(
+            config.get(lmtp ? param::lmtp_tls_eccert_file : param::smtp_tls_eccert_file));
+        paths.push_back(config.get(lmtp ? param::lmtp_tls_eckey_file : param::smtp_tls_eckey_file));
+        for (const auto& word :
+             config.get(lmtp ? param::lmtp_sasl_password_maps : param::smtp_sasl_password_maps))
+            paths.push_back(table_file(word));
     }
     std::erase(paths, "");
     return paths;
@@ -83,6 +117,21 @@ KeyFiles KeyFiles::inherited() {
     ::unsetenv(kKeysVariable);  // the descriptor is used up
     auto keys = read_sealed(Fd(*number));
     return keys ? std::move(keys).value() : KeyFiles();
+}
+
+std::string KeyFiles::readable_tables(const std::vector<std::string>& tables) const {
+    std::string list;
+    for (const auto& spec : tables) {
+        const std::string path = table_file(spec);
+        const auto handed = files_.find(path);
+        const bool ours =
+            path.empty() || handed == files_.end() || ::access(path.c_str(), R_OK) == 0;
+        const auto file = ours ? std::nullopt : as_file(handed->second);
+        const auto bare = spec.starts_with("proxy:") ? std::string_view(spec).substr(6) : spec;
+        list += list.empty() ? "" : ", ";
+        list += file ? cat({bare.substr(0, bare.find(':')), ":", *file}) : spec;
+    }
+    return list;
 }
 
 Result<std::string> KeyFiles::read(const std::string& path) const {

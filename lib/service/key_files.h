@@ -30,6 +30,9 @@ class KeyFiles {
     // What master handed over, if anything.
     static KeyFiles inherited();
 
+    // A list of tables ("hash:/etc/a texthash:/etc/b") with those that only root may read replaced
+    // by what was handed over. Those that we may read ourselves stay: their changes are seen.
+    std::string readable_tables(const std::vector<std::string>& tables) const;
     // The contents of a file: as handed over, or else read by ourselves.
     Result<std::string> read(const std::string& path) const;
 

@@ -42,5 +42,34 @@ TEST(KeyFiles, OnlyWhoSpeaksTlsGetsThem) {
     EXPECT_TRUE(key_paths("policy", config).empty());
 }
 
+TEST(KeyFiles, PasswordTablesOfTheClient) {
+    const auto config =
+        config::Config::parse(
+            "smtp_sasl_password_maps = hash:/etc/p, proxy:cdb:/etc/q texthash:/etc/r "
+            "mysql:/etc/s inline:{a=b} hash:relative\nsmtp_tls_cert_file = /etc/c.pem\n")
+            .value();
+    EXPECT_EQ(key_paths("smtp", config),
+              (std::vector<std::string>{"/etc/c.pem", "/etc/c.pem", "/etc/p.db", "/etc/q.cdb",
+                                        "/etc/r"}));
+    EXPECT_TRUE(key_paths("lmtp", config).empty());
+}
+
+TEST(KeyFiles, ATableThatIsOutOfReachIsReadFromMemory) {
+    const std::string path = testing::TempDir() + "/key_files_test.table";
+    ASSERT_TRUE(sys::replace_file(path, "relay user:password\n"));
+    Fd sealed = KeyFiles::seal({path}).value();
+    const auto keys = KeyFiles::read_sealed(std::move(sealed)).value();
+    const std::string spec = "proxy:texthash:" + path;
+    EXPECT_EQ(keys.readable_tables({"static:x", spec}), "static:x, " + spec)
+        << "it can be read as it is";
+    ::unlink(path.c_str());
+    const std::string list = keys.readable_tables({"static:x", spec});
+    EXPECT_TRUE(list.starts_with("static:x, texthash:/proc/self/fd/")) << list;
+    const auto text = sys::read_file(list.substr(list.find("/proc")), 1000);
+    EXPECT_EQ(text.value(), "relay user:password\n");
+    EXPECT_EQ(KeyFiles().readable_tables({spec}), spec);
+    EXPECT_EQ(KeyFiles().readable_tables({}), "");
+}
+
 }  // namespace
 }  // namespace postern::service

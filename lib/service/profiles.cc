@@ -20,6 +20,8 @@ constexpr ProfilePath kTablePaths[] = {{Anchor::config, "", read}, {Anchor::syst
 // Name service switch and resolver files.
 constexpr ProfilePath kResolverPaths[] = {{Anchor::system, "/etc", read}, {Anchor::system, "/run", read},
                                           {Anchor::system, "/usr/share", read}, {Anchor::system, "/var/lib/unbound", read}};
+// Tables of passwords and policies, wherever they are; uid decides.
+constexpr ProfilePath kForwarderPaths[] = {{Anchor::config, "", read}, {Anchor::system, "/", read}};
 constexpr ProfilePath kCleanupPaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "hold", write}};
 constexpr ProfilePath kPickupPaths[] = {{Anchor::queue, "maildrop", write}};
 constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "active", write},
@@ -65,8 +67,8 @@ constexpr Profile kProfiles[] = {
     {"local",            Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
     {"virtual",          Account::root,   kQueueOnly,                                false,   kBecomesUser, {},             true},
     {"pipe",             Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
-    {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
-    {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kResolverPaths, false},
+    {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kForwarderPaths, false},
+    {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kForwarderPaths, false},
     {"auth",             Account::auth,   Account::net | Account::policy,                     false,   kReader | Promise::fork, kAuthPaths, false},
     {"imapd",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
     {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},

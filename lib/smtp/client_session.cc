@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/base/encode.h"
 #include "lib/base/strings.h"
 
 namespace postern::smtp {
@@ -53,7 +54,8 @@ ClientSession::Step ClientSession::on_input(std::string_view bytes) {
 }
 
 ClientSession::Step ClientSession::on_tls(bool established, std::string_view problem) {
-    POSTERN_CHECK(state_ == State::tls);
+    // With TLS from the start it may fail before the session has begun.
+    POSTERN_CHECK(state_ == State::tls || (!established && state_ == State::start));
     if (!established) {
         tls_failed_ = true;
         std::string text = "Cannot start TLS: handshake failure";
@@ -65,6 +67,11 @@ ClientSession::Step ClientSession::on_tls(bool established, std::string_view pro
     extensions_ = {};  // RFC 3207 4.2: what was learnt before counts no more
     send_ehlo();
     return Step::wait;
+}
+
+ClientSession::Step ClientSession::on_untrusted(std::string_view why) {
+    POSTERN_CHECK(state_ == State::tls || state_ == State::start);
+    return fail(Verdict::defer("4.7.5", std::string(why)));
 }
 
 ClientSession::Step ClientSession::on_body_sent() {
@@ -140,6 +147,7 @@ ClientSession::Step ClientSession::on_reply(const Reply& reply) {
         case Verb::lhlo: return on_ehlo(reply);
         case Verb::helo: return on_helo(reply);
         case Verb::starttls: return on_starttls(reply);
+        case Verb::auth: return on_auth(reply);
         case Verb::mail: return on_mail(reply);
         case Verb::rcpt: return on_rcpt(reply, what.recipient);
         case Verb::data: return on_data(reply);
@@ -153,6 +161,12 @@ ClientSession::Step ClientSession::on_reply(const Reply& reply) {
 
 ClientSession::Step ClientSession::on_greeting(const Reply& reply) {
     if (!reply.positive()) return refuse(reply, options_.skip_5xx_greeting);
+    // RFC 5321 3.2 wants EHLO always; Postfix can be told to look at the greeting first.
+    if (!options_.lmtp && !options_.always_ehlo &&
+        reply.text().find("ESMTP") == std::string::npos) {
+        send(Verb::helo, {"HELO ", options_.helo_name});
+        return Step::wait;
+    }
     send_ehlo();
     return Step::wait;
 }
@@ -188,12 +202,41 @@ ClientSession::Step ClientSession::on_starttls(const Reply& reply) {
         state_ = State::tls;
         return Step::start_tls;
     }
-    if (options_.tls == TlsLevel::encrypt) {
+    if (options_.tls >= TlsLevel::encrypt) {
         return fail(Verdict::defer("4.7.4", cat({"TLS is required, but host ", peer_.with_address(),
                                                  " refused to start TLS: ", reply.text()})),
                     reply.text());
     }
     return opened();
+}
+
+// RFC 4954 4: 334 asks for more, 235 is success.
+ClientSession::Step ClientSession::on_auth(const Reply& reply) {
+    if (reply.code == 235) {
+        logged_in_ = true;
+        return opened();
+    }
+    const std::string server = cat({"server ", peer_.with_address()});
+    if (!reply.intermediate()) {
+        const std::string text =
+            cat({"SASL authentication failed; ", server, " said: ", reply.text()});
+        std::string status = reply.status;
+        if (!reply.permanent() || options_.auth_soft_bounce) status[0] = '4';
+        return fail(status[0] == '5' ? Verdict::reject(status, text) : Verdict::defer(status, text),
+                    reply.text());
+    }
+    const std::string_view line = reply.lines.empty() ? std::string_view() : reply.lines.back();
+    const auto challenge = base64_decode(trim(line.size() > 4 ? line.substr(4) : ""));
+    auto response = challenge
+                        ? options_.authenticator->respond(*challenge)
+                        : Result<std::string>(Error{Errc::invalid, "bad base64 in challenge"});
+    if (!response) {
+        return fail(
+            Verdict::defer("4.7.0", cat({"SASL authentication failed; cannot authenticate to ",
+                                         server, ": ", response.error().what})));
+    }
+    send(Verb::auth, {base64_encode(*response)});
+    return Step::wait;
 }
 
 ClientSession::Step ClientSession::on_mail(const Reply& reply) {
@@ -339,7 +382,7 @@ void ClientSession::parse_extensions(const Reply& reply) {
         if (iequals(keyword, "DSN")) extensions_.dsn = true;
         if (iequals(keyword, "SMTPUTF8")) extensions_.smtputf8 = true;
         if (iequals(keyword, "CHUNKING")) extensions_.chunking = true;
-        if (iequals(keyword, "AUTH")) extensions_.auth = line.substr(4);
+        if (iequals(keyword, "AUTH")) extensions_.auth = trim(line.substr(4 + keyword.size()));
         if (iequals(keyword, "SIZE")) {
             extensions_.size = true;
             if (words.size() > 1) {
@@ -352,12 +395,37 @@ void ClientSession::parse_extensions(const Reply& reply) {
 // ---- outcomes -----------------------------------------------------------------------------------
 
 ClientSession::Step ClientSession::opened() {
-    if (options_.tls == TlsLevel::encrypt && !encrypted_) {
+    if (options_.tls >= TlsLevel::encrypt && !encrypted_) {
         return fail(Verdict::defer(
             "4.7.4", cat({"TLS is required, but was not offered by host ", peer_.with_address()})));
     }
+    if (options_.authenticator && !logged_in_ && !extensions_.auth.empty()) return log_in();
     state_ = State::ready;
     return Step::ready;
+}
+
+// As Postfix: where there is a password for the server, mail does not go there without logging in.
+ClientSession::Step ClientSession::log_in() {
+    constexpr std::size_t kMaxCommand = 510;  // RFC 5321 4.5.3.1.4, without CRLF
+    std::vector<std::string> offered;
+    for (auto word : split_words(extensions_.auth)) offered.emplace_back(word);
+    auto mechanism = options_.authenticator->choose(offered, encrypted_);
+    if (!mechanism) {
+        return fail(Verdict::defer(
+            "4.7.0", cat({"SASL authentication failed; cannot authenticate to server ",
+                          peer_.with_address(), ": ", mechanism.error().what})));
+    }
+    std::string command = cat({"AUTH ", *mechanism});
+    if (const auto initial = options_.authenticator->initial_response()) {
+        // RFC 4954 4: "=" is an empty one.
+        command += cat({" ", initial->empty() ? "=" : base64_encode(*initial)});
+    }
+    if (command.size() > kMaxCommand) {
+        return fail(
+            Verdict::defer("4.7.0", "SASL authentication failed; user name or password too long"));
+    }
+    send(Verb::auth, {command});
+    return Step::wait;
 }
 
 ClientSession::Step ClientSession::end_transaction() {
@@ -486,6 +554,7 @@ ClientSession::Stage ClientSession::stage() const {
         case Verb::lhlo:
         case Verb::helo: return Stage::helo;
         case Verb::starttls: return Stage::starttls;
+        case Verb::auth: return Stage::helo;
         case Verb::mail: return Stage::mail;
         case Verb::rcpt: return Stage::rcpt;
         case Verb::data: return Stage::data_init;
@@ -507,6 +576,7 @@ std::string_view ClientSession::doing() const {
         case Verb::lhlo: return "performing the LHLO handshake";
         case Verb::helo: return "performing the HELO handshake";
         case Verb::starttls: return "receiving the STARTTLS response";
+        case Verb::auth: return "performing SASL authentication";
         case Verb::mail: return "sending MAIL FROM";
         case Verb::rcpt: return "sending RCPT TO";
         case Verb::data: return "sending DATA command";

@@ -11,11 +11,14 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "lib/base/result.h"
 #include "lib/base/verdict.h"
 #include "lib/smtp/reply.h"
 
@@ -31,7 +34,20 @@ struct PeerName {
     std::string with_port() const;     // host[address]:port
 };
 
-enum class TlsLevel : unsigned char { none, may, encrypt };
+// Everything above `may` means: not without TLS. Who the server must be is the driver's business.
+enum class TlsLevel : unsigned char { none, may, encrypt, dane, fingerprint, verify, secure };
+
+// Logs in to the server (RFC 4954): the mechanism and the credentials behind it. Decoded bytes; the
+// session does the base64. One object serves one session.
+class ClientAuthenticator {
+  public:
+    virtual ~ClientAuthenticator() = default;
+    // Picks one of the mechanisms offered: its name. An Error names why none will do.
+    virtual Result<std::string> choose(const std::vector<std::string>& offered, bool encrypted) = 0;
+    // What may go along with the AUTH command.
+    virtual std::optional<std::string> initial_response() = 0;
+    virtual Result<std::string> respond(std::string_view challenge) = 0;
+};
 
 struct ClientOptions {
     bool lmtp = false;
@@ -43,6 +59,10 @@ struct ClientOptions {
     bool pipelining = true;   // use it where the server offers it
     std::string own_name;     // a server that greets EHLO with it is we: a loop; empty: unchecked
     std::string destination;  // next hop, named in the text about such a loop
+    // Logs in where the server offers AUTH; null: never.
+    std::shared_ptr<ClientAuthenticator> authenticator;
+    bool auth_soft_bounce = true;  // a refused login (5xx) is no reason to return mail
+    bool always_ehlo = true;       // EHLO also where the greeting does not say ESMTP
 };
 
 struct ClientRecipient {
@@ -113,6 +133,9 @@ class ClientSession {
     // Consumes all of bytes. Several replies may be worked off in one call.
     Step on_input(std::string_view bytes);
     Step on_tls(bool established, std::string_view problem = {});
+    // Instead of on_tls(true): the server is not who it must be. No TLS trouble that delivering in
+    // plaintext could mend.
+    Step on_untrusted(std::string_view why);
     Step on_body_sent();
     // The content could not be read: the connection must be closed without an end of data.
     Step on_body_failed(std::string_view problem);
@@ -164,6 +187,7 @@ class ClientSession {
         lhlo,
         helo,
         starttls,
+        auth,
         mail,
         rcpt,
         data,
@@ -185,6 +209,7 @@ class ClientSession {
     Step on_ehlo(const Reply& reply);
     Step on_helo(const Reply& reply);
     Step on_starttls(const Reply& reply);
+    Step on_auth(const Reply& reply);
     Step on_mail(const Reply& reply);
     Step on_rcpt(const Reply& reply, std::size_t recipient);
     Step on_data(const Reply& reply);
@@ -196,6 +221,7 @@ class ClientSession {
     void send_ehlo();
     void parse_extensions(const Reply& reply);
     Step opened();
+    Step log_in();
     Step send_more();
     Step end_transaction();
     Step refuse(const Reply& reply, bool soften = false);
@@ -221,6 +247,7 @@ class ClientSession {
     std::string output_;
     Extensions extensions_;
     bool encrypted_ = false;
+    bool logged_in_ = false;
     bool tls_failed_ = false;
     bool closing_ = false;  // the server said 421 or broke the protocol
     bool lost_before_end_ = false;

@@ -479,5 +479,122 @@ TEST(ClientSessionTest, Quit) {
     EXPECT_EQ(o.session.on_lost(), Step::close);
 }
 
+// Says what the test wants said; notes what it was asked.
+struct FakeAuthenticator final : ClientAuthenticator {
+    Result<std::string> choose(const std::vector<std::string>& offered, bool encrypted) override {
+        offers = offered;
+        secured = encrypted;
+        if (mechanism.empty()) return Error{Errc::not_found, "no mechanism available"};
+        return mechanism;
+    }
+    std::optional<std::string> initial_response() override { return initial; }
+    Result<std::string> respond(std::string_view challenge) override {
+        challenges.emplace_back(challenge);
+        if (challenges.size() > 2) return Error{Errc::invalid, "unexpected challenge"};
+        return std::string("answer");
+    }
+    std::string mechanism = "TEST";
+    std::optional<std::string> initial;
+    std::vector<std::string> offers, challenges;
+    bool secured = false;
+};
+
+struct Login {
+    Login() { options.authenticator = auth; }
+    std::shared_ptr<FakeAuthenticator> auth = std::make_shared<FakeAuthenticator>();
+    ClientOptions options;
+};
+constexpr std::string_view kAuthEhlo = "250-mx.test\r\n250 AUTH PLAIN TEST\r\n";
+
+TEST(ClientLoginTest, ChallengesAndSuccess) {
+    Login login;
+    Opened o(kAuthEhlo, login.options);
+    EXPECT_EQ(o.step, Step::wait);
+    EXPECT_EQ(o.session.take_output(), "AUTH TEST\r\n");
+    EXPECT_THAT(login.auth->offers, testing::ElementsAre("PLAIN", "TEST"));
+    EXPECT_FALSE(login.auth->secured);
+    EXPECT_EQ(o.say("334 Q0g=\r\n"), "YW5zd2Vy\r\n");
+    EXPECT_EQ(o.say("334 \r\n"), "YW5zd2Vy\r\n");
+    EXPECT_THAT(login.auth->challenges, testing::ElementsAre("CH", ""));
+    o.say("235 2.7.0 in\r\n");
+    EXPECT_EQ(o.step, Step::ready);
+}
+
+TEST(ClientLoginTest, InitialResponse) {
+    Login login;
+    login.auth->initial = "";
+    EXPECT_EQ(Opened(kAuthEhlo, login.options).session.take_output(), "AUTH TEST =\r\n");
+    login.auth->initial = "x";
+    EXPECT_EQ(Opened(kAuthEhlo, login.options).session.take_output(), "AUTH TEST eA==\r\n");
+    login.auth->initial = std::string(500, 'x');  // RFC 5321 4.5.3.1.4
+    Opened o(kAuthEhlo, login.options);
+    EXPECT_EQ(o.step, Step::failed);
+    EXPECT_EQ(o.session.take_output(), "");
+}
+
+TEST(ClientLoginTest, Failures) {
+    struct Case {
+        std::string answer;
+        bool soft;
+        Verdict::Kind kind;
+        std::string status;
+    };
+    const Case cases[] = {
+        {"535 5.7.8 no\r\n", true, Verdict::Kind::defer, "4.7.8"},
+        {"535 5.7.8 no\r\n", false, Verdict::Kind::reject, "5.7.8"},
+        {"454 4.7.0 later\r\n", false, Verdict::Kind::defer, "4.7.0"},
+        {"250 what\r\n", false, Verdict::Kind::defer, "4.0.0"},
+        {"334 !!!\r\n", false, Verdict::Kind::defer, "4.7.0"},
+    };
+    for (const Case& c : cases) {
+        Login login;
+        login.options.auth_soft_bounce = c.soft;
+        Opened o(kAuthEhlo, login.options);
+        o.say(c.answer);
+        EXPECT_EQ(o.step, Step::failed) << c.answer;
+        EXPECT_EQ(o.session.failure().verdict.kind, c.kind) << c.answer;
+        EXPECT_EQ(o.session.failure().verdict.status, c.status) << c.answer;
+        EXPECT_THAT(o.session.failure().verdict.text,
+                    testing::HasSubstr("SASL authentication failed; "));
+    }
+}
+
+TEST(ClientLoginTest, NoMechanismAndNoOffer) {
+    Login login;
+    Opened stranger(kPlainEhlo, login.options);
+    EXPECT_EQ(stranger.step, Step::ready) << "a server without AUTH is spoken to without a login";
+    login.auth->mechanism.clear();
+    Opened o(kAuthEhlo, login.options);
+    EXPECT_EQ(o.step, Step::failed);
+    EXPECT_EQ(o.session.failure().verdict.text,
+              "SASL authentication failed; cannot authenticate to server mx.test[192.0.2.1]: no "
+              "mechanism available");
+}
+
+TEST(ClientLoginTest, AServerThatNeverStopsAskingIsLeft) {
+    Login login;
+    Opened o(kAuthEhlo, login.options);
+    for (int i = 0; i < 3; ++i) o.say("334 Q0g=\r\n");
+    EXPECT_EQ(o.step, Step::failed);
+}
+
+TEST(ClientSessionTest, HeloWhereTheGreetingIsOldAndEhloIsNotWanted) {
+    ClientOptions options;
+    options.always_ehlo = false;
+    EXPECT_EQ(Opened(kPlainEhlo, options).greeting_sent, "HELO me.test\r\n");
+}
+
+TEST(ClientSessionTest, AnUntrustedServerGetsNothing) {
+    ClientOptions options;
+    options.tls = TlsLevel::verify;
+    Opened o("250-mx.test\r\n250 STARTTLS\r\n", options);
+    o.session.take_output();
+    o.say("220 go\r\n");
+    EXPECT_EQ(o.session.on_untrusted("Server certificate not trusted"), Step::failed);
+    EXPECT_EQ(o.session.failure().verdict.status, "4.7.5");
+    EXPECT_FALSE(o.session.tls_failed());
+    EXPECT_EQ(o.session.take_output(), "");
+}
+
 }  // namespace
 }  // namespace postern::smtp

@@ -24,7 +24,10 @@ MapTable::MapTable(MapType type, std::string path, Fold fold)
 MapTable::~MapTable() = default;
 
 Result<std::unique_ptr<Table>> MapTable::open(MapType type, std::string_view name, Fold fold) {
-    std::unique_ptr<MapTable> table(new MapTable(type, cat({name, map_suffix(type)}), fold));
+    // A file that a more privileged program has handed over has no name to hang a suffix on.
+    const bool handed_over = name.starts_with("/proc/self/fd/");
+    const std::string path = cat({name, handed_over ? "" : map_suffix(type)});
+    std::unique_ptr<MapTable> table(new MapTable(type, path, fold));
     TRY(table->refresh());
     table->unlock();
     return std::unique_ptr<Table>(std::move(table));

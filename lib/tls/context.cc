@@ -2,6 +2,7 @@
 // the file's fault; a connection later only shares what was made.
 #include "lib/tls/context.h"
 
+#include <charconv>
 #include <optional>
 
 #include "lib/base/strings.h"
@@ -10,7 +11,8 @@
 namespace postern::tls {
 namespace {
 
-// No anonymous, export, RC4, 3DES or MD5 suites; those with forward secrecy come first by themselves.
+// No anonymous, export, RC4, 3DES or MD5 suites; those with forward secrecy come first by
+// themselves.
 constexpr const char* kDefaultCiphers = "HIGH:!aNULL:!eNULL:!PSK:!SRP:!MD5:!RC4:!3DES@SECLEVEL=1";
 constexpr long kSessionLifetime = 3600;
 
@@ -55,19 +57,79 @@ Result<void> use_pair(SSL_CTX* ctx, const std::string& chain_pem, const std::str
     return {};
 }
 
+// Postfix's names for OpenSSL's options.
+constexpr std::pair<std::string_view, std::uint64_t> kSslOptions[] = {
+    {"enable_middlebox_compat", SSL_OP_ENABLE_MIDDLEBOX_COMPAT},
+    {"legacy_server_connect", SSL_OP_LEGACY_SERVER_CONNECT},
+    {"no_compression", SSL_OP_NO_COMPRESSION},
+    {"no_encrypt_then_mac", SSL_OP_NO_ENCRYPT_THEN_MAC},
+    {"no_renegotiation", SSL_OP_NO_RENEGOTIATION},
+    {"no_session_resumption_on_renegotiation", SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION},
+    {"no_ticket", SSL_OP_NO_TICKET},
+    {"prioritize_chacha", SSL_OP_PRIORITIZE_CHACHA},
+    {"tlsext_padding", SSL_OP_TLSEXT_PADDING},
+};
+
+Result<std::uint64_t> ssl_option(std::string_view word) {
+    for (const auto& [name, bits] : kSslOptions) {
+        if (iequals(word, name)) return bits;
+    }
+    std::uint64_t bits = 0;
+    const auto hex =
+        word.substr(word.starts_with("0x") || word.starts_with("0X") ? 2 : word.size());
+    const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), bits, 16);
+    if (hex.empty() || error != std::errc() || end != hex.data() + hex.size()) {
+        return Error{Errc::invalid, cat({"unknown TLS option ", word})};
+    }
+    return bits;
+}
+
 // What both sides have in common.
-Result<SslCtxPtr> make_context(const SSL_METHOD* method, Version minimum, Version maximum,
-                               const std::string& ciphers) {
+Result<SslCtxPtr> make_context(const SSL_METHOD* method, const CommonOptions& options) {
     SslCtxPtr ctx(SSL_CTX_new(method));
     if (!ctx) return openssl_error("TLS context", Errc::temporary);
     SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_options(ctx.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    const bool set = SSL_CTX_set_min_proto_version(ctx.get(), native(minimum)) == 1 &&
-                     SSL_CTX_set_max_proto_version(ctx.get(), native(maximum)) == 1 &&
-                     SSL_CTX_set_cipher_list(
-                         ctx.get(), ciphers.empty() ? kDefaultCiphers : ciphers.c_str()) == 1;
+    const bool set =
+        SSL_CTX_set_min_proto_version(ctx.get(), native(options.minimum)) == 1 &&
+        SSL_CTX_set_max_proto_version(ctx.get(), native(options.maximum)) == 1 &&
+        SSL_CTX_set_cipher_list(
+            ctx.get(), options.ciphers.empty() ? kDefaultCiphers : options.ciphers.c_str()) == 1;
     if (!set) return openssl_error("TLS versions or ciphers", Errc::invalid);
+    if (!options.groups.empty() && SSL_CTX_set1_groups_list(ctx.get(), options.groups.c_str()) != 1)
+        return openssl_error(cat({"TLS groups ", options.groups}), Errc::invalid);
+    for (const auto& word : options.ssl_options) {
+        TRY_ASSIGN(const std::uint64_t bits, ssl_option(word));
+        SSL_CTX_set_options(ctx.get(), bits);
+    }
+    SSL_CTX_set_verify_depth(ctx.get(), options.verify_depth);
+    if (!options.certificate_pem.empty())
+        TRY(use_pair(ctx.get(), options.certificate_pem, options.key_pem));
+    for (const auto& [certificate, key] : options.more_identities)
+        TRY(use_pair(ctx.get(), certificate, key));
     return ctx;
+}
+
+Result<void> trust(SSL_CTX* ctx, const CommonOptions& options) {
+    const char* file = options.trusted_ca_file.empty() ? nullptr : options.trusted_ca_file.c_str();
+    const char* path = options.trusted_ca_path.empty() ? nullptr : options.trusted_ca_path.c_str();
+    const int loaded = file || path ? SSL_CTX_load_verify_locations(ctx, file, path)
+                                    : SSL_CTX_set_default_verify_paths(ctx);
+    if (loaded != 1) {
+        return openssl_error(cat({"trusted certificates ", file   ? file
+                                                           : path ? path
+                                                                  : ""}),
+                             Errc::invalid);
+    }
+    ERR_clear_error();
+    return {};
+}
+
+Result<const EVP_MD*> digest_named(const std::string& name) {
+    if (name.empty()) return nullptr;
+    const EVP_MD* digest = EVP_get_digestbyname(name.c_str());
+    if (!digest) return Error{Errc::invalid, cat({"unknown digest ", name})};
+    return digest;
 }
 
 // A client certificate is asked for, to be reported and not to be judged here: policy judges.
@@ -98,20 +160,21 @@ ServerContext& ServerContext::operator=(ServerContext&&) noexcept = default;
 ServerContext::~ServerContext() = default;
 
 Result<ServerContext> ServerContext::make(const ServerOptions& options) {
-    TRY_ASSIGN(SslCtxPtr ctx, make_context(TLS_server_method(), options.minimum, options.maximum,
-                                           options.ciphers));
-    TRY(use_pair(ctx.get(), options.certificate_pem, options.key_pem));
-    SSL_CTX_set_options(ctx.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (options.certificate_pem.empty()) return Error{Errc::invalid, "certificate: none given"};
+    TRY_ASSIGN(SslCtxPtr ctx, make_context(TLS_server_method(), options));
+    if (options.server_preference) SSL_CTX_set_options(ctx.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
     // Tickets resume without memory on our side; a cache would only grow.
     SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(ctx.get(), 1);
-    SSL_CTX_set_timeout(ctx.get(), kSessionLifetime);
+    SSL_CTX_set_timeout(ctx.get(), static_cast<long>(options.session_lifetime.count()));
     static constexpr unsigned char kSessionContext[] = "postern";
     SSL_CTX_set_session_id_context(ctx.get(), kSessionContext, sizeof kSessionContext - 1);
+    auto state = std::make_unique<State>();
     if (options.ask_client_certificate) {
+        TRY(trust(ctx.get(), options));
         SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, accept_any);
     }
-    auto state = std::make_unique<State>();
+    TRY_ASSIGN(state->fingerprint_digest, digest_named(options.fingerprint_digest));
     state->ctx = std::move(ctx);
     return ServerContext(std::move(state));
 }
@@ -122,22 +185,24 @@ ClientContext& ClientContext::operator=(ClientContext&&) noexcept = default;
 ClientContext::~ClientContext() = default;
 
 Result<ClientContext> ClientContext::make(const ClientOptions& options) {
-    TRY_ASSIGN(SslCtxPtr ctx, make_context(TLS_client_method(), options.minimum, options.maximum,
-                                           options.ciphers));
-    if (!options.certificate_pem.empty()) {
-        TRY(use_pair(ctx.get(), options.certificate_pem, options.key_pem));
-    }
-    const char* file = options.trusted_ca_file.empty() ? nullptr : options.trusted_ca_file.c_str();
-    const char* path = options.trusted_ca_path.empty() ? nullptr : options.trusted_ca_path.c_str();
-    const int loaded = file || path ? SSL_CTX_load_verify_locations(ctx.get(), file, path)
-                                    : SSL_CTX_set_default_verify_paths(ctx.get());
-    if (loaded != 1 && options.verify) return openssl_error("trusted certificates", Errc::invalid);
-    ERR_clear_error();
+    TRY_ASSIGN(SslCtxPtr ctx, make_context(TLS_client_method(), options));
+    if (auto loaded = trust(ctx.get(), options); !loaded && options.verify)
+        return std::move(loaded).error();
     if (options.verify) SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
     auto state = std::make_unique<State>();
+    TRY_ASSIGN(state->fingerprint_digest, digest_named(options.fingerprint_digest));
     state->ctx = std::move(ctx);
     state->verify = options.verify;
+    state->check_name = options.check_name;
     return ClientContext(std::move(state));
+}
+
+std::string cipher_list(std::string_view grade_list, const std::vector<std::string>& excluded) {
+    std::string list(grade_list.empty() ? std::string_view(kDefaultCiphers) : grade_list);
+    for (const auto& word : excluded) {
+        if (!word.empty()) list += cat({":!", word});
+    }
+    return list;
 }
 
 Result<VersionRange> parse_versions(std::string_view text) {

@@ -2,8 +2,11 @@
 // once per process (before the jail: nothing is read later) and shared by its connections.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "lib/base/result.h"
 
@@ -11,24 +14,38 @@ namespace postern::tls {
 
 enum class Version : unsigned char { tls1_0, tls1_1, tls1_2, tls1_3 };
 
-struct ServerOptions {
-    std::string certificate_pem;  // chain, leaf first
-    std::string key_pem;          // may be the same text as certificate_pem
+// One certificate chain, leaf first, with its key; both may be the same text.
+struct Identity {
+    std::string certificate_pem;
+    std::string key_pem;
+};
+
+// What both sides have in common.
+struct CommonOptions {
+    std::string certificate_pem;            // chain, leaf first; a client may have none
+    std::string key_pem;                    // may be the same text as certificate_pem
+    std::vector<Identity> more_identities;  // of other key types (RSA besides ECDSA)
     Version minimum = Version::tls1_2;
     Version maximum = Version::tls1_3;
     std::string ciphers;  // OpenSSL cipher list for TLS 1.2 and older; empty: a good default
-    bool ask_client_certificate = false;
+    std::string groups;   // key exchange, "X25519:prime256v1"; empty: OpenSSL's own
+    std::vector<std::string> ssl_options;  // Postfix's tls_ssl_options: "no_ticket", "0x1000"...
+    std::string trusted_ca_file;           // with both empty: the system's certificates
+    std::string trusted_ca_path;
+    int verify_depth = 9;
+    // The digest of Info::peer_fingerprints ("sha256"); empty: not computed.
+    std::string fingerprint_digest;
 };
 
-struct ClientOptions {
-    bool verify = false;          // a peer that cannot be verified fails the handshake
-    std::string trusted_ca_file;  // with both empty: the system's certificates
-    std::string trusted_ca_path;
-    Version minimum = Version::tls1_2;
-    Version maximum = Version::tls1_3;
-    std::string ciphers;
-    std::string certificate_pem;  // our own, if any
-    std::string key_pem;
+struct ServerOptions : CommonOptions {
+    bool ask_client_certificate = false;
+    bool server_preference = true;  // of ciphers
+    std::chrono::seconds session_lifetime{3600};
+};
+
+struct ClientOptions : CommonOptions {
+    bool verify = false;     // a peer that cannot be verified fails the handshake
+    bool check_name = true;  // verification includes the host name given to Engine::client
 };
 
 class ServerContext {
@@ -67,5 +84,9 @@ struct VersionRange {
     Version maximum = Version::tls1_3;
 };
 Result<VersionRange> parse_versions(std::string_view text);
+
+// A cipher list of Postfix's making: the list of a grade and what is excluded from it
+// ("aNULL", "RC4", "DES+MD5"). An empty list is a good default.
+std::string cipher_list(std::string_view grade_list, const std::vector<std::string>& excluded);
 
 }  // namespace postern::tls

@@ -8,6 +8,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/ip_address.h"
+#include "lib/base/strings.h"
 #include "lib/tls/openssl.h"
 
 namespace postern::tls {
@@ -67,17 +68,131 @@ const BIO_METHOD* bio_method() {
     return method;
 }
 
-std::string common_name(X509* certificate) {
-    const X509_NAME* subject = X509_get_subject_name(certificate);
-    const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+std::string common_name(const X509_NAME* name) {
+    const int index = X509_NAME_get_index_by_NID(const_cast<X509_NAME*>(name), NID_commonName, -1);
     if (index < 0) return {};
-    const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
+    const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index));
     unsigned char* utf8 = nullptr;
     const int size = ASN1_STRING_to_UTF8(&utf8, value);
     if (size < 0) return {};
-    std::string name(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
+    std::string text(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
     OPENSSL_free(utf8);
-    return name;
+    return text;
+}
+
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
+
+// A name with a null byte within would be compared short of its end: it is nobody's.
+std::vector<std::string> names_of(X509* certificate) {
+    constexpr int kMaxNames = 1000;
+    std::vector<std::string> names;
+    const NamesPtr list(static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    const int count = list ? std::min(sk_GENERAL_NAME_num(list.get()), kMaxNames) : 0;
+    bool has_dns_names = false;
+    for (int i = 0; i < count; ++i) {
+        const GENERAL_NAME* name = sk_GENERAL_NAME_value(list.get(), i);
+        if (name->type != GEN_DNS) continue;
+        has_dns_names = true;
+        const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
+        std::string text(data, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+        if (text.find('\0') == std::string::npos) names.push_back(std::move(text));
+    }
+    if (has_dns_names) return names;
+    std::string common = common_name(X509_get_subject_name(certificate));
+    if (!common.empty() && common.find('\0') == std::string::npos)
+        names.push_back(std::move(common));
+    return names;
+}
+
+std::string colon_hex(const unsigned char* bytes, std::size_t size) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += kDigits[bytes[i] >> 4];
+        text += kDigits[bytes[i] & 15];
+    }
+    return text;
+}
+
+std::vector<std::string> fingerprints_of(X509* certificate, const EVP_MD* digest) {
+    std::vector<std::string> list;
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    if (X509_digest(certificate, digest, bytes, &size) == 1) list.push_back(colon_hex(bytes, size));
+    unsigned char* key = nullptr;
+    const int key_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key);
+    if (key_size > 0) {
+        if (EVP_Digest(key, static_cast<std::size_t>(key_size), bytes, &size, digest, nullptr) == 1)
+            list.push_back(colon_hex(bytes, size));
+        OPENSSL_free(key);
+    }
+    return list;
+}
+
+std::string_view curve_name(int nid) {
+    switch (nid) {
+        case NID_X9_62_prime256v1: return "P-256";
+        case NID_secp384r1: return "P-384";
+        case NID_secp521r1: return "P-521";
+        default: {
+            const char* name = OBJ_nid2sn(nid);
+            return name ? name : "unknown";
+        }
+    }
+}
+
+std::string key_exchange(SSL* ssl) {
+    const long nid = SSL_ctrl(ssl, SSL_CTRL_GET_NEGOTIATED_GROUP, 0, nullptr);
+    if (nid == NID_X25519 || nid == NID_X448) return std::string(curve_name(static_cast<int>(nid)));
+    if (nid <= 0) return {};
+    return cat({"ECDHE (", curve_name(static_cast<int>(nid)), ")"});
+}
+
+// "ECDSA (P-256)", "RSA-PSS (2048 bits)", "ED25519"
+std::string signature_of(X509* certificate) {
+    EVP_PKEY* key = certificate ? X509_get0_pubkey(certificate) : nullptr;
+    if (!key) return {};
+    const int type = EVP_PKEY_get_base_id(key);
+    if (type == EVP_PKEY_EC) {
+        char curve[64] = "";
+        EVP_PKEY_get_group_name(key, curve, sizeof curve, nullptr);
+        return cat({"ECDSA (", curve_name(OBJ_txt2nid(curve)), ")"});
+    }
+    if (type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS)
+        return cat({"RSA-PSS (", std::to_string(EVP_PKEY_get_bits(key)), " bits)"});
+    const char* name = OBJ_nid2sn(type);
+    return name ? name : "";
+}
+
+// One side's " server-signature ECDSA (P-256) server-digest SHA256".
+std::string signature_details(std::string_view side, X509* certificate, int digest) {
+    const std::string signature = signature_of(certificate);
+    if (signature.empty()) return {};
+    std::string text = cat({" ", side, "-signature ", signature});
+    const char* name = digest != NID_undef ? OBJ_nid2sn(digest) : nullptr;
+    if (name) text += cat({" ", side, "-digest ", name});
+    return text;
+}
+
+std::string key_details(SSL* ssl) {
+    if (SSL_version(ssl) < TLS1_3_VERSION) return {};
+    const std::string exchange = key_exchange(ssl);
+    std::string text = exchange.empty() ? "" : " key-exchange " + exchange;
+    if (SSL_session_reused(ssl) == 1) return text;
+    const bool server = SSL_is_server(ssl) == 1;
+    int own = NID_undef, peer = NID_undef;
+    SSL_get_signature_nid(ssl, &own);
+    SSL_get_peer_signature_nid(ssl, &peer);
+    X509* own_certificate = SSL_get_certificate(ssl);
+    X509* peer_certificate = SSL_get0_peer_certificate(ssl);
+    text += server ? signature_details("server", own_certificate, own)
+                   : signature_details("server", peer_certificate, peer);
+    if (server && peer_certificate) text += signature_details("client", peer_certificate, peer);
+    if (!server && own_certificate && own != NID_undef)
+        text += signature_details("client", own_certificate, own);
+    return text;
 }
 
 }  // namespace
@@ -87,6 +202,7 @@ struct Engine::State {
     SslPtr ssl;
     bool peer_closed = false;
     bool verifies = false;
+    const EVP_MD* fingerprint_digest = nullptr;
 
     // Sets the ends for one call and takes them away again.
     class Use {
@@ -126,8 +242,9 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-Result<Engine> Engine::make(void* native_context, bool is_server) {
+Result<Engine> Engine::make(void* native_context, bool is_server, const void* digest) {
     auto state = std::make_unique<State>();
+    state->fingerprint_digest = static_cast<const EVP_MD*>(digest);
     state->ssl.reset(SSL_new(static_cast<SSL_CTX*>(native_context)));
     BIO* bio = state->ssl ? BIO_new(bio_method()) : nullptr;
     if (!bio) return openssl_error("TLS connection", Errc::temporary);
@@ -138,23 +255,25 @@ Result<Engine> Engine::make(void* native_context, bool is_server) {
 }
 
 Result<Engine> Engine::server(const ServerContext& context) {
-    return make(context.state_->ctx.get(), true);
+    return make(context.state_->ctx.get(), true, context.state_->fingerprint_digest);
 }
 
 Result<Engine> Engine::client(const ClientContext& context, const std::string& hostname) {
-    TRY_ASSIGN(Engine engine, make(context.state_->ctx.get(), false));
+    TRY_ASSIGN(Engine engine,
+               make(context.state_->ctx.get(), false, context.state_->fingerprint_digest));
     SSL* ssl = engine.state_->ssl.get();
     engine.state_->verifies = context.state_->verify;
     if (hostname.empty()) return engine;
     bool set = true;
     if (IpAddress::parse(hostname)) {  // RFC 6066 3: no literal addresses in SNI
-        set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), hostname.c_str()) == 1;
+        if (context.state_->check_name)
+            set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), hostname.c_str()) == 1;
     } else {
         // The macro SSL_set_tlsext_host_name, without its C cast.
         set = SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                        const_cast<char*>(hostname.c_str())) == 1;
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        set = set && SSL_set1_host(ssl, hostname.c_str()) == 1;
+        if (context.state_->check_name) set = set && SSL_set1_host(ssl, hostname.c_str()) == 1;
     }
     if (!set) return openssl_error(hostname, Errc::invalid);
     return engine;
@@ -204,6 +323,11 @@ void Engine::close(std::string& out) {
 bool Engine::established() const { return SSL_is_init_finished(state_->ssl.get()) == 1; }
 bool Engine::peer_closed() const { return state_->peer_closed; }
 
+std::string Info::describe() const {
+    return cat({protocol, " with cipher ", cipher, " (", std::to_string(cipher_bits), "/",
+                std::to_string(algorithm_bits), " bits)", key_details});
+}
+
 Info Engine::info() const {
     SSL* ssl = state_->ssl.get();
     Info info;
@@ -212,10 +336,15 @@ Info Engine::info() const {
     if (cipher) info.cipher_bits = SSL_CIPHER_get_bits(cipher, &info.algorithm_bits);
     info.cipher = cipher ? SSL_CIPHER_get_name(cipher) : "";
     info.resumed = SSL_session_reused(ssl) == 1;
+    info.key_details = key_details(ssl);
     X509* certificate = SSL_get0_peer_certificate(ssl);
     if (!certificate) return info;
     info.peer_certificate = true;
-    info.peer_name = common_name(certificate);
+    info.peer_name = common_name(X509_get_subject_name(certificate));
+    info.issuer_name = common_name(X509_get_issuer_name(certificate));
+    info.peer_names = names_of(certificate);
+    if (state_->fingerprint_digest)
+        info.peer_fingerprints = fingerprints_of(certificate, state_->fingerprint_digest);
     const long verified = SSL_get_verify_result(ssl);
     info.peer_verified = verified == X509_V_OK;
     if (!info.peer_verified) info.verify_error = X509_verify_cert_error_string(verified);

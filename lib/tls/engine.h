@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/result.h"
 
@@ -26,6 +27,15 @@ struct Info {
     bool peer_verified = false;     // and it is trusted and names the host that was asked for
     std::string peer_name;          // common name of its subject; may be empty
     std::string verify_error;       // why it is not trusted; empty when it is or nothing was shown
+    std::string issuer_name;        // common name of who signed it
+    // The names it is for: its DNS names, or the common name when it has none (RFC 6125 6.4.4).
+    std::vector<std::string> peer_names;
+    // Of certificate and of public key, "AB:CD:…"; with CommonOptions::fingerprint_digest only.
+    std::vector<std::string> peer_fingerprints;
+    std::string key_details;  // " key-exchange X25519 server-signature ECDSA (P-256) …"; TLS 1.3
+
+    // As Postfix's logs have it: "TLSv1.3 with cipher X (256/256 bits) key-exchange …".
+    std::string describe() const;
 };
 
 class Engine {
@@ -57,7 +67,7 @@ class Engine {
   private:
     struct State;
     explicit Engine(std::unique_ptr<State> state);
-    static Result<Engine> make(void* native_context, bool is_server);
+    static Result<Engine> make(void* native_context, bool is_server, const void* digest);
 
     std::unique_ptr<State> state_;
 };

@@ -34,10 +34,13 @@ Error openssl_error(std::string_view doing, Errc code);
 
 struct ServerContext::State {
     SslCtxPtr ctx;
+    const EVP_MD* fingerprint_digest = nullptr;
 };
 struct ClientContext::State {
     SslCtxPtr ctx;
     bool verify = false;
+    bool check_name = true;
+    const EVP_MD* fingerprint_digest = nullptr;
 };
 
 }  // namespace postern::tls

@@ -185,5 +185,75 @@ TEST(Versions, AsPostfixWritesThem) {
     }
 }
 
+TEST(Options, MistakesAreNamed) {
+    EXPECT_EQ(cipher_list("HIGH:@STRENGTH", {"aNULL", "", "RC4"}), "HIGH:@STRENGTH:!aNULL:!RC4");
+    struct Case {
+        std::function<void(ClientOptions&)> spoil;
+        std::string what;
+    };
+    const Case cases[] = {
+        {[](ClientOptions& o) { o.ciphers = "NOSUCH"; }, "TLS versions or ciphers"},
+        {[](ClientOptions& o) { o.groups = "circle"; }, "TLS groups circle"},
+        {[](ClientOptions& o) {
+             o.ssl_options = {"no_ticket", "no_sense"};
+         },
+         "unknown TLS option no_sense"},
+        {[](ClientOptions& o) { o.ssl_options = {"0x4q"}; }, "unknown TLS option 0x4q"},
+        {[](ClientOptions& o) { o.fingerprint_digest = "crc9"; }, "unknown digest crc9"},
+        {[](ClientOptions& o) {
+             o.verify = true;
+             o.trusted_ca_file = "/nonexistent/ca";
+         },
+         "trusted certificates /nonexistent/ca"},
+    };
+    for (const auto& c : cases) {
+        ClientOptions options;
+        c.spoil(options);
+        auto made = ClientContext::make(options);
+        ASSERT_FALSE(made) << c.what;
+        EXPECT_THAT(made.error().what, testing::HasSubstr(c.what));
+    }
+    ClientOptions good;
+    good.ssl_options = {"NO_TICKET", "0x4"};
+    good.groups = "X25519:prime256v1";
+    EXPECT_TRUE(ClientContext::make(good));
+}
+
+TEST(Info, NamesFingerprintsAndTheKeyExchange) {
+    auto pair = make_self_signed("mx.test");
+    ServerOptions server_options;
+    server_options.certificate_pem = pair->certificate_pem;
+    server_options.key_pem = pair->key_pem;
+    const auto server_context = *ServerContext::make(server_options);
+    ClientOptions client_options;
+    client_options.check_name = false;
+    client_options.fingerprint_digest = "sha256";
+    const auto client_context = *ClientContext::make(client_options);
+    auto server = *Engine::server(server_context);
+    auto client = *Engine::client(client_context, "other.test");
+    std::string to_server, to_client, plain;
+    ASSERT_TRUE(client.start(to_server));
+    for (int i = 0; i < 5; ++i) {
+        std::string bytes;
+        bytes.swap(to_server);
+        ASSERT_TRUE(server.feed(bytes, plain, to_client));
+        bytes.clear();
+        bytes.swap(to_client);
+        ASSERT_TRUE(client.feed(bytes, plain, to_server));
+    }
+    ASSERT_TRUE(client.established());
+    const Info info = client.info();
+    EXPECT_THAT(info.peer_names, testing::ElementsAre("mx.test"));
+    ASSERT_EQ(info.peer_fingerprints.size(), 2u);
+    EXPECT_EQ(info.peer_fingerprints[0].size(), 32u * 3 - 1);
+    EXPECT_NE(info.peer_fingerprints[0], info.peer_fingerprints[1]);
+    EXPECT_FALSE(info.peer_verified);
+    const std::string what =
+        "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 "
+        "server-signature ECDSA (P-256) server-digest SHA256";
+    EXPECT_EQ(info.describe(), what);
+    EXPECT_EQ(server.info().describe(), what);
+}
+
 }  // namespace
 }  // namespace postern::tls

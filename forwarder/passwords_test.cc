@@ -1,0 +1,79 @@
+// Which password goes to whom, and by which mechanism.
+#include "forwarder/passwords.h"
+
+#include "lib/config/config.h"
+#include "lib/service/key_files.h"
+
+namespace postern::forwarder {
+namespace {
+
+constexpr std::string_view kMaps =
+    "smtp_sasl_auth_enable = yes\n"
+    "smtp_sasl_password_maps = inline:{{relay.test=host:secret:with:colons},"
+    "{[relay.test]:587=hop:x},{dest.test=dest:y},{u@me.test=own:z},{@corp.test=corp:c},{bare.test="
+    "name}}\n";
+
+Result<SaslSettings> settings(std::string text) {
+    auto config = config::Config::parse(text);
+    EXPECT_TRUE(config) << config.error().what;
+    return SaslSettings::from(*config, false, {});
+}
+
+TEST(Passwords, ByHostThenDestination) {
+    Passwords passwords(*settings(std::string(kMaps)));
+    auto login = passwords.find("u@me.test", "relay.test", "[relay.test]:587");
+    ASSERT_TRUE(login.found());
+    EXPECT_EQ(login->user, "host");
+    EXPECT_EQ(login->password, "secret:with:colons");
+    EXPECT_EQ(passwords.find("", "mx.dest.test", "dest.test")->user, "dest");
+    EXPECT_EQ(passwords.find("", "10.0.0.1", "[relay.test]:587")->user, "hop");
+    EXPECT_EQ(passwords.find("", "bare.test", "")->password, "");
+    EXPECT_TRUE(passwords.find("u@me.test", "stranger.test", "[stranger.test]").not_found());
+}
+
+TEST(Passwords, BySender) {
+    Passwords passwords(
+        *settings(std::string(kMaps) + "smtp_sender_dependent_authentication = yes\n"));
+    EXPECT_EQ(passwords.find("u@me.test", "relay.test", "x")->user, "own");
+    EXPECT_EQ(passwords.find("who@corp.test", "relay.test", "x")->user, "corp");
+    EXPECT_EQ(passwords.find("", "relay.test", "x")->user, "host");
+}
+
+TEST(Passwords, OffAndMistakes) {
+    Passwords off(*settings("smtp_sasl_password_maps = static:u:p\n"));
+    EXPECT_TRUE(off.find("", "relay.test", "x").not_found());
+    EXPECT_FALSE(settings("smtp_sasl_auth_enable = yes\n"));
+    EXPECT_FALSE(settings(std::string(kMaps) + "smtp_sasl_security_options = nosuch\n"));
+    Passwords failing(*settings("smtp_sasl_auth_enable=yes\nsmtp_sasl_password_maps = fail:now\n"));
+    EXPECT_TRUE(failing.find("", "relay.test", "x").failed());
+}
+
+TEST(Passwords, MechanismsByOptionsAndFilter) {
+    struct Case {
+        std::string text;
+        bool encrypted;
+        std::string chosen;
+    };
+    const std::vector<std::string> offered = {"PLAIN", "LOGIN", "CRAM-MD5"};
+    const Case cases[] = {
+        {"", false, "CRAM-MD5"},
+        {"smtp_sasl_mechanism_filter = plain, login\n", false, ""},  // noplaintext is the default
+        {"smtp_sasl_mechanism_filter = plain, login\nsmtp_sasl_security_options = noanonymous\n",
+         false, "PLAIN"},
+        {"smtp_sasl_mechanism_filter = !cram-md5, plain\nsmtp_sasl_tls_security_options = "
+         "noanonymous\n",
+         true, "PLAIN"},
+        {"smtp_sasl_mechanism_filter = !cram-md5, plain\nsmtp_sasl_tls_security_options = "
+         "noanonymous\n",
+         false, ""},
+        {"smtp_sasl_mechanism_filter = login\nsmtp_sasl_security_options =\n", false, "LOGIN"},
+    };
+    for (const Case& c : cases) {
+        Passwords passwords(*settings(std::string(kMaps) + c.text));
+        auto chosen = passwords.authenticator({"u", "p"})->choose(offered, c.encrypted);
+        EXPECT_EQ(chosen ? *chosen : "", c.chosen) << c.text;
+    }
+}
+
+}  // namespace
+}  // namespace postern::forwarder

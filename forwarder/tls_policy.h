@@ -1,0 +1,89 @@
+// TlsPolicies: how a destination is to be spoken to: whether under TLS, with which protocols and
+// ciphers, and who its certificate must name. From main.cf's smtp_tls_* (or lmtp_tls_*) and the
+// tables of smtp_tls_policy_maps. The judgement of a certificate (mistrust) is pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/smtp/client_session.h"
+#include "lib/table/maps.h"
+#include "lib/tls/context.h"
+#include "lib/tls/engine.h"
+
+namespace postern::config {
+class Config;
+}
+namespace postern::service {
+class KeyFiles;
+}
+
+namespace postern::forwarder {
+
+struct TlsPolicy {
+    smtp::TlsLevel level = smtp::TlsLevel::none;
+    std::string protocols = ">=TLSv1";  // as smtp_tls_protocols
+    std::string grade = "medium";       // of ciphers
+    std::vector<std::string> excluded;  // ciphers
+    // For verify and secure: names and the words hostname, nexthop, dot-nexthop. For fingerprint:
+    // digests.
+    std::vector<std::string> match;
+    std::string servername;  // "", "hostname", "nexthop" or a name, for SNI
+
+    // Two connections with the same key are interchangeable.
+    std::string key() const;
+    // How the certificate's owner must be called; the name sent as SNI, or nothing.
+    std::string sni(std::string_view host, std::string_view nexthop) const;
+};
+
+// What main.cf says for all destinations.
+struct TlsSettings {
+    TlsPolicy may, mandatory;  // protocols and ciphers of opportunistic and of mandatory TLS
+    smtp::TlsLevel level = smtp::TlsLevel::none;
+    std::vector<std::string> verify_match = {"hostname"}, secure_match = {"nexthop", "dot-nexthop"};
+    std::vector<std::string> fingerprints;
+    std::string policy_maps;
+    std::map<std::string, std::string, std::less<>> grades;  // cipher lists by grade
+    bool multiple_labels = true;                             // tls_wildcard_matches_multiple_labels
+    tls::ClientOptions base;  // trust, our certificate, groups, options
+
+    static Result<TlsSettings> from(const config::Config& config, bool lmtp,
+                                    const service::KeyFiles& keys);
+};
+
+// Postfix's name of a level; Errc::invalid for unknown ones and those that are not there yet.
+Result<smtp::TlsLevel> parse_tls_level(std::string_view word);
+
+// Why a peer with this certificate is not who it must be; nothing when it is, or when the level
+// asks for no more than encryption. nexthop: the destination's domain, without [] and port.
+std::optional<std::string> mistrust(const TlsPolicy& policy, const tls::Info& info,
+                                    std::string_view host, std::string_view nexthop,
+                                    bool multiple_labels);
+
+class TlsPolicies {
+  public:
+    explicit TlsPolicies(TlsSettings settings);
+
+    // The policy of a destination as transport tables write it ("[mx.test]:587").
+    // An Error (table, nonsense in it) means: not now.
+    Result<TlsPolicy> find(const std::string& destination);
+    // Made once for each set of protocols and ciphers.
+    Result<const tls::ClientContext*> context(const TlsPolicy& policy);
+    // Why TLS will not work as configured, for an error at start.
+    Result<void> problem();
+    const TlsSettings& settings() const { return settings_; }
+
+  private:
+    TlsPolicy of_level(smtp::TlsLevel level) const;
+    Result<TlsPolicy> parse(std::string_view text) const;
+
+    TlsSettings settings_;
+    table::Maps maps_;
+    std::map<std::string, tls::ClientContext> contexts_;
+};
+
+}  // namespace postern::forwarder
