@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/strings.h"
-#include "lib/log/log.h"
 
 namespace postern::qmgr {
 
@@ -47,12 +46,10 @@ void Bouncer::append(ipc::BounceAppend record, Done done) {
     });
 }
 
-void Bouncer::note(ipc::BounceAppend record) {
-    if (waiting_.size() >= kMaxNotes) return;
-    std::string id = record.queue_id.str();
-    append(std::move(record), [id](Result<void> done) {
-        if (!done) log::debug(id, done.error().what);
-    });
+bool Bouncer::note(ipc::BounceAppend record, Done done) {
+    if (waiting_.size() >= kMaxNotes) return false;
+    append(std::move(record), std::move(done));
+    return true;
 }
 
 void Bouncer::send(ipc::BounceSend request, std::function<Result<int>()> descriptor, Done done) {

@@ -22,8 +22,8 @@ class Bouncer {
 
     // A record that must be on disk before the recipient is given up (bounce, trace).
     void append(ipc::BounceAppend record, Done done);
-    // Advice for people (defer): left out when too many wait.
-    void note(ipc::BounceAppend record);
+    // Advice for people (defer). False: left out, because too many wait; done is not called.
+    bool note(ipc::BounceAppend record, Done done);
     // Makes and submits a notification.
     // The descriptor is asked for when its turn comes.
     void send(ipc::BounceSend request, std::function<Result<int>()> descriptor, Done done);

@@ -121,6 +121,7 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
             log::warning(id.str(), changed.error().what);
             return false;
         }
+        if (operation == Operation::remove && notes_.contains(id.str())) forget_deferrals(id);
         bool due = operation == Operation::release || operation == Operation::requeue;
         if (*changed && due && has_room(Directory::deferred)) {
             loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });

@@ -127,7 +127,7 @@ void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) 
     bool expired = message.force_expire || is_expired(options_.retry, message.envelope().arrival,
                                                       now(), message.envelope().sender.empty());
     if (!expired) {
-        bouncer_.note(record_of(message, ipc::BounceLog::defer, report));
+        note_deferral(message, report);
         return settle(message);
     }
     if (!message.told_expired) {
@@ -320,6 +320,7 @@ void Manager::apply_late_fate(const QueueId& id, Message::Fate before, Message::
 }
 
 void Manager::finish(Message& message) {
+    if (notes_.contains(message.id().str())) forget_deferrals(message.id());
     if (message.fate == Message::Fate::remove) {
         for (Directory log : {Directory::defer, Directory::bounce, Directory::trace})
             remove_log(log, message.id());
@@ -340,6 +341,25 @@ void Manager::erase(Message& message) {
     by_id_.erase(message.id().str());
     messages_.erase(message.key);
     room_again();
+}
+
+void Manager::note_deferral(const Message& message, const ipc::RecipientReport& report) {
+    const QueueId id = message.id();
+    const auto written = [this, id](const Result<void>& done) {
+        if (!done) log::debug(id.str(), done.error().what);
+        const auto notes = notes_.find(id.str());
+        if (--notes->second.under_way > 0) return;
+        if (notes->second.unwanted) remove_log(Directory::defer, id);
+        notes_.erase(notes);
+    };
+    if (bouncer_.note(record_of(message, ipc::BounceLog::defer, report), written))
+        ++notes_[id.str()].under_way;
+}
+
+void Manager::forget_deferrals(const QueueId& id) {
+    const auto notes = notes_.find(id.str());
+    if (notes != notes_.end()) notes->second.unwanted = true;
+    remove_log(Directory::defer, id);
 }
 
 void Manager::remove_log(Directory directory, const QueueId& id) {

@@ -124,7 +124,7 @@ bool Manager::take_up(Directory directory, const QueueId& name, Reason reason) {
     bool announced = reason == Reason::announced;
     if (store_.is_loaded(name)) return false;
     Result<LoadedFile> loaded =
-        store_.load(directory, name, !announced && directory == Directory::incoming);
+        store_.load(directory, name, !announced && directory == Directory::incoming, now());
     if (!loaded) {
         Errc code = loaded.error().code;
         if (code == Errc::temporary && !rescan_timer_.active()) rescan_timer_.start(kRescan);
@@ -159,7 +159,7 @@ void Manager::admit(const QueueFilePtr& file, queue::Message found, Reason reaso
     recipients_ += message->envelope().recipients.size();
     by_id_.emplace(message->id().str(), message->key);
     Message& held = *messages_.emplace(message->key, std::move(message)).first->second;
-    begin(held);
+    begin(held, reason);
 }
 
 // Found after a crash: all recipients had been served (and nothing is left to report), or the
@@ -184,14 +184,15 @@ void Manager::log_active(const Message& message) const {
                    ", nrcpt=", std::to_string(message.pending), " (queue active)"}));
 }
 
-void Manager::begin(Message& message) {
+void Manager::begin(Message& message, Reason reason) {
     bool resting = message.file->directory == Directory::deferred;
     if (message.envelope().has(queue::kHold) && !resting) {
         message.fate = Message::Fate::hold;
         message.pending = 0;
         return complete(message);
     }
-    if (resting) remove_log(Directory::defer, message.id());
+    // What was announced is new; what was found may have been tried in an earlier life.
+    if (resting || reason != Reason::announced) forget_deferrals(message.id());
     if (message.pending > 0) log_active(message);
     if (message.pending == 0) return complete(message);
     resolve_all(message);

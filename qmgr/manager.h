@@ -66,7 +66,7 @@ class Manager {
     bool settled_before(const QueueFilePtr& file, const queue::Message& message);
     void found(queue::Directory directory, const QueueId& name);
     void room_again();
-    void begin(Message& message);
+    void begin(Message& message, Reason reason);
     void log_active(const Message& message) const;
     void resolve_all(Message& message);
 
@@ -108,6 +108,10 @@ class Manager {
     void finish(Message& message);
     void erase(Message& message);
     void remove_log(queue::Directory directory, const QueueId& id);
+    // Why it waits, for mailq: written behind our back, so that a record may be under way when
+    // nobody wants it any more.
+    void note_deferral(const Message& message, const ipc::RecipientReport& report);
+    void forget_deferrals(const QueueId& id);
 
     // Orders about one message.
     bool change(const QueueId& id, Message::Fate fate);
@@ -140,6 +144,11 @@ class Manager {
     std::unordered_map<std::string, MessageKey> by_id_;
     std::unordered_map<MessageKey, Routes> routes_;  // of messages that are being resolved
     std::vector<MessageKey> moving_;                 // to go into files of their own
+    struct Notes {
+        std::size_t under_way = 0;
+        bool unwanted = false;  // the log goes when the last one has been written
+    };
+    std::unordered_map<std::string, Notes> notes_;
     MessageKey next_key_ = 1;
     std::size_t recipients_ = 0;  // in memory
     std::size_t closing_ = 0;     // notifications under way

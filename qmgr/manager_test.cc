@@ -18,6 +18,7 @@
 #include "lib/queue/admin.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/writer.h"
+#include "lib/sys/file.h"
 #include "lib/sys/unix_socket.h"
 
 namespace postern::qmgr {
@@ -156,11 +157,25 @@ class ManagerTest : public testing::Test {
         return one;
     }
 
+    // The notes that bounce has been given, as if it had been slow.
+    void answer_notes() {
+        for (const auto& [name, channel] : waiting_notes_) {
+            EXPECT_TRUE(queue::create_parent(fs_, Directory::defer, name));
+            std::ofstream(queue::path_of(Directory::defer, name)) << "recipient=x\n\n";
+            ipc::BounceDone done;
+            done.ok = true;
+            (void)channel->send(done);
+        }
+        waiting_notes_.clear();
+    }
+
     void on_bounce(const ipc::Packet& packet, ipc::LoopChannel& channel) {
         ipc::BounceDone done;
         done.ok = bounce_works_;
         if (packet.type() == ipc::Type::bounce_append) {
             auto append = *packet.as<ipc::BounceAppend>();
+            if (append.log == ipc::BounceLog::defer && notes_wait_)
+                return waiting_notes_.push_back({append.queue_id, &channel});
             if (append.log == ipc::BounceLog::bounce && bounce_works_) {
                 EXPECT_TRUE(queue::create_parent(fs_, Directory::bounce, append.queue_id));
                 std::ofstream(queue::path_of(Directory::bounce, append.queue_id))
@@ -240,6 +255,8 @@ class ManagerTest : public testing::Test {
     Micros age_{0};
     bool bounce_works_ = true;
     bool hold_answers_ = false;
+    bool notes_wait_ = false;
+    std::vector<std::pair<QueueId, ipc::LoopChannel*>> waiting_notes_;
     int resolved_ = 0;
     std::vector<ipc::DeliverRequest> requests_;
     std::vector<std::string> delivered_;
@@ -342,6 +359,66 @@ TEST_F(ManagerTest, ACrashBetweenTheStepsOfAMoveDoublesNothing) {
     ASSERT_TRUE(run_until([&] { return files(Directory::incoming) == 0; }));
     EXPECT_EQ(delivered_, std::vector<std::string>{"yes@a.test"});
     EXPECT_EQ(files(Directory::deferred), 1U);
+}
+
+// The power failed while the second message was being copied out of its batch: what a disk may have
+// of the copy then.
+TEST_F(ManagerTest, ACopyThatACrashCutShortIsNoReasonToGiveTheBatchUp) {
+    for (const char* kind : {"empty", "half", "zeros", "wrong text", "another message"}) {
+        delivered_.clear();
+        write_file({envelope(1, {"yes@a.test"}), envelope(2, {"two@a.test"})});
+        const QueueId own = write_file({envelope(2, {"two@a.test"})}, Directory::deferred);
+        const std::string path = queue::path_of(Directory::deferred, own);
+        std::string bytes = *fs_.read_at(fs_.open(path, O_RDONLY, 0)->get(), 0, 100'000);
+        const std::string_view what = kind;
+        if (what == "empty") bytes.clear();
+        if (what == "half") bytes.resize(bytes.size() / 2);
+        if (what == "zeros") bytes.assign(bytes.size(), '\0');
+        if (what == "wrong text") bytes[20] = static_cast<char>(bytes[20] ^ 1);
+        if (what == "another message") {
+            (void)write_file({envelope(3, {"three@a.test"})}, Directory::hold);
+            filesystem::rename("hold/" + id(3).str(), path);
+        } else {
+            std::ofstream(path, std::ios::trunc) << bytes;
+        }
+        ASSERT_TRUE(fs_.set_times(path, 4'000'000'000));
+        auto manager = make_manager();
+        manager->start();
+        ASSERT_TRUE(run_until([&] { return files(Directory::incoming) == 0; })) << kind;
+        EXPECT_EQ(std::set<std::string>(delivered_.begin(), delivered_.end()),
+                  (std::set<std::string>{"yes@a.test", "two@a.test"}))
+            << kind;
+        EXPECT_EQ(files(Directory::deferred), 0U) << kind;
+        EXPECT_NE(log::take_captured().find("the message is still in its batch"), std::string::npos)
+            << kind;
+    }
+}
+
+// bounce writes the reason for mailq when it gets to it; the message may be gone by then.
+TEST_F(ManagerTest, NoDeferLogOutlivesItsMessage) {
+    notes_wait_ = true;
+    const QueueId name = write_file({envelope(1, {"later@a.test"})});
+    auto manager = make_manager();
+    manager->start();
+    ASSERT_TRUE(
+        run_until([&] { return files(Directory::deferred) == 1 && !waiting_notes_.empty(); }));
+    ipc::QueueControl order;
+    order.operation = ipc::QueueOperation::remove;
+    order.queue_id = name;
+    EXPECT_EQ(manager->control(order).count, 1U);
+    EXPECT_EQ(files(Directory::deferred), 0U);
+    answer_notes();
+    ASSERT_TRUE(run_until([&] { return files(Directory::defer) == 0; }));
+}
+
+TEST_F(ManagerTest, AnOldDeferLogGoesWhenItsMessageIsFoundAgain) {
+    const QueueId name = write_file({envelope(1, {"yes@a.test"})});
+    ASSERT_TRUE(queue::create_parent(fs_, Directory::defer, name));
+    std::ofstream(queue::path_of(Directory::defer, name)) << "recipient=later@a.test\n\n";
+    auto manager = make_manager();
+    manager->start();
+    ASSERT_TRUE(run_until([&] { return files(Directory::incoming) == 0; }));
+    EXPECT_EQ(files(Directory::defer), 0U);
 }
 
 TEST_F(ManagerTest, Bounces) {
@@ -475,6 +552,29 @@ TEST_F(ManagerTest, DamagedFilesArePutAside) {
     EXPECT_EQ(files(Directory::incoming), 1U);
     EXPECT_TRUE(delivered_.empty());
     EXPECT_NE(log::take_captured().find("saving corrupt file"), std::string::npos);
+}
+
+TEST_F(ManagerTest, LeftoversOfACrashAreClearedAwayInTime) {
+    const auto leave = [&](const std::string& name, const std::string& bytes, Seconds age) {
+        std::ofstream("incoming/" + name) << bytes;
+        const auto when = loop_.clock().now() - age;
+        ASSERT_TRUE(fs_.set_times("incoming/" + name, std::chrono::system_clock::to_time_t(when)));
+    };
+    leave("B000001k", "", Seconds{1000});
+    leave("B000002k", "PosternQ and no end", Seconds{1000});
+    leave("B000003k", "", Seconds{60});     // perhaps its writer is just about to lock it
+    leave("B000004k", "", Seconds{-3600});  // the clock has been set back
+    leave("B000005k", "PosternQ being written", Seconds{1000});
+    const Fd writer = *fs_.open("incoming/B000005k", O_RDWR, 0);
+    ASSERT_TRUE(*sys::try_lock(writer.get(), sys::LockKind::exclusive));
+    auto manager = make_manager();
+    manager->start();
+    manager->on_nudge(write_file({envelope(6, {"yes@a.test"})}));
+    ASSERT_TRUE(run_until(
+        [&] { return files(Directory::corrupt) == 1 && files(Directory::incoming) == 3; }));
+    EXPECT_TRUE(fs_.info("corrupt/B000002k"));
+    EXPECT_FALSE(fs_.info("incoming/B000001k"));
+    EXPECT_EQ(delivered_, std::vector<std::string>{"yes@a.test"});
 }
 
 TEST_F(ManagerTest, ActiveLimitIsKeptAndRefilled) {

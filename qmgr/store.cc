@@ -19,6 +19,8 @@ namespace {
 
 using queue::Directory;
 
+constexpr Seconds kLeftoverAge{900};
+
 std::int64_t seconds_of(WallTime time) {
     return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
 }
@@ -29,7 +31,8 @@ Result<Fd> Store::open(const std::string& path, int flags) {
     return fs_.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0);
 }
 
-Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool verify) {
+Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool verify,
+                               WallTime now) {
     if (is_loaded(name)) return Error{Errc::temporary, name.str() + ": is loaded"};
     auto file = std::make_shared<QueueFile>();
     file->name = name;
@@ -51,6 +54,7 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
         Errc code = messages.error().code;
         if (code == Errc::corrupt || code == Errc::invalid)
             put_aside(directory, name, messages.error());
+        if (code == Errc::closed) clear_leftover(*file, messages.error(), now);
         return std::move(messages).error();
     }
     if (directory != Directory::incoming) {
@@ -70,6 +74,17 @@ void Store::put_aside(Directory directory, const QueueId& name, const Error& why
     auto moved =
         fs_.rename(queue::path_of(directory, name), queue::path_of(Directory::corrupt, name));
     if (!moved) log::warning(name.str(), moved.error().what);
+}
+
+// Whoever writes a file holds its lock, and we have it: the writer is gone. Its last bytes may
+// still be ours to look at, so only what has none is removed.
+void Store::clear_leftover(const QueueFile& file, const Error& why, WallTime now) {
+    const auto info = fs_.info(file.reading.get());
+    if (!info || seconds_of(now) - info->mtime_ns / 1'000'000'000 < kLeftoverAge.count()) return;
+    if (info->size > 0) return put_aside(file.directory, file.name, why);
+    log::warning(file.name.str(), cat({file.path(), ": empty, never committed: removed"}));
+    if (auto removed = fs_.unlink(file.path()); !removed)
+        log::warning(file.name.str(), removed.error().what);
 }
 
 // Descriptors are a bounded resource: a busy queue has more files than a process may open.
@@ -166,9 +181,31 @@ void Store::take_back(const Move& move) {
     abandon(move.from);
 }
 
+Result<void> Store::check_own_file(Directory directory, const QueueId& id) {
+    TRY_ASSIGN(Fd file, open(queue::path_of(directory, id), O_RDONLY));
+    TRY_ASSIGN(queue::Reader reader, queue::Reader::open(fs_, file.get()));
+    TRY_ASSIGN(std::vector<queue::Message> messages, reader.messages());
+    if (messages.size() != 1 || messages[0].envelope.id != id)
+        return Error{Errc::corrupt, "is not this message's own file"};
+    TRY(queue::verify_body(fs_, file.get(), messages[0]));
+    // Written by a qmgr that died before its sync, perhaps: the batch is not given up for a file
+    // that the power can take away.
+    TRY(fs_.sync(file.get()));
+    return fs_.sync_directory(queue::parent_of(directory, id));
+}
+
 bool Store::has_own_file(const QueueId& id) {
-    return fs_.info(queue::path_of(Directory::deferred, id)).has_value() ||
-           fs_.info(queue::path_of(Directory::hold, id)).has_value();
+    for (Directory directory : {Directory::deferred, Directory::hold}) {
+        Result<void> whole = check_own_file(directory, id);
+        if (whole) return true;
+        const Errc code = whole.error().code;
+        if (code == Errc::not_found) continue;
+        log::warning(id.str(), cat({queue::path_of(directory, id), ": ", whole.error().what,
+                                    "; the message is still in its batch"}));
+        const bool damaged = code == Errc::closed || code == Errc::corrupt || code == Errc::invalid;
+        if (damaged) (void)fs_.unlink(queue::path_of(directory, id));
+    }
+    return false;
 }
 
 }  // namespace postern::qmgr

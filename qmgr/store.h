@@ -59,10 +59,13 @@ class Store {
     // Opens, locks and reads a file. verify: also checks the texts (files that a crash left
     // behind).
     //   Errc::not_found  gone
-    //   Errc::closed     not committed; it is being written or its writer died
+    //   Errc::closed     not committed; it is being written or its writer died. If that must be
+    //   long
+    //                    ago, and nobody has it locked, it is put aside (removed when empty).
     //   Errc::temporary  locked by another process, or open here already
     //   Errc::corrupt, Errc::invalid: it has been put aside into corrupt/
-    Result<LoadedFile> load(queue::Directory directory, const QueueId& name, bool verify);
+    Result<LoadedFile> load(queue::Directory directory, const QueueId& name, bool verify,
+                            WallTime now);
     bool is_loaded(const QueueId& name) const { return files_.contains(name.str()); }
 
     // The read-only descriptor to give to agents; opens the file again if it was closed meanwhile
@@ -86,8 +89,9 @@ class Store {
     void moved(const Move& move);
     void take_back(const Move& move);
 
-    // Whether the message has a file of its own already (a crash came before the
-    // last step).
+    // Whether the message has a file of its own already (a crash came before the last step of a
+    // move). It counts only if it is whole, and is on disk when this says so; a copy that the crash
+    // cut short is removed.
     bool has_own_file(const QueueId& id);
 
     sys::Fs& fs() { return fs_; }
@@ -95,6 +99,8 @@ class Store {
   private:
     Result<Fd> open(const std::string& path, int flags);
     void put_aside(queue::Directory directory, const QueueId& name, const Error& why);
+    void clear_leftover(const QueueFile& file, const Error& why, WallTime now);
+    Result<void> check_own_file(queue::Directory directory, const QueueId& id);
     void remember_open(const QueueFilePtr& file);
     void forget(const QueueFilePtr& file);
 
