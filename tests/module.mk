@@ -4,7 +4,7 @@ tests_support_libsupport_a_SOURCES = \
 	%reldir%/support/fake_clock.h %reldir%/support/temp_folder.h %reldir%/support/temp_folder.cc \
 	%reldir%/support/rooted_fs.h %reldir%/support/rooted_fs.cc %reldir%/support/faulty_fs.h %reldir%/support/faulty_fs.cc \
 	%reldir%/support/crash_fs.h %reldir%/support/crash_fs.cc
-EXTRA_DIST += %reldir%/support/README.md
+EXTRA_DIST += %reldir%/support/README.md %reldir%/power-cut
 
 check_PROGRAMS += tests/support/support_test
 tests_support_support_test_SOURCES = %reldir%/support/support_test.cc
