@@ -23,11 +23,12 @@ void Session::idle(std::string_view tag) {
     if (selected_) {
         if (auto fd = selected_->mailbox.watch()) watch = std::move(*fd);
         selected_->source.forget();  // may be idle for hours
-        tidy();
     }
     out_.write("+ idling\r\n");
     if (selected_) synchronize(mailbox::Expunges::report);  // what came before the watch stood
-    ::malloc_trim(0);                                       // thousands of processes sit here
+    out_.flush();
+    tidy(watch.get());
+    ::malloc_trim(0);  // thousands of processes sit here
     const Deadline silence = Deadline::in(options_.idle_timeout);
     Deadline quiet = Deadline::in(Millis{0});
     Deadline keepalive = Deadline::in(options_.keepalive);

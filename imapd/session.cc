@@ -11,6 +11,7 @@ using imap::CommandReader;
 using imap::Verb;
 
 constexpr int kMaxBadCommands = 20;
+constexpr Millis kQuiet{20};
 constexpr std::size_t kMaxLiterals = 65536;  // of one command that is not an APPEND
 
 std::string_view word_of(Reply::Kind kind) {
@@ -101,10 +102,13 @@ void Session::serve() {
     }
 }
 
-// While the client says nothing, what the mailbox has put off is done. A failure costs nobody
-// anything: the log has it all.
-void Session::tidy() {
-    while (selected_ && !connection_.has_input() && !connection_.is_readable()) {
+// While the client says nothing, what the mailbox has put off is done. Not at once: a client that
+// sends one command after the other is not made to wait. A failure costs nobody anything: the log
+// has it all. `watch`: another descriptor that says that there is something better to do.
+void Session::tidy(int watch) {
+    if (!selected_ || connection_.wait(watch, Deadline::in(kQuiet)) != Connection::Woken::nothing)
+        return;
+    while (!connection_.is_readable()) {
         const auto more = selected_->view->tidy();
         if (!more) log::debug(options_.trace, more.error().what);
         if (!more || !*more) return;
@@ -132,7 +136,9 @@ void Session::on_command(std::string_view text) {
     bad_in_a_row_ = 0;
     if (command->verb == Verb::idle) return idle(command->tag);
     Reply reply = dispatch(*command);
-    if (selected_ && reply.kind != Reply::Kind::bad) synchronize(expunges_after(*command));
+    const bool just_opened = command->verb == Verb::select || command->verb == Verb::examine;
+    if (selected_ && reply.kind != Reply::Kind::bad && !just_opened)
+        synchronize(expunges_after(*command));
     // RFC 7162 3.2.7: with the number of the last change, after all are told
     if (command->verb == Verb::expunge && enabled_.qresync && selected_ &&
         reply.kind == Reply::Kind::ok)

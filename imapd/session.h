@@ -86,7 +86,7 @@ class Session {
     Reply namespaces();
     void finish(std::string_view tag, const Reply& reply);
     void finish_bad(std::string_view tag, std::string_view text);
-    void tidy();
+    void tidy(int watch = -1);
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
     Reply failed(const Error& error) const;

@@ -136,10 +136,10 @@ Result<void> MailSession::send_message(const pop3::Action& action) {
         // it.
         TRY_ASSIGN(const std::string piece,
                    sys::RealFs::instance().read_at(file->get(), offset, kChunk));
-        if (piece.empty()) break;
         encoder.encode(piece, out_);
         if (!action.lines) summary_.retrieved_bytes += piece.size();
         if (out_.size() >= kChunk) TRY(flush());
+        if (piece.size() < kChunk) break;
     }
     encoder.finish(out_);
     return {};

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "lib/base/strings.h"
@@ -157,12 +158,26 @@ bool is_known_charset(std::string_view charset) {
     return builtin(charset) != Builtin::none || open_iconv(charset) != nullptr;
 }
 
+namespace {
+
+// How many bytes of ASCII there are at the front, at least; eight are looked at together.
+std::size_t leading_ascii(std::string_view text) {
+    constexpr std::uint64_t kHighBits = 0x8080808080808080;
+    std::size_t at = 0;
+    for (std::uint64_t eight = 0; text.size() - at >= sizeof eight; at += sizeof eight) {
+        std::memcpy(&eight, text.data() + at, sizeof eight);
+        if ((eight & kHighBits) != 0) break;
+    }
+    while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+    return at;
+}
+
+}  // namespace
+
 bool is_valid_utf8(std::string_view text) {
     while (!text.empty()) {
-        if (static_cast<unsigned char>(text.front()) < 0x80) {
-            text.remove_prefix(1);
-            continue;
-        }
+        text.remove_prefix(leading_ascii(text));
+        if (text.empty()) break;
         const std::size_t before = text.size();
         if (take_utf8(text) == kReplacement && before - text.size() == 1) return false;
     }
@@ -219,26 +234,53 @@ char32_t take_utf8(std::string_view& text) {
     return code;
 }
 
+namespace {
+
+// What becomes of ASCII in fold_for_search(): 0 for what is not ASCII.
+constexpr std::array<char, 256> make_ascii_folds() {
+    std::array<char, 256> folds{};
+    for (int c = 1; c < 128; ++c) {
+        const char as_char = static_cast<char>(c);
+        folds[static_cast<std::size_t>(c)] = is_space(as_char) ? ' ' : to_lower(as_char);
+    }
+    return folds;
+}
+constexpr std::array<char, 256> kAsciiFolds = make_ascii_folds();
+
+}  // namespace
+
+// SEARCH BODY spends its time here: ASCII is written through a table, into room that is there.
 std::string fold_for_search(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
+    std::string out(text.size(), '\0');
+    std::size_t size = 0;
     bool space = false;
     while (!text.empty()) {
-        const char first = text.front();
-        if (static_cast<unsigned char>(first) < 0x80 && !is_space(first)) {  // most of all text
-            out += to_lower(first);
-            space = false;
-            text.remove_prefix(1);
-            continue;
+        char* const to = out.data() + size;
+        std::size_t read = 0, written = 0;
+        for (; read < text.size(); ++read) {
+            const char folded = kAsciiFolds[static_cast<unsigned char>(text[read])];
+            if (folded == 0) break;
+            to[written] = folded;
+            written += !(space && folded == ' ');
+            space = folded == ' ';
         }
+        size += written;
+        text.remove_prefix(read);
+        if (text.empty()) break;
         const char32_t code = take_utf8(text);
+        std::string piece;
         if (!is_wide_space(code)) {
-            append_utf8(out, fold(code));
+            append_utf8(piece, fold(code));
         } else if (!space) {
-            out += ' ';
+            piece = " ";
         }
         space = is_wide_space(code);
+        if (out.size() - size < piece.size() + text.size())
+            out.resize(size + piece.size() + text.size());
+        piece.copy(out.data() + size, piece.size());
+        size += piece.size();
     }
+    out.resize(size);
     return out;
 }
 

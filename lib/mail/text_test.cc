@@ -46,6 +46,12 @@ TEST(Charset, FoldsForSearch) {
               "\xc3\xa4\xc3\xb6 \xcf\x89 \xd0\xb6 \xd1\x91");
     EXPECT_EQ(fold_for_search("\xc5\x81\xc5\x9a"), "\xc5\x82\xc5\x9b");  // Polish
     EXPECT_EQ(fold_for_search("\xff"), "\xef\xbf\xbd");
+    EXPECT_EQ(fold_for_search(std::string("a\0B \xff\xff  \xc3\x84 ", 11)),
+              std::string("a\0b \xef\xbf\xbd\xef\xbf\xbd \xc3\xa4 ", 14));
+    EXPECT_EQ(fold_for_search(""), "");
+    EXPECT_TRUE(is_valid_utf8("eight bytes and \xc3\xa4 more than eight"));
+    EXPECT_FALSE(is_valid_utf8("eight bytes and \xc3 more than eight"));
+    EXPECT_FALSE(is_valid_utf8("1234567\xff"));
 }
 
 TEST(TransferEncoding, Base64IsLoose) {

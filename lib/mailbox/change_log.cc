@@ -48,6 +48,7 @@ Result<bool> ChangeLog::open() {
     if (!file && file.error().code == Errc::not_found) return false;
     if (!file) return std::move(file).error();
     TRY_ASSIGN(const auto info, fs_->info(file->get()));
+    size_ = info.size;
     TRY_ASSIGN(const std::string bytes, fs_->read_at(file->get(), 0, sizeof(LogHeader)));
     LogHeader header{};
     if (bytes.size() < sizeof header) return false;
@@ -64,19 +65,19 @@ Result<bool> ChangeLog::open() {
 }
 
 Result<ChangeLog::Followed> ChangeLog::follow(ChangeSink& sink) {
-    auto info = fs_->info(path_);
-    if (!info && info.error().code == Errc::not_found) {
-        file_.reset();
-        return Followed::missing;
+    if (file_) {
+        auto info = fs_->info(path_);
+        if (!info && info.error().code != Errc::not_found) return std::move(info).error();
+        if (!info || info->inode != inode_)
+            file_.reset();
+        else
+            size_ = info->size;
     }
-    if (!info) return std::move(info).error();
-    if (!file_ || info->inode != inode_) {
+    if (!file_) {
         TRY_ASSIGN(const bool good, open());
         if (!good) return Followed::missing;
         if (offset_ == 0) return Followed::replaced;
-        TRY_ASSIGN(*info, fs_->info(file_.get()));
     }
-    size_ = info->size;
     if (size_ < offset_) return Followed::replaced;
     return size_ == offset_ ? Followed::nothing : read_tail(sink);
 }
@@ -87,8 +88,6 @@ Result<ChangeLog::Followed> ChangeLog::restart(ChangeSink& sink) {
     modseq_ = first_modseq_ = 0;
     TRY_ASSIGN(const bool good, open());
     if (!good) return Followed::missing;
-    TRY_ASSIGN(const auto info, fs_->info(file_.get()));
-    size_ = info.size;
     offset_ = sizeof(LogHeader);
     TRY(read_tail(sink));
     return Followed::news;

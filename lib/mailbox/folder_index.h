@@ -55,6 +55,8 @@ class FolderIndex final : private ChangeSink {
     std::size_t lower_bound(Uid uid) const;  // the first row with at least this UID
     std::string_view name(const IndexRow& row) const;
     std::string path(const IndexRow& row) const;  // of the file
+    // As they are on disk: no marks of the session on any of them.
+    bool are_mapped() const { return !owned_; }
     bool has_marks() const { return marks_; }
     void drop_gone();
     void clear_marks() { marks_ = false; }  // they have been taken care of

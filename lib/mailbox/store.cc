@@ -178,7 +178,8 @@ Result<Mailbox> Store::mailbox(std::string_view name) const {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
     const std::string path = path_of(folder);
-    TRY(make_maildir(*env_.fs, path));  // other programs leave out empty directories
+    // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
+    if (!env_.fs->info(path + "/new")) TRY(make_maildir(*env_.fs, path));
     return Mailbox(env_, path);
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kAttempts = 4;
 constexpr std::size_t kRenamesAtOnce = 200;
+constexpr std::size_t kManyLookedAt = 200;  // messages
 
 }  // namespace
 
@@ -72,12 +73,12 @@ Result<void> FolderView::claim_recent() {
         return one.uid >= index_.first_recent() && (one.place & place::kNew) != 0 &&
                (one.place & (place::kRecent | place::kGone)) == 0;
     };
-    const auto any = [&] {
-        for (std::size_t at = index_.lower_bound(index_.first_recent()); at < index_.count(); ++at)
-            if (is_recent(at)) return true;
-        return false;
-    };
-    if (!any()) return {};
+    const std::size_t first = index_.lower_bound(index_.first_recent());
+    std::size_t looked_at = first;
+    while (looked_at < index_.count() && !is_recent(looked_at)) ++looked_at;
+    // When there were many, nobody need look at them again.
+    const bool many = !read_only() && looked_at - first > kManyLookedAt;
+    if (looked_at == index_.count() && !many) return {};
     std::optional<FolderIndex::Transaction> transaction;
     if (!read_only()) {
         TRY_ASSIGN(auto begun, index_.begin());
@@ -106,7 +107,7 @@ Changes FolderView::report(Expunges expunges) {
     announced_ = all;
     if (known_before != announced_ || !changes.expunged.empty()) {
         recent_ = 0;
-        for (std::uint32_t at = 0; at < all; ++at)
+        for (std::uint32_t at = 0; at < all && !index_.are_mapped(); ++at)
             if ((index_.row(at).place & place::kRecent) != 0) ++recent_;
     }
     next_uid_ = std::max(next_uid_, index_.next_uid());
