@@ -1,5 +1,6 @@
 #include "lib/log/log.h"
 
+#include <pthread.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct State {
     Options options;
     Fd file;
     std::string host;
+    std::string pid;  // as text; getpid(2) is a system call, and lines are many
     std::string captured;
 };
 
@@ -86,7 +88,7 @@ std::string as_text(const State& s, Level level, std::string_view trace, std::st
     std::string line;
     if (s.sink == Sink::file) line = cat({timestamp(std::time(nullptr)), " ", s.host, " "});
     line += s.options.tag;
-    if (s.sink == Sink::file) line += '[' + std::to_string(::getpid()) + ']';
+    if (s.sink == Sink::file) line += cat({"[", s.pid, "]"});
     line += cat({": ", has_trace ? printable(trace, 64) : "", has_trace ? ": " : "", label(level),
                  printable(text, kMaxLine), "\n"});
     return line;
@@ -97,7 +99,7 @@ std::string as_json(const State& s, Level level, std::string_view trace, std::st
     using std::chrono::system_clock;
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch());
     std::string line = cat({"{\"time_us\":", std::to_string(micros.count()), ",\"program\":", json_text(s.options.tag),
-                            ",\"pid\":", std::to_string(::getpid()), ",\"level\":\"", level_name(level), "\""});
+                            ",\"pid\":", s.pid, ",\"level\":\"", level_name(level), "\""});
     if (!trace.empty()) line += ",\"id\":" + json_text(trace);
     line += ",\"text\":" + json_text(text.substr(0, kMaxLine));
     for (const auto& field : fields) line += cat({",", json_text(field.key), ":", json_text(field.value)});
@@ -118,10 +120,14 @@ void to_syslog(const State& s, Level level, std::string_view trace, std::string_
 
 void report_check(const char* text) { write(Level::fatal, "", text); }
 
+void note_pid() { state().pid = std::to_string(::getpid()); }
+
 State& reset(Sink sink, Options options) {
     State& s = state();
     s.sink = sink;
     s.options = std::move(options);
+    [[maybe_unused]] static const int watches_forks = ::pthread_atfork(nullptr, nullptr, note_pid);
+    note_pid();
     set_check_reporter(report_check);
     return s;
 }
