@@ -50,7 +50,7 @@ Verdict verdict_of(std::string_view service, std::string_view next_hop) {
     return {kind, status, std::string(text.empty() ? fallback : text)};
 }
 
-void ErrorAgent::serve(ipc::Channel& channel) {
+void ErrorAgent::take_request(ipc::Channel& channel) {
     auto packet = channel.receive_packet(Deadline::in(10s));
     if (!packet) return;
     auto request = packet->as<ipc::DeliverRequest>();

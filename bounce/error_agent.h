@@ -16,9 +16,13 @@ Verdict verdict_of(std::string_view service, std::string_view next_hop);
 class ErrorAgent final : public service::Worker {
   public:
     explicit ErrorAgent(std::string service) : service_(std::move(service)) {}
-    void serve(ipc::Channel& channel) override;
+    Conversation serve(ipc::Channel& channel) override {
+        take_request(channel);
+        return Conversation::over;
+    }
 
   private:
+    void take_request(ipc::Channel& channel);
     ipc::DeliverReport deliver(const ipc::DeliverRequest& request) const;
 
     std::string service_;

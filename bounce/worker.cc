@@ -10,11 +10,11 @@ namespace postern::bounce {
 
 using namespace std::chrono_literals;
 
-void BounceWorker::serve(ipc::Channel& channel) {
+service::Worker::Conversation BounceWorker::serve(ipc::Channel& channel) {
     auto packet = channel.receive_packet(Deadline::in(10s));
     if (!packet) {
         if (packet.error().code != Errc::closed) log::warning("", packet.error().what);
-        return;
+        return Conversation::over;
     }
     Result<void> done = handle(*packet);
     if (!done) log::warning(packet->trace(), done.error().what);
@@ -23,6 +23,7 @@ void BounceWorker::serve(ipc::Channel& channel) {
     if (!done) answer.text = printable(done.error().what, ipc::kMaxText);
     if (auto sent = channel.send(answer, Deadline::in(10s)); !sent)
         log::warning(packet->trace(), sent.error().what);
+    return Conversation::over;
 }
 
 Result<void> BounceWorker::handle(ipc::Packet& packet) {

@@ -14,7 +14,7 @@ class BounceWorker final : public service::Worker {
     BounceWorker(sys::Fs& fs, Options options, const Clock& clock = SystemClock::instance())
         : options_(std::move(options)), records_(fs), notifier_(fs, records_, options_, clock) {}
 
-    void serve(ipc::Channel& channel) override;
+    Conversation serve(ipc::Channel& channel) override;
 
   private:
     Result<void> handle(ipc::Packet& packet);

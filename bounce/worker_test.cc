@@ -108,7 +108,7 @@ class BounceTest : public testing::Test {
         ipc::Channel theirs(std::move(pair.second));
         EXPECT_TRUE(ours.send(request, Deadline::in(1s), "", descriptors));
         BounceWorker worker(fs_, options_);
-        worker.serve(theirs);
+        EXPECT_EQ(worker.serve(theirs), service::Worker::Conversation::over);
         auto done = ours.receive<ipc::BounceDone>(Deadline::in(1s));
         EXPECT_TRUE(done);
         return done ? *done : ipc::BounceDone{};
@@ -274,7 +274,7 @@ TEST(ErrorAgent, ReportsEveryRecipientAndLogs) {
     request.arrival = SystemClock::instance().now();
     request.recipients = {{3, "a@b", "", 0, ""}, {7, "c@d", "x@d", 0, ""}};
     ASSERT_TRUE(ours.send(request, Deadline::in(1s)));
-    ErrorAgent("error").serve(theirs);
+    EXPECT_EQ(ErrorAgent("error").serve(theirs), service::Worker::Conversation::over);
     auto report = ours.receive<ipc::DeliverReport>(Deadline::in(1s));
     ASSERT_TRUE(report);
     ASSERT_EQ(report->recipients.size(), 2U);

@@ -13,7 +13,10 @@ class LocalWorker final : public service::Worker {
   public:
     LocalWorker(postern::local::Options options, service::Identity mail_owner)
         : dispatcher_(std::move(options), std::move(mail_owner), {}) {}
-    void serve(postern::ipc::Channel& channel) override { dispatcher_.serve(channel); }
+    Conversation serve(postern::ipc::Channel& channel) override {
+        dispatcher_.serve(channel);
+        return Conversation::over;
+    }
 
   private:
     Dispatcher dispatcher_;

@@ -9,7 +9,7 @@
 
 #include "lib/base/ids.h"
 #include "lib/base/random.h"
-#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/login.h"
 #include "lib/loop/stream.h"

@@ -19,7 +19,10 @@ class Pickup final : public service::Worker {
         : fs_(fs), options_(std::move(options)), clock_(clock) {}
 
     // That somebody connected is the news.
-    void serve(ipc::Channel&) override { run(); }
+    Conversation serve(ipc::Channel&) override {
+        run();
+        return Conversation::over;
+    }
     void on_wakeup() override { run(); }
 
     // Submits what is there, the oldest first, until nothing is left or cleanup cannot take more.

@@ -31,7 +31,7 @@ Verdict misconfigured(const ipc::DeliverRequest& request, std::string_view why) 
 
 }  // namespace
 
-void Agent::serve(ipc::Channel& channel) {
+void Agent::take_request(ipc::Channel& channel) {
     auto packet = channel.receive_packet(Deadline::in(kRequestWait));
     if (!packet) return;
     auto request = packet->as<ipc::DeliverRequest>();

@@ -32,12 +32,16 @@ Result<Options> options_from(const service::Context& context);
 class Agent final : public service::Worker {
   public:
     explicit Agent(Options options) : options_(std::move(options)) {}
-    void serve(ipc::Channel& channel) override;
+    Conversation serve(ipc::Channel& channel) override {
+        take_request(channel);
+        return Conversation::over;
+    }
 
     // Runs the command for all recipients of the request. Already as the user.
     ipc::DeliverReport deliver(sys::Fs& fs, const ipc::DeliverRequest& request, int file) const;
 
   private:
+    void take_request(ipc::Channel& channel);
     void become_user_and_deliver(ipc::Channel& channel, const ipc::DeliverRequest& request,
                                  int file) const;
     Verdict run(sys::Fs& fs, const ipc::DeliverRequest& request, int file, WallTime started) const;

@@ -122,7 +122,7 @@ TEST_F(AgentTest, AnswersQmgr) {
     ipc::Channel qmgr(std::move(pair->first)), ours(std::move(pair->second));
     const int descriptors[] = {file.get()};
     ASSERT_TRUE(qmgr.send(request_, Deadline::in(Millis{5000}), {}, descriptors));
-    Agent(options_).serve(ours);
+    EXPECT_EQ(Agent(options_).serve(ours), service::Worker::Conversation::over);
     const auto report = qmgr.receive<ipc::DeliverReport>(Deadline::in(Millis{5000}));
     ASSERT_TRUE(report) << report.error().what;
     EXPECT_EQ(report->recipients[0].outcome, ipc::Outcome::accept);

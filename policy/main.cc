@@ -26,7 +26,7 @@ class Policy final : public service::Worker {
         : users_(context.config.get(postern::param::auth_passwd_file), "private/auth"),
           names_([&config = context.config] { return make_resolver(config); }),
           worker_(context.config, std::move(master), &users_, &names_) {}
-    void serve(postern::ipc::Channel& channel) override { worker_.serve(channel); }
+    Conversation serve(postern::ipc::Channel& channel) override { return worker_.serve(channel); }
 
   private:
     postern::policy::MailUsers users_;

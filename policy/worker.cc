@@ -34,18 +34,20 @@ Engine& PolicyWorker::engine_of(const std::string& service) {
     return *engine;
 }
 
-void PolicyWorker::serve(ipc::Channel& channel) {
-    for (;;) {
-        const auto deadline = Deadline::in(kPatience);
-        auto question = channel.receive<ipc::PolicyQuestion>(deadline);
-        if (!question) {
-            if (question.error().code == Errc::invalid) log::warning("", question.error().what);
-            return;
-        }
-        const auto answer = engine_of(question->service).answer(*question);
-        if (auto sent = channel.send(answer, deadline); !sent)
-            return log::warning("", sent.error().what);
+service::Worker::Conversation PolicyWorker::serve(ipc::Channel& channel) {
+    using Conversation = service::Worker::Conversation;
+    const auto deadline = Deadline::in(kPatience);
+    auto question = channel.receive<ipc::PolicyQuestion>(deadline);
+    if (!question) {
+        if (question.error().code == Errc::invalid) log::warning("", question.error().what);
+        return Conversation::over;
     }
+    const auto answer = engine_of(question->service).answer(*question);
+    if (auto sent = channel.send(answer, deadline); !sent) {
+        log::warning("", sent.error().what);
+        return Conversation::over;
+    }
+    return Conversation::goes_on;
 }
 
 }  // namespace postern::policy

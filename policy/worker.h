@@ -8,6 +8,7 @@
 
 #include "lib/config/config.h"
 #include "lib/ipc/channel.h"
+#include "lib/service/service.h"
 
 #include "policy/engine.h"
 
@@ -19,8 +20,9 @@ class PolicyWorker {
     PolicyWorker(const config::Config& config, config::MasterFile master, UserDirectory* users,
                  Names* names);
 
-    // Serves one connection until the peer closes it or says something that it may not.
-    void serve(ipc::Channel& channel);
+    // Answers one question. The conversation is over when the peer closes it or says something that
+    // it may not.
+    service::Worker::Conversation serve(ipc::Channel& channel);
 
   private:
     Engine& engine_of(const std::string& service);

@@ -34,7 +34,9 @@ TEST(PolicyWorker, AppliesTheOverridesOfTheAskingService) {
     }
     ASSERT_TRUE(client.send(ipc::PolicyAnswer{}, deadline));  // not ours to receive: ends it
     ipc::Channel server(std::move(pair->second));
-    worker.serve(server);
+    using Conversation = service::Worker::Conversation;
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(worker.serve(server), Conversation::goes_on);
+    EXPECT_EQ(worker.serve(server), Conversation::over);
     EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 250);
     EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 554);
     EXPECT_EQ(client.receive<ipc::PolicyAnswer>(deadline)->smtp_code, 451);

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/messages/deliver.h"
 #include "lib/loop/loop.h"
 

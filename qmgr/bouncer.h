@@ -7,7 +7,7 @@
 #include <string>
 
 #include "lib/base/result.h"
-#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/messages/bounce.h"
 #include "lib/loop/loop.h"
 

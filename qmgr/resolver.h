@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
-#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/messages/route.h"
 #include "lib/loop/loop.h"
 

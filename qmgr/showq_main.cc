@@ -16,15 +16,16 @@ namespace service = postern::service;
 class Showq final : public service::Worker {
   public:
     // One request, a stream of entries, the end. A reader that stops reading loses the rest.
-    void serve(ipc::Channel& channel) override {
+    Conversation serve(ipc::Channel& channel) override {
         auto request = channel.receive<ipc::QueueListRequest>(Deadline::in(10s));
-        if (!request) return;
+        if (!request) return Conversation::over;
         postern::queue::Lister lister(postern::sys::RealFs::instance());
         ipc::QueueListEnd end = lister.list([&](const ipc::QueueListEntry& entry) {
             return channel.send(entry, Deadline::in(60s)).has_value();
         });
         if (auto sent = channel.send(end, Deadline::in(60s)); !sent)
             postern::log::debug("", sent.error().what);
+        return Conversation::over;
     }
 };
 

@@ -11,7 +11,9 @@ class RewriteWorker final : public service::Worker {
   public:
     explicit RewriteWorker(const service::Context& context)
         : engine_(postern::route::options_from(context.config)) {}
-    void serve(postern::ipc::Channel& channel) override { postern::route::serve(engine_, channel); }
+    Conversation serve(postern::ipc::Channel& channel) override {
+        return postern::route::serve(engine_, channel);
+    }
 
   private:
     postern::route::Engine engine_;

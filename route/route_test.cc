@@ -175,7 +175,10 @@ TEST(Worker, AnswersUntilThePeerIsDone) {
     ASSERT_TRUE(client.send(ipc::ExpandRequest{"u", ipc::AddressRole::sender}, deadline));
     ASSERT_TRUE(client.send(ipc::ResolveAnswer{}, deadline));  // not ours to receive: ends it
     Engine engine(base());
-    serve(engine, server);
+    using Conversation = service::Worker::Conversation;
+    EXPECT_EQ(serve(engine, server), Conversation::goes_on);
+    EXPECT_EQ(serve(engine, server), Conversation::goes_on);
+    EXPECT_EQ(serve(engine, server), Conversation::over);
     EXPECT_EQ(client.receive<ipc::ResolveAnswer>(deadline)->transport, "virtual");
     EXPECT_EQ(client.receive<ipc::ExpandAnswer>(deadline)->addresses, Strings{"u@mail.here.test"});
 }

@@ -74,23 +74,22 @@ ipc::ExpandAnswer Engine::expand(const ipc::ExpandRequest& request) {
     return answer;
 }
 
-void serve(Engine& engine, ipc::Channel& channel) {
-    for (;;) {
-        const auto deadline = Deadline::in(kPatience);
-        auto packet = channel.receive_packet(deadline);
-        if (!packet) return;
-        Result<void> sent;
+service::Worker::Conversation serve(Engine& engine, ipc::Channel& channel) {
+    using Conversation = service::Worker::Conversation;
+    const auto deadline = Deadline::in(kPatience);
+    auto packet = channel.receive_packet(deadline);
+    if (!packet) return Conversation::over;
+    const auto answered = [&]() -> Result<void> {
         if (packet->type() == ipc::ResolveRequest::kType) {
-            auto request = packet->as<ipc::ResolveRequest>();
-            if (!request) return log::warning("", request.error().what);
-            sent = channel.send(engine.resolve(*request), deadline);
-        } else {
-            auto request = packet->as<ipc::ExpandRequest>();
-            if (!request) return log::warning("", request.error().what);
-            sent = channel.send(engine.expand(*request), deadline);
+            TRY_ASSIGN(const auto request, packet->as<ipc::ResolveRequest>());
+            return channel.send(engine.resolve(request), deadline);
         }
-        if (!sent) return log::warning("", sent.error().what);
-    }
+        TRY_ASSIGN(const auto request, packet->as<ipc::ExpandRequest>());
+        return channel.send(engine.expand(request), deadline);
+    }();
+    if (answered) return Conversation::goes_on;
+    log::warning("", answered.error().what);
+    return Conversation::over;
 }
 
 }  // namespace postern::route

@@ -4,6 +4,7 @@
 
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/route.h"
+#include "lib/service/service.h"
 #include "lib/table/address_class.h"
 
 #include "route/options.h"
@@ -28,7 +29,8 @@ class Engine {
     Resolver resolver_;
 };
 
-// Serves one connection until the peer closes it or says something that it may not.
-void serve(Engine& engine, ipc::Channel& channel);
+// Answers one question. The conversation is over when the peer closes it or says something that it
+// may not.
+service::Worker::Conversation serve(Engine& engine, ipc::Channel& channel);
 
 }  // namespace postern::route

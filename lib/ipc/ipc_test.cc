@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "lib/ipc/channel.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/bounce.h"

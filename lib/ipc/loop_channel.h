@@ -1,4 +1,4 @@
-// LoopChannel: a conversation on the event loop. Client: one question to a service from a loop program.
+// LoopChannel: a conversation on the event loop (client.h: single questions).
 #pragma once
 
 #include <deque>
@@ -9,6 +9,8 @@
 
 #include "lib/ipc/packet.h"
 #include "lib/loop/loop.h"
+
+#include "lib/ipc/descriptors.h"
 
 namespace postern::ipc {
 
@@ -21,7 +23,6 @@ class LoopChannel {
     };
 
     LoopChannel(loop::Loop& loop, Fd socket, Handler handler);
-    ~LoopChannel();
     LoopChannel(const LoopChannel&) = delete;
     LoopChannel& operator=(const LoopChannel&) = delete;
 
@@ -44,11 +45,11 @@ class LoopChannel {
     static constexpr std::size_t kMaxQueued = 256;
     struct Queued {
         std::string bytes;
-        std::vector<Fd> descriptors;
+        Descriptors descriptors;
     };
 
     Result<void> send_bytes(std::string bytes, std::span<const int> descriptors);
-    void read_packets();
+    void read_packet();
     void flush();
     void close(Error why);
 
@@ -56,44 +57,6 @@ class LoopChannel {
     Handler handler_;
     std::deque<Queued> queue_;
     std::unique_ptr<loop::Watch> watch_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-};
-
-// Asks one service, any number of questions at a time, each on a connection of its own, so that any
-// free worker takes the next. The callback is always called, exactly once, never from inside call().
-class Client {
-  public:
-    Client(loop::Loop& loop, std::string path);
-    ~Client();  // outstanding calls are dropped without an answer
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-
-    template <Record Answer, Record Question>
-    void call(const Question& question, Millis timeout, std::function<void(Result<Answer>)> done,
-              std::string_view trace = {}, std::span<const int> descriptors = {}) {
-        auto on_packet = [done = std::move(done)](Result<Packet> packet) {
-            if (!packet) return done(std::move(packet).error());
-            if (packet->descriptor_count() != 0)
-                return done(Error{Errc::invalid, "message: descriptors not expected"});
-            done(packet->as<Answer>());
-        };
-        start(encode(question, Header{.descriptors = static_cast<std::uint8_t>(descriptors.size()),
-                                      .trace = std::string(trace)}),
-              descriptors, timeout, std::move(on_packet));
-    }
-
-    std::size_t outstanding() const;
-    const std::string& path() const { return path_; }
-
-  private:
-    struct Call;
-    struct Calls;
-    void start(Result<std::string> question, std::span<const int> descriptors, Millis timeout,
-               std::function<void(Result<Packet>)> done);
-
-    loop::Loop& loop_;
-    std::string path_;
-    std::shared_ptr<Calls> calls_;
 };
 
 }  // namespace postern::ipc

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "lib/ipc/client.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/ipc/messages/control.h"
@@ -284,6 +285,119 @@ TEST(Client, AsksManyAtOnceEachOnItsOwnConnection) {
     EXPECT_THAT(answers.all, testing::UnorderedElementsAreArray(expected));
 }
 
+// Answers each question with its size.
+void echo(LoopChannel& channel, const Packet& packet) {
+    const auto size = packet.as<SubmitEnd>()->size;
+    static_cast<void>(channel.send(SubmitResult{.text = std::to_string(size)}));
+}
+
+struct KeptClient {
+    KeptClient() { service.on_packet = echo; }
+    bool ask(std::uint64_t number) {
+        const auto had = answers.all.size();
+        client.call<SubmitResult>(SubmitEnd{number}, Millis{5000}, answers.note());
+        return run_until(loop, [&] { return answers.all.size() > had; });
+    }
+    loop::Loop loop;
+    Service service{loop};
+    Client client{loop, service.path, Client::Connections::kept};
+    Answers answers;
+};
+
+TEST(KeptClient, AsksAgainOnTheSameConnection) {
+    KeptClient kept;
+    for (std::uint64_t i = 0; i < 5; ++i) ASSERT_TRUE(kept.ask(i));
+    EXPECT_EQ(kept.service.connections, 1);
+    EXPECT_THAT(kept.answers.all, testing::ElementsAre("0", "1", "2", "3", "4"));
+    kept.client.drain();
+    ASSERT_TRUE(kept.ask(5));
+    ASSERT_TRUE(kept.ask(6));
+    EXPECT_EQ(kept.service.connections, 3) << "none is kept any more";
+}
+
+TEST(KeptClient, ManyQuestionsShareFewConnectionsEachGetsItsOwnAnswer) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(100));
+    std::vector<std::string> expected{"100"};
+    for (std::uint64_t i = 0; i < 50; ++i) {
+        expected.push_back(std::to_string(i));
+        kept.client.call<SubmitResult>(
+            SubmitEnd{i}, Millis{5000},
+            [&kept, want = std::to_string(i)](const Result<SubmitResult>& r) {
+                EXPECT_EQ(r->text, want);
+                kept.answers.all.push_back(r->text);
+            });
+    }
+    ASSERT_TRUE(run_until(kept.loop, [&] { return kept.client.outstanding() == 0; }));
+    EXPECT_THAT(kept.answers.all, testing::UnorderedElementsAreArray(expected));
+    EXPECT_LT(kept.service.connections, 50);
+}
+
+TEST(KeptClient, AQuestionThatMeetsAnEndIsAskedOnceMore) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(1));
+    kept.service.channels.clear();  // hung up while idle, not seen yet
+    ASSERT_TRUE(kept.ask(2));
+    int questions = 0;
+    kept.service.on_packet = [&](LoopChannel& channel, const Packet& packet) {
+        if (++questions == 1) {
+            ::shutdown(channel.fd(), SHUT_RDWR);  // as if it had never been read
+        } else {
+            echo(channel, packet);
+        }
+    };
+    ASSERT_TRUE(kept.ask(3));
+    EXPECT_EQ(questions, 2);
+    EXPECT_THAT(kept.answers.all, testing::ElementsAre("1", "2", "3"));
+}
+
+TEST(KeptClient, AnEndOnANewConnectionIsAnError) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(1));
+    kept.service.on_packet = [](LoopChannel& channel, const Packet&) {
+        ::shutdown(channel.fd(), SHUT_RDWR);
+    };
+    ASSERT_TRUE(kept.ask(2));
+    EXPECT_THAT(kept.answers.all.back(), testing::HasSubstr("connection closed"));
+    EXPECT_EQ(kept.service.connections, 2);
+}
+
+TEST(KeptClient, ALateAnswerIsNotTakenForTheNextOnes) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(1));
+    LoopChannel* slow = nullptr;
+    kept.service.on_packet = [&](LoopChannel& channel, const Packet&) { slow = &channel; };
+    kept.client.call<SubmitResult>(SubmitEnd{2}, Millis{20}, kept.answers.note());
+    ASSERT_TRUE(run_until(kept.loop, [&] { return kept.answers.all.size() == 2; }));
+    EXPECT_THAT(kept.answers.all[1], testing::HasSubstr("no answer in time"));
+    kept.service.on_packet = echo;
+    ASSERT_NE(slow, nullptr);
+    static_cast<void>(slow->send(SubmitResult{.text = "2, late"}));
+    ASSERT_TRUE(kept.ask(3));
+    EXPECT_EQ(kept.answers.all.back(), "3");
+}
+
+TEST(KeptClient, ASlowAnswerHoldsUpNobodyElse) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(1));
+    kept.service.on_packet = [](LoopChannel& channel, const Packet& packet) {
+        if (packet.as<SubmitEnd>()->size != 0) echo(channel, packet);  // 0: never
+    };
+    kept.client.call<SubmitResult>(SubmitEnd{0}, Millis{5000}, kept.answers.note());
+    ASSERT_TRUE(kept.ask(7));
+    EXPECT_EQ(kept.answers.all.back(), "7");
+}
+
+TEST(KeptClient, AnAnswerToNoQuestionEndsTheConnection) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(1));
+    static_cast<void>(kept.service.channels[0]->send(SubmitResult{.text = "unasked"}));
+    kept.loop.run_for(Millis{5});
+    ASSERT_TRUE(kept.ask(2));
+    EXPECT_EQ(kept.answers.all.back(), "2");
+    EXPECT_EQ(kept.service.connections, 2);
+}
+
 TEST(Client, ABusyServiceIsATimeoutForThatCallOnly) {
     loop::Loop loop;
     Service service(loop, 0);
@@ -336,6 +450,7 @@ TEST(Client, ThatGoesDropsItsCallsAndTheirDescriptors) {
     }
     loop.run_for(Millis{20});
     EXPECT_TRUE(answers.all.empty());
+    service.channels.clear();
     EXPECT_EQ(open_descriptors(), before);
 }
 
@@ -349,7 +464,7 @@ TEST(Client, WhatCannotBeSentIsAnErrorLater) {
     EXPECT_TRUE(answers.all.empty()) << "never from inside call()";
     ASSERT_TRUE(run_until(loop, [&] { return answers.all.size() == 2; }));
     EXPECT_EQ(answers.all[0], "service no-such-socket: message type 24: too long to send");
-    EXPECT_EQ(answers.all[1], "service no-such-socket: duplicate descriptor: Bad file descriptor");
+    EXPECT_EQ(answers.all[1], "service no-such-socket: connect to no-such-socket: No such file or directory");
 }
 
 TEST(Client, WithoutDescriptorsFailsAndRecovers) {

@@ -35,9 +35,15 @@ struct Context {
 class Worker {
   public:
     virtual ~Worker() = default;
-    // One conversation. Must return soon: a question is not tied to a worker by a long-lived connection.
-    // The channel may be moved from (a worker that passes the connection on).
-    virtual void serve(ipc::Channel& channel) = 0;
+    enum class Conversation : unsigned char {
+        over,
+        // The peer may ask again: serve() is called when it does. Until then the worker is idle, and hangs
+        // up when somebody else calls: a question is not tied to a worker by a long-lived connection.
+        goes_on
+    };
+    // A conversation, or one question of it. Must return soon. The channel may be moved from (a worker that
+    // passes the connection on).
+    virtual Conversation serve(ipc::Channel& channel) = 0;
     virtual void on_wakeup() {}  // master.cf's wakeup column
 };
 using WorkerFactory = std::function<Result<std::unique_ptr<Worker>>(const Context&)>;

@@ -36,16 +36,17 @@ const QueueId kId = *QueueId::parse("4cQ1bbbBBB");
 // Answers each nudge with the same nudge.
 class EchoWorker : public Worker {
   public:
-    void serve(ipc::Channel& channel) override {
+    Conversation serve(ipc::Channel& channel) override {
         const auto question = channel.receive<QueueNudge>(soon());
-        if (question) static_cast<void>(channel.send(*question, soon()).has_value());
+        if (!question || !channel.send(*question, soon())) return Conversation::over;
+        return Conversation::goes_on;
     }
     void on_wakeup() override { log::info("", "woken"); }
 };
 
 class EchoForked : public Forked {
   public:
-    void serve(ipc::Channel channel) override { EchoWorker().serve(channel); }
+    void serve(ipc::Channel channel) override { static_cast<void>(EchoWorker().serve(channel)); }
 };
 
 class EchoLoop : public LoopService {
@@ -206,6 +207,31 @@ TEST(Worker, TellsWhenItTakesTheLastIdleSlot) {
     auto status = daemon.control().receive<ipc::Status>(soon());
     ASSERT_TRUE(status);
     EXPECT_EQ(status->event, ipc::StatusEvent::all_busy);
+}
+
+TEST(Worker, AnswersOnAKeptConnectionUntilSomebodyElseCalls) {
+    Daemon daemon(run_echo_worker);
+    ASSERT_TRUE(daemon.ready());
+    auto first = ipc::Channel::connect(daemon.path(), soon());
+    ASSERT_TRUE(first);
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(first->send(QueueNudge{kId}, soon()));
+        ASSERT_TRUE(first->receive<QueueNudge>(soon())) << i;
+    }
+    EXPECT_EQ(daemon.board().served(0), 1U) << "connections count, not questions";
+    EXPECT_EQ(daemon.ask(), kId.str());
+    EXPECT_EQ(first->receive<QueueNudge>(soon()).error().code, Errc::closed);
+}
+
+TEST(Worker, GoesOnWhenThePeerOfAKeptConnectionHangsUp) {
+    Daemon daemon(run_echo_worker);
+    ASSERT_TRUE(daemon.ready());
+    for (int i = 0; i < 3; ++i) {
+        auto peer = ipc::Channel::connect(daemon.path(), soon());
+        ASSERT_TRUE(peer->send(QueueNudge{kId}, soon()));
+        ASSERT_TRUE(peer->receive<QueueNudge>(soon()));
+    }
+    EXPECT_EQ(daemon.ask(), kId.str());
 }
 
 TEST(Worker, IsWokenUp) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <optional>
+#include <utility>
 
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
@@ -31,19 +33,6 @@ class Waiter {
             TRY(waiter.add(listener.get(), EPOLLIN | EPOLLEXCLUSIVE));
         return waiter;
     }
-    // The descriptor that is ready, or -1 after `limit`, whatever signals come meanwhile.
-    int wait(Millis limit) {
-        const auto deadline = Deadline::in(limit);
-        for (;;) {
-            epoll_event event{};
-            const auto left = std::min<std::int64_t>(deadline.left().count(), INT_MAX);
-            const int n = ::epoll_wait(epoll_.get(), &event, 1, static_cast<int>(left));
-            if (n == 1) return event.data.fd;
-            if (n == 0 || errno != EINTR) return -1;
-        }
-    }
-
-  private:
     Result<void> add(int fd, std::uint32_t events) {
         epoll_event event{};
         event.events = events;
@@ -52,6 +41,26 @@ class Waiter {
             return sys::system_error("epoll");
         return {};
     }
+    // A descriptor that is ready: master's channel before `preferred` before others; -1 after
+    // `limit`, whatever signals come meanwhile.
+    int wait(int preferred, Millis limit) {
+        const auto deadline = Deadline::in(limit);
+        for (;;) {
+            epoll_event events[4]{};
+            const auto left = std::min<std::int64_t>(deadline.left().count(), INT_MAX);
+            const int n = ::epoll_wait(epoll_.get(), events, 4, static_cast<int>(left));
+            if (n == 0 || (n < 0 && errno != EINTR)) return -1;
+            if (n < 0) continue;
+            int chosen = events[0].data.fd;
+            for (int i = 0; i < n; ++i) {
+                const int fd = events[i].data.fd;
+                if (fd == kControlFd || (fd == preferred && chosen != kControlFd)) chosen = fd;
+            }
+            return chosen;
+        }
+    }
+
+  private:
     Fd epoll_;
 };
 
@@ -65,35 +74,64 @@ bool obey(Child& child, Worker& worker) {
     return true;
 }
 
-void take_connection(Child& child, Worker& worker, int listener) {
-    auto socket = accept_connection(listener);
-    if (!socket) {  // an order of master's ends the pause
-        static_cast<void>(
-            sys::wait_ready(child.control().fd(), sys::Ready::read, Deadline::in(kAcceptPause))
-                .has_value());
-        return;
+class Host {
+  public:
+    Host(Child& child, Worker& worker, Waiter waiter)
+        : child_(child), worker_(worker), waiter_(std::move(waiter)) {}
+
+    void run() {
+        while (child_.max_served() == 0 || child_.served() < child_.max_served()) {
+            const int kept = kept_ ? kept_->fd() : -1;
+            // In turns: who asks without a pause does not shut out who calls.
+            const int fd = waiter_.wait(kept_has_turn_ ? kept : -1, child_.max_idle());
+            kept_has_turn_ = fd != kept;
+            if (fd < 0) return;  // idle for long: master starts another when needed
+            if (fd == kept)
+                serve(*std::exchange(kept_, std::nullopt), true);
+            else if (fd == kControlFd && !obey(child_, worker_))
+                return;
+            else if (fd >= kFirstListener)
+                take_connection(fd);
+        }
     }
-    if (!*socket) return;
-    child.set_busy();
-    child.count_served();
-    if (child.may_call(socket->get())) {
-        ipc::Channel channel(*std::move(socket));
-        worker.serve(channel);
+
+  private:
+    void take_connection(int listener) {
+        auto socket = accept_connection(listener);
+        if (!socket) {  // an order of master's ends the pause
+            static_cast<void>(
+                sys::wait_ready(child_.control().fd(), sys::Ready::read, Deadline::in(kAcceptPause))
+                    .has_value());
+            return;
+        }
+        if (!*socket) return;
+        kept_.reset();
+        child_.count_served();
+        if (child_.may_call(socket->get())) serve(ipc::Channel(*std::move(socket)), false);
     }
-    child.set_idle();
-}
+
+    void serve(ipc::Channel channel, bool waited_for) {
+        child_.set_busy();
+        const auto conversation = worker_.serve(channel);
+        if (conversation == Worker::Conversation::goes_on &&
+            (waited_for || waiter_.add(channel.fd(), EPOLLIN)))
+            kept_ = std::move(channel);
+        child_.set_idle();
+    }
+
+    Child& child_;
+    Worker& worker_;
+    Waiter waiter_;
+    std::optional<ipc::Channel> kept_;  // its peer may ask again
+    bool kept_has_turn_ = true;
+};
 
 Result<void> work(Child& child, Worker& worker) {
     TRY_ASSIGN(Waiter waiter, Waiter::create(child));
     TRY(child.restrict());
     child.ready();
     child.set_idle();
-    while (child.max_served() == 0 || child.served() < child.max_served()) {
-        const int fd = waiter.wait(child.max_idle());
-        if (fd < 0) return {};  // idle for long: master starts another when needed
-        if (fd == child.control().fd() && !obey(child, worker)) return {};
-        if (fd >= kFirstListener) take_connection(child, worker, fd);
-    }
+    Host(child, worker, std::move(waiter)).run();
     return {};
 }
 
