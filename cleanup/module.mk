@@ -4,7 +4,7 @@ cleanup_libcleanup_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/service.h %reldir%/service.cc %reldir%/received.h %reldir%/received.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
 	%reldir%/message_filter.h %reldir%/message_filter.cc %reldir%/envelope.h %reldir%/envelope.cc \
 	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
-	%reldir%/transaction.h %reldir%/transaction.cc
+	%reldir%/transaction.h %reldir%/transaction.cc %reldir%/content.h %reldir%/content.cc %reldir%/conversation.h %reldir%/conversation.cc
 daemonexec_PROGRAMS += cleanup/cleanup
 cleanup_cleanup_SOURCES = %reldir%/main.cc
 cleanup_cleanup_LDADD = cleanup/libcleanup.a lib/queue/libqueue.a lib/mail/libmail.a $(SERVICE_LIBS)

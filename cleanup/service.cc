@@ -40,7 +40,7 @@ CleanupService::CleanupService(const service::LoopContext& context,
       nudger_(context.loop, options_.qmgr_socket),
       committer_(context.loop, sys::RealFs::instance(), options_,
                  [this](const QueueId& file) { nudger_.nudge(file); }),
-      rewrite_(context.loop, options_.rewrite_socket),
+      rewrite_(context.loop, options_.rewrite_socket, ipc::Client::Connections::kept),
       tools_{context.loop,
              sys::RealFs::instance(),
              context.loop.clock(),
@@ -55,23 +55,27 @@ CleanupService::CleanupService(const service::LoopContext& context,
 void CleanupService::on_connection(Fd socket) {
     const auto peer = sys::peer_credentials(socket.get());
     const bool stranger = !peer || (network_uid_ && peer->uid == *network_uid_);
-    const auto trust = stranger ? Transaction::Trust::network_only : Transaction::Trust::any_origin;
+    const auto trust = stranger ? Trust::network_only : Trust::any_origin;
     const std::uint64_t number = ++last_number_;
-    // The transaction calls this from inside itself: it lives until the next turn of the loop.
-    transactions_[number] = std::make_shared<Transaction>(
+    // The conversation calls this from inside itself: it lives until the next turn of the loop.
+    conversations_[number] = std::make_unique<Conversation>(
         tools_, std::move(socket), trust,
         [this, number] { context_.loop.post([this, number] { ended(number); }); });
 }
 
 void CleanupService::ended(std::uint64_t number) {
-    if (transactions_.erase(number) > 0) context_.session_ended();
+    if (conversations_.erase(number) > 0) context_.session_ended();
+}
+
+void CleanupService::drain() {
+    for (const auto& [number, conversation] : conversations_) conversation->drain();
 }
 
 void CleanupService::sweep() {
     const SteadyTime oldest = context_.loop.clock().steady() - kAbandonedAfter;
-    for (const auto& [number, transaction] : transactions_)
-        if (!transaction->committing() && transaction->last_activity() < oldest)
-            transaction->abort();
+    for (const auto& [number, conversation] : conversations_)
+        if (!conversation->committing() && conversation->last_activity() < oldest)
+            conversation->hang_up();
     sweeper_.start(kSweepEvery);
 }
 

@@ -1,4 +1,4 @@
-// CleanupService: one transaction per connection, all on one loop, one Committer for all.
+// CleanupService: all conversations on one loop, one Committer for all.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,9 @@
 
 #include "lib/service/service.h"
 
+#include "cleanup/conversation.h"
 #include "cleanup/nudger.h"
 #include "cleanup/options.h"
-#include "cleanup/transaction.h"
 
 namespace postern::cleanup {
 
@@ -23,6 +23,7 @@ class CleanupService final : public service::LoopService {
                    std::size_t session_limit);
 
     void on_connection(Fd socket) override;
+    void drain() override;
     bool busy() const override { return committer_.outstanding() > 0; }
     std::size_t session_limit() const override { return session_limit_; }
 
@@ -40,7 +41,7 @@ class CleanupService final : public service::LoopService {
     Tools tools_;
     loop::Timer sweeper_;
     std::uint64_t last_number_ = 0;
-    std::unordered_map<std::uint64_t, std::shared_ptr<Transaction>> transactions_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Conversation>> conversations_;
 };
 
 }  // namespace postern::cleanup

@@ -1,16 +1,11 @@
 #include "cleanup/transaction.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/queue/directories.h"
 #include "lib/sys/disk_space.h"
-#include "lib/sys/error.h"
 #include "lib/sys/file.h"
 
 #include "cleanup/envelope.h"
@@ -20,13 +15,14 @@
 namespace postern::cleanup {
 namespace {
 
-constexpr std::size_t kChunk = 64 << 10;
 constexpr Millis kRewriteTimeout{60'000};
 
 // Addresses end up in commands to other servers: a line end within one would begin a command.
 bool is_clean(std::string_view text) { return std::none_of(text.begin(), text.end(), is_control); }
 
-bool is_clean(const ipc::SubmitRecipient& r) { return is_clean(r.address) && is_clean(r.original) && is_clean(r.orcpt); }
+bool is_clean(const ipc::SubmitRecipient& r) {
+    return is_clean(r.address) && is_clean(r.original) && is_clean(r.orcpt);
+}
 
 // Any trouble of ours means "try later", RFC 5321 4.2.1.
 Verdict to_verdict(const Error& error) {
@@ -37,38 +33,12 @@ Verdict to_verdict(const Error& error) {
 
 }  // namespace
 
-Transaction::Transaction(Tools& tools, Fd socket, Trust trust, std::function<void()> on_end)
-    : tools_(tools),
-      trust_(trust),
-      on_end_(std::move(on_end)),
-      last_activity_(tools.clock.steady()) {
-    channel_ = std::make_unique<ipc::LoopChannel>(
-        tools_.loop, std::move(socket),
-        ipc::LoopChannel::Handler{[this](ipc::Packet packet) { on_packet(std::move(packet)); },
-                                  [this](const Error& why) {
-                                      if (why.code == Errc::closed)
-                                          abort();
-                                      else
-                                          protocol_error(why);
-                                  }});
-}
+Transaction::Transaction(Tools& tools, Submitter& submitter, Trust trust)
+    : tools_(tools), submitter_(submitter), trust_(trust) {}
 
 Transaction::~Transaction() {
     hold_memory(0);
     drop_file();
-}
-
-void Transaction::abort() {
-    // A message that is on its way to the disk goes on: its callback finds us gone.
-    state_ = State::answered;
-    content_watch_.reset();
-    content_.reset();
-    if (const auto on_end = std::exchange(on_end_, nullptr)) on_end();
-}
-
-void Transaction::protocol_error(const Error& why) {
-    log::warning(envelope_.id.str(), "bad message from a submitter: " + why.what);
-    abort();
 }
 
 void Transaction::drop_file() {
@@ -85,72 +55,49 @@ void Transaction::hold_memory(std::size_t bytes) {
 
 // --- the conversation
 
-void Transaction::on_packet(ipc::Packet packet) {
-    last_activity_ = tools_.clock.steady();
+void Transaction::on_packet(const ipc::Packet& packet) {
     const Error unexpected{Errc::invalid, "message out of order"};
-    if (state_ == State::opening && packet.type() == ipc::Type::submit_open &&
-        packet.descriptor_count() == 1) {
-        auto message = packet.as<ipc::SubmitOpen>();
-        if (!message) return protocol_error(message.error());
-        return open(std::move(*message), packet.take_descriptor());
-    }
-    if (state_ != State::receiving || packet.descriptor_count() != 0 || promised_)
-        return protocol_error(unexpected);
+    if (state_ != State::receiving || promised_) return submitter_.broken(unexpected);
     if (packet.type() == ipc::Type::submit_recipients) {
         auto message = packet.as<ipc::SubmitRecipients>();
-        if (!message) return protocol_error(message.error());
-        if (!add_recipients(std::move(message->recipients))) protocol_error(unexpected);
+        if (!message) return submitter_.broken(message.error());
+        if (!add_recipients(std::move(message->recipients))) submitter_.broken(unexpected);
     } else if (packet.type() == ipc::Type::submit_end) {
         const auto message = packet.as<ipc::SubmitEnd>();
-        if (!message) return protocol_error(message.error());
+        if (!message) return submitter_.broken(message.error());
         promised_ = message->size;
         maybe_complete();
     } else {
-        protocol_error(unexpected);
+        submitter_.broken(unexpected);
     }
 }
 
-void Transaction::open(ipc::SubmitOpen message, Fd content) {
+void Transaction::open(ipc::SubmitOpen message) {
     if (trust_ == Trust::network_only && message.origin != ipc::Origin::smtp)
-        return protocol_error({Errc::denied, "a network service submits as somebody else"});
+        return submitter_.broken({Errc::denied, "a network service submits as somebody else"});
     if (!is_clean(message.sender) || !is_clean(message.envid))
-        return protocol_error({Errc::invalid, "control character in an address"});
+        return submitter_.broken({Errc::invalid, "control character in an address"});
     open_ = std::move(message);
     envelope_ = envelope_of(open_);
     envelope_.id = QueueId::make(tools_.clock, tools_.random);
     if (envelope_.arrival == WallTime{}) envelope_.arrival = tools_.clock.now();
-    const Result<void> usable = accept_content(std::move(content));
-    if (!usable) return protocol_error(usable.error());
     state_ = State::receiving;
     std::vector<ipc::SubmitRecipient> first = std::move(open_.recipients);
     if (!add_recipients(std::move(first)))
-        return protocol_error({Errc::invalid, "impossible recipients"});
-
-    const std::uint64_t limit = tools_.options.message_size_limit;
-    const std::uint64_t need = std::max(tools_.options.queue_minfree, open_.size_hint);
-    const std::uint64_t available = sys::free_space(".").value_or(need);
-    if (limit != 0 && open_.size_hint > limit)
-        trouble_ = Verdict::reject("5.3.4", "Error: message file too big");
-    if (available < need) trouble_ = Verdict::defer("4.3.1", "Error: insufficient system storage");
-    const Result<void> sent = channel_->send(ipc::SubmitOpened{envelope_.id}, open_.session.str());
-    if (!sent) return abort();
-    if (content_watch_)
-        content_watch_->want_read(true);
-    else
-        read_file_content();
+        return submitter_.broken({Errc::invalid, "impossible recipients"});
+    trouble_ = room_for(open_.size_hint);
+    const Result<void> sent = submitter_.opened({envelope_.id}, open_.session.str());
+    if (!sent) submitter_.broken(sent.error());
 }
 
-// A pipe or a plain file; anything else (a terminal, a device, somebody's socket) is refused.
-Result<void> Transaction::accept_content(Fd content) {
-    TRY_ASSIGN(const sys::FileInfo info, tools_.fs.info(content.get()));
-    if (info.kind != sys::FileInfo::Kind::fifo && info.kind != sys::FileInfo::Kind::regular)
-        return Error{Errc::invalid, "content is neither a pipe nor a file"};
-    content_ = std::move(content);
-    if (info.kind == sys::FileInfo::Kind::regular) return {};
-    TRY(sys::set_nonblocking(content_.get()));
-    content_watch_ =
-        std::make_unique<loop::Watch>(tools_.loop, content_.get(), [this] { read_content(); });
-    return {};
+std::optional<Verdict> Transaction::room_for(std::uint64_t size_hint) const {
+    const std::uint64_t limit = tools_.options.message_size_limit;
+    const std::uint64_t need = std::max(tools_.options.queue_minfree, size_hint);
+    const std::uint64_t available = sys::free_space(".").value_or(need);
+    if (available < need) return Verdict::defer("4.3.1", "Error: insufficient system storage");
+    if (limit != 0 && size_hint > limit)
+        return Verdict::reject("5.3.4", "Error: message file too big");
+    return std::nullopt;
 }
 
 bool Transaction::add_recipients(std::vector<ipc::SubmitRecipient> recipients) {
@@ -164,38 +111,25 @@ bool Transaction::add_recipients(std::vector<ipc::SubmitRecipient> recipients) {
 
 // --- the content
 
-void Transaction::read_content() {
-    last_activity_ = tools_.clock.steady();
-    char buffer[kChunk];
-    const ssize_t n = ::read(content_.get(), buffer, sizeof buffer);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n < 0) trouble_ = to_verdict(sys::system_error("read message content"));
-    if (n <= 0) return content_ended();
-    take_content({buffer, static_cast<std::size_t>(n)});
-}
-
-// A plain file is always readable: a portion per turn of the loop, so that others are served as
-// well.
-void Transaction::read_file_content() {
-    auto bytes = tools_.fs.read_at(content_.get(), received_, kChunk);
-    if (!bytes) return fail(bytes.error());
-    if (bytes->empty()) return content_ended();
-    take_content(*bytes);
-    tools_.loop.post([weak = weak_from_this()] {
-        const auto self = weak.lock();
-        if (self && self->content_) self->read_file_content();
-    });
-}
-
 void Transaction::content_ended() {
-    content_watch_.reset();
-    content_.reset();
-    content_eof_ = true;
+    content_ended_ = true;
     maybe_complete();
 }
 
+void Transaction::content_failed(const Error& error) {
+    fail(error);
+    content_ended();
+}
+
 void Transaction::take_content(std::string_view bytes) {
+    if (state_ != State::receiving)
+        return submitter_.broken({Errc::invalid, "more content than announced"});
     received_ += bytes.size();
+    keep_content(bytes);
+    maybe_complete();
+}
+
+void Transaction::keep_content(std::string_view bytes) {
     if (trouble_) return;  // read to the end, so that the submitter hears the answer
     if (filter_) return feed_filter(bytes);
     text_ += bytes;
@@ -263,7 +197,7 @@ void Transaction::write_spilled() {
 // --- from content to queue file
 
 void Transaction::maybe_complete() {
-    if (!promised_ || !content_eof_ || state_ != State::receiving) return;
+    if (!promised_ || !content_complete() || state_ != State::receiving) return;
     if (!trouble_ && *promised_ != received_)
         trouble_ = Verdict::defer("4.3.0", "Error: message content incomplete");
     else if (!trouble_ && recipients_.empty())
@@ -388,11 +322,7 @@ void Transaction::fail(const Error& error) {
     text_.clear();
     drop_file();
     // While content comes the answer waits for its end: a submitter that writes does not listen.
-    if (state_ == State::receiving && !content_eof_) {
-        if (content_watch_ == nullptr) content_ended();
-        return;
-    }
-    answer(*trouble_);
+    if (state_ != State::receiving || content_complete()) answer(*trouble_);
 }
 
 void Transaction::answer(const Verdict& verdict) {
@@ -412,8 +342,7 @@ void Transaction::answer(const Verdict& verdict) {
     result.status = verdict.status;
     result.text = verdict.text;
     result.queue_id = envelope_.id;
-    if (!channel_->send(result, open_.session.str())) abort();
-    // The submitter closes; the sweep ends those who do not.
+    submitter_.answered(result, open_.session.str());
 }
 
 }  // namespace postern::cleanup

@@ -1,7 +1,5 @@
-// Transaction: one message on its way in: the conversation with its submitter (smtpd, pickup,
-// bounce or local), the content from the descriptor that came with it, the questions to rewrite,
-// the commit. The submitter is taken for an adversary: every size is bounded, every oddity ends the
-// conversation.
+// Transaction: one message on its way in: what its submitter says (conversation.h), the content,
+// the questions to rewrite, the commit. Every size is bounded.
 //
 //   opening -> receiving -> expanding -> committing -> answered
 #pragma once
@@ -14,6 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/ipc/messages/route.h"
@@ -40,41 +39,51 @@ struct Tools {
     std::size_t memory_in_use = 0;  // text held by transactions
 };
 
+// The submitter, as a transaction sees it. None of these destroys the transaction.
+class Submitter {
+  public:
+    virtual ~Submitter() = default;
+    virtual Result<void> opened(const ipc::SubmitOpened& opened, const std::string& trace) = 0;
+    virtual void answered(const ipc::SubmitResult& result, const std::string& trace) = 0;
+    virtual void broken(const Error& why) = 0;  // said what it may not: the end of the conversation
+};
+
+// A stranger's side (smtpd) may only submit mail from the network; others say where theirs is from.
+enum class Trust : unsigned char { network_only, any_origin };
+
 class Transaction : public std::enable_shared_from_this<Transaction> {
   public:
-    // A stranger's side (smtpd) may only submit mail from the network; others say where theirs is
-    // from.
-    enum class Trust : unsigned char { network_only, any_origin };
-    // on_end is called once, on the loop; it must not destroy the transaction at once.
-    Transaction(Tools& tools, Fd socket, Trust trust, std::function<void()> on_end);
+    Transaction(Tools& tools, Submitter& submitter, Trust trust);
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 
-    // When something last happened, for the sweep that ends abandoned conversations.
-    SteadyTime last_activity() const { return last_activity_; }
+    void open(ipc::SubmitOpen open);
+    void on_packet(const ipc::Packet& packet);  // what follows SubmitOpen
+    void take_content(std::string_view bytes);
+    void content_ended();  // no more will come
+    void content_failed(const Error& error);
+
+    const QueueId& id() const { return envelope_.id; }
     bool committing() const { return state_ == State::committing; }
-    // Ends it without an answer.
-    void abort();
+    // Answered, and exactly the announced content has been taken: what comes is another message.
+    bool over() const { return state_ == State::answered && promised_ == received_; }
 
   private:
     enum class State : unsigned char { opening, receiving, expanding, committing, answered };
 
-    void on_packet(ipc::Packet packet);
-    void protocol_error(const Error& why);
-    void open(ipc::SubmitOpen open, Fd content);
-    Result<void> accept_content(Fd content);
     bool add_recipients(std::vector<ipc::SubmitRecipient> recipients);
+    std::optional<Verdict> room_for(std::uint64_t size_hint) const;
+    bool content_complete() const {
+        return content_ended_ || (promised_ && received_ >= *promised_);
+    }
 
-    void read_content();
-    void read_file_content();
-    void take_content(std::string_view bytes);
+    void keep_content(std::string_view bytes);
     bool must_spill() const;
     void spill();
     void start_filter();
     void feed_filter(std::string_view bytes);
     void write_spilled();
-    void content_ended();
 
     void maybe_complete();
     void complete();
@@ -91,18 +100,14 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     void drop_file();
 
     Tools& tools_;
+    Submitter& submitter_;
     const Trust trust_;
-    std::function<void()> on_end_;
     State state_ = State::opening;
-    SteadyTime last_activity_{};
-    std::unique_ptr<ipc::LoopChannel> channel_;
     ipc::SubmitOpen open_;
     std::vector<ipc::SubmitRecipient> recipients_;
 
-    Fd content_;
-    std::unique_ptr<loop::Watch> content_watch_;
-    std::uint64_t received_ = 0;  // bytes read from content_
-    bool content_eof_ = false;
+    std::uint64_t received_ = 0;  // bytes of content
+    bool content_ended_ = false;
     std::optional<std::uint64_t> promised_;  // what SubmitEnd says
     std::string text_;                       // raw until the filter starts, filtered afterwards
     std::size_t held_ = 0;                   // our part of tools_.memory_in_use

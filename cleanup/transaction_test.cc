@@ -1,6 +1,6 @@
-// One submitter against one transaction, over real sockets and pipes on a real loop, with a rewrite
-// service that answers from a table.
-#include "cleanup/transaction.h"
+// One submitter in conversation with cleanup, over real sockets and pipes on a real loop, with a
+// rewrite service that answers from a table.
+#include "cleanup/conversation.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -43,8 +43,8 @@ class TransactionTest : public ::testing::Test {
     void connect() {
         auto [ours, theirs] = sys::packet_pair().value();
         peer = std::make_unique<ipc::Channel>(std::move(theirs));
-        transaction = std::make_shared<Transaction>(*tools, std::move(ours), trust, [this] {
-            loop.post([this] { transaction.reset(); });
+        conversation = std::make_unique<Conversation>(*tools, std::move(ours), trust, [this] {
+            loop.post([this] { conversation.reset(); });
             ended = true;
         });
         int fds[2];
@@ -129,9 +129,9 @@ class TransactionTest : public ::testing::Test {
     ipc::Client rewrite{loop, folder / "rewrite"};
     std::unique_ptr<Tools> tools;
     std::unique_ptr<ipc::Channel> peer;
-    std::shared_ptr<Transaction> transaction;
+    std::unique_ptr<Conversation> conversation;
     bool ended = false;
-    Transaction::Trust trust = Transaction::Trust::any_origin;
+    Trust trust = Trust::any_origin;
     Fd pipe_read, pipe_write, listener;
     std::unique_ptr<loop::Watch> rewrite_watch;
     std::vector<QueueId> nudged;
@@ -233,6 +233,95 @@ TEST_F(TransactionTest, CommitsOnlyTheWholeContent) {
     EXPECT_TRUE(plain.list("incoming").value().empty());
 }
 
+class KeptConversation : public TransactionTest {
+  protected:
+    // As submit(), on the connection and through the pipe that are there.
+    Result<ipc::SubmitResult> submit_next(const std::string& text) {
+        EXPECT_TRUE(peer->send(submission({"b@example.test"}), soon()));
+        TRY(hear<ipc::SubmitOpened>());
+        write_all(text);
+        EXPECT_TRUE(peer->send(ipc::SubmitEnd{text.size()}, soon()));
+        return hear<ipc::SubmitResult>();
+    }
+    Result<ipc::SubmitResult> submit_first(const std::string& text) {
+        connect();
+        send_open(submission({"b@example.test"}));
+        TRY(hear<ipc::SubmitOpened>());
+        write_all(text);
+        EXPECT_TRUE(peer->send(ipc::SubmitEnd{text.size()}, soon()));
+        return hear<ipc::SubmitResult>();
+    }
+};
+
+TEST_F(KeptConversation, CarriesOneMessageAfterTheOther) {
+    const auto first = submit_first(kText);
+    ASSERT_TRUE(first) << first.error().what;
+    options.message_size_limit = 10'000;
+    const auto refused = submit_next("A: b\r\n\r\n" + std::string(300'000, 'x') + "\r\n");
+    ASSERT_TRUE(refused) << refused.error().what;
+    EXPECT_EQ(refused->outcome, ipc::Outcome::reject);
+    const auto third = submit_next("Subject: third\r\n\r\n.\r\n");
+    ASSERT_TRUE(third) << third.error().what;
+    ASSERT_EQ(third->outcome, ipc::Outcome::accept) << third->text;
+    EXPECT_NE(first->queue_id, third->queue_id);
+    std::string text;
+    stored(third->queue_id, &text);
+    EXPECT_TRUE(text.ends_with("Subject: third\r\n\r\n.\r\n")) << text;
+    stored(first->queue_id, &text);
+    EXPECT_TRUE(text.ends_with(kText)) << text;
+}
+
+TEST_F(KeptConversation, EndsWhenThereIsMoreContentThanAnnounced) {
+    ASSERT_TRUE(submit_first(kText));
+    write_all("surplus");
+    for (int i = 0; i < 1000 && conversation; ++i) spin();
+    EXPECT_TRUE(ended);
+    EXPECT_THAT(log::take_captured(), ::testing::HasSubstr("more content than announced"));
+}
+
+TEST_F(KeptConversation, SurplusWithinAMessageIsRefusedAndNothingFollows) {
+    connect();
+    send_open(submission({"b@example.test"}));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    write_all(kText);
+    for (int i = 0; i < 10; ++i) spin();
+    ASSERT_TRUE(peer->send(ipc::SubmitEnd{5}, soon()));
+    const auto result = hear<ipc::SubmitResult>();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->outcome, ipc::Outcome::defer);
+    ASSERT_TRUE(peer->send(submission({"b@example.test"}), soon()));
+    EXPECT_FALSE(hear<ipc::SubmitOpened>());
+    EXPECT_TRUE(ended);
+}
+
+TEST_F(KeptConversation, EndsBetweenMessagesWhenTheProcessDrains) {
+    ASSERT_TRUE(submit_first(kText));
+    conversation->drain();
+    EXPECT_EQ(hear<ipc::SubmitOpened>().error().code, Errc::closed);
+    connect();
+    conversation->drain();  // a message may be on its way already: it is taken
+    send_open(submission({"b@example.test"}));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    write_all(kText);
+    send_end(std::string_view(kText).size());
+    const auto result = hear<ipc::SubmitResult>();
+    ASSERT_TRUE(result) << result.error().what;
+    EXPECT_EQ(result->outcome, ipc::Outcome::accept);
+    EXPECT_FALSE(hear<ipc::SubmitResult>());
+    EXPECT_TRUE(ended);
+}
+
+TEST_F(KeptConversation, APipeThatEndsInTheMiddleDefersTheMessage) {
+    ASSERT_TRUE(submit_first(kText));
+    ASSERT_TRUE(peer->send(submission({"b@example.test"}), soon()));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    write_all("Subject: cut");
+    send_end(100);
+    const auto result = hear<ipc::SubmitResult>();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->outcome, ipc::Outcome::defer);
+}
+
 TEST_F(TransactionTest, HangingUpEarlyAborts) {
     connect();
     send_open(submission({"b@example.test"}));
@@ -241,7 +330,7 @@ TEST_F(TransactionTest, HangingUpEarlyAborts) {
     for (int i = 0; i < 10; ++i) spin();
     EXPECT_EQ(plain.list("incoming").value().size(), 1U);
     peer.reset();
-    for (int i = 0; i < 1000 && transaction; ++i) spin();
+    for (int i = 0; i < 1000 && conversation; ++i) spin();
     EXPECT_TRUE(ended);
     EXPECT_TRUE(plain.list("incoming").value().empty());
 }
@@ -271,7 +360,7 @@ TEST_F(TransactionTest, AFullDiskMeansTryLater) {
             EXPECT_EQ(result->status, "4.3.1");
             EXPECT_FALSE(plain.info("incoming/" + result->queue_id.str()));
         }
-        transaction.reset();
+        conversation.reset();
     }
     start(plain);
 }
@@ -284,6 +373,12 @@ TEST_F(TransactionTest, NonsenseEndsTheConversation) {
 
     connect();
     ASSERT_TRUE(peer->send(submission({"b@c.d"}), soon())) << "no descriptor";
+    EXPECT_FALSE(hear<ipc::SubmitResult>());
+
+    connect();
+    send_open(submission({"b@c.d"}));
+    ASSERT_TRUE(hear<ipc::SubmitOpened>());
+    ASSERT_TRUE(peer->send(submission({"b@c.d"}), soon())) << "in the middle of another";
     EXPECT_FALSE(hear<ipc::SubmitResult>());
 
     connect();
@@ -306,7 +401,7 @@ TEST_F(TransactionTest, NoControlCharactersInAddresses) {
 }
 
 TEST_F(TransactionTest, ANetworkServiceCannotSubmitAsALocalUser) {
-    trust = Transaction::Trust::network_only;
+    trust = Trust::network_only;
     connect();
     ipc::SubmitOpen open = submission({"b@c.d"});
     open.origin = ipc::Origin::local;

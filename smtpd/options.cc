@@ -43,7 +43,8 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     return engine;
 }
 
-Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys, bool mandatory) {
+Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys,
+                                    bool mandatory) {
     tls::ServerOptions options;
     const auto chains = config.get(param::smtpd_tls_chain_files);
     const auto certificate =
@@ -63,7 +64,8 @@ Result<tls::ServerContext> make_tls(const config::Config& config, const service:
 }
 
 // Sets up TLS as smtpd_tls_security_level and smtpd_tls_wrappermode want it.
-Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys, Options& options) {
+Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys,
+                      Options& options) {
     const auto level = config.get(param::smtpd_tls_security_level);
     options.wrapper_mode = config.get(param::smtpd_tls_wrappermode);
     const bool required = level == "encrypt" || options.wrapper_mode;

@@ -9,9 +9,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/config/config.h"
+#include "lib/service/key_files.h"
 #include "lib/smtp/server_session.h"
 #include "lib/tls/context.h"
-#include "lib/service/key_files.h"
 
 namespace postern::smtpd {
 
@@ -29,8 +29,8 @@ struct Options {
     bool wrapper_mode = false;            // TLS from the first byte
     bool log_port = false;
     int tls_loglevel = 0;
-    bool name_lookup = false;             // smtpd_peername_lookup
-    Millis name_timeout{25000};           // for peername: two questions to the DNS
+    bool name_lookup = false;    // smtpd_peername_lookup
+    Millis name_timeout{25000};  // for peername: two questions to the DNS
     std::string policy_path = "private/policy";
     std::string peername_path = "private/peername";
     std::string auth_path = "private/auth";

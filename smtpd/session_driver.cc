@@ -360,8 +360,7 @@ void SessionDriver::run(smtp::Open&&) {
         waiting_ = Waiting::nothing;
         pump();
     };
-    submission_ = std::make_unique<Submission>(shared_.loop, shared_.options.cleanup_path,
-                                               std::move(handler));
+    submission_ = std::make_unique<Submission>(shared_.cleanup, std::move(handler));
     expecting_ = false;
     timer_.start(shared_.options.cleanup_timeout);
     submission_->open(envelope());

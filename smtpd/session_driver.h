@@ -10,7 +10,7 @@
 #include <string>
 
 #include "lib/base/ids.h"
-#include "lib/ipc/loop_channel.h"
+#include "lib/ipc/client.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
@@ -20,6 +20,7 @@
 #include "lib/smtp/server_session.h"
 #include "lib/sys/socket.h"
 
+#include "smtpd/cleanup_links.h"
 #include "smtpd/options.h"
 #include "smtpd/submission.h"
 
@@ -32,6 +33,7 @@ struct Shared {
     ipc::Client& policy;
     ipc::Client& auth;
     ipc::Client& names;  // peername
+    CleanupLinks& cleanup;
     Random& random;
     bool draining = false;  // end sessions that idle
 };

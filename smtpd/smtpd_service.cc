@@ -12,10 +12,11 @@ Result<std::unique_ptr<service::LoopService>> SmtpdService::create(
 
 SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void()> session_ended)
     : options_(std::move(options)),
-      policy_(loop, options_.policy_path),
+      policy_(loop, options_.policy_path, ipc::Client::Connections::kept),
       auth_(loop, options_.auth_path),
       names_(loop, options_.peername_path),
-      shared_{options_, loop, policy_, auth_, names_, SystemRandom::instance()},
+      cleanup_(loop, options_.cleanup_path),
+      shared_{options_, loop, policy_, auth_, names_, cleanup_, SystemRandom::instance()},
       session_ended_(std::move(session_ended)) {}
 
 void SmtpdService::on_connection(Fd socket) {
@@ -30,6 +31,8 @@ void SmtpdService::on_connection(Fd socket) {
 
 void SmtpdService::drain() {
     shared_.draining = true;
+    policy_.drain();
+    cleanup_.drain();
     for (auto& [session, owner] : sessions_) session->drain();
 }
 

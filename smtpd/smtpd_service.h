@@ -27,6 +27,7 @@ class SmtpdService : public service::LoopService {
     ipc::Client policy_;
     ipc::Client auth_;
     ipc::Client names_;
+    CleanupLinks cleanup_;
     Shared shared_;
     std::function<void()> session_ended_;
     std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;

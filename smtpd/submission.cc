@@ -1,10 +1,10 @@
 // The dialogue with cleanup, see submission.h.
 #include "smtpd/submission.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <span>
 
 #include "lib/sys/error.h"
 #include "lib/sys/unix_socket.h"
@@ -19,42 +19,40 @@ std::size_t bytes_of(const ipc::SubmitRecipient& r) {
     return r.address.size() + r.original.size() + r.orcpt.size() + 64;
 }
 
-// Moves as many recipients as fit into one packet from the front of `all`.
-std::vector<ipc::SubmitRecipient> take_packet(std::vector<ipc::SubmitRecipient>& all) {
+using Recipients = std::span<const ipc::SubmitRecipient>;
+
+// Takes as many recipients as fit into one packet from the front of `all`.
+std::vector<ipc::SubmitRecipient> take_packet(Recipients& all) {
     std::size_t count = 0, bytes = 0;
     while (count < all.size() && count < ipc::kMaxRecipientsPerMessage) {
         bytes += bytes_of(all[count]);
         if (count > 0 && bytes > ipc::kRecipientBudget) break;
         ++count;
     }
-    const auto end = all.begin() + static_cast<std::ptrdiff_t>(count);
-    std::vector<ipc::SubmitRecipient> part(std::make_move_iterator(all.begin()),
-                                           std::make_move_iterator(end));
-    all.erase(all.begin(), end);
+    std::vector<ipc::SubmitRecipient> part(all.begin(),
+                                           all.begin() + static_cast<std::ptrdiff_t>(count));
+    all = all.subspan(count);
     return part;
 }
 
 }  // namespace
 
-Submission::Submission(loop::Loop& loop, std::string path, Handler handler)
-    : loop_(loop),
-      path_(std::move(path)),
-      handler_(std::move(handler)),
-      retry_(loop, [this] { attempt(); }) {}
+Submission::Submission(CleanupLinks& links, Handler handler)
+    : links_(links), handler_(std::move(handler)), retry_(links.loop(), [this] { attempt(); }) {}
 
 Submission::~Submission() { room_.reset(); }
 
 void Submission::open(ipc::SubmitOpen envelope) {
     envelope_ = std::move(envelope);
-    auto started = start();
+    auto started = start(links_.take());
     if (started) return;
     // Told from the loop: at once when it is worth another attempt, with the error otherwise.
     retry_.start(sys::would_block(started.error()) ? kRetry : Millis{0});
 }
 
 void Submission::attempt() {
-    if (channel_) return fail(Error{Errc::temporary, "message could not be sent"});
-    auto started = start();
+    if (link_ && opened_) return fail(Error{Errc::temporary, "message could not be sent"});
+    auto started = start(links_.connect());
     if (started) return;
     if (!sys::would_block(started.error()) || ++attempts_ >= kMaxAttempts) {
         return fail(std::move(started).error());
@@ -62,49 +60,63 @@ void Submission::attempt() {
     retry_.start(kRetry);
 }
 
-Result<void> Submission::start() {
-    TRY_ASSIGN(Fd socket, sys::try_connect_unix(path_));
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return sys::system_error("pipe to cleanup");
-    const Fd read_end(ends[0]);
-    pipe_ = Fd(ends[1]);
-    channel_ = std::make_unique<ipc::LoopChannel>(
-        loop_, std::move(socket),
-        ipc::LoopChannel::Handler{[this](ipc::Packet packet) { on_packet(std::move(packet)); },
-                                  [this](Error error) { fail(std::move(error)); }});
-    auto rest = std::move(envelope_.recipients);
+Result<void> Submission::start(Result<std::unique_ptr<CleanupLink>> link) {
+    TRY_ASSIGN(link_, std::move(link));
+    reused_ = link_->used_before();
+    link_->set_handler({[this](ipc::Packet packet) { on_packet(std::move(packet)); },
+                        [this](Error error) { on_closed(std::move(error)); }});
+    return send_envelope();
+}
+
+Result<void> Submission::send_envelope() {
+    const Fd read_end = link_->take_read_end();
+    const int number = read_end.get();
+    const auto descriptors = std::span(&number, read_end ? 1U : 0U);
+    auto all = std::exchange(envelope_.recipients, {});
+    Recipients rest = all;
     envelope_.recipients = take_packet(rest);
-    const int descriptor = read_end.get();
-    TRY(channel_->send(envelope_, envelope_.session.str(), {&descriptor, 1}));
-    while (!rest.empty()) {
-        ipc::SubmitRecipients more;
-        more.recipients = take_packet(rest);
-        TRY(channel_->send(more, envelope_.session.str()));
+    auto sent = link_->channel().send(envelope_, envelope_.session.str(), descriptors);
+    while (sent && !rest.empty()) {
+        sent = link_->channel().send(ipc::SubmitRecipients{take_packet(rest)},
+                                     envelope_.session.str());
     }
-    return {};
+    envelope_.recipients = std::move(all);
+    return sent;
+}
+
+// Cleanup may hang up between two messages: one that it has not heard of goes over another link.
+void Submission::on_closed(Error error) {
+    if (opened_ || !reused_) return fail(std::move(error));
+    attempt();
 }
 
 void Submission::on_packet(ipc::Packet packet) {
     if (packet.type() == ipc::SubmitResult::kType) {
         auto result = packet.as<ipc::SubmitResult>();
         if (!result) return fail(std::move(result).error());
-        const auto callback = handler_.on_result;
-        return callback(std::move(result).value());
+        return on_result(std::move(result).value());
     }
     auto opened = packet.as<ipc::SubmitOpened>();
     if (!opened) return fail(std::move(opened).error());
     if (opened_) return fail(Error{Errc::invalid, "cleanup: unexpected message"});
     if (opened->queue_id.empty()) return;  // its SubmitResult follows
     opened_ = true;
+    envelope_ = {};
     const auto callback = handler_.on_opened;
     callback(std::move(opened->queue_id));
+}
+
+void Submission::on_result(ipc::SubmitResult result) {
+    if (committed_ && !broken_) links_.give_back(std::move(link_));
+    const auto callback = handler_.on_result;
+    callback(std::move(result));
 }
 
 std::size_t Submission::write(std::string_view content) {
     if (broken_) return content.size();
     std::size_t taken = 0;
     while (taken < content.size()) {
-        const ssize_t size = ::write(pipe_.get(), content.data() + taken, content.size() - taken);
+        const ssize_t size = ::write(link_->pipe(), content.data() + taken, content.size() - taken);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && errno == EAGAIN) break;
         if (size < 0) {
@@ -116,7 +128,7 @@ std::size_t Submission::write(std::string_view content) {
     written_ += taken;
     if (taken < content.size()) {
         if (!room_) {
-            room_ = std::make_unique<loop::Watch>(loop_, pipe_.get(), nullptr, [this] {
+            room_ = std::make_unique<loop::Watch>(links_.loop(), link_->pipe(), nullptr, [this] {
                 room_->want_write(false);
                 const auto callback = handler_.on_room;
                 callback();
@@ -129,14 +141,14 @@ std::size_t Submission::write(std::string_view content) {
 
 void Submission::commit() {
     room_.reset();
-    pipe_.reset();
-    auto sent = channel_->send(ipc::SubmitEnd{.size = written_});
+    committed_ = true;
+    auto sent = link_->channel().send(ipc::SubmitEnd{.size = written_});
     if (!sent) retry_.start(Millis{0});  // tells the failure from the loop
 }
 
 void Submission::fail(Error error) {
     const auto callback = handler_.on_failed;
-    callback(std::move(error).within("service " + path_));
+    callback(std::move(error).within("service " + links_.path()));
 }
 
 }  // namespace postern::smtpd

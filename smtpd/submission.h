@@ -1,15 +1,16 @@
-// Submission: one message on its way to cleanup. A channel for envelope and result, a pipe for the
-// content (lib/ipc/messages/cleanup.h). Destroying it before the result aborts the message. Nothing
-// blocks: what the pipe does not take is told, and on_room() follows.
+// Submission: one message on its way to cleanup over a link: its channel for envelope and result,
+// its pipe for the content (lib/ipc/messages/cleanup.h). Destroying it before the result aborts the
+// message. Nothing blocks: what the pipe does not take is told, and on_room() follows.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/loop/loop.h"
+
+#include "smtpd/cleanup_links.h"
 
 namespace postern::smtpd {
 
@@ -23,12 +24,12 @@ class Submission {
         std::function<void(Error)> on_failed;              // cleanup cannot be reached, or is gone
     };
 
-    Submission(loop::Loop& loop, std::string path, Handler handler);
+    Submission(CleanupLinks& links, Handler handler);
     ~Submission();
     Submission(const Submission&) = delete;
     Submission& operator=(const Submission&) = delete;
 
-    // Connects and sends the envelope. Recipients beyond those that fit into one packet follow.
+    // Sends the envelope. Recipients beyond those that fit into one packet follow.
     void open(ipc::SubmitOpen envelope);
     // Takes content as far as the pipe has room; gives how many bytes it took.
     std::size_t write(std::string_view content);
@@ -38,23 +39,25 @@ class Submission {
 
   private:
     void attempt();
-    Result<void> start();
-    Result<void> send_recipients(std::vector<ipc::SubmitRecipient>& all);
+    Result<void> start(Result<std::unique_ptr<CleanupLink>> link);
+    Result<void> send_envelope();
     void on_packet(ipc::Packet packet);
+    void on_result(ipc::SubmitResult result);
+    void on_closed(Error error);
     void fail(Error error);
 
-    loop::Loop& loop_;
-    std::string path_;
+    CleanupLinks& links_;
     Handler handler_;
-    ipc::SubmitOpen envelope_;
-    std::unique_ptr<ipc::LoopChannel> channel_;
-    Fd pipe_;
+    ipc::SubmitOpen envelope_;  // until cleanup has it
+    std::unique_ptr<CleanupLink> link_;
     std::unique_ptr<loop::Watch> room_;
     loop::Timer retry_;
     std::uint64_t written_ = 0;
     int attempts_ = 0;
+    bool reused_ = false;  // the link has carried messages before this one
     bool opened_ = false;
     bool broken_ = false;
+    bool committed_ = false;
 };
 
 }  // namespace postern::smtpd

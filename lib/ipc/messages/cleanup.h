@@ -1,7 +1,9 @@
-// A message enters the queue. One connection to cleanup is one transaction:
+// A message enters the queue:
 //   SubmitOpen + descriptor -> SubmitOpened; SubmitRecipients*; SubmitEnd -> SubmitResult
 // Closing early aborts it. The content arrives on the descriptor (a pipe's read end, or a read-only
-// regular file): wire form with CRLF, dot-unstuffed, no final dot.
+// regular file): wire form with CRLF, dot-unstuffed, no final dot. After the result another message may
+// follow, through the same pipe when its SubmitOpen comes without a descriptor; cleanup may hang up
+// instead when nothing of it has been said.
 #pragma once
 
 #include "lib/ipc/codec.h"

@@ -1,0 +1,87 @@
+#include "cleanup/conversation.h"
+
+#include "lib/log/log.h"
+
+namespace postern::cleanup {
+
+Conversation::Conversation(Tools& tools, Fd socket, Trust trust, std::function<void()> on_end)
+    : tools_(tools),
+      trust_(trust),
+      on_end_(std::move(on_end)),
+      last_activity_(tools.clock.steady()) {
+    channel_ = std::make_unique<ipc::LoopChannel>(
+        tools_.loop, std::move(socket),
+        ipc::LoopChannel::Handler{
+            [this](ipc::Packet packet) { on_packet(std::move(packet)); },
+            [this](const Error& why) { why.code == Errc::closed ? hang_up() : broken(why); }});
+}
+
+Conversation::~Conversation() = default;
+
+void Conversation::hang_up() {
+    if (const auto on_end = std::exchange(on_end_, nullptr)) on_end();
+}
+
+void Conversation::drain() {
+    draining_ = true;
+    if (between_messages()) hang_up();
+}
+
+void Conversation::broken(const Error& why) {
+    if (!on_end_) return;
+    log::warning(transaction_ ? transaction_->id().str() : "",
+                 "bad message from a submitter: " + why.what);
+    hang_up();
+}
+
+void Conversation::on_packet(ipc::Packet packet) {
+    if (!on_end_) return;
+    last_activity_ = tools_.clock.steady();
+    if (packet.type() == ipc::Type::submit_open) {
+        if (auto begun = begin(packet); !begun) broken(begun.error());
+    } else if (transaction_ && packet.descriptor_count() == 0) {
+        transaction_->on_packet(packet);
+    } else {
+        broken({Errc::invalid, "message out of order"});
+    }
+}
+
+Result<void> Conversation::begin(ipc::Packet& packet) {
+    if (transaction_ && !between_messages()) return Error{Errc::invalid, "message out of order"};
+    TRY(take_descriptor(packet));
+    TRY_ASSIGN(auto message, packet.as<ipc::SubmitOpen>());
+    transaction_ = std::make_shared<Transaction>(tools_, *this, trust_);
+    transaction_->open(std::move(message));
+    if (content_) content_->start();
+    return {};
+}
+
+// The first message brings the content's descriptor; later ones may leave it out when it is a pipe.
+Result<void> Conversation::take_descriptor(ipc::Packet& packet) {
+    if (packet.descriptor_count() == 0 && content_ && content_->is_pipe()) return {};
+    if (packet.descriptor_count() != 1)
+        return Error{Errc::invalid, "message out of order: no content"};
+    Content::Handler handler;
+    handler.on_bytes = [this](std::string_view bytes) {
+        last_activity_ = tools_.clock.steady();
+        transaction_->take_content(bytes);
+    };
+    handler.on_end = [this] { transaction_->content_ended(); };
+    handler.on_failed = [this](const Error& why) { transaction_->content_failed(why); };
+    TRY_ASSIGN(content_,
+               Content::open(tools_.loop, tools_.fs, packet.take_descriptor(), std::move(handler)));
+    return {};
+}
+
+Result<void> Conversation::opened(const ipc::SubmitOpened& opened, const std::string& trace) {
+    return channel_->send(opened, trace);
+}
+
+void Conversation::answered(const ipc::SubmitResult& result, const std::string& trace) {
+    ++answers_;
+    if (!channel_->send(result, trace)) return hang_up();
+    if (draining_ && !channel_->sending()) hang_up();
+    // Otherwise the submitter goes on or hangs up; the sweep ends those who do neither.
+}
+
+}  // namespace postern::cleanup

@@ -1,0 +1,114 @@
+// Messages on their way from smtpd to cleanup.
+#include "smtpd/smtpd_test.h"
+
+namespace postern::smtpd {
+namespace {
+
+using testing::HasSubstr;
+
+TEST_F(SmtpdTest, ALargeMessageMeetsAFullPipe) {
+    options.engine.size_limit = 0;
+    begin();
+    cleanup->lazy = true;
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    std::string line(98, 'x');
+    line = "." + line + "\r\n";
+    std::string body, plain;
+    for (int i = 0; i < 30000; ++i) {
+        body += "." + line;
+        plain += line;
+    }
+    loop::Timer later(loop, [&] { cleanup->reader->want_read(true); });
+    later.start(Millis(50));
+    EXPECT_EQ(talk(body + ".\r\n", "\n"), "250 2.0.0 Ok: queued as 4cQ1zXy3lKz1\r\n");
+    EXPECT_EQ(cleanup->messages.at(0), plain);
+}
+
+TEST_F(SmtpdTest, WhatIsTooBigIsReadAndRefused) {
+    options.engine.size_limit = 1000;
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    std::string body;
+    for (int i = 0; i < 3000; ++i) body += "0123456789\r\n";
+    EXPECT_EQ(talk(body + ".\r\n", "\n"), "552 5.3.4 Error: message file too big\r\n");
+    EXPECT_EQ(talk("RSET\r\n", "\n"), "250 2.0.0 Ok\r\n");
+    EXPECT_TRUE(wait_for([&] { return cleanup->aborted == 1; }));
+    EXPECT_TRUE(cleanup->messages.empty());
+    EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lKz1: reject: END-OF-MESSAGE from"));
+}
+
+TEST_F(SmtpdTest, ManyRecipientsGoInSeveralPackets) {
+    begin();
+    std::string commands = "EHLO c\r\nMAIL FROM:<a@b.test>\r\n";
+    for (int i = 0; i < 220; ++i) commands += "RCPT TO:<user" + std::to_string(i) + "@d.test>\r\n";
+    talk(commands + "DATA\r\n", "<CR><LF>\r\n");
+    talk("x\r\n.\r\n", "\n");
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.size(), 220u);
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.back().address, "user219@d.test");
+}
+
+class KeptLinks : public SmtpdTest {
+  protected:
+    std::string message() {
+        const auto got =
+            talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+        return got + talk("text\r\n.\r\n", "\n");
+    }
+    void greet() {
+        begin();
+        talk("HELO c\r\n", "mail.test\r\n");
+    }
+};
+
+TEST_F(KeptLinks, ServeOneMessageAfterTheOther) {
+    greet();
+    for (int i = 0; i < 5; ++i) EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued")) << i;
+    EXPECT_EQ(cleanup->conversations, 1U);
+    EXPECT_EQ(policy->conversations, 1U);
+    EXPECT_EQ(cleanup->messages, std::vector<std::string>(5, "text\r\n"));
+}
+
+TEST_F(KeptLinks, AreReplacedWhenCleanupHangsUpBetweenMessages) {
+    greet();
+    message();
+    cleanup->hang_up();
+    loop.run_for(Millis(5));  // seen before the next message
+    EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued"));
+    EXPECT_EQ(cleanup->conversations, 2U);
+    cleanup->hang_up();  // and in its way
+    EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued"));
+    cleanup->hang_up_at_open = true;  // it has been sent, and not heard
+    EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued"));
+    EXPECT_EQ(cleanup->conversations, 4U);
+    EXPECT_EQ(cleanup->messages.size(), 4U);
+}
+
+TEST_F(KeptLinks, ANewOneThatFailsIsAFailure) {
+    greet();
+    cleanup->hang_up_at_open = true;
+    EXPECT_THAT(talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "error\r\n"),
+                HasSubstr("451 4.3.0 Error: queue file write error\r\n"));
+}
+
+TEST_F(KeptLinks, AMessageWhoseResultNeverComesIsNotSentAgain) {
+    greet();
+    message();
+    cleanup->silent = true;
+    talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    ASSERT_EQ(::send(client.get(), "text\r\n.\r\n", 9, 0), 9);
+    ASSERT_TRUE(wait_for([&] { return cleanup->messages.size() == 2; }));
+    cleanup->hang_up();
+    EXPECT_THAT(talk("", "\n"), HasSubstr("451 4.3.0 Error: queue file write error\r\n"));
+    EXPECT_EQ(cleanup->messages.size(), 2U);
+}
+
+TEST_F(KeptLinks, EndWhenTheProcessDrains) {
+    greet();
+    message();
+    ASSERT_EQ(cleanup->closed, 0U);
+    smtpd->drain();
+    EXPECT_TRUE(wait_for([&] { return cleanup->closed == 1 && policy->closed == 1; }));
+}
+
+}  // namespace
+}  // namespace postern::smtpd

@@ -1,0 +1,122 @@
+// STARTTLS and TLS from the first byte.
+#include <sys/socket.h>
+
+#include "lib/tls/certificate.h"
+
+#include "smtpd/smtpd_test.h"
+
+namespace postern::smtpd {
+namespace {
+
+using testing::HasSubstr;
+
+struct TlsClient {
+    explicit TlsClient(int fd_in)
+        : fd(fd_in), engine(tls::Engine::client(context, "mail.test").value()) {
+        std::string out;
+        EXPECT_TRUE(engine.start(out));
+        send(out);
+    }
+    void send(const std::string& out) {
+        EXPECT_EQ(::send(fd, out.data(), out.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(out.size()));
+    }
+    void take(std::string_view bytes) {
+        std::string out;
+        EXPECT_TRUE(engine.feed(bytes, plain, out));
+        if (!out.empty()) send(out);
+    }
+    void say(std::string_view text) {
+        std::string out;
+        EXPECT_TRUE(engine.write(text, out));
+        send(out);
+    }
+    int fd;
+    tls::ClientContext context = tls::ClientContext::make({}).value();
+    tls::Engine engine;
+    std::string plain;
+};
+
+class SmtpdTls : public SmtpdTest {
+  protected:
+    SmtpdTls() {
+        auto pair = tls::make_self_signed("mail.test").value();
+        tls::ServerOptions server;
+        server.certificate_pem = pair.certificate_pem;
+        server.key_pem = pair.key_pem;
+        options.tls.emplace(tls::ServerContext::make(server).value());
+        options.engine.tls_available = true;
+        options.tls_loglevel = 1;
+    }
+    void run_until(TlsClient& tls, std::string_view text) {
+        const auto deadline = Deadline::in(Millis(5000));
+        while (!tls.plain.ends_with(text) && !deadline.passed()) {
+            loop.run_for(Millis(1));
+            char bytes[65536];
+            const ssize_t size = ::recv(client.get(), bytes, sizeof bytes, 0);
+            if (size > 0) tls.take({bytes, static_cast<std::size_t>(size)});
+        }
+        EXPECT_TRUE(tls.plain.ends_with(text)) << tls.plain;
+    }
+};
+
+TEST_F(SmtpdTls, StartTls) {
+    begin();
+    EXPECT_THAT(talk("EHLO c\r\n", "8BITMIME\r\n"), HasSubstr("250-STARTTLS\r\n"));
+    EXPECT_EQ(talk("STARTTLS\r\n", "\n"), "220 2.0.0 Ready to start TLS\r\n");
+    TlsClient tls(client.get());
+    ASSERT_TRUE(wait_for([&] {
+        char bytes[65536];
+        const ssize_t size = ::recv(client.get(), bytes, sizeof bytes, 0);
+        if (size > 0) tls.take({bytes, static_cast<std::size_t>(size)});
+        return tls.engine.established();
+    }));
+    tls.say("EHLO c\r\n");
+    run_until(tls, "8BITMIME\r\n");
+    EXPECT_THAT(tls.plain, testing::Not(HasSubstr("STARTTLS")));
+    tls.say("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n");
+    run_until(tls, "<CR><LF>\r\n");
+    tls.say("secret\r\n.\r\nQUIT\r\n");
+    run_until(tls, "Bye\r\n");
+    EXPECT_EQ(cleanup->envelopes.at(0).protocol, "ESMTPS");
+    EXPECT_EQ(cleanup->envelopes.at(0).tls_protocol, "TLSv1.3");
+    EXPECT_EQ(cleanup->messages.at(0), "secret\r\n");
+    EXPECT_THAT(
+        logged(),
+        HasSubstr(
+            "Anonymous TLS connection established from unknown[127.0.0.1]: TLSv1.3 with cipher "));
+}
+
+TEST_F(SmtpdTls, InjectedPlaintextEndsTheSession) {
+    begin();
+    talk("EHLO c\r\n", "8BITMIME\r\n");
+    EXPECT_EQ(talk("STARTTLS\r\nMAIL FROM:<evil@b.test>\r\n", ""),
+              "220 2.0.0 Ready to start TLS\r\n");
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+}
+
+TEST_F(SmtpdTls, WrapperMode) {
+    options.wrapper_mode = options.engine.tls_required = true;
+    begin();
+    TlsClient tls(client.get());
+    run_until(tls, "220 mail.test ESMTP\r\n");
+    tls.say("EHLO c\r\n");
+    run_until(tls, "8BITMIME\r\n");
+    tls.say("MAIL FROM:<a@b.test>\r\n");
+    run_until(tls, "250 2.1.0 Ok\r\n");
+    client.reset();
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+}
+
+TEST_F(SmtpdTls, AFailedHandshakeIsLogged) {
+    options.wrapper_mode = true;
+    begin();
+    talk("EHLO in plaintext\r\n", "");
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("SSL_accept error from unknown[127.0.0.1]: "));
+}
+
+// However a client's bytes are cut into packets, it hears the same and the same mail comes through.
+
+}  // namespace
+}  // namespace postern::smtpd
