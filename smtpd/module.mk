@@ -11,6 +11,6 @@ SMTPD_LIBS = lib/smtp/libsmtp.a lib/mail/libmail.a $(SERVICE_LIBS) $(SSL_LIBS) $
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += smtpd/smtpd_test
-smtpd_smtpd_test_SOURCES = %reldir%/smtpd_test.cc %reldir%/submission_test.cc %reldir%/tls_test.cc %reldir%/smtpd_test.h
+smtpd_smtpd_test_SOURCES = %reldir%/smtpd_test.cc %reldir%/submission_test.cc %reldir%/tls_test.cc %reldir%/smtpd_fixture.h
 smtpd_smtpd_test_CXXFLAGS = $(TEST_CXXFLAGS)
 smtpd_smtpd_test_LDADD = smtpd/libsmtpd.a tests/support/libsupport.a $(SMTPD_LIBS) $(TEST_LIBS)

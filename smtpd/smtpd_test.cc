@@ -5,7 +5,7 @@
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
 
-#include "smtpd/smtpd_test.h"
+#include "smtpd/smtpd_fixture.h"
 
 namespace postern::smtpd {
 namespace {

@@ -1,5 +1,5 @@
 // Messages on their way from smtpd to cleanup.
-#include "smtpd/smtpd_test.h"
+#include "smtpd/smtpd_fixture.h"
 
 namespace postern::smtpd {
 namespace {

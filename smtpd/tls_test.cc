@@ -3,7 +3,7 @@
 
 #include "lib/tls/certificate.h"
 
-#include "smtpd/smtpd_test.h"
+#include "smtpd/smtpd_fixture.h"
 
 namespace postern::smtpd {
 namespace {
