@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "imapd/flag_names.h"
+#include "imapd/preview.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
 #include "lib/mail/date.h"
@@ -32,7 +33,8 @@ Needs needs_of(const FetchItem& item) {
                 return Needs::all;
             return Needs::header;
         case Kind::binary:
-        case Kind::binary_size: return Needs::structure;
+        case Kind::binary_size:
+        case Kind::preview: return Needs::structure;
         default: return Needs::nothing;
     }
 }
@@ -290,11 +292,17 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
             imap::append_body(out, prepared.text, *prepared.structure,
                               item.kind == Kind::body_structure);
             break;
+        case Kind::preview: append_preview(out, prepared); break;
         case Kind::section: out_.write(out); return write_section(prepared, item);
         case Kind::binary: out_.write(out); return write_binary(prepared, item);
         case Kind::binary_size: out_.write(out); return write_binary_size(prepared, item);
     }
     out_.write(out);
+}
+
+// RFC 8970 4: an empty string where there is nothing to show
+void Fetcher::append_preview(std::string& out, const Prepared& prepared) {
+    imap::append_string(out, preview_of(prepared.text, *prepared.structure));
 }
 
 namespace {

@@ -59,6 +59,7 @@ class Fetcher {
     void write_section(const Prepared& prepared, const imap::FetchItem& item);
     void write_binary(const Prepared& prepared, const imap::FetchItem& item);
     void write_binary_size(const Prepared& prepared, const imap::FetchItem& item);
+    static void append_preview(std::string& out, const Prepared& prepared);
     std::string flags_of(std::uint32_t seq) const;
 
     mailbox::View& view_;

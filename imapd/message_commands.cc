@@ -67,6 +67,12 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
         });
         add_first(arguments.items, Kind::modseq);
     }
+    if (arguments.partial) {  // RFC 9394 3.3
+        if (!uid) return Reply::bad("PARTIAL needs UID FETCH");
+        const auto window = arguments.partial->window(seqs->size());
+        seqs->erase(seqs->begin() + static_cast<std::ptrdiff_t>(window.end), seqs->end());
+        seqs->erase(seqs->begin(), seqs->begin() + static_cast<std::ptrdiff_t>(window.begin));
+    }
     if (imap::has_item(arguments.items, Kind::modseq)) enable_condstore();
     if (uid) add_first(arguments.items, Kind::uid);  // RFC 3501 6.4.8
     if (arguments.vanished) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "imapd/header_source.h"
 #include "lib/base/strings.h"
 #include "lib/imap/sequence_set.h"
 #include "lib/mail/address_list.h"
@@ -201,20 +202,8 @@ class Matcher {
         return key.kind == Kind::older ? seconds <= limit : seconds >= limit;
     }
 
-    // The header, or as much of it as the cache has, if that includes the field.
-    Result<std::string_view> header_with(std::uint32_t seq, std::string_view field) {
-        if (const auto known = view_.cached(seq)) {
-            if (!mailbox::is_omitted(known->omitted, field)) return known->header;
-            return source_.header(seq);
-        }
-        TRY_ASSIGN(const mail::MimePart* structure, source_.structure(seq));
-        TRY_ASSIGN(const std::string_view text, source_.text(seq));
-        view_.remember(seq, mailbox::summarize(text, *structure));
-        return source_.header(seq);
-    }
-
     Result<bool> sent_date(const SearchKey& key, std::uint32_t seq) {
-        TRY_ASSIGN(const std::string_view header, header_with(seq, "Date"));
+        TRY_ASSIGN(const std::string_view header, header_with(view_, source_, seq, "Date"));
         const auto date = mail::parse_date(mail::field_text(header, "Date"));
         return date && compare(key, mail::local_day(*date));
     }
@@ -225,7 +214,7 @@ class Matcher {
     }
 
     Result<bool> header(const SearchKey& key, std::uint32_t seq) {
-        TRY_ASSIGN(const std::string_view header, header_with(seq, key.field));
+        TRY_ASSIGN(const std::string_view header, header_with(view_, source_, seq, key.field));
         mail::HeaderCursor cursor(header);
         while (const auto field = cursor.next()) {
             if (iequals(field->name, key.field) && field_contains(*field, key.text)) return true;

@@ -27,7 +27,8 @@ std::string_view word_of(Reply::Kind kind) {
 mailbox::Expunges expunges_after(const imap::Command& command) {
     const bool holds =
         !command.uid && (command.verb == Verb::fetch || command.verb == Verb::store ||
-                         command.verb == Verb::search);
+                         command.verb == Verb::search || command.verb == Verb::sort ||
+                         command.verb == Verb::thread);
     return holds ? mailbox::Expunges::hold : mailbox::Expunges::report;
 }
 
@@ -38,6 +39,8 @@ bool needs_selection(Verb verb) {
         case Verb::unselect:
         case Verb::expunge:
         case Verb::search:
+        case Verb::sort:
+        case Verb::thread:
         case Verb::fetch:
         case Verb::store:
         case Verb::copy:
@@ -192,6 +195,8 @@ Reply Session::dispatch_selected(const imap::Command& command) {
             return expunge(arguments == nullptr ? nullptr : &arguments->uids);
         }
         case Verb::search: return search(command);
+        case Verb::sort: return sort(command);
+        case Verb::thread: return thread(command);
         case Verb::fetch:
             return fetch(std::get<imap::FetchArguments>(command.arguments), command.uid);
         case Verb::store:

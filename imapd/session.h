@@ -138,8 +138,13 @@ class Session {
 
     // search_command.cc
     Reply search(const imap::Command& command);
-    void write_search(const imap::Command& command, const Seqs& found, bool with_modseq);
-    void write_esearch(const imap::Command& command, const Seqs& found, bool with_modseq);
+    Reply sort(const imap::Command& command);
+    Reply thread(const imap::Command& command);
+    Result<std::optional<Seqs>> find(const imap::SearchArguments& arguments, bool& with_modseq);
+    void save_result(Seqs found, const imap::ReturnOptions& options);
+    void write_numbers(std::string_view verb, bool uid, const Seqs& found, bool with_modseq);
+    void write_esearch(const imap::Command& command, const imap::ReturnOptions& options,
+                       const Seqs& found, bool with_modseq);
     std::vector<imap::Range> saved_ranges() const;
 
     // append.cc

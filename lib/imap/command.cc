@@ -40,6 +40,8 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"NAMESPACE", Verb::namespace_},
     {"ID", Verb::id},
     {"ENABLE", Verb::enable},
+    {"SORT", Verb::sort},
+    {"THREAD", Verb::thread},
 };
 
 constexpr std::size_t kMaxEnabled = 50;
@@ -203,51 +205,6 @@ Result<ExpungeArguments> parse_uid_expunge(Parser& parser) {
     return out;
 }
 
-// RFC 4731 3.1: RETURN () is RETURN (ALL)
-Result<ReturnOptions> parse_return_options(Parser& parser) {
-    ReturnOptions out;
-    out.given = true;
-    TRY(parser.expect('('));
-    while (!parser.eat(')')) {
-        TRY_ASSIGN(const std::string_view word, parser.word());
-        if (iequals(word, "MIN")) {
-            out.min = true;
-        } else if (iequals(word, "MAX")) {
-            out.max = true;
-        } else if (iequals(word, "ALL")) {
-            out.all = true;
-        } else if (iequals(word, "COUNT")) {
-            out.count = true;
-        } else if (iequals(word, "SAVE")) {  // RFC 5182 2.1
-            out.save = true;
-        } else {
-            return bad("Unknown SEARCH return option " + printable(word, 40));
-        }
-        if (parser.peek() != ')') TRY(parser.space());
-    }
-    out.all = out.all || !(out.min || out.max || out.count || out.save);
-    return out;
-}
-
-Result<SearchArguments> parse_search(Parser& parser) {
-    SearchArguments out;
-    TRY(parser.space());
-    if (istarts_with(parser.rest(), "RETURN (")) {
-        TRY(parser.word());
-        TRY(parser.space());
-        TRY_ASSIGN(out.options, parse_return_options(parser));
-        TRY(parser.space());
-    }
-    if (istarts_with(parser.rest(), "CHARSET ")) {
-        TRY(parser.word());
-        TRY(parser.space());
-        TRY_ASSIGN(out.charset, parser.astring());
-        TRY(parser.space());
-    }
-    TRY_ASSIGN(out.key, parse_search_keys(parser));
-    return out;
-}
-
 Result<FetchArguments> parse_fetch(Parser& parser) {
     FetchArguments out;
     TRY(parser.space());
@@ -262,6 +219,9 @@ Result<FetchArguments> parse_fetch(Parser& parser) {
             TRY_ASSIGN(out.changed_since, parser.mod_sequence());
         } else if (iequals(word, "VANISHED")) {
             out.vanished = true;
+        } else if (iequals(word, "PARTIAL")) {
+            TRY(parser.space());
+            TRY_ASSIGN(out.partial, parse_partial_range(parser));
         } else {
             return bad("Unknown FETCH modifier " + printable(word, 40));
         }
@@ -357,7 +317,8 @@ Result<void> parse_id(Parser& parser) {
 
 bool has_uid_variant(Verb verb) {
     return verb == Verb::fetch || verb == Verb::store || verb == Verb::copy ||
-           verb == Verb::search || verb == Verb::move || verb == Verb::expunge;
+           verb == Verb::search || verb == Verb::sort || verb == Verb::thread ||
+           verb == Verb::move || verb == Verb::expunge;
 }
 
 // Assigns the Result's value to the variant.
@@ -381,7 +342,9 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::lsub: return take(command, parse_lsub(parser));
         case Verb::status: return take(command, parse_status(parser));
         case Verb::append: return take(command, parse_append(parser));
-        case Verb::search: return take(command, parse_search(parser));
+        case Verb::search: return take(command, parse_search_arguments(parser));
+        case Verb::sort: return take(command, parse_sort_arguments(parser));
+        case Verb::thread: return take(command, parse_thread_arguments(parser));
         case Verb::fetch: return take(command, parse_fetch(parser));
         case Verb::store: return take(command, parse_store(parser));
         case Verb::copy:

@@ -15,7 +15,7 @@
 #include "lib/base/result.h"
 #include "lib/imap/fetch_item.h"
 #include "lib/imap/list_arguments.h"
-#include "lib/imap/search_key.h"
+#include "lib/imap/search_arguments.h"
 #include "lib/imap/sequence_set.h"
 #include "lib/mail/date.h"
 
@@ -52,6 +52,8 @@ enum class Verb : unsigned char {
     namespace_,
     id,
     enable,
+    sort,
+    thread,
 };
 
 // DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
@@ -103,21 +105,12 @@ struct AppendArguments {
 struct ExpungeArguments {
     SequenceSet uids;  // UID EXPUNGE
 };
-// What a SEARCH is to return, RFC 4731 and RFC 5182.
-struct ReturnOptions {
-    bool given = false;  // "RETURN (...)": the answer is an ESEARCH response
-    bool min = false, max = false, all = false, count = false, save = false;
-};
-struct SearchArguments {
-    ReturnOptions options;
-    std::string charset;  // empty: not given
-    SearchKey key;
-};
 struct FetchArguments {
     SequenceSet set;
     std::vector<FetchItem> items;
     std::optional<std::uint64_t> changed_since;  // RFC 7162 3.1.4.1
     bool vanished = false;                       // RFC 7162 3.2.6
+    std::optional<PartialRange> partial;         // RFC 9394 3.3
 };
 struct StoreArguments {
     enum class Mode : unsigned char { replace, add, remove };
@@ -138,7 +131,8 @@ struct Command {
     bool uid = false;  // the UID variant
     std::variant<std::monostate, MailboxArgument, SelectArguments, CreateArguments, RenameArguments,
                  ListArguments, LsubArguments, StatusArguments, AppendArguments, ExpungeArguments,
-                 SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments>
+                 SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
+                 SortArguments, ThreadArguments>
         arguments;
 };
 

@@ -32,6 +32,7 @@ constexpr Row kRows[] = {
     {"EMAILID", Kind::email_id},
     {"THREADID", Kind::thread_id},
     {"SAVEDATE", Kind::save_date},
+    {"PREVIEW", Kind::preview},
 };
 
 constexpr std::pair<std::string_view, Text> kTexts[] = {
@@ -150,6 +151,16 @@ Result<FetchItem> parse_body_section(Parser& parser, bool peek) {
     return item;
 }
 
+// RFC 8970 3.1: "PREVIEW (LAZY)" allows NIL where it would take long. It does not.
+Result<void> parse_lazy(Parser& parser) {
+    if (!istarts_with(parser.rest(), " (")) return {};
+    TRY(parser.space());
+    TRY(parser.expect('('));
+    TRY_ASSIGN(const std::string_view word, parser.word());
+    if (!iequals(word, "LAZY")) return bad("Unknown PREVIEW modifier");
+    return parser.expect(')');
+}
+
 // RFC 3516 4.3: a part without its transfer encoding, or how large it is so
 Result<FetchItem> parse_binary(Parser& parser, std::string_view name) {
     FetchItem item;
@@ -179,7 +190,9 @@ Result<FetchItem> parse_item(Parser& parser, std::string_view name) {
     if (iequals(name, "BINARY") || iequals(name, "BINARY.PEEK") || iequals(name, "BINARY.SIZE"))
         return parse_binary(parser, name);
     for (const Row& row : kRows) {
-        if (iequals(row.name, name)) return item_of(row);
+        if (!iequals(row.name, name)) continue;
+        if (row.kind == Kind::preview) TRY(parse_lazy(parser));
+        return item_of(row);
     }
     return bad("Unknown FETCH item " + printable(name, 40));
 }

@@ -40,6 +40,7 @@ struct FetchItem {
         email_id,     // RFC 8474
         thread_id,
         save_date,  // RFC 8514
+        preview,    // RFC 8970
     };
     struct Partial {
         std::uint64_t offset = 0;

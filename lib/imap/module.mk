@@ -1,6 +1,7 @@
 # See README.md in this folder.
 noinst_LIBRARIES += lib/imap/libimap.a
 lib_imap_libimap_a_SOURCES = \
+	%reldir%/base_subject.h %reldir%/base_subject.cc \
 	%reldir%/binary_append.h %reldir%/binary_append.cc \
 	%reldir%/command.h %reldir%/command.cc \
 	%reldir%/command_reader.h %reldir%/command_reader.cc \
@@ -9,14 +10,17 @@ lib_imap_libimap_a_SOURCES = \
 	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
 	%reldir%/parser.h %reldir%/parser.cc \
 	%reldir%/response.h %reldir%/response.cc \
+	%reldir%/search_arguments.h %reldir%/search_arguments.cc \
 	%reldir%/search_key.h %reldir%/search_key.cc \
-	%reldir%/sequence_set.h %reldir%/sequence_set.cc
+	%reldir%/sequence_set.h %reldir%/sequence_set.cc \
+	%reldir%/thread.h %reldir%/thread.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/imap/imap_test
 lib_imap_imap_test_SOURCES = \
 	%reldir%/command_test.cc \
 	%reldir%/reader_test.cc \
-	%reldir%/response_test.cc
+	%reldir%/response_test.cc \
+	%reldir%/thread_test.cc
 lib_imap_imap_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_imap_imap_test_LDADD = lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

@@ -266,7 +266,8 @@ class Script:
         self.connections = int(self.header["connections"])
         self.groups = list(self._groups(self._logical(lines[body:])))
         mbox = path.with_name(path.name + ".mbox")
-        self.messages = read_mbox(mbox if mbox.exists() else path.with_name("default.mbox"))
+        mbox = mbox if mbox.exists() else path.with_name("default.mbox")
+        self.messages, self.dates = read_mbox(mbox), read_dates(mbox)
 
     def missing(self, capabilities):
         wanted = self.header["capabilities"].upper().split()
@@ -345,6 +346,18 @@ def read_mbox(path):
     return [re.sub(rb"(?<!\r)\n", CRLF, re.sub(rb"\n\n\Z", b"\n", piece)) for piece in pieces]
 
 
+def read_dates(path):
+    """When each message came, as its From_ line says: an INTERNALDATE in quotes and a space, or nothing."""
+    dates = []
+    for line in re.findall(rb"(?m)^From .*$", path.read_bytes()):
+        words = line.split()[-6:]
+        zone = words.pop() if re.fullmatch(rb"[+-]\d{4}", words[-1]) else b"+0000"
+        _, month, day, clock, year = words[-5:] if len(words) >= 5 else [b""] * 5
+        good = re.fullmatch(rb"\d{4}", year) and re.fullmatch(rb"[\d:]{8}", clock)
+        dates.append(b'"%2d-%s-%s %s %s" ' % (int(day), month, year, clock, zone) if good else b"")
+    return dates
+
+
 class Player:
     """Plays a script against a server at address with a user whose store is empty."""
 
@@ -371,7 +384,8 @@ class Player:
         if wanted >= 2:
             count = self.script.header["messages"]
             for _ in range(len(self.script.messages) if count == "all" else int(count)):
-                first.must(b"APPEND " + self.MAILBOX + b" ", self._message(), b"")
+                date = self.script.dates[self.next_message % len(self.script.dates)]
+                first.must(b"APPEND " + self.MAILBOX + b" " + date, self._message(), b"")
         if wanted >= 3:
             for connection in self.connections:
                 connection.must(b"SELECT " + self.MAILBOX)
