@@ -165,18 +165,19 @@ class Campaign:
         self.totals["refused"], self.totals["unanswered"] = self.ledger.refused, self.ledger.unanswered
 
     def copies(self, found, relayed):
-        """Twice is allowed where a delivery was just done when the power failed: once more for each cut at most, and
-        only if the first copy is no older than what a disk may keep in memory."""
+        """Twice is allowed where a delivery was just done when the power failed: with a cut in between, and only if the
+        first copy was then no older than what a disk may keep in memory. A message of sendmail's may also have become
+        two: cleanup had it, and the disk did not know yet that its maildrop file was gone."""
         for key, count in found.items():
             if count < 2:
                 continue
             kind = "relayed twice" if key in relayed else "notified twice" if key[1] == "never" else "twice in a mailbox"
             self.totals[kind] += count - 1
+            submitted_twice = self.ledger.promised.get(key[0], ((), "exit"))[1] == "exit"
             # The same delivery has the same file name: only a message that pickup submitted twice can be there twice.
-            if kind == "twice in a mailbox" and self.server.name == "Postern" and \
-                    self.ledger.promised.get(key[0], ((), "exit"))[1] != "exit":
+            if kind == "twice in a mailbox" and self.server.name == "Postern" and not submitted_twice:
                 self.complain(f"{key} twice in a mailbox")
-            if key in relayed:
+            if key in relayed and not submitted_twice:
                 times = sorted(relayed[key])
                 for first, again in zip(times, times[1:]):
                     between = [t for t in self.cut_times if t <= again and t >= first - 1]
