@@ -110,7 +110,9 @@ std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
 Result<void> Notifier::send(const ipc::BounceSend& request, int queue_file) {
     ipc::BounceLog log = log_of(request.notification);
     TRY_ASSIGN(std::vector<queue::BounceRecord> records, records_.read(log, request.queue_id));
-    if (!records.empty()) {
+    if (records.empty()) {
+        log::warning(request.queue_id.str(), "nothing is recorded to tell the sender of");
+    } else {
         for (const Letter& letter : letters(request, std::move(records)))
             TRY(submit(request, letter, queue_file));
     }

@@ -61,6 +61,16 @@ queue::BounceRecord record_of(const ipc::BounceAppend& request) {
     return record;
 }
 
+// A crash may have left half a record, or zeros where one should be: the next must not become part
+// of that.
+Result<bool> ends_whole(sys::Fs& fs, int file, std::uint64_t size) {
+    if (size == 0) return true;
+    const std::size_t count = queue::kBounceRecordEnd.size();
+    if (size < count) return false;
+    TRY_ASSIGN(const std::string end, fs.read_at(file, size - count, count));
+    return end == queue::kBounceRecordEnd;
+}
+
 }  // namespace
 
 Result<void> Records::append(const ipc::BounceAppend& request) {
@@ -68,10 +78,11 @@ Result<void> Records::append(const ipc::BounceAppend& request) {
     queue::Directory directory = directory_of(request.log);
     TRY(queue::create_parent(fs_, directory, request.queue_id));
     std::string path = queue::path_of(directory, request.queue_id);
-    TRY_ASSIGN(Fd file,
-               fs_.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    TRY_ASSIGN(Fd file, fs_.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
     std::string text = queue::format_bounce_record(record_of(request));
     TRY_ASSIGN(sys::FileInfo info, fs_.info(file.get()));
+    TRY_ASSIGN(const bool whole, ends_whole(fs_, file.get(), info.size));
+    if (!whole) text.insert(0, queue::kBounceRecordEnd);
     if (info.size + text.size() > queue::kMaxBounceLog)
         return Error{Errc::no_space, cat({path, ": log is full"})};
     TRY(fs_.write(file.get(), text));

@@ -15,6 +15,8 @@ namespace postern::queue {
 
 // A log that has reached this size takes no more records (the recipients stay queued).
 inline constexpr std::size_t kMaxBounceLog = std::size_t{16} << 20;
+// What a whole record ends with: its last line's end, and the empty line.
+inline constexpr std::string_view kBounceRecordEnd = "\n\n";
 // Longer values are cut.
 inline constexpr std::size_t kMaxBounceValue = 2000;
 
