@@ -151,5 +151,34 @@ TEST(Committer, WhatWasAcknowledgedSurvivesAnyCrash) {
         });
 }
 
+// The same, with a disk that writes in any order: batches, and a large message's own file.
+TEST(Committer, WhatWasAcknowledgedSurvivesInAnyOrder) {
+    for (const bool sync_directory : {false, true}) {
+        const support::TempFolder folder;
+        support::CrashFs fs(folder.path());
+        ASSERT_TRUE(queue::create_all(fs));
+        Bench bench(fs);
+        bench.options.sync_directory = sync_directory;
+        bench.options.batch_messages = 3;
+        bench.on_answer = [&](int i, bool ok) {
+            if (ok) fs.note(id_of(i).str());
+        };
+        bench.commit(6);
+        ASSERT_EQ(bench.accepted.size(), 6U);
+        const std::size_t disks = fs.for_each_reordering(
+            [](const std::string& disk) {
+                support::RootedFs empty(disk);
+                ASSERT_TRUE(queue::create_all(empty));
+            },
+            [&](std::size_t n, const std::string& disk) {
+                support::RootedFs after(disk);
+                const std::set<std::string> found = in_queue(after);
+                for (const std::string& id : fs.notes(n))
+                    EXPECT_EQ(found.count(id), 1U) << id << " at " << n;
+            });
+        EXPECT_GT(disks, 10U);
+    }
+}
+
 }  // namespace
 }  // namespace postern::cleanup

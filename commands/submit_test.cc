@@ -5,8 +5,8 @@
 #include "commands/sendmail_options.h"
 #include "commands/submission.h"
 #include "lib/queue/directories.h"
-#include "lib/sys/file.h"
 #include "lib/queue/envelope.h"
+#include "lib/sys/file.h"
 #include "tests/support/crash_fs.h"
 #include "tests/support/faulty_fs.h"
 #include "tests/support/temp_folder.h"
@@ -178,15 +178,16 @@ TEST(MaildropFile, SurvivesACrashOnceAcknowledged) {
         ASSERT_TRUE(submit_one(fs, &id));
         fs.note(id);
     }
-    fs.for_each_crash(
-        [](const std::string& disk) {
-            support::RootedFs empty(disk);
-            ASSERT_TRUE(queue::create_all(empty));
-        },
-        [&](std::size_t n, const std::string& disk) {
-            support::RootedFs after(disk);
-            for (const std::string& id : fs.notes(n)) EXPECT_TRUE(is_complete(after, id)) << n;
-        });
+    const auto prepare = [](const std::string& disk) {
+        support::RootedFs empty(disk);
+        ASSERT_TRUE(queue::create_all(empty));
+    };
+    const auto look = [&](std::size_t n, const std::string& disk) {
+        support::RootedFs after(disk);
+        for (const std::string& id : fs.notes(n)) EXPECT_TRUE(is_complete(after, id)) << n;
+    };
+    fs.for_each_crash(prepare, look);
+    EXPECT_GT(fs.for_each_reordering(prepare, look), 20U);
 }
 
 TEST(Postcat, ShowsAnEnvelopeAsPostfixDoes) {

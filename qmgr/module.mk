@@ -9,9 +9,9 @@ qmgr_libqmgr_a_SOURCES = \
 
 check_PROGRAMS += qmgr/qmgr_test
 qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/manager_test.cc %reldir%/agents_test.cc \
-	%reldir%/options_test.cc %reldir%/options.cc
+	%reldir%/options_test.cc %reldir%/store_test.cc %reldir%/options.cc
 qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)
-qmgr_qmgr_test_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a \
+qmgr_qmgr_test_LDADD = qmgr/libqmgr.a tests/support/libsupport.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a \
 	lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)
 
 daemonexec_PROGRAMS += qmgr/qmgr qmgr/showq

@@ -102,6 +102,24 @@ TEST(MaildirCrash, DeliveredMeansPresentAndWhole) {
     EXPECT_GT(looked, 100U);
 }
 
+TEST(MaildirCrash, DeliveredMeansPresentAndWholeInWhateverOrderTheDiskWrites) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    deliver_all(fs, [&](const std::string& text) { fs.note(text); });
+    const auto known = all_texts(4);
+    const std::size_t disks =
+        fs.for_each_reordering([](const std::string&) {},
+                               [&](std::size_t n, const std::string& disk) {
+                                   Disk left(disk);
+                                   const auto present = messages_in(left);
+                                   for (const auto& text : fs.notes(n))
+                                       EXPECT_EQ(present.count(text), 1U) << "crash at " << n;
+                                   for (const auto& text : present)
+                                       EXPECT_TRUE(known.contains(text)) << "crash at " << n;
+                               });
+    EXPECT_GT(disks, 150U);
+}
+
 TEST(MaildirCrash, ADeliveryRepeatedAfterTheCrashIsThereOnce) {
     const TempFolder folder;
     CrashFs fs(folder.path());

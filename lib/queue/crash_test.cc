@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "lib/queue/admin.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
@@ -83,7 +84,7 @@ std::multiset<std::string> recover(const std::string& root) {
     support::RootedFs fs(root);
     std::multiset<std::string> left;
     std::set<std::string> seen;
-    std::vector<std::string> folders = {"incoming"};
+    std::vector<std::string> folders = {"hold", "incoming"};
     const auto subfolders = fs.list("deferred").value();
     for (const auto& sub : subfolders) folders.insert(folders.begin(), "deferred/" + sub.name);
     for (const std::string& folder : folders) {
@@ -138,6 +139,83 @@ TEST(QueueCrash, AcknowledgedMeansRecoveredAndNothingComesTwice) {
             ++crashes;
         });
     EXPECT_GT(crashes, 200);
+}
+
+void make_folders(const std::string& disk) {
+    ASSERT_TRUE(create_all(*std::make_unique<support::RootedFs>(disk)));
+}
+
+// A disk keeps what was not synced, or does not, in any combination.
+TEST(QueueCrash, InWhateverOrderTheDiskWrites) {
+    const support::TempFolder folder;
+    support::CrashFs fs(folder.path());
+    ASSERT_TRUE(create_all(fs));
+    const Note note = [&](const std::string& text) { fs.note(text); };
+    ASSERT_TRUE(accept_mail(fs, note));
+    ASSERT_TRUE(deliver_mail(fs, note));
+    const std::size_t disks =
+        fs.for_each_reordering(make_folders, [&](std::size_t n, const std::string& disk) {
+            const std::multiset<std::string> found = recover(disk);
+            for (const std::string& need : owed(fs.notes(n)))
+                EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
+            for (const std::string& one : found) EXPECT_EQ(found.count(one), 1U) << one;
+        });
+    EXPECT_GT(disks, 200U);
+}
+
+// postsuper: what it moves to and fro, in files of their own and out of a batch, is never nowhere.
+Result<void> administrate(sys::Fs& fs, const Note& note) {
+    TRY(accept_mail(fs, note));
+    const auto change = [&](int n, Change what) -> Result<void> {
+        TRY_ASSIGN(const bool changed, change_message(fs, id_of(n), what));
+        return changed ? Result<void>() : Error{Errc::not_found, id_of(n).str()};
+    };
+    TRY(change(1, Change::hold));
+    TRY(change(3, Change::hold));
+    TRY(change(1, Change::release));
+    TRY(change(1, Change::expire));
+    TRY(change(1, Change::requeue));
+    TRY(change(3, Change::release));
+    TRY(change(1, Change::hold));
+    note("done " + id_of(2).str() + " one@x.test");
+    note("done " + id_of(2).str() + " two@x.test");
+    TRY(change(2, Change::remove));
+    note("done " + id_of(3).str() + " one@x.test");
+    note("done " + id_of(3).str() + " two@x.test");
+    return change(3, Change::remove);
+}
+
+TEST(QueueCrash, WhatPostsuperMovesIsNeverLost) {
+    const support::TempFolder folder;
+    support::CrashFs fs(folder.path());
+    ASSERT_TRUE(create_all(fs));
+    const auto done = administrate(fs, [&](const std::string& text) { fs.note(text); });
+    ASSERT_TRUE(done) << done.error().what;
+    const std::size_t disks =
+        fs.for_each_reordering(make_folders, [&](std::size_t n, const std::string& disk) {
+            const std::multiset<std::string> found = recover(disk);
+            for (const std::string& need : owed(fs.notes(n)))
+                EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
+        });
+    EXPECT_GT(disks, 300U);
+}
+
+TEST(QueueFaults, PostsuperLosesNothingOnAFailingDisk) {
+    for (const int why : {ENOSPC, EIO, EDQUOT}) {
+        for (int n = 1;; ++n) {
+            ASSERT_LT(n, 1000);
+            const support::TempFolder folder;
+            make_folders(folder.path());
+            support::FaultyFs fs(folder.path(), n, why);
+            std::vector<std::string> notes;
+            const auto done =
+                administrate(fs, [&](const std::string& text) { notes.push_back(text); });
+            const auto found = recover(folder.path());
+            for (const std::string& need : owed(notes))
+                EXPECT_EQ(found.count(need), 1U) << need << " at " << n;
+            if (!fs.fired()) break;
+        }
+    }
 }
 
 TEST(QueueFaults, AFailedOperationPromisesNothingThatIsLost) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <random>
 
 namespace postern::support {
 namespace {
@@ -137,6 +138,72 @@ void CrashFs::materialize(std::size_t n, Bytes bytes, Names names, const std::st
         if (bytes != Bytes::dropped)
             for (const Op* write : disk.unsynced[inode]) Disk::apply(contents, *write, bytes);
         auto fd = real().open(into + "/" + path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        POSTERN_CHECK(fd.has_value());
+        POSTERN_CHECK(real().write(fd->get(), contents).has_value());
+    }
+}
+
+// What becomes of each change that is not durable yet.
+struct CrashFs::Fate {
+    std::vector<bool> names;
+    std::vector<Bytes> writes;
+};
+
+CrashFs::Image CrashFs::image_of(const Disk& disk, const Fate& fate) const {
+    Disk::Namespace names = disk.names;
+    for (std::size_t i = 0; i < disk.pending.size(); ++i)
+        if (fate.names[i]) Disk::apply(names, *disk.pending[i]);
+    std::map<std::uint64_t, std::string> contents = disk.durable;
+    std::size_t i = 0;
+    for (const auto& [inode, writes] : disk.unsynced)
+        for (const Op* write : writes) {
+            const Bytes bytes = fate.writes[i++];
+            if (bytes != Bytes::dropped) Disk::apply(contents[inode], *write, bytes);
+        }
+    Image image;
+    for (const auto& [path, inode] : names) image[path] = contents[inode];
+    return image;
+}
+
+std::vector<CrashFs::Image> CrashFs::images_after(std::size_t n, const Effort& effort) const {
+    Disk disk;
+    for (std::size_t i = 0; i < n; ++i) disk.step(log_[i]);
+    std::size_t writes = 0;
+    for (const auto& [inode, unsynced] : disk.unsynced) writes += unsynced.size();
+    const std::size_t names = disk.pending.size();
+    const std::size_t bits = names + 2 * writes;
+    std::vector<Image> images;
+    const auto add = [&](auto&& pick) {
+        Fate fate;
+        for (std::size_t i = 0; i < names; ++i) fate.names.push_back(pick() % 2 != 0);
+        for (std::size_t i = 0; i < writes; ++i) fate.writes.push_back(Bytes(pick() % 4));
+        images.push_back(image_of(disk, fate));
+    };
+    if (bits < 20 && (std::size_t{1} << bits) <= effort.exhaustive) {
+        for (std::size_t number = 0; number < std::size_t{1} << bits; ++number) {
+            std::size_t rest = number, taken = 0;
+            add([&] {
+                return taken++ < names ? std::exchange(rest, rest / 2)
+                                       : std::exchange(rest, rest / 4);
+            });
+        }
+        return images;
+    }
+    for (std::size_t kind = 0; kind < 8; ++kind) {
+        std::size_t taken = 0;
+        add([&] { return taken++ < names ? kind / 4 : kind; });
+    }
+    std::mt19937_64 dice(effort.seed + n);
+    for (std::size_t i = 0; i < effort.sample; ++i) add([&] { return dice(); });
+    return images;
+}
+
+void CrashFs::write_image(std::size_t n, const Image& image, const std::string& into) const {
+    for (std::size_t i = 0; i < n; ++i)
+        if (log_[i].kind == Kind::mkdir)
+            (void)real().make_directory(into + "/" + log_[i].path, 0700);
+    for (const auto& [path, contents] : image) {
+        const auto fd = real().open(into + "/" + path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
         POSTERN_CHECK(fd.has_value());
         POSTERN_CHECK(real().write(fd->get(), contents).has_value());
     }

@@ -4,6 +4,9 @@
 // RootedFs and compares it with the marks (note) that the scenario had reached: acknowledged must
 // mean recovered.
 //
+// for_each_crash() gives all of one kind the same fate; for_each_reordering() lets a disk choose
+// for each write and each change of a name, as one that reorders what lies between two syncs does.
+//
 // What a sync is taken to promise: fsync of a file makes its contents durable, and the names it was
 // given since (ext4, XFS and btrfs do); fsync of a directory makes every change of that directory
 // durable; syncfs makes everything durable. Nothing else.
@@ -12,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "tests/support/rooted_fs.h"
 #include "tests/support/temp_folder.h"
@@ -41,6 +45,29 @@ class CrashFs final : public RootedFs {
     template <class Visit>
     void for_each_crash(const std::function<void(const std::string&)>& prepare, Visit visit) const;
 
+    // A disk after a crash: path -> contents.
+    using Image = std::map<std::string, std::string>;
+    // A moment with at most so many possible disks has them all tried, one with more a sample of so
+    // many (and the uniform ones).
+    struct Effort {
+        std::size_t exhaustive = 256;
+        std::size_t sample = 48;
+        std::uint64_t seed = 1;
+    };
+    // Disks that may be left by a crash at n: of the changes of names that were not synced any
+    // subset, and of the bytes each write lost, kept, cut or zeroed.
+    std::vector<Image> images_after(std::size_t n, const Effort& effort) const;
+    void write_image(std::size_t n, const Image& image, const std::string& into) const;
+    // All prefixes times these disks, each different one once: visit(n, folder). Returns how many.
+    template <class Visit>
+    std::size_t for_each_reordering(const std::function<void(const std::string&)>& prepare,
+                                    Visit visit, const Effort& effort) const;
+    template <class Visit>
+    std::size_t for_each_reordering(const std::function<void(const std::string&)>& prepare,
+                                    Visit visit) const {
+        return for_each_reordering(prepare, visit, Effort{});
+    }
+
     Result<Fd> open(const std::string& path, int flags, mode_t mode) override;
     Result<void> write(int fd, std::string_view bytes) override;
     Result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) override;
@@ -54,7 +81,19 @@ class CrashFs final : public RootedFs {
     Result<void> sync_directory(const std::string& path) override;
 
   private:
-    enum class Kind { create, write, truncate, sync, rename, link, unlink, mkdir, sync_dir, sync_all, note };
+    enum class Kind {
+        create,
+        write,
+        truncate,
+        sync,
+        rename,
+        link,
+        unlink,
+        mkdir,
+        sync_dir,
+        sync_all,
+        note
+    };
     struct Op {
         Kind kind;
         std::uint64_t inode = 0;
@@ -63,7 +102,9 @@ class CrashFs final : public RootedFs {
         std::string bytes;
     };
     struct Disk;
+    struct Fate;
 
+    Image image_of(const Disk& disk, const Fate& fate) const;
     std::string relative(const std::string& path) const;
     std::uint64_t inode_of(int fd);
     std::uint64_t inode_of(const std::string& path);
@@ -84,11 +125,29 @@ void CrashFs::for_each_crash(const std::function<void(const std::string&)>& prep
     for (std::size_t n = 0; n <= size(); ++n)
         for (const Bytes bytes : {Bytes::dropped, Bytes::kept, Bytes::cut, Bytes::zeroed})
             for (const Names names : {Names::dropped, Names::kept}) {
-                const TempFolder folder;
+                const TempFolder folder(TempFolder::Where::memory);
                 prepare(folder.path());
                 materialize(n, bytes, names, folder.path());
                 visit(n, folder.path());
             }
+}
+
+template <class Visit>
+std::size_t CrashFs::for_each_reordering(const std::function<void(const std::string&)>& prepare,
+                                         Visit visit, const Effort& effort) const {
+    std::set<std::pair<std::size_t, Image>> tried;  // with what had been promised by then
+    for (std::size_t n = 0; n <= size(); ++n) {
+        const std::size_t told = notes(n).size();
+        for (Image& image : images_after(n, effort)) {
+            const auto [at, is_new] = tried.emplace(told, std::move(image));
+            if (!is_new) continue;
+            const TempFolder folder(TempFolder::Where::memory);
+            prepare(folder.path());
+            write_image(n, at->second, folder.path());
+            visit(n, folder.path());
+        }
+    }
+    return tried.size();
 }
 
 }  // namespace postern::support

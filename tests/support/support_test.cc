@@ -41,6 +41,57 @@ TEST(CrashFs, LosesWhatWasNotSynced) {
     EXPECT_EQ(after_crash(fs, fs.size(), Bytes::cut, Names::dropped, "a"), "abcde");
 }
 
+// All that a disk may hold after two unsynced writes and a change of a name, and nothing else.
+TEST(CrashFs, TriesEveryCombinationOfWhatWasNotSynced) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    Fd fd = fs.open("a", O_WRONLY | O_CREAT, 0600).value();
+    ASSERT_TRUE(fs.sync(fd.get()));
+    ASSERT_TRUE(fs.write(fd.get(), "12"));
+    ASSERT_TRUE(fs.write(fd.get(), "34"));
+    ASSERT_TRUE(fs.rename("a", "b"));
+    const std::string z(1, '\0');
+    std::set<std::string> contents;
+    for (const std::string& first : {std::string(), std::string("12"), "1" + z, z + z})
+        for (const std::string& second :
+             {std::string(), std::string("34"), std::string("3"), z + z}) {
+            std::string both = first;
+            if (!second.empty()) both = (both + z + z).substr(0, 2) + second;
+            contents.insert(first == "1" + z && second.empty() ? "1" : both);
+        }
+    std::set<CrashFs::Image> expected;
+    for (const std::string& text : contents)
+        for (const char* name : {"a", "b"}) {
+            CrashFs::Image image;
+            image[name] = text;
+            expected.insert(std::move(image));
+        }
+    const auto images = fs.images_after(fs.size(), {});
+    EXPECT_EQ(std::set<CrashFs::Image>(images.begin(), images.end()), expected);
+    std::set<std::string> seen;
+    const auto look = [&](std::size_t, const std::string& disk) {
+        const auto entries = RootedFs(disk).list(".").value();
+        for (const auto& entry : entries) seen.insert(entry.name);
+    };
+    const std::size_t disks = fs.for_each_reordering([](const std::string&) {}, look);
+    EXPECT_GT(disks, expected.size());
+    EXPECT_EQ(seen, (std::set<std::string>{"a", "b"}));
+}
+
+TEST(CrashFs, SamplesWhatIsTooMuchToTry) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    for (int i = 0; i < 30; ++i) (void)fs.open("f" + std::to_string(i), O_WRONLY | O_CREAT, 0600);
+    const auto images = fs.images_after(fs.size(), {.exhaustive = 64, .sample = 20, .seed = 3});
+    EXPECT_EQ(images.size(), 28U);
+    EXPECT_TRUE(std::any_of(images.begin(), images.end(), [](const auto& i) { return i.empty(); }));
+    EXPECT_TRUE(
+        std::any_of(images.begin(), images.end(), [](const auto& i) { return i.size() == 30; }));
+    EXPECT_TRUE(std::any_of(images.begin(), images.end(),
+                            [](const auto& i) { return i.size() > 5 && i.size() < 25; }));
+    EXPECT_EQ(images, fs.images_after(fs.size(), {.exhaustive = 64, .sample = 20, .seed = 3}));
+}
+
 TEST(CrashFs, ARenameLastsOnceItsDirectoryIsSynced) {
     const TempFolder folder;
     CrashFs fs(folder.path());

@@ -1,6 +1,7 @@
 #include "tests/support/temp_folder.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -9,9 +10,13 @@
 
 namespace postern::support {
 
-TempFolder::TempFolder() {
+TempFolder::TempFolder(Where where) {
     const char* tmp = ::getenv("TMPDIR");
-    path_ = std::string(tmp != nullptr ? tmp : "/tmp") + "/postern-test.XXXXXX";
+    const bool memory = where == Where::memory && tmp == nullptr && ::access("/dev/shm", W_OK) == 0;
+    path_ = std::string(memory           ? "/dev/shm"
+                        : tmp != nullptr ? tmp
+                                         : "/tmp") +
+            "/postern-test.XXXXXX";
     POSTERN_CHECK(::mkdtemp(path_.data()) != nullptr);
 }
 

@@ -7,7 +7,9 @@ namespace postern::support {
 
 class TempFolder {
   public:
-    TempFolder();
+    // memory: on a tmpfs where there is one, for tests that make hundreds.
+    enum class Where : unsigned char { disk, memory };
+    explicit TempFolder(Where where = Where::disk);
     ~TempFolder();
     TempFolder(const TempFolder&) = delete;
     TempFolder& operator=(const TempFolder&) = delete;
