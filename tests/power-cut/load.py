@@ -9,7 +9,7 @@ from messages import Message
 
 
 class Ledger:
-    """What was promised, kept outside of every image: message name -> (recipients, how)."""
+    """What was promised, kept outside of every image: message name -> (recipients, how, when)."""
 
     def __init__(self, path):
         self.lock = threading.Lock()
@@ -19,7 +19,7 @@ class Ledger:
     def acknowledge(self, message, recipients, how):
         now = time.time()
         with self.lock:
-            self.promised[message.name] = (recipients, how)
+            self.promised[message.name] = (recipients, how, now)
             self.file.write(f"{now:.6f} {message.name} {how} {','.join(recipients)}\n")
 
     def forget(self):

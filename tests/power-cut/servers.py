@@ -20,7 +20,7 @@ import instance  # noqa: E402
 from messages import FAR, USERS  # noqa: E402
 
 SET_CHILD_SUBREAPER = 36
-COMMANDS = ("sendmail", "postdrop", "postsuper", "postern", "python3", "xfs_io", "mount", "umount", "e2fsck", "xfs_repair")
+COMMANDS = ("sendmail", "postdrop", "postsuper", "postern", "python3", "mount", "umount", "e2fsck", "xfs_repair")
 EATMYDATA = ("/usr/lib/x86_64-linux-gnu/libeatmydata.so", "/usr/lib/aarch64-linux-gnu/libeatmydata.so",
              "/usr/lib/libeatmydata/libeatmydata.so", "/usr/lib/libeatmydata.so")
 
