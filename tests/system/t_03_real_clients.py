@@ -180,6 +180,12 @@ SyncState *
             self.assertIn("Subject: test", (self.work / f"got.{protocol}").read_text())
 
     def test_mutt(self):
+        self.mutt_session("")
+
+    def test_mutt_with_qresync(self):
+        self.mutt_session(f"set header_cache={self.work}/headers imap_condstore=yes imap_qresync=yes")
+
+    def mutt_session(self, settings):
         self.swaks("smtp")
         self.mail.wait_messages(self.maildir, 1)
         host, port = self.mail.address("imaps")
@@ -191,6 +197,7 @@ set imap_user={self.user} imap_pass=secret
 set certificate_file={self.cert} ssl_ca_certificates_file={self.cert} ssl_verify_host=no
 set delete=yes quit=yes
 set record="" trash=""
+{settings}
 exec noop
 push "<flag-message><sync-mailbox><copy-message>=Saved<enter><enter>y<exit><exit>q"
 """)
