@@ -15,8 +15,9 @@ namespace postern::imapd {
 namespace {
 
 constexpr std::size_t kReadSize = 16384;
-constexpr std::size_t kBufferSize = 32768;  // gathered before a write
-constexpr std::size_t kDirectSize = 16384;  // larger pieces are not copied into the buffer
+constexpr std::size_t kCompressedReadSize = 2048;  // may become a thousand times as much
+constexpr std::size_t kBufferSize = 32768;         // gathered before a write
+constexpr std::size_t kDirectSize = 16384;         // larger pieces are not copied into the buffer
 
 int milliseconds(const Deadline& deadline) {
     const auto left = deadline.left().count();
@@ -38,11 +39,13 @@ Result<std::string_view> Connection::input(const Deadline& deadline) {
     head_ = 0;
     for (;;) {
         std::array<char, kReadSize> chunk;
-        const ssize_t count = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+        const std::size_t size = compression_ ? kCompressedReadSize : chunk.size();
+        const ssize_t count = ::recv(socket_.get(), chunk.data(), size, MSG_DONTWAIT);
         if (count > 0) {
-            in_.assign(chunk.data(), static_cast<std::size_t>(count));
-            bytes_in_ += in_.size();
-            return std::string_view(in_);
+            bytes_in_ += static_cast<std::size_t>(count);
+            TRY(take({chunk.data(), static_cast<std::size_t>(count)}));
+            if (!in_.empty()) return std::string_view(in_);
+            continue;
         }
         if (count == 0) return Error{Errc::closed, "client closed the connection"};
         if (!would_block(errno))
@@ -51,7 +54,30 @@ Result<std::string_view> Connection::input(const Deadline& deadline) {
     }
 }
 
+Result<void> Connection::take(std::string_view bytes) {
+    if (!compression_) {
+        in_ = bytes;
+        return {};
+    }
+    TRY_ASSIGN(in_, compression_->in.expand(bytes));
+    return {};
+}
+
+Result<void> Connection::compress() {
+    TRY_ASSIGN(Deflater out, Deflater::make());
+    TRY_ASSIGN(Inflater in, Inflater::make());
+    compression_.emplace(std::move(out), std::move(in));
+    const std::string read_already = in_.substr(head_);
+    head_ = 0;
+    return take(read_already);
+}
+
 Result<void> Connection::send(std::string_view bytes, const Deadline& deadline) {
+    std::string compressed;
+    if (compression_ && !bytes.empty()) {
+        TRY_ASSIGN(compressed, compression_->out.compress(bytes));
+        bytes = compressed;
+    }
     while (!bytes.empty()) {
         const ssize_t count =
             ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

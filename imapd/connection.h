@@ -2,9 +2,11 @@
 // command says, so that a reply is one write. Plain only: TLS ends in login.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "imapd/deflate.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
@@ -26,6 +28,11 @@ class Connection {
 
     Result<void> send(std::string_view bytes, const Deadline& deadline);
 
+    // RFC 4978: from here on both directions are deflate streams; what was read already is part of
+    // the client's.
+    Result<void> compress();
+    bool is_compressed() const { return compression_.has_value(); }
+
     void close() { socket_.reset(); }  // there is nothing more to say
     bool is_readable() const;          // is there something to read, or the end?
     bool stopped() const { return sys::is_stopped(stop_.get()); }
@@ -38,8 +45,15 @@ class Connection {
     std::uint64_t bytes_out() const { return bytes_out_; }
 
   private:
+    struct Compression {
+        Deflater out;
+        Inflater in;
+    };
+    Result<void> take(std::string_view bytes);
+
     Fd socket_;
     Fd stop_;
+    std::optional<Compression> compression_;
     std::string in_;
     std::size_t head_ = 0;
     std::uint64_t bytes_in_ = 0;

@@ -36,7 +36,8 @@ std::string capabilities(const Options& options) {
         "IMAP4rev1 IMAP4rev2 LITERAL+ IDLE UIDPLUS MOVE UNSELECT CHILDREN NAMESPACE ID ENABLE "
         "CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN STATUS=SIZE LIST-EXTENDED LIST-STATUS "
         "SPECIAL-USE CREATE-SPECIAL-USE OBJECTID SAVEDATE MULTIAPPEND BINARY "
-        "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES PARTIAL PREVIEW";
+        "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES PARTIAL PREVIEW "
+        "COMPRESS=DEFLATE";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889
     return out;
@@ -60,6 +61,19 @@ Reply Session::enable(const imap::EnableArguments& arguments) {
     }
     out_.write(answer + "\r\n");
     return Reply::ok("Enable completed.");
+}
+
+Reply Session::compress(const imap::CompressArguments& arguments) const {
+    if (!iequals(arguments.mechanism, "DEFLATE"))
+        return Reply::no("[CANNOT] Unknown compression mechanism");
+    if (connection_.is_compressed()) return Reply::no("[COMPRESSIONACTIVE] DEFLATE is active");
+    return Reply::ok("DEFLATE active");
+}
+
+// RFC 4978 3: from the line end of the OK on
+void Session::begin_compression() {
+    out_.flush();
+    if (auto begun = connection_.compress(); !begun) end(begun.error().what);
 }
 
 // RFC 7162 3.1.2: the client learns where it begins

@@ -147,6 +147,7 @@ void Session::on_command(std::string_view text) {
         reply.kind == Reply::Kind::ok)
         reply.text = cat({highest_modseq_code(*selected_->view), reply.text});
     finish(command->tag, reply);
+    if (command->verb == Verb::compress && reply.kind == Reply::Kind::ok) begin_compression();
 }
 
 Reply Session::dispatch(const imap::Command& command) {
@@ -159,6 +160,7 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::noop: return Reply::ok("NOOP completed.");
         case Verb::logout: return logout();
         case Verb::namespace_: return namespaces();
+        case Verb::compress: return compress(std::get<imap::CompressArguments>(command.arguments));
         case Verb::enable: return enable(std::get<imap::EnableArguments>(command.arguments));
         case Verb::id:
             out_.write("* ID (\"name\" \"Postern\")\r\n");

@@ -94,6 +94,8 @@ class Session {
     // enable.cc
     Reply enable(const imap::EnableArguments& arguments);
     void enable_condstore();
+    Reply compress(const imap::CompressArguments& arguments) const;
+    void begin_compression();
     // Names of mailboxes are UTF-8 with IMAP4rev2 (RFC 9051 5.1), else modified UTF-7, as on disk.
     bool take_names(imap::Command& command) const;  // false: one is not UTF-8
     std::string shown_name(const std::string& stored) const;

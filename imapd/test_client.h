@@ -88,6 +88,14 @@ class Client {
         }
     }
 
+    // Whatever comes next; "" at the end of input.
+    std::string some() {
+        if (!in_.empty()) return std::exchange(in_, "");
+        char chunk[65536];
+        const ssize_t count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
+        return count <= 0 ? "" : std::string(chunk, static_cast<std::size_t>(count));
+    }
+
     // Everything up to and with the line that begins with the word.
     std::string until(const std::string& word) {
         std::string out;

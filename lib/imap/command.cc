@@ -41,6 +41,7 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"ID", Verb::id},
     {"ENABLE", Verb::enable},
     {"SORT", Verb::sort},
+    {"COMPRESS", Verb::compress},
     {"THREAD", Verb::thread},
 };
 
@@ -233,6 +234,12 @@ Result<FetchArguments> parse_fetch(Parser& parser) {
     return out;
 }
 
+Result<CompressArguments> parse_compress(Parser& parser) {
+    TRY(parser.space());
+    TRY_ASSIGN(const std::string_view mechanism, parser.atom());
+    return CompressArguments{std::string(mechanism)};
+}
+
 Result<EnableArguments> parse_enable(Parser& parser) {
     EnableArguments out;
     TRY(parser.space());
@@ -333,6 +340,7 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::select:
         case Verb::examine: return take(command, parse_select(parser));
         case Verb::create: return take(command, parse_create(parser));
+        case Verb::compress: return take(command, parse_compress(parser));
         case Verb::enable: return take(command, parse_enable(parser));
         case Verb::delete_:
         case Verb::subscribe:

@@ -54,6 +54,7 @@ enum class Verb : unsigned char {
     enable,
     sort,
     thread,
+    compress,
 };
 
 // DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
@@ -77,6 +78,9 @@ struct SelectArguments {  // SELECT EXAMINE
 struct CreateArguments {
     std::string mailbox;
     std::vector<std::string> special_use;  // "\\Sent", RFC 6154 3
+};
+struct CompressArguments {  // RFC 4978
+    std::string mechanism;
 };
 struct EnableArguments {
     std::vector<std::string> names;
@@ -132,7 +136,7 @@ struct Command {
     std::variant<std::monostate, MailboxArgument, SelectArguments, CreateArguments, RenameArguments,
                  ListArguments, LsubArguments, StatusArguments, AppendArguments, ExpungeArguments,
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
-                 SortArguments, ThreadArguments>
+                 SortArguments, ThreadArguments, CompressArguments>
         arguments;
 };
 
