@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::string_view kBareLf = "Error: bare <LF> in message content";
 
-// The length of a field's name when the line begins a header field (RFC 5322 2.2: printable, no
-// colon; 4.5.8: white space before the colon), else 0.
-std::size_t field_name(std::string_view line) {
+}  // namespace
+
+// RFC 5322 2.2: printable, no colon; 4.5.8: white space before the colon.
+std::size_t field_name_size(std::string_view line) {
     std::size_t size = 0;
     while (size < line.size() && line[size] > ' ' && line[size] < 127 && line[size] != ':') ++size;
     std::size_t colon = size;
@@ -22,10 +23,39 @@ std::size_t field_name(std::string_view line) {
     return colon < line.size() && line[colon] == ':' ? size : 0;
 }
 
-}  // namespace
+bool is_mime_field(std::string_view lower_name) {
+    constexpr std::string_view kFields[] = {"content-description", "content-disposition",
+                                            "content-id",          "content-transfer-encoding",
+                                            "content-type",        "mime-version"};
+    return std::find(std::begin(kFields), std::end(kFields), lower_name) != std::end(kFields);
+}
 
-MessageFilter::MessageFilter(const Options& options, FilterTask task)
-    : options_(options), task_(std::move(task)) {}
+void judge_field(ContentRules& rules, ContentKind kind, std::string_view field,
+                 ContentEffects& effects, std::string& out) {
+    if (!rules.wants(kind)) {
+        out += field;
+        return;
+    }
+    std::string text(field);
+    std::erase(text, '\r');
+    if (text.ends_with('\n')) text.pop_back();
+    const ContentFate fate = judge(rules, kind, text, effects);
+    if (!fate.prepend.empty()) out += fate.prepend + "\r\n";
+    if (!fate.keep) return;
+    if (!fate.replaced) {
+        out += field;
+    } else {
+        out += fate.text + "\r\n";
+    }
+}
+
+MessageFilter::MessageFilter(const Options& options, FilterTask task, ContentRules* rules)
+    : options_(options), task_(std::move(task)), rules_(rules) {}
+
+// The first refusal stands; what was wrong with the message itself comes before what rules say.
+void MessageFilter::take_refusal() {
+    if (effects_.refusal && !refusal_) refusal_ = effects_.refusal;
+}
 
 void MessageFilter::refuse(std::string_view status, std::string_view text) {
     if (!refusal_) refusal_ = Verdict::reject(status, text);
@@ -63,8 +93,10 @@ void MessageFilter::header_bytes(std::string_view bytes, std::string& out) {
         if (!line.ends_with("\r\n")) refuse("5.5.2", kBareLf);
         if (header_line(line, out)) continue;
         in_header_ = false;
-        if (line != "\r\n") out += "\r\n";  // a body without the empty line before it gets one
-        body_bytes(line, out);
+        // A body without the empty line before it gets one; it is no line of the text.
+        out += "\r\n";
+        begin_body();
+        if (line != "\r\n") body_bytes(line, out);
         body_bytes(bytes, out);
         return;
     }
@@ -78,7 +110,7 @@ bool MessageFilter::header_line(std::string_view line, std::string& out) {
         return true;
     }
     end_field(out);
-    if (field_name(line) > 0) {
+    if (field_name_size(line) > 0) {
         field_ = line;
         return true;
     }
@@ -88,20 +120,46 @@ bool MessageFilter::header_line(std::string_view line, std::string& out) {
 
 void MessageFilter::end_field(std::string& out) {
     if (field_.empty()) return;
-    const std::size_t name_size = field_name(field_);
+    const std::size_t name_size = field_name_size(field_);
     const std::string name = to_lower(std::string_view(field_).substr(0, name_size));
     const std::string_view body = std::string_view(field_).substr(field_.find(':') + 1);
     const auto& drop = options_.drop_headers;
     note_field(name, body);
     if (std::find(drop.begin(), drop.end(), name) == drop.end()) {
         if (task_.local && has_addresses(name)) {
-            out += std::string_view(field_).substr(0, field_.size() - body.size());
-            out += complete_addresses(body, options_);
+            check_field(name, out,
+                        cat({std::string_view(field_).substr(0, field_.size() - body.size()),
+                             complete_addresses(body, options_)}));
         } else {
-            out += field_;
+            check_field(name, out, std::move(field_));
         }
     }
     field_.clear();
+}
+
+void MessageFilter::check_field(std::string_view name, std::string& out, std::string field) {
+    if (rules_ == nullptr) {
+        out += field;
+        return;
+    }
+    note_content_field(name, std::string_view(field).substr(field.find(':') + 1), type_);
+    const bool mime = options_.mime_input && is_mime_field(name);
+    const std::size_t before = out.size();
+    judge_field(*rules_, mime ? ContentKind::mime_header : ContentKind::header, field, effects_,
+                out);
+    const std::string_view made = std::string_view(out).substr(before);
+    if (made.starts_with('.') || made.find("\n.") != std::string_view::npos) has_dot_lines_ = true;
+    take_refusal();
+}
+
+void MessageFilter::begin_body() {
+    if (rules_ == nullptr) return;
+    // Parts have headers only where there are parts.
+    const bool parts =
+        options_.mime_input && type_.kind != PartType::Kind::text &&
+        (rules_->wants(ContentKind::mime_header) || rules_->wants(ContentKind::nested_header));
+    if (parts || rules_->wants(ContentKind::body))
+        body_.emplace(*rules_, options_, effects_, type_);
 }
 
 void MessageFilter::note_field(std::string_view name, std::string_view body) {
@@ -137,6 +195,14 @@ void MessageFilter::end_header(std::string& out) {
 }
 
 void MessageFilter::body_bytes(std::string_view bytes, std::string& out) {
+    if (!body_) return put_body(bytes, out);
+    checked_.clear();
+    body_->feed(bytes, checked_);
+    take_refusal();
+    put_body(checked_, out);
+}
+
+void MessageFilter::put_body(std::string_view bytes, std::string& out) {
     if (bytes.empty()) return;
     if (bytes[0] == '.' && last_[1] == '\n') has_dot_lines_ = true;
     for (std::size_t at = bytes.find('\n'); at != std::string_view::npos;
@@ -163,6 +229,12 @@ void MessageFilter::finish(std::string& out) {
             out += "\r\n";
         }
         return;
+    }
+    if (body_) {
+        checked_.clear();
+        body_->finish(checked_);
+        take_refusal();
+        put_body(checked_, out);
     }
     if (last_[0] != '\r' || last_[1] != '\n') out += "\r\n";
 }

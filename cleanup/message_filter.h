@@ -10,6 +10,8 @@
 
 #include "lib/base/verdict.h"
 
+#include "cleanup/body_filter.h"
+#include "cleanup/content_rules.h"
 #include "cleanup/options.h"
 
 namespace postern::cleanup {
@@ -23,10 +25,18 @@ struct FilterTask {
     std::string from;        // for a missing From:, complete field body
 };
 
+// The length of a field's name when the line begins a header field, else 0.
+std::size_t field_name_size(std::string_view line);
+// Is it one of MIME's own fields (Content-Type and the like)? Takes a name in lower case.
+bool is_mime_field(std::string_view lower_name);
+// Asks the rules about a field with its line ends and appends what becomes of it.
+void judge_field(ContentRules& rules, ContentKind kind, std::string_view field,
+                 ContentEffects& effects, std::string& out);
+
 class MessageFilter {
   public:
-    // `options` must outlive the filter.
-    MessageFilter(const Options& options, FilterTask task);
+    // `options` and `rules` must outlive the filter; rules: null when nothing is to be checked.
+    MessageFilter(const Options& options, FilterTask task, ContentRules* rules = nullptr);
 
     // Takes the next bytes of the message (CRLF lines) and appends what goes into the file to out.
     void feed(std::string_view bytes, std::string& out);
@@ -35,6 +45,8 @@ class MessageFilter {
 
     // Why the message must be refused; then what was written is of no use.
     const std::optional<Verdict>& refusal() const { return refusal_; }
+    // What the rules want to become of the message.
+    ContentEffects& effects() { return effects_; }
     bool has_dot_lines() const { return has_dot_lines_; }
     // The text of the message id with <>, of the field that was found or added; empty if there is
     // none.
@@ -54,7 +66,11 @@ class MessageFilter {
     void end_field(std::string& out);
     void note_field(std::string_view lower_name, std::string_view body);
     void end_header(std::string& out);
+    void check_field(std::string_view lower_name, std::string& out, std::string field);
+    void begin_body();
     void body_bytes(std::string_view bytes, std::string& out);
+    void put_body(std::string_view bytes, std::string& out);
+    void take_refusal();
     void refuse(std::string_view status, std::string_view text);
 
     const Options& options_;
@@ -71,6 +87,11 @@ class MessageFilter {
     bool has_dot_lines_ = false;
     std::string message_id_;
     std::optional<Verdict> refusal_;
+    ContentRules* rules_;
+    ContentEffects effects_;
+    PartType type_;
+    std::optional<BodyFilter> body_;  // when lines of the text are to be checked
+    std::string checked_;             // what came out of it
 };
 
 }  // namespace postern::cleanup

@@ -13,6 +13,24 @@ bool any_set(const config::Config& config, std::initializer_list<std::string_vie
                        [&](std::string_view name) { return !trim(config.text(name)).empty(); });
 }
 
+void read_checks(Options& o, const config::Config& config) {
+    o.header_checks = join(config.get(param::header_checks), ", ");
+    o.mime_header_checks = join(config.get(param::mime_header_checks), ", ");
+    o.nested_header_checks = join(config.get(param::nested_header_checks), ", ");
+    o.body_checks = join(config.get(param::body_checks), ", ");
+    o.body_checks_size_limit = config.get(param::body_checks_size_limit);
+    o.mime_input = !config.get(param::disable_mime_input_processing);
+    o.mime_nesting_limit = config.get(param::mime_nesting_limit);
+    o.mime_boundary_length_limit = config.get(param::mime_boundary_length_limit);
+    for (const auto& word : config.get(param::internal_mail_filter_classes)) {
+        if (word == "bounce") o.check_bounces = true;
+        if (word == "notify") o.check_notices = true;
+    }
+    o.double_bounce_sender = config.get(param::double_bounce_sender);
+    o.always_bcc = config.get(param::always_bcc);
+    o.soft_bounce = config.get(param::soft_bounce);
+}
+
 }  // namespace
 
 Options Options::from(const config::Config& config) {
@@ -36,6 +54,9 @@ Options Options::from(const config::Config& config) {
     o.ask_about_recipients =
         any_set(config, {"virtual_alias_maps", "canonical_maps", "recipient_canonical_maps"});
     o.ask_about_senders = any_set(config, {"canonical_maps", "sender_canonical_maps"});
+    o.ask_about_recipients = o.ask_about_recipients || any_set(config, {"recipient_bcc_maps"});
+    o.ask_about_senders = o.ask_about_senders || any_set(config, {"sender_bcc_maps"});
+    read_checks(o, config);
     o.rewrite_socket = "private/" + config.text("rewrite_service_name");
     o.qmgr_socket = "public/" + config.get(param::queue_service_name);
     o.batch_messages = config.get(param::queue_batch_limit);

@@ -31,6 +31,15 @@ struct Options {
     // Whether some table may change addresses; if not, most messages need no question to rewrite.
     bool ask_about_recipients = false;
     bool ask_about_senders = false;
+    // Content checks: lists of tables, and limits of what they see.
+    std::string header_checks, mime_header_checks, nested_header_checks, body_checks;
+    std::size_t body_checks_size_limit = 51200;  // of each part
+    bool mime_input = true;                      // look for parts (disable_mime_input_processing)
+    std::size_t mime_nesting_limit = 100, mime_boundary_length_limit = 2048;
+    bool check_bounces = false, check_notices = false;  // internal_mail_filter_classes
+    std::string double_bounce_sender = "double-bounce";
+    std::string always_bcc;  // a complete address
+    bool soft_bounce = false;
     std::string rewrite_socket = "private/rewrite";
     std::string qmgr_socket = "public/qmgr";
     std::size_t batch_messages = 256;  // queue_batch_limit

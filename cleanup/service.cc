@@ -41,13 +41,15 @@ CleanupService::CleanupService(const service::LoopContext& context,
       committer_(context.loop, sys::RealFs::instance(), options_,
                  [this](const QueueId& file) { nudger_.nudge(file); }),
       rewrite_(context.loop, options_.rewrite_socket, ipc::Client::Connections::kept),
+      rules_(options_),
       tools_{context.loop,
              sys::RealFs::instance(),
              context.loop.clock(),
              SystemRandom::instance(),
              options_,
              committer_,
-             rewrite_},
+             rewrite_,
+             &rules_},
       sweeper_(context.loop, [this] { sweep(); }) {
     sweeper_.start(kSweepEvery);
 }

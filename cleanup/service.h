@@ -38,6 +38,7 @@ class CleanupService final : public service::LoopService {
     Nudger nudger_;
     Committer committer_;
     ipc::Client rewrite_;
+    TableRules rules_;
     Tools tools_;
     loop::Timer sweeper_;
     std::uint64_t last_number_ = 0;

@@ -168,16 +168,73 @@ void Transaction::start_filter() {
     const std::string_view only =
         recipients_.size() == 1 ? std::string_view(recipients_[0].address) : std::string_view();
     const bool local = open_.origin != ipc::Origin::smtp || open_.rewrite_headers;
-    filter_.emplace(o, FilterTask{.received = received_field(open_, o, envelope_.id, only, date),
-                                  .local = local,
-                                  .date = date,
-                                  .message_id = cat({"<", compact_date(envelope_.arrival), ".",
-                                                     envelope_.id.str(), "@", o.myhostname, ">"}),
-                                  .from = author(open_, o)});
+    filter_.emplace(o,
+                    FilterTask{.received = received_field(open_, o, envelope_.id, only, date),
+                               .local = local,
+                               .date = date,
+                               .message_id = cat({"<", compact_date(envelope_.arrival), ".",
+                                                  envelope_.id.str(), "@", o.myhostname, ">"}),
+                               .from = author(open_, o)},
+                    is_checked() ? tools_.rules : nullptr);
+}
+
+// Mail from outside: what our own programs send (bounces, forwarded mail) has been checked before.
+bool Transaction::is_external() const { return open_.origin != ipc::Origin::internal; }
+
+bool Transaction::is_checked() const {
+    if (open_.no_header_body_checks) return false;
+    if (is_external()) return true;
+    const Options& o = tools_.options;
+    const bool notice = open_.sender.starts_with(o.double_bounce_sender + "@");
+    return (o.check_bounces && open_.sender.empty()) || (o.check_notices && notice);
+}
+
+// One line for each rule that had something to say, in Postfix's shape.
+void Transaction::tell_notes() {
+    for (const auto& note : std::exchange(filter_->effects().notes, {})) {
+        std::string line = cat({note.what, " from "});
+        line += open_.client_name.empty()
+                    ? "local"
+                    : cat({open_.client_name, "[", open_.client_address, "]"});
+        line += cat({"; from=<", open_.sender, ">"});
+        if (!recipients_.empty()) line += cat({" to=<", recipients_.back().address, ">"});
+        if (!open_.protocol.empty()) line += cat({" proto=", open_.protocol});
+        if (!open_.helo.empty()) line += cat({" helo=<", open_.helo, ">"});
+        if (!note.text.empty()) line += cat({": ", note.text});
+        told_refusal_ = told_refusal_ || note.what.starts_with("reject");
+        log::info(envelope_.id.str(), printable(line, 1000));
+    }
+}
+
+void Transaction::obey_rules() {
+    const ContentEffects& effects = filter_->effects();
+    if (effects.hold) envelope_.flags |= queue::kHold;
+    const std::string& filter = effects.filter.empty() ? open_.content_filter : effects.filter;
+    envelope_.set_attribute(queue::attribute::kContentFilter, filter);
+    if (!effects.redirect.empty()) {
+        ipc::SubmitRecipient to;
+        to.address = effects.redirect;
+        if (recipients_.size() == 1) to.original = recipients_[0].address;
+        recipients_.assign(1, std::move(to));
+    }
+    first_bcc_ = recipients_.size();
+    for (const std::string& address : effects.bcc) add_bcc(address);
+    if (is_external() && !open_.no_address_mappings && !tools_.options.always_bcc.empty())
+        add_bcc(tools_.options.always_bcc);
+}
+
+// A copy is nobody's failure: no notification is ever sent about it.
+void Transaction::add_bcc(const std::string& address) {
+    if (recipients_.size() >= tools_.options.recipient_limit || !is_clean(address)) return;
+    ipc::SubmitRecipient copy;
+    copy.address = address;
+    copy.notify = ipc::kNotifyNever;
+    recipients_.push_back(std::move(copy));
 }
 
 void Transaction::feed_filter(std::string_view bytes) {
     filter_->feed(bytes, text_);
+    tell_notes();
     if (filter_->refusal()) {
         trouble_ = filter_->refusal();
         text_.clear();
@@ -215,6 +272,7 @@ void Transaction::complete() {
     }
     if (!trouble_) {
         filter_->finish(text_);
+        tell_notes();
         write_spilled();
         if (filter_->refusal()) trouble_ = filter_->refusal();
     }
@@ -223,6 +281,11 @@ void Transaction::complete() {
                   cat({filter_->message_id_name(), "=",
                        filter_->message_id().empty() ? "<>" : filter_->message_id()}));
     if (trouble_) return answer(*trouble_);
+    if (filter_->effects().discard) {
+        drop_file();
+        return answer(Verdict::accept("2.0.0", "Ok"));
+    }
+    obey_rules();
     if (filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
     envelope_.set_attribute(queue::attribute::kMessageId, printable(filter_->message_id()));
     state_ = State::expanding;
@@ -236,11 +299,12 @@ void Transaction::ask(const std::string& address, ipc::AddressRole role,
                       std::function<void(std::vector<std::string>)> use) {
     const Options& o = tools_.options;
     const bool tables =
-        role == ipc::AddressRole::recipient ? o.ask_about_recipients : o.ask_about_senders;
+        !open_.no_address_mappings &&
+        (role == ipc::AddressRole::recipient ? o.ask_about_recipients : o.ask_about_senders);
     if (!tables && is_complete(address, o)) return use({address});
     if (address.empty()) return use({address});
     tools_.rewrite.call<ipc::ExpandAnswer>(
-        ipc::ExpandRequest{address, role}, kRewriteTimeout,
+        ipc::ExpandRequest{address, role, !open_.no_address_mappings}, kRewriteTimeout,
         [weak = weak_from_this(), use = std::move(use)](const Result<ipc::ExpandAnswer>& result) {
             const auto self = weak.lock();
             if (!self || self->state_ != State::expanding) return;
@@ -252,6 +316,9 @@ void Transaction::ask(const std::string& address, ipc::AddressRole role,
             }
             if (result->outcome == ipc::LookupOutcome::permanent)
                 return self->answer(Verdict::reject(result->status, "Error: " + result->text));
+            // Copies of copies are not made, nor copies of what our own programs send.
+            if (self->is_external() && self->next_recipient_ <= self->first_bcc_)
+                for (const std::string& copy : result->bcc) self->add_bcc(copy);
             use(result->addresses);
         },
         envelope_.id.str());
@@ -260,13 +327,13 @@ void Transaction::ask(const std::string& address, ipc::AddressRole role,
 void Transaction::expand_next() {
     // A loop where no question is needed: recipients may be many, and the stack is not for them.
     while (state_ == State::expanding && next_recipient_ < recipients_.size()) {
-        const ipc::SubmitRecipient& r = recipients_[next_recipient_++];
+        const ipc::SubmitRecipient r = recipients_[next_recipient_++];  // the list may grow
         if (!tools_.options.ask_about_recipients && is_complete(r.address, tools_.options)) {
             expanded(r, {r.address});
             continue;
         }
         return ask(r.address, ipc::AddressRole::recipient,
-                   [this, &r](const std::vector<std::string>& addresses) {
+                   [this, r](const std::vector<std::string>& addresses) {
                        expanded(r, addresses);
                        expand_next();
                    });
@@ -331,15 +398,18 @@ void Transaction::answer(const Verdict& verdict) {
     hold_memory(0);
     if (!verdict.accepted()) {
         drop_file();
-        log::info(envelope_.id.str(),
-                  cat({verdict.deferred() ? "deferred: " : "reject: ", verdict.status, " ",
-                       verdict.text, "; from=<", open_.sender, ">"}));
+        if (!told_refusal_)
+            log::info(envelope_.id.str(),
+                      cat({verdict.deferred() ? "deferred: " : "reject: ", verdict.status, " ",
+                           verdict.text, "; from=<", open_.sender, ">"}));
     }
     ipc::SubmitResult result;
-    result.outcome = verdict.accepted()   ? ipc::Outcome::accept
-                     : verdict.deferred() ? ipc::Outcome::defer
-                                          : ipc::Outcome::reject;
+    const bool soft = tools_.options.soft_bounce && !verdict.accepted() && !verdict.deferred();
+    result.outcome = verdict.accepted()           ? ipc::Outcome::accept
+                     : verdict.deferred() || soft ? ipc::Outcome::defer
+                                                  : ipc::Outcome::reject;
     result.status = verdict.status;
+    if (soft && !result.status.empty()) result.status[0] = '4';
     result.text = verdict.text;
     result.queue_id = envelope_.id;
     submitter_.answered(result, open_.session.str());

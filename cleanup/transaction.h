@@ -22,6 +22,7 @@
 #include "lib/sys/fs.h"
 
 #include "cleanup/committer.h"
+#include "cleanup/content_rules.h"
 #include "cleanup/message_filter.h"
 #include "cleanup/options.h"
 
@@ -36,6 +37,7 @@ struct Tools {
     const Options& options;
     Committer& committer;
     ipc::Client& rewrite;
+    ContentRules* rules = nullptr;  // null: no content checks are configured
     std::size_t memory_in_use = 0;  // text held by transactions
 };
 
@@ -91,6 +93,11 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     void ask(const std::string& address, ipc::AddressRole role,
              std::function<void(std::vector<std::string>)> use);
     void expanded(const ipc::SubmitRecipient& from, const std::vector<std::string>& addresses);
+    bool is_external() const;
+    bool is_checked() const;
+    void tell_notes();
+    void obey_rules();
+    void add_bcc(const std::string& address);
     void commit();
     void committed(const Result<QueueId>& file);
 
@@ -119,6 +126,8 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
 
     queue::Envelope envelope_;
     std::size_t next_recipient_ = 0;
+    std::size_t first_bcc_ = SIZE_MAX;  // from here on recipients_ are copies nobody asked for
+    bool told_refusal_ = false;         // a content rule's, with its own log line
     std::set<std::string> known_recipients_;
 };
 

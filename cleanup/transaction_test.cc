@@ -422,5 +422,115 @@ TEST_F(TransactionTest, ReadsContentFromAPlainFile) {
     EXPECT_EQ(result->outcome, ipc::Outcome::accept);
 }
 
+struct HeldRule final : ContentRules {
+    bool wants(ContentKind kind) const override { return kind == ContentKind::header; }
+    Lookup<std::string> find(ContentKind, std::string_view text) override {
+        const auto found = rules.find(std::string(text));
+        if (found == rules.end()) return NotFound{};
+        return found->second;
+    }
+    std::map<std::string, std::string> rules;
+};
+
+class ContentRulesTest : public TransactionTest {
+  protected:
+    ContentRulesTest() { tools->rules = &rules; }
+    // The stored message; or nothing, when it was accepted and is not there.
+    std::optional<queue::Message> sent(const ipc::SubmitOpen& open, const std::string& subject) {
+        rules.rules["Subject: " + subject] = action;
+        const auto result = submit(open, "Subject: " + subject + "\r\n\r\nx\r\n");
+        EXPECT_TRUE(result);
+        answer = *result;
+        text = log::take_captured();
+        if (answer.outcome != ipc::Outcome::accept || action.starts_with("DISCARD"))
+            return std::nullopt;
+        return stored(answer.queue_id);
+    }
+    HeldRule rules;
+    std::string action, text;
+    ipc::SubmitResult answer;
+};
+
+TEST_F(ContentRulesTest, RejectsWithPostfixsLine) {
+    action = "REJECT 5.7.3 go away";
+    sent(submission({"r@example.test"}), "spam");
+    EXPECT_EQ(answer.outcome, ipc::Outcome::reject);
+    EXPECT_EQ(answer.status, "5.7.3");
+    EXPECT_EQ(answer.text, "go away");
+    EXPECT_THAT(text,
+                testing::HasSubstr(
+                    "reject: header Subject: spam from unknown[192.0.2.1]; from=<a@client.test> "
+                    "to=<r@example.test> proto=ESMTP helo=<vm>: 5.7.3 go away"));
+    options.soft_bounce = true;
+    sent(submission({"r@example.test"}), "spam");
+    EXPECT_EQ(answer.outcome, ipc::Outcome::defer);
+    EXPECT_EQ(answer.status, "4.7.3");
+}
+
+TEST_F(ContentRulesTest, DiscardsHoldsAndReroutes) {
+    action = "DISCARD";
+    sent(submission({"r@example.test"}), "one");
+    EXPECT_EQ(answer.outcome, ipc::Outcome::accept);
+    EXPECT_TRUE(nudged.empty());
+    action = "HOLD";
+    EXPECT_TRUE(sent(submission({"r@example.test"}), "two")->envelope.has(queue::kHold));
+    action = "FILTER smtp:[127.0.0.1]:10026";
+    auto open = submission({"r@example.test"});
+    open.content_filter = "scan:here";
+    EXPECT_EQ(sent(open, "three")->envelope.attribute(queue::attribute::kContentFilter),
+              "smtp:[127.0.0.1]:10026");
+    action = "DUNNO";
+    EXPECT_EQ(sent(open, "four")->envelope.attribute(queue::attribute::kContentFilter),
+              "scan:here");
+    action = "REDIRECT spam@example.test";
+    const auto redirected = sent(submission({"r@example.test", "s@example.test"}), "five");
+    ASSERT_EQ(redirected->envelope.recipients.size(), 1u);
+    EXPECT_EQ(redirected->envelope.recipients[0].address, "spam@example.test");
+}
+
+TEST_F(ContentRulesTest, Copies) {
+    options.always_bcc = "all@example.test";
+    options.ask_about_recipients = true;
+    rewrite_answer = [](const ipc::ExpandRequest& q) {
+        ipc::ExpandAnswer a;
+        a.outcome = ipc::LookupOutcome::ok;
+        a.addresses = {q.address};
+        a.bcc = {"copy-of-" + q.address};
+        return a;
+    };
+    action = "BCC rule@example.test";
+    const auto addresses = [](const queue::Message& m) {
+        std::vector<std::string> list;
+        for (const auto& r : m.envelope.recipients) list.push_back(r.address);
+        return list;
+    };
+    auto open = submission({"r@example.test"});
+    const auto message = sent(open, "one");
+    EXPECT_THAT(addresses(*message),
+                testing::UnorderedElementsAre("r@example.test", "rule@example.test",
+                                              "all@example.test", "copy-of-r@example.test"));
+    EXPECT_EQ(message->envelope.recipients[1].notify, ipc::kNotifyNever);
+    action = "DUNNO";
+    open.no_address_mappings = true;
+    EXPECT_THAT(addresses(*sent(open, "two")), testing::ElementsAre("r@example.test"));
+}
+
+TEST_F(ContentRulesTest, WhoseMailIsLookedAt) {
+    action = "REJECT";
+    auto open = submission({"r@example.test"});
+    open.no_header_body_checks = true;
+    EXPECT_TRUE(sent(open, "one"));
+    open = submission({"r@example.test"});
+    open.origin = ipc::Origin::internal;
+    EXPECT_TRUE(sent(open, "two"));
+    open.sender = "";
+    options.check_bounces = true;
+    EXPECT_FALSE(sent(open, "three"));
+    open.sender = "double-bounce@example.test";
+    EXPECT_TRUE(sent(open, "four"));
+    options.check_notices = true;
+    EXPECT_FALSE(sent(open, "five"));
+}
+
 }  // namespace
 }  // namespace postern::cleanup

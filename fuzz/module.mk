@@ -110,3 +110,9 @@ check_PROGRAMS += fuzz/mailbox_uids
 fuzz_mailbox_uids_SOURCES = %reldir%/mailbox_uids_fuzz.cc $(FUZZ_MAIN)
 fuzz_mailbox_uids_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/mailbox_uids"'
 fuzz_mailbox_uids_LDADD = $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/content_checks
+fuzz_content_checks_SOURCES = %reldir%/content_checks_fuzz.cc $(FUZZ_MAIN)
+fuzz_content_checks_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/content_checks"'
+fuzz_content_checks_LDADD = cleanup/libcleanup.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \
+	lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)

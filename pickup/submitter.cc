@@ -47,7 +47,7 @@ Result<void> write_pipe(int fd, std::string_view bytes, const Deadline& deadline
     return {};
 }
 
-ipc::SubmitOpen submission_of(const Dropped& dropped) {
+ipc::SubmitOpen submission_of(const Options& options, const Dropped& dropped) {
     ipc::SubmitOpen open;
     open.origin = ipc::Origin::local;
     open.sender = dropped.envelope.sender;
@@ -61,6 +61,10 @@ ipc::SubmitOpen submission_of(const Dropped& dropped) {
     open.size_hint = dropped.content_size;
     open.rewrite_headers = true;
     open.local_uid = dropped.uid;
+    open.content_filter = options.content_filter;
+    open.no_address_mappings = options.no_address_mappings;
+    open.no_header_body_checks = options.no_header_body_checks;
+    open.no_milters = options.no_milters;
     return open;
 }
 
@@ -132,7 +136,7 @@ Result<Dropped> open_dropped(sys::Fs& fs, const std::string& path) {
 
 Result<Submitted> Submitted::start(sys::Fs& fs, const Options& options, Dropped& dropped) {
     const Deadline deadline = Deadline::in(options.timeout);
-    TRY_ASSIGN(Conversation c, begin(options, submission_of(dropped), deadline));
+    TRY_ASSIGN(Conversation c, begin(options, submission_of(options, dropped), deadline));
     log::info(c.id.str(),
               cat({"uid=", std::to_string(dropped.uid), " from=<", dropped.envelope.sender, ">"}));
     TRY(send_recipients(c.channel, dropped, deadline));

@@ -18,6 +18,8 @@ struct Options {
     std::string cleanup_socket = "public/cleanup";
     std::string myhostname = "localhost";
     std::string mail_name = "Postern";
+    std::string content_filter;
+    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
     Millis timeout{300'000};         // for one message, from start to answer
     std::size_t at_once = 50;        // messages on their way
     Seconds stale_after{24 * 3600};  // an unfinished file that nobody writes to is removed

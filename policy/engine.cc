@@ -48,7 +48,11 @@ ipc::PolicyAnswer Engine::answer(const ipc::PolicyQuestion& question) {
         answer.text = "Ok";
         return answer;
     }
-    const Reply& reply = decision.reply;
+    Reply reply = decision.reply;
+    if (options_.soft_bounce && reply.code >= 500) {
+        reply.code -= 100;
+        if (!reply.status.empty()) reply.status[0] = '4';
+    }
     answer.outcome = reply.code < 500 ? ipc::Outcome::defer : ipc::Outcome::reject;
     answer.smtp_code = static_cast<std::uint16_t>(reply.code);
     answer.status = reply.status.substr(0, 16);

@@ -44,6 +44,7 @@ void set_codes(Options& o, const config::Config& config) {
     o.unknown_relay_recipient_reject_code =
         code(config, param::unknown_relay_recipient_reject_code);
     o.multi_recipient_bounce_reject_code = code(config, param::multi_recipient_bounce_reject_code);
+    o.soft_bounce = config.get(param::soft_bounce);
     o.plaintext_reject_code = code(config, param::plaintext_reject_code);
 }
 

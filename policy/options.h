@@ -20,6 +20,7 @@ struct Options {
     std::string etrn_restrictions;
     std::map<std::string, std::string, std::less<>> classes;  // smtpd_restriction_classes
     bool delay_reject = true;
+    bool soft_bounce = false;  // what would be refused for good is refused for now
     bool relay_before_recipient = true;
     bool reject_unlisted_recipient = true, reject_unlisted_sender = false;
 

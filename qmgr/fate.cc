@@ -42,6 +42,17 @@ ipc::DsnReturn return_of(const queue::Envelope& envelope) {
     return value == "hdrs" ? ipc::DsnReturn::headers : ipc::DsnReturn::unset;
 }
 
+// soft_bounce: what would have been returned stays in the queue until it is too old.
+ipc::RecipientReport softened(const ActiveMessage& message, ipc::RecipientReport report) {
+    log::info(message.id().str(),
+              cat({"soft_bounce: to=<", message.envelope().recipients.at(report.index).address,
+                   "> stays in the queue"}));
+    report.outcome = ipc::Outcome::defer;
+    report.action = ipc::DsnAction::delayed;
+    if (!report.status.empty()) report.status[0] = '4';
+    return report;
+}
+
 }  // namespace
 
 // A verdict that no agent gave (the resolver's, or that of a suspended site).
@@ -73,7 +84,9 @@ void Manager::log_outcome(const Message& message, const ipc::RecipientReport& re
 void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
     switch (report.outcome) {
         case ipc::Outcome::accept: return on_accepted(message, report);
-        case ipc::Outcome::reject: return on_rejected(message, report);
+        case ipc::Outcome::reject:
+            return options_.soft_bounce ? on_deferred(message, softened(message, report))
+                                        : on_rejected(message, report);
         case ipc::Outcome::defer: return on_deferred(message, report);
     }
 }

@@ -23,6 +23,18 @@ constexpr Millis kRescan{1000};
 constexpr Millis kIncomingRescan{30'000};
 constexpr char kSeparator = '\0';
 
+// "smtp:[127.0.0.1]:10025": without a destination the recipient's domain is one.
+ipc::ResolveAnswer filter_route(std::string_view filter, const std::string& recipient) {
+    ipc::ResolveAnswer answer;
+    const std::size_t colon = filter.find(':');
+    answer.outcome = ipc::LookupOutcome::ok;
+    answer.transport = filter.substr(0, colon);
+    if (colon != std::string_view::npos) answer.next_hop = filter.substr(colon + 1);
+    if (answer.next_hop.empty()) answer.next_hop = recipient.substr(recipient.rfind('@') + 1);
+    answer.recipient = recipient;
+    return answer;
+}
+
 Resolver::Limits resolver_limits(const Options& options) {
     Resolver::Limits limits;
     limits.timeout = options.ipc_timeout;
@@ -211,6 +223,14 @@ void Manager::resolve_all(Message& message) {
         if (still == nullptr) return;
         if (still->force_expire) {
             on_resolved(key, index, Error{Errc::permanent, "expired by the administrator"});
+            continue;
+        }
+        // A content filter takes all recipients, wherever they go afterwards.
+        const std::string_view filter =
+            still->envelope().attribute(queue::attribute::kContentFilter);
+        if (!filter.empty()) {
+            on_resolved(key, index,
+                        filter_route(filter, still->envelope().recipients[index].address));
             continue;
         }
         resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address,

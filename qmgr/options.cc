@@ -67,6 +67,7 @@ Options options_from(const config::Config& config) {
     options.retry.maximal_backoff = config.get(param::maximal_backoff_time);
     options.retry.maximal_lifetime = config.get(param::maximal_queue_lifetime);
     options.retry.bounce_lifetime = config.get(param::bounce_queue_lifetime);
+    options.soft_bounce = config.get(param::soft_bounce);
     options.queue_run_delay = config.get(param::queue_run_delay);
     options.message_active_limit = config.get(param::qmgr_message_active_limit);
     options.recipient_active_limit = config.get(param::qmgr_message_recipient_limit);

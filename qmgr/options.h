@@ -20,6 +20,7 @@ namespace postern::qmgr {
 
 struct Options {
     RetryRules retry;
+    bool soft_bounce = false;  // what would be returned stays in the queue
     Millis queue_run_delay{300'000};
     std::size_t message_active_limit = 20'000;
     std::size_t recipient_active_limit = 20'000;

@@ -14,6 +14,8 @@ Options options_from(const config::Config& config) {
     o.sender_canonical_maps = config.text("sender_canonical_maps");
     o.recipient_canonical_maps = config.text("recipient_canonical_maps");
     o.virtual_alias_maps = config.text("virtual_alias_maps");
+    o.sender_bcc_maps = config.text("sender_bcc_maps");
+    o.recipient_bcc_maps = config.text("recipient_bcc_maps");
     o.virtual_alias_expansion_limit = config.get(param::virtual_alias_expansion_limit);
     o.virtual_alias_recursion_limit = config.get(param::virtual_alias_recursion_limit);
     o.virtual_alias_address_length_limit = config.get(param::virtual_alias_address_length_limit);

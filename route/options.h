@@ -18,6 +18,7 @@ struct Options {
 
     std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;
     std::string virtual_alias_maps;
+    std::string sender_bcc_maps, recipient_bcc_maps;
     std::size_t virtual_alias_expansion_limit = 1000, virtual_alias_recursion_limit = 1000;
     std::size_t virtual_alias_address_length_limit = 1000;
 

@@ -31,6 +31,8 @@ Rewriter::Rewriter(const Options& options, table::DomainClasses& classes)
       sender_canonical_(table::Maps::open(options.sender_canonical_maps)),
       recipient_canonical_(table::Maps::open(options.recipient_canonical_maps)),
       virtual_alias_(table::Maps::open(options.virtual_alias_maps)),
+      sender_bcc_(table::Maps::open(options.sender_bcc_maps)),
+      recipient_bcc_(table::Maps::open(options.recipient_bcc_maps)),
       propagate_canonical_(lists(options.propagate_unmatched_extensions, "canonical")),
       propagate_virtual_(lists(options.propagate_unmatched_extensions, "virtual")) {}
 
@@ -126,6 +128,16 @@ Result<std::vector<std::string>> Rewriter::expand(std::string_view address, Role
     if (role != Role::recipient || virtual_alias_.empty())
         return std::vector<std::string>{std::move(whole)};
     return virtual_aliases(std::move(whole));
+}
+
+Result<std::vector<std::string>> Rewriter::copies(std::string_view address, Role role) {
+    table::Maps& maps = role == Role::sender ? sender_bcc_ : recipient_bcc_;
+    if (maps.empty() || address.empty() || role == Role::header) return std::vector<std::string>();
+    auto found = look_up(maps, complete(address), false);
+    if (found.failed()) return std::move(found).error();
+    if (found.not_found()) return std::vector<std::string>();
+    if (found->size() > 1) return Error{Errc::temporary, cat({"multiple BCC addresses for ", address})};
+    return std::move(*found);
 }
 
 }  // namespace postern::route

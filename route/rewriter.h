@@ -31,6 +31,9 @@ class Rewriter {
     // be repaired.
     Result<std::vector<std::string>> expand(std::string_view address, Role role);
 
+    // Who gets a copy of mail from, or to, this address; empty: nobody.
+    Result<std::vector<std::string>> copies(std::string_view address, Role role);
+
   private:
     Result<std::string> canonical(std::string address, Role role);
     Result<std::string> map_one(table::Maps& maps, std::string address);
@@ -44,6 +47,7 @@ class Rewriter {
     const Options& options_;
     table::DomainClasses& classes_;
     table::Maps canonical_, sender_canonical_, recipient_canonical_, virtual_alias_;
+    table::Maps sender_bcc_, recipient_bcc_;
     bool propagate_canonical_ = false, propagate_virtual_ = false;
 };
 

@@ -183,5 +183,25 @@ TEST(Worker, AnswersUntilThePeerIsDone) {
     EXPECT_EQ(client.receive<ipc::ExpandAnswer>(deadline)->addresses, Strings{"u@mail.here.test"});
 }
 
+TEST(Expand, CopiesAndMailWithoutMappings) {
+    auto o = base();
+    o.sender_bcc_maps = "inline:{s@x.test=boss@here.test, @y.test=watch}";
+    o.recipient_bcc_maps = "inline:{u@mail.here.test=copy@here.test}";
+    o.virtual_alias_maps = "static:elsewhere@z.test";
+    Engine engine(o);
+    using R = ipc::AddressRole;
+    EXPECT_EQ(engine.expand({"s@x.test", R::sender}).bcc, Strings{"boss@here.test"});
+    EXPECT_EQ(engine.expand({"t@y.test", R::sender}).bcc, Strings{"watch@mail.here.test"});
+    EXPECT_EQ(engine.expand({"u", R::recipient}).bcc, Strings{"copy@here.test"});
+    EXPECT_EQ(engine.expand({"s@x.test", R::recipient}).bcc, Strings{});
+    EXPECT_EQ(engine.expand({"", R::sender}).bcc, Strings{});
+    const auto plain = engine.expand({"u", R::recipient, false});
+    EXPECT_EQ(plain.addresses, Strings{"u@mail.here.test"});
+    EXPECT_EQ(plain.bcc, Strings{});
+    o.recipient_bcc_maps = "fail:now";
+    Engine failing(o);
+    EXPECT_EQ(failing.expand({"u", R::recipient}).outcome, ipc::LookupOutcome::temporary);
+}
+
 }  // namespace
 }  // namespace postern::route

@@ -63,6 +63,18 @@ ipc::ExpandAnswer Engine::expand(const ipc::ExpandRequest& request) {
     const auto role = request.role == ipc::AddressRole::sender      ? Role::sender
                       : request.role == ipc::AddressRole::recipient ? Role::recipient
                                                                     : Role::header;
+    if (!request.mappings) {
+        answer.outcome = ipc::LookupOutcome::ok;
+        answer.status.clear();
+        answer.addresses = {request.address.empty() ? "" : rewriter_.complete(request.address)};
+        return answer;
+    }
+    auto copies = rewriter_.copies(request.address, role);
+    if (!copies) {
+        set_failure(answer, copies.error(), request.address);
+        return answer;
+    }
+    answer.bcc = std::move(*copies);
     auto addresses = rewriter_.expand(request.address, role);
     if (!addresses) {
         set_failure(answer, addresses.error(), request.address);

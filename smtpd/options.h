@@ -31,6 +31,9 @@ struct Options {
     int tls_loglevel = 0;
     bool name_lookup = false;    // smtpd_peername_lookup
     Millis name_timeout{25000};  // for peername: two questions to the DNS
+    // For cleanup: what it shall leave out for this service's mail, and its content filter.
+    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
+    std::string content_filter;
     std::string policy_path = "private/policy";
     std::string peername_path = "private/peername";
     std::string auth_path = "private/auth";

@@ -53,6 +53,7 @@ inline constexpr std::string_view kRet = "dsn_ret_flags";  // "full" or "hdrs"
 inline constexpr std::string_view kSession = "session";
 inline constexpr std::string_view kRewriteContext = "rewrite_context";
 inline constexpr std::string_view kMessageId = "message_id";
+inline constexpr std::string_view kContentFilter = "content_filter";  // "transport:destination"
 inline constexpr std::string_view kOrigin = "origin";  // "smtp", "local" or "internal"
 }  // namespace attribute
 

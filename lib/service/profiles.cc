@@ -22,7 +22,9 @@ constexpr ProfilePath kResolverPaths[] = {{Anchor::system, "/etc", read}, {Ancho
                                           {Anchor::system, "/usr/share", read}, {Anchor::system, "/var/lib/unbound", read}};
 // Tables of passwords and policies, wherever they are; uid decides.
 constexpr ProfilePath kForwarderPaths[] = {{Anchor::config, "", read}, {Anchor::system, "/", read}};
-constexpr ProfilePath kCleanupPaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "hold", write}};
+// cleanup reads the tables of header_checks and body_checks.
+constexpr ProfilePath kCleanupPaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "hold", write},
+                                         {Anchor::config, "", read}, {Anchor::system, "/", read}};
 constexpr ProfilePath kPickupPaths[] = {{Anchor::queue, "maildrop", write}};
 constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "active", write},
                                        {Anchor::queue, "deferred", write}, {Anchor::queue, "hold", write},

@@ -22,7 +22,7 @@ struct SubmitRecipient {
     std::string address;   // without <>
     std::string original;  // as the client gave it, when different; else empty
     std::uint8_t notify = 0;
-    std::string orcpt;     // "type;xtext", RFC 3461 4.2
+    std::string orcpt;  // "type;xtext", RFC 3461 4.2
 
     void attributes(auto& io) {
         io.attr("address", address, kMaxAddress);
@@ -47,12 +47,16 @@ struct SubmitOpen {
     std::uint32_t tls_bits = 0;
     std::string envid;
     DsnReturn ret = DsnReturn::unset;
-    WallTime arrival{};           // zero: now
-    std::uint64_t size_hint = 0;  // declared size, 0 unknown
-    bool rewrite_headers = false; // complete header addresses (local clients)
-    bool hold = false;            // straight into hold/
-    std::uint32_t local_uid = 0;  // of the submitter, origin local: "by ... (Postern, from userid N)"
-    std::string full_name;        // of the submitter, for a missing From:
+    WallTime arrival{};            // zero: now
+    std::uint64_t size_hint = 0;   // declared size, 0 unknown
+    bool rewrite_headers = false;  // complete header addresses (local clients)
+    bool hold = false;             // straight into hold/
+    std::uint32_t local_uid =
+        0;                  // of the submitter, origin local: "by ... (Postern, from userid N)"
+    std::string full_name;  // of the submitter, for a missing From:
+    // What the submitting service leaves out (receive_override_options).
+    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
+    std::string content_filter;  // transport:destination of that service; empty: none
     std::vector<SubmitRecipient> recipients;
 
     void attributes(auto& io) {
@@ -81,6 +85,10 @@ struct SubmitOpen {
         io.attr("hold", hold);
         io.attr("local_uid", local_uid);
         io.attr("full_name", full_name, kMaxName);
+        io.attr("no_address_mappings", no_address_mappings);
+        io.attr("no_header_body_checks", no_header_body_checks);
+        io.attr("no_milters", no_milters);
+        io.attr("content_filter", content_filter, kMaxNextHop);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
 };

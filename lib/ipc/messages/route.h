@@ -49,10 +49,12 @@ struct ExpandRequest {
 
     std::string address;
     AddressRole role = AddressRole::recipient;
+    bool mappings = true;  // no: only complete it (receive_override_options = no_address_mappings)
 
     void attributes(auto& io) {
         io.attr("address", address, kMaxAddress);
         io.attr("role", role);
+        io.attr("mappings", mappings);
     }
 };
 
@@ -63,12 +65,14 @@ struct ExpandAnswer {
     LookupOutcome outcome = LookupOutcome::temporary;
     std::string status, text;
     std::vector<std::string> addresses;  // at least one when ok
+    std::vector<std::string> bcc;        // who gets a copy (sender_bcc_maps, recipient_bcc_maps)
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
         io.attr("status", status, 16);
         io.attr("text", text, kMaxText);
         io.attr("addresses", addresses, kMaxAddresses, kMaxAddress);
+        io.attr("bcc", bcc, 10, kMaxAddress);
     }
 };
 

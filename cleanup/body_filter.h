@@ -1,0 +1,61 @@
+// BodyFilter: everything after a message's own header, line by line through the rules: headers of
+// MIME parts and of attached messages as fields, the rest as lines of text. It knows just enough of
+// MIME (RFC 2046 5.1) to tell them apart. Pure: bytes in, in any portions, bytes out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cleanup/content_rules.h"
+
+namespace postern::cleanup {
+
+// What Content-Type and Content-Transfer-Encoding of a header say about what follows it.
+struct PartType {
+    enum class Kind : unsigned char { text, multipart, message } kind = Kind::text;
+    std::string boundary;
+    bool digest = false;   // multipart/digest: parts are messages unless they say otherwise
+    bool encoded = false;  // base64 or the like: what is inside is not to be seen
+};
+// Notes what a field tells; `lower_name` may be any.
+void note_content_field(std::string_view lower_name, std::string_view body, PartType& type);
+
+class BodyFilter {
+  public:
+    // Borrows all. `type` is what the message's own header said.
+    BodyFilter(ContentRules& rules, const Options& options, ContentEffects& effects,
+               const PartType& type);
+
+    void feed(std::string_view bytes, std::string& out);
+    void finish(std::string& out);
+
+  private:
+    void line(std::string_view text, std::string& out);
+    bool boundary(std::string_view text);
+    void header_line(std::string_view text, std::string& out);
+    void end_field(std::string& out);
+    void end_header();
+    void enter(const PartType& type);
+    void begin_part(bool message);
+    void text_line(std::string_view text, std::string& out);
+
+    struct Level {
+        std::string boundary;
+        bool digest;
+    };
+    ContentRules& rules_;
+    const Options& options_;
+    ContentEffects& effects_;
+    std::vector<Level> levels_;  // innermost last
+    std::string partial_;        // a line that is not complete yet
+    bool overlong_ = false;      // the present line is beyond the limit: its rest passes unseen
+    bool in_header_ = false, at_nested_ = false;
+    std::string field_;  // with its line ends
+    PartType part_;
+    bool has_type_ = false;
+    std::uint64_t seen_ = 0;  // bytes of text of the present part
+};
+
+}  // namespace postern::cleanup

@@ -1,0 +1,176 @@
+// What of a message is a header of which kind, and what is text, whatever portions it comes in.
+#include "cleanup/body_filter.h"
+
+#include "cleanup/message_filter.h"
+
+namespace postern::cleanup {
+namespace {
+
+// Notes all that is asked, and answers from a list.
+struct Recorder final : ContentRules {
+    bool wants(ContentKind) const override { return true; }
+    Lookup<std::string> find(ContentKind kind, std::string_view text) override {
+        asked.push_back(std::string(1, "HMNB"[static_cast<int>(kind)]) + " " + std::string(text));
+        for (const auto& [key, value] : answers) {
+            if (text == key) return value;
+        }
+        return NotFound{};
+    }
+    std::vector<std::pair<std::string, std::string>> answers;
+    std::vector<std::string> asked;
+};
+
+struct Outcome {
+    std::string out;
+    std::vector<std::string> asked;
+};
+
+Outcome run(std::string_view message, std::size_t portion = 1 << 20, Options options = {},
+            std::vector<std::pair<std::string, std::string>> answers = {}) {
+    Recorder rules;
+    rules.answers = std::move(answers);
+    MessageFilter filter(options, {}, &rules);
+    Outcome r;
+    for (std::size_t at = 0; at < message.size(); at += portion)
+        filter.feed(message.substr(at, portion), r.out);
+    filter.finish(r.out);
+    EXPECT_FALSE(filter.refusal()) << filter.refusal()->text;
+    r.asked = rules.asked;
+    return r;
+}
+
+constexpr std::string_view kNested =
+    "Subject: outer\r\n"
+    "Content-Type: multipart/mixed;\r\n boundary=\"a b\"\r\n"
+    "\r\n"
+    "preamble\r\n"
+    "--a b\r\n"
+    "Content-Type: text/plain\r\n"
+    "X-Part: folded\r\n more\r\n"
+    "\r\n"
+    "one\r\n"
+    "--a b  \r\n"
+    "Content-Type: message/rfc822\r\n"
+    "\r\n"
+    "Subject: inner\r\n"
+    "Content-Type: multipart/alternative; boundary=x\r\n"
+    "\r\n"
+    "--x\r\n"
+    "\r\n"
+    "deep\r\n"
+    "--a b--\r\n"
+    "epilogue\r\n";
+
+TEST(BodyFilter, KnowsWhatIsWhat) {
+    const std::vector<std::string> expected = {
+        "H Subject: outer",
+        "M Content-Type: multipart/mixed;\n boundary=\"a b\"",
+        "B preamble",
+        "M Content-Type: text/plain",
+        "M X-Part: folded\n more",
+        "B one",
+        "M Content-Type: message/rfc822",
+        "N Subject: inner",
+        "M Content-Type: multipart/alternative; boundary=x",
+        "B deep",
+        "B epilogue",
+    };
+    for (const std::size_t portion : {1000u, 1u, 7u, 64u}) {
+        const Outcome r = run(kNested, portion);
+        EXPECT_EQ(r.asked, expected) << portion;
+        EXPECT_EQ(r.out, kNested) << portion;
+    }
+}
+
+TEST(BodyFilter, WithoutMimeAllIsText) {
+    Options options;
+    options.mime_input = false;
+    const Outcome r = run(kNested, 100, options);
+    EXPECT_EQ(r.asked[1], "H Content-Type: multipart/mixed;\n boundary=\"a b\"");
+    EXPECT_EQ(r.asked[3], "B --a b");
+    EXPECT_EQ(r.asked[4], "B Content-Type: text/plain");
+    EXPECT_EQ(r.out, kNested);
+}
+
+TEST(BodyFilter, EditsLinesAndFields) {
+    const Outcome r = run(kNested, 5, {},
+                          {{"Subject: outer", "REPLACE Subject: new"},
+                           {"X-Part: folded\n more", "IGNORE"},
+                           {"one", "REPLACE .two"},
+                           {"deep", "IGNORE"},
+                           {"preamble", "PREPEND before"},
+                           {"Subject: inner", "PREPEND X-In: 1"}});
+    EXPECT_THAT(
+        r.out, testing::StartsWith(
+                   "Subject: new\r\nContent-Type: multipart/mixed;\r\n boundary=\"a b\"\r\n\r\n"
+                   "before\r\npreamble\r\n--a b\r\nContent-Type: text/plain\r\n\r\n.two\r\n--a b"));
+    EXPECT_THAT(r.out, testing::HasSubstr("\r\n\r\nX-In: 1\r\nSubject: inner\r\n"));
+    EXPECT_THAT(r.out, testing::Not(testing::HasSubstr("deep")));
+}
+
+TEST(BodyFilter, ReplacedLinesCountForDots) {
+    Recorder rules;
+    rules.answers = {{"one", "REPLACE .two"}};
+    Options options;
+    MessageFilter filter(options, {}, &rules);
+    std::string out;
+    filter.feed("A: b\r\n\r\none\r\n", out);
+    filter.finish(out);
+    EXPECT_EQ(out, "A: b\r\n\r\n.two\r\n");
+    EXPECT_TRUE(filter.has_dot_lines());
+}
+
+TEST(BodyFilter, LooksAtTheBeginningOfEachPartOnly) {
+    Options options;
+    options.body_checks_size_limit = 6;
+    const Outcome r = run("A: b\r\n\r\n1234\r\n5678\r\n", 1, options);
+    EXPECT_EQ(r.asked, (std::vector<std::string>{"H A: b", "B 1234"}));
+    EXPECT_EQ(r.out, "A: b\r\n\r\n1234\r\n5678\r\n");
+}
+
+TEST(BodyFilter, LongLinesAreSeenInTheirBeginning) {
+    const std::string line(10000, 'x');
+    const std::string message = "A: b\r\n\r\n" + line + "\r\nshort\r\n";
+    for (const std::size_t portion : {100000u, 1000u}) {
+        const Outcome r = run(message, portion);
+        EXPECT_EQ(r.out, message);
+        ASSERT_GE(r.asked.size(), 3u);
+        EXPECT_EQ(r.asked.back(), "B short");
+    }
+}
+
+TEST(BodyFilter, Oddities) {
+    const char* messages[] = {
+        "Content-Type: multipart/mixed\r\n\r\n--\r\nx\r\n",                       // no boundary
+        "Content-Type: multipart/mixed; boundary=\r\n\r\n--\r\nx\r\n",            // an empty one
+        "Content-Type: multipart/mixed; boundary=\"a\r\n\r\n--a\r\nx\r\n",        // quote left open
+        "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nno header\r\n",  // text instead of
+                                                                                  // a header
+        "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nX: y\r\n",  // ends in a header
+        "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n--a\r\n--a--\r\n--a--\r\n",
+        "Content-Type: message/rfc822\r\n\r\n",
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n",
+        "Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\nSubject: "
+        "in\r\n\r\ntext\r\n--a--\r\n",
+    };
+    for (const char* message : messages) {
+        EXPECT_EQ(run(message, 1).out, message);
+        EXPECT_EQ(run(message).asked, run(message, 3).asked) << message;
+    }
+    EXPECT_EQ(run(messages[8]).asked[1], "N Subject: in");
+}
+
+TEST(BodyFilter, NestingIsBounded) {
+    std::string message;
+    for (int i = 0; i < 200; ++i) message += "Content-Type: message/rfc822\r\n\r\n";
+    EXPECT_EQ(run(message).out, message);
+    message.clear();
+    for (int i = 0; i < 200; ++i) {
+        const std::string n = std::to_string(i);
+        message += "Content-Type: multipart/mixed; boundary=b" + n + "\r\n\r\n--b" + n + "\r\n";
+    }
+    EXPECT_EQ(run(message).out, message);
+}
+
+}  // namespace
+}  // namespace postern::cleanup
