@@ -57,6 +57,9 @@ Result<void> show_message(const PostcatOptions& options, const std::string& file
         done += bytes.size();
     }
     print_end(options, file);
+    // Shown all the same: somebody wants to see what is left of it.
+    if (auto whole = queue::verify_body(fs(), fd, message); !whole)
+        return std::move(whole).error().within(file);
     return {};
 }
 
@@ -83,12 +86,15 @@ Result<void> show_file(const PostcatOptions& options, const std::string& file, i
     if (magic == "PosternM") return show_maildrop(options, file, fd);
     auto reader = queue::Reader::open(fs(), fd);
     if (!reader) return std::move(reader).error().within(file);
+    bool shown = false;
     for (std::size_t i = 0; i < reader->count(); ++i) {
         auto message = reader->message(i);
         if (!message) return std::move(message).error().within(file);
-        if (only.empty() || message->envelope.id == only)
-            TRY(show_message(options, file, fd, *message));
+        if (!only.empty() && message->envelope.id != only) continue;
+        shown = true;
+        TRY(show_message(options, file, fd, *message));
     }
+    if (!shown) return Error{Errc::corrupt, file + ": is another message's file"};
     return {};
 }
 
@@ -112,14 +118,15 @@ std::optional<Found> find(const QueueId& id) {
     for (const Directory d : {Directory::hold, Directory::deferred, Directory::incoming,
                               Directory::active, Directory::maildrop, Directory::corrupt}) {
         const std::string path = queue::path_of(d, id);
-        if (auto fd = fs().open(path, O_RDONLY | O_NOFOLLOW, 0)) return Found{path, std::move(*fd)};
+        if (auto fd = queue::open_plain_file(fs(), path, O_RDONLY))
+            return Found{path, std::move(*fd)};
     }
     const std::string folder(queue::name_of(Directory::incoming));
     const auto entries = fs().list(folder);
     if (!entries) return std::nullopt;
     for (const auto& entry : *entries) {
         const std::string path = postern::cat({folder, "/", entry.name});
-        auto fd = fs().open(path, O_RDONLY | O_NOFOLLOW, 0);
+        auto fd = queue::open_plain_file(fs(), path, O_RDONLY);
         if (fd && holds(fd->get(), id)) return Found{path, std::move(*fd)};
     }
     return std::nullopt;

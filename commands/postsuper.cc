@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/check.h"
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
 #include "lib/ipc/channel.h"
@@ -21,6 +22,7 @@
 #include "lib/queue/admin.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
+#include "lib/sys/error.h"
 #include "lib/sys/fs.h"
 
 namespace postern::commands {
@@ -94,6 +96,28 @@ void warn(std::string_view text) {
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
+// What we make in the queue must be its owner's, as what cleanup and qmgr make: a file of root's
+// would be closed to them.
+Result<void> become_queue_owner(sys::Fs& fs) {
+    if (::geteuid() != 0) return {};
+    TRY_ASSIGN(const sys::FileInfo owner,
+               fs.info(std::string(queue::name_of(Directory::incoming))));
+    if (::setegid(owner.gid) != 0 || ::seteuid(owner.uid) != 0)
+        return sys::system_error("change to the owner of the queue");
+    return {};
+}
+
+class AsRoot {
+  public:
+    AsRoot() : before_(::geteuid()) { (void)!::seteuid(::getuid()); }
+    ~AsRoot() { POSTERN_CHECK(::seteuid(before_) == 0); }
+    AsRoot(const AsRoot&) = delete;
+    AsRoot& operator=(const AsRoot&) = delete;
+
+  private:
+    uid_t before_;
+};
+
 // Carries changes out: through qmgr while it answers, else on the files.
 class Surgeon {
   public:
@@ -106,6 +130,7 @@ class Surgeon {
         if (release_too) TRY(change_one(id, Change::release, ipc::QueueOperation::release));
         TRY_ASSIGN(bool changed, change_one(id, kind.change, kind.operation));
         if (changed || kind.change != Change::remove) return changed;
+        const AsRoot all_rights;  // maildrop/ is not the queue owner's
         return fs_.unlink(queue::path_of(Directory::maildrop, id)).has_value();
     }
 
@@ -215,7 +240,7 @@ Result<void> purge_leftovers(sys::Fs& fs) {
         std::string path = queue::path_of(Directory::incoming, name);
         auto info = fs.info(path);
         if (!info || now - info->mtime_ns / 1'000'000'000 < kOld) continue;
-        auto fd = fs.open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+        auto fd = queue::open_queue_file(fs, path, O_RDONLY);
         if (!fd) continue;
         auto reader = queue::Reader::open(fs, fd->get());
         if (reader || reader.error().code != Errc::closed) continue;
@@ -286,6 +311,7 @@ void open_log(const config::Config& config) {
 
 Result<void> operate(const Job& job, const config::Config& config) {
     sys::Fs& fs = sys::RealFs::instance();
+    TRY(become_queue_owner(fs));
     if (job.structure) TRY(repair_structure(fs));
     if (job.purge) TRY(purge_leftovers(fs));
     if (job.orders.empty()) return {};

@@ -132,9 +132,9 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
 }
 
 bool Manager::mentions_site(const QueueId& name, const std::string& site) {
-    auto file = store_.fs().open(queue::path_of(Directory::deferred, name),
-                                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-    if (!file) return false;
+    auto file =
+        queue::open_queue_file(store_.fs(), queue::path_of(Directory::deferred, name), O_RDONLY);
+    if (!file) return file.error().code == Errc::invalid;  // taking it up tells
     auto reader = queue::Reader::open(store_.fs(), file->get());
     if (!reader) return true;  // damaged: taking it up tells
     for (std::size_t i = 0; i < reader->count(); ++i) {

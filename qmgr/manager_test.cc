@@ -554,6 +554,44 @@ TEST_F(ManagerTest, DamagedFilesArePutAside) {
     EXPECT_NE(log::take_captured().find("saving corrupt file"), std::string::npos);
 }
 
+// What has no business in the queue: told of, put aside, and everything else goes on.
+TEST_F(ManagerTest, ForeignThingsInTheQueueArePutAside) {
+    const QueueId good = write_file({envelope(1, {"yes@a.test"})});
+    const std::string bytes =
+        *fs_.read_at(fs_.open("incoming/" + good.str(), O_RDONLY, 0)->get(), 0, 100'000);
+    filesystem::create_symlink("/etc/passwd", "incoming/B000002k");
+    ASSERT_EQ(::mkfifo("incoming/B000003k", 0600), 0);
+    std::string version = bytes;
+    version[8] = 9;
+    std::ofstream("incoming/B000004k") << version;
+    std::string index = bytes;
+    index[index.size() - 40] = static_cast<char>(index[index.size() - 40] ^ 1);
+    std::ofstream("incoming/B000005k") << index;
+    ASSERT_TRUE(queue::create_parent(fs_, Directory::deferred, id(6)));
+    ASSERT_EQ(::mkfifo(queue::path_of(Directory::deferred, id(6)).c_str(), 0600), 0);
+    std::ofstream("incoming/not an id") << "?";
+    filesystem::create_directory("incoming/B000007k");
+    auto manager = make_manager();
+    manager->start();
+    ASSERT_TRUE(run_until([&] { return !delivered_.empty() && fs_.list("corrupt")->size() >= 5; }));
+    EXPECT_EQ(delivered_, std::vector<std::string>{"yes@a.test"});
+    const std::string log = log::take_captured();
+    for (const char* line :
+         {"warning B000002k: open incoming/B000002k: Too many levels of symbolic links; saving",
+          "warning B000003k: incoming/B000003k: not a plain file; saving",
+          "warning B000004k: queue file: written by another version of this format; saving",
+          "warning B000005k: queue file: index does not match its checksum; saving",
+          "warning B000006k: deferred/k/B000006k: not a plain file; saving"})
+        EXPECT_NE(log.find(line), std::string::npos) << line << "\n" << log;
+    EXPECT_TRUE(fs_.info("incoming/not an id")) << "not ours to judge";
+    // An order for a FIFO does not hold the queue manager either.
+    ASSERT_EQ(::mkfifo(queue::path_of(Directory::deferred, id(8)).c_str(), 0600), 0);
+    ipc::QueueControl order;
+    order.operation = ipc::QueueOperation::flush_message;
+    order.queue_id = id(8);
+    EXPECT_FALSE(manager->control(order).ok);
+}
+
 TEST_F(ManagerTest, LeftoversOfACrashAreClearedAwayInTime) {
     const auto leave = [&](const std::string& name, const std::string& bytes, Seconds age) {
         std::ofstream("incoming/" + name) << bytes;

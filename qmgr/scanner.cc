@@ -97,7 +97,9 @@ void Scanner::list_next(Pass& pass) {
         return;
     }
     for (sys::DirEntry& entry : *listed) {
-        if (entry.kind == sys::FileInfo::Kind::regular) pass.names.push_back(std::move(entry.name));
+        // Links and the like too: what has no business here is put aside, not left.
+        if (entry.kind != sys::FileInfo::Kind::directory)
+            pass.names.push_back(std::move(entry.name));
     }
     std::sort(pass.names.rbegin(), pass.names.rend());  // ids begin with the time: oldest first
 }

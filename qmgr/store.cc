@@ -28,7 +28,7 @@ std::int64_t seconds_of(WallTime time) {
 }  // namespace
 
 Result<Fd> Store::open(const std::string& path, int flags) {
-    return fs_.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0);
+    return queue::open_queue_file(fs_, path, flags);
 }
 
 Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool verify,
@@ -37,7 +37,12 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     auto file = std::make_shared<QueueFile>();
     file->name = name;
     file->directory = directory;
-    TRY_ASSIGN(file->reading, open(file->path(), O_RDONLY));
+    Result<Fd> opened = open(file->path(), O_RDONLY);
+    if (!opened) {
+        if (opened.error().code == Errc::invalid) put_aside(directory, name, opened.error());
+        return std::move(opened).error();
+    }
+    file->reading = std::move(*opened);
     TRY_ASSIGN(bool locked, sys::try_lock(file->reading.get(), sys::LockKind::exclusive));
     if (!locked) return Error{Errc::temporary, file->path() + ": is in use"};
 

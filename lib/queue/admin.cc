@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "lib/base/strings.h"
+#include "lib/sys/file.h"
 
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
@@ -21,7 +22,7 @@ bool is_split(Directory directory) {
 }
 
 Result<Fd> open_file(sys::Fs& fs, Directory directory, const QueueId& name, int flags) {
-    return fs.open(path_of(directory, name), flags | O_CLOEXEC | O_NOFOLLOW, 0);
+    return open_queue_file(fs, path_of(directory, name), flags);
 }
 
 Result<std::vector<Message>> read_messages(sys::Fs& fs, int fd) {
@@ -49,12 +50,20 @@ Result<std::optional<Place>> look_in(sys::Fs& fs, const QueueId& name, const Que
     if (!fd) return std::optional<Place>();
     auto messages = read_messages(fs, fd->get());
     if (!messages) return std::optional<Place>();  // being written, or qmgr's business
-    for (Message& message : *messages) {
-        if (message.envelope.id != id || message.envelope.remaining() == 0) continue;
-        return std::optional<Place>(
-            Place{name, std::move(*fd), std::move(message), messages->size() == 1});
-    }
-    return std::optional<Place>();
+    const auto here = [&](const Message& message) {
+        return message.envelope.id == id && message.envelope.remaining() > 0;
+    };
+    if (std::none_of(messages->begin(), messages->end(), here)) return std::optional<Place>();
+    // Somebody else may be moving it out at this moment: one at a time, and on what is so then.
+    TRY_ASSIGN(const bool locked, sys::try_lock(fd->get(), sys::LockKind::exclusive));
+    if (!locked)
+        return Error{Errc::temporary,
+                     cat({path_of(Directory::incoming, name), ": in use by another process"})};
+    TRY_ASSIGN(*messages, read_messages(fs, fd->get()));
+    const auto found = std::find_if(messages->begin(), messages->end(), here);
+    if (found == messages->end()) return std::optional<Place>();
+    return std::optional<Place>(
+        Place{name, std::move(*fd), std::move(*found), messages->size() == 1});
 }
 
 Result<std::optional<Place>> find_incoming(sys::Fs& fs, const QueueId& id) {
@@ -154,9 +163,14 @@ Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change) {
     for (Directory directory :
          {Directory::deferred, Directory::hold, Directory::corrupt, Directory::active}) {
         if (directory == Directory::corrupt && change != Change::remove) continue;
-        if (fs.info(path_of(directory, id))) return change_own_file(fs, id, change, directory);
+        if (!fs.info(path_of(directory, id))) continue;
+        Result<bool> changed = change_own_file(fs, id, change, directory);
+        // Somebody else was quicker: it may be in the next directory by now.
+        if (changed || changed.error().code != Errc::not_found) return changed;
     }
-    return change_incoming(fs, id, change);
+    Result<bool> changed = change_incoming(fs, id, change);
+    if (!changed && changed.error().code == Errc::not_found) return false;
+    return changed;
 }
 
 Result<std::vector<QueueId>> list_files(sys::Fs& fs, Directory directory) {

@@ -2,6 +2,7 @@
 #include "lib/queue/admin.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
 #include "lib/sys/file.h"
+#include "tests/support/rooted_fs.h"
 
 namespace postern::queue {
 namespace {
@@ -30,7 +32,9 @@ class AdminTest : public testing::Test {
         filesystem::remove_all(folder_);
     }
 
-    static QueueId id(int number) { return *QueueId::parse("B12345" + std::to_string(number) + "k"); }
+    static QueueId id(int number) {
+        return *QueueId::parse("B12345" + std::to_string(number) + "k");
+    }
 
     static Envelope envelope(int number, std::size_t recipients = 1) {
         Envelope envelope;
@@ -121,7 +125,8 @@ TEST_F(AdminTest, RequeueAndExpire) {
     EXPECT_TRUE(change(2, Change::requeue));
     EXPECT_EQ(in(Directory::deferred), (Ids{id(1), id(2)}));
     EXPECT_TRUE(change(1, Change::expire));
-    EXPECT_EQ(fs_.info(path_of(Directory::deferred, id(1)))->mode & kModeForceExpire, kModeForceExpire);
+    EXPECT_EQ(fs_.info(path_of(Directory::deferred, id(1)))->mode & kModeForceExpire,
+              kModeForceExpire);
 }
 
 TEST_F(AdminTest, ListsAMessageThatIsBeingMovedOnce) {
@@ -186,6 +191,55 @@ TEST_F(AdminTest, DamagedFilesAreNamed) {
     std::ofstream(path) << bytes;
     EXPECT_EQ(in(Directory::incoming), Ids{id(1)});
     EXPECT_TRUE(listing().empty());
+}
+
+// Two postsupers: what one has in hand the other leaves alone, what one has moved the other finds.
+TEST_F(AdminTest, TwoAtOnce) {
+    const QueueId batch = put(Directory::incoming, {envelope(1), envelope(2)});
+    const Fd other = *fs_.open(path_of(Directory::incoming, batch), O_RDWR, 0);
+    ASSERT_TRUE(*sys::try_lock(other.get(), sys::LockKind::exclusive));
+    const auto refused = change_message(fs_, id(2), Change::hold);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::temporary);
+    EXPECT_NE(refused.error().what.find("in use by another process"), std::string::npos);
+    EXPECT_TRUE(in(Directory::hold).empty());
+
+    // The file goes between the look and the deed.
+    class Quicker final : public support::RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<void> unlink(const std::string& path) override {
+            (void)RootedFs::rename(path, path_of(Directory::hold, *QueueId::parse("B123453k")));
+            return RootedFs::unlink(path);
+        }
+        Result<void> set_times(const std::string& path, std::int64_t mtime) override {
+            (void)RootedFs::unlink(path);
+            return RootedFs::set_times(path, mtime);
+        }
+    } quicker(folder_);
+    put(Directory::deferred, {envelope(3)});
+    const auto removed = change_message(quicker, id(3), Change::remove);
+    ASSERT_TRUE(removed) << removed.error().what;
+    put(Directory::hold, {envelope(4)});
+    const auto released = change_message(quicker, id(4), Change::release);
+    ASSERT_TRUE(released) << released.error().what;
+    EXPECT_FALSE(*released);
+}
+
+TEST_F(AdminTest, OpensPlainFilesOfOursOnly) {
+    const QueueId name = put(Directory::hold, {envelope(1)});
+    EXPECT_TRUE(open_queue_file(fs_, path_of(Directory::hold, name), O_RDONLY));
+    EXPECT_EQ(open_queue_file(fs_, "hold/none", O_RDONLY).error().code, Errc::not_found);
+    filesystem::create_symlink(name.str(), "hold/link");
+    ASSERT_EQ(::mkfifo("hold/fifo", 0600), 0);
+    for (const char* path : {"hold/link", "hold/fifo", "hold"})
+        for (const int access : {O_RDONLY, O_RDWR}) {
+            const auto opened = open_queue_file(fs_, path, access);
+            ASSERT_FALSE(opened) << path;
+            EXPECT_EQ(opened.error().code, Errc::invalid) << path;
+        }
+    EXPECT_TRUE(open_plain_file(fs_, path_of(Directory::hold, name), O_RDONLY));
+    EXPECT_FALSE(open_plain_file(fs_, "hold/fifo", O_RDONLY));
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "lib/queue/directories.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "lib/base/strings.h"
 
 namespace postern::queue {
@@ -8,6 +11,22 @@ namespace {
 bool is_split(Directory directory) {
     return directory == Directory::deferred || directory == Directory::defer ||
            directory == Directory::bounce || directory == Directory::trace;
+}
+
+struct Opened {
+    Fd fd;
+    sys::FileInfo info;
+};
+
+Result<Opened> open_and_look(sys::Fs& fs, const std::string& path, int access) {
+    Opened opened;
+    // Without O_NONBLOCK a FIFO would hold us until somebody writes to it.
+    constexpr int kCareful = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    TRY_ASSIGN(opened.fd, fs.open(path, access | kCareful, 0));
+    TRY_ASSIGN(opened.info, fs.info(opened.fd.get()));
+    if (opened.info.kind != sys::FileInfo::Kind::regular)
+        return Error{Errc::invalid, cat({path, ": not a plain file"})};
+    return opened;
 }
 
 Result<void> create(sys::Fs& fs, const std::string& path, mode_t mode) {
@@ -54,6 +73,20 @@ Result<void> create_all(sys::Fs& fs) {
 
 Result<void> create_parent(sys::Fs& fs, Directory directory, const QueueId& id) {
     return create(fs, parent_of(directory, id), 0700);
+}
+
+Result<Fd> open_plain_file(sys::Fs& fs, const std::string& path, int access) {
+    TRY_ASSIGN(Opened opened, open_and_look(fs, path, access));
+    return std::move(opened.fd);
+}
+
+Result<Fd> open_queue_file(sys::Fs& fs, const std::string& path, int access) {
+    TRY_ASSIGN(Opened opened, open_and_look(fs, path, access));
+    const uid_t me = ::geteuid();
+    if (me != 0 && opened.info.uid != me && opened.info.uid != 0)
+        return Error{Errc::invalid,
+                     cat({path, ": belongs to uid ", std::to_string(opened.info.uid)})};
+    return std::move(opened.fd);
 }
 
 }  // namespace postern::queue

@@ -41,4 +41,10 @@ Result<void> create_all(sys::Fs& fs);
 // Makes parent_of() where it is missing.
 Result<void> create_parent(sys::Fs& fs, Directory directory, const QueueId& id);
 
+// Opens what is there, O_RDONLY or O_RDWR, and never waits. Errc::invalid when it is no plain file
+// (a link, a FIFO): whatever stands under that name was not put there by this system.
+Result<Fd> open_plain_file(sys::Fs& fs, const std::string& path, int access);
+// The same for a queue file, which must be ours or root's too. Root itself may read anybody's.
+Result<Fd> open_queue_file(sys::Fs& fs, const std::string& path, int access);
+
 }  // namespace postern::queue

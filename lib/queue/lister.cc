@@ -35,7 +35,7 @@ bool Lister::list_directory(Directory directory, const Sink& sink, ipc::QueueLis
 
 bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sink,
                        ipc::QueueListEnd& totals) {
-    auto fd = fs_.open(path_of(directory, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    auto fd = open_queue_file(fs_, path_of(directory, name), O_RDONLY);
     if (!fd) return true;
     auto reader = Reader::open(fs_, fd->get());
     auto info = fs_.info(fd->get());

@@ -1,0 +1,117 @@
+"""What the queue is given that it should not be: ids that are none, files that are damaged, foreign or no files, two
+postsupers at once, a clock that jumps."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+import unittest
+
+from instance import Instance, wait
+from t_20_queue import instance, send
+
+HOUR = 3600
+
+
+class BadInput(unittest.TestCase):
+    def test_a_queue_id_that_is_none(self):
+        with instance() as mail:
+            for name in ("../../etc/passwd", "", "a b", "x" * 300, "-", "no-such-id", "é"):
+                for words in (("postsuper", "-d"), ("postsuper", "-h"), ("postcat", "-q"), ("postqueue", "-i")):
+                    if name == "-" or (name == "" and words[0] == "postcat"):
+                        continue  # "-": ids from standard input
+                    result = mail.run(*words, name, check=False)
+                    self.assertNotEqual(result.returncode, 0, (words, name))
+                    self.assertRegex(result.stderr, r"fatal: .*(bad mail queue id|No such file|invalid name)", (words, name))
+            result = mail.run("postsuper", "-d", "-", input="../x\n\n  \nnonsense!\n" + "y" * 5000 + "\n")
+            self.assertEqual(len(re.findall(r"warning: bad mail queue id", result.stderr)), 3, result.stderr)
+            # One that could be, and is not there.
+            self.assertEqual(mail.run("postsuper", "-d", "4zzzzzzzzzz1234", check=False).returncode, 0)
+            self.assertTrue(mail.running())
+
+    def damaged(self, mail):
+        """name -> what is wrong with it: copies of a good file, each spoilt in its own way."""
+        good = send(mail, "c@busy.test")
+        wait(lambda: list(mail.queue.glob(f"deferred/*/{good}")), "the message in deferred/", mail.log)
+        (path,) = mail.queue.glob(f"deferred/*/{good}")
+        data = bytearray(path.read_bytes())
+        mail.run("postern", "stop")
+        folder = mail.queue / "incoming"
+        spoilt = {"4BADVERS10": data[:8] + b"\x09" + data[9:], "4BADCRC100": data[:40] + bytes([data[40] ^ 1]) + data[41:],
+                  "4BADMAG1C0": b"PosternX" + data[8:], "4TRUNCATED": data[:-5], "4EMPTY1000": b"",
+                  "4GARBAGE10": os.urandom(5000) + b"PosternE"}
+        for name, content in spoilt.items():
+            (folder / name).write_bytes(bytes(content))
+            if mail.identity:
+                os.chown(folder / name, *mail.identity)
+        (folder / "4SYML1NK10").symlink_to("/etc/passwd")
+        os.mkfifo(folder / "4F1F010000")
+        return good, sorted(name for name in spoilt if not name.startswith(("4EMPTY", "4TRUNC"))) + ["4F1F010000", "4SYML1NK10"]
+
+    def test_damaged_and_foreign_files(self):
+        with instance() as mail:
+            good, bad = self.damaged(mail)
+            if mail.identity:
+                stranger = mail.queue / "incoming/4STRANGER0"
+                shutil.copy(next(mail.queue.glob(f"deferred/*/{good}")), stranger)
+                os.chown(stranger, 12345, 12345)
+                stranger.chmod(0o644)
+                bad.append("4STRANGER0")
+            # By hand, while the system is down: the tools say what is wrong and hang on nothing.
+            for name in bad:
+                result = mail.run("postcat", "-q", name, check=False)
+                self.assertNotEqual(result.returncode, 0, name)
+                self.assertIn("fatal: ", result.stderr)
+            # A text that is not what it was is shown, and told of.
+            (copy := mail.prefix / "copy").write_bytes((mail.queue / "incoming/4BADCRC100").read_bytes())
+            copy.chmod(0o644)
+            result = mail.run("postcat", copy, check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("Subject: hello", result.stdout)
+            self.assertIn("message text does not match its checksum", result.stderr)
+            self.assertIn(good, mail.run("mailq").stdout)
+            self.assertEqual(mail.run("postsuper", "-h", "ALL", "deferred").returncode, 0)
+            mail.run("postsuper", "-H", "ALL")
+            mail.start()
+            wait(lambda: all((mail.queue / "corrupt" / name).is_symlink() or (mail.queue / "corrupt" / name).exists() for name in bad),
+                 f"{bad} in corrupt/", lambda: f"{os.listdir(mail.queue / 'corrupt')}\n{mail.log()}")
+            for name in bad:
+                self.assertRegex(mail.log(), rf"warning: {name}: .+; saving corrupt file|{name}: warning: .+; saving corrupt file", name)
+            # Never committed, so of no concern to anybody; they stay for a while.
+            self.assertTrue((mail.queue / "incoming/4TRUNCATED").exists() and (mail.queue / "incoming/4EMPTY1000").exists())
+            # All others go on.
+            new = send(mail, "a@ok.test")
+            mail.wait_log(rf"{new}: to=<a@ok.test>.*status=sent")
+            self.assertIn(good, mail.run("mailq").stdout)
+            # They can be looked at and removed where they are now.
+            for name in bad:
+                mail.run("postsuper", "-d", name)
+            self.assertEqual(os.listdir(mail.queue / "corrupt"), [])
+
+    def test_two_postsupers_at_once(self):
+        for running in (True, False):
+            with instance() as mail:
+                ids = {send(mail, "c@busy.test") for _ in range(60)}
+                wait(lambda: len(list(mail.queue.glob("deferred/*/*"))) == 60, "all deferred", mail.log)
+                if not running:
+                    mail.run("postern", "stop")
+                who = {"user": mail.identity[0], "group": mail.identity[1], "extra_groups": []} if mail.identity else {}
+                def start(*words):
+                    return subprocess.Popen([mail.prefix / "bin/postsuper", *words], env=mail.environment(), text=True,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", **who)
+                for options in (("-h", "-h"), ("-H", "-r"), ("-h", "-H"), ("-H", "-H")):
+                    for child in [start(option, "ALL") for option in options]:
+                        _, errors = child.communicate(timeout=60)
+                        self.assertEqual(child.returncode, 0, (options, running, errors))
+                    here = [p.name for sub in ("deferred/*/*", "hold/*", "incoming/*") for p in mail.queue.glob(sub)]
+                    self.assertEqual(sorted(here), sorted(ids), (options, running))
+                totals = [re.search(r"Deleted: (\d+) message", child.communicate(timeout=60)[1]) for child in
+                          [start("-d", "ALL"), start("-d", "ALL")]]
+                self.assertEqual(sum(int(t.group(1)) for t in totals if t), 60, running)
+                self.assertEqual([p for sub in ("deferred/*/*", "hold/*", "incoming/*") for p in mail.queue.glob(sub)], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
