@@ -37,7 +37,7 @@ std::string capabilities(const Options& options) {
         "CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN STATUS=SIZE LIST-EXTENDED LIST-STATUS "
         "SPECIAL-USE CREATE-SPECIAL-USE OBJECTID SAVEDATE MULTIAPPEND BINARY "
         "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES PARTIAL PREVIEW "
-        "COMPRESS=DEFLATE";
+        "COMPRESS=DEFLATE METADATA";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889
     return out;

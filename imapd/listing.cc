@@ -42,8 +42,10 @@ class Lister {
             patterns_.push_back(cat({arguments.reference, pattern}));
         for (const auto& [name, uses] : listing.special_uses)
             for (const std::string& use : uses) taken_.insert(use);
-        for (const auto& folder : listing.folders)
+        for (const auto& folder : listing.folders) {
             all_[folder.name] = folder.selectable ? Kind::real : Kind::parent;
+            if (folder.has_children) parents_.insert(folder.name);
+        }
         for (const std::string& name : listing.subscribed) {
             if (arguments.select_subscribed) all_.try_emplace(name, Kind::missing);
         }
@@ -106,17 +108,11 @@ class Lister {
         return false;
     }
 
-    bool has_children(const std::string& name) const {
-        const auto folder = std::find_if(listing_.folders.begin(), listing_.folders.end(),
-                                         [&](const auto& one) { return one.name == name; });
-        return folder != listing_.folders.end() && folder->has_children;
-    }
-
     std::string attributes_of(const std::string& name, Kind kind) const {
         std::vector<std::string> out;
         const bool says_nonexistent = arguments_.extended || listing_.utf8;  // RFC 5258 3.3
         if (kind != Kind::real) out.push_back(says_nonexistent ? "\\NonExistent" : "\\Noselect");
-        out.push_back(has_children(name) ? "\\HasChildren" : "\\HasNoChildren");  // RFC 3348
+        out.push_back(parents_.contains(name) ? "\\HasChildren" : "\\HasNoChildren");  // RFC 3348
         if (arguments_.return_subscribed && is_subscribed(name)) out.push_back("\\Subscribed");
         for (std::string& use : uses_of(name)) out.push_back(std::move(use));
         return cat({"(", join(out, " "), ")"});
@@ -142,6 +138,7 @@ class Lister {
     const imap::ListArguments& arguments_;
     std::vector<std::string> patterns_;
     std::map<std::string, Kind> all_;
+    std::set<std::string> parents_;             // names with others below them
     std::set<std::string, std::less<>> taken_;  // uses for which there are folders
 };
 

@@ -161,6 +161,10 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::logout: return logout();
         case Verb::namespace_: return namespaces();
         case Verb::compress: return compress(std::get<imap::CompressArguments>(command.arguments));
+        case Verb::getmetadata:
+            return get_metadata(std::get<imap::GetMetadataArguments>(command.arguments));
+        case Verb::setmetadata:
+            return set_metadata(std::get<imap::SetMetadataArguments>(command.arguments));
         case Verb::enable: return enable(std::get<imap::EnableArguments>(command.arguments));
         case Verb::id:
             out_.write("* ID (\"name\" \"Postern\")\r\n");

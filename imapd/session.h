@@ -123,6 +123,8 @@ class Session {
     Reply status(const imap::StatusArguments& arguments);
     Result<std::string> status_line(const std::string& name,
                                     const std::vector<imap::StatusItem>& items);
+    Reply get_metadata(const imap::GetMetadataArguments& arguments);
+    Reply set_metadata(const imap::SetMetadataArguments& arguments);
     void follow_rename(const std::string& from, const std::string& to);
 
     // message_commands.cc

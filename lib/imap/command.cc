@@ -42,6 +42,8 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"ENABLE", Verb::enable},
     {"SORT", Verb::sort},
     {"COMPRESS", Verb::compress},
+    {"GETMETADATA", Verb::getmetadata},
+    {"SETMETADATA", Verb::setmetadata},
     {"THREAD", Verb::thread},
 };
 
@@ -341,6 +343,8 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::examine: return take(command, parse_select(parser));
         case Verb::create: return take(command, parse_create(parser));
         case Verb::compress: return take(command, parse_compress(parser));
+        case Verb::getmetadata: return take(command, parse_get_metadata(parser));
+        case Verb::setmetadata: return take(command, parse_set_metadata(parser));
         case Verb::enable: return take(command, parse_enable(parser));
         case Verb::delete_:
         case Verb::subscribe:

@@ -15,6 +15,7 @@
 #include "lib/base/result.h"
 #include "lib/imap/fetch_item.h"
 #include "lib/imap/list_arguments.h"
+#include "lib/imap/metadata_arguments.h"
 #include "lib/imap/search_arguments.h"
 #include "lib/imap/sequence_set.h"
 #include "lib/mail/date.h"
@@ -55,6 +56,8 @@ enum class Verb : unsigned char {
     sort,
     thread,
     compress,
+    getmetadata,
+    setmetadata,
 };
 
 // DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
@@ -136,7 +139,8 @@ struct Command {
     std::variant<std::monostate, MailboxArgument, SelectArguments, CreateArguments, RenameArguments,
                  ListArguments, LsubArguments, StatusArguments, AppendArguments, ExpungeArguments,
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
-                 SortArguments, ThreadArguments, CompressArguments>
+                 SortArguments, ThreadArguments, CompressArguments, GetMetadataArguments,
+                 SetMetadataArguments>
         arguments;
 };
 

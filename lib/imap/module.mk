@@ -8,6 +8,7 @@ lib_imap_libimap_a_SOURCES = \
 	%reldir%/fetch_item.h %reldir%/fetch_item.cc \
 	%reldir%/list_arguments.h %reldir%/list_arguments.cc \
 	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
+	%reldir%/metadata_arguments.h %reldir%/metadata_arguments.cc \
 	%reldir%/parser.h %reldir%/parser.cc \
 	%reldir%/response.h %reldir%/response.cc \
 	%reldir%/search_arguments.h %reldir%/search_arguments.cc \

@@ -135,7 +135,17 @@ Result<std::string> Parser::quoted() {
     }
 }
 
-Result<std::string> Parser::literal() {
+Result<std::optional<std::string>> Parser::nstring8() {
+    const bool binary = eat('~');
+    if (!binary && istarts_with(rest_, "NIL")) {
+        TRY(atom());
+        return std::optional<std::string>();
+    }
+    TRY_ASSIGN(std::string text, binary ? literal(true) : string());
+    return std::optional(std::move(text));
+}
+
+Result<std::string> Parser::literal(bool may_have_nul) {
     const auto line_end = rest_.find("\r\n");
     CommandReader::Literal mark;
     if (line_end == std::string_view::npos || !announces_literal(rest_.substr(0, line_end), mark) ||
@@ -144,7 +154,7 @@ Result<std::string> Parser::literal() {
     }
     const std::string_view bytes = rest_.substr(line_end + 2, static_cast<std::size_t>(mark.size));
     rest_.remove_prefix(line_end + 2 + bytes.size());
-    if (bytes.find('\0') != std::string_view::npos)
+    if (!may_have_nul && bytes.find('\0') != std::string_view::npos)
         return bad("Literal with a NUL");  // RFC 3501 9: CHAR8
     return std::string(bytes);
 }

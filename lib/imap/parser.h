@@ -42,8 +42,10 @@ class Parser {
     Result<std::uint64_t> mod_sequence();  // RFC 7162 7: 0 or more, 63 bits
 
     Result<std::string> astring();
-    Result<std::string> string();        // quoted or literal
-    Result<std::string> nstring();       // NIL is an empty string
+    Result<std::string> string();   // quoted or literal
+    Result<std::string> nstring();  // NIL is an empty string
+    // The same, with NIL as nothing and "~{n}" literals, which may have NULs (RFC 3516).
+    Result<std::optional<std::string>> nstring8();
     Result<std::string> list_mailbox();  // astring with wildcards
     Result<SequenceSet> sequence_set();
     // "\Seen" or a keyword atom, as written.
@@ -52,7 +54,7 @@ class Parser {
 
   private:
     Result<std::string> quoted();
-    Result<std::string> literal();
+    Result<std::string> literal(bool may_have_nul = false);
     template <class Predicate>
     std::string_view take_while(Predicate predicate);
 

@@ -156,6 +156,9 @@ Result<void> ChangeLog::replace(std::uint32_t validity, std::uint64_t generation
         TRY(fs_->write(file.get(), frame(payload, modseq, generation, sizeof header)));
         TRY(fs_->sync(file.get()));
     }
+    // Nobody's loss if it fails: clients are told more than they need then.
+    (void)fs_->unlink(path_ + ".old").has_value();
+    (void)fs_->link(path_, path_ + ".old").has_value();
     TRY(fs_->rename(temporary, path_));
     TRY(fs_->sync_directory(path_.substr(0, path_.find_last_of('/'))));
     resume(generation, sizeof header + sizeof(FrameHeader) + payload.size());

@@ -16,6 +16,12 @@ namespace postern::mailbox {
 class ChangeLog {
   public:
     ChangeLog(sys::Fs& fs, const std::string& folder) : fs_(&fs), path_(folder + "/postern.log") {}
+    // The log that replace() replaced last: kept to be read, for those who ask what was expunged.
+    static ChangeLog previous(sys::Fs& fs, const std::string& folder) {
+        ChangeLog log(fs, folder);
+        log.path_ += ".old";
+        return log;
+    }
     void move_to(const std::string& folder) { path_ = folder + "/postern.log"; }
 
     // The reader's place: after the frames of `generation` up to `offset`, as a snapshot says.
@@ -44,7 +50,8 @@ class ChangeLog {
     // Under the folder's lock and after follow(). Does not hand the transaction to anybody; the
     // reader's place is after it.
     Result<void> append(const std::string& payload, std::uint64_t modseq, bool durable);
-    // Under the lock: a new log that begins with this transaction, durable.
+    // Under the lock: a new log that begins with this transaction, durable. The old one is kept
+    // under another name, as far as that is possible.
     Result<void> replace(std::uint32_t validity, std::uint64_t generation,
                          const std::string& payload, std::uint64_t modseq);
 

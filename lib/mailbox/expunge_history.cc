@@ -38,8 +38,17 @@ Result<std::optional<std::vector<Uid>>> read_expunged(sys::Fs& fs, const std::st
     ChangeLog log(fs, folder);
     Collector collector(modseq, limit);
     TRY_ASSIGN(const auto followed, log.restart(collector));
-    const bool reaches = followed == ChangeLog::Followed::news && log.validity() == validity &&
-                         log.first_modseq() != 0 && log.first_modseq() <= modseq;
+    const bool good = followed == ChangeLog::Followed::news && log.validity() == validity &&
+                      log.first_modseq() != 0;
+    bool reaches = good && log.first_modseq() <= modseq;
+    if (good && !reaches) {
+        ChangeLog older = ChangeLog::previous(fs, folder);
+        TRY_ASSIGN(const auto read, older.restart(collector));
+        // Without a gap between the two.
+        reaches = read == ChangeLog::Followed::news && older.validity() == validity &&
+                  older.first_modseq() != 0 && older.first_modseq() <= modseq &&
+                  older.modseq() >= log.first_modseq();
+    }
     if (!reaches) return std::optional<std::vector<Uid>>();
     std::sort(collector.found.begin(), collector.found.end());
     const auto end = std::unique(collector.found.begin(), collector.found.end());

@@ -1,5 +1,6 @@
-// Which messages were expunged after a mod-sequence, as far as postern.log reaches back (RFC 7162
-// 3.2). Read when a client asks, which is seldom: once, when it comes back to a mailbox.
+// Which messages were expunged after a mod-sequence, as far as postern.log and the one before it
+// reach back (RFC 7162 3.2). Read when a client asks, which is seldom: once, when it comes back to
+// a mailbox.
 #pragma once
 
 #include <optional>
@@ -12,7 +13,7 @@
 
 namespace postern::mailbox {
 
-// Ascending UIDs below `limit`; nothing when the log begins later than `modseq`, or is not that of
+// Ascending UIDs below `limit`; nothing when the logs begin later than `modseq`, or is not that of
 // `validity`.
 Result<std::optional<std::vector<Uid>>> read_expunged(sys::Fs& fs, const std::string& folder,
                                                       std::uint32_t validity, std::uint64_t modseq,

@@ -56,6 +56,25 @@ TEST(ExpungeHistory, LeavesOutWhatStillHasANumber) {
     EXPECT_THAT(*view->expunged_since(before), Optional(ElementsAre(2)));
 }
 
+TEST(ExpungeHistory, ReachesIntoTheLogBefore) {
+    TestMaildir maildir;
+    fill(maildir, maildir.inbox(), 4);
+    auto view = *maildir.inbox().open(Access::read_write);
+    const std::uint64_t before = view->highest_modseq();
+    const std::uint32_t second = 2;
+    ASSERT_TRUE(view->expunge({&second, 1}));
+    ASSERT_TRUE(view->sync(Expunges::report));
+    // A torn tail: the next writer replaces the log.
+    std::ofstream(maildir.root() + "/postern.log", std::ios::app) << "torn";
+    ASSERT_TRUE(view->expunge({&second, 1}));
+    ASSERT_TRUE(view->sync(Expunges::report));
+    ASSERT_TRUE(std::filesystem::exists(maildir.root() + "/postern.log.old"));
+    EXPECT_THAT(*view->expunged_since(before), Optional(ElementsAre(2, 3)));
+    EXPECT_EQ(*view->expunged_since(1), std::nullopt);
+    std::filesystem::remove(maildir.root() + "/postern.log.old");
+    EXPECT_EQ(*view->expunged_since(before), std::nullopt);
+}
+
 TEST(ExpungeHistory, IsForgottenWithTheLog) {
     TestMaildir maildir;
     fill(maildir, maildir.inbox(), 2);

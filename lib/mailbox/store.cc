@@ -218,6 +218,24 @@ Result<void> Store::set_special_use(std::string_view name, std::vector<std::stri
     });
 }
 
+Result<std::string> Store::metadata_file(std::string_view name) const {
+    if (name.empty()) return env_.root + "/postern.server-metadata";
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    return path_of(folder) + "/postern.metadata";
+}
+
+Result<Metadata> Store::metadata(std::string_view name) const {
+    TRY_ASSIGN(const std::string file, metadata_file(name));
+    return read_metadata(*env_.fs, file);
+}
+
+Result<void> Store::set_metadata(std::string_view name,
+                                 const std::vector<MetadataChange>& changes) {
+    TRY_ASSIGN(const std::string file, metadata_file(name));
+    return change_metadata(*env_.fs, file, changes);
+}
+
 Result<std::vector<std::string>> Store::subscriptions() const {
     std::set<std::string> names;
     LineLog file(*env_.fs, env_.root + "/postern.subscriptions");

@@ -14,6 +14,7 @@
 #include "lib/base/random.h"
 #include "lib/base/result.h"
 #include "lib/mailbox/mailbox.h"
+#include "lib/mailbox/metadata.h"
 #include "lib/sys/fs.h"
 
 namespace postern::mailbox {
@@ -45,6 +46,10 @@ class Store {
     Result<SpecialUses> special_uses() const;
     Result<void> set_special_use(std::string_view name, std::vector<std::string> attributes);
 
+    // What clients note about a folder, or ("") about the store: RFC 5464. Errc::not_found.
+    Result<Metadata> metadata(std::string_view name) const;
+    Result<void> set_metadata(std::string_view name, const std::vector<MetadataChange>& changes);
+
     // Errc::invalid: the name cannot be a folder's. Errc::permanent: it exists already.
     Result<void> create(std::string_view name);
     // Errc::not_found; Errc::permanent for INBOX. Folders below stay (RFC 3501 6.3.4).
@@ -69,6 +74,7 @@ class Store {
   private:
     explicit Store(Environment env) : env_(std::move(env)) {}
     std::string path_of(std::string_view canonical_name) const;
+    Result<std::string> metadata_file(std::string_view name) const;
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);

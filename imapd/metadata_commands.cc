@@ -1,0 +1,57 @@
+// GETMETADATA and SETMETADATA, RFC 5464: notes about a mailbox, or ("") about all of them. The user
+// is the only one here, so /shared/ and /private/ entries differ in name only.
+#include "imapd/session.h"
+#include "lib/base/strings.h"
+#include "lib/imap/response.h"
+
+namespace postern::imapd {
+
+Reply Session::get_metadata(const imap::GetMetadataArguments& arguments) {
+    auto all = store_.metadata(arguments.mailbox);
+    if (!all) return failed(all.error());
+    std::string entries;
+    std::size_t longest_omitted = 0;
+    for (const auto& [name, value] : *all) {
+        if (!arguments.asks_for(name)) continue;
+        if (arguments.max_size && value.size() > *arguments.max_size) {
+            longest_omitted = std::max(longest_omitted, value.size());
+            continue;
+        }
+        if (!entries.empty()) entries += ' ';
+        imap::append_astring(entries, name);
+        entries += ' ';
+        if (value.find('\0') == std::string::npos)
+            imap::append_string(entries, value);
+        else
+            imap::append_literal8(entries, value);
+    }
+    if (!entries.empty()) {
+        std::string line = "* METADATA ";
+        if (arguments.mailbox.empty())
+            line += "\"\"";
+        else
+            imap::append_mailbox_name(line, shown_name(arguments.mailbox));
+        out_.write(cat({line, " (", entries, ")\r\n"}));
+    }
+    if (longest_omitted == 0) return Reply::ok("Getmetadata completed.");
+    // RFC 5464 4.2.1
+    return Reply::ok(cat(
+        {"[METADATA LONGENTRIES ", std::to_string(longest_omitted), "] Getmetadata completed."}));
+}
+
+Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
+    std::vector<mailbox::MetadataChange> changes;
+    for (const auto& entry : arguments.entries) {
+        if (entry.value && entry.value->size() > mailbox::kMaxMetadataValue)
+            return Reply::no(cat({"[METADATA MAXSIZE ", std::to_string(mailbox::kMaxMetadataValue),
+                                  "] Value is too long"}));
+        changes.push_back({entry.name, entry.value});
+    }
+    auto done = store_.set_metadata(arguments.mailbox, changes);
+    if (!done && done.error().code == Errc::permanent)
+        return Reply::no("[METADATA TOOMANY] Too many entries");
+    if (!done) return failed(done.error());
+    return Reply::ok("Setmetadata completed.");
+}
+
+}  // namespace postern::imapd
