@@ -62,6 +62,14 @@ class FakeService {
     int next_ = 0;
 };
 
+// The time, until somebody sets the clock.
+class SettableClock final : public Clock {
+  public:
+    WallTime now() const override { return SystemClock::instance().now() + shift; }
+    SteadyTime steady() const override { return SystemClock::instance().steady(); }
+    Micros shift{0};
+};
+
 class ManagerTest : public testing::Test {
   protected:
     ManagerTest() {
@@ -244,7 +252,8 @@ class ManagerTest : public testing::Test {
 
     sys::RealFs& fs_ = sys::RealFs::instance();
     std::string directory_;
-    loop::Loop loop_;
+    SettableClock clock_;
+    loop::Loop loop_{clock_};
     Options options_;
     std::unique_ptr<FakeService> rewrite_;
     std::vector<std::unique_ptr<FakeService>> bounce_;
@@ -552,6 +561,45 @@ TEST_F(ManagerTest, DamagedFilesArePutAside) {
     EXPECT_EQ(files(Directory::incoming), 1U);
     EXPECT_TRUE(delivered_.empty());
     EXPECT_NE(log::take_captured().find("saving corrupt file"), std::string::npos);
+}
+
+// A clock that jumps: nothing is lost or returned before its time, new mail does not notice.
+TEST_F(ManagerTest, AClockThatJumpsAnHour) {
+    options_.retry.minimal_backoff = Seconds{300};
+    options_.retry.maximal_backoff = Seconds{400};
+    options_.queue_run_delay = Millis{50};
+    auto manager = make_manager();
+    manager->start();
+    manager->on_nudge(write_file({envelope(1, {"later@a.test"})}));
+    ASSERT_TRUE(run_until([&] { return files(Directory::deferred) == 1; }));
+    const auto attempts = [&](const std::string& address) {
+        return std::count(delivered_.begin(), delivered_.end(), address);
+    };
+    EXPECT_EQ(attempts("later@a.test"), 1);
+    // Forward: it is due at once, and waits again from the new time on.
+    clock_.shift = Seconds{3600};
+    ASSERT_TRUE(run_until(
+        [&] { return attempts("later@a.test") == 2 && files(Directory::deferred) == 1; }));
+    EXPECT_GE(due(id(1)), loop_.clock().now() + Seconds{290});
+    // Back: what is new goes out as ever, also what seems to come from the future.
+    clock_.shift = Seconds{0};
+    manager->on_nudge(write_file({envelope(2, {"yes@a.test"})}));
+    age_ = Seconds{-3600};
+    manager->on_nudge(write_file({envelope(3, {"yes@b.test", "later@b.test"})}));
+    ASSERT_TRUE(
+        run_until([&] { return attempts("yes@a.test") == 1 && attempts("yes@b.test") == 1; }));
+    ASSERT_TRUE(run_until([&] { return files(Directory::deferred) == 2; }));
+    EXPECT_LE(due(id(3)), loop_.clock().now() + Seconds{301}) << "the shortest time, not an hour";
+    EXPECT_EQ(attempts("later@a.test"), 2) << "an hour later than it could be, and a flush away";
+    ipc::QueueControl order;
+    order.operation = ipc::QueueOperation::flush_all;
+    EXPECT_TRUE(manager->control(order).ok);
+    ASSERT_TRUE(
+        run_until([&] { return attempts("later@a.test") == 3 && attempts("later@b.test") == 2; }));
+    ASSERT_TRUE(run_until_idle(*manager));
+    EXPECT_EQ(files(Directory::deferred), 2U);
+    EXPECT_TRUE(notices_.empty()) << "nobody was told that his mail had failed";
+    EXPECT_EQ(log::take_captured().find("delay=-"), std::string::npos);
 }
 
 // What has no business in the queue: told of, put aside, and everything else goes on.

@@ -6,6 +6,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/sys/disk_space.h"
 #include "lib/sys/file.h"
 
 namespace postern::smtpd {
@@ -13,11 +14,24 @@ namespace {
 
 constexpr std::size_t kMaxHostsFile = 4 << 20;
 
+// queue_minfree, as cleanup keeps to it; said at MAIL, before anybody sends the text for nothing.
+bool has_room(std::uint64_t minimum, std::uint64_t size) {
+    const std::uint64_t need = std::max(minimum, size);
+    const auto available = sys::free_space(".");
+    if (!available || *available >= need) return true;
+    log::warning("", cat({"not enough free space in mail queue: ", std::to_string(*available),
+                          " bytes < ", std::to_string(need)}));
+    return false;
+}
+
 smtp::ServerOptions engine_options(const config::Config& config) {
     smtp::ServerOptions engine;
     engine.hostname = config.get(param::myhostname);
     engine.banner = config.get(param::smtpd_banner);
     engine.size_limit = config.get(param::message_size_limit);
+    std::uint64_t minimum = config.get(param::queue_minfree);
+    if (minimum == 0) minimum = engine.size_limit / 2 * 3;
+    engine.room_for = [minimum](std::uint64_t size) { return has_room(minimum, size); };
     engine.recipient_limit = config.get(param::smtpd_recipient_limit);
     engine.recipient_overshoot = config.get(param::smtpd_recipient_overshoot_limit);
     engine.soft_error_limit = static_cast<int>(config.get(param::smtpd_soft_error_limit));

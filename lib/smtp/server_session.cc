@@ -245,6 +245,8 @@ Action ServerSession::do_mail(std::string_view argument) {
     // The question and its log line name the new sender already.
     envelope_.mail = asked_mail_;
     envelope_.sender = asked_mail_.sender.str();
+    if (options_.room_for && !options_.room_for(asked_mail_.size))
+        return reply(452, "4.3.1", "Insufficient system storage", true);
     if (options_.ask_early) return ask(Stage::mail, Pending::mail);
     return accept_mail();
 }

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ struct ServerOptions {
     bool ask_early = false;  // smtpd_delay_reject = no: also at connect, HELO and MAIL
     bool ask_data = false;
     bool ask_end_of_data = false;
+    // Whether the disk has room for a message of so many bytes (0: not said). Empty: always.
+    std::function<bool(std::uint64_t)> room_for;
     std::vector<std::string> forbidden_commands = {"CONNECT", "GET", "POST"};
     std::vector<std::string> noop_commands;    // answered like NOOP, whatever they mean
     std::vector<std::string> hidden_keywords;  // EHLO keywords not to announce, upper case

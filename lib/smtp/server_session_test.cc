@@ -487,5 +487,26 @@ TEST(ServerSession, QuitIsTakenInEveryStateButAuthentication) {
     }
 }
 
+TEST(ServerSession, AFullDiskIsToldAtMail) {
+    Talk talk;
+    std::vector<std::uint64_t> asked;
+    talk.options.size_limit = 1000;
+    talk.options.room_for = [&](std::uint64_t size) {
+        asked.push_back(size);
+        return size < 500;
+    };
+    (void)talk.run(talk.s().on_line("EHLO client.test"));
+    EXPECT_EQ(talk.run(talk.s().on_line("MAIL FROM:<a@b.test> SIZE=600")),
+              "452 4.3.1 Insufficient system storage\r\n");
+    EXPECT_TRUE(talk.logged);
+    EXPECT_EQ(talk.run(talk.s().on_line("RCPT TO:<c@d.test>")),
+              "503 5.5.1 Error: need MAIL command\r\n");
+    // Too large for ever comes before too large for now.
+    EXPECT_EQ(talk.run(talk.s().on_line("MAIL FROM:<a@b.test> SIZE=2000")),
+              "552 5.3.4 Message size exceeds fixed limit\r\n");
+    EXPECT_EQ(talk.run(talk.s().on_line("MAIL FROM:<a@b.test>")), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(asked, (std::vector<std::uint64_t>{600, 0}));
+}
+
 }  // namespace
 }  // namespace postern::smtp

@@ -2,17 +2,14 @@
 postsupers at once, a clock that jumps."""
 
 import os
-import pathlib
 import re
 import shutil
+import smtplib
 import subprocess
-import time
 import unittest
 
 from instance import Instance, wait
 from t_20_queue import instance, send
-
-HOUR = 3600
 
 
 class BadInput(unittest.TestCase):
@@ -89,6 +86,19 @@ class BadInput(unittest.TestCase):
             for name in bad:
                 mail.run("postsuper", "-d", name)
             self.assertEqual(os.listdir(mail.queue / "corrupt"), [])
+
+    def test_a_full_disk(self):
+        with instance(queue_minfree="999999999999999999") as mail:
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.ehlo()
+                self.assertEqual(smtp.mail("a@client.test"), (452, b"4.3.1 Insufficient system storage"))
+            mail.wait_log(r"smtpd\[\d+\]: warning: not enough free space in mail queue: \d+ bytes < 999999999999999999")
+            mail.wait_log(r"smtpd\[\d+\]: NOQUEUE: reject: MAIL from localhost\[127.0.0.1\]: 452 4.3.1 Insufficient system storage; "
+                          r"from=<a@client.test>")
+            # What a local user has handed in stays where it is until there is room.
+            mail.run("sendmail", "a@ok.test", input="Subject: x\n\nx\n")
+            mail.wait_log(r"pickup\[\d+\]: warning: maildrop/\w+: Error: insufficient system storage: will be tried again")
+            self.assertEqual(len(list((mail.queue / "maildrop").iterdir())), 1)
 
     def test_two_postsupers_at_once(self):
         for running in (True, False):
