@@ -40,12 +40,12 @@ commands_postconf_test_SOURCES = \
 commands_postconf_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_postconf_test_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
 # Local submission. These programs start once per message: few libraries, nothing that needs OpenSSL.
-SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a lib/sys/libsys.a lib/mail/libmail.a \
+SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a lib/smtp/libsmtp.a lib/sys/libsys.a lib/mail/libmail.a \
 	lib/log/liblog.a lib/base/libbase.a
 noinst_LIBRARIES += commands/libsubmit.a
 commands_libsubmit_a_SOURCES = \
 	%reldir%/submission.h %reldir%/submission.cc %reldir%/sendmail_options.h %reldir%/sendmail_options.cc \
-	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc %reldir%/postcat_print.h %reldir%/postcat_print.cc
+	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc %reldir%/stand_alone.h %reldir%/stand_alone.cc %reldir%/postcat_print.h %reldir%/postcat_print.cc
 sbin_PROGRAMS += commands/sendmail commands/postdrop commands/postcat
 commands_sendmail_SOURCES = %reldir%/sendmail.cc
 commands_sendmail_LDADD = $(SUBMIT_LIBS)
@@ -55,7 +55,7 @@ commands_postcat_SOURCES = %reldir%/postcat.cc
 commands_postcat_LDADD = $(SUBMIT_LIBS)
 
 check_PROGRAMS += commands/submit_test
-commands_submit_test_SOURCES = %reldir%/submit_test.cc
+commands_submit_test_SOURCES = %reldir%/submit_test.cc %reldir%/stand_alone_test.cc
 commands_submit_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LIBS)
 

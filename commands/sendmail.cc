@@ -16,6 +16,7 @@
 
 #include "commands/sendmail_message.h"
 #include "commands/sendmail_options.h"
+#include "commands/stand_alone.h"
 #include "commands/submission.h"
 
 namespace {
@@ -126,6 +127,20 @@ Result<void> submit(SendmailOptions options, const SubmitSettings& settings) {
     return submission->commit();
 }
 
+Result<void> stand_alone(SendmailOptions options, const SubmitSettings& settings) {
+    complete_sender(options);
+    Input input(false);
+    commands::StandAloneDoors doors;
+    doors.read = [&input] { return input.next(); };
+    doors.write = [](std::string_view text) {
+        return postern::sys::RealFs::instance().write(STDOUT_FILENO, text);
+    };
+    doors.open = [&settings] { return Submission::open(settings); };
+    commands::StandAlone session(settings.myhostname, settings.message_size_limit,
+                                 std::move(options.envelope), std::move(doors));
+    return session.run();
+}
+
 // Goes on as another command of ours, found where this configuration's commands are.
 Error run(const SubmitSettings& settings, std::vector<std::string> words) {
     const std::string path = postern::cat({settings.command_directory, "/", words[0]});
@@ -165,7 +180,7 @@ Result<void> perform(SendmailOptions options) {
         case Mode::flush_site: return run(settings, {"postqueue", "-s", options.argument});
         case Mode::new_aliases: return rebuild_aliases(settings, options);
         case Mode::start: return run(settings, {"postern", "start"});
-        case Mode::stand_alone: return usage_error("-bs (SMTP on standard input) is not supported");
+        case Mode::stand_alone: return stand_alone(std::move(options), settings);
     }
     return {};
 }

@@ -26,6 +26,7 @@ struct SubmitSettings {
     bool sync_directory = false;
     std::string authorized_submit_users;
     std::string alias_database;
+    std::string myhostname;
 
     static Result<SubmitSettings> read(const std::string& config_directory);
 };

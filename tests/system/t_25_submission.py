@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import smtplib
 import threading
@@ -42,6 +43,20 @@ class LocalSubmission(unittest.TestCase):
             self.assertEqual(list((mail.queue / "maildrop").iterdir()), [])
         finally:
             mail.stop()
+
+    def test_smtp_on_standard_input(self):
+        with Instance() as mail:
+            maildir = mail.add_user("bob")
+            swaks = mail.run(shutil.which("swaks"), "--pipe", "sendmail -bs", "--from", "ann@example.test", "--to",
+                             "bob@example.test", "--header", "Subject: piped")
+            self.assertIn("250 2.0.0 Ok: queued as maildrop", swaks.stdout)
+            (path,) = mail.wait_messages(maildir, 1)
+            self.assertIn("\nSubject: piped\n", path.read_text())
+            self.assertIn("Return-Path: <ann@example.test>\n", path.read_text())
+            # As a person would type it.
+            typed = mail.run("sendmail", "-bs", input="HELO me\nMAIL FROM:<>\nRCPT TO:<bob>\nDATA\nhello\n.\nQUIT\n")
+            self.assertIn("221 2.0.0 Bye", typed.stdout)
+            mail.wait_messages(maildir, 2)
 
     def test_exit_codes(self):
         with Instance(params={"message_size_limit": "2000"}) as mail:
