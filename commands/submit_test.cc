@@ -153,6 +153,39 @@ TEST(MaildropFile, IsLockedUntilItIsCommitted) {
     EXPECT_TRUE(sys::try_lock(reader.get(), sys::LockKind::shared).value());
 }
 
+// pickup looks into new files, and holds their lock for that moment.
+class NosyPickup : public support::RootedFs {
+  public:
+    NosyPickup(const std::string& root, int times) : RootedFs(root), times_(times) {}
+    Result<Fd> open(const std::string& path, int flags, mode_t mode) override {
+        TRY_ASSIGN(Fd fd, RootedFs::open(path, flags, mode));
+        if ((flags & O_CREAT) == 0 || times_-- <= 0) return fd;
+        TRY_ASSIGN(held_, RootedFs::open(path, O_RDONLY, 0));
+        EXPECT_TRUE(sys::try_lock(held_.get(), sys::LockKind::exclusive).value());
+        return fd;
+    }
+
+  private:
+    int times_;
+    Fd held_;
+};
+
+TEST(MaildropFile, TriesAnotherNameWhilePickupLooks) {
+    const support::TempFolder folder;
+    support::RootedFs plain(folder.path());
+    ASSERT_TRUE(queue::create_all(plain));
+    NosyPickup nine(folder.path(), 9), ten(folder.path(), 10);
+    {
+        const auto file = MaildropFile::create(nine);
+        ASSERT_TRUE(file) << file.error().what;
+        EXPECT_EQ(plain.list("maildrop")->size(), 1U) << "the others are gone";
+    }
+    const auto none = MaildropFile::create(ten);
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().code, Errc::temporary);
+    EXPECT_TRUE(plain.list("maildrop")->empty());
+}
+
 TEST(MaildropFile, SucceedsOnlyWithTheWholeMessageOnDisk) {
     for (int n = 1;; ++n) {
         ASSERT_LT(n, 100);

@@ -15,6 +15,16 @@ USERS = {"smtpd": "postern-net", "cleanup": "postern-queue", "qmgr": "postern-qu
 ANN, EVE = (30001, 30001), (30002, 30002)
 
 
+def has_process(uid):
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and process.stat().st_uid == uid:
+                return True
+        except FileNotFoundError:
+            pass  # gone since the listing
+    return False
+
+
 def owner(pid):
     return pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
 
@@ -58,9 +68,7 @@ class RealUids(unittest.TestCase):
                 for pid in mail.pids("127.0.0.3:0"):
                     self.assertEqual(owner(pid), "postern-net")
                 # The session's process has become its user.
-                sessions = [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit()
-                            and p.stat().st_uid == self.maildir.parent.stat().st_uid]
-                self.assertTrue(sessions)
+                self.assertTrue(has_process(self.maildir.parent.stat().st_uid))
         self.assertTrue(mail.pids("127.0.0.1:0") and mail.pids("cleanup") and mail.pids("policy"))
 
     def test_nobody_else_reads_the_queue_or_the_mail(self):
@@ -90,6 +98,19 @@ class RealUids(unittest.TestCase):
         finally:
             mail.run("postern", "set-permissions")
         self.assertEqual(mail.run("postern", "check", check=False).returncode, 0)
+
+    def test_alias_files_get_their_databases(self):
+        mail = self.mail
+        text, no_text = mail.etc / "more-aliases", mail.etc / "aliases.cf"
+        text.write_text("sales: bob\n")
+        before = (mail.etc / "main.cf").read_text()
+        mail.run("postconf", "-e", f"alias_database = hash:{text} mysql:{no_text}")
+        try:
+            mail.run("postern", "set-permissions")
+            self.assertEqual(mail.run("postalias", "-q", "sales", f"hash:{text}").stdout, "bob\n")
+            self.assertFalse(no_text.exists())
+        finally:
+            (mail.etc / "main.cf").write_text(before)
 
 
 if __name__ == "__main__":
