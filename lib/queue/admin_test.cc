@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "lib/queue/bounce_log.h"
 #include "lib/queue/lister.h"
@@ -191,6 +192,36 @@ TEST_F(AdminTest, DamagedFilesAreNamed) {
     std::ofstream(path) << bytes;
     EXPECT_EQ(in(Directory::incoming), Ids{id(1)});
     EXPECT_TRUE(listing().empty());
+}
+
+// The first entry of a large queue comes before the rest of the queue has been looked at.
+TEST_F(AdminTest, AListingBeginsAtOnce) {
+    class Counting final : public support::RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<std::vector<sys::DirEntry>> list(const std::string& path) override {
+            ++listed;
+            return RootedFs::list(path);
+        }
+        int listed = 0;
+    } counting(folder_);
+    std::set<std::string> expected;
+    for (const char last : std::string_view("0123456789ABCDFGHJ")) {
+        Envelope one = envelope(1);
+        one.id = *QueueId::parse(std::string("B12345") + last);
+        expected.insert(put(Directory::deferred, {one}).str());
+    }
+    std::set<std::string> listed;
+    int looked_at_before_the_first = 0;
+    const auto totals = Lister(counting).list([&](const ipc::QueueListEntry& entry) {
+        if (listed.empty()) looked_at_before_the_first = counting.listed;
+        listed.insert(entry.queue_id.str());
+        return true;
+    });
+    EXPECT_EQ(listed, expected);
+    EXPECT_EQ(totals.count, expected.size());
+    EXPECT_LE(looked_at_before_the_first, 5) << "incoming, active, deferred twice, deferred/0";
+    EXPECT_GT(counting.listed, 18);
 }
 
 // Two postsupers: what one has in hand the other leaves alone, what one has moved the other finds.

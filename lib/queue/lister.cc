@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -24,13 +25,37 @@ ipc::QueueListEnd Lister::list(const Sink& sink) {
     return totals;
 }
 
+// Folder by folder: the first line of a large queue shall not wait for the names of all of it.
 bool Lister::list_directory(Directory directory, const Sink& sink, ipc::QueueListEnd& totals) {
-    auto names = list_files(fs_, directory);
-    if (!names) return true;
-    for (const QueueId& name : *names) {
-        if (!list_file(directory, name, sink, totals)) return false;
+    const std::string top(name_of(directory));
+    std::vector<std::string> folders{top};
+    if (directory == Directory::deferred) {
+        const auto entries = fs_.list(top);
+        for (std::size_t i = 0; entries && i < entries->size(); ++i) {
+            const sys::DirEntry& entry = (*entries)[i];
+            if (entry.kind == sys::FileInfo::Kind::directory)
+                folders.push_back(cat({top, "/", entry.name}));
+        }
+        std::sort(folders.begin(), folders.end());
     }
-    return true;
+    return std::all_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+        return list_folder(directory, folder, sink, totals);
+    });
+}
+
+bool Lister::list_folder(Directory directory, const std::string& folder, const Sink& sink,
+                         ipc::QueueListEnd& totals) {
+    const auto entries = fs_.list(folder);
+    if (!entries) return true;
+    std::vector<QueueId> names;
+    for (const sys::DirEntry& entry : *entries) {
+        auto id = QueueId::parse(entry.name);
+        if (id && entry.kind == sys::FileInfo::Kind::regular) names.push_back(std::move(*id));
+    }
+    std::sort(names.begin(), names.end());
+    return std::all_of(names.begin(), names.end(), [&](const QueueId& name) {
+        return list_file(directory, name, sink, totals);
+    });
 }
 
 bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sink,

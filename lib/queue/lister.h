@@ -30,6 +30,8 @@ class Lister {
 
   private:
     bool list_directory(Directory directory, const Sink& sink, ipc::QueueListEnd& totals);
+    bool list_folder(Directory directory, const std::string& folder, const Sink& sink,
+                     ipc::QueueListEnd& totals);
     bool list_file(Directory directory, const QueueId& name, const Sink& sink,
                    ipc::QueueListEnd& totals);
     bool tell(const Message& message, ipc::QueueListEntry entry, const Sink& sink);

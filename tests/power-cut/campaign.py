@@ -214,6 +214,7 @@ class Campaign:
             for where, _, files in os.walk(self.server.queue / folder):
                 for name in files:
                     (pathlib.Path(where) / name).unlink()
+        os.sync()  # the next cut shall not bring back what we removed
         self.ledger.forget()
         with self.sink.lock:
             self.sink.delivered.clear()
