@@ -10,6 +10,7 @@
 
 #include "lib/queue/bounce_log.h"
 #include "lib/queue/lister.h"
+#include "lib/queue/maildrop.h"
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
 #include "lib/sys/file.h"
@@ -77,6 +78,30 @@ class AdminTest : public testing::Test {
 };
 
 using Ids = std::vector<QueueId>;
+
+// What sendmail has left there while nobody took it; a file that is still being written is no message.
+TEST_F(AdminTest, ListsWhatIsInMaildrop) {
+    MaildropWriter writer;
+    std::string whole = *writer.begin({.sender = "ann", .recipients = {"bob", "eve@x.test"}});
+    whole += writer.content("text\r\n");
+    whole += writer.end();
+    const auto put = [&](const char* name, std::string_view bytes) {
+        const Fd fd = *fs_.open(path_of(Directory::maildrop, *QueueId::parse(name)),
+                                O_WRONLY | O_CREAT | O_EXCL, 0600);
+        ASSERT_TRUE(fs_.write(fd.get(), bytes));
+    };
+    put("4cQ1bbbBBB", whole);
+    put("4cQ1bbbCCC", std::string_view(whole).substr(0, whole.size() - 1));
+    const auto all = listing();
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all[0].queue_name, "maildrop");
+    EXPECT_EQ(all[0].queue_id.str(), "4cQ1bbbBBB");
+    EXPECT_EQ(all[0].sender, "ann");
+    ASSERT_EQ(all[0].recipients.size(), 2U);
+    EXPECT_EQ(all[0].recipients[1].address, "eve@x.test");
+    EXPECT_EQ(totals_.count, 1U);
+    EXPECT_LT(SystemClock::instance().now() - all[0].arrival, Seconds(60));
+}
 
 TEST_F(AdminTest, HoldAndRelease) {
     put(Directory::deferred, {envelope(1)});

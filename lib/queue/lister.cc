@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/queue/admin.h"
 #include "lib/queue/bounce_log.h"
+#include "lib/queue/maildrop.h"
 #include "lib/sys/file.h"
 
 namespace postern::queue {
@@ -18,6 +19,7 @@ namespace postern::queue {
 ipc::QueueListEnd Lister::list(const Sink& sink) {
     ipc::QueueListEnd totals;
     moving_.clear();
+    if (!list_maildrop(sink, totals)) return totals;
     for (Directory directory :
          {Directory::incoming, Directory::active, Directory::deferred, Directory::hold}) {
         if (!list_directory(directory, sink, totals)) break;
@@ -83,6 +85,37 @@ bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sin
     return true;
 }
 
+// What local users have submitted and pickup has not taken yet.
+bool Lister::list_maildrop(const Sink& sink, ipc::QueueListEnd& totals) {
+    auto names = list_files(fs_, Directory::maildrop);
+    if (!names) return true;  // showq's account may not; pickup's folder is empty when it runs
+    for (const QueueId& name : *names) {
+        if (!list_submitted(name, sink, totals)) return false;
+    }
+    return true;
+}
+
+bool Lister::list_submitted(const QueueId& name, const Sink& sink, ipc::QueueListEnd& totals) {
+    auto fd = open_queue_file(fs_, path_of(Directory::maildrop, name), O_RDONLY);
+    if (!fd) return true;
+    auto info = fs_.info(fd->get());
+    auto envelope = read_maildrop_envelope(fs_, fd->get());
+    if (!info || !envelope) return true;  // still being written
+    ipc::QueueListEntry entry;
+    entry.queue_name = name_of(Directory::maildrop);
+    entry.queue_id = name;
+    entry.arrival = WallTime(
+        std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds(info->mtime_ns)));
+    entry.size = info->size;
+    entry.sender = envelope->sender;
+    ++totals.count;
+    totals.bytes += info->size;
+    std::vector<ipc::QueueListRecipient> recipients;
+    for (std::string& address : envelope->recipients)
+        recipients.push_back({std::move(address), ""});
+    return tell_recipients(std::move(entry), std::move(recipients), sink);
+}
+
 std::unordered_map<std::string, std::string> Lister::reasons_for(const QueueId& id) {
     std::unordered_map<std::string, std::string> reasons;
     auto log = sys::read_file(path_of(Directory::defer, id), kMaxBounceLog);
@@ -101,22 +134,32 @@ bool Lister::tell(const Message& message, ipc::QueueListEntry entry, const Sink&
     entry.sender = envelope.sender;
     std::unordered_map<std::string, std::string> reasons;
     if (entry.queue_name != "active") reasons = reasons_for(envelope.id);
-    std::size_t bytes = 0;
+    std::vector<ipc::QueueListRecipient> recipients;
     for (const Recipient& recipient : envelope.recipients) {
         if (recipient.done) continue;
-        auto reason = reasons.find(recipient.address);
-        std::string why = reason == reasons.end() ? std::string() : reason->second;
-        bytes += recipient.address.size() + why.size() + 50;
-        bool full = entry.recipients.size() == ipc::kMaxRecipientsPerMessage ||
-                    bytes > ipc::kRecipientBudget;
+        const auto reason = reasons.find(recipient.address);
+        recipients.push_back(
+            {recipient.address, reason == reasons.end() ? std::string() : reason->second});
+    }
+    return tell_recipients(std::move(entry), std::move(recipients), sink);
+}
+
+bool Lister::tell_recipients(ipc::QueueListEntry entry,
+                             std::vector<ipc::QueueListRecipient> recipients, const Sink& sink) {
+    std::size_t bytes = 0;
+    for (ipc::QueueListRecipient& recipient : recipients) {
+        const std::size_t size = recipient.address.size() + recipient.reason.size() + 50;
+        bytes += size;
+        const bool full = entry.recipients.size() == ipc::kMaxRecipientsPerMessage ||
+                          bytes > ipc::kRecipientBudget;
         if (full && !entry.recipients.empty()) {
             entry.more = true;
             if (!sink(entry)) return false;
             entry.more = false;
             entry.recipients.clear();
-            bytes = recipient.address.size() + why.size() + 50;
+            bytes = size;
         }
-        entry.recipients.push_back({recipient.address, std::move(why)});
+        entry.recipients.push_back(std::move(recipient));
     }
     return sink(entry);
 }

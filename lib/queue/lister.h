@@ -24,8 +24,9 @@ class Lister {
 
     explicit Lister(sys::Fs& fs) : fs_(fs) {}
 
-    // All messages, active ones first, each once: one that is on its way from incoming/ to
-    // deferred/ or hold/ may be in both for a moment. Totals are of messages told.
+    // All messages, those in maildrop/ first if we may look there, then active ones, each once: one
+    // that is on its way from incoming/ to deferred/ or hold/ may be in both for a moment. Totals
+    // are of messages told.
     ipc::QueueListEnd list(const Sink& sink);
 
   private:
@@ -34,7 +35,11 @@ class Lister {
                      ipc::QueueListEnd& totals);
     bool list_file(Directory directory, const QueueId& name, const Sink& sink,
                    ipc::QueueListEnd& totals);
+    bool list_maildrop(const Sink& sink, ipc::QueueListEnd& totals);
+    bool list_submitted(const QueueId& name, const Sink& sink, ipc::QueueListEnd& totals);
     bool tell(const Message& message, ipc::QueueListEntry entry, const Sink& sink);
+    bool tell_recipients(ipc::QueueListEntry entry, std::vector<ipc::QueueListRecipient> recipients,
+                         const Sink& sink);
     std::unordered_map<std::string, std::string> reasons_for(const QueueId& id);
 
     sys::Fs& fs_;

@@ -28,7 +28,11 @@ class LocalSubmission(unittest.TestCase):
             mail.stop()
             mail.run("sendmail", "-t", "-F", "Ann Other", "-f", "ann",
                      input="To: bob\nBcc: bob@mail.example.test\nSubject: down\n\n.hidden dot\n.\nnot this\n")
-            self.assertEqual(len(list((mail.queue / "maildrop").iterdir())), 1)
+            (dropped,) = (mail.queue / "maildrop").iterdir()
+            listing = mail.run("mailq").stdout
+            self.assertIn(dropped.name, listing)
+            self.assertRegex(listing, r" ann\n +bob\n +bob@mail\.example\.test\n")
+            self.assertIn("in 1 Request.", listing)
             mail.start()
             first, second = mail.wait_messages(maildir, 2)
             text = first.read_text()
