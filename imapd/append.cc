@@ -4,6 +4,7 @@
 // before a CRLF stays where it is).
 #include <algorithm>
 #include <functional>
+#include <span>
 
 #include "imapd/flag_names.h"
 #include "imapd/session.h"
@@ -59,6 +60,8 @@ class AppendCommand {
     enum class Then : unsigned char { end, another, error };
 
     std::optional<Reply> refuse(const imap::AppendItem& item, std::uint64_t size) const;
+    std::optional<Reply> find_replaced(const imap::SequenceSet& set, bool uid);
+    Reply replace(const Reply& appended);
     void give_up(const Reply& reply, const Literal& literal);
     Reply receive(imap::AppendItem item, Literal literal, const mailbox::Mailbox& box);
     Result<void> receive_message(const imap::AppendItem& item, const Literal& literal,
@@ -71,8 +74,9 @@ class AppendCommand {
 
     Session& s_;
     std::string tag_;
-    std::string rest_;       // what followed the message at hand
-    bool answered_ = false;  // the command, before its end
+    std::string rest_;            // what followed the message at hand
+    bool answered_ = false;       // the command, before its end
+    std::uint32_t replaced_ = 0;  // sequence number; 0: it is no REPLACE
 };
 
 void Session::append(const std::string& text) { AppendCommand(*this).run(text); }
@@ -87,6 +91,10 @@ void AppendCommand::run(const std::string& text) {
     }
     tag_ = command->tag;
     const auto& arguments = std::get<imap::AppendArguments>(command->arguments);
+    if (command->verb == imap::Verb::replace) {
+        if (const auto refusal = find_replaced(arguments.replaces, command->uid))
+            return give_up(*refusal, literal);
+    }
     auto box = s_.store_.mailbox(arguments.mailbox);
     if (!box) {
         const bool missing = box.error().code == Errc::not_found;
@@ -94,10 +102,31 @@ void AppendCommand::run(const std::string& text) {
             missing ? Reply::no("[TRYCREATE] Mailbox doesn't exist") : s_.failed(box.error()),
             literal);
     }
-    const Reply reply = receive(arguments.first, literal, *box);
+    Reply reply = receive(arguments.first, literal, *box);
     if (answered_ || s_.over_) return;
+    if (replaced_ != 0 && reply.kind == Reply::Kind::ok) reply = replace(reply);
     if (s_.selected_) s_.synchronize(mailbox::Expunges::report);
     s_.finish(tag_, reply);
+}
+
+// RFC 8508 3.3: exactly one message of the selected mailbox
+std::optional<Reply> AppendCommand::find_replaced(const imap::SequenceSet& set, bool uid) {
+    if (!s_.selected_) return Reply::bad("No mailbox selected.");
+    if (s_.selected_->view->read_only()) return Reply::no("[READ-ONLY] Mailbox is read-only");
+    const auto seqs = s_.sequence_numbers(set, uid);
+    if (!seqs) return Reply::bad(seqs.error().what);
+    if (seqs->empty()) return Reply::no("[NONEXISTENT] No such message");
+    if (seqs->size() > 1) return Reply::bad("REPLACE takes one message");
+    replaced_ = seqs->front();
+    return std::nullopt;
+}
+
+// The new message is there: the old one goes. RFC 8508 4: its UID is told before the EXPUNGE.
+Reply AppendCommand::replace(const Reply& appended) {
+    s_.out_.write(cat({"* OK ", appended.text, "\r\n"}));
+    if (auto gone = s_.selected_->view->expunge(std::span(&replaced_, 1)); !gone)
+        return s_.failed(gone.error());
+    return Reply::ok("Replace completed.");
 }
 
 // Answers before the client has sent the message.
@@ -139,6 +168,10 @@ Reply AppendCommand::receive(imap::AppendItem item, Literal literal, const mailb
         if (then == Then::end && !added) return failure;
         if (then == Then::end) break;
         if (!added) return give_up(failure, literal), failure;
+        if (replaced_ != 0) {
+            const Reply one = Reply::bad("Error in IMAP command: REPLACE takes one message");
+            return give_up(one, literal), one;
+        }
         auto next = imap::parse_next_append(rest_);
         if (!next) {
             const Reply reply = Reply::bad("Error in IMAP command: " + next.error().what);

@@ -72,6 +72,34 @@ TEST_F(SessionTest, MultiAppend) {
     EXPECT_TRUE(std::filesystem::is_empty(maildir.root() + "/tmp"));
 }
 
+// RFC 8508 3.4
+TEST_F(SessionTest, Replace) {
+    Client c(maildir);
+    c("CREATE Drafts");
+    EXPECT_THAT(c("REPLACE 1 Drafts {3+}\r\nA:b"), StartsWith("t BAD No mailbox selected"));
+    c.append("INBOX", kPlain);
+    c.append("INBOX", kMime);
+    c("SELECT INBOX");
+    const std::string answer = c("REPLACE 1 Drafts (\\Seen \\Draft) {5+}\r\nA: b\n");
+    EXPECT_THAT(answer, AllOf(StartsWith("* OK [APPENDUID "), HasSubstr("* 1 EXPUNGE\r\n"),
+                              HasSubstr("t OK Replace completed.")));
+    EXPECT_THAT(c("STATUS Drafts (MESSAGES UNSEEN)"), HasSubstr("MESSAGES 1 UNSEEN 0"));
+    EXPECT_THAT(c("UID REPLACE 2 INBOX {5+}\r\nC: d\n"),
+                AllOf(HasSubstr("* 1 EXPUNGE\r\n* 1 EXISTS\r\n"), HasSubstr("t OK")));
+    EXPECT_THAT(c("FETCH 1 (UID BODY.PEEK[])"), HasSubstr("UID 3 BODY[] {6}\r\nC: d\r\n)"));
+    EXPECT_THAT(c("UID REPLACE 99 INBOX {3+}\r\nE:f"), HasSubstr("t NO [NONEXISTENT]"));
+    EXPECT_THAT(c("REPLACE 99 INBOX {3+}\r\nE:f"), HasSubstr("t BAD"));
+    EXPECT_THAT(c("REPLACE 1 nowhere {3+}\r\nE:f"), HasSubstr("t NO [TRYCREATE]"));
+    EXPECT_THAT(c("REPLACE 1 INBOX {3+}\r\nE:f {3+}\r\nE:f"), HasSubstr("t BAD"));
+    EXPECT_THAT(c("FETCH 1 UID"), HasSubstr("UID 3")) << "nothing of it happened";
+    c.append("INBOX", kPlain);
+    EXPECT_THAT(c("REPLACE 1:2 INBOX {3+}\r\nE:f"), HasSubstr("t BAD REPLACE takes one message"));
+    c("EXAMINE INBOX");
+    EXPECT_THAT(c("REPLACE 1 INBOX {3+}\r\nE:f"), HasSubstr("t NO [READ-ONLY]"));
+    c.send("w REPLACE 1 INBOX {3}\r\n");
+    EXPECT_THAT(c.line(), StartsWith("w NO [READ-ONLY]"));
+}
+
 TEST_F(SessionTest, ManyMessagesInOneAppend) {
     Client c(maildir);
     std::string command = "APPEND INBOX";

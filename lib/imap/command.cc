@@ -27,6 +27,7 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"LSUB", Verb::lsub},
     {"STATUS", Verb::status},
     {"APPEND", Verb::append},
+    {"REPLACE", Verb::replace},
     {"CHECK", Verb::check},
     {"CLOSE", Verb::close},
     {"UNSELECT", Verb::unselect},
@@ -201,6 +202,15 @@ Result<AppendArguments> parse_append(Parser& parser) {
     return out;
 }
 
+// RFC 8508 3: REPLACE 4 Drafts (\\Seen) {312}
+Result<AppendArguments> parse_replace(Parser& parser) {
+    TRY(parser.space());
+    TRY_ASSIGN(const SequenceSet set, parser.sequence_set());
+    TRY_ASSIGN(AppendArguments out, parse_append(parser));
+    out.replaces = set;
+    return out;
+}
+
 Result<ExpungeArguments> parse_uid_expunge(Parser& parser) {
     ExpungeArguments out;
     TRY(parser.space());
@@ -327,7 +337,7 @@ Result<void> parse_id(Parser& parser) {
 bool has_uid_variant(Verb verb) {
     return verb == Verb::fetch || verb == Verb::store || verb == Verb::copy ||
            verb == Verb::search || verb == Verb::sort || verb == Verb::thread ||
-           verb == Verb::move || verb == Verb::expunge;
+           verb == Verb::move || verb == Verb::expunge || verb == Verb::replace;
 }
 
 // Assigns the Result's value to the variant.
@@ -354,6 +364,7 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::lsub: return take(command, parse_lsub(parser));
         case Verb::status: return take(command, parse_status(parser));
         case Verb::append: return take(command, parse_append(parser));
+        case Verb::replace: return take(command, parse_replace(parser));
         case Verb::search: return take(command, parse_search_arguments(parser));
         case Verb::sort: return take(command, parse_sort_arguments(parser));
         case Verb::thread: return take(command, parse_thread_arguments(parser));
@@ -407,15 +418,18 @@ Result<Command> parse_command(std::string_view text) {
     command.verb = *verb;
     if (is_refused_anyway(*verb)) return command;
     TRY(parse_arguments(parser, command));
-    if (command.verb != Verb::append) TRY(parser.end());
+    if (command.verb != Verb::append && command.verb != Verb::replace) TRY(parser.end());
     return command;
 }
 
 bool is_append_with_message(std::string_view text) {
     Parser parser(text);
     if (!parser.tag() || !parser.space()) return false;
-    const auto word = parser.word();
-    return word && iequals(*word, "APPEND") && parse_append(parser);
+    auto word = parser.word();
+    if (word && iequals(*word, "UID") && parser.space()) word = parser.word();
+    if (!word) return false;
+    if (iequals(*word, "REPLACE")) return parse_replace(parser).has_value();
+    return iequals(*word, "APPEND") && parse_append(parser);
 }
 
 Result<AppendItem> parse_next_append(std::string_view text) {

@@ -58,6 +58,7 @@ enum class Verb : unsigned char {
     compress,
     getmetadata,
     setmetadata,
+    replace,
 };
 
 // DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
@@ -106,6 +107,7 @@ struct AppendItem {
     bool binary = false;
 };
 struct AppendArguments {
+    SequenceSet replaces;  // REPLACE, RFC 8508: the message that goes when the new one is there
     std::string mailbox;
     AppendItem first;  // parse_next_append() reads the others of RFC 3502
 };
@@ -151,7 +153,8 @@ Result<Command> parse_command(std::string_view text);
 std::optional<Verb> verb_of(std::string_view name);
 std::string_view name_of(Verb verb);
 
-// Whether the text, cut off at a literal mark, is an APPEND whose message that literal is.
+// Whether the text, cut off at a literal mark, is an APPEND or REPLACE whose message that literal
+// is.
 bool is_append_with_message(std::string_view text);
 // What follows a message of APPEND, up to the mark of the next one's literal: " (\\Seen) {12}".
 Result<AppendItem> parse_next_append(std::string_view text);

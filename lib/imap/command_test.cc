@@ -193,6 +193,9 @@ TEST(SequenceSet, SavedResultAndRanges) {
 TEST(Command, RecognisesTheMessageOfAnAppend) {
     EXPECT_TRUE(is_append_with_message("a APPEND box {5}"));
     EXPECT_TRUE(is_append_with_message("a append {3}\r\nbox (\\Seen) {5+}"));
+    EXPECT_TRUE(is_append_with_message("a replace 4 box (\\Seen) {5+}"));
+    EXPECT_TRUE(is_append_with_message("a uid replace 4 box {5}"));
+    EXPECT_FALSE(is_append_with_message("a uid replace box {5}"));
     EXPECT_FALSE(is_append_with_message("a append {5}"));
     EXPECT_FALSE(is_append_with_message("a append box \"x\" {5}"));
     EXPECT_FALSE(is_append_with_message("a select {5}"));
