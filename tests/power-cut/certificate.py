@@ -54,8 +54,12 @@ def campaign_on(kind, options, folder, cuts, say):
 
 def certify(options, say=lambda text: print(text, flush=True)):
     """0: the certificate holds. 1: it does not. 2: nothing could be tried."""
-    instance.private_mounts()
-    adopt_orphans()
+    try:
+        instance.private_mounts()
+        adopt_orphans()
+    except OSError as error:
+        say(f"{options.fs}: NOT TRIED: needs root, with mounts of its own ({error})")
+        return 2
     folder = pathlib.Path(tempfile.mkdtemp(prefix="power-cut-"))
     folder.chmod(0o755)
     kinds, campaigns = [], {}
