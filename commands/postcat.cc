@@ -45,7 +45,7 @@ void print_end(const PostcatOptions& options, const std::string& file) {
 
 Result<void> show_message(const PostcatOptions& options, const std::string& file, int fd,
                           const queue::Message& message) {
-    print(commands::show_envelope(options, file, message));
+    if (!options.file_order) print(commands::show_envelope(options, file, message));
     print(commands::show_mark(options, "MESSAGE CONTENTS", file));
     TextPrinter printer(options, message.body.offset);
     for (std::uint64_t done = 0; done < message.body.size && (options.header || options.body);) {
@@ -56,6 +56,7 @@ Result<void> show_message(const PostcatOptions& options, const std::string& file
         print(printer.feed(bytes));
         done += bytes.size();
     }
+    if (options.file_order) print(commands::show_envelope(options, file, message));
     print_end(options, file);
     // Shown all the same: somebody wants to see what is left of it.
     if (auto whole = queue::verify_body(fs(), fd, message); !whole)
@@ -195,15 +196,21 @@ int main(int argc, char** argv) {
             case 'h': options.header = true; break;
             case 'o': options.offsets = true; break;
             case 'q': by_id = true; break;
-            case 'n':
-            case 'r':
-            case 's':
-            case 'v': break;
+            case 'r': options.file_order = true; break;
+            case 's': {
+                const auto start = postern::parse_number<std::uint64_t>(::optarg);
+                if (!start) return fail({Errc::invalid, postern::cat({"bad offset: ", ::optarg})});
+                options.start = *start;
+                break;
+            }
+            case 'v': postern::log::set_debug(true); break;
+            case 'n': break;  // without effect in Postfix too
             default:
-                return fail({Errc::invalid,
-                             "usage: postcat [-b (body text)] [-c config_dir] [-d (decimal record "
-                             "type)] [-e (envelope records)] [-h (header text)] [-q (access "
-                             "queue)] [-v] [file(s)...]"});
+                return fail(
+                    {Errc::invalid,
+                     "usage: postcat [-b (body text)] [-c config_dir] [-d (decimal record "
+                     "type)] [-e (envelope records)] [-h (header text)] [-o (record offsets)] "
+                     "[-q (access queue)] [-r (file order)] [-s offset] [-v] [file(s)...]"});
         }
     }
     if (!options.body && !options.envelope && !options.header)

@@ -104,7 +104,8 @@ std::string TextPrinter::feed(std::string_view bytes) {
          begin = end + 1) {
         std::string_view line = std::string_view(partial_).substr(begin, end - begin);
         if (line.ends_with('\r')) line.remove_suffix(1);
-        const bool wanted = in_header_ ? options_.header : options_.body;
+        const bool wanted =
+            (in_header_ ? options_.header : options_.body) && offset_ + begin >= options_.start;
         // The empty line between the two is shown when both are.
         if (in_header_ && line.empty()) in_header_ = false;
         const bool separator =

@@ -13,6 +13,8 @@ struct PostcatOptions {
     bool envelope = false, header = false, body = false;
     bool record_types = false;  // -d: the number of each record's type
     bool offsets = false;       // -o: where the text's lines are in the file
+    bool file_order = false;  // -r: the text first, the envelope after it, as they lie in the file
+    std::uint64_t start = 0;  // -s: lines of text that begin before this byte are left out
 
     bool whole_text() const { return header && body; }
 };

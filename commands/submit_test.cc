@@ -223,6 +223,21 @@ TEST(MaildropFile, SurvivesACrashOnceAcknowledged) {
     EXPECT_GT(fs.for_each_reordering(prepare, look), 20U);
 }
 
+TEST(Postcat, BeginsAtAnOffset) {
+    PostcatOptions options;
+    options.header = options.body = true;
+    const std::string text = "A: 1\r\nB: 2\r\n\r\nbody\r\nmore\r\n";
+    const auto from = [&](std::uint64_t start) {
+        options.start = start;
+        return TextPrinter(options, 100).feed(text);
+    };
+    EXPECT_EQ(from(0), "A: 1\nB: 2\n\nbody\nmore\n");
+    EXPECT_EQ(from(100), from(0));
+    EXPECT_EQ(from(101), "B: 2\n\nbody\nmore\n");
+    EXPECT_EQ(from(114), "body\nmore\n");
+    EXPECT_EQ(from(1000), "");
+}
+
 TEST(Postcat, ShowsAnEnvelopeAsPostfixDoes) {
     queue::Message message;
     message.envelope.id = QueueId::parse("4ABCDEFGH").value();

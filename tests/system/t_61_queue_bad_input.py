@@ -64,6 +64,11 @@ class BadInput(unittest.TestCase):
             # A text that is not what it was is shown, and told of.
             (copy := mail.prefix / "copy").write_bytes((mail.queue / "incoming/4BADCRC100").read_bytes())
             copy.chmod(0o644)
+            for words in (("-s", "x", copy), ("-x", copy), ("-s", "-1", copy)):
+                self.assertEqual(mail.run("postcat", *words, check=False).returncode, 1, words)
+            turned = mail.run("postcat", "-r", copy, check=False).stdout
+            self.assertLess(turned.index("Subject: hello"), turned.index("sender: ann@ok.test"))
+            self.assertNotIn("Subject: hello", mail.run("postcat", "-s", "100000", copy, check=False).stdout)
             result = mail.run("postcat", copy, check=False)
             self.assertEqual(result.returncode, 1)
             self.assertIn("Subject: hello", result.stdout)
