@@ -46,6 +46,8 @@ void append_numbers(std::string& out, std::uint32_t first, std::uint32_t second)
     put_number(out, out.size() - 4, second);
 }
 
+constexpr std::uint64_t kMaxKept = 32u << 20;  // two million entries
+
 class CdbReader final : public MapFile {
   public:
     CdbReader(Fd file, std::string path, std::uint64_t size)
@@ -62,9 +64,15 @@ class CdbReader final : public MapFile {
         const std::uint64_t slots = number_at(header_, hash % kTables * 8 + 4);
         if (slots == 0) return NotFound{};
         if (table + slots * 8 > size_) return damaged();
+        std::string read_now;
+        TRY_ASSIGN(const std::string* kept, slots_of(hash % kTables, table, slots));
         for (std::uint64_t i = 0, slot = (hash >> 8) % slots; i < slots;
              ++i, slot = (slot + 1) % slots) {
-            TRY_ASSIGN(const std::string entry, bytes(table + slot * 8, 8));
+            if (!kept) {
+                TRY_ASSIGN(read_now, bytes(table + slot * 8, 8));
+            }
+            const std::string_view entry =
+                kept ? std::string_view(*kept).substr(slot * 8, 8) : read_now;
             const std::uint32_t position = number_at(entry, 4);
             if (position == 0) return NotFound{};
             if (number_at(entry, 0) != hash) continue;
@@ -92,6 +100,17 @@ class CdbReader final : public MapFile {
     Result<void> close() override { return {}; }
 
   private:
+    // The slots of one of the 256 tables: read when first wanted and kept, as long as all that is kept stays
+    // small; null when they are too many.
+    Result<const std::string*> slots_of(std::size_t number, std::uint64_t at, std::uint64_t count) {
+        std::string& kept = slots_[number];
+        if (!kept.empty()) return &kept;
+        if (kept_ + count * 8 > kMaxKept) return nullptr;
+        TRY_ASSIGN(kept, bytes(at, count * 8));
+        kept_ += kept.size();
+        return &kept;
+    }
+
     // Most records are short: one read brings lengths, key and value.
     Lookup<std::string> value_at(std::uint64_t position, std::string_view key) {
         if (position + 8 > size_) return damaged();
@@ -126,6 +145,8 @@ class CdbReader final : public MapFile {
     std::string path_;
     std::uint64_t size_;
     std::string header_;
+    std::array<std::string, kTables> slots_;
+    std::uint64_t kept_ = 0;  // bytes in slots_
 };
 
 // All records in memory; the finished file is written by close().

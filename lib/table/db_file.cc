@@ -1,7 +1,10 @@
 #include "lib/table/db_file.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
+#include "lib/sys/fs.h"
 
 namespace postern::table {
 namespace {
@@ -14,6 +17,12 @@ DBT view(std::string_view bytes) {
 }
 
 std::string_view bytes_of(const DBT& dbt) { return {static_cast<const char*>(dbt.data), dbt.size}; }
+
+u_int32_t reader_cache(const std::string& path) {
+    constexpr std::uint64_t kLeast = 256u << 10, kMost = 8u << 20;
+    const auto info = sys::RealFs::instance().info(path);
+    return static_cast<u_int32_t>(std::clamp<std::uint64_t>(info ? info->size : 0, kLeast, kMost));
+}
 
 // Berkeley DB would write its diagnostics to standard error; ours travel in the Error.
 void silent(const DB_ENV*, const char*, const char*) {}
@@ -32,6 +41,8 @@ Result<std::unique_ptr<MapFile>> DbFile::open(MapType type, const std::string& p
     }
     std::unique_ptr<DbFile> file(new DbFile(db, path));
     db->set_errcall(db, silent);
+    // A reader keeps the pages of a table of ordinary size, a part of a larger one.
+    if (mode == MapMode::read) db->set_cachesize(db, 0, reader_cache(path), 1);
     if (mode == MapMode::create) db->set_cachesize(db, 0, 16u << 20, 1);
     if (mode == MapMode::create && type == MapType::hash) db->set_h_nelem(db, 4096);
     // Never memory-mapped: another program may shorten the file under our feet.

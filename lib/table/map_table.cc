@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/strings.h"
@@ -13,6 +15,16 @@ namespace postern::table {
 namespace {
 
 constexpr Millis kLockWait{5000};
+// How often the name itself is looked up again: who points a symbolic link elsewhere leaves no trace at
+// the open file.
+constexpr std::int64_t kLookEvery = 1'000'000'000;
+
+// Coarse: some milliseconds do not matter, and it costs a tenth of the exact one.
+std::int64_t coarse_now() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
 
 // Values end at the first null byte, whoever wrote it.
 std::string_view without_nulls(std::string_view bytes) { return bytes.substr(0, bytes.find('\0')); }
@@ -53,9 +65,23 @@ void MapTable::unlock() {
     if (lock_ && needs_lock()) flock(lock_.get(), LOCK_UN);
 }
 
+// The open file is still the one of that name, and nobody has written to it: a file that was
+// replaced by rename has lost its name. One fstat() instead of a walk down the path.
+bool MapTable::is_current() const {
+    struct stat st {};
+    if (::fstat(lock_.get(), &st) != 0) return false;
+    return st.st_nlink == links_ && stamp_from(st) == stamp_;
+}
+
 // Leaves the file open, current and locked. The stamp is taken under the lock, so that a change in
 // place is either before it (and we read it) or after it (and the next lookup sees it).
 Result<void> MapTable::refresh() {
+    const std::int64_t now_coarse = coarse_now();
+    if (file_ && now_coarse < look_again_) {
+        TRY(lock());
+        if (is_current()) return {};
+    }
+    look_again_ = now_coarse + kLookEvery;
     auto stamp = stamp_of(path_);
     if (!stamp) return sys::system_error(cat({"open database ", path_}), stamp.error().sys);
     auto now = *stamp;
@@ -70,6 +96,8 @@ Result<void> MapTable::refresh() {
     TRY_ASSIGN(lock_, sys::RealFs::instance().open(path_, O_RDONLY, 0));
     TRY(lock());
     TRY_ASSIGN(stamp_, stamp_of(path_));
+    struct stat st {};
+    links_ = ::fstat(lock_.get(), &st) == 0 ? st.st_nlink : 0;
     TRY_ASSIGN(file_, open_map_file(type_, path_, MapMode::read));
     return {};
 }

@@ -133,11 +133,15 @@ Result<std::string> read_file(const std::string& path) {
     }
 }
 
+FileStamp stamp_from(const struct stat& st) {
+    return FileStamp{st.st_dev, st.st_ino, static_cast<std::uint64_t>(st.st_size),
+                     st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec};
+}
+
 Result<FileStamp> stamp_of(const std::string& path) {
     struct stat st {};
     if (stat(path.c_str(), &st) != 0) return sys::system_error(cat({"open ", path}));
-    return FileStamp{st.st_dev, st.st_ino, static_cast<std::uint64_t>(st.st_size),
-                     st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec};
+    return stamp_from(st);
 }
 
 Result<std::optional<std::string>> FileWatch::read_if_changed() {

@@ -10,6 +10,8 @@
 
 #include "lib/base/result.h"
 
+struct stat;
+
 namespace postern::table {
 
 // One entry line with its continuation lines (those that begin with white space) joined.
@@ -53,6 +55,7 @@ struct FileStamp {
     std::int64_t mtime_ns = 0;
     bool operator==(const FileStamp&) const = default;
 };
+FileStamp stamp_from(const struct stat& status);
 Result<FileStamp> stamp_of(const std::string& path);  // follows symbolic links
 
 // A text file that is read again when it has changed. One that somebody is writing in place keeps
