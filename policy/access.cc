@@ -114,7 +114,13 @@ Decision Evaluation::access_result(const std::string& value, Subject subject, in
                                 "> ", text}));
         return Decision::dunno();
     }
-    for (const auto* action : {"HOLD", "DISCARD", "FILTER", "REDIRECT", "PREPEND", "BCC"}) {
+    // What must not stop mail when it cannot be done: a policy server's header lines (SPF,
+    // greylisting).
+    if (iequals(word, "PREPEND")) {
+        log::info(trace(), cat({"prepend: not supported yet, header not added: ", text}));
+        return Decision::dunno();
+    }
+    for (const auto* action : {"HOLD", "DISCARD", "FILTER", "REDIRECT", "BCC"}) {
         if (iequals(word, action)) {
             return server_error(cat({"access table ", spec, ": action not supported yet: ", word}));
         }

@@ -46,6 +46,57 @@ std::string reversed(const IpAddress& address) {
     return out;
 }
 
+// "list.example", or "list.example=127.0.0.[2;4..6]": which addresses count.
+struct BlockList {
+    explicit BlockList(std::string_view spec) {
+        const auto parts = split_once(spec, '=');
+        domain = parts ? parts->first : spec;
+        if (parts) filter = split_filter(parts->second);
+        filtered = parts.has_value();
+    }
+    bool valid() const { return !domain.empty() && (!filtered || filter.size() == 4); }
+    bool matches(std::string_view address) const {
+        if (!filtered) return true;
+        const auto octets = split(address, '.');
+        if (octets.size() != filter.size()) return false;
+        for (std::size_t i = 0; i < octets.size(); ++i) {
+            if (!octet_matches(filter[i], parse_number<unsigned>(octets[i]).value_or(256)))
+                return false;
+        }
+        return true;
+    }
+
+    std::string domain;
+    std::vector<std::string> filter;
+    bool filtered = false;
+
+  private:
+    // At dots, but not at those of a range within [].
+    static std::vector<std::string> split_filter(std::string_view text) {
+        std::vector<std::string> parts(1);
+        bool inside = false;
+        for (const char c : text) {
+            if (c == '[' || c == ']') inside = c == '[';
+            if (c == '.' && !inside)
+                parts.emplace_back();
+            else if (c != '[' && c != ']')
+                parts.back() += c;
+        }
+        return parts;
+    }
+    static bool octet_matches(std::string_view choice, unsigned octet) {
+        for (const auto word : split(choice, ';')) {
+            const std::size_t dots = word.find("..");
+            const auto low = parse_number<unsigned>(word.substr(0, dots));
+            const auto high = dots == std::string_view::npos
+                                  ? low
+                                  : parse_number<unsigned>(word.substr(dots + 2));
+            if (low && high && octet >= *low && octet <= *high) return true;
+        }
+        return false;
+    }
+};
+
 }  // namespace
 
 Decision Evaluation::permit_networks() {
@@ -147,7 +198,9 @@ Decision Evaluation::unknown_domain(const std::string& address, Subject subject)
     auto known = engine_.names_->receives_mail(domain);
     if (known.found()) return Decision::dunno();
     const std::string_view status = subject == Subject::sender ? "5.1.8" : "5.1.2";
-    return rejected(450, status, subject, "Domain not found");
+    // What the DNS cannot tell now may be there later.
+    const int code = known.failed() ? 450 : options_.unknown_address_reject_code;
+    return rejected(code, status, subject, "Domain not found");
 }
 
 Decision Evaluation::unknown_client(bool verified) {
@@ -155,30 +208,71 @@ Decision Evaluation::unknown_client(bool verified) {
     if (!address) return Decision::dunno();
     auto name = engine_.names_->name_of(*address, verified);
     if (name.found()) return Decision::dunno();
-    return refuse(450, "4.7.25",
+    return refuse(name.failed() ? 450 : options_.unknown_client_reject_code, "4.7.25",
                   cat({"Client host rejected: cannot find your ", verified ? "" : "reverse ",
                        "hostname, [", question_.client_address, "]"}));
 }
 
-// "list.example" or "list.example=127.0.0.[2;4..6]"; the latter's pattern in its exact form only.
-Decision Evaluation::blocklisted(const std::string& spec) {
+// "127.0.0.[2;4..6]": each part a number, or a choice of numbers and ranges.
+Decision Evaluation::blocklisted(const std::string& spec, bool permit) {
     const auto address = IpAddress::parse(question_.client_address);
     if (!address) return Decision::dunno();
-    const auto parts = split_once(spec, '=');
-    const std::string list(parts ? parts->first : spec);
-    if (parts && !IpAddress::parse(parts->second)) {
-        return server_error(cat({"reject_rbl_client: filter not supported yet: ", spec}));
+    const BlockList list(spec);
+    if (!list.valid()) return server_error(cat({"bad DNS list filter: ", spec}));
+    const std::string name = reversed(address->unmapped()) + list.domain;
+    // An unreachable list lets mail pass, as in Postfix; it is no reason to stop all of it.
+    auto listed = engine_.names_->address(name);
+    if (!listed.found() || !list.matches(*listed)) return Decision::dunno();
+    if (permit) return Decision::permit();
+    auto why = engine_.names_->text(name);
+    return refuse(
+        options_.maps_rbl_reject_code, "5.7.1",
+        cat({"Service unavailable; Client host [", question_.client_address, "] blocked using ",
+             list.domain, why.found() ? "; " + *why : std::string()}));
+}
+
+Decision Evaluation::listed_domain(const Restriction& one) {
+    const BlockList list(one.argument);
+    if (!list.valid()) return server_error(cat({"bad DNS list filter: ", one.argument}));
+    Subject subject = Subject::client;
+    std::string what = question_.client_name, domain = what;
+    if (one.check == Check::reject_rhsbl_reverse_client) what = domain = question_.reverse_name;
+    if (one.check == Check::reject_rhsbl_helo) {
+        subject = Subject::helo;
+        what = domain = question_.helo;
     }
-    auto listed = engine_.names_->address(reversed(address->unmapped()) + list);
-    if (listed.failed()) {
-        // An unreachable list lets mail pass, as in Postfix; it is no reason to stop all of it.
+    if (one.check == Check::reject_rhsbl_sender || one.check == Check::reject_rhsbl_recipient) {
+        subject = one.check == Check::reject_rhsbl_sender ? Subject::sender : Subject::recipient;
+        what = subject == Subject::sender ? sender_ : recipient_;
+        domain = table::split_address(what).domain;
+    }
+    // Names only: there is nothing to look up for an address literal or a client without a name.
+    if (domain.empty() || domain == "unknown" || domain.front() == '[' || IpAddress::parse(domain))
         return Decision::dunno();
-    }
-    if (listed.not_found() || (parts && *listed != parts->second)) return Decision::dunno();
-    auto why = engine_.names_->text(reversed(address->unmapped()) + list);
-    return refuse(554, "5.7.1",
-                  cat({"Service unavailable; Client host [", question_.client_address,
-                       "] blocked using ", list, why.found() ? "; " + *why : std::string()}));
+    const std::string name = cat({domain, ".", list.domain});
+    auto listed = engine_.names_->address(name);
+    if (!listed.found() || !list.matches(*listed)) return Decision::dunno();
+    auto why = engine_.names_->text(name);
+    return refuse(options_.maps_rbl_reject_code, "5.7.1",
+                  cat({"Service unavailable; ", class_of(subject), " [", what, "] blocked using ",
+                       list.domain, why.found() ? "; " + *why : std::string()}));
+}
+
+Decision Evaluation::unknown_helo() {
+    const std::string& helo = question_.helo;
+    if (helo.empty() || table::parse_address_literal(helo)) return Decision::dunno();
+    auto known = engine_.names_->receives_mail(helo);
+    if (known.found()) return Decision::dunno();
+    const int code = known.failed() ? 450 : options_.unknown_hostname_reject_code;
+    return rejected(code, "4.7.1", Subject::helo, "Host not found");
+}
+
+Decision Evaluation::ask_policy_service(const Restriction& one, int depth) {
+    auto target = DelegationTarget::parse(one.argument, options_.delegation);
+    if (!target) return server_error(target.error().what);
+    const std::string action = engine_.delegation_.ask(*target, question_);
+    const Subject subject = subject_;
+    return access_result(action, subject, depth, target->address);
 }
 
 }  // namespace postern::policy

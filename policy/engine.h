@@ -12,6 +12,7 @@
 #include "lib/table/address_class.h"
 #include "lib/table/match_list.h"
 
+#include "policy/delegation.h"
 #include "policy/options.h"
 #include "policy/reply.h"
 #include "policy/restriction.h"
@@ -56,6 +57,7 @@ class Engine {
     table::MatchList mynetworks_;
     table::Maps sender_logins_;
     ListedAddresses listed_;
+    Delegation delegation_;
     std::map<std::string, RestrictionList, std::less<>> classes_;
     Lists lists_;
 };

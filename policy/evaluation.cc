@@ -120,7 +120,15 @@ Decision Evaluation::run_one(const Restriction& one, int depth) {
         case Check::reject_unknown_recipient_domain:
         case Check::reject_unknown_client:
         case Check::reject_unknown_reverse_client:
+        case Check::reject_unknown_helo:
+        case Check::reject_rhsbl_client:
+        case Check::reject_rhsbl_reverse_client:
+        case Check::reject_rhsbl_helo:
+        case Check::reject_rhsbl_sender:
+        case Check::reject_rhsbl_recipient:
+        case Check::permit_dnswl_client:
         case Check::reject_rbl_client: return run_dns(one);
+        case Check::policy_service: return ask_policy_service(one, depth);
         case Check::unsupported:
             return server_error(cat({"smtpd restriction not supported yet: \"", one.name, "\""}));
         case Check::unknown:
@@ -146,7 +154,10 @@ Decision Evaluation::run_dns(const Restriction& one) {
             return unknown_domain(recipient_, Subject::recipient);
         case Check::reject_unknown_client: return unknown_client(true);
         case Check::reject_unknown_reverse_client: return unknown_client(false);
-        default: return blocklisted(one.argument);
+        case Check::reject_unknown_helo: return unknown_helo();
+        case Check::reject_rbl_client: return blocklisted(one.argument, false);
+        case Check::permit_dnswl_client: return blocklisted(one.argument, true);
+        default: return listed_domain(one);
     }
 }
 

@@ -38,7 +38,10 @@ class Evaluation {
     Decision login_mismatch(Check check);
     Decision unknown_domain(const std::string& address, Subject subject);
     Decision unknown_client(bool verified);
-    Decision blocklisted(const std::string& spec);
+    Decision blocklisted(const std::string& spec, bool permit);
+    Decision listed_domain(const Restriction& one);
+    Decision unknown_helo();
+    Decision ask_policy_service(const Restriction& one, int depth);
     Decision plaintext() const;
 
     Decision access(const Restriction& one, Check check, int depth);

@@ -1,5 +1,7 @@
 #include "policy/options.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 #include "lib/table/address_options.h"
 #include "lib/table/source.h"
@@ -44,6 +46,16 @@ void set_codes(Options& o, const config::Config& config) {
     o.unknown_relay_recipient_reject_code =
         code(config, param::unknown_relay_recipient_reject_code);
     o.multi_recipient_bounce_reject_code = code(config, param::multi_recipient_bounce_reject_code);
+    o.unknown_address_reject_code = code(config, param::unknown_address_reject_code);
+    o.unknown_client_reject_code = code(config, param::unknown_client_reject_code);
+    o.unknown_hostname_reject_code = code(config, param::unknown_hostname_reject_code);
+    o.maps_rbl_reject_code = code(config, param::maps_rbl_reject_code);
+    o.delegation.timeout = config.get(param::smtpd_policy_service_timeout);
+    o.delegation.retry_delay = config.get(param::smtpd_policy_service_retry_delay);
+    o.delegation.try_limit =
+        std::max<std::size_t>(1, config.get(param::smtpd_policy_service_try_limit));
+    o.delegation.default_action = config.get(param::smtpd_policy_service_default_action);
+    o.delegation.context = config.get(param::smtpd_policy_service_policy_context);
     o.soft_bounce = config.get(param::soft_bounce);
     o.plaintext_reject_code = code(config, param::plaintext_reject_code);
 }

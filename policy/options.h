@@ -9,6 +9,8 @@
 #include "lib/table/address_class.h"
 #include "lib/table/address_lookup.h"
 
+#include "policy/delegation.h"
+
 namespace postern::policy {
 
 struct Options {
@@ -47,6 +49,9 @@ struct Options {
     int unknown_virtual_alias_reject_code = 550, unknown_virtual_mailbox_reject_code = 550;
     int unknown_relay_recipient_reject_code = 550, multi_recipient_bounce_reject_code = 550;
     int plaintext_reject_code = 450;
+    int unknown_address_reject_code = 450, unknown_client_reject_code = 450;
+    int unknown_hostname_reject_code = 450, maps_rbl_reject_code = 554;
+    DelegationOptions delegation;  // check_policy_service
 };
 
 Options options_from(const config::Config& config);

@@ -67,17 +67,17 @@ constexpr auto kKnown = std::to_array<Known>({
     {"reject_unauth_pipelining", Check::nothing},
     {"permit_tls_clientcerts", Check::nothing},
     {"permit_tls_all_clientcerts", Check::nothing},
-    {"check_policy_service", Check::unsupported, Takes::word},
-    {"reject_rhsbl_client", Check::unsupported, Takes::word},
-    {"reject_rhsbl_helo", Check::unsupported, Takes::word},
-    {"reject_rhsbl_sender", Check::unsupported, Takes::word},
-    {"reject_rhsbl_recipient", Check::unsupported, Takes::word},
-    {"reject_rhsbl_reverse_client", Check::unsupported, Takes::word},
-    {"permit_dnswl_client", Check::unsupported, Takes::word},
+    {"check_policy_service", Check::policy_service, Takes::word},
+    {"reject_rhsbl_client", Check::reject_rhsbl_client, Takes::word},
+    {"reject_rhsbl_helo", Check::reject_rhsbl_helo, Takes::word},
+    {"reject_rhsbl_sender", Check::reject_rhsbl_sender, Takes::word},
+    {"reject_rhsbl_recipient", Check::reject_rhsbl_recipient, Takes::word},
+    {"reject_rhsbl_reverse_client", Check::reject_rhsbl_reverse_client, Takes::word},
+    {"permit_dnswl_client", Check::permit_dnswl_client, Takes::word},
     {"permit_rhswl_client", Check::unsupported, Takes::word},
     {"permit_mx_backup", Check::unsupported},
-    {"reject_unknown_helo_hostname", Check::unsupported},
-    {"reject_unknown_hostname", Check::unsupported},
+    {"reject_unknown_helo_hostname", Check::reject_unknown_helo},
+    {"reject_unknown_hostname", Check::reject_unknown_helo},
     {"reject_unknown_forward_client_hostname", Check::unsupported},
     {"reject_unverified_sender", Check::unsupported},
     {"reject_unverified_recipient", Check::unsupported},
@@ -111,7 +111,9 @@ void set_table(Restriction& restriction, std::string spec) {
 std::vector<std::string> words_of(std::string_view text) {
     std::vector<std::string> words;
     for (auto& part : table::split_list(text)) {
-        if (part.front() != '{') {
+        // A policy service's own attributes stay together.
+        const bool keep = !words.empty() && iequals(words.back(), "check_policy_service");
+        if (part.front() != '{' || keep) {
             words.push_back(std::move(part));
             continue;
         }

@@ -50,6 +50,14 @@ enum class Check : unsigned char {
     reject_unknown_client,
     reject_unknown_reverse_client,
     reject_rbl_client,
+    permit_dnswl_client,
+    reject_rhsbl_client,
+    reject_rhsbl_reverse_client,
+    reject_rhsbl_helo,
+    reject_rhsbl_sender,
+    reject_rhsbl_recipient,
+    reject_unknown_helo,
+    policy_service,
     nothing,  // known, and without effect here: smtpd itself sees to it
     table,    // a bare type:table: the access check of the list that it stands in
     restriction_class,

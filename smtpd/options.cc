@@ -57,24 +57,79 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     return engine;
 }
 
-Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys,
-                                    bool mandatory) {
+Result<void> read_identities(const config::Config& config, const service::KeyFiles& keys,
+                             tls::ServerOptions& options) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const auto& chain : config.get(param::smtpd_tls_chain_files)) pairs.emplace_back(chain, chain);
+    if (pairs.empty()) {
+        pairs.emplace_back(config.get(param::smtpd_tls_cert_file), config.get(param::smtpd_tls_key_file));
+        pairs.emplace_back(config.get(param::smtpd_tls_eccert_file), config.get(param::smtpd_tls_eckey_file));
+    }
+    std::erase_if(pairs, [](const auto& pair) { return pair.first.empty(); });
+    if (pairs.empty()) return Error{Errc::invalid, "smtpd_tls_cert_file is not set"};
+    for (const auto& [certificate, key] : pairs) {
+        tls::Identity identity;
+        TRY_ASSIGN(identity.certificate_pem, keys.read(certificate));
+        TRY_ASSIGN(identity.key_pem, keys.read(key));
+        options.more_identities.push_back(std::move(identity));
+    }
+    options.certificate_pem = std::move(options.more_identities.front().certificate_pem);
+    options.key_pem = std::move(options.more_identities.front().key_pem);
+    options.more_identities.erase(options.more_identities.begin());
+    return {};
+}
+
+// The cipher list of a grade, as tls_high_cipherlist and its like define it.
+std::string grade_list(const config::Config& config, std::string_view grade) {
+    if (grade == "high") return config.get(param::tls_high_cipherlist);
+    if (grade == "low") return config.get(param::tls_low_cipherlist);
+    if (grade == "export") return config.get(param::tls_export_cipherlist);
+    if (grade == "null") return config.get(param::tls_null_cipherlist);
+    return config.get(param::tls_medium_cipherlist);
+}
+
+Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys, bool mandatory) {
     tls::ServerOptions options;
-    const auto chains = config.get(param::smtpd_tls_chain_files);
-    const auto certificate =
-        chains.empty() ? config.get(param::smtpd_tls_cert_file) : chains.front();
-    const auto key = chains.empty() ? config.get(param::smtpd_tls_key_file) : chains.front();
-    if (certificate.empty()) return Error{Errc::invalid, "smtpd_tls_cert_file is not set"};
-    TRY_ASSIGN(options.certificate_pem, keys.read(certificate));
-    TRY_ASSIGN(options.key_pem, keys.read(key));
+    TRY(read_identities(config, keys, options));
     const auto protocols = mandatory ? config.get(param::smtpd_tls_mandatory_protocols)
                                      : config.get(param::smtpd_tls_protocols);
     TRY_ASSIGN(const auto versions, tls::parse_versions(join(protocols, " ")));
     options.minimum = versions.minimum;
     options.maximum = versions.maximum;
+    auto excluded = config.get(param::smtpd_tls_exclude_ciphers);
+    if (mandatory) {
+        for (auto& word : config.get(param::smtpd_tls_mandatory_exclude_ciphers)) excluded.push_back(std::move(word));
+    }
+    options.ciphers = tls::cipher_list(
+        grade_list(config, mandatory ? config.get(param::smtpd_tls_mandatory_ciphers) : config.get(param::smtpd_tls_ciphers)),
+        excluded);
+    options.groups = join(config.get(param::tls_eecdh_auto_curves), ":");
+    options.ssl_options = config.get(param::tls_ssl_options);
+    options.server_preference = config.get(param::tls_preempt_cipherlist);
+    options.session_lifetime = std::chrono::duration_cast<Seconds>(config.get(param::smtpd_tls_session_cache_timeout));
+    options.ask_client_certificate = config.get(param::smtpd_tls_ask_ccert);
+    options.trusted_ca_file = config.get(param::smtpd_tls_CAfile);
+    options.trusted_ca_path = config.get(param::smtpd_tls_CApath);
+    options.verify_depth = static_cast<int>(config.get(param::smtpd_tls_ccert_verifydepth));
     auto context = tls::ServerContext::make(options);
-    if (!context) return std::move(context).error().within(certificate);
+    if (!context) return std::move(context).error().within("TLS server");
     return context;
+}
+
+// All mechanisms of our auth service are plaintext ones: noplaintext in smtpd_sasl_security_options leaves
+// none without TLS, in smtpd_sasl_tls_security_options none at all.
+void read_sasl(const config::Config& config, smtp::ServerOptions& engine) {
+    const auto forbids = [](const std::vector<std::string>& words) {
+        return std::any_of(words.begin(), words.end(), [](const std::string& word) {
+            return iequals(word, "noplaintext") || iequals(word, "noactive") || iequals(word, "nodictionary") ||
+                   iequals(word, "mutual_auth") || iequals(word, "forward_secrecy");
+        });
+    };
+    if (forbids(config.get(param::smtpd_sasl_security_options))) engine.auth_tls_only = true;
+    if (engine.auth_enabled && forbids(config.get(param::smtpd_sasl_tls_security_options))) {
+        log::warning("", "smtpd_sasl_tls_security_options leaves no mechanism: AUTH is not offered");
+        engine.auth_enabled = false;
+    }
 }
 
 // Sets up TLS as smtpd_tls_security_level and smtpd_tls_wrappermode want it.
@@ -82,7 +137,8 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
                       Options& options) {
     const auto level = config.get(param::smtpd_tls_security_level);
     options.wrapper_mode = config.get(param::smtpd_tls_wrappermode);
-    const bool required = level == "encrypt" || options.wrapper_mode;
+    const bool enforced = level.empty() && config.get(param::smtpd_enforce_tls);
+    const bool required = level == "encrypt" || enforced || options.wrapper_mode;
     const bool offered =
         required || level == "may" || (level.empty() && config.get(param::smtpd_use_tls));
     if (!offered) return {};
@@ -134,6 +190,8 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     }
     options.content_filter = config.get(param::content_filter);
     TRY(read_tls(config, keys, options));
+    read_sasl(config, options.engine);
+    options.tls_received_header = config.get(param::smtpd_tls_received_header);
     options.name_lookup = config.get(param::smtpd_peername_lookup);
     if (options.name_lookup) {
         auto hosts = sys::read_file("/etc/hosts", kMaxHostsFile);

@@ -327,9 +327,10 @@ void SessionDriver::on_secured() {
     tls_ = stream_->tls_info();
     if (shared_.options.tls_loglevel > 0) {
         log::info("",
-                  cat({"Anonymous TLS connection established from ", client_, ": ", tls_.protocol,
-                       " with cipher ", tls_.cipher, " (", std::to_string(tls_.cipher_bits), "/",
-                       std::to_string(tls_.algorithm_bits), " bits)"}));
+                  cat({!tls_.peer_certificate ? "Anonymous"
+                       : tls_.peer_verified   ? "Trusted"
+                                              : "Untrusted",
+                       " TLS connection established from ", client_, ": ", tls_.describe()}));
     }
     expecting_ = false;
     waiting_ = Waiting::nothing;
@@ -476,7 +477,7 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.sasl_username = session_.user();
     if (!to.sasl_username.empty()) to.sasl_method = session_.auth_method();
     to.sasl_sender = from.mail.auth;
-    to.tls_protocol = tls_.protocol;
+    if (shared_.options.tls_received_header) to.tls_protocol = tls_.protocol;
     to.tls_cipher = tls_.cipher;
     to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
     to.envid = from.mail.envid;

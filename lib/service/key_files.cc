@@ -59,6 +59,8 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
         paths = config.get(param::smtpd_tls_chain_files);
         paths.push_back(config.get(param::smtpd_tls_cert_file));
         paths.push_back(config.get(param::smtpd_tls_key_file));
+        paths.push_back(config.get(param::smtpd_tls_eccert_file));
+        paths.push_back(config.get(param::smtpd_tls_eckey_file));
     } else if (program == "login") {
         paths.push_back(config.get(param::login_tls_cert_file));
         paths.push_back(config.get(param::login_tls_key_file));

@@ -100,8 +100,8 @@ class CdbReader final : public MapFile {
     Result<void> close() override { return {}; }
 
   private:
-    // The slots of one of the 256 tables: read when first wanted and kept, as long as all that is kept stays
-    // small; null when they are too many.
+    // The slots of one of the 256 tables: read when first wanted and kept, as long as all that is
+    // kept stays small; null when they are too many.
     Result<const std::string*> slots_of(std::size_t number, std::uint64_t at, std::uint64_t count) {
         std::string& kept = slots_[number];
         if (!kept.empty()) return &kept;

@@ -15,8 +15,8 @@ namespace postern::table {
 namespace {
 
 constexpr Millis kLockWait{5000};
-// How often the name itself is looked up again: who points a symbolic link elsewhere leaves no trace at
-// the open file.
+// How often the name itself is looked up again: who points a symbolic link elsewhere leaves no
+// trace at the open file.
 constexpr std::int64_t kLookEvery = 1'000'000'000;
 
 // Coarse: some milliseconds do not matter, and it costs a tenth of the exact one.

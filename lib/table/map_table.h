@@ -38,8 +38,8 @@ class MapTable final : public Table {
     Fold fold_;
     Nulls nulls_ = Nulls::unknown;
     FileStamp stamp_;
-    std::uint64_t links_ = 0;       // names that the open file had
-    std::int64_t look_again_ = 0;   // when its name is looked up again
+    std::uint64_t links_ = 0;      // names that the open file had
+    std::int64_t look_again_ = 0;  // when its name is looked up again
     Fd lock_;
     std::unique_ptr<MapFile> file_;
 };
