@@ -204,7 +204,9 @@ Result<std::size_t> apply(sys::Fs& fs, Surgeon& surgeon, const Order& order, con
 
 // -s: the directories are there, and deferred files in the subdirectory where they are looked for.
 Result<void> repair_structure(sys::Fs& fs) {
-    TRY(queue::create_all(fs));
+    // The queue's top belongs to root, and we are the queue's owner by now.
+    if (auto made = queue::create_all(fs); !made)
+        return Error{made.error().code, cat({made.error().what, " (see postern set-permissions)"})};
     for (Directory directory :
          {Directory::deferred, Directory::defer, Directory::bounce, Directory::trace}) {
         std::string top(queue::name_of(directory));

@@ -87,6 +87,32 @@ class RealUids(unittest.TestCase):
         self.assertNotEqual(mail.run("postern", "stop", user=EVE, check=False).returncode, 0)
         self.assertTrue(mail.running())
 
+    def test_what_postsuper_makes_is_the_queue_owners(self):
+        mail = self.mail
+        owner_of = lambda path: pwd.getpwuid(path.stat().st_uid).pw_name
+        misplaced = mail.queue / "deferred/Z/4WRONGPLACE"
+        misplaced.parent.mkdir(mode=0o700)
+        misplaced.write_bytes(b"")
+        for path in (misplaced.parent, misplaced):
+            os.chown(path, pwd.getpwnam("postern-queue").pw_uid, -1)
+        mail.run("postsuper", "-s")
+        right = mail.queue / "deferred/E/4WRONGPLACE"
+        self.assertTrue(right.exists())
+        self.assertEqual((owner_of(right.parent), owner_of(right)), ("postern-queue", "postern-queue"))
+        mail.run("postsuper", "-d", "4WRONGPLACE")
+        self.assertFalse(right.exists())
+        misplaced.parent.rmdir()
+        # Where mail of local users waits only root may remove anything.
+        dropped = mail.queue / "maildrop/4DROPPED000"
+        dropped.write_text("not complete")
+        mail.run("postsuper", "-d", "4DROPPED000")
+        self.assertFalse(dropped.exists())
+        (mail.queue / "corrupt").rmdir()
+        refused = mail.run("postsuper", "-s", check=False)
+        self.assertIn("set-permissions", refused.stderr)
+        mail.run("postern", "set-permissions")
+        mail.run("postsuper", "-s")
+
     def test_permissions_are_checked(self):
         mail = self.mail
         self.assertEqual(mail.run("postern", "check", check=False).returncode, 0)
