@@ -202,6 +202,26 @@ TEST(Received, LooksAsPostfixWritesIt) {
               "Received: by mail.example.test (Postfix)\r\n\tid 772CE2083D1; DATE\r\n");
 }
 
+TEST(Received, NamesWhoLoggedInWhereToldTo) {
+    ipc::SubmitOpen open;
+    open.helo = "vm";
+    open.client_name = "unknown";
+    open.client_address = "127.0.0.1";
+    open.protocol = "ESMTPSA";
+    open.tls_protocol = "TLSv1.3";
+    open.tls_cipher = "X";
+    open.tls_bits = 256;
+    open.sasl_username = "bob)(\\";
+    const QueueId id = QueueId::parse("772CE2083D1").value();
+    EXPECT_EQ(received_field(open, options_for_tests(), id, "", "D").find("bob"),
+              std::string::npos);
+    open.name_login = true;
+    EXPECT_THAT(
+        received_field(open, options_for_tests(), id, "", "D"),
+        testing::HasSubstr("\t(using TLSv1.3 with cipher X (256/256 bits))\r\n"
+                           "\t(Authenticated sender: bob\\)\\(\\\\)\r\n\tby mail.example.test "));
+}
+
 TEST(Received, Dates) {
     const WallTime t(Seconds(1795290704));
     EXPECT_EQ(compact_date(t), "20261121195144");

@@ -23,6 +23,16 @@ std::string by(const Options& options) {
     return cat({"by ", options.myhostname, " (", options.mail_name});
 }
 
+// RFC 5322 3.2.2: within a comment parentheses and backslashes would end it or hide its end.
+std::string comment(std::string_view text) {
+    std::string out;
+    for (const char c : word(text)) {
+        if (c == '(' || c == ')' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
 std::string tls_comment(const ipc::SubmitOpen& open) {
     if (open.tls_protocol.empty()) return {};
     const std::string bits = std::to_string(open.tls_bits);
@@ -37,6 +47,8 @@ std::string from_network(const ipc::SubmitOpen& open, const Options& options, co
              word(open.client_name.empty() ? "unknown" : open.client_name), " ",
              literal(open.client_address), ")\r\n"});
     out += tls_comment(open);
+    if (open.name_login && !open.sasl_username.empty())
+        out += cat({"\t(Authenticated sender: ", comment(open.sasl_username), ")\r\n"});
     out += cat({"\t", by(options), ") with ", word(open.protocol), " id ", id.str()});
     if (recipient.empty()) return out + cat({"; ", date, "\r\n"});
     return out + cat({"\r\n\tfor <", word(recipient), ">; ", date, "\r\n"});

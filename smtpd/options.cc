@@ -191,6 +191,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.content_filter = config.get(param::content_filter);
     TRY(read_tls(config, keys, options));
     read_sasl(config, options.engine);
+    options.name_login = config.get(param::smtpd_sasl_authenticated_header);
     options.tls_received_header = config.get(param::smtpd_tls_received_header);
     options.name_lookup = config.get(param::smtpd_peername_lookup);
     if (options.name_lookup) {

@@ -29,6 +29,7 @@ struct Options {
     bool wrapper_mode = false;            // TLS from the first byte
     bool log_port = false;
     int tls_loglevel = 0;
+    bool name_login = false;           // Received: names who logged in
     bool tls_received_header = false;  // Received: tells protocol and cipher
     bool name_lookup = false;    // smtpd_peername_lookup
     Millis name_timeout{25000};  // for peername: two questions to the DNS

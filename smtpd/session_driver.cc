@@ -477,6 +477,7 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.sasl_username = session_.user();
     if (!to.sasl_username.empty()) to.sasl_method = session_.auth_method();
     to.sasl_sender = from.mail.auth;
+    to.name_login = shared_.options.name_login;
     if (shared_.options.tls_received_header) to.tls_protocol = tls_.protocol;
     to.tls_cipher = tls_.cipher;
     to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);

@@ -132,24 +132,31 @@ TEST(Options, TlsAndSaslOfMainCf) {
         log::open_capture();
         return read_options(*config::Config::parse(base + text), "smtp");
     };
-    auto good = read("smtpd_tls_security_level = may\nsmtpd_tls_ciphers = high\nsmtpd_tls_exclude_ciphers = aNULL, RC4\n"
-                     "tls_preempt_cipherlist = yes\nsmtpd_tls_ask_ccert = yes\nsmtpd_tls_received_header = yes\n"
-                     "smtpd_sasl_security_options = noanonymous, noplaintext\nsmtpd_sasl_tls_security_options = noanonymous\n");
+    auto good = read(
+        "smtpd_tls_security_level = may\nsmtpd_tls_ciphers = high\nsmtpd_tls_exclude_ciphers = "
+        "aNULL, RC4\n"
+        "tls_preempt_cipherlist = yes\nsmtpd_tls_ask_ccert = yes\nsmtpd_tls_received_header = yes\n"
+        "smtpd_sasl_security_options = noanonymous, noplaintext\nsmtpd_sasl_tls_security_options = "
+        "noanonymous\n");
     ASSERT_TRUE(good) << good.error().what;
     EXPECT_TRUE(good->tls && good->engine.tls_available && !good->engine.tls_required);
-    EXPECT_TRUE(good->engine.auth_enabled && good->engine.auth_tls_only && good->tls_received_header);
+    EXPECT_TRUE(good->engine.auth_enabled && good->engine.auth_tls_only &&
+                good->tls_received_header);
     EXPECT_TRUE(read("smtpd_enforce_tls = yes\n")->engine.tls_required);
     EXPECT_FALSE(read("smtpd_tls_security_level = may\n")->engine.auth_tls_only);
     // noplaintext leaves nothing, in clear and under TLS: AUTH is not offered, and the log says so.
     EXPECT_FALSE(read("smtpd_sasl_security_options = noplaintext\n")->engine.auth_enabled);
-    EXPECT_THAT(log::take_captured(), testing::HasSubstr("smtpd_sasl_tls_security_options leaves no mechanism"));
+    EXPECT_THAT(log::take_captured(),
+                testing::HasSubstr("smtpd_sasl_tls_security_options leaves no mechanism"));
     // What cannot be set up is not offered, or an error where it is required.
-    for (const char* wrong : {"tls_medium_cipherlist = NONSENSE", "tls_ssl_options = no_such", "tls_eecdh_auto_curves = circle"}) {
+    for (const char* wrong : {"tls_medium_cipherlist = NONSENSE", "tls_ssl_options = no_such",
+                              "tls_eecdh_auto_curves = circle"}) {
         EXPECT_FALSE(read(std::string("smtpd_tls_security_level = may\n") + wrong)->tls) << wrong;
         EXPECT_FALSE(read(std::string("smtpd_tls_security_level = encrypt\n") + wrong)) << wrong;
     }
-    EXPECT_FALSE(read("smtpd_tls_security_level = encrypt\nsmtpd_tls_mandatory_ciphers = high\n"
-                      "tls_high_cipherlist = NONSENSE"));
+    EXPECT_FALSE(
+        read("smtpd_tls_security_level = encrypt\nsmtpd_tls_mandatory_ciphers = high\n"
+             "tls_high_cipherlist = NONSENSE"));
     ::unlink(pem.c_str());
 }
 

@@ -24,7 +24,8 @@ def make_relay():
     with open(relay.etc / "main.cf", "a") as main_cf:
         main_cf.write(f"smtpd_tls_security_level = encrypt\nsmtpd_tls_cert_file = {certificate}\n"
                       f"smtpd_tls_key_file = {key}\nmynetworks =\n"
-                      "smtpd_recipient_restrictions = permit_sasl_authenticated, reject\n")
+                      "smtpd_recipient_restrictions = permit_sasl_authenticated, reject\n"
+                      "smtpd_sasl_authenticated_header = yes\nsmtpd_tls_received_header = yes\n")
     relay.start()
     return relay, certificate, relay.add_user("bob", "geheim")
 
@@ -60,7 +61,8 @@ class RelayLogin(unittest.TestCase):
         before = len(self.relay.messages(self.maildir))
         send(mail)
         mail.wait_empty_queue()
-        self.relay.wait_messages(self.maildir, before + 1)
+        text = self.relay.wait_messages(self.maildir, before + 1)[-1].read_text()
+        self.assertRegex(text, r"\n\t\(using TLSv1.3 with cipher \S+ \(256/256 bits\)\)\n\t\(Authenticated sender: bob\)\n\tby ")
         mail.wait_log(r"postfix/smtp\[\d+\]: Untrusted TLS connection established to [\d.]+\[[\d.]+\]:\d+: TLSv1.3 with "
                       r"cipher \S+ \(256/256 bits\) key-exchange X25519 server-signature ECDSA \(P-256\) server-digest SHA256")
         self.relay.wait_log(r"sasl_method=\w+, sasl_username=bob")

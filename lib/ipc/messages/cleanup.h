@@ -45,6 +45,7 @@ struct SubmitOpen {
     std::string sasl_username, sasl_method, sasl_sender;
     std::string tls_protocol, tls_cipher;
     std::uint32_t tls_bits = 0;
+    bool name_login = false;  // Received: names who logged in (smtpd_sasl_authenticated_header)
     std::string envid;
     DsnReturn ret = DsnReturn::unset;
     WallTime arrival{};            // zero: now
@@ -77,6 +78,7 @@ struct SubmitOpen {
         io.attr("tls_protocol", tls_protocol, kMaxName);
         io.attr("tls_cipher", tls_cipher, kMaxName);
         io.attr("tls_bits", tls_bits);
+        io.attr("name_login", name_login);
         io.attr("envid", envid, kMaxEnvid);
         io.attr("ret", ret);
         io.attr("arrival", arrival);
