@@ -60,15 +60,18 @@ commands_submit_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LIBS)
 
 # Queue commands. mailq is postqueue by another name (a symbolic link, see install-exec-hook).
-sbin_PROGRAMS += commands/postqueue commands/postsuper
+sbin_PROGRAMS += commands/postqueue commands/postsuper commands/qshape
 commands_postqueue_SOURCES = %reldir%/postqueue.cc %reldir%/queue_listing.h %reldir%/queue_listing.cc
 commands_postqueue_LDADD = lib/queue/libqueue.a lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a \
 	lib/log/liblog.a lib/base/libbase.a
 commands_postsuper_SOURCES = %reldir%/postsuper.cc
 commands_postsuper_LDADD = $(commands_postqueue_LDADD)
+commands_qshape_SOURCES = %reldir%/qshape.cc %reldir%/queue_shape.h %reldir%/queue_shape.cc
+commands_qshape_LDADD = $(commands_postqueue_LDADD)
 
 check_PROGRAMS += commands/queue_listing_test
-commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_listing.cc
+commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_listing.cc %reldir%/queue_shape_test.cc \
+	%reldir%/queue_shape.h %reldir%/queue_shape.cc
 commands_queue_listing_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_queue_listing_test_LDADD = lib/base/libbase.a lib/ipc/libipc.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
 

@@ -107,6 +107,19 @@ class Queue(unittest.TestCase):
         self.assertEqual(mail.run("postsuper", "-d", first).stderr, "postsuper: Deleted: 0 messages\n")
         self.assertEqual(mail.run("postqueue", "-p").stdout, "Mail queue is empty\n")
 
+    def test_qshape(self):
+        with instance() as mail:
+            for recipients in (["a@busy.test", "b@busy.test"], ["c@busy.test", "x@ok.test"]):
+                qid = send(mail, *recipients)
+                mail.wait_log(rf"{qid}: to=<{recipients[0]}>, .*status=deferred")
+            wait(lambda: mail.run("mailq").stdout.count("!") + mail.run("mailq").stdout.count("*") == 0, "deferral", mail.log)
+            shape = mail.run("qshape", "-w", "60", "-b", "3", "deferred").stdout
+            self.assertRegex(shape, r"^ +T  5 10 10\+\n +TOTAL  3  3  0   0\n +busy\.test  3  3  0   0\n$")
+            self.assertRegex(mail.run("qshape", "-s", "deferred").stdout, r"\n +ok\.test  2 ")
+            self.assertRegex(mail.run("qshape").stdout, r"\n +TOTAL  0 ")
+            for words in (["nonsense"], ["-b", "0"], ["-t", "x"], ["-Z"]):
+                self.assertEqual(mail.run("qshape", *words, check=False).returncode, 64, words)
+
     def test_usage(self):
         with instance() as mail:
             result = mail.run("postqueue", "-x", check=False)
