@@ -54,7 +54,7 @@ fuzz_queue_file_LDADD = lib/queue/libqueue.a lib/sys/libsys.a lib/base/libbase.a
 check_PROGRAMS += fuzz/message_header
 fuzz_message_header_SOURCES = %reldir%/message_header_fuzz.cc $(FUZZ_MAIN)
 fuzz_message_header_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/message_header"'
-fuzz_message_header_LDADD = cleanup/libcleanup.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+fuzz_message_header_LDADD = $(fuzz_content_checks_LDADD)
 
 check_PROGRAMS += fuzz/pop3_command
 fuzz_pop3_command_SOURCES = %reldir%/pop3_command_fuzz.cc $(FUZZ_MAIN)

@@ -59,13 +59,15 @@ smtp::ServerOptions engine_options(const config::Config& config) {
 
 Result<void> read_identities(const config::Config& config, const service::KeyFiles& keys,
                              tls::ServerOptions& options) {
-    std::vector<std::pair<std::string, std::string>> pairs;
-    for (const auto& chain : config.get(param::smtpd_tls_chain_files)) pairs.emplace_back(chain, chain);
+    std::vector<std::pair<std::string, std::string>> pairs;  // certificate, key
+    const auto add = [&pairs](const std::string& certificate, const std::string& key) {
+        if (!certificate.empty()) pairs.emplace_back(certificate, key);
+    };
+    for (const auto& chain : config.get(param::smtpd_tls_chain_files)) add(chain, chain);
     if (pairs.empty()) {
-        pairs.emplace_back(config.get(param::smtpd_tls_cert_file), config.get(param::smtpd_tls_key_file));
-        pairs.emplace_back(config.get(param::smtpd_tls_eccert_file), config.get(param::smtpd_tls_eckey_file));
+        add(config.get(param::smtpd_tls_cert_file), config.get(param::smtpd_tls_key_file));
+        add(config.get(param::smtpd_tls_eccert_file), config.get(param::smtpd_tls_eckey_file));
     }
-    std::erase_if(pairs, [](const auto& pair) { return pair.first.empty(); });
     if (pairs.empty()) return Error{Errc::invalid, "smtpd_tls_cert_file is not set"};
     for (const auto& [certificate, key] : pairs) {
         tls::Identity identity;
