@@ -13,7 +13,7 @@ TEST(PosternCheck, TablesThatCannotBeOpened) {
     config::Snapshot snapshot{"/c",
                               "alias_maps = texthash:/nosuch/aliases, inline:{a=b}, nosuch:x\n"
                               "virtual_alias_maps = $my\nmy = regexp:/nosuch/patterns\n"
-                              "header_checks = regexp:/nosuch/not_honoured_yet\n",
+                              "smtp_generic_maps = regexp:/nosuch/not_honoured_yet\n",
                               ""};
     config::Report report = config::examine(snapshot);
     EXPECT_FALSE(report.has_errors());
