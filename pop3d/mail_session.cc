@@ -26,8 +26,11 @@ std::string Summary::str() const {
 }
 
 Result<mailbox::FolderLock> lock_maildrop(const mailbox::Mailbox& inbox) {
+    // RFC 1939 6: a session answers QUIT first and gives its lock up then; its client may be back
+    // before that.
+    constexpr Millis kLeaving{1000};
     return mailbox::FolderLock::take(*inbox.environment().fs, inbox.path() + "/postern.pop3.lock",
-                                     Millis{0});
+                                     kLeaving);
 }
 
 Summary MailSession::run() {
