@@ -19,6 +19,7 @@ Conversation::Conversation(Tools& tools, Fd socket, Trust trust, std::function<v
 Conversation::~Conversation() = default;
 
 void Conversation::hang_up() {
+    content_.reset();  // what is still in the pipe completes no message that nobody awaits
     if (const auto on_end = std::exchange(on_end_, nullptr)) on_end();
 }
 

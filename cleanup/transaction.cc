@@ -225,7 +225,9 @@ void Transaction::obey_rules() {
 
 // A copy is nobody's failure: no notification is ever sent about it.
 void Transaction::add_bcc(const std::string& address) {
-    if (recipients_.size() >= tools_.options.recipient_limit || !is_clean(address)) return;
+    if (recipients_.size() >= tools_.options.recipient_limit || !is_clean(address))
+        return log::warning(envelope_.id.str(), cat({"no copy to <", printable(address, 200),
+                                                     ">: too many recipients, or no address"}));
     ipc::SubmitRecipient copy;
     copy.address = address;
     copy.notify = ipc::kNotifyNever;

@@ -22,11 +22,7 @@ Result<std::unique_ptr<service::Worker>> Pickup::create(const service::Context& 
     options.myhostname = context.config.text("myhostname");
     options.mail_name = context.config.get(param::mail_name);
     options.content_filter = context.config.get(param::content_filter);
-    for (const auto& word : context.config.get(param::receive_override_options)) {
-        if (word == "no_address_mappings") options.no_address_mappings = true;
-        if (word == "no_header_body_checks") options.no_header_body_checks = true;
-        if (word == "no_milters") options.no_milters = true;
-    }
+    TRY_ASSIGN(options.overrides, config::ReceiveOverrides::read(context.config));
     return std::unique_ptr<service::Worker>(
         std::make_unique<Pickup>(sys::RealFs::instance(), std::move(options)));
 }

@@ -62,9 +62,8 @@ ipc::SubmitOpen submission_of(const Options& options, const Dropped& dropped) {
     open.rewrite_headers = true;
     open.local_uid = dropped.uid;
     open.content_filter = options.content_filter;
-    open.no_address_mappings = options.no_address_mappings;
-    open.no_header_body_checks = options.no_header_body_checks;
-    open.no_milters = options.no_milters;
+    open.no_address_mappings = options.overrides.no_address_mappings;
+    open.no_header_body_checks = options.overrides.no_header_body_checks;
     return open;
 }
 

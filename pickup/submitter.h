@@ -7,6 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/verdict.h"
+#include "lib/config/receive_overrides.h"
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/queue/maildrop.h"
@@ -19,7 +20,7 @@ struct Options {
     std::string myhostname = "localhost";
     std::string mail_name = "Postern";
     std::string content_filter;
-    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
+    config::ReceiveOverrides overrides;
     Millis timeout{300'000};         // for one message, from start to answer
     std::size_t at_once = 50;        // messages on their way
     Seconds stale_after{24 * 3600};  // an unfinished file that nobody writes to is removed

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/config/receive_overrides.h"
 #include "lib/table/address_options.h"
 #include "lib/table/source.h"
 
@@ -79,7 +80,10 @@ Options options_from(const config::Config& config) {
     set_codes(o, config);
     o.delay_reject = config.get(param::smtpd_delay_reject);
     o.relay_before_recipient = config.get(param::smtpd_relay_before_recipient_restrictions);
-    o.reject_unlisted_recipient = config.get(param::smtpd_reject_unlisted_recipient);
+    // An unknown word is its smtpd's to complain about, which does not start with it.
+    const auto overrides = config::ReceiveOverrides::read(config);
+    o.reject_unlisted_recipient = config.get(param::smtpd_reject_unlisted_recipient) &&
+                                  !(overrides && overrides->no_unknown_recipient_checks);
     o.reject_unlisted_sender = config.get(param::smtpd_reject_unlisted_sender);
     o.mynetworks = config.text("mynetworks");
     o.mynetworks_parents = table::parents_of(config, "mynetworks");

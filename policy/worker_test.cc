@@ -60,6 +60,26 @@ TEST(Options, LeaveThePasswordFileToMailUsers) {
     EXPECT_EQ(engine.answer(q).smtp_code, 550);
 }
 
+TEST(Options, AServiceBehindAFilterMayLeaveOutUnknownRecipientChecks) {
+    const auto code = [](const std::string& more) {
+        const auto config = config::Config::parse(
+            "myhostname = here.test\nlocal_recipient_maps = inline:{bob=x}\n" + more);
+        EXPECT_TRUE(config) << config.error().what;
+        Engine engine(options_from(*config), nullptr, nullptr);
+        ipc::PolicyQuestion q;
+        q.client_address = "192.0.2.1";
+        q.recipient = "nobody@here.test";
+        return engine.answer(q).smtp_code;
+    };
+    const std::string overrides = "receive_override_options = no_header_body_checks";
+    EXPECT_EQ(code(""), 550);
+    EXPECT_EQ(code(overrides + "\n"), 550);
+    EXPECT_EQ(code(overrides + ", no_unknown_recipient_checks\n"), 250);
+    EXPECT_EQ(code(overrides + ", no_unknown_recipient_checks\n"
+                               "smtpd_recipient_restrictions = reject_unlisted_recipient\n"),
+              550);
+}
+
 TEST(MailUsers, AreThoseOfTheFile) {
     const std::string path = testing::TempDir() + "/policy-users";
     std::ofstream(path) << "anna:{PLAIN}x:1:1::/h\n";

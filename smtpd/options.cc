@@ -185,11 +185,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.log_port = config.get(param::smtpd_client_port_logging);
     options.tls_loglevel = static_cast<int>(config.get(param::smtpd_tls_loglevel));
     options.cleanup_path = "public/" + config.get(param::cleanup_service_name);
-    for (const auto& word : config.get(param::receive_override_options)) {
-        if (word == "no_address_mappings") options.no_address_mappings = true;
-        if (word == "no_header_body_checks") options.no_header_body_checks = true;
-        if (word == "no_milters") options.no_milters = true;
-    }
+    TRY_ASSIGN(options.overrides, config::ReceiveOverrides::read(config));
     options.content_filter = config.get(param::content_filter);
     TRY(read_tls(config, keys, options));
     read_sasl(config, options.engine);

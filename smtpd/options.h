@@ -8,7 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
-#include "lib/config/config.h"
+#include "lib/config/receive_overrides.h"
 #include "lib/service/key_files.h"
 #include "lib/smtp/server_session.h"
 #include "lib/tls/context.h"
@@ -34,7 +34,7 @@ struct Options {
     bool name_lookup = false;    // smtpd_peername_lookup
     Millis name_timeout{25000};  // for peername: two questions to the DNS
     // For cleanup: what it shall leave out for this service's mail, and its content filter.
-    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
+    config::ReceiveOverrides overrides;
     std::string content_filter;
     std::string policy_path = "private/policy";
     std::string peername_path = "private/peername";

@@ -486,9 +486,8 @@ ipc::SubmitOpen SessionDriver::envelope() const {
              : from.mail.ret == "HDRS" ? ipc::DsnReturn::headers
                                        : ipc::DsnReturn::unset;
     to.size_hint = from.mail.size;
-    to.no_address_mappings = shared_.options.no_address_mappings;
-    to.no_header_body_checks = shared_.options.no_header_body_checks;
-    to.no_milters = shared_.options.no_milters;
+    to.no_address_mappings = shared_.options.overrides.no_address_mappings;
+    to.no_header_body_checks = shared_.options.overrides.no_header_body_checks;
     to.content_filter = shared_.options.content_filter;
     // local_header_rewrite_clients = permit_inet_interfaces: a client with an address of ours.
     to.rewrite_headers = peer_.ip() == local_.ip() || peer_.ip().is_loopback();

@@ -22,7 +22,7 @@ lib_config_libconfig_a_SOURCES = \
 	%reldir%/expand.h %reldir%/expand.cc %reldir%/main_cf.h %reldir%/main_cf.cc \
 	%reldir%/master_cf.h %reldir%/master_cf.cc %reldir%/host.h %reldir%/host.cc \
 	%reldir%/settings.h %reldir%/settings.cc %reldir%/config.h %reldir%/config.cc \
-	%reldir%/log_options.h %reldir%/log_options.cc %reldir%/check.h %reldir%/check.cc \
+	%reldir%/log_options.h %reldir%/log_options.cc %reldir%/receive_overrides.h %reldir%/receive_overrides.cc %reldir%/check.h %reldir%/check.cc \
 	$(PARAM_ROWS)
 EXTRA_DIST += %reldir%/README.md
 

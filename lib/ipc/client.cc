@@ -28,7 +28,7 @@ struct Client::Call {
     std::function<void(Result<Packet>)> done;
     Descriptors descriptors;       // while it waits for room
     std::uint64_t connection = 0;  // 0: none yet
-    bool has_waited = false;       // for an idle connection
+    bool wants_new = false;        // has waited for an idle connection, or met the end of one
     loop::Timer timeout;
     loop::Timer retry;
 };
@@ -63,7 +63,7 @@ struct Client::Calls : std::enable_shared_from_this<Client::Calls> {
     std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls;
     std::unordered_map<std::uint64_t, Connection> connections;
     std::vector<std::uint64_t> idle;    // the last one used is the first one used again
-    std::deque<std::uint64_t> waiting;  // calls, for an idle connection; some may be over
+    std::deque<std::uint64_t> waiting;  // calls, for an idle connection
 };
 
 void Client::Calls::finish(std::uint64_t id, Result<Packet> answer) {
@@ -82,13 +82,14 @@ void Client::Calls::finish(std::uint64_t id, Result<Packet> answer) {
 
 void Client::Calls::attempt(std::uint64_t id) {
     Call& call = *calls.at(id);
+    std::erase(waiting, id);
     const Descriptors descriptors = std::exchange(call.descriptors, {});
     if (auto asked = ask(id, call, descriptors.numbers()); !asked)
         finish(id, std::move(asked).error());
 }
 
 Result<void> Client::Calls::ask(std::uint64_t id, Call& call, std::span<const int> descriptors) {
-    if (keeps_connections && descriptors.empty()) {
+    if (keeps_connections && descriptors.empty() && !call.wants_new) {
         if (ask_on_idle(id, call) || wait_for_idle(id, call)) return {};
     }
     auto socket = sys::try_connect_unix(path);
@@ -119,7 +120,8 @@ bool Client::Calls::ask_on_idle(std::uint64_t id, Call& call) {
 }
 
 bool Client::Calls::wait_for_idle(std::uint64_t id, Call& call) {
-    if (connections.empty() || std::exchange(call.has_waited, true)) return false;
+    if (connections.empty()) return false;
+    call.wants_new = true;
     waiting.push_back(id);
     call.retry.start(kWaitForIdle);
     return true;
@@ -129,7 +131,7 @@ void Client::Calls::serve_waiting() {
     while (!waiting.empty() && !idle.empty()) {
         const auto found = calls.find(waiting.front());
         waiting.pop_front();
-        if (found == calls.end() || found->second->connection != 0) continue;
+        if (found == calls.end()) continue;  // gave up meanwhile
         // Where the connection is gone after all, the timer sees to it.
         if (ask_on_idle(found->first, *found->second)) found->second->retry.stop();
     }
@@ -173,7 +175,9 @@ void Client::Calls::on_closed(std::uint64_t number, Error error) {
     connections.erase(found);
     std::erase(idle, number);
     if (id == 0) return;
-    calls.at(id)->connection = 0;
+    Call& call = *calls.at(id);
+    call.connection = 0;
+    call.wants_new = true;  // a question that ends its worker shall not end the others too
     if (ask_again) return attempt(id);
     finish(id, std::move(error));
 }

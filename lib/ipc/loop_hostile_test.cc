@@ -351,6 +351,30 @@ TEST(KeptClient, AQuestionThatMeetsAnEndIsAskedOnceMore) {
     EXPECT_THAT(kept.answers.all, testing::ElementsAre("1", "2", "3"));
 }
 
+// Each kept connection is another worker: one that a question has ended is enough.
+TEST(KeptClient, AQuestionThatEndsWorkersMeetsTwoOfThem) {
+    KeptClient kept;
+    ASSERT_TRUE(kept.ask(1));
+    kept.service.on_packet = [](LoopChannel&, const Packet&) {};  // silent: others connect anew
+    for (std::uint64_t i = 0; i < 4; ++i)
+        kept.client.call<SubmitResult>(SubmitEnd{i}, Millis{5000}, kept.answers.note());
+    ASSERT_TRUE(run_until(kept.loop, [&] { return kept.service.connections == 4; }));
+    for (auto& channel : kept.service.channels)
+        static_cast<void>(channel->send(SubmitResult{.text = "late"}));
+    ASSERT_TRUE(run_until(kept.loop, [&] { return kept.client.outstanding() == 0; }));
+    int ended = 0;
+    kept.service.on_packet = [&](LoopChannel& channel, const Packet&) {
+        ++ended;
+        ::shutdown(channel.fd(), SHUT_RDWR);
+    };
+    ASSERT_TRUE(kept.ask(9));
+    EXPECT_THAT(kept.answers.all.back(), testing::HasSubstr("connection closed"));
+    EXPECT_EQ(ended, 2);
+    kept.service.on_packet = echo;
+    ASSERT_TRUE(kept.ask(10));
+    EXPECT_EQ(kept.answers.all.back(), "10");
+}
+
 TEST(KeptClient, AnEndOnANewConnectionIsAnError) {
     KeptClient kept;
     ASSERT_TRUE(kept.ask(1));

@@ -19,9 +19,8 @@ namespace postern::queue {
 ipc::QueueListEnd Lister::list(const Sink& sink) {
     ipc::QueueListEnd totals;
     moving_.clear();
-    if (!list_maildrop(sink, totals)) return totals;
-    for (Directory directory :
-         {Directory::incoming, Directory::active, Directory::deferred, Directory::hold}) {
+    for (Directory directory : {Directory::maildrop, Directory::incoming, Directory::active,
+                                Directory::deferred, Directory::hold}) {
         if (!list_directory(directory, sink, totals)) break;
     }
     return totals;
@@ -48,7 +47,7 @@ bool Lister::list_directory(Directory directory, const Sink& sink, ipc::QueueLis
 bool Lister::list_folder(Directory directory, const std::string& folder, const Sink& sink,
                          ipc::QueueListEnd& totals) {
     const auto entries = fs_.list(folder);
-    if (!entries) return true;
+    if (!entries) return true;  // maildrop/ is not open to showq, and empty while pickup runs
     std::vector<QueueId> names;
     for (const sys::DirEntry& entry : *entries) {
         auto id = QueueId::parse(entry.name);
@@ -56,7 +55,8 @@ bool Lister::list_folder(Directory directory, const std::string& folder, const S
     }
     std::sort(names.begin(), names.end());
     return std::all_of(names.begin(), names.end(), [&](const QueueId& name) {
-        return list_file(directory, name, sink, totals);
+        return directory == Directory::maildrop ? list_submitted(name, sink, totals)
+                                                : list_file(directory, name, sink, totals);
     });
 }
 
@@ -86,15 +86,6 @@ bool Lister::list_file(Directory directory, const QueueId& name, const Sink& sin
 }
 
 // What local users have submitted and pickup has not taken yet.
-bool Lister::list_maildrop(const Sink& sink, ipc::QueueListEnd& totals) {
-    auto names = list_files(fs_, Directory::maildrop);
-    if (!names) return true;  // showq's account may not; pickup's folder is empty when it runs
-    for (const QueueId& name : *names) {
-        if (!list_submitted(name, sink, totals)) return false;
-    }
-    return true;
-}
-
 bool Lister::list_submitted(const QueueId& name, const Sink& sink, ipc::QueueListEnd& totals) {
     auto fd = open_queue_file(fs_, path_of(Directory::maildrop, name), O_RDONLY);
     if (!fd) return true;

@@ -35,7 +35,6 @@ class Lister {
                      ipc::QueueListEnd& totals);
     bool list_file(Directory directory, const QueueId& name, const Sink& sink,
                    ipc::QueueListEnd& totals);
-    bool list_maildrop(const Sink& sink, ipc::QueueListEnd& totals);
     bool list_submitted(const QueueId& name, const Sink& sink, ipc::QueueListEnd& totals);
     bool tell(const Message& message, ipc::QueueListEntry entry, const Sink& sink);
     bool tell_recipients(ipc::QueueListEntry entry, std::vector<ipc::QueueListRecipient> recipients,

@@ -109,6 +109,7 @@ class Daemon {
         auto answer = ipc::call<QueueNudge>(path(), QueueNudge{kId}, soon());
         return answer ? answer->file.str() : answer.error().what;
     }
+    void pause(bool on) { ::kill(pid_, on ? SIGSTOP : SIGCONT); }
     int wait_end() {
         int status = 0;
         ::waitpid(std::exchange(pid_, -1), &status, 0);
@@ -221,6 +222,23 @@ TEST(Worker, AnswersOnAKeptConnectionUntilSomebodyElseCalls) {
     EXPECT_EQ(daemon.board().served(0), 1U) << "connections count, not questions";
     EXPECT_EQ(daemon.ask(), kId.str());
     EXPECT_EQ(first->receive<QueueNudge>(soon()).error().code, Errc::closed);
+}
+
+TEST(Worker, WhoAsksWithoutAPauseDoesNotShutOutWhoCalls) {
+    Daemon daemon(run_echo_worker);
+    ASSERT_TRUE(daemon.ready());
+    auto first = ipc::Channel::connect(daemon.path(), soon());
+    ASSERT_TRUE(first->send(QueueNudge{kId}, soon()));
+    ASSERT_TRUE(first->receive<QueueNudge>(soon()));
+    daemon.pause(true);
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(first->send(QueueNudge{kId}, soon()));
+    auto second = ipc::Channel::connect(daemon.path(), soon());
+    ASSERT_TRUE(second->send(QueueNudge{kId}, soon()));
+    daemon.pause(false);
+    EXPECT_TRUE(second->receive<QueueNudge>(soon()));
+    int answers = 0;
+    while (first->receive<QueueNudge>(soon())) ++answers;
+    EXPECT_LE(answers, 1) << "its turn, then the other's";
 }
 
 TEST(Worker, GoesOnWhenThePeerOfAKeptConnectionHangsUp) {

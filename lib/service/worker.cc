@@ -41,9 +41,14 @@ class Waiter {
             return sys::system_error("epoll");
         return {};
     }
-    // A descriptor that is ready: master's channel before `preferred` before others; -1 after
-    // `limit`, whatever signals come meanwhile.
-    int wait(int preferred, Millis limit) {
+    // A descriptor that is ready: master's channel first, and `kept` before or after the others; -1
+    // after `limit`, whatever signals come meanwhile.
+    int wait(int kept, bool kept_first, Millis limit) {
+        const auto rank = [&](const epoll_event& event) {
+            if (event.data.fd == kControlFd) return 0;
+            if (event.data.fd == kept) return kept_first ? 1 : 3;
+            return 2;
+        };
         const auto deadline = Deadline::in(limit);
         for (;;) {
             epoll_event events[4]{};
@@ -51,12 +56,9 @@ class Waiter {
             const int n = ::epoll_wait(epoll_.get(), events, 4, static_cast<int>(left));
             if (n == 0 || (n < 0 && errno != EINTR)) return -1;
             if (n < 0) continue;
-            int chosen = events[0].data.fd;
-            for (int i = 0; i < n; ++i) {
-                const int fd = events[i].data.fd;
-                if (fd == kControlFd || (fd == preferred && chosen != kControlFd)) chosen = fd;
-            }
-            return chosen;
+            return std::min_element(events, events + n, [&](const auto& a, const auto& b) {
+                       return rank(a) < rank(b);
+                   })->data.fd;
         }
     }
 
@@ -83,7 +85,7 @@ class Host {
         while (child_.max_served() == 0 || child_.served() < child_.max_served()) {
             const int kept = kept_ ? kept_->fd() : -1;
             // In turns: who asks without a pause does not shut out who calls.
-            const int fd = waiter_.wait(kept_has_turn_ ? kept : -1, child_.max_idle());
+            const int fd = waiter_.wait(kept, kept_has_turn_, child_.max_idle());
             kept_has_turn_ = fd != kept;
             if (fd < 0) return;  // idle for long: master starts another when needed
             if (fd == kept)
@@ -105,9 +107,10 @@ class Host {
             return;
         }
         if (!*socket) return;
-        kept_.reset();
         child_.count_served();
-        if (child_.may_call(socket->get())) serve(ipc::Channel(*std::move(socket)), false);
+        if (!child_.may_call(socket->get())) return;
+        kept_.reset();
+        serve(ipc::Channel(*std::move(socket)), false);
     }
 
     void serve(ipc::Channel channel, bool waited_for) {

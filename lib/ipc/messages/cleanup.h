@@ -56,7 +56,7 @@ struct SubmitOpen {
         0;                  // of the submitter, origin local: "by ... (Postern, from userid N)"
     std::string full_name;  // of the submitter, for a missing From:
     // What the submitting service leaves out (receive_override_options).
-    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
+    bool no_address_mappings = false, no_header_body_checks = false;
     std::string content_filter;  // transport:destination of that service; empty: none
     std::vector<SubmitRecipient> recipients;
 
@@ -89,7 +89,6 @@ struct SubmitOpen {
         io.attr("full_name", full_name, kMaxName);
         io.attr("no_address_mappings", no_address_mappings);
         io.attr("no_header_body_checks", no_header_body_checks);
-        io.attr("no_milters", no_milters);
         io.attr("content_filter", content_filter, kMaxNextHop);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
