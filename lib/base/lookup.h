@@ -3,7 +3,6 @@
 #pragma once
 
 #include <utility>
-#include <variant>
 
 #include "lib/base/result.h"
 
@@ -14,27 +13,18 @@ struct NotFound {};
 template <class T>
 class [[nodiscard]] Lookup {
   public:
-    Lookup(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-    Lookup(NotFound) : state_(std::in_place_index<1>) {}
-    Lookup(Error error) : state_(std::in_place_index<2>, std::move(error)) {}
+    Lookup(T value) : outcome_(std::move(value)) {}
+    Lookup(NotFound) : outcome_(Error{.code = Errc::not_found, .what = {}}), not_found_(true) {}
+    Lookup(Error error) : outcome_(std::move(error)) {}
 
-    bool found() const { return state_.index() == 0; }
-    bool not_found() const { return state_.index() == 1; }
-    bool failed() const { return state_.index() == 2; }
+    bool found() const { return outcome_.has_value(); }
+    bool not_found() const { return not_found_; }
+    bool failed() const { return !found() && !not_found_; }
 
     // Precondition: found().
-    T& value() & {
-        POSTERN_CHECK(found());
-        return *std::get_if<0>(&state_);
-    }
-    const T& value() const& {
-        POSTERN_CHECK(found());
-        return *std::get_if<0>(&state_);
-    }
-    T&& value() && {
-        POSTERN_CHECK(found());
-        return std::move(*std::get_if<0>(&state_));
-    }
+    T& value() & { return outcome_.value(); }
+    const T& value() const& { return outcome_.value(); }
+    T&& value() && { return std::move(outcome_).value(); }
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
     T* operator->() { return &value(); }
@@ -43,15 +33,16 @@ class [[nodiscard]] Lookup {
     // Precondition: failed().
     const Error& error() const& {
         POSTERN_CHECK(failed());
-        return *std::get_if<2>(&state_);
+        return outcome_.error();
     }
     Error&& error() && {
         POSTERN_CHECK(failed());
-        return std::move(*std::get_if<2>(&state_));
+        return std::move(outcome_).error();
     }
 
   private:
-    std::variant<T, NotFound, Error> state_;
+    Result<T> outcome_;
+    bool not_found_ = false;
 };
 
 }  // namespace postern

@@ -3,10 +3,11 @@
 // std::expected, so that the C++23 library can take its place later.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "lib/base/check.h"
 
@@ -39,6 +40,8 @@ struct [[nodiscard]] Error {
     }
 };
 
+// A union and not std::variant, which takes a noticeable part of a build to compile. A Result can
+// be moved and not copied; the one moved from still holds what it held.
 template <class T>
 class [[nodiscard]] Result {
     static_assert(!std::is_reference_v<T> && !std::is_same_v<std::remove_cv_t<T>, Error>);
@@ -46,20 +49,29 @@ class [[nodiscard]] Result {
   public:
     using value_type = T;
 
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+    Result(T value) : has_value_(true), value_(std::move(value)) {}
+    Result(Error error) : has_value_(false), error_(std::move(error)) {}
+    Result(Result&& other) noexcept : has_value_(other.has_value_) { take(std::move(other)); }
+    Result& operator=(Result&& other) noexcept {
+        if (this == &other) return *this;
+        destroy();
+        has_value_ = other.has_value_;
+        take(std::move(other));
+        return *this;
+    }
+    ~Result() { destroy(); }
 
-    bool has_value() const { return state_.index() == 0; }
-    explicit operator bool() const { return has_value(); }
+    bool has_value() const { return has_value_; }
+    explicit operator bool() const { return has_value_; }
 
     // Precondition: has_value().
-    T& value() & { return *checked(); }
-    const T& value() const& { return *const_cast<Result*>(this)->checked(); }
-    T&& value() && { return std::move(*checked()); }
-    T& operator*() & { return *checked(); }
+    T& value() & { return checked(); }
+    const T& value() const& { return const_cast<Result*>(this)->checked(); }
+    T&& value() && { return std::move(checked()); }
+    T& operator*() & { return checked(); }
     const T& operator*() const& { return value(); }
-    T&& operator*() && { return std::move(*checked()); }
-    T* operator->() { return checked(); }
+    T&& operator*() && { return std::move(checked()); }
+    T* operator->() { return &checked(); }
     const T* operator->() const { return &value(); }
 
     template <class U>
@@ -69,21 +81,39 @@ class [[nodiscard]] Result {
 
     // Precondition: !has_value().
     const Error& error() const& {
-        POSTERN_CHECK(!has_value());
-        return *std::get_if<1>(&state_);
+        POSTERN_CHECK(!has_value_);
+        return error_;
     }
     Error&& error() && {
-        POSTERN_CHECK(!has_value());
-        return std::move(*std::get_if<1>(&state_));
+        POSTERN_CHECK(!has_value_);
+        return std::move(error_);
     }
 
   private:
-    T* checked() {
-        POSTERN_CHECK(has_value());
-        return std::get_if<0>(&state_);
+    T& checked() {
+        POSTERN_CHECK(has_value_);
+        return value_;
+    }
+    void take(Result&& other) {
+        if (has_value_) {
+            std::construct_at(&value_, std::move(other.value_));
+        } else {
+            std::construct_at(&error_, std::move(other.error_));
+        }
+    }
+    void destroy() {
+        if (has_value_) {
+            std::destroy_at(&value_);
+        } else {
+            std::destroy_at(&error_);
+        }
     }
 
-    std::variant<T, Error> state_;
+    bool has_value_;
+    union {
+        T value_;
+        Error error_;
+    };
 };
 
 template <>

@@ -92,6 +92,25 @@ TEST(Result, OfAnErrorHasAlternatives) {
     EXPECT_EQ(std::as_const(text).value(), "abcd");
 }
 
+TEST(Result, TakesAnotherOfEitherKind) {
+    const auto of = [](bool good) -> Result<std::vector<std::string>> {
+        if (!good) return Error{.code = Errc::denied, .what = std::string(40, 'e')};
+        return std::vector<std::string>{std::string(40, 'v')};
+    };
+    for (const bool from : {false, true}) {
+        for (const bool to : {false, true}) {
+            auto result = of(to);
+            result = of(from);
+            ASSERT_EQ(result.has_value(), from);
+            auto& same = result;
+            result = std::move(same);
+            auto moved = std::move(result);
+            EXPECT_EQ(from ? moved->front() : moved.error().what,
+                      std::string(40, from ? 'v' : 'e'));
+        }
+    }
+}
+
 TEST(ResultDeathTest, WrongHalfIsABug) {
     EXPECT_DEATH((void)use(true).error(), "check failed: !has_value");
     EXPECT_DEATH((void)*use(false), "check failed: has_value");
@@ -134,8 +153,8 @@ TEST(Lookup, IsExactlyOneOfThree) {
 }
 
 TEST(LookupDeathTest, WrongThirdIsABug) {
-    EXPECT_DEATH((void)Lookup<int>(NotFound{}).value(), "check failed: found");
-    EXPECT_DEATH((void)Lookup<int>(Error{}).value(), "check failed: found");
+    EXPECT_DEATH((void)Lookup<int>(NotFound{}).value(), "check failed: has_value");
+    EXPECT_DEATH((void)Lookup<int>(Error{}).value(), "check failed: has_value");
     EXPECT_DEATH((void)Lookup<int>(NotFound{}).error(), "check failed: failed");
 }
 

@@ -200,7 +200,7 @@ std::vector<Result<std::string>> deliver(sys::Fs& fs, std::span<const Delivery> 
     DeliveryGroup group(fs, deliveries);
     group.prepare();
     group.publish();
-    return group.results();
+    return std::move(group).results();
 }
 
 std::string delivery_stem(WallTime arrival, std::string_view queue_id, std::string_view recipient,

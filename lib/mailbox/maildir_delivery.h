@@ -80,7 +80,8 @@ class DeliveryGroup {
     std::string_view prepared_name(std::size_t index) const;
 
     // After prepare(): which failed. After publish(): "new/NAME" for each that is delivered.
-    const std::vector<Result<std::string>>& results() const { return results_; }
+    const std::vector<Result<std::string>>& results() const& { return results_; }
+    std::vector<Result<std::string>> results() && { return std::move(results_); }
 
   private:
     struct Pending {
