@@ -1,44 +1,38 @@
-# See README.md in this folder.
+# See README.md in this folder. What a command and its test both need is an archive: compiled once.
 
-sbin_PROGRAMS += commands/postern
-commands_postern_SOURCES = \
-	%reldir%/postern.cc %reldir%/postern_control.h %reldir%/postern_control.cc \
+noinst_LIBRARIES += commands/libadmin.a
+commands_libadmin_a_SOURCES = \
+	%reldir%/postern_control.h %reldir%/postern_control.cc \
 	%reldir%/postern_check.h %reldir%/postern_check.cc \
 	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
 	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc
-POSTERN_USER_LIBS = lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a lib/base/libbase.a \
-	$(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS)
-POSTERN_LIBS = lib/table/libtable.a $(POSTERN_USER_LIBS) $(DB_LIBS)
-commands_postern_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
+commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
+sbin_PROGRAMS += commands/postern
+commands_postern_SOURCES = %reldir%/postern.cc
+POSTERN_LIBS = commands/libadmin.a lib/table/libtable.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
+	lib/base/libbase.a $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 
-check_PROGRAMS += commands/postern_check_test
-commands_postern_check_test_SOURCES = %reldir%/postern_check_test.cc %reldir%/postern_check.cc \
-	%reldir%/postern_logrotate_test.cc %reldir%/postern_logrotate.cc %reldir%/postern_control.cc \
-	%reldir%/postern_permissions.cc
-commands_postern_check_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_postern_check_test_CPPFLAGS = $(commands_postern_CPPFLAGS)
-commands_postern_check_test_LDADD = $(POSTERN_LIBS) tests/support/libsupport.a $(POSTERN_LIBS) $(TEST_LIBS)
-
-check_PROGRAMS += commands/postern_user_test
-commands_postern_user_test_SOURCES = %reldir%/postern_user_test.cc %reldir%/postern_user.cc
-commands_postern_user_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_postern_user_test_LDADD = $(POSTERN_USER_LIBS) tests/support/libsupport.a $(POSTERN_USER_LIBS) $(TEST_LIBS)
+check_PROGRAMS += commands/postern_test
+commands_postern_test_SOURCES = \
+	%reldir%/postern_check_test.cc %reldir%/postern_logrotate_test.cc %reldir%/postern_user_test.cc
+commands_postern_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_postern_test_LDADD = $(POSTERN_LIBS) tests/support/libsupport.a $(POSTERN_LIBS) $(TEST_LIBS)
 
 sbin_PROGRAMS += commands/postconf commands/postlog
-commands_postconf_SOURCES = \
-	%reldir%/postconf.h %reldir%/postconf.cc %reldir%/postconf_show.cc %reldir%/postconf_edit.cc \
-	%reldir%/postconf_manual.cc
-commands_postconf_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
+noinst_LIBRARIES += commands/libpostconf.a
+commands_libpostconf_a_SOURCES = \
+	%reldir%/postconf.h %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc
+commands_postconf_SOURCES = %reldir%/postconf.cc
+commands_postconf_LDADD = commands/libpostconf.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(DB_LIBS) $(CRYPTO_LIBS)
 commands_postlog_SOURCES = %reldir%/postlog.cc
 commands_postlog_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
 
 check_PROGRAMS += commands/postconf_test
-commands_postconf_test_SOURCES = \
-	%reldir%/postconf_test.cc %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc
+commands_postconf_test_SOURCES = %reldir%/postconf_test.cc
 commands_postconf_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_postconf_test_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+commands_postconf_test_LDADD = commands/libpostconf.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
 # Local submission. These programs start once per message: few libraries, nothing that needs OpenSSL.
 SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a lib/smtp/libsmtp.a lib/sys/libsys.a lib/mail/libmail.a \
 	lib/log/liblog.a lib/base/libbase.a
@@ -60,51 +54,58 @@ commands_submit_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LIBS)
 
 # Queue commands. mailq is postqueue by another name (a symbolic link, see install-exec-hook).
+noinst_LIBRARIES += commands/liblisting.a
+commands_liblisting_a_SOURCES = \
+	%reldir%/queue_listing.h %reldir%/queue_listing.cc %reldir%/queue_shape.h %reldir%/queue_shape.cc
 sbin_PROGRAMS += commands/postqueue commands/postsuper commands/qshape
-commands_postqueue_SOURCES = %reldir%/postqueue.cc %reldir%/queue_listing.h %reldir%/queue_listing.cc
-commands_postqueue_LDADD = lib/queue/libqueue.a lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a \
+commands_postqueue_SOURCES = %reldir%/postqueue.cc
+commands_postqueue_LDADD = commands/liblisting.a lib/queue/libqueue.a lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a \
 	lib/log/liblog.a lib/base/libbase.a
 commands_postsuper_SOURCES = %reldir%/postsuper.cc
 commands_postsuper_LDADD = $(commands_postqueue_LDADD)
-commands_qshape_SOURCES = %reldir%/qshape.cc %reldir%/queue_shape.h %reldir%/queue_shape.cc
+commands_qshape_SOURCES = %reldir%/qshape.cc
 commands_qshape_LDADD = $(commands_postqueue_LDADD)
 
 check_PROGRAMS += commands/queue_listing_test
-commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_listing.cc %reldir%/queue_shape_test.cc \
-	%reldir%/queue_shape.h %reldir%/queue_shape.cc
+commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_shape_test.cc
 commands_queue_listing_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_queue_listing_test_LDADD = lib/base/libbase.a lib/ipc/libipc.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+commands_queue_listing_test_LDADD = commands/liblisting.a lib/ipc/libipc.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
 
 # Test load.
+noinst_LIBRARIES += commands/libload.a
+commands_libload_a_SOURCES = \
+	%reldir%/load_generator.h %reldir%/load_generator.cc %reldir%/sink_session.h %reldir%/sink_session.cc
 bin_PROGRAMS += commands/smtp-source
-LOAD_LIBS = lib/smtp/libsmtp.a lib/mail/libmail.a lib/net/libnet.a lib/loop/libloop.a lib/tls/libtls.a \
+LOAD_LIBS = commands/libload.a lib/smtp/libsmtp.a lib/mail/libmail.a lib/net/libnet.a lib/loop/libloop.a lib/tls/libtls.a \
 	lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
-commands_smtp_source_SOURCES = %reldir%/smtp_source.cc %reldir%/load_generator.h %reldir%/load_generator.cc
+commands_smtp_source_SOURCES = %reldir%/smtp_source.cc
 commands_smtp_source_LDADD = $(LOAD_LIBS)
 check_PROGRAMS += commands/load_generator_test
-commands_load_generator_test_SOURCES = %reldir%/load_generator_test.cc %reldir%/load_generator.cc
+commands_load_generator_test_SOURCES = %reldir%/load_generator_test.cc
 commands_load_generator_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_load_generator_test_LDADD = $(LOAD_LIBS) $(TEST_LIBS)
 
 # The other end of test load.
 bin_PROGRAMS += commands/smtp-sink
-commands_smtp_sink_SOURCES = %reldir%/smtp_sink.cc %reldir%/sink_session.h %reldir%/sink_session.cc
-commands_smtp_sink_LDADD = lib/loop/libloop.a lib/tls/libtls.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a \
+commands_smtp_sink_SOURCES = %reldir%/smtp_sink.cc
+commands_smtp_sink_LDADD = commands/libload.a lib/loop/libloop.a lib/tls/libtls.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a \
 	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += commands/sink_session_test
-commands_sink_session_test_SOURCES = %reldir%/sink_session_test.cc %reldir%/sink_session.cc
+commands_sink_session_test_SOURCES = %reldir%/sink_session_test.cc
 commands_sink_session_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_sink_session_test_LDADD = lib/base/libbase.a $(TEST_LIBS)
+commands_sink_session_test_LDADD = commands/libload.a lib/base/libbase.a $(TEST_LIBS)
 
 # Lookup tables; one source, which looks at its own name.
-POSTMAP_LIBS = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
+noinst_LIBRARIES += commands/libpostmap.a
+commands_libpostmap_a_SOURCES = %reldir%/postmap.h %reldir%/postmap.cc
+POSTMAP_LIBS = commands/libpostmap.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
 sbin_PROGRAMS += commands/postmap commands/postalias
-commands_postmap_SOURCES = %reldir%/postmap_main.cc %reldir%/postmap.h %reldir%/postmap.cc
+commands_postmap_SOURCES = %reldir%/postmap_main.cc
 commands_postmap_LDADD = $(POSTMAP_LIBS)
-commands_postalias_SOURCES = %reldir%/postmap_main.cc %reldir%/postmap.h %reldir%/postmap.cc
+commands_postalias_SOURCES = %reldir%/postmap_main.cc
 commands_postalias_LDADD = $(POSTMAP_LIBS)
 
 check_PROGRAMS += commands/postmap_test
-commands_postmap_test_SOURCES = %reldir%/postmap_test.cc %reldir%/postmap.cc
+commands_postmap_test_SOURCES = %reldir%/postmap_test.cc
 commands_postmap_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_postmap_test_LDADD = $(POSTMAP_LIBS) $(TEST_LIBS)

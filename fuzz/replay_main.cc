@@ -1,5 +1,5 @@
-// Runs a fuzz target over its seed corpus, for `make check`: every file of the folder that is compiled
-// in as POSTERN_CORPUS (or of the folders given as arguments). Silent; exit status 0 unless the target
+// Runs a fuzz target over its seed corpus, for `make check`: every file of the folder in fuzz/corpus that
+// has the program's name (or of the folders given as arguments). Silent; exit status 0 unless the target
 // crashes or there is nothing to run.
 #include <cstddef>
 #include <cstdint>
@@ -45,6 +45,6 @@ int main(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         if (argv[i][0] != '-') count += run_folder(argv[i]);  // tools/run-tests passes gtest options
     }
-    if (count == 0) count = run_folder(POSTERN_CORPUS);
+    if (count == 0) count = run_folder(fs::path(POSTERN_CORPORA) / fs::path(argv[0]).filename());
     return count > 0 ? 0 : 1;
 }

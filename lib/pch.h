@@ -1,12 +1,18 @@
-// Precompiled for every file of the product: the standard headers that most of them include anyway (a
-// third of the time of a build). A file includes what it uses all the same: builds with sanitizers or
-// --disable-pch do without this one.
+// Precompiled for every file of the product: the headers that most of them include anyway (a third of the
+// time of a build). A file includes what it uses all the same: builds with sanitizers or --disable-pch do
+// without this one.
 #ifndef POSTERN_LIB_PCH_H  // a guard, because compiling a header alone warns about the pragma
 #define POSTERN_LIB_PCH_H
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <charconv>
 #include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,4 +24,9 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+#include "lib/base/strings.h"
 #endif
