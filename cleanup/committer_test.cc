@@ -126,6 +126,19 @@ TEST(Committer, AFailureIsToldToAllItConcernsAndLeavesNothing) {
     }
 }
 
+// An empty queue, as it was when the first write was recorded.
+void make_queue(const std::string& disk) {
+    support::RootedFs empty(disk);
+    ASSERT_TRUE(queue::create_all(empty));
+}
+
+// What was acknowledged before the n-th operation is on this disk.
+void expect_all(const support::CrashFs& fs, std::size_t n, const std::string& disk) {
+    support::RootedFs after(disk);
+    const std::set<std::string> found = in_queue(after);
+    for (const std::string& id : fs.notes(n)) EXPECT_EQ(found.count(id), 1U) << id << " at " << n;
+}
+
 // Acknowledged means recovered, not acknowledged means at most once (in_queue checks
 // that).
 TEST(Committer, WhatWasAcknowledgedSurvivesAnyCrash) {
@@ -138,17 +151,8 @@ TEST(Committer, WhatWasAcknowledgedSurvivesAnyCrash) {
     };
     bench.commit(6);
     ASSERT_EQ(bench.accepted.size(), 6U);
-    fs.for_each_crash(
-        [](const std::string& disk) {
-            support::RootedFs empty(disk);
-            ASSERT_TRUE(queue::create_all(empty));
-        },
-        [&](std::size_t n, const std::string& disk) {
-            support::RootedFs after(disk);
-            const std::set<std::string> found = in_queue(after);
-            for (const std::string& id : fs.notes(n))
-                EXPECT_EQ(found.count(id), 1U) << id << " at " << n;
-        });
+    fs.for_each_crash(make_queue,
+                      [&](std::size_t n, const std::string& disk) { expect_all(fs, n, disk); });
 }
 
 // The same, with a disk that writes in any order: batches, and a large message's own file.
@@ -166,16 +170,7 @@ TEST(Committer, WhatWasAcknowledgedSurvivesInAnyOrder) {
         bench.commit(6);
         ASSERT_EQ(bench.accepted.size(), 6U);
         const std::size_t disks = fs.for_each_reordering(
-            [](const std::string& disk) {
-                support::RootedFs empty(disk);
-                ASSERT_TRUE(queue::create_all(empty));
-            },
-            [&](std::size_t n, const std::string& disk) {
-                support::RootedFs after(disk);
-                const std::set<std::string> found = in_queue(after);
-                for (const std::string& id : fs.notes(n))
-                    EXPECT_EQ(found.count(id), 1U) << id << " at " << n;
-            });
+            make_queue, [&](std::size_t n, const std::string& disk) { expect_all(fs, n, disk); });
         EXPECT_GT(disks, 10U);
     }
 }

@@ -59,9 +59,8 @@ class Store {
     // Opens, locks and reads a file. verify: also checks the texts (files that a crash left
     // behind).
     //   Errc::not_found  gone
-    //   Errc::closed     not committed; it is being written or its writer died. If that must be
-    //   long
-    //                    ago, and nobody has it locked, it is put aside (removed when empty).
+    //   Errc::closed     not committed: it is being written, or its writer died. If that must be
+    //                    long ago and nobody has it locked, it is put aside (removed when empty).
     //   Errc::temporary  locked by another process, or open here already
     //   Errc::corrupt, Errc::invalid: it has been put aside into corrupt/
     Result<LoadedFile> load(queue::Directory directory, const QueueId& name, bool verify,

@@ -11,6 +11,7 @@
 #include "lib/queue/writer.h"
 #include "tests/support/crash_fs.h"
 #include "tests/support/faulty_fs.h"
+#include "tests/support/promises.h"
 
 namespace postern::qmgr {
 namespace {
@@ -105,17 +106,6 @@ std::multiset<std::string> recover(RootedFs& fs) {
     return left;
 }
 
-std::set<std::string> owed(const std::vector<std::string>& notes) {
-    std::set<std::string> owed;
-    for (const std::string& note : notes) {
-        if (note.starts_with("accepted "))
-            for (const char* address : {" one@x.test", " two@x.test"})
-                owed.insert(note.substr(9) + address);
-        if (note.starts_with("done ")) owed.erase(note.substr(5));
-    }
-    return owed;
-}
-
 class StoreTest : public testing::Test {
   protected:
     StoreTest() { log::open_capture(); }
@@ -131,7 +121,7 @@ TEST_F(StoreTest, AMoveSurvivesACrashInWhateverOrderTheDiskWrites) {
     const auto look = [&](std::size_t n, const std::string& disk) {
         RootedFs after(disk);
         const auto found = recover(after);
-        for (const std::string& need : owed(fs.notes(n)))
+        for (const std::string& need : support::owed(fs.notes(n)))
             EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
         for (const std::string& one : found) EXPECT_EQ(found.count(one), 1U) << one << " at " << n;
         (void)log::take_captured();
@@ -154,7 +144,7 @@ TEST_F(StoreTest, AFailingDiskLosesNothing) {
                 FaultyFs fs(folder.path(), n, why, after);
                 (void)live(fs, note);
                 const auto found = recover(plain);
-                for (const std::string& need : owed(notes))
+                for (const std::string& need : support::owed(notes))
                     EXPECT_EQ(found.count(need), 1U) << need << " at " << n;
                 const std::string log = log::take_captured();
                 if (!fs.fired()) break;

@@ -82,6 +82,15 @@ std::set<std::string> all_texts(int count) {
     return texts;
 }
 
+// Every message that was acknowledged is there once, and none is there in part.
+void expect_whole(const std::vector<std::string>& acknowledged, const std::string& disk,
+                  const std::set<std::string>& known, std::size_t n) {
+    Disk left(disk);
+    const auto present = messages_in(left);
+    for (const auto& text : acknowledged) EXPECT_EQ(present.count(text), 1U) << "crash at " << n;
+    for (const auto& text : present) EXPECT_TRUE(known.contains(text)) << "crash at " << n;
+}
+
 TEST(MaildirCrash, DeliveredMeansPresentAndWhole) {
     const TempFolder folder;
     CrashFs fs(folder.path());
@@ -91,12 +100,7 @@ TEST(MaildirCrash, DeliveredMeansPresentAndWhole) {
     std::size_t looked = 0;
     fs.for_each_crash([](const std::string&) {},
                       [&](std::size_t n, const std::string& disk) {
-                          Disk left(disk);
-                          const auto present = messages_in(left);
-                          for (const auto& text : fs.notes(n))
-                              EXPECT_EQ(present.count(text), 1U) << "crash at " << n;
-                          for (const auto& text : present)
-                              EXPECT_TRUE(known.contains(text)) << "crash at " << n;
+                          expect_whole(fs.notes(n), disk, known, n);
                           ++looked;
                       });
     EXPECT_GT(looked, 100U);
@@ -107,16 +111,9 @@ TEST(MaildirCrash, DeliveredMeansPresentAndWholeInWhateverOrderTheDiskWrites) {
     CrashFs fs(folder.path());
     deliver_all(fs, [&](const std::string& text) { fs.note(text); });
     const auto known = all_texts(4);
-    const std::size_t disks =
-        fs.for_each_reordering([](const std::string&) {},
-                               [&](std::size_t n, const std::string& disk) {
-                                   Disk left(disk);
-                                   const auto present = messages_in(left);
-                                   for (const auto& text : fs.notes(n))
-                                       EXPECT_EQ(present.count(text), 1U) << "crash at " << n;
-                                   for (const auto& text : present)
-                                       EXPECT_TRUE(known.contains(text)) << "crash at " << n;
-                               });
+    const std::size_t disks = fs.for_each_reordering(
+        [](const std::string&) {},
+        [&](std::size_t n, const std::string& disk) { expect_whole(fs.notes(n), disk, known, n); });
     EXPECT_GT(disks, 150U);
 }
 

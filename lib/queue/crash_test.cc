@@ -10,6 +10,7 @@
 #include "lib/queue/writer.h"
 #include "tests/support/crash_fs.h"
 #include "tests/support/faulty_fs.h"
+#include "tests/support/promises.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::queue {
@@ -106,18 +107,6 @@ std::multiset<std::string> recover(const std::string& root) {
     return left;
 }
 
-// What had been promised and not yet delivered.
-std::set<std::string> owed(const std::vector<std::string>& notes) {
-    std::set<std::string> owed;
-    for (const std::string& note : notes) {
-        if (note.starts_with("accepted "))
-            for (const char* address : {" one@x.test", " two@x.test"})
-                owed.insert(note.substr(9) + address);
-        if (note.starts_with("done ")) owed.erase(note.substr(5));
-    }
-    return owed;
-}
-
 TEST(QueueCrash, AcknowledgedMeansRecoveredAndNothingComesTwice) {
     const support::TempFolder folder;
     support::CrashFs fs(folder.path());
@@ -133,7 +122,7 @@ TEST(QueueCrash, AcknowledgedMeansRecoveredAndNothingComesTwice) {
         },
         [&](std::size_t n, const std::string& disk) {
             const std::multiset<std::string> found = recover(disk);
-            for (const std::string& need : owed(fs.notes(n)))
+            for (const std::string& need : support::owed(fs.notes(n)))
                 EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
             for (const std::string& one : found) EXPECT_EQ(found.count(one), 1U) << one;
             ++crashes;
@@ -156,7 +145,7 @@ TEST(QueueCrash, InWhateverOrderTheDiskWrites) {
     const std::size_t disks =
         fs.for_each_reordering(make_folders, [&](std::size_t n, const std::string& disk) {
             const std::multiset<std::string> found = recover(disk);
-            for (const std::string& need : owed(fs.notes(n)))
+            for (const std::string& need : support::owed(fs.notes(n)))
                 EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
             for (const std::string& one : found) EXPECT_EQ(found.count(one), 1U) << one;
         });
@@ -194,7 +183,7 @@ TEST(QueueCrash, WhatPostsuperMovesIsNeverLost) {
     const std::size_t disks =
         fs.for_each_reordering(make_folders, [&](std::size_t n, const std::string& disk) {
             const std::multiset<std::string> found = recover(disk);
-            for (const std::string& need : owed(fs.notes(n)))
+            for (const std::string& need : support::owed(fs.notes(n)))
                 EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
         });
     EXPECT_GT(disks, 300U);
@@ -211,7 +200,7 @@ TEST(QueueFaults, PostsuperLosesNothingOnAFailingDisk) {
             const auto done =
                 administrate(fs, [&](const std::string& text) { notes.push_back(text); });
             const auto found = recover(folder.path());
-            for (const std::string& need : owed(notes))
+            for (const std::string& need : support::owed(notes))
                 EXPECT_EQ(found.count(need), 1U) << need << " at " << n;
             if (!fs.fired()) break;
         }
@@ -228,7 +217,7 @@ TEST(QueueFaults, AFailedOperationPromisesNothingThatIsLost) {
         const Note note = [&](const std::string& text) { notes.push_back(text); };
         if (accept_mail(fs, note)) (void)deliver_mail(fs, note);
         const auto found = recover(folder.path());
-        for (const std::string& need : owed(notes))
+        for (const std::string& need : support::owed(notes))
             EXPECT_EQ(found.count(need), 1U) << need << " at " << n;
         if (!fs.fired()) break;
         ASSERT_LT(n, 1000);

@@ -4,6 +4,7 @@ Threads write files and fsync them; after the cut each file whose fsync had succ
 succeeded before the cut began always are. Of those that succeed while it goes on some are not: the shutdown is not
 atomic. With a real loss of power there is nobody left to hear of them, so a certificate counts them apart."""
 
+import itertools
 import os
 import threading
 import time
@@ -11,34 +12,37 @@ import time
 from disk import FLUSH, HARD, Disk
 
 TEXT = b"x" * 3000
+ENOUGH = 100  # fsyncs before the cut
 
 
 def round_on(disk, number, threads=8):
     """Returns (time, path) of each fsync that succeeded, and when the cut began."""
-    done, over = [], threading.Event()
+    done, enough = [], threading.Event()
 
     def work(thread):
-        count = 0
-        while not over.is_set():
+        for count in itertools.count():
             path = disk.mount_point / f"{number}-{thread}-{count}"
-            count += 1
             try:
                 with open(path, "xb", buffering=0) as file:
                     file.write(TEXT)
                     os.fsync(file.fileno())
-                    done.append((time.time(), path))
-            except OSError:
-                over.wait(0.001)
+            except OSError:  # the disk is gone
+                enough.set()
+                return
+            done.append((time.time(), path))
+            if len(done) >= ENOUGH:
+                enough.set()
 
-    workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
+    workers = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(threads)]
     for worker in workers:
         worker.start()
-    time.sleep(0.15)
+    if not enough.wait(60):
+        raise OSError(f"{len(done)} fsyncs in a minute")
     began = disk.cut(HARD if number % 3 else FLUSH)
-    time.sleep(0.02)
-    over.set()
     for worker in workers:
-        worker.join()
+        worker.join(60)
+        if worker.is_alive():
+            raise OSError("a write neither succeeds nor fails after the cut")
     return done, began
 
 
