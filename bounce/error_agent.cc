@@ -35,11 +35,11 @@ ipc::DsnAction action_of(const Verdict& verdict) {
 
 }  // namespace
 
-Verdict verdict_of(std::string_view service, std::string_view next_hop) {
+Verdict verdict_of(std::string_view agent, std::string_view next_hop) {
     auto [code, text] = split_status(trim(next_hop));
     Verdict::Kind kind = Verdict::Kind::reject;
-    if (service == "retry") kind = Verdict::Kind::defer;
-    if (service == "discard") kind = Verdict::Kind::accept;
+    if (agent == "retry") kind = Verdict::Kind::defer;
+    if (agent == "discard") kind = Verdict::Kind::accept;
     // error:4.x.x defers: the code says so.
     if (kind == Verdict::Kind::reject && code.starts_with('4')) kind = Verdict::Kind::defer;
     char wanted = kind == Verdict::Kind::accept ? '2' : kind == Verdict::Kind::defer ? '4' : '5';
@@ -62,7 +62,7 @@ void ErrorAgent::take_request(ipc::Channel& channel) {
 
 ipc::DeliverReport ErrorAgent::deliver(const ipc::DeliverRequest& request) const {
     WallTime started = SystemClock::instance().now();
-    Verdict verdict = verdict_of(service_, request.next_hop);
+    Verdict verdict = verdict_of(kind_, request.next_hop);
     ipc::DeliverReport result;
     for (const ipc::DeliverRecipient& recipient : request.recipients) {
         ipc::RecipientReport report;

@@ -10,12 +10,12 @@
 
 namespace postern::bounce {
 
-// What the service of this name says about every recipient. Pure.
-Verdict verdict_of(std::string_view service, std::string_view next_hop);
+// What the agent of this kind ("error", "retry", "discard") says about every recipient. Pure.
+Verdict verdict_of(std::string_view agent, std::string_view next_hop);
 
 class ErrorAgent final : public service::Worker {
   public:
-    explicit ErrorAgent(std::string service) : service_(std::move(service)) {}
+    explicit ErrorAgent(std::string kind) : kind_(std::move(kind)) {}
     Conversation serve(ipc::Channel& channel) override {
         take_request(channel);
         return Conversation::over;
@@ -25,7 +25,7 @@ class ErrorAgent final : public service::Worker {
     void take_request(ipc::Channel& channel);
     ipc::DeliverReport deliver(const ipc::DeliverRequest& request) const;
 
-    std::string service_;
+    std::string kind_;
 };
 
 }  // namespace postern::bounce

@@ -7,8 +7,13 @@
 
 int main(int argc, char** argv) {
     namespace service = postern::service;
+    // As in Postfix: discard is a program, whatever its service is called; retry is a service of
+    // error.
     return service::run_worker(argc, argv, [](const service::Context& context) {
         return postern::Result<std::unique_ptr<service::Worker>>(
-            std::make_unique<postern::bounce::ErrorAgent>(context.service));
+            std::make_unique<postern::bounce::ErrorAgent>(
+                context.program == "discard" ? context.program
+                : context.service == "retry" ? context.service
+                                             : "error"));
     });
 }

@@ -28,7 +28,7 @@ DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "20"))
 DAEMONS = {
     "master": "master/master", "smtpd": "smtpd/smtpd", "policy": "policy/policy", "peername": "peername/peername", "pickup": "pickup/pickup",
     "cleanup": "cleanup/cleanup", "qmgr": "qmgr/qmgr", "showq": "qmgr/showq", "bounce": "bounce/bounce",
-    "error": "bounce/error", "trivial-rewrite": "route/trivial-rewrite", "local": "local/local",
+    "error": "bounce/error", "discard": "bounce/discard", "trivial-rewrite": "route/trivial-rewrite", "local": "local/local",
     "virtual": "local/local", "pipe": "pipe/pipe", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth",
     "login": "login/login", "imapd": "imapd/imapd", "pop3d": "pop3d/pop3d",
 }
@@ -57,7 +57,7 @@ bounce    unix  - - n -   - bounce
 showq     unix  n - n -   - showq
 error     unix  - - n -   - error
 retry     unix  - - n -   - error
-discard   unix  - - n -   - error
+discard   unix  - - n -   - discard
 local     unix  - n n -   1 local
 virtual   unix  - n n -   1 virtual
 smtp      unix  - - n -   - smtp
