@@ -20,6 +20,8 @@ using queue::Directory;
 namespace {
 
 constexpr Millis kRescan{1000};
+constexpr std::size_t kShares = 20;        // a destination's share of the messages in memory
+constexpr std::size_t kMostInMemory = 10;  // times the limit, with what is beyond the shares
 constexpr Millis kIncomingRescan{30'000};
 constexpr char kSeparator = '\0';
 
@@ -65,7 +67,8 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       options_(std::move(options)),
       store_(fs, options_.max_open_files),
       file_sync_(loop, fs),
-      scheduler_(options_.limits_for),
+      scheduler_(options_.limits_for,
+                 std::max<std::size_t>(1, options_.message_active_limit / kShares)),
       resolver_(loop, cat({services, "/", options_.rewrite_service}), resolver_limits(options_)),
       bouncer_(loop, cat({services, "/", options_.bounce_service}), options_.ipc_timeout),
       agents_(loop, services, options_.delivery_timeout),
@@ -97,19 +100,30 @@ void Manager::start() {
     if (!incoming_timer_.active()) incoming_timer_.start(2 * kRescan);
 }
 
-// New mail comes first: retries of old mail take at most four fifths of the places.
+// New mail comes first: retries of old mail take at most four fifths of the places. What waits for
+// a busy or stalled destination beyond its share takes none, or it would keep everybody's mail out;
+// but memory has an end.
 bool Manager::has_room(Directory directory) const {
-    if (draining_) return false;
+    if (draining_ || messages_.size() >= kMostInMemory * options_.message_active_limit)
+        return false;
+    const Backlog load = counted_load();
     if (directory == Directory::incoming) {
-        return messages_.size() < options_.message_active_limit &&
-               recipients_ < 2 * options_.recipient_active_limit;
+        return load.jobs < options_.message_active_limit &&
+               load.recipients < 2 * options_.recipient_active_limit;
     }
-    return messages_.size() < options_.message_active_limit * 4 / 5 &&
-           recipients_ < options_.recipient_active_limit;
+    return load.jobs < options_.message_active_limit * 4 / 5 &&
+           load.recipients < options_.recipient_active_limit;
+}
+
+Backlog Manager::counted_load() const {
+    const Backlog excess = scheduler_.excess();
+    return {messages_.size() - std::min(excess.jobs, messages_.size()),
+            recipients_ - std::min(excess.recipients, recipients_)};
 }
 
 void Manager::room_again() {
-    if (incoming_missed_ && messages_.size() < options_.message_active_limit * 9 / 10) {
+    if (incoming_missed_ && has_room(Directory::incoming) &&
+        counted_load().jobs < options_.message_active_limit * 9 / 10) {
         incoming_missed_ = false;
         scanner_.scan_incoming();
     }
@@ -307,16 +321,18 @@ void Manager::schedule(Message& message, const std::string& transport,
     defer_works({Work{key, std::move(recipients)}}, reason);
 }
 
-void Manager::pump_soon() {
-    if (!pump_timer_.active()) pump_timer_.start(Millis{0});
-}
+void Manager::pump_soon() { pump_timer_.start(Millis{0}); }
 
 void Manager::pump() {
     while (!draining_) {
-        auto batch = scheduler_.next();
-        if (!batch) return;
+        auto batch = scheduler_.next(steady());
+        if (!batch) break;
         deliver(std::move(*batch));
     }
+    if (draining_ || pump_timer_.active()) return;
+    // Where main.cf wants pauses between deliveries.
+    if (const auto next = scheduler_.wakes())
+        pump_timer_.start(std::chrono::ceil<Millis>(std::max(*next - steady(), Micros{0})));
 }
 
 void Manager::deliver(Scheduler::Batch batch) {

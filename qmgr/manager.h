@@ -58,6 +58,8 @@ class Manager {
 
     // Taking up.
     bool has_room(queue::Directory directory) const;
+    // What is in memory, without what waits for destinations beyond their shares.
+    Backlog counted_load() const;
     // Why a file is taken up: cleanup has just announced it, a scan found it (it may be from before
     // a crash), or somebody wants it tried now.
     enum class Reason : unsigned char { announced, found, flushed };

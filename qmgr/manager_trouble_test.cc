@@ -245,5 +245,39 @@ TEST_F(ManagerTest, ResolverMissing) {
     EXPECT_NE(log::take_captured().find("(address resolver unavailable)"), std::string::npos);
 }
 
+// Far more mail for one site than may be in memory, and the site says nothing.
+TEST_F(ManagerTest, AStalledSiteKeepsNobodysMailOut) {
+    options_.message_active_limit = options_.recipient_active_limit = 40;
+    hold_answers_ = true;
+    auto manager = make_manager();
+    const auto announce = [&](int number, const std::string& to) {
+        const QueueId name = write_file({envelope(number, {to})});
+        manager->on_nudge(name);
+    };
+    for (int n = 0; n < 200; ++n) announce(n, "yes@stalled.test");
+    ASSERT_TRUE(run_until([&] { return requests_.size() == 5; })) << "its window";
+    hold_answers_ = false;
+    for (int n = 200; n < 210; ++n) announce(n, "yes@other.test");
+    ASSERT_TRUE(run_until([&] { return delivered_.size() == 10; }));
+    EXPECT_EQ(std::count(delivered_.begin(), delivered_.end(), "yes@other.test"), 10);
+    // Memory has an end.
+    for (int n = 300; n < 600; ++n) announce(n, "yes@stalled.test");
+    ASSERT_TRUE(run_until([&] { return manager->active() == 400; }));
+}
+
+TEST_F(ManagerTest, PausesBetweenDeliveriesEndByThemselves) {
+    options_.limits_for = [](std::string_view) {
+        TransportLimits limits;
+        limits.site_pause = Millis{30};
+        return limits;
+    };
+    auto manager = make_manager();
+    const SteadyTime began = clock_.steady();
+    for (int n = 0; n < 4; ++n) manager->on_nudge(write_file({envelope(n, {"yes@a.test"})}));
+    ASSERT_TRUE(run_until([&] { return delivered_.size() == 4; }));
+    EXPECT_GE(clock_.steady() - began, 3 * Millis{30});
+    EXPECT_TRUE(run_until_idle(*manager));
+}
+
 }  // namespace
 }  // namespace postern::qmgr

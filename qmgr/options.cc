@@ -2,10 +2,12 @@
 #include "qmgr/options.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
 #include "lib/ipc/messages/limits.h"
+#include "lib/log/log.h"
 #include "lib/sys/file.h"
 
 namespace postern::qmgr {
@@ -33,6 +35,47 @@ bool delivers_to_maildir(const config::Config& config, std::string_view transpor
     return mailbox.ends_with('/');
 }
 
+// A parameter of one transport that is a text, with the name under which it was found.
+struct Named {
+    std::string name;
+    std::string value;
+};
+Named text_of(const config::Config& config, std::string_view transport, std::string_view suffix,
+              config::TextParam general) {
+    const std::string own = cat({transport, suffix});
+    if (config.is_set(own)) return {own, config.text(own)};
+    return {cat({"default", suffix}), config.get(general)};
+}
+
+// What cannot be read is said, and Postfix's default goes on: mail is not stopped by it.
+void set_feedback(TransportLimits& limits, const config::Config& config,
+                  std::string_view transport) {
+    const auto feedback = [&](std::string_view suffix, config::TextParam general, Feedback& out) {
+        const Named text = text_of(config, transport, suffix, general);
+        auto parsed = Feedback::parse(text.value);
+        if (parsed) {
+            out = *parsed;
+        } else {
+            log::warning({}, cat({text.name, ": ", parsed.error().what, "; using 1"}));
+        }
+    };
+    feedback("_destination_concurrency_positive_feedback",
+             param::default_destination_concurrency_positive_feedback, limits.growth);
+    feedback("_destination_concurrency_negative_feedback",
+             param::default_destination_concurrency_negative_feedback, limits.shrinkage);
+
+    const Named cohorts = text_of(config, transport, "_destination_concurrency_failed_cohort_limit",
+                                  param::default_destination_concurrency_failed_cohort_limit);
+    char* end = nullptr;
+    const double value = std::strtod(cohorts.value.c_str(), &end);
+    if (*end == '\0' && value >= 0 && value <= 1e6) {
+        limits.failed_cohorts = value;
+    } else {
+        log::warning({},
+                     cat({cohorts.name, ": \"", cohorts.value, "\" is no number from 0; using 1"}));
+    }
+}
+
 TransportLimits limits_of(const config::Config& config, std::string_view transport) {
     TransportLimits limits;
     limits.processes = bounded(config.get(param::default_process_limit), 100'000);
@@ -49,11 +92,11 @@ TransportLimits limits_of(const config::Config& config, std::string_view transpo
         transport, "_destination_recipient_limit", param::default_destination_recipient_limit);
     limits.recipients = recipients == 0 ? ipc::kMaxRecipientsPerMessage
                                         : bounded(recipients, ipc::kMaxRecipientsPerMessage);
-    std::string cohorts =
-        config.text(cat({transport, "_destination_concurrency_failed_cohort_limit"}));
-    if (cohorts.empty())
-        cohorts = config.get(param::default_destination_concurrency_failed_cohort_limit);
-    limits.failed_cohorts = parse_number<unsigned>(cohorts).value_or(1);
+    set_feedback(limits, config, transport);
+    limits.site_pause = config.lookup_service_param(transport, "_destination_rate_delay",
+                                                    param::default_destination_rate_delay);
+    limits.transport_pause = config.lookup_service_param(transport, "_transport_rate_delay",
+                                                         param::default_transport_rate_delay);
     limits.site_retry = config.get(param::minimal_backoff_time);
     limits.transport_retry = config.get(param::transport_retry_time);
     return limits;

@@ -5,6 +5,7 @@
 
 #include "lib/config/config.h"
 #include "lib/ipc/messages/limits.h"
+#include "lib/log/log.h"
 
 namespace postern::qmgr {
 namespace {
@@ -52,6 +53,35 @@ TEST(Options, recipients_of_one_request) {
     // 0 is no limit: as many as fit into one request.
     EXPECT_EQ(limits("smtp_destination_recipient_limit = 0\n", "smtp").recipients,
               ipc::kMaxRecipientsPerMessage);
+}
+
+TEST(Options, FeedbackAndPausesOfATransport) {
+    log::open_capture();
+    TransportLimits smtp = limits(
+        "smtp_destination_concurrency_positive_feedback = 1/concurrency\n"
+        "default_destination_concurrency_negative_feedback = 0.5\n"
+        "default_destination_concurrency_failed_cohort_limit = 1.5\n"
+        "smtp_destination_rate_delay = 2s\ndefault_transport_rate_delay = 1s\n",
+        "smtp");
+    EXPECT_DOUBLE_EQ(smtp.growth.at(4), 0.25);
+    EXPECT_DOUBLE_EQ(smtp.shrinkage.at(4), 0.5);
+    EXPECT_DOUBLE_EQ(smtp.failed_cohorts, 1.5);
+    EXPECT_EQ(smtp.site_pause, Seconds{2});
+    EXPECT_EQ(smtp.transport_pause, Seconds{1});
+    EXPECT_EQ(log::take_captured(), "");
+    smtp = limits(
+        "smtp_destination_concurrency_positive_feedback = fast\n"
+        "default_destination_concurrency_failed_cohort_limit = -1\n",
+        "smtp");
+    EXPECT_DOUBLE_EQ(smtp.growth.at(4), 1);
+    EXPECT_DOUBLE_EQ(smtp.failed_cohorts, 1);
+    const std::string said = log::take_captured();
+    EXPECT_NE(said.find("smtp_destination_concurrency_positive_feedback: \"fast\" is no number"),
+              std::string::npos)
+        << said;
+    EXPECT_NE(said.find("default_destination_concurrency_failed_cohort_limit: \"-1\""),
+              std::string::npos)
+        << said;
 }
 
 }  // namespace

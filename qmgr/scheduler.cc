@@ -1,10 +1,12 @@
 // Scheduler: see scheduler.h. Invariants: a destination is in its transport's ready list at most
-// once (in_ready) and is never erased while it is there or has a request under way; a transport
-// likewise in ready_. Entries of the lists that have become useless meanwhile are skipped when they
-// come up.
+// once (in_ready) and is never erased while it is there, has a request under way or rests; a
+// transport likewise in ready_. Entries of the lists that have become useless meanwhile are skipped
+// when they come up.
 #include "qmgr/scheduler.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -16,16 +18,24 @@ struct Scheduler::Destination {
     Destination(Transport& owner, std::string_view its_name) : transport(owner), name(its_name) {}
 
     bool has_room(const TransportLimits& limits) const {
-        return !down && (limits.concurrency == 0 || active < static_cast<unsigned>(window));
+        if (down || resting || (limits.site_pause > Millis{0} && active > 0)) return false;
+        return limits.concurrency == 0 || active < window;
     }
+
+    bool is_idle() const { return jobs.empty() && active == 0 && !in_ready && !resting && !down; }
 
     Transport& transport;
     std::string name;
     std::deque<Job> jobs;
+    std::size_t waiting = 0;  // recipients in jobs
+    Backlog excess;           // our part of Scheduler::excess_
     unsigned active = 0;
-    double window = 1;
+    unsigned window = 1;
+    double grown = 0;     // successes that the last growth has paid for already
+    double shrunk = 0;    // failures that have not yet taken one from the window
     double failures = 0;  // in windows' worth; reset by a success
     bool in_ready = false;
+    bool resting = false;
     bool down = false;
     SteadyTime down_until{};
     Verdict reason;
@@ -35,21 +45,64 @@ struct Scheduler::Transport {
     Transport(std::string_view its_name, const TransportLimits& its_limits)
         : name(its_name), limits(its_limits) {}
 
+    bool has_room() const {
+        if (down || resting || (limits.transport_pause > Millis{0} && active > 0)) return false;
+        return active < limits.processes;
+    }
+
     std::string name;
     TransportLimits limits;
     std::unordered_map<std::string, std::unique_ptr<Destination>> sites;
     std::deque<Destination*> ready;
     unsigned active = 0;
     bool in_ready = false;
+    bool resting = false;
     bool down = false;
     SteadyTime down_until{};
     Verdict reason;
 };
 
+Result<Feedback> Feedback::parse(std::string_view text) {
+    const auto number = [](std::string_view digits) -> std::optional<double> {
+        const std::string copy(trim(digits));
+        char* end = nullptr;
+        const double value = std::strtod(copy.c_str(), &end);
+        if (copy.empty() || *end != '\0' || !std::isfinite(value)) return std::nullopt;
+        return value;
+    };
+    const auto parts = split_once(text, '/');
+    const std::optional<double> base = number(parts ? parts->first : text);
+    const std::string_view divisor = parts ? trim(parts->second) : "1";
+    Feedback out{.amount = base.value_or(-1)};
+    if (divisor == "concurrency") {
+        out.per = Per::window;
+    } else if (divisor == "sqrt_concurrency") {
+        out.per = Per::root_of_window;
+    } else {
+        const double by = number(divisor).value_or(0);
+        out.amount = by > 0 ? out.amount / by : -1;
+    }
+    if (base && out.amount >= 0 && out.amount <= 1) return out;
+    return Error{Errc::invalid,
+                 cat({"\"", text,
+                      "\" is no number from 0 to 1, alone or followed by \"/\" and a number, "
+                      "\"concurrency\" or \"sqrt_concurrency\""})};
+}
+
+double Feedback::at(double window) const {
+    switch (per) {
+        case Per::window: return amount / window;
+        case Per::root_of_window: return amount / std::sqrt(window);
+        case Per::delivery: break;
+    }
+    return amount;
+}
+
 const std::string& Scheduler::Batch::transport() const { return site_->transport.name; }
 const std::string& Scheduler::Batch::destination() const { return site_->name; }
 
-Scheduler::Scheduler(LimitsFor limits_for) : limits_for_(std::move(limits_for)) {}
+Scheduler::Scheduler(LimitsFor limits_for, std::size_t share)
+    : limits_for_(std::move(limits_for)), share_(share) {}
 Scheduler::~Scheduler() = default;
 
 Scheduler::Transport& Scheduler::transport_named(std::string_view name) {
@@ -70,13 +123,11 @@ Scheduler::Destination& Scheduler::site_named(Transport& transport, std::string_
     return *place->second;
 }
 
-unsigned Scheduler::recipient_limit(std::string_view transport) const {
-    auto known = transports_.find(std::string(transport));
-    return known != transports_.end() ? known->second->limits.recipients
-                                      : limits_for_(transport).recipients;
+unsigned Scheduler::recipient_limit(std::string_view transport) {
+    return transport_named(transport).limits.recipients;
 }
 
-double Scheduler::window(std::string_view transport, std::string_view destination) const {
+unsigned Scheduler::window(std::string_view transport, std::string_view destination) const {
     auto known = transports_.find(std::string(transport));
     if (known == transports_.end()) return 0;
     auto site = known->second->sites.find(std::string(destination));
@@ -93,10 +144,21 @@ const Verdict* Scheduler::add(std::string_view transport_name, std::string_view 
     site.down = false;
     if (!work.recipients.empty()) {
         queued_ += work.recipients.size();
+        site.waiting += work.recipients.size();
         site.jobs.push_back(Job{work.message, 0, std::move(work.recipients)});
+        note_backlog(site);
     }
     make_ready(site);
     return nullptr;
+}
+
+// After every change of a site's jobs.
+void Scheduler::note_backlog(Destination& site) {
+    const auto beyond = [this](std::size_t count) { return count > share_ ? count - share_ : 0; };
+    const Backlog now{beyond(site.jobs.size()), beyond(site.waiting)};
+    excess_.jobs += now.jobs - site.excess.jobs;
+    excess_.recipients += now.recipients - site.excess.recipients;
+    site.excess = now;
 }
 
 void Scheduler::make_ready(Destination& site) {
@@ -108,18 +170,18 @@ void Scheduler::make_ready(Destination& site) {
 }
 
 void Scheduler::make_ready(Transport& transport) {
-    if (transport.in_ready || transport.down || transport.ready.empty()) return;
-    if (transport.active >= transport.limits.processes) return;
+    if (transport.in_ready || transport.ready.empty() || !transport.has_room()) return;
     transport.in_ready = true;
     ready_.push_back(&transport);
 }
 
-std::optional<Scheduler::Batch> Scheduler::next() {
+std::optional<Scheduler::Batch> Scheduler::next(SteadyTime now) {
+    end_pauses(now);
     while (!ready_.empty()) {
         Transport& transport = *ready_.front();
         ready_.pop_front();
         transport.in_ready = false;
-        if (transport.down || transport.active >= transport.limits.processes) continue;
+        if (!transport.has_room()) continue;
         while (!transport.ready.empty()) {
             Destination& site = *transport.ready.front();
             transport.ready.pop_front();
@@ -155,6 +217,8 @@ Scheduler::Batch Scheduler::take(Destination& site) {
         if (count < left) site.jobs.push_back(std::move(rest));
     }
     queued_ -= count;
+    site.waiting -= count;
+    note_backlog(site);
     ++under_way_;
     ++site.active;
     ++site.transport.active;
@@ -177,36 +241,82 @@ std::vector<Work> Scheduler::finish(const Batch& batch, Outcome outcome, const V
         case Outcome::site_down: suspended = note_failure(site, reason, now); break;
         case Outcome::transport_down: suspended = suspend_transport(transport, reason, now); break;
     }
+    begin_pauses(site, now);
     make_ready(site);
     forget_if_idle(site);
     return suspended;
 }
 
-// The window grows by one for each window's worth of successes, and only as far as it is used.
+void Scheduler::begin_pauses(Destination& site, SteadyTime now) {
+    Transport& transport = site.transport;
+    if (transport.limits.site_pause > Millis{0} && !site.resting) {
+        site.resting = true;
+        pauses_.emplace(now + transport.limits.site_pause, Pause{&transport, &site});
+    }
+    if (transport.limits.transport_pause > Millis{0} && !transport.resting) {
+        transport.resting = true;
+        pauses_.emplace(now + transport.limits.transport_pause, Pause{&transport, nullptr});
+    }
+}
+
+void Scheduler::end_pauses(SteadyTime now) {
+    while (!pauses_.empty() && pauses_.begin()->first <= now) {
+        const Pause over = pauses_.begin()->second;
+        pauses_.erase(pauses_.begin());
+        if (over.site != nullptr) {
+            over.site->resting = false;
+            make_ready(*over.site);
+            forget_if_idle(*over.site);
+        } else {
+            over.transport->resting = false;
+            make_ready(*over.transport);
+        }
+    }
+}
+
+std::optional<SteadyTime> Scheduler::wakes() const {
+    if (pauses_.empty()) return std::nullopt;
+    return pauses_.begin()->first;
+}
+
+// The window grows only as far as it is used. With a feedback of 1/n one success in n makes it grow
+// by one, the first of a run; comparing with half a step forgives what rounding leaves.
 void Scheduler::note_success(Destination& site) {
     const TransportLimits& limits = site.transport.limits;
     site.failures = 0;
     if (site.down) return;  // a straggler; the suspension runs its course
     if (limits.concurrency != 0 && site.window >= limits.concurrency) return;
     if (site.window >= site.active + 1 + std::max(1U, limits.initial)) return;
-    site.window += 1 / site.window;
-    if (limits.concurrency != 0) site.window = std::min<double>(site.window, limits.concurrency);
+    const double step = limits.growth.at(site.window);
+    if (site.grown < step / 2) {
+        ++site.window;
+        site.grown += 1;
+        site.shrunk = 0;
+    }
+    site.grown -= step;
 }
 
-// Each failure takes one from the window; a whole cohort of failures in a row suspends the site.
+// Failures make the window smaller, at the end of a run of them; a whole cohort in a row suspends
+// the site.
 std::vector<Work> Scheduler::note_failure(Destination& site, const Verdict& reason,
                                           SteadyTime now) {
     const TransportLimits& limits = site.transport.limits;
     if (site.down) return {};
-    site.failures += 1 / site.window;
-    if (limits.failed_cohorts == 0 || site.failures < limits.failed_cohorts) {
-        site.window = std::max(1.0, site.window - 1);
+    site.failures += 1.0 / site.window;
+    if (limits.failed_cohorts <= 0 || site.failures < limits.failed_cohorts) {
+        const double step = limits.shrinkage.at(site.window);
+        site.shrunk += step;
+        if (step > 0 && site.shrunk + step / 2 > 1 && site.window > 1) {
+            --site.window;
+            site.shrunk -= 1;
+            site.grown = 0;
+        }
         return {};
     }
     site.down = true;
     site.down_until = now + limits.site_retry;
     site.reason = suspended_by(reason);
-    site.failures = 0;
+    site.failures = site.grown = site.shrunk = 0;
     site.window = limits.concurrency == 0
                       ? std::max(1U, limits.initial)
                       : std::min(std::max(1U, limits.initial), limits.concurrency);
@@ -236,6 +346,8 @@ std::vector<Work> Scheduler::drain(Destination& site) {
         works.push_back(Work{job.message, std::move(job.recipients)});
     }
     site.jobs.clear();
+    site.waiting = 0;
+    note_backlog(site);
     return works;
 }
 
@@ -246,8 +358,10 @@ std::size_t Scheduler::cancel(MessageKey message) {
             std::erase_if(site->jobs, [&](const Job& job) {
                 if (job.message != message) return false;
                 removed += job.recipients.size() - job.begin;
+                site->waiting -= job.recipients.size() - job.begin;
                 return true;
             });
+            note_backlog(*site);
         }
     }
     queued_ -= removed;
@@ -268,7 +382,7 @@ void Scheduler::expire(SteadyTime now) {
         std::erase_if(transport->sites, [&](const auto& entry) {
             Destination& site = *entry.second;
             if (site.down && now >= site.down_until) site.down = false;
-            bool idle = site.jobs.empty() && site.active == 0 && !site.in_ready && !site.down;
+            const bool idle = site.is_idle();
             if (idle) --destinations_;
             return idle;
         });
@@ -278,7 +392,7 @@ void Scheduler::expire(SteadyTime now) {
 
 // What we learnt of a site that has nothing to do is not kept, so that memory follows the work.
 void Scheduler::forget_if_idle(Destination& site) {
-    if (!site.jobs.empty() || site.active > 0 || site.in_ready || site.down) return;
+    if (!site.is_idle()) return;
     --destinations_;
     std::string name = site.name;
     site.transport.sites.erase(name);

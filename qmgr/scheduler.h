@@ -5,13 +5,16 @@
 // recipient per request). Each has its own queue of jobs (one job: the recipients of one message)
 // and its own concurrency window, which grows with success and shrinks with failure as in Postfix's
 // SCHEDULER_README. Transports take turns, destinations of a transport take turns, jobs of a
-// destination take turns: a stalled site or a huge mailing list never delays the others.
+// destination take turns: a stalled site or a huge mailing list never delays the others. Where
+// main.cf wants a pause between deliveries, a destination or a transport has one at a time and then
+// rests.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,11 +24,24 @@
 #include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/base/result.h"
 #include "lib/base/verdict.h"
 
 namespace postern::qmgr {
 
 using MessageKey = std::uint64_t;  // the Dispatcher's name for a message in memory
+
+// By how much one delivery changes the window of its destination (Postfix's SCHEDULER_README):
+// "0.5", "1/8", "1/concurrency", "1/sqrt_concurrency".
+struct Feedback {
+    enum class Per : unsigned char { delivery, window, root_of_window };
+
+    double amount = 1;  // 0 to 1
+    Per per = Per::delivery;
+
+    static Result<Feedback> parse(std::string_view text);  // Errc::invalid names what is wrong
+    double at(double window) const;
+};
 
 // What main.cf says about one transport.
 struct TransportLimits {
@@ -33,15 +49,25 @@ struct TransportLimits {
     unsigned concurrency = 20;       // requests under way to one destination; 0 = no limit
     unsigned initial = 5;            // window of a destination that we know nothing about
     unsigned recipients = 50;        // recipients in one request
-    unsigned failed_cohorts = 1;     // this many windows' worth of failures: the site is down
+    double failed_cohorts = 1;  // this many windows' worth of failures: the site is down; 0 = never
+    Feedback growth;            // of the window by a success: at the beginning of a run of them
+    Feedback shrinkage;         // by a failure: at the end of a run of them
     Millis site_retry{300'000};      // how long a site that is down is left alone
     Millis transport_retry{60'000};  // how long a transport that does not answer is left alone
+    Millis site_pause{0};            // after each delivery to a destination
+    Millis transport_pause{0};       // after each delivery by the transport
 };
 
 // Recipients of one message, by index in its queue file.
 struct Work {
     MessageKey message = 0;
     std::vector<std::uint32_t> recipients;
+};
+
+// What waits, in jobs and in recipients.
+struct Backlog {
+    std::size_t jobs = 0;
+    std::size_t recipients = 0;
 };
 
 class Scheduler {
@@ -69,7 +95,9 @@ class Scheduler {
         transport_down,  // our own agent did not answer
     };
 
-    explicit Scheduler(LimitsFor limits_for);
+    // `share`: how many jobs, and how many recipients, of one destination are its fair part of what
+    // waits; see excess().
+    explicit Scheduler(LimitsFor limits_for, std::size_t share = 1'000);
     ~Scheduler();
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
@@ -81,10 +109,12 @@ class Scheduler {
 
     // How many recipients per request a transport takes (where 1, the destination is the
     // recipient).
-    unsigned recipient_limit(std::string_view transport) const;
+    unsigned recipient_limit(std::string_view transport);
 
-    // The next request, or nothing when every destination is at its limit or empty.
-    std::optional<Batch> next();
+    // The next request, or nothing when every destination is at its limit, rests or is empty.
+    std::optional<Batch> next(SteadyTime now);
+    // When a pause is over next, if any is under way.
+    std::optional<SteadyTime> wakes() const;
 
     // Ends a request. When that suspends the site or the transport, returns what was queued for it:
     // the caller defers it with suspended_by(reason).
@@ -102,9 +132,12 @@ class Scheduler {
 
     std::size_t queued() const { return queued_; }              // recipients waiting
     std::size_t under_way() const { return under_way_; }        // requests given out
+    // The part of what waits that is beyond the share of its destination. Whoever limits how much
+    // is in memory leaves it out, or a stalled destination would keep everybody's mail out.
+    Backlog excess() const { return excess_; }
     std::size_t destinations() const { return destinations_; }  // known now
     // For tests and status: the window of a destination, 0 when it is unknown or down.
-    double window(std::string_view transport, std::string_view destination) const;
+    unsigned window(std::string_view transport, std::string_view destination) const;
 
   private:
     struct Job {
@@ -123,11 +156,22 @@ class Scheduler {
                                         SteadyTime now);
     void make_ready(Destination& site);
     void make_ready(Transport& transport);
+    void begin_pauses(Destination& site, SteadyTime now);
+    void end_pauses(SteadyTime now);
+    void note_backlog(Destination& site);
     void forget_if_idle(Destination& site);
 
+    struct Pause {
+        Transport* transport = nullptr;
+        Destination* site = nullptr;  // null: the whole transport rests
+    };
+
     LimitsFor limits_for_;
+    std::size_t share_;
     std::unordered_map<std::string, std::unique_ptr<Transport>> transports_;
     std::deque<Transport*> ready_;
+    std::multimap<SteadyTime, Pause> pauses_;  // by their ends
+    Backlog excess_;
     std::size_t queued_ = 0;
     std::size_t under_way_ = 0;
     std::size_t destinations_ = 0;

@@ -34,16 +34,16 @@ const Verdict kDown = Verdict::defer("4.4.1", "connect to a: Connection refused"
 
 TEST(Scheduler, GivesWorkOut) {
     Scheduler scheduler = make(limits(20));
-    EXPECT_FALSE(scheduler.next());
+    EXPECT_FALSE(scheduler.next(at(0)));
     EXPECT_EQ(scheduler.add("smtp", "a.test", work(1, 2), at(0)), nullptr);
     EXPECT_EQ(scheduler.queued(), 2U);
-    auto batch = scheduler.next();
+    auto batch = scheduler.next(at(0));
     ASSERT_TRUE(batch);
     EXPECT_EQ(batch->transport(), "smtp");
     EXPECT_EQ(batch->destination(), "a.test");
     EXPECT_EQ(batch->work.message, 1U);
     EXPECT_EQ(batch->work.recipients, (std::vector<std::uint32_t>{0, 1}));
-    EXPECT_FALSE(scheduler.next());
+    EXPECT_FALSE(scheduler.next(at(0)));
     EXPECT_EQ(scheduler.under_way(), 1U);
     EXPECT_TRUE(scheduler.finish(*batch, Scheduler::Outcome::answered, {}, at(1)).empty());
     EXPECT_EQ(scheduler.under_way(), 0U);
@@ -55,7 +55,7 @@ TEST(Scheduler, SplitsByRecipientLimit) {
     scheduler.add("smtp", "a.test", work(1, 120), at(0));
     std::vector<std::size_t> sizes;
     std::set<std::uint32_t> seen;
-    while (auto batch = scheduler.next()) {
+    while (auto batch = scheduler.next(at(0))) {
         sizes.push_back(batch->work.recipients.size());
         seen.insert(batch->work.recipients.begin(), batch->work.recipients.end());
     }
@@ -70,14 +70,14 @@ TEST(Scheduler, KeepsConcurrencyPerDestination) {
     scheduler.add("smtp", "b.test", work(5, 1), at(0));
     std::map<std::string, int> given;
     std::vector<Scheduler::Batch> batches;
-    while (auto batch = scheduler.next()) {
+    while (auto batch = scheduler.next(at(0))) {
         ++given[batch->destination()];
         batches.push_back(*batch);
     }
     EXPECT_EQ(given["a.test"], 2);
     EXPECT_EQ(given["b.test"], 1);
     scheduler.finish(batches[0], Scheduler::Outcome::answered, {}, at(1));
-    auto batch = scheduler.next();
+    auto batch = scheduler.next(at(0));
     ASSERT_TRUE(batch);
     EXPECT_EQ(batch->work.message, 3U);
 }
@@ -86,11 +86,11 @@ TEST(Scheduler, KeepsProcessLimitPerTransport) {
     Scheduler scheduler = make(limits(20, 50, 3));
     for (int i = 0; i < 10; ++i) scheduler.add("smtp", "d" + std::to_string(i), work(1, 1), at(0));
     std::vector<Scheduler::Batch> batches;
-    while (auto batch = scheduler.next()) batches.push_back(*batch);
+    while (auto batch = scheduler.next(at(0))) batches.push_back(*batch);
     EXPECT_EQ(batches.size(), 3U);
     scheduler.finish(batches[0], Scheduler::Outcome::answered, {}, at(0));
-    EXPECT_TRUE(scheduler.next());
-    EXPECT_FALSE(scheduler.next());
+    EXPECT_TRUE(scheduler.next(at(0)));
+    EXPECT_FALSE(scheduler.next(at(0)));
 }
 
 TEST(Scheduler, TakesTurns) {
@@ -100,7 +100,7 @@ TEST(Scheduler, TakesTurns) {
     scheduler.add("smtp", "small.test", work(3, 1), at(0));
     scheduler.add("local", "u", work(4, 1), at(0));
     std::vector<MessageKey> order;
-    while (auto batch = scheduler.next()) order.push_back(batch->work.message);
+    while (auto batch = scheduler.next(at(0))) order.push_back(batch->work.message);
     ASSERT_GE(order.size(), 4U);
     order.resize(4);
     // The big job gets one turn, then the other transport, the other site, the other message.
@@ -115,7 +115,7 @@ TEST(Scheduler, WindowGrowsWithSuccessAndIsBounded) {
     std::size_t most = 0;
     EXPECT_EQ(scheduler.window("smtp", "a.test"), 5);
     for (;;) {
-        while (auto batch = scheduler.next()) open.push(*batch);
+        while (auto batch = scheduler.next(at(0))) open.push(*batch);
         most = std::max(most, open.size());
         if (open.empty()) break;
         scheduler.finish(open.front(), Scheduler::Outcome::answered, {}, at(0));
@@ -132,7 +132,7 @@ TEST(Scheduler, SiteDownSuspendsItAlone) {
     std::size_t suspended = 0;
     int attempts = 0;
     bool live = false;
-    while (auto batch = scheduler.next()) {
+    while (auto batch = scheduler.next(at(0))) {
         if (batch->destination() == "live.test") {
             live = true;
             scheduler.finish(*batch, Scheduler::Outcome::answered, {}, at(0));
@@ -151,7 +151,7 @@ TEST(Scheduler, SiteDownSuspendsItAlone) {
     EXPECT_EQ(why->text, "delivery temporarily suspended: connect to a: Connection refused");
     EXPECT_EQ(why->status, "4.4.1");
     EXPECT_EQ(scheduler.add("smtp", "dead.test", work(7, 1), at(300)), nullptr);
-    EXPECT_TRUE(scheduler.next());
+    EXPECT_TRUE(scheduler.next(at(0)));
 }
 
 TEST(Scheduler, SuccessForgivesFailures) {
@@ -159,7 +159,7 @@ TEST(Scheduler, SuccessForgivesFailures) {
     for (int round = 0; round < 50; ++round) {
         for (auto outcome : {Scheduler::Outcome::site_down, Scheduler::Outcome::answered}) {
             ASSERT_EQ(scheduler.add("smtp", "flaky.test", work(1, 1), at(0)), nullptr) << round;
-            auto batch = scheduler.next();
+            auto batch = scheduler.next(at(0));
             ASSERT_TRUE(batch);
             scheduler.finish(*batch, outcome, kDown, at(0));
         }
@@ -171,24 +171,24 @@ TEST(Scheduler, TransportDownSuspendsAllItsSites) {
     scheduler.add("lmtp", "a", work(1, 1), at(0));
     scheduler.add("lmtp", "b", work(2, 3), at(0));
     scheduler.add("smtp", "a", work(3, 1), at(0));
-    auto batch = scheduler.next();
+    auto batch = scheduler.next(at(0));
     ASSERT_TRUE(batch);
     ASSERT_EQ(batch->transport(), "lmtp");
     auto rest = scheduler.finish(*batch, Scheduler::Outcome::transport_down, kDown, at(0));
     ASSERT_EQ(rest.size(), 1U);
     EXPECT_EQ(rest[0].recipients.size(), 3U);
     EXPECT_NE(scheduler.add("lmtp", "c", work(4, 1), at(59)), nullptr);
-    auto other = scheduler.next();
+    auto other = scheduler.next(at(0));
     ASSERT_TRUE(other);
     EXPECT_EQ(other->transport(), "smtp");
     EXPECT_EQ(scheduler.add("lmtp", "c", work(4, 1), at(60)), nullptr);
-    EXPECT_TRUE(scheduler.next());
+    EXPECT_TRUE(scheduler.next(at(0)));
 }
 
 TEST(Scheduler, FlushRevivesSites) {
     Scheduler scheduler = make(limits(1));
     scheduler.add("smtp", "dead", work(1, 1), at(0));
-    auto batch = scheduler.next();
+    auto batch = scheduler.next(at(0));
     scheduler.finish(*batch, Scheduler::Outcome::site_down, kDown, at(0));
     EXPECT_NE(scheduler.add("smtp", "dead", work(1, 1), at(1)), nullptr);
     scheduler.revive_all();
@@ -199,7 +199,7 @@ TEST(Scheduler, ExpireForgetsOldSuspensions) {
     Scheduler scheduler = make(limits(1));
     for (int i = 0; i < 100; ++i) {
         scheduler.add("smtp", "dead" + std::to_string(i), work(1, 1), at(0));
-        auto batch = scheduler.next();
+        auto batch = scheduler.next(at(0));
         scheduler.finish(*batch, Scheduler::Outcome::site_down, kDown, at(0));
     }
     EXPECT_EQ(scheduler.destinations(), 100U);
@@ -215,11 +215,149 @@ TEST(Scheduler, CancelTakesAMessageOut) {
     scheduler.add("smtp", "a", work(2, 1), at(0));
     scheduler.add("smtp", "b", work(1, 2), at(0));
     EXPECT_EQ(scheduler.cancel(1), 5U);
-    auto batch = scheduler.next();
+    auto batch = scheduler.next(at(0));
     ASSERT_TRUE(batch);
     EXPECT_EQ(batch->work.message, 2U);
-    EXPECT_FALSE(scheduler.next());
+    EXPECT_FALSE(scheduler.next(at(0)));
     EXPECT_EQ(scheduler.queued(), 0U);
+}
+
+TEST(Scheduler, AWindowFollowsTheFeedback) {
+    const struct {
+        Feedback growth;
+        unsigned after_ten;  // successes, from 5
+    } cases[] = {{{.amount = 1}, 15},
+                 {{.amount = 0}, 5},
+                 {{.amount = 1.0 / 5}, 7},
+                 {{.amount = 1.0 / 3}, 9},
+                 {{.amount = 1, .per = Feedback::Per::window}, 7},
+                 {{.amount = 1, .per = Feedback::Per::root_of_window}, 9}};
+    for (const auto& c : cases) {
+        TransportLimits with = limits(100);
+        with.growth = c.growth;
+        Scheduler scheduler = make(with);
+        for (MessageKey key = 0; key < 1000; ++key)
+            scheduler.add("smtp", "a.test", work(key, 1), at(0));
+        std::queue<Scheduler::Batch> open;
+        for (int n = 0; n < 10; ++n) {
+            while (auto batch = scheduler.next(at(0))) open.push(*batch);
+            scheduler.finish(open.front(), Scheduler::Outcome::answered, {}, at(0));
+            open.pop();
+        }
+        EXPECT_EQ(scheduler.window("smtp", "a.test"), c.after_ten)
+            << c.growth.amount << " per " << static_cast<int>(c.growth.per);
+    }
+}
+
+TEST(Scheduler, FailuresShrinkAWindowAtTheEndOfARun) {
+    TransportLimits with = limits(20);
+    with.failed_cohorts = 100;
+    with.shrinkage.amount = 1.0 / 3;
+    Scheduler scheduler = make(with);
+    for (MessageKey key = 0; key < 30; ++key) scheduler.add("smtp", "a.test", work(key, 1), at(0));
+    std::vector<unsigned> windows;
+    for (int n = 0; n < 15; ++n) {
+        auto batch = scheduler.next(at(0));
+        ASSERT_TRUE(batch);
+        EXPECT_TRUE(scheduler.finish(*batch, Scheduler::Outcome::site_down, kDown, at(0)).empty());
+        windows.push_back(scheduler.window("smtp", "a.test"));
+    }
+    EXPECT_EQ(windows, (std::vector<unsigned>{5, 5, 4, 4, 4, 3, 3, 3, 2, 2, 2, 1, 1, 1, 1}));
+}
+
+TEST(Scheduler, ADestinationRestsBetweenDeliveries) {
+    TransportLimits with = limits(20);
+    with.site_pause = Seconds{10};
+    Scheduler scheduler = make(with);
+    for (MessageKey key = 1; key <= 3; ++key) scheduler.add("smtp", "a.test", work(key, 1), at(0));
+    scheduler.add("smtp", "b.test", work(4, 1), at(0));
+    auto first = scheduler.next(at(0));
+    auto other = scheduler.next(at(0));
+    ASSERT_TRUE(first && other);
+    EXPECT_EQ(other->destination(), "b.test");
+    EXPECT_FALSE(scheduler.next(at(0))) << "one at a time";
+    EXPECT_FALSE(scheduler.wakes());
+    scheduler.finish(*first, Scheduler::Outcome::answered, {}, at(2));
+    scheduler.finish(*other, Scheduler::Outcome::answered, {}, at(5));
+    EXPECT_EQ(scheduler.wakes(), at(12));
+    EXPECT_FALSE(scheduler.next(at(11)));
+    auto second = scheduler.next(at(12));
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->work.message, 2U);
+    scheduler.add("smtp", "b.test", work(5, 1), at(13));
+    EXPECT_FALSE(scheduler.next(at(14))) << "the pause of a site outlives its work";
+    EXPECT_TRUE(scheduler.next(at(15)));
+    scheduler.cancel(3);
+    scheduler.finish(*second, Scheduler::Outcome::answered, {}, at(16));
+    EXPECT_EQ(scheduler.destinations(), 2U);
+    EXPECT_FALSE(scheduler.next(at(100)));
+    EXPECT_EQ(scheduler.destinations(), 1U) << "forgotten when its pause is over";
+}
+
+TEST(Scheduler, ATransportRestsBetweenDeliveries) {
+    Scheduler scheduler([](std::string_view name) {
+        TransportLimits with;
+        if (name == "slow") with.transport_pause = Seconds{1};
+        return with;
+    });
+    scheduler.add("slow", "a.test", work(1, 1), at(0));
+    scheduler.add("slow", "b.test", work(2, 1), at(0));
+    scheduler.add("smtp", "a.test", work(3, 1), at(0));
+    std::vector<Scheduler::Batch> given;
+    while (auto batch = scheduler.next(at(0))) given.push_back(*batch);
+    ASSERT_EQ(given.size(), 2U);
+    for (const auto& batch : given)
+        scheduler.finish(batch, Scheduler::Outcome::answered, {}, at(3));
+    EXPECT_FALSE(scheduler.next(at(3)));
+    EXPECT_EQ(scheduler.wakes(), at(4));
+    auto last = scheduler.next(at(4));
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->work.message, 2U);
+}
+
+TEST(Scheduler, CountsWhatIsBeyondAShare) {
+    Scheduler scheduler([](std::string_view) { return limits(1, 10); }, 100);
+    const auto excess = [&] {
+        const Backlog beyond = scheduler.excess();
+        return std::make_pair(beyond.jobs, beyond.recipients);
+    };
+    for (MessageKey key = 0; key < 90; ++key) scheduler.add("smtp", "a.test", work(key, 2), at(0));
+    EXPECT_EQ(excess(), std::make_pair(std::size_t{0}, std::size_t{80}));
+    for (MessageKey key = 90; key < 150; ++key) {
+        scheduler.add("smtp", "a.test", work(key, 2), at(0));
+        scheduler.add("smtp", "b.test", work(key, 1), at(0));
+    }
+    EXPECT_EQ(excess(), std::make_pair(std::size_t{50}, std::size_t{200}));
+    auto batch = scheduler.next(at(0));
+    EXPECT_EQ(excess(), std::make_pair(std::size_t{49}, std::size_t{198}));
+    EXPECT_EQ(scheduler.cancel(7), 2U);
+    EXPECT_EQ(excess(), std::make_pair(std::size_t{48}, std::size_t{196}));
+    scheduler.finish(*batch, Scheduler::Outcome::site_down, kDown, at(0));
+    EXPECT_EQ(excess(), std::make_pair(std::size_t{0}, std::size_t{0}));
+}
+
+TEST(Feedback, IsReadAsPostfixReadsIt) {
+    const struct {
+        const char* text;
+        double at_16;
+    } good[] = {{"1", 1},
+                {"0.5", 0.5},
+                {"1/8", 0.125},
+                {" 1 / 8 ", 0.125},
+                {"0", 0},
+                {"1/concurrency", 1.0 / 16},
+                {"1 / sqrt_concurrency", 0.25}};
+    for (const auto& c : good) {
+        const auto feedback = Feedback::parse(c.text);
+        ASSERT_TRUE(feedback) << c.text;
+        EXPECT_DOUBLE_EQ(feedback->at(16), c.at_16) << c.text;
+    }
+    for (const char* bad :
+         {"", "x", "2", "-1", "1/0", "1/", "/2", "1/x", "1 2", "nan", "inf", "1/-1"}) {
+        const auto feedback = Feedback::parse(bad);
+        ASSERT_FALSE(feedback) << bad;
+        EXPECT_EQ(feedback.error().what.find(std::string("\"") + bad + "\" is no number"), 0U);
+    }
 }
 
 // A stalled site holds its window for ever; everything else is delivered at full speed.
@@ -231,7 +369,7 @@ TEST(Scheduler, StalledSiteDelaysNobody) {
     }
     int delivered = 0;
     std::vector<Scheduler::Batch> stuck;
-    while (auto batch = scheduler.next()) {
+    while (auto batch = scheduler.next(at(0))) {
         if (batch->destination() == "tarpit") {
             stuck.push_back(*batch);
         } else {
@@ -269,7 +407,7 @@ TEST(Scheduler, SimulatesAMillionMessages) {
                 at(second));
             for (const Work& job : rest) deferred += job.recipients.size();
         }
-        while (auto batch = scheduler.next()) open.push_back(std::move(*batch));
+        while (auto batch = scheduler.next(at(second))) open.push_back(std::move(*batch));
         ASSERT_LT(second, 10'000);
     }
     EXPECT_EQ(delivered + deferred, kMessages);
