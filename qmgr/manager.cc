@@ -104,15 +104,16 @@ void Manager::start() {
 // a busy or stalled destination beyond its share takes none, or it would keep everybody's mail out;
 // but memory has an end.
 bool Manager::has_room(Directory directory) const {
-    if (draining_ || messages_.size() >= kMostInMemory * options_.message_active_limit)
+    if (draining_) return false;
+    const bool fresh = directory == Directory::incoming;
+    const std::size_t fifths = fresh ? 5 : 4;
+    const std::size_t messages = options_.message_active_limit * fifths / 5;
+    const std::size_t recipients = options_.recipient_active_limit * fifths / 5;
+    if (messages_.size() >= kMostInMemory * messages || recipients_ >= kMostInMemory * recipients)
         return false;
     const Backlog load = counted_load();
-    if (directory == Directory::incoming) {
-        return load.jobs < options_.message_active_limit &&
-               load.recipients < 2 * options_.recipient_active_limit;
-    }
-    return load.jobs < options_.message_active_limit * 4 / 5 &&
-           load.recipients < options_.recipient_active_limit;
+    return load.jobs < messages &&
+           load.recipients < options_.recipient_active_limit * (fresh ? 2 : 1);
 }
 
 Backlog Manager::counted_load() const {
