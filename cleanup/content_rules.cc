@@ -48,8 +48,8 @@ std::pair<std::string, std::string_view> split_status(std::string_view text,
 // One rule's action on one piece of text.
 class Judgement {
   public:
-    Judgement(ContentKind kind, std::string_view text, ContentEffects& effects)
-        : kind_(kind), text_(text), effects_(effects) {}
+    Judgement(ContentKind kind, std::string_view text, std::string matched, ContentEffects& effects)
+        : kind_(kind), text_(text), matched_(std::move(matched)), effects_(effects) {}
 
     ContentFate act(std::string_view value) {
         const std::string_view command = value.substr(0, value.find_first_of(" \t"));
@@ -140,7 +140,7 @@ class Judgement {
     void note(std::string_view action, std::string_view rest) {
         effects_.notes.push_back(
             {cat({action, ": ", word_of(kind_), " ", printable(text_, kLogged)}),
-             printable(rest, kLogged)});
+             printable(rest, kLogged), cat({parameter_of(kind_), " (", matched_, ")"})});
     }
     void complain(const std::string& what) const {
         log::warning("", cat({what, " in ", parameter_of(kind_), " map"}));
@@ -148,6 +148,7 @@ class Judgement {
 
     ContentKind kind_;
     std::string_view text_;
+    std::string matched_;
     ContentEffects& effects_;
     ContentFate fate_;
 };
@@ -171,6 +172,10 @@ Lookup<std::string> TableRules::find(ContentKind kind, std::string_view text) {
     return maps_[static_cast<std::size_t>(kind)].find(text);
 }
 
+std::string TableRules::matched(ContentKind kind) const {
+    return maps_[static_cast<std::size_t>(kind)].matched();
+}
+
 ContentFate judge(ContentRules& rules, ContentKind kind, std::string_view text,
                   ContentEffects& effects) {
     if (!rules.wants(kind)) return {};
@@ -185,7 +190,7 @@ ContentFate judge(ContentRules& rules, ContentKind kind, std::string_view text,
         return {};
     }
     if (!found.found()) return {};
-    return Judgement(kind, text, effects).act(trim(*found));
+    return Judgement(kind, text, rules.matched(kind), effects).act(trim(*found));
 }
 
 }  // namespace postern::cleanup

@@ -25,6 +25,8 @@ class ContentRules {
     // Is there anything that looks at this kind?
     virtual bool wants(ContentKind kind) const = 0;
     virtual Lookup<std::string> find(ContentKind kind, std::string_view text) = 0;
+    // After find() found something: where, "regexp:/x line 3".
+    virtual std::string matched(ContentKind) const { return {}; }
 };
 
 // The tables of main.cf.
@@ -33,6 +35,7 @@ class TableRules final : public ContentRules {
     explicit TableRules(const Options& options);
     bool wants(ContentKind kind) const override;
     Lookup<std::string> find(ContentKind kind, std::string_view text) override;
+    std::string matched(ContentKind kind) const override;
 
   private:
     table::Maps maps_[4];
@@ -43,7 +46,7 @@ struct ContentEffects {
     // For the log, one for each rule that says something: "warning: header Subject: x", and the
     // rule's own words.
     struct Note {
-        std::string what, text;
+        std::string what, text, rule;  // rule: "header_checks (regexp:/x line 3)"
     };
     std::optional<Verdict> refusal;
     bool discard = false, hold = false;

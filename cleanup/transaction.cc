@@ -202,7 +202,7 @@ void Transaction::tell_notes() {
         if (!open_.helo.empty()) line += cat({" helo=<", open_.helo, ">"});
         if (!note.text.empty()) line += cat({": ", note.text});
         told_refusal_ = told_refusal_ || note.what.starts_with("reject");
-        log::info(envelope_.id.str(), printable(line, 1000));
+        log::info(envelope_.id.str(), printable(line, 1000), {log::kv("rule", note.rule)});
     }
 }
 
@@ -343,11 +343,23 @@ void Transaction::expand_next() {
     if (state_ == State::expanding) commit();
 }
 
+// For mailtrace; no log tool expects it.
+void Transaction::tell_expansion(const std::string& from, const std::vector<std::string>& to) const {
+    constexpr std::size_t kTold = 20;
+    std::string text = cat({"address <", from, "> became"});
+    for (std::size_t i = 0; i < std::min(to.size(), kTold); ++i)
+        text += cat({i == 0 ? " <" : ", <", to[i], ">"});
+    if (to.size() > kTold) text += cat({" and ", std::to_string(to.size() - kTold), " more"});
+    log::story(envelope_.id.str(), text);
+}
+
 void Transaction::expanded(const ipc::SubmitRecipient& from,
                            const std::vector<std::string>& addresses) {
     if (envelope_.recipients.size() + addresses.size() > tools_.options.recipient_limit)
         return answer(
             Verdict::defer("4.5.3", "Error: too many recipients after address expansion"));
+    if (log::records_kept() && (addresses.size() != 1 || !iequals(addresses[0], from.address)))
+        tell_expansion(from.address, addresses);
     for (const std::string& address : addresses) {
         queue::Recipient r = recipient_of(from, address);
         if (known_recipients_.size() < tools_.options.duplicate_filter_limit &&

@@ -92,6 +92,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     void expand_next();
     void ask(const std::string& address, ipc::AddressRole role,
              std::function<void(std::vector<std::string>)> use);
+    void tell_expansion(const std::string& from, const std::vector<std::string>& to) const;
     void expanded(const ipc::SubmitRecipient& from, const std::vector<std::string>& addresses);
     bool is_external() const;
     bool is_checked() const;

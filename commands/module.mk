@@ -66,6 +66,19 @@ commands_postsuper_LDADD = $(commands_postqueue_LDADD)
 commands_qshape_SOURCES = %reldir%/qshape.cc
 commands_qshape_LDADD = $(commands_postqueue_LDADD)
 
+sbin_PROGRAMS += commands/mailtrace
+commands_mailtrace_SOURCES = %reldir%/mailtrace.cc %reldir%/story.h %reldir%/story.cc %reldir%/story_text.h %reldir%/story_text.cc \
+	%reldir%/rule_place.h %reldir%/rule_place.cc %reldir%/queue_listing.h %reldir%/queue_listing.cc
+MAILTRACE_LIBS = lib/queue/libqueue.a lib/ipc/libipc.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \
+	lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
+commands_mailtrace_LDADD = $(MAILTRACE_LIBS)
+
+check_PROGRAMS += commands/story_test
+commands_story_test_SOURCES = %reldir%/story_test.cc %reldir%/story.cc %reldir%/story_text.cc %reldir%/rule_place.cc \
+	%reldir%/queue_listing.cc
+commands_story_test_CXXFLAGS = $(TEST_CXXFLAGS)
+commands_story_test_LDADD = $(MAILTRACE_LIBS) $(TEST_LIBS)
+
 check_PROGRAMS += commands/queue_listing_test
 commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_shape_test.cc
 commands_queue_listing_test_CXXFLAGS = $(TEST_CXXFLAGS)

@@ -19,6 +19,7 @@
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/log/log.h"
+#include "lib/log/record.h"
 #include "lib/queue/admin.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
@@ -105,6 +106,14 @@ Result<void> become_queue_owner(sys::Fs& fs) {
     if (::setegid(owner.gid) != 0 || ::seteuid(owner.uid) != 0)
         return sys::system_error("change to the owner of the queue");
     return {};
+}
+
+// What we do to a message belongs to its story. The file is root's; another owner of the queue tells
+// nobody, and qmgr, if it runs, tells what becomes of the message.
+void keep_records(sys::Fs& fs) {
+    auto file = fs.open(cat({log::kRecordsFolder, "/", log::kRecordsName}),
+                        O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
+    if (file) log::open_records(std::move(*file));
 }
 
 class AsRoot {
@@ -313,6 +322,7 @@ void open_log(const config::Config& config) {
 
 Result<void> operate(const Job& job, const config::Config& config) {
     sys::Fs& fs = sys::RealFs::instance();
+    keep_records(fs);
     TRY(become_queue_owner(fs));
     if (job.structure) TRY(repair_structure(fs));
     if (job.purge) TRY(purge_leftovers(fs));

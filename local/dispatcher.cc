@@ -112,6 +112,27 @@ void Dispatcher::plan(const ipc::DeliverRequest& request, Work& work) {
     for (const auto& recipient : request.recipients) plan_one(request, recipient, work);
 }
 
+namespace {
+
+// For mailtrace; no log tool expects it.
+void tell_expansion(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,
+                    const Plan& plan) {
+    if (!log::records_kept()) return;
+    constexpr std::size_t kTold = 20;
+    std::vector<std::string> to;
+    if (!plan.user.empty()) to.push_back(cat({"mailbox of ", plan.user}));
+    for (const auto& one : plan.forwards) to.push_back(cat({"<", one, ">"}));
+    for (const auto& order : plan.orders) to.push_back(order.text);
+    const std::size_t count = to.size();
+    if (count > kTold) to.resize(kTold);
+    log::story(request.queue_id.str(),
+               cat({"to=<", recipient.address, ">: an alias of ", join(to, ", "),
+                    count > kTold ? ", and more" : ""}),
+               {log::kv("rule", "alias_maps")});
+}
+
+}  // namespace
+
 void Dispatcher::plan_one(const ipc::DeliverRequest& request,
                           const ipc::DeliverRecipient& recipient, Work& work) {
     auto plan = ask_planner(recipient.address);
@@ -125,6 +146,7 @@ void Dispatcher::plan_one(const ipc::DeliverRequest& request,
             case PlanKind::mailbox: verdict = to_mailbox(work, request, recipient, *plan); break;
             case PlanKind::user: verdict = to_user(work, request, recipient, *plan); break;
             case PlanKind::forward:
+                tell_expansion(request, recipient, *plan);
                 verdict = plan->user.empty() ? Verdict::accept()
                                              : to_user(work, request, recipient, *plan);
                 // The others shall not suffer from a mailbox that does not exist. They do wait for

@@ -17,11 +17,12 @@ namespace postern::local {
 
 namespace {
 
-// What a child keeps of a daemon's birth: the log file, and master's life line, which tells a new
-// master that old deliveries are still going on. Without a log file that number belongs to
-// something else.
+// What a child keeps of a daemon's birth: the log file, the trace records, and master's life line,
+// which tells a new master that old deliveries are still going on. Without a log file that number
+// belongs to something else.
 bool keep_inherited(int fd) {
     struct stat st {};
+    if (fd == service::kRecordsFd) return log::records_kept();
     return (fd == service::kLogFd || fd == service::kLifeFd) && fstat(fd, &st) == 0 &&
            S_ISREG(st.st_mode);
 }

@@ -132,6 +132,9 @@ void Runner::for_user(Delivery& delivery) {
             Verdict::defer("4.3.0", cat({"cannot read forwarding file ", *path})));
     }
     if (destinations->empty()) return to_own_mailbox(delivery);
+    log::story(delivery.request.queue_id.str(),
+               cat({"to=<", delivery.recipient.address, ">: follows ", *path}),
+               {log::kv("rule", *path)});
     follow(delivery, *destinations, {});
 }
 

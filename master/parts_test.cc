@@ -191,15 +191,15 @@ TEST(StartProcess, GivesTheDescriptorsTheNumbersOfTheContract) {
         b.log = log.get();
     });
     EXPECT_EQ(born.status, 0);
-    EXPECT_EQ(sys::read_file(folder / "log", 1000).value(), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n")
-        << "and 9, where ls reads the folder";
-    EXPECT_EQ(service::kFirstListener, 8);
+    EXPECT_EQ(sys::read_file(folder / "log", 1000).value(), "0\n1\n10\n2\n3\n4\n5\n6\n7\n8\n9\n")
+        << "and 10, where ls reads the folder";
+    EXPECT_EQ(service::kFirstListener, 9);
 }
 
 TEST(StartProcess, HasTheGivenEnvironmentArgumentsAndStandardFiles) {
     const auto born = bear(
         "x=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 /proc/$$/fd/5); "
-        "echo $x $0 $MARK $HOME >&8; exit 3");
+        "echo $x $0 $MARK $HOME >&9; exit 3");
     EXPECT_EQ(WEXITSTATUS(born.status), 3);
     EXPECT_EQ(born.said, "/dev/null /dev/null /dev/null /dev/null name x y\n");
 }
@@ -215,7 +215,7 @@ TEST(StartProcess, KeysFollowTheListeners) {
     const Fd keys = service::KeyFiles::seal({}).value();
     const Fd second(::open("/dev/null", O_RDWR | O_CLOEXEC));
     const auto born =
-        bear("readlink /proc/$$/fd/9 >&8; readlink /proc/$$/fd/10 >&8", [&](Birth& b) {
+        bear("readlink /proc/$$/fd/10 >&9; readlink /proc/$$/fd/11 >&9", [&](Birth& b) {
             b.listeners.push_back(second.get());
             b.keys = keys.get();
         });
@@ -257,7 +257,7 @@ TEST(StartProcess, ResetsSignals) {
     sigset_t before;
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     const auto born =
-        bear("grep -E 'SigBlk|SigIgn' /proc/self/status >&8; kill -TERM $$; echo survived >&8");
+        bear("grep -E 'SigBlk|SigIgn' /proc/self/status >&9; kill -TERM $$; echo survived >&9");
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     static_cast<void>(std::signal(SIGTERM, SIG_DFL));
     EXPECT_TRUE(WIFSIGNALED(born.status));
@@ -273,7 +273,7 @@ TEST(StartProcess, ResetsSignals) {
 }
 
 TEST(StartProcess, CannotGainPrivileges) {
-    EXPECT_EQ(bear("grep NoNewPrivs /proc/self/status >&8").said, "NoNewPrivs:\t1\n");
+    EXPECT_EQ(bear("grep NoNewPrivs /proc/self/status >&9").said, "NoNewPrivs:\t1\n");
 }
 
 TEST(StartProcess, ReportsWhatCannotBeExecuted) {
@@ -290,7 +290,7 @@ TEST(StartProcess, ReportsWhatCannotBeExecuted) {
 
 TEST(StartProcess, BecomesTheUserWithItsTwoGroups) {
     if (!sys::is_root()) GTEST_SKIP() << "needs root";
-    const auto born = bear("grep -E '^(Uid|Gid|Groups):' /proc/self/status >&8", [](Birth& b) {
+    const auto born = bear("grep -E '^(Uid|Gid|Groups):' /proc/self/status >&9", [](Birth& b) {
         b.identity = {"x", 12345, 12346, 12347};
     });
     EXPECT_EQ(born.said,

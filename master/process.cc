@@ -34,7 +34,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 // none overwrites another on its way down.
 void place_descriptors(const Birth& birth) {
     std::vector<int> wanted = {birth.control, birth.scoreboard, birth.log, birth.life,
-                               birth.config};
+                               birth.config,  birth.records};
     wanted.insert(wanted.end(), birth.listeners.begin(), birth.listeners.end());
     if (birth.keys >= 0) wanted.push_back(birth.keys);
     const int above = service::kControlFd + static_cast<int>(wanted.size());

@@ -20,7 +20,8 @@ struct Birth {
     service::Identity identity;
     bool no_new_privileges = true;  // all but those that run users' commands (Promise::exec)
     int control = -1, scoreboard = -1, log = -1, life = -1,
-        config = -1;  // log -1: the daemon uses syslog
+        config = -1;   // log -1: the daemon uses syslog
+    int records = -1;  // trace records; -1: none are kept
     std::vector<int> listeners;
     int keys =
         -1;  // sealed certificates and keys, follow the listeners; see lib/service/key_files.h

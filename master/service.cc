@@ -61,6 +61,7 @@ void Service::adopt(const Surroundings& around, Setup setup) {
     around_.generation = around.generation;
     around_.environment = around.environment;
     around_.log = around.log;
+    around_.records = around.records;
     setup_ = std::move(setup);
     population_.set_rules(setup_.limit, setup_.entry.wakeup_seconds > 0);
 }
@@ -160,6 +161,10 @@ void Service::on_pressure() {
     watch(false);
 }
 
+int Service::records() const {
+    return service::tells_of_messages(*setup_.profile) ? around_.records : -1;
+}
+
 Birth Service::birth(std::size_t slot, int control, int keys) const {
     Birth b;
     b.path = setup_.program_path;
@@ -167,12 +172,14 @@ Birth Service::birth(std::size_t slot, int control, int keys) const {
     b.environment = around_.environment;
     b.environment.push_back(cat({service::kChildVariable, "=", std::to_string(around_.generation),
                                  " ", std::to_string(slot), " ", std::to_string(endpoints_.size()),
-                                 " ", around_.log >= 0 ? "1" : "0"}));
+                                 " ", around_.log >= 0 ? "1" : "0", " ",
+                                 records() >= 0 ? "1" : "0"}));
     b.identity = setup_.identity;
     b.no_new_privileges = !sys::has(setup_.profile->promises, sys::Promise::exec);
     b.control = control;
     b.scoreboard = scoreboard_.fd();
     b.log = around_.log;
+    b.records = records();
     b.life = around_.life;
     b.config = around_.snapshot->get();
     b.keys = keys;

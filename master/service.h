@@ -34,6 +34,7 @@ struct Surroundings {
     std::uint64_t generation = 1;        // of the configuration; counts reloads
     bool verbose = false;
     int log = -1, life = -1;
+    int records = -1;  // trace records; -1: none are kept
     std::vector<std::string> environment;
 };
 
@@ -79,6 +80,7 @@ class Service {
     void adopt(const Surroundings& around, Setup setup);
     void listen(std::vector<Endpoint> endpoints);
     void stop_listening();
+    int records() const;
     Birth birth(std::size_t slot, int control, int keys) const;
     void watch(bool on);
     void on_pressure();

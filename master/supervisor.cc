@@ -13,6 +13,7 @@
 #include "lib/config/log_options.h"
 #include "lib/config/value.h"
 #include "lib/log/log.h"
+#include "lib/log/record.h"
 #include "lib/service/accept.h"
 #include "lib/service/snapshot.h"
 #include "lib/sys/fs.h"
@@ -26,6 +27,7 @@ namespace postern::master {
 namespace {
 
 constexpr Millis kPatience{8000};  // after "stop"; then the stubborn are killed
+constexpr Millis kTrimPause{2000};  // between looks at the size of the trace records
 constexpr const char* kStatusPath = "private/master";
 
 // What daemons may see of our environment: what import_environment says, and how to find the
@@ -64,7 +66,8 @@ Supervisor::Supervisor(Options options, int life, Fd log)
       life_(life),
       log_(std::move(log)),
       patience_(loop_, [this] { lose_patience(); }),
-      status_pause_(loop_, [this] { status_watch_->want_read(true); }) {}
+      status_pause_(loop_, [this] { status_watch_->want_read(true); }),
+      trim_(loop_, [this] { trim_records(); }) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -76,6 +79,7 @@ Surroundings Supervisor::surroundings(const Reading& reading) {
             options_.verbose,
             log_.get(),
             life_,
+            records_ ? records_->fd() : -1,
             daemon_environment(*reading.config, options_.config_directory)};
 }
 
@@ -106,6 +110,7 @@ Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snaps
 Result<void> Supervisor::start(const config::Snapshot& snapshot) {
     TRY_ASSIGN(const Reading reading, understand(snapshot));
     config_ = reading.config;
+    keep_records(*config_);
     const auto around = surroundings(reading);
     for (const auto& setup : reading.setups) {
         TRY_ASSIGN(auto service, Service::open(around, setup));
@@ -178,6 +183,30 @@ Result<void> Supervisor::reopen_log(const config::Config& config) {
     return {};
 }
 
+// Mail goes on without them.
+void Supervisor::keep_records(const config::Config& config) {
+    const RecordsLimits limits = records_limits(config);
+    if (limits.size == 0) {
+        trim_.stop();
+        records_.reset();
+    } else if (records_) {
+        records_->set_limits(limits);
+    } else {
+        auto opened = RecordsFile::open(log::kRecordsFolder, limits);
+        if (!opened)
+            return log::error("", cat({"no trace records are kept: ", opened.error().what}));
+        records_.emplace(std::move(*opened));
+    }
+    if (records_) trim_records();
+}
+
+void Supervisor::trim_records() {
+    const auto trimmed = records_->trim();
+    if (!trimmed && !trim_fails_) log::error("", trimmed.error().what);
+    trim_fails_ = !trimmed;
+    trim_.start(kTrimPause);
+}
+
 void Supervisor::reload() {
     if (stopping_) return;
     notify_manager("RELOADING=1");
@@ -192,6 +221,7 @@ void Supervisor::reload() {
                                              " to ", queue(*reading.config),
                                              ": stop and start the mail system for that"})};
         TRY(reopen_log(*reading.config));
+        keep_records(*reading.config);
         ++generation_;
         apply(reading);
         config_ = reading.config;

@@ -5,6 +5,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "lib/ipc/loop_channel.h"
 #include "lib/loop/loop.h"
 
+#include "master/records_file.h"
 #include "master/service.h"
 
 namespace postern::master {
@@ -46,6 +48,8 @@ class Supervisor {
     void reload();
     void apply(const Reading& reading);
     Result<void> reopen_log(const config::Config& config);
+    void keep_records(const config::Config& config);
+    void trim_records();
     void stop(int signal_number);
     void lose_patience();
     void abort();
@@ -69,6 +73,9 @@ class Supervisor {
     std::list<std::unique_ptr<ipc::LoopChannel>> status_clients_;
     loop::Timer patience_;
     loop::Timer status_pause_;  // no descriptors to be had
+    std::optional<RecordsFile> records_;
+    loop::Timer trim_;
+    bool trim_fails_ = false;  // told
     bool stopping_ = false;
 };
 

@@ -77,6 +77,7 @@ Decision Evaluation::access_in(table::Maps& maps, const std::vector<table::Addre
         log::warning(trace(), found.error().what);
         return rejected(451, "4.3.5", subject, "Server configuration error");
     }
+    found_ = cat({" (", maps.matched(), ", key ", found->key, ")"});
     return access_result(found->value, subject, depth, spec);
 }
 

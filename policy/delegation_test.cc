@@ -245,6 +245,9 @@ TEST(DnsRestrictions, ListsAndNames) {
                                      ? "ok"
                                      : std::to_string(answer.smtp_code) + " " + answer.text;
         EXPECT_EQ(said, c.answer) << c.list;
+        if (answer.outcome != ipc::Outcome::accept) {
+            EXPECT_EQ(answer.rule, "smtpd_recipient_restrictions " + std::string(c.list));
+        }
     }
 }
 

@@ -39,8 +39,10 @@ Engine::Engine(Options options, UserDirectory* users, Names* names)
 Engine::~Engine() = default;
 
 ipc::PolicyAnswer Engine::answer(const ipc::PolicyQuestion& question) {
-    const Decision decision = Evaluation(*this, question).run();
+    Evaluation evaluation(*this, question);
+    const Decision decision = evaluation.run();
     ipc::PolicyAnswer answer;
+    answer.rule = evaluation.rule();
     if (!decision.refused()) {
         answer.outcome = ipc::Outcome::accept;
         answer.smtp_code = 250;

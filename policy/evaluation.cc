@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -29,25 +30,31 @@ Decision Evaluation::run() {
     switch (question_.stage) {
         case ipc::PolicyStage::connect:
             return options_.delay_reject ? Decision::dunno()
-                                         : run_list(lists.client, Subject::client);
+                                         : run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
         case ipc::PolicyStage::helo:
-            return options_.delay_reject ? Decision::dunno() : run_list(lists.helo, Subject::helo);
+            return options_.delay_reject ? Decision::dunno() : run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
         case ipc::PolicyStage::mail: {
             if (options_.delay_reject) return Decision::dunno();
-            Decision decision = run_list(lists.sender, Subject::sender);
+            Decision decision = run_parameter("smtpd_sender_restrictions", lists.sender, Subject::sender);
             if (decision.refused() || !options_.reject_unlisted_sender) return decision;
-            return unlisted(ListedAddresses::Whose::sender);
+            decision = unlisted(ListedAddresses::Whose::sender);
+            if (decision.refused()) rule_ = "smtpd_reject_unlisted_sender";
+            return decision;
         }
-        case ipc::PolicyStage::data: return run_list(lists.data, Subject::data);
+        case ipc::PolicyStage::data: return run_parameter("smtpd_data_restrictions", lists.data, Subject::data);
         case ipc::PolicyStage::end_of_data:
-            return run_list(lists.end_of_data, Subject::end_of_data);
-        case ipc::PolicyStage::etrn: return run_list(lists.etrn, Subject::etrn);
+            return run_parameter("smtpd_end_of_data_restrictions", lists.end_of_data, Subject::end_of_data);
+        case ipc::PolicyStage::etrn: return run_parameter("smtpd_etrn_restrictions", lists.etrn, Subject::etrn);
         case ipc::PolicyStage::rcpt:
         case ipc::PolicyStage::vrfy: break;
     }
     Decision decision = run_recipient_stage();
     if (decision.refused()) return decision;
-    if (defer_if_permit_) return Decision::refuse(*defer_if_permit_);
+    if (defer_if_permit_) {
+        rule_ = if_permit_rule_;
+        return Decision::refuse(*defer_if_permit_);
+    }
+    rule_ = permit_rule_;
     return decision;
 }
 
@@ -63,23 +70,59 @@ Decision Evaluation::run_recipient_stage() {
             "defer_if_permit");
     }
     if (options_.delay_reject && question_.stage == ipc::PolicyStage::rcpt) {
-        Decision decision = run_list(lists.client, Subject::client);
+        Decision decision = run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
         if (decision.refused()) return decision;
-        if (!question_.helo.empty()) decision = run_list(lists.helo, Subject::helo);
+        if (!question_.helo.empty()) decision = run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
         if (decision.refused()) return decision;
-        decision = run_list(lists.sender, Subject::sender);
+        decision = run_parameter("smtpd_sender_restrictions", lists.sender, Subject::sender);
         if (decision.refused()) return decision;
         if (options_.reject_unlisted_sender) decision = unlisted(ListedAddresses::Whose::sender);
+        if (decision.refused()) rule_ = "smtpd_reject_unlisted_sender";
         if (decision.refused()) return decision;
     }
-    const RestrictionList* order[] = {&lists.relay, &lists.recipient};
+    permit_rule_.clear();  // what let the client or its HELO pass is not what let it send
+    using Named = std::pair<std::string_view, const RestrictionList*>;
+    Named order[] = {{"smtpd_relay_restrictions", &lists.relay},
+                     {"smtpd_recipient_restrictions", &lists.recipient}};
     if (!options_.relay_before_recipient) std::swap(order[0], order[1]);
-    for (const auto* list : order) {
-        Decision decision = run_list(*list, Subject::recipient);
+    for (const auto& [name, list] : order) {
+        Decision decision = run_parameter(name, *list, Subject::recipient);
         if (decision.refused()) return decision;
     }
     if (!options_.reject_unlisted_recipient) return Decision::permit();
-    return unlisted(ListedAddresses::Whose::recipient);
+    Decision decision = unlisted(ListedAddresses::Whose::recipient);
+    if (decision.refused()) rule_ = "smtpd_reject_unlisted_recipient";
+    return decision;
+}
+
+// "smtpd_recipient_restrictions greylisted > check_policy_service unix:private/grey"
+std::string Evaluation::place() const {
+    std::string text(parameter_);
+    for (const Restriction* one : path_)
+        text += cat({one == path_.front() ? " " : " > ", one->name,
+                     one->argument.empty() || one->argument == one->name ? "" : " ",
+                     one->argument == one->name ? "" : one->argument});
+    return printable(text + found_, ipc::kMaxText);
+}
+
+void Evaluation::note_doubts() {
+    if (defer_if_permit_ && if_permit_rule_.empty()) if_permit_rule_ = place();
+    if (defer_if_reject_ && if_reject_rule_.empty()) if_reject_rule_ = place();
+}
+
+Decision Evaluation::run_parameter(std::string_view name, const RestrictionList& list,
+                                   Subject subject) {
+    parameter_ = name;
+    Decision decision = run_list(list, subject);
+    if (decision.undecided()) return decision;
+    if (decision.refused()) {
+        // An earlier doubt outweighs a certainty: it is the one that decided.
+        if (defer_if_reject_ && decision.reply.text == defer_if_reject_->text)
+            rule_ = if_reject_rule_;
+    } else if (permit_rule_.empty()) {
+        permit_rule_ = rule_;
+    }
+    return decision;
 }
 
 Decision Evaluation::run_list(const RestrictionList& list, Subject subject, int depth) {
@@ -90,7 +133,13 @@ Decision Evaluation::run_list(const RestrictionList& list, Subject subject, int 
             warn_only_ = true;
             continue;
         }
+        path_.push_back(&one);
+        found_.clear();
+        if (depth == 0) rule_.clear();
         Decision decision = run_one(one, depth);
+        note_doubts();
+        if (!decision.undecided() && rule_.empty()) rule_ = place();
+        path_.pop_back();
         subject_ = subject;
         warn_only_ = false;
         if (!decision.undecided()) return decision;

@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "lib/ipc/messages/policy.h"
 
@@ -20,8 +22,14 @@ class Evaluation {
 
     // All lists of the question's stage.
     Decision run();
+    // Afterwards: which rule it was, as PolicyAnswer::rule. Of several that let a message pass, the
+    // one about relaying.
+    const std::string& rule() const { return rule_; }
 
   private:
+    Decision run_parameter(std::string_view name, const RestrictionList& list, Subject subject);
+    std::string place() const;
+    void note_doubts();
     Decision run_list(const RestrictionList& list, Subject subject, int depth = 0);
     Decision run_recipient_stage();
     Decision run_one(const Restriction& one, int depth);
@@ -66,6 +74,11 @@ class Evaluation {
     std::string sender_, recipient_;  // complete
     Subject subject_ = Subject::client;
     bool warn_only_ = false;
+    std::string_view parameter_;            // whose list we are in
+    std::vector<const Restriction*> path_;  // the restriction at work, below the classes that name it
+    std::string found_;                     // where in a table: " (hash:/x, key example.com)"
+    std::string rule_, permit_rule_;
+    std::string if_permit_rule_, if_reject_rule_;  // who set these doubts
     std::optional<Reply> defer_if_permit_, defer_if_reject_;
 };
 

@@ -13,6 +13,6 @@ policy_policy_SOURCES = %reldir%/main.cc
 policy_policy_LDADD = $(POLICY_LIBS)
 
 check_PROGRAMS += policy/policy_test
-policy_policy_test_SOURCES = %reldir%/policy_test.cc %reldir%/delegation_test.cc %reldir%/worker_test.cc %reldir%/dns_names_test.cc
+policy_policy_test_SOURCES = %reldir%/policy_test.cc %reldir%/rule_test.cc %reldir%/delegation_test.cc %reldir%/worker_test.cc %reldir%/dns_names_test.cc
 policy_policy_test_CXXFLAGS = $(TEST_CXXFLAGS)
 policy_policy_test_LDADD = tests/support/libfakedns.a $(POLICY_LIBS) $(TEST_LIBS)

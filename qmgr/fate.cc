@@ -42,6 +42,14 @@ ipc::DsnReturn return_of(const queue::Envelope& envelope) {
     return value == "hdrs" ? ipc::DsnReturn::headers : ipc::DsnReturn::unset;
 }
 
+// For mailtrace; no log tool expects it.
+void tell_rest(const QueueId& id, Directory where, WallTime retry) {
+    if (!log::records_kept()) return;
+    if (where == Directory::hold) return log::story(id.str(), "rests in the hold queue");
+    log::story(id.str(), "rests in the deferred queue",
+               {log::kv("until", retry.time_since_epoch().count())});
+}
+
 // soft_bounce: what would have been returned stays in the queue until it is too old.
 ipc::RecipientReport softened(const ActiveMessage& message, ipc::RecipientReport report) {
     log::info(message.id().str(),
@@ -249,6 +257,7 @@ void Manager::put_to_rest(Message& message) {
     QueueId id = message.id();
     auto resting = store_.rest(message.file, hold ? Directory::hold : Directory::deferred, retry);
     if (!resting) log::warning(id.str(), resting.error().what);
+    if (resting) tell_rest(id, hold ? Directory::hold : Directory::deferred, retry);
     erase(message);
     if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
 }
@@ -310,6 +319,7 @@ void Manager::on_moved(const std::vector<MessageKey>& owners, const std::vector<
         bool safe = job.files[i].outcome.has_value();
         if (safe) {
             store_.moved(moves[i]);
+            tell_rest(id, moves[i].to, moves[i].retry);
         } else {
             log::warning(id.str(), job.files[i].outcome.error().what);
             store_.take_back(moves[i]);

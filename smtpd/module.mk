@@ -2,7 +2,7 @@
 noinst_LIBRARIES += smtpd/libsmtpd.a
 smtpd_libsmtpd_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/submission.h %reldir%/submission.cc %reldir%/cleanup_links.h %reldir%/cleanup_links.cc \
-	%reldir%/session_driver.h %reldir%/session_driver.cc \
+	%reldir%/session_driver.h %reldir%/session_driver.cc %reldir%/rule_note.h \
 	%reldir%/smtpd_service.h %reldir%/smtpd_service.cc
 daemonexec_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = %reldir%/main.cc

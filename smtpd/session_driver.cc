@@ -239,6 +239,7 @@ void SessionDriver::run(smtp::Say&& say) {
     if (!session_.envelope().open && !content_) {
         submission_.reset();
         queue_id_ = QueueId();
+        rule_.passed.clear();
     }
     if (!session_.slow()) return stream_->write(say.text);
     held_reply_ = std::move(say.text);
@@ -266,7 +267,10 @@ void SessionDriver::run(smtp::Ask&& ask) {
         [weak = weak_from_this()](Result<ipc::PolicyAnswer> answer) {
             const auto self = weak.lock();
             if (!self || self->over_ || self->closing_) return;
-            if (answer) return self->resume(self->session_.on_answer(answer_of(*answer)));
+            if (answer) {
+                self->rule_.note(*answer);
+                return self->resume(self->session_.on_answer(answer_of(*answer)));
+            }
             log::warning("", answer.error().what);
             self->resume(self->session_.on_answer(
                 smtp::Answer::refuse(451, "4.3.0", "Error: policy lookup failure")));
@@ -375,7 +379,11 @@ void SessionDriver::on_opened(const QueueId& id) {
         line +=
             cat({", sasl_method=", session_.auth_method(), ", sasl_username=", session_.user()});
     }
-    log::info(trace(), line, {log::kv("client", client_)});
+    log::info(trace(), line,
+              {log::kv("client", client_), log::kv("session", id_.str()),
+               log::kv("rule", rule_.passed), log::kv("protocol", session_.protocol()),
+               log::kv("service", shared_.options.service)});
+    rule_.passed.clear();
     resume(session_.on_opened(smtp::Answer::accept()));
 }
 
@@ -557,7 +565,10 @@ void SessionDriver::log_refusal(std::string_view reply) {
     if (where == "RCPT" || where == "VRFY") line += cat({" to=<", session_.recipient(), ">"});
     line += cat({" proto=", session_.log_protocol()});
     if (!session_.helo().empty()) line += cat({" helo=<", session_.helo(), ">"});
-    log::info(queue_id_.empty() ? "NOQUEUE" : trace(), line, {log::kv("client", client_)});
+    log::info(queue_id_.empty() ? "NOQUEUE" : trace(), line,
+              {log::kv("client", client_), log::kv("session", id_.str()),
+               log::kv("rule", rule_.refused), log::kv("service", shared_.options.service)});
+    rule_.refused.clear();
 }
 
 void SessionDriver::log_pipelining() {

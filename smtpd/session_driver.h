@@ -22,6 +22,7 @@
 
 #include "smtpd/cleanup_links.h"
 #include "smtpd/options.h"
+#include "smtpd/rule_note.h"
 #include "smtpd/submission.h"
 
 namespace postern::smtpd {
@@ -121,6 +122,8 @@ class SessionDriver : public loop::StreamHandler,
     bool told_pipelining_ = false;
     bool over_ = false;
     bool announced_ = false;  // "connect from" is in the log
+
+    RuleNote rule_;
 
     // One message.
     struct Content {

@@ -11,6 +11,8 @@
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
 
+#include "lib/log/record.h"
+
 #ifdef __SANITIZE_ADDRESS__
 // The leak checker traces its own process, which programs that gave up their rights may not any
 // more. They are built without it; the unit tests ask for it (tools/run-tests).
@@ -32,7 +34,9 @@ struct State {
     Fd file;
     std::string host;
     std::string pid;  // as text; getpid(2) is a system call, and lines are many
+    std::uint32_t pid_number = 0;
     std::string captured;
+    Fd records;
 };
 
 State& state() {
@@ -120,7 +124,28 @@ void to_syslog(const State& s, Level level, std::string_view trace, std::string_
 
 void report_check(const char* text) { write(Level::fatal, "", text); }
 
-void note_pid() { state().pid = std::to_string(::getpid()); }
+void note_pid() {
+    state().pid_number = static_cast<std::uint32_t>(::getpid());
+    state().pid = std::to_string(state().pid_number);
+}
+
+// One write: O_APPEND keeps the records of many processes whole. What a full disk cuts is skipped by
+// the reader.
+void keep(const State& s, Level level, bool logged, std::string_view trace, std::string_view text,
+          std::initializer_list<Field> fields) {
+    Record record;
+    record.time = SystemClock::instance().now();
+    record.pid = s.pid_number;
+    record.level = static_cast<std::uint8_t>(level);
+    record.logged = logged;
+    record.program = s.options.tag;
+    record.id = trace;
+    record.text = text;
+    for (const Field& field : fields) {
+        if (!field.value.empty()) record.fields.emplace_back(field.key, field.value);
+    }
+    put(s.records.get(), encode(record));
+}
 
 State& reset(Sink sink, Options options) {
     State& s = state();
@@ -158,8 +183,20 @@ void set_debug(bool on) { state().options.debug = on; }
 
 bool debug_enabled() { return state().options.debug; }
 
+void open_records(Fd file) {
+    note_pid();
+    state().records = std::move(file);
+}
+
+bool records_kept() { return static_cast<bool>(state().records); }
+
+void story(std::string_view trace, std::string_view text, std::initializer_list<Field> fields) {
+    if (records_kept() && !trace.empty()) keep(state(), Level::info, false, trace, text, fields);
+}
+
 void write(Level level, std::string_view trace, std::string_view text, std::initializer_list<Field> fields) {
     State& s = state();
+    if (s.records && !trace.empty() && level != Level::debug) keep(s, level, true, trace, text, fields);
     switch (s.sink) {
         case Sink::syslog: to_syslog(s, level, trace, text); break;
         case Sink::capture:

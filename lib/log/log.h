@@ -36,6 +36,9 @@ void open_syslog(Options options);
 void open_file(Options options, Fd file);  // append-only descriptor; lines begin with time and host as syslog's files do
 void open_stderr(Options options);         // "TAG: TEXT" without time: commands on a terminal
 
+// Every line about an id goes to this append-only file too, as a record (record.h), whatever the sink is.
+void open_records(Fd file);
+
 // For tests: lines are kept instead of written. take_captured() returns "LEVEL TRACE: TEXT" lines and clears them.
 void open_capture(Options options = {});
 std::string take_captured();
@@ -44,6 +47,11 @@ void set_debug(bool on);
 bool debug_enabled();
 
 void write(Level level, std::string_view trace, std::string_view text, std::initializer_list<Field> fields = {});
+
+// Told to the records only: what mailtrace wants to know and no log tool expects. Nothing happens when
+// no records are kept (records_kept()).
+void story(std::string_view trace, std::string_view text, std::initializer_list<Field> fields = {});
+bool records_kept();
 
 inline void info(std::string_view trace, std::string_view text, std::initializer_list<Field> fields = {}) {
     write(Level::info, trace, text, fields);

@@ -26,19 +26,19 @@ constexpr std::uint64_t kConnectionsPerUse = 100;
 struct Birth {
     std::uint64_t generation = 0;
     std::size_t slot = 0, listeners = 0;
-    bool log_file = false;
+    bool log_file = false, records = false;
 };
 
 Result<Birth> read_birth() {
     const char* text = ::getenv(kChildVariable);
     const auto words = split_words(text != nullptr ? text : "");
-    if (words.size() != 4) return Error{Errc::invalid, "this program is started by the master daemon only"};
+    if (words.size() != 5) return Error{Errc::invalid, "this program is started by the master daemon only"};
     const auto generation = parse_number<std::uint64_t>(words[0]);
     const auto slot = parse_number<std::size_t>(words[1]);
     const auto listeners = parse_number<std::size_t>(words[2]);
     if (!generation || !slot || *slot >= Scoreboard::kSlots || !listeners)
         return Error{Errc::invalid, cat({"environment ", kChildVariable, ": malformed"})};
-    return Birth{*generation, *slot, *listeners, words[3] == "1"};
+    return Birth{*generation, *slot, *listeners, words[3] == "1", words[4] == "1"};
 }
 
 void open_log(const config::Config& config, const Arguments& arguments, const std::string& program, bool log_file) {
@@ -105,9 +105,13 @@ Result<Child> Child::start(int argc, char** argv) {
     overrides.emplace(overrides.begin(), "service_name", arguments.service);  // $service_name in -o options
     TRY_ASSIGN(auto config, config::Config::from(snapshot, overrides));
     open_log(config, arguments, program, birth.log_file);
+    if (birth.records)
+        log::open_records(Fd(kRecordsFd));
+    else
+        ::close(kRecordsFd);
     const std::string queue = config.get(param::queue_directory);
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
-    for (int fd : {kControlFd, kScoreboardFd, kLogFd, kLifeFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (int fd : {kControlFd, kScoreboardFd, kLogFd, kLifeFd, kRecordsFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     TRY_ASSIGN(Scoreboard scoreboard, Scoreboard::attach(Fd(kScoreboardFd)));
     Child child(std::move(arguments), program, std::make_unique<config::Config>(std::move(config)), *profile,
                 std::move(scoreboard));

@@ -20,8 +20,10 @@ constexpr int kScoreboardFd = 4;  // memfd
 constexpr int kLogFd = 5;         // append-only log file, or /dev/null
 constexpr int kLifeFd = 6;        // holds master's lock: a new master waits until the old one's daemons are gone
 constexpr int kConfigFd = 7;      // sealed memfd: the configuration that master lives by (snapshot.h)
-constexpr int kFirstListener = 8;
-// "GENERATION SLOT LISTENERS LOG": numbers separated by spaces; LOG is 1 when kLogFd is a log file.
+constexpr int kRecordsFd = 8;     // append-only file of trace records (lib/log/record.h), or /dev/null
+constexpr int kFirstListener = 9;
+// "GENERATION SLOT LISTENERS LOG RECORDS": numbers separated by spaces; LOG is 1 when kLogFd is a log
+// file, RECORDS when kRecordsFd is a file of records.
 constexpr const char* kChildVariable = "POSTERN_CHILD";
 
 // How to build the command line of a daemon; parse_arguments reads it. As Postfix's: -n name -t type, -o, -v.

@@ -105,6 +105,11 @@ const Profile* find_profile(std::string_view program) {
 
 std::span<const Profile> profiles() { return kProfiles; }
 
+bool tells_of_messages(const Profile& profile) {
+    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "peername"};
+    return std::find(std::begin(kOthers), std::end(kOthers), profile.program) == std::end(kOthers);
+}
+
 Result<Identity> identity_of(Account account, const config::Config& config) {
     if (!has_separate_users(config)) return Identity{"", ::geteuid(), ::getegid(), ::getegid()};
     const std::string name = account_name(account, config);

@@ -55,6 +55,8 @@ struct Profile {
 // Null when the program is not one of ours.
 const Profile* find_profile(std::string_view program);
 std::span<const Profile> profiles();
+// Whether it gets the file of trace records to append to. Those that serve readers of mail do not.
+bool tells_of_messages(const Profile& profile);
 
 // uid and gids of an account as configured. Errc::not_found names the missing user and the command
 // that makes it. As an ordinary user: that user.

@@ -121,10 +121,12 @@ class Daemon {
     [[noreturn]] void live(int (*run)(int, char**), int control, int listener) {
         const int log = ::open((folder_ + "/log").c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
         const Fd config = *seal_snapshot(*config::Snapshot::read(folder_));
-        const int sources[] = {control, board_->fd(), log, log, config.get(), listener};
-        int moved[6];
-        for (int i = 0; i < 6; ++i) moved[i] = ::fcntl(sources[i], F_DUPFD, 50);
-        for (int i = 0; i < 6; ++i) ::dup2(moved[i], kControlFd + i);
+        const int records =
+            ::open((folder_ + "/records").c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
+        const int sources[] = {control, board_->fd(), log, log, config.get(), records, listener};
+        int moved[7];
+        for (int i = 0; i < 7; ++i) moved[i] = ::fcntl(sources[i], F_DUPFD, 50);
+        for (int i = 0; i < 7; ++i) ::dup2(moved[i], kControlFd + i);
         if (sys::is_root()) {
             // Root would need the daemons' users; anybody else plays them all.
             constexpr uid_t kSomebody = 65534;
@@ -132,7 +134,7 @@ class Daemon {
                 !sys::become_user(kSomebody, kSomebody))
                 ::_exit(99);
         }
-        ::setenv(kChildVariable, "7 0 1 1", 1);
+        ::setenv(kChildVariable, "7 0 1 1 1", 1);
         std::vector<std::string> words = {"error", "-n", "echo", "-t", "unix", "-o", option_};
         if (descriptors_ != 0) {
             const rlimit limit{descriptors_, descriptors_};

@@ -59,7 +59,8 @@ Maps Maps::of(std::vector<std::unique_ptr<Table>> tables) {
 }
 
 Lookup<std::string> Maps::find(std::string_view key, KeyKind kind) {
-    for (auto& member : members_) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        Member& member = members_[i];
         if (!member.table && member.retry.passed()) member.reopen();
         if (!member.table) return member.why;
         if (kind == KeyKind::part && member.table->patterns()) continue;
@@ -68,9 +69,17 @@ Lookup<std::string> Maps::find(std::string_view key, KeyKind kind) {
         if (found.found() && found->empty()) {
             return Error{Errc::temporary, cat({member.spec, ": empty result for \"", key, "\""})};
         }
+        matched_ = i;
         if (!found.not_found()) return found;
     }
     return NotFound{};
+}
+
+std::string Maps::matched() const {
+    if (matched_ >= members_.size()) return {};
+    const Member& member = members_[matched_];
+    const int line = member.table ? member.table->matched_line() : 0;
+    return line == 0 ? member.spec : cat({member.spec, " line ", std::to_string(line)});
 }
 
 std::vector<Error> Maps::problems() {

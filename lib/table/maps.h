@@ -30,12 +30,15 @@ class Maps {
 
     bool empty() const;
     Lookup<std::string> find(std::string_view key, KeyKind kind = KeyKind::whole);
+    // After a find() that found something: where, "hash:/etc/a" or "cidr:/etc/b line 3".
+    std::string matched() const;
     // Failures to open the tables, for one warning at start.
     std::vector<Error> problems();
 
   private:
     struct Member;
     std::vector<Member> members_;
+    std::size_t matched_ = 0;
 };
 
 }  // namespace postern::table

@@ -176,6 +176,7 @@ class RuleTable final : public PatternTable {
             if (rule.step == Rule::Step::begin_if) {
                 if (!fits) i = rule.end;
             } else if (fits) {
+                matched_line_ = rule.line;
                 return join_pieces(rule.result, groups);
             }
         }
@@ -183,12 +184,14 @@ class RuleTable final : public PatternTable {
     }
 
     std::vector<std::string> warnings() const override { return warnings_; }
+    int matched_line() const override { return matched_line_; }
 
   private:
     Kind kind_;
     std::string name_;
     std::vector<Rule> rules_;
     std::vector<std::string> warnings_;
+    int matched_line_ = 0;
 };
 
 // Gives every "if" the index of its "endif"; one without reaches to the end of the file.
@@ -231,6 +234,7 @@ class ReloadedTable final : public PatternTable {
         return table_->lookup(key);
     }
     std::vector<std::string> warnings() const override { return table_->warnings(); }
+    int matched_line() const override { return table_->matched_line(); }
 
   private:
     Kind kind_;

@@ -33,6 +33,10 @@ class Table {
     // "user@" as a part of an address would match what their author never meant.
     virtual bool patterns() const { return false; }
 
+    // After a lookup that found something: the line of the table's source where it stands; 0 where
+    // the table does not know (a compiled one, a server).
+    virtual int matched_line() const { return 0; }
+
     // Lines of the table's source that are wrong and left out.
     virtual std::vector<std::string> warnings() const { return {}; }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "lib/base/strings.h"
 #include "lib/table/maps.h"
 #include "lib/table/memory_table.h"
 #include "lib/table/pattern_table.h"
@@ -164,6 +165,19 @@ TEST(Patterns, AreReadAgainWhenReplaced) {
     EXPECT_EQ(get(**table, "a"), "FAILED");
     files.write("t", "/a/ 3\n");
     EXPECT_EQ(get(**table, "a"), "3");
+}
+
+TEST(Maps, TellWhereTheAnswerStands) {
+    const TestFiles files;
+    const auto path = files.write("t", "# patterns\n/a/ 1\nif /b/\n/bb/\n  2\nendif\n");
+    auto maps = Maps::open("inline:{x=y}, regexp:" + path);
+    EXPECT_TRUE(maps.find("x").found());
+    EXPECT_EQ(maps.matched(), "inline:{x=y}");
+    EXPECT_TRUE(maps.find("bb").found());
+    EXPECT_EQ(maps.matched(), cat({"regexp:", path, " line 4"}));
+    EXPECT_TRUE(maps.find("a").found());
+    EXPECT_EQ(maps.matched(), cat({"regexp:", path, " line 2"}));
+    EXPECT_EQ(Maps::open("").matched(), "");
 }
 
 TEST(Random, AnswersWithAnyOfItsValues) {

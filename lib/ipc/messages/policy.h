@@ -59,6 +59,9 @@ struct PolicyAnswer {
     std::string status = "4.3.0";
     std::string text;               // the whole text behind code and status
     bool disconnect = false;        // end the session after this reply (421, 521)
+    // Who decided, for mailtrace: "smtpd_relay_restrictions permit_mynetworks", "smtpd_recipient_restrictions
+    // check_sender_access cidr:/x (cidr:/x line 3, key 192.0.2.1)"; empty when no rule had an opinion.
+    std::string rule;
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -66,6 +69,7 @@ struct PolicyAnswer {
         io.attr("status", status, 16);
         io.attr("text", text, kMaxText + 2 * kMaxAddress);
         io.attr("disconnect", disconnect);
+        io.attr("rule", rule, kMaxText);
     }
 };
 
