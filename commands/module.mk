@@ -56,7 +56,8 @@ commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LI
 # Queue commands. mailq is postqueue by another name (a symbolic link, see install-exec-hook).
 noinst_LIBRARIES += commands/liblisting.a
 commands_liblisting_a_SOURCES = \
-	%reldir%/queue_listing.h %reldir%/queue_listing.cc %reldir%/queue_shape.h %reldir%/queue_shape.cc
+	%reldir%/queue_listing.h %reldir%/queue_listing.cc %reldir%/queue_shape.h %reldir%/queue_shape.cc \
+	%reldir%/queue_why.h %reldir%/queue_why.cc
 sbin_PROGRAMS += commands/postqueue commands/postsuper commands/qshape
 commands_postqueue_SOURCES = %reldir%/postqueue.cc
 commands_postqueue_LDADD = commands/liblisting.a lib/queue/libqueue.a lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a \
@@ -66,21 +67,23 @@ commands_postsuper_LDADD = $(commands_postqueue_LDADD)
 commands_qshape_SOURCES = %reldir%/qshape.cc
 commands_qshape_LDADD = $(commands_postqueue_LDADD)
 
+noinst_LIBRARIES += commands/libstory.a
+commands_libstory_a_SOURCES = \
+	%reldir%/story.h %reldir%/story.cc %reldir%/story_text.h %reldir%/story_text.cc \
+	%reldir%/rule_place.h %reldir%/rule_place.cc
 sbin_PROGRAMS += commands/mailtrace
-commands_mailtrace_SOURCES = %reldir%/mailtrace.cc %reldir%/story.h %reldir%/story.cc %reldir%/story_text.h %reldir%/story_text.cc \
-	%reldir%/rule_place.h %reldir%/rule_place.cc %reldir%/queue_listing.h %reldir%/queue_listing.cc
-MAILTRACE_LIBS = lib/queue/libqueue.a lib/ipc/libipc.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \
-	lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
+MAILTRACE_LIBS = commands/libstory.a commands/liblisting.a lib/queue/libqueue.a lib/ipc/libipc.a lib/table/libtable.a \
+	lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
+commands_mailtrace_SOURCES = %reldir%/mailtrace.cc
 commands_mailtrace_LDADD = $(MAILTRACE_LIBS)
 
 check_PROGRAMS += commands/story_test
-commands_story_test_SOURCES = %reldir%/story_test.cc %reldir%/story.cc %reldir%/story_text.cc %reldir%/rule_place.cc \
-	%reldir%/queue_listing.cc
+commands_story_test_SOURCES = %reldir%/story_test.cc
 commands_story_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_story_test_LDADD = $(MAILTRACE_LIBS) $(TEST_LIBS)
 
 check_PROGRAMS += commands/queue_listing_test
-commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_shape_test.cc
+commands_queue_listing_test_SOURCES = %reldir%/queue_listing_test.cc %reldir%/queue_shape_test.cc %reldir%/queue_why_test.cc
 commands_queue_listing_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_queue_listing_test_LDADD = commands/liblisting.a lib/ipc/libipc.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
 

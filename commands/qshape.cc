@@ -1,5 +1,6 @@
 // qshape: what the queue consists of, by domain and age. Reads the queue's files, like mailq when
 // the system is down; disturbs nobody.
+#include <getopt.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,10 +14,12 @@
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
+#include "lib/queue/directories.h"
 #include "lib/queue/lister.h"
 #include "lib/sys/fs.h"
 
 #include "commands/queue_shape.h"
+#include "commands/queue_why.h"
 
 namespace postern::commands {
 namespace {
@@ -24,13 +27,15 @@ namespace {
 struct Job {
     ShapeOptions shape;
     bool senders = false;
+    bool why = false;
     std::set<std::string> queues;
     std::optional<std::string> directory;
 };
 
 constexpr std::string_view kUsage =
     "usage: qshape [-s] [-p] [-m min_subdomains] [-b bucket_count] [-t bucket_time] [-l] "
-    "[-w terminal_width] [-c config_directory] [queue_name ...]";
+    "[-w terminal_width] [-c config_directory] [queue_name ...]\n"
+    "       qshape --why [-c config_directory] [queue_name ...]";
 constexpr std::uint64_t kMaxBuckets = 100, kMaxMinutes = 1'000'000, kMaxWidth = 1000;
 
 Result<std::uint64_t> number(char option, const char* text, std::uint64_t most) {
@@ -48,6 +53,7 @@ Result<void> take_option(Job& job, char option, const char* argument) {
     std::uint64_t unused = 0;
     switch (option) {
         case 's': job.senders = true; return {};
+        case 'y': job.why = true; return {};
         case 'p': job.shape.parents = true; return {};
         case 'l': job.shape.linear = true; return {};
         case 'c': job.directory = argument; return {};
@@ -63,7 +69,9 @@ Result<void> take_option(Job& job, char option, const char* argument) {
 
 Result<Job> parse(int argc, char** argv) {
     Job job;
-    for (int option = 0; (option = ::getopt(argc, argv, "spm:b:t:lw:N:n:c:")) != -1;)
+    static const option kLong[] = {{"why", no_argument, nullptr, 'y'}, {nullptr, 0, nullptr, 0}};
+    const char* letters = "spm:b:t:lw:N:n:c:";
+    for (int option = 0; (option = ::getopt_long(argc, argv, letters, kLong, nullptr)) != -1;)
         TRY(take_option(job, static_cast<char>(option), optarg));
     static const std::set<std::string, std::less<>> known = {"maildrop", "incoming", "active",
                                                              "deferred", "hold"};
@@ -74,6 +82,7 @@ Result<Job> parse(int argc, char** argv) {
                                              "deferred or hold"})};
         job.queues.insert(name);
     }
+    if (job.queues.empty() && job.why) job.queues = {"incoming", "active", "deferred", "hold"};
     if (job.queues.empty()) job.queues = {"incoming", "active"};
     return job;
 }
@@ -92,6 +101,30 @@ void count(const ipc::QueueListEntry& entry, const Job& job, WallTime now, bool 
     for (const auto& recipient : entry.recipients) shape.add(domain_of(recipient.address), age, 1);
 }
 
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+// A message's next attempt is its file's time.
+std::optional<WallTime> next_attempt_of(const ipc::QueueListEntry& entry) {
+    if (entry.queue_name != "deferred") return std::nullopt;
+    const auto info =
+        sys::RealFs::instance().info(queue::path_of(queue::Directory::deferred, entry.queue_id));
+    if (!info) return std::nullopt;
+    return WallTime(Micros(info->mtime_ns / 1000));
+}
+
+void explain(const Job& job, const config::Config& config, WallTime now) {
+    QueueWhy why({config.text("default_destination_concurrency_limit"),
+                  config.text("default_destination_rate_delay")});
+    queue::Lister(sys::RealFs::instance()).list([&](const ipc::QueueListEntry& entry) {
+        if (!job.queues.contains(entry.queue_name)) return true;
+        const auto next = next_attempt_of(entry);
+        for (const auto& recipient : entry.recipients)
+            why.add(domain_of(recipient.address), entry.queue_name, recipient.reason, next);
+        return true;
+    });
+    print(why.text(now));
+}
+
 Result<void> run(const Job& job) {
     TRY_ASSIGN(const std::string directory, config::choose_directory(job.directory));
     TRY_ASSIGN(const config::Config config, config::Config::load(directory));
@@ -102,13 +135,16 @@ Result<void> run(const Job& job) {
     QueueShape shape(job.shape);
     bool continued = false;
     const WallTime now = SystemClock::instance().now();
+    if (job.why) {
+        explain(job, config, now);
+        return {};
+    }
     queue::Lister(sys::RealFs::instance()).list([&](const ipc::QueueListEntry& entry) {
         if (job.queues.contains(entry.queue_name)) count(entry, job, now, continued, shape);
         continued = entry.more;
         return true;
     });
-    const std::string table = shape.table();
-    std::fwrite(table.data(), 1, table.size(), stdout);
+    print(shape.table());
     return {};
 }
 

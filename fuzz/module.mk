@@ -99,6 +99,5 @@ fuzz_content_checks_LDADD = $(FUZZ_MAIN) cleanup/libcleanup.a lib/queue/libqueue
 	lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/trace_record
-fuzz_trace_record_SOURCES = %reldir%/trace_record_fuzz.cc $(FUZZ_MAIN)
-fuzz_trace_record_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_CORPUS='"$(abs_top_srcdir)/fuzz/corpus/trace_record"'
-fuzz_trace_record_LDADD = lib/log/liblog.a lib/base/libbase.a $(FUZZ_LIBS)
+fuzz_trace_record_SOURCES = %reldir%/trace_record_fuzz.cc
+fuzz_trace_record_LDADD = $(FUZZ_MAIN) lib/log/liblog.a lib/base/libbase.a $(FUZZ_LIBS)

@@ -55,6 +55,21 @@ class RealUids(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(info.st_mode) & 0o077, 0)
         mail.wait_log(rf"pickup\[\d+\]: \w+: uid={ANN[0]} from=<ann@example.test>")
 
+    def test_every_user_adds_to_the_trace_and_root_alone_reads_it(self):
+        mail = self.mail
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.sendmail("trace@far.test", ["bob@example.test"], "Subject: x\n\nhi\n")
+        told = lambda: mail.run("mailtrace", "trace@far.test", check=False).stdout
+        wait(lambda: "all is done" in told(), "the story", lambda: told() + mail.log())
+        for program in ("smtpd", "cleanup", "qmgr", "local"):
+            self.assertRegex(told(), rf"(?m)^\S+ +\S+  {program} ")
+        records = mail.queue / "mailtrace/records"
+        self.assertEqual((records.stat().st_uid, stat.S_IMODE(records.stat().st_mode)), (0, 0o600))
+        for user in (ANN, (pwd.getpwnam("postern-net").pw_uid, pwd.getpwnam("postern-net").pw_gid)):
+            result = mail.run("mailtrace", "trace@far.test", check=False, user=user)
+            self.assertEqual((result.returncode, result.stdout), (69, ""))
+            self.assertIn("only root may look there", result.stderr)
+
     def test_daemons_run_as_their_users(self):
         mail = self.mail
         with smtplib.SMTP(*mail.address("smtp")) as smtp:

@@ -117,6 +117,8 @@ class Queue(unittest.TestCase):
             self.assertRegex(shape, r"^ +T  5 10 10\+\n +TOTAL  3  3  0   0\n +busy\.test  3  3  0   0\n$")
             self.assertRegex(mail.run("qshape", "-s", "deferred").stdout, r"\n +ok\.test  2 ")
             self.assertRegex(mail.run("qshape").stdout, r"\n +TOTAL  0 ")
+            why = mail.run("qshape", "--why").stdout
+            self.assertRegex(why, r"(?m)^\S+: \d+ recipients?\n +\d+  backs off, (next in \d+ \w+|due now): \S+")
             for words in (["nonsense"], ["-b", "0"], ["-t", "x"], ["-Z"]):
                 self.assertEqual(mail.run("qshape", *words, check=False).returncode, 64, words)
 
