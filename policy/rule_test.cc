@@ -78,11 +78,11 @@ TEST(Rule, OfTablesNamesTableAndKey) {
               "(inline:{192.0.2=REJECT}, key 192.0.2)");
     o = base();
     o.sender_restrictions =
-        "check_sender_access inline:{other.test=REJECT}, check_sender_access inline:{far.test=550 "
-        "no}";
+        "check_sender_access inline:{other.test=REJECT}, "
+        "check_sender_access inline:{far.test=DEFER}";
     EXPECT_EQ(rule(o),
-              "-smtpd_sender_restrictions check_sender_access inline:{far.test=550 no} "
-              "(inline:{far.test=550 no}, key far.test)");
+              "-smtpd_sender_restrictions check_sender_access inline:{far.test=DEFER} "
+              "(inline:{far.test=DEFER}, key far.test)");
 }
 
 TEST(Rule, OfAClassIsThePathToIt) {
