@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <functional>
+#include <utility>
 
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
@@ -23,6 +25,7 @@ extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 namespace postern::log {
 namespace {
 
+constexpr std::size_t kGatheredAtMost = 16 * 1024;
 constexpr std::size_t kMaxLine = 4096;  // longer texts are cut; syslog daemons drop more
 
 enum class Sink : unsigned char { stderr_sink, syslog, file, capture };
@@ -37,6 +40,8 @@ struct State {
     std::uint32_t pid_number = 0;
     std::string captured;
     Fd records;
+    std::string gathered;  // records that wait for flush_records()
+    std::function<void()> on_gathered;
 };
 
 State& state() {
@@ -129,9 +134,16 @@ void note_pid() {
     state().pid = std::to_string(state().pid_number);
 }
 
+// What the parent gathered is the parent's to write.
+void begin_child() {
+    note_pid();
+    state().gathered.clear();
+    state().on_gathered = nullptr;
+}
+
 // One write: O_APPEND keeps the records of many processes whole. What a full disk cuts is skipped by
 // the reader.
-void keep(const State& s, Level level, bool logged, std::string_view trace, std::string_view text,
+void keep(State& s, Level level, bool logged, std::string_view trace, std::string_view text,
           std::initializer_list<Field> fields) {
     Record record;
     record.time = SystemClock::instance().now();
@@ -144,14 +156,18 @@ void keep(const State& s, Level level, bool logged, std::string_view trace, std:
     for (const Field& field : fields) {
         if (!field.value.empty()) record.fields.emplace_back(field.key, field.value);
     }
-    put(s.records.get(), encode(record));
+    const std::string bytes = encode(record);
+    if (!s.on_gathered) return put(s.records.get(), bytes);
+    if (s.gathered.empty()) s.on_gathered();
+    s.gathered += bytes;
+    if (s.gathered.size() >= kGatheredAtMost) flush_records();
 }
 
 State& reset(Sink sink, Options options) {
     State& s = state();
     s.sink = sink;
     s.options = std::move(options);
-    [[maybe_unused]] static const int watches_forks = ::pthread_atfork(nullptr, nullptr, note_pid);
+    [[maybe_unused]] static const int watches_forks = ::pthread_atfork(nullptr, nullptr, begin_child);
     note_pid();
     set_check_reporter(report_check);
     return s;
@@ -186,6 +202,17 @@ bool debug_enabled() { return state().options.debug; }
 void open_records(Fd file) {
     note_pid();
     state().records = std::move(file);
+}
+
+void gather_records(std::function<void()> on_first) {
+    flush_records();
+    state().on_gathered = std::move(on_first);
+}
+
+void flush_records() {
+    State& s = state();
+    if (!s.gathered.empty()) put(s.records.get(), s.gathered);
+    s.gathered.clear();
 }
 
 bool records_kept() { return static_cast<bool>(state().records); }

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,12 @@ struct Record {
 
 // Texts that are too long are cut, fields that do not fit any more are left out.
 std::string encode(const Record& record);
+
+// A program with a loop saves system calls: records of one turn go together. From now on they are
+// kept until flush_records(), or 16 kB; on_first is called when the first one waits. A child of
+// fork has none.
+void gather_records(std::function<void()> on_first);
+void flush_records();
 
 // Walks through bytes of the file. Zeros (the hole) and what is no record are passed over.
 class RecordScanner {

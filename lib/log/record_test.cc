@@ -233,6 +233,32 @@ TEST_F(Records, OfManyProcessesStayWhole) {
     EXPECT_EQ(scanner.skipped(), 0U);
 }
 
+TEST_F(Records, AreGatheredOnRequest) {
+    int waiting = 0;
+    gather_records([&] { ++waiting; });
+    story("Q1", "one");
+    story("Q1", "two");
+    EXPECT_EQ(bytes(), "");
+    EXPECT_EQ(waiting, 1);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        flush_records();  // nothing of the parent's
+        story("Q1", "child");
+        ::_exit(0);
+    }
+    ::waitpid(pid, nullptr, 0);
+    EXPECT_THAT(texts(bytes()), testing::ElementsAre("child"));
+    flush_records();
+    EXPECT_THAT(texts(bytes()), testing::ElementsAre("child", "one", "two"));
+    for (int i = 0; i < 10; ++i) story("Q1", std::string(4000, 'x'));
+    EXPECT_GT(bytes().size(), 16'000U) << "not without end";
+    EXPECT_EQ(waiting, 3);
+    gather_records(nullptr);
+    EXPECT_EQ(texts(bytes()).size(), 13U);
+    story("Q1", "at once");
+    EXPECT_EQ(texts(bytes()).back(), "at once");
+}
+
 TEST_F(Records, AreNotMissedWhereNoneAreKept) {
     open_records(Fd());
     EXPECT_FALSE(records_kept());

@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "lib/log/log.h"
+#include "lib/log/record.h"
 #include "lib/service/accept.h"
 #include "lib/service/child.h"
 #include "lib/service/service.h"
@@ -14,6 +15,7 @@ namespace postern::service {
 namespace {
 
 constexpr int kAcceptsPerTurn = 16;
+constexpr Millis kRecordsWait{20};  // trace records wait so long for others
 constexpr Millis kStopWait{5000};  // "stop" gives sessions this long
 constexpr Millis kDrainPoll{
     50};  // how often a draining process without sessions looks whether it is done
@@ -34,12 +36,17 @@ class LoopHost {
           idle_(loop, [this] { on_idle(); }),
           ending_(loop, [this] { loop_.stop(); }),
           drained_(loop, [this] { end_if_done(); }),
-          paused_(loop, [this] { accept_again(); }) {}
+          paused_(loop, [this] { accept_again(); }),
+          records_(loop, log::flush_records) {}
+    ~LoopHost() { log::gather_records(nullptr); }
+    LoopHost(const LoopHost&) = delete;
+    LoopHost& operator=(const LoopHost&) = delete;
 
     Result<void> run(const LoopFactory& make) {
         const LoopContext context{child_.context(), loop_, [this] { session_ended(); }};
         TRY_ASSIGN(service_, make(context));
         TRY(child_.restrict());
+        log::gather_records([this] { records_.start(kRecordsWait); });
         TRY_ASSIGN(session_limit_, affordable_sessions());
         session_limit_ = std::min(session_limit_, service_->session_limit());
         control_ =
@@ -149,6 +156,7 @@ class LoopHost {
     loop::Loop& loop_;
     loop::Timer idle_, ending_, drained_;
     loop::Timer paused_;  // no descriptors to be had
+    loop::Timer records_;
     std::unique_ptr<loop::Watch> control_;
     std::vector<std::unique_ptr<loop::Watch>> listeners_;
     std::unique_ptr<LoopService> service_;
