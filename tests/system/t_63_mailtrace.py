@@ -31,11 +31,14 @@ def send(mail, recipient, subject="x", sender="ann@client.test", service="smtp",
 
 
 def story(mail, *words, has=r"", check=True):
-    """What mailtrace tells, as soon as it contains a pattern."""
-    told = [""]
+    """What mailtrace tells, as soon as it contains a pattern and does not change any more: programs with a loop tell
+    what they have to tell in groups, so that one program's last word may be there before another's first."""
+    told, same = [""], [0]
     def look():
+        before = re.sub(r"\(in .*", "", told[0])
         told[0] = mail.run("mailtrace", *words, check=False).stdout
-        return re.search(has, told[0], re.M) and told[0]
+        same[0] = same[0] + 1 if re.sub(r"\(in .*", "", told[0]) == before else 0
+        return re.search(has, told[0], re.M) and same[0] >= 5
     wait(look, f"/{has}/ in mailtrace {words}", lambda: told[0] + mail.log())
     return told[0]
 
