@@ -10,7 +10,8 @@ lib_mail_libmail_a_SOURCES = \
 	%reldir%/envelope.h %reldir%/envelope.cc \
 	%reldir%/header.h %reldir%/header.cc \
 	%reldir%/mime.h %reldir%/mime.cc \
-	%reldir%/transfer_encoding.h %reldir%/transfer_encoding.cc
+	%reldir%/transfer_encoding.h %reldir%/transfer_encoding.cc \
+	%reldir%/xtext.h %reldir%/xtext.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/mail/mail_test
@@ -18,6 +19,7 @@ lib_mail_mail_test_SOURCES = \
 	%reldir%/address_test.cc \
 	%reldir%/header_test.cc \
 	%reldir%/mime_test.cc \
-	%reldir%/text_test.cc
+	%reldir%/text_test.cc \
+	%reldir%/xtext_test.cc
 lib_mail_mail_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mail_mail_test_LDADD = lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

@@ -375,6 +375,10 @@ void ClientSession::parse_extensions(const Reply& reply) {
         auto words = split_words(line.size() > 4 ? line.substr(4) : std::string_view{});
         if (words.empty()) continue;
         std::string_view keyword = words[0];
+        const auto& ignored = options_.ignored_extensions;
+        if (std::any_of(ignored.begin(), ignored.end(),
+                        [&](const std::string& one) { return iequals(one, keyword); }))
+            continue;
         if (iequals(keyword, "PIPELINING")) extensions_.pipelining = true;
         if (iequals(keyword, "8BITMIME")) extensions_.eight_bit_mime = true;
         if (iequals(keyword, "STARTTLS")) extensions_.starttls = true;

@@ -62,7 +62,8 @@ struct ClientOptions {
     // Logs in where the server offers AUTH; null: never.
     std::shared_ptr<ClientAuthenticator> authenticator;
     bool auth_soft_bounce = true;  // a refused login (5xx) is no reason to return mail
-    bool always_ehlo = true;       // EHLO also where the greeting does not say ESMTP
+    std::vector<std::string> ignored_extensions;  // as if the server did not offer them
+    bool always_ehlo = true;                      // EHLO also where the greeting does not say ESMTP
 };
 
 struct ClientRecipient {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lib/base/strings.h"
+#include "lib/mail/xtext.h"
 
 namespace postern::smtp {
 namespace {
@@ -19,22 +20,10 @@ constexpr std::size_t kMaxAuth = 500;   // RFC 4954 5
 
 ArgumentError syntax(std::string_view text) { return {501, "5.5.4", std::string(text)}; }
 
+ArgumentError no_dsn() { return {501, "5.7.1", "DSN support is disabled"}; }
+
 ArgumentError unsupported(std::string_view option) {
     return {555, "5.5.4", cat({"Unsupported option: ", printable(option, 100)})};
-}
-
-// RFC 3461 4: printable ASCII without "+" and "=", or "+" and two upper-case hex digits.
-bool is_xtext(std::string_view text) {
-    auto is_hex = [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); };
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '+') {
-            if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
-            i += 2;
-        } else if (text[i] < '!' || text[i] > '~' || text[i] == '=') {
-            return false;
-        }
-    }
-    return true;
 }
 
 // The value of "NAME=value" when option has that name.
@@ -68,15 +57,20 @@ std::optional<ArgumentError> take_body(std::string_view value, MailArguments& ma
     return std::nullopt;
 }
 
-std::optional<ArgumentError> take_dsn(std::string_view option, MailArguments& mail) {
-    if (auto ret = value_of(option, "RET")) {
+// RFC 3461 4.3, 4.4: each at most once.
+std::optional<ArgumentError> take_dsn(std::string_view option, bool offered, MailArguments& mail) {
+    const auto ret = value_of(option, "RET");
+    const auto envid = value_of(option, "ENVID");
+    if (!ret && !envid) return unsupported(option);
+    if (!offered) return no_dsn();
+    if (ret) {
+        if (!mail.ret.empty() || !(iequals(*ret, "FULL") || iequals(*ret, "HDRS")))
+            return syntax("Bad RET parameter syntax");
         mail.ret = to_upper(*ret);
-        if (mail.ret != "FULL" && mail.ret != "HDRS") return syntax("Bad RET parameter syntax");
         return std::nullopt;
     }
-    const auto envid = value_of(option, "ENVID");
-    if (!envid) return unsupported(option);
-    if (envid->size() > kMaxEnvid || !is_xtext(*envid)) return syntax("Bad ENVID parameter syntax");
+    if (!mail.envid.empty() || envid->size() > kMaxEnvid || !mail::is_printable_xtext(*envid))
+        return syntax("Bad ENVID parameter syntax");
     mail.envid = *envid;
     return std::nullopt;
 }
@@ -87,7 +81,8 @@ std::optional<ArgumentError> take_mail_option(std::string_view option, const Off
     if (auto size = value_of(option, "SIZE")) return take_size(*size, mail);
     if (auto body = value_of(option, "BODY")) return take_body(*body, mail);
     if (auto auth = value_of(option, "AUTH"); auth && extensions.auth) {
-        if (auth->size() > kMaxAuth || !is_xtext(*auth)) return syntax("Bad AUTH parameter syntax");
+        if (auth->size() > kMaxAuth || !mail::xtext_decode(*auth))
+            return syntax("Bad AUTH parameter syntax");
         mail.auth = *auth;
         return std::nullopt;
     }
@@ -95,37 +90,44 @@ std::optional<ArgumentError> take_mail_option(std::string_view option, const Off
         mail.smtputf8 = true;
         return std::nullopt;
     }
-    return extensions.dsn ? take_dsn(option, mail) : unsupported(option);
+    return take_dsn(option, extensions.dsn, mail);
 }
 
+// RFC 3461 4.1: NEVER stands alone, and the parameter at most once.
 std::optional<ArgumentError> take_notify(std::string_view value, RcptArguments& rcpt) {
-    rcpt.notify = 0;
+    const auto bad = syntax("Bad NOTIFY parameter syntax");
+    if (rcpt.notify != 0) return bad;
     for (auto word : split(value, ',')) {
         const std::uint8_t bit = iequals(word, "NEVER")     ? kNever
                                  : iequals(word, "SUCCESS") ? kSuccess
                                  : iequals(word, "FAILURE") ? kFailure
                                  : iequals(word, "DELAY")   ? kDelay
                                                             : std::uint8_t{0};
-        // NEVER stands alone.
-        if (bit == 0 || (rcpt.notify & kNever) != 0 || (bit == kNever && rcpt.notify != 0)) {
-            return syntax("Bad NOTIFY parameter syntax");
-        }
+        if (bit == 0 || (rcpt.notify & kNever) != 0 || (bit == kNever && rcpt.notify != 0))
+            return bad;
         rcpt.notify = static_cast<std::uint8_t>(rcpt.notify | bit);
     }
     return std::nullopt;
 }
 
+// RFC 3461 4.2: the type is an atom, the address xtext.
+bool is_orcpt(std::string_view value) {
+    const auto parts = split_once(value, ';');
+    if (!parts || parts->first.empty() || parts->second.empty()) return false;
+    const auto in_type = [](char c) { return is_alnum(c) || c == '-'; };
+    return value.size() <= kMaxOrcpt &&
+           std::all_of(parts->first.begin(), parts->first.end(), in_type) &&
+           mail::is_printable_xtext(parts->second);
+}
+
 std::optional<ArgumentError> take_rcpt_option(std::string_view option, const Offered& extensions,
                                               RcptArguments& rcpt) {
-    if (!extensions.esmtp || !extensions.dsn) return unsupported(option);
-    if (auto notify = value_of(option, "NOTIFY")) return take_notify(*notify, rcpt);
+    const auto notify = value_of(option, "NOTIFY");
     const auto orcpt = value_of(option, "ORCPT");
-    if (!orcpt) return unsupported(option);
-    const auto parts = split_once(*orcpt, ';');
-    if (orcpt->size() > kMaxOrcpt || !parts || parts->first.empty() || parts->second.empty() ||
-        !is_xtext(parts->second)) {
-        return syntax("Bad ORCPT parameter syntax");
-    }
+    if (!extensions.esmtp || (!notify && !orcpt)) return unsupported(option);
+    if (!extensions.dsn) return no_dsn();
+    if (notify) return take_notify(*notify, rcpt);
+    if (!rcpt.orcpt.empty() || !is_orcpt(*orcpt)) return syntax("Bad ORCPT parameter syntax");
     rcpt.orcpt = *orcpt;
     return std::nullopt;
 }

@@ -58,6 +58,11 @@ TEST(Command, MailArguments) {
         {"FROM:<a@b.test> RET=SOME", 501, "Bad RET parameter syntax"},
         {"FROM:<a@b.test> ENVID=a=b", 501, "Bad ENVID parameter syntax"},
         {"FROM:<a@b.test> ENVID=a+4", 501, "Bad ENVID parameter syntax"},
+        {"FROM:<a@b.test> ENVID=a+0Ab", 501, "Bad ENVID parameter syntax"},
+        {"FROM:<a@b.test> ENVID=x ENVID=y", 501, "Bad ENVID parameter syntax"},
+        {"FROM:<a@b.test> RET=FULL RET=FULL", 501, "Bad RET parameter syntax"},
+        {"FROM:<a@b.test> RET=", 501, "Bad RET parameter syntax"},
+        {"FROM:<a@b.test> ENVID=", 0, "a@b.test"},
     };
     for (const auto& c : cases) {
         auto parsed = parse_mail(c.argument, all());
@@ -98,6 +103,16 @@ TEST(Command, RcptArguments) {
         {"TO:<a@b.test> NOTIFY=X", 501, "Bad NOTIFY parameter syntax"},
         {"TO:<a@b.test> ORCPT=x", 501, "Bad ORCPT parameter syntax"},
         {"TO:<a@b.test> ORCPT=;x", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> ORCPT=rfc822;", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> ORCPT=rfc 822;x", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> ORCPT=rfc+822;x", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> ORCPT=rfc822;a=b", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> ORCPT=rfc822;a+0Db", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> ORCPT=rfc822;x ORCPT=rfc822;x", 501, "Bad ORCPT parameter syntax"},
+        {"TO:<a@b.test> NOTIFY=NEVER NOTIFY=NEVER", 501, "Bad NOTIFY parameter syntax"},
+        {"TO:<a@b.test> NOTIFY=", 501, "Bad NOTIFY parameter syntax"},
+        {"TO:<a@b.test> NOTIFY=SUCCESS,,DELAY", 501, "Bad NOTIFY parameter syntax"},
+        {"TO:<a@b.test> NOTIFY=SUCCESS,FAILURE,DELAY", 0, "a@b.test"},
         {"TO:<a@b.test> SIZE=1", 555, "Unsupported option: SIZE=1"},
     };
     for (const auto& c : cases) {
@@ -114,6 +129,37 @@ TEST(Command, RcptArguments) {
         parse_rcpt("TO:<a@b.test> NOTIFY=success,delay ORCPT=rfc822;x", all()));
     EXPECT_EQ(rcpt.notify, kSuccess | kDelay);
     EXPECT_EQ(rcpt.orcpt, "rfc822;x");
+}
+
+// RFC 3461 4.2, 4.4: 500 and 100 characters.
+TEST(Command, DsnLimits) {
+    const auto orcpt = [](std::size_t size) {
+        return "TO:<a@b.test> ORCPT=rfc822;" + std::string(size - 7, 'x');
+    };
+    const auto envid = [](std::size_t size) {
+        return "FROM:<a@b.test> ENVID=" + std::string(size, 'x');
+    };
+    EXPECT_TRUE(std::holds_alternative<RcptArguments>(parse_rcpt(orcpt(500), all())));
+    EXPECT_TRUE(std::holds_alternative<ArgumentError>(parse_rcpt(orcpt(501), all())));
+    EXPECT_TRUE(std::holds_alternative<MailArguments>(parse_mail(envid(100), all())));
+    EXPECT_TRUE(std::holds_alternative<ArgumentError>(parse_mail(envid(101), all())));
+}
+
+TEST(Command, DsnThatIsNotOffered) {
+    const Offered without{true, false, true, true};
+    for (const char* option : {"RET=FULL", "ENVID=x"}) {
+        auto parsed = parse_mail("FROM:<a@b.test> " + std::string(option), without);
+        const auto* error = std::get_if<ArgumentError>(&parsed);
+        ASSERT_NE(error, nullptr) << option;
+        EXPECT_EQ(std::to_string(error->code) + " " + error->status + " " + error->text,
+                  "501 5.7.1 DSN support is disabled");
+    }
+    for (const char* option : {"NOTIFY=NEVER", "ORCPT=rfc822;x"}) {
+        auto parsed = parse_rcpt("TO:<a@b.test> " + std::string(option), without);
+        const auto* error = std::get_if<ArgumentError>(&parsed);
+        ASSERT_NE(error, nullptr) << option;
+        EXPECT_EQ(error->text, "DSN support is disabled");
+    }
 }
 
 }  // namespace

@@ -53,6 +53,10 @@ Action ServerSession::reply(int code, std::string_view status, std::string_view 
     const bool has_status = !status.empty();
     std::string line =
         cat({std::to_string(code), " ", status, has_status ? " " : "", text, "\r\n"});
+    if (options_.soft_bounce && code >= 500) {
+        line[0] = '4';
+        if (status.starts_with('5')) line[4] = '4';
+    }
     if (code == 421 || code == 521) return Close{std::move(line), log};
     return Say{std::move(line), log};
 }

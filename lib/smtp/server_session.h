@@ -35,6 +35,7 @@ struct ServerOptions {
     bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
     bool dsn = false;
+    bool soft_bounce = false;  // what would be refused for good is refused for now
     bool ask_early = false;  // smtpd_delay_reject = no: also at connect, HELO and MAIL
     bool ask_data = false;
     bool ask_end_of_data = false;

@@ -120,7 +120,7 @@ TEST(ServerSession, RepliesInEveryState) {
         {{"EHLO x"},
          "MAIL FROM:<a@b.test> SIZE=10240001",
          "552 5.3.4 Message size exceeds fixed limit\r\n"},
-        {{"EHLO x"}, "MAIL FROM:<a@b.test> RET=FULL", "555 5.5.4 Unsupported option: RET=FULL\r\n"},
+        {{"EHLO x"}, "MAIL FROM:<a@b.test> RET=FULL", "501 5.7.1 DSN support is disabled\r\n"},
         {{"MAIL FROM:<a@b.test>"},
          "MAIL FROM:<a@b.test>",
          "503 5.5.1 Error: nested MAIL command\r\n"},
@@ -381,6 +381,15 @@ TEST(ServerSession, HiddenKeywordsAndDsn) {
     EXPECT_EQ(t.line("MAIL FROM:<a@b.test> RET=FULL ENVID=x"), "250 2.1.0 Ok\r\n");
     EXPECT_EQ(t.line("RCPT TO:<c@d.test> NOTIFY=NEVER"), "250 2.1.5 Ok\r\n");
     EXPECT_EQ(t.s().envelope().recipients.at(0).notify, kNever);
+}
+
+TEST(ServerSession, SoftBounceRefusesForNow) {
+    Talk t;
+    t.options.soft_bounce = true;
+    EXPECT_EQ(t.line("FOO"), "402 4.5.2 Error: command not recognized\r\n");
+    EXPECT_EQ(t.line("HELO"), "401 Syntax: HELO hostname\r\n");
+    EXPECT_EQ(t.line("MAIL FROM:<a@b.test>"), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(t.line("DATA"), "454 4.5.1 Error: no valid recipients\r\n");
 }
 
 TEST(ServerSession, KnowsWhoPipelinesTooEarly) {
