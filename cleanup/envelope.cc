@@ -52,6 +52,7 @@ queue::Envelope envelope_of(const ipc::SubmitOpen& open) {
     if (open.body_8bit) e.flags |= queue::kBody8bit;
     if (open.smtputf8) e.flags |= queue::kSmtpUtf8;
     if (open.hold) e.flags |= queue::kHold;
+    if (open.report_all && !open.sender.empty()) e.flags |= queue::kReportAll;
     e.attributes.reserve(16);
     const auto add = [&e](std::string_view key, std::string_view value) {
         // Names are all different: no search for an older one.

@@ -360,8 +360,13 @@ void Transaction::expanded(const ipc::SubmitRecipient& from,
             Verdict::defer("4.5.3", "Error: too many recipients after address expansion"));
     if (log::records_kept() && (addresses.size() != 1 || !iequals(addresses[0], from.address)))
         tell_expansion(from.address, addresses);
+    // RFC 3461 5.2.7: one other address takes over what was asked for; of several none can.
+    const bool told = addresses.size() > 1 && (from.notify & ipc::kNotifySuccess) != 0;
+    if (told && !open_.sender.empty())
+        envelope_.expanded.push_back(recipient_of(from, from.address));
     for (const std::string& address : addresses) {
         queue::Recipient r = recipient_of(from, address);
+        if (told) r.notify = queue::notify_of_members(r.notify);
         if (known_recipients_.size() < tools_.options.duplicate_filter_limit &&
             !known_recipients_.insert(identity(r)).second)
             continue;

@@ -205,6 +205,26 @@ TEST_F(TransactionTest, AliasExpansionDropsDuplicates) {
     EXPECT_EQ(e.recipients[1].original, "list@example.test");
 }
 
+// RFC 3461 5.2.7: of several members the sender hears once.
+TEST_F(TransactionTest, NotifyThroughAliases) {
+    options.ask_about_recipients = true;
+    rewrite_answer = [](const ipc::ExpandRequest&) {
+        return ipc::ExpandAnswer{ipc::LookupOutcome::ok, "", "", {"one@x.test", "two@x.test"}};
+    };
+    const std::tuple<int, int, std::size_t> cases[] = {
+        // asked, of the members, expanded
+        {0, 0, 0}, {1, 1, 0}, {2, 1, 1}, {6, 4, 1}, {8, 8, 0}, {10, 8, 1}};
+    for (const auto& [asked, members, expanded] : cases) {
+        auto open = submission({"list@example.test"});
+        open.recipients[0].notify = static_cast<std::uint8_t>(asked);
+        const auto result = submit(open, kText);
+        ASSERT_TRUE(result && result->outcome == ipc::Outcome::accept);
+        const queue::Envelope e = stored(result->queue_id).envelope;
+        for (const auto& r : e.recipients) EXPECT_EQ(r.notify, members) << asked;
+        EXPECT_EQ(e.expanded.size(), expanded) << asked;
+    }
+}
+
 TEST_F(TransactionTest, ASilentOrFailingRewriteMeansTryLater) {
     options.ask_about_recipients = true;
     rewrite_answer = [](const ipc::ExpandRequest&) {

@@ -14,13 +14,14 @@ std::vector<std::size_t> Attempts::open() const {
 
 void Attempts::on_outcomes(const std::vector<std::size_t>& tried,
                            const std::vector<smtp::RecipientOutcome>& outcomes,
-                           const smtp::PeerName& peer, bool more_hosts) {
+                           const smtp::PeerName& peer, bool dsn_offered, bool more_hosts) {
     for (std::size_t i = 0; i < tried.size() && i < outcomes.size(); ++i) {
         Decision& decision = decisions_[tried[i]];
         decision.outcome = outcomes[i];
         decision.relay = peer.with_port();
         decision.remote_host = peer.host;
         decision.site_down = false;
+        decision.passed_on = dsn_offered && outcomes[i].verdict.accepted();
         decision.final = !outcomes[i].verdict.deferred() || !more_hosts;
     }
 }
@@ -33,6 +34,7 @@ void Attempts::on_failure(const smtp::RecipientOutcome& outcome, const smtp::Pee
         decision.relay = peer ? peer->with_port() : "none";
         decision.remote_host = peer ? peer->host : "";
         decision.site_down = outcome.verdict.deferred();
+        decision.passed_on = false;
         decision.final = !outcome.verdict.deferred() || !more_hosts;
     }
 }
@@ -48,7 +50,7 @@ void Attempts::give_up(const Verdict& verdict) {
     }
 }
 
-ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision) {
+ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool lmtp) {
     const Verdict& verdict = decision.outcome.verdict;
     ipc::RecipientReport report;
     report.index = index;
@@ -61,7 +63,8 @@ ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision) 
     switch (verdict.kind) {
         case Verdict::Kind::accept:
             report.outcome = ipc::Outcome::accept;
-            report.action = ipc::DsnAction::relayed;
+            report.action = lmtp ? ipc::DsnAction::delivered : ipc::DsnAction::relayed;
+            report.passed_on = decision.passed_on;
             break;
         case Verdict::Kind::defer:
             report.outcome = ipc::Outcome::defer;

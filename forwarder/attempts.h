@@ -17,6 +17,7 @@ struct Decision {
     std::string relay = "none";  // host[address]:port, if a server was reached
     std::string remote_host;
     bool site_down = false;
+    bool passed_on = false;  // the server announced DSN, and was told what the sender wants to hear
 };
 
 class Attempts {
@@ -31,7 +32,7 @@ class Attempts {
     // while there is another host to try; its outcome is remembered.
     void on_outcomes(const std::vector<std::size_t>& tried,
                      const std::vector<smtp::RecipientOutcome>& outcomes,
-                     const smtp::PeerName& peer, bool more_hosts);
+                     const smtp::PeerName& peer, bool dsn_offered, bool more_hosts);
     // No transaction took place: all open recipients share the outcome. reached: relay= names the
     // peer.
     void on_failure(const smtp::RecipientOutcome& outcome, const smtp::PeerName* peer,
@@ -47,7 +48,8 @@ class Attempts {
     std::vector<Decision> decisions_;
 };
 
-// The report for qmgr about one recipient.
-ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision);
+// The report for qmgr about one recipient. An LMTP server is where mail ends (RFC 2033), other
+// hosts take it on.
+ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool lmtp);
 
 }  // namespace postern::forwarder

@@ -18,6 +18,7 @@ Connection& ConnectionPool::make(const Target& target, ConnectionPlan plan,
     session.tls_from_start = options_.tls_wrapper;
     session.authenticator = plan.authenticator;
     session.auth_soft_bounce = options_.sasl.soft_bounce;
+    session.ignored_extensions = options_.ignored_extensions;
     session.always_ehlo = options_.always_ehlo;
     session.skip_5xx_greeting = options_.skip_5xx_greeting;
     session.skip_quit_response = options_.skip_quit_response;

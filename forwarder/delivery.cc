@@ -4,12 +4,14 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/mail/xtext.h"
 
 namespace postern::forwarder {
 namespace {
 
 constexpr std::pair<std::uint8_t, std::string_view> kNotifyWords[] = {
     {1, "NEVER"}, {2, "SUCCESS"}, {4, "FAILURE"}, {8, "DELAY"}};
+constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461 4.2
 
 }  // namespace
 
@@ -176,12 +178,18 @@ void Delivery::transmit() {
     transaction.size = request_.body_size;
     transaction.body_8bit = request_.body_8bit;
     transaction.smtputf8 = request_.smtputf8;
-    transaction.envid = request_.envid;
+    // A local submitter writes his ENVID himself: what is no xtext goes no further.
+    if (mail::is_printable_xtext(request_.envid)) transaction.envid = request_.envid;
     if (request_.ret == ipc::DsnReturn::full) transaction.ret = "FULL";
     if (request_.ret == ipc::DsnReturn::headers) transaction.ret = "HDRS";
     for (std::size_t i : tried_) {
         const ipc::DeliverRecipient& to = request_.recipients[i];
         smtp::ClientRecipient recipient{to.address, "", to.orcpt};
+        // RFC 3461 5.2.1: for whoever reports on it, the address as we were given it.
+        if (recipient.orcpt.empty()) {
+            recipient.orcpt = mail::orcpt_of(to.original.empty() ? to.address : to.original);
+            if (recipient.orcpt.size() > kMaxOrcpt) recipient.orcpt.clear();
+        }
         for (const auto& [bit, word] : kNotifyWords) {
             if (to.notify & bit)
                 recipient.notify += cat({recipient.notify.empty() ? "" : ",", word});
@@ -202,7 +210,8 @@ void Delivery::on_finished() {
     }
     ++sessions_tried_;
     bool more = more_targets() || !looked_up_;
-    attempts_->on_outcomes(tried_, session.outcomes(), session.peer(), more);
+    attempts_->on_outcomes(tried_, session.outcomes(), session.peer(), session.extensions().dsn,
+                           more);
     if (more) log_kept_open(tried_);
     tools_.pool.give_back(*std::exchange(connection_, nullptr), request_.connection_may_cache);
     proceed();
@@ -251,7 +260,8 @@ void Delivery::report() {
     ipc::DeliverReport message;
     for (std::size_t i = 0; i < request_.recipients.size(); ++i) {
         log_recipient(i, (*attempts_)[i]);
-        message.recipients.push_back(make_report(request_.recipients[i].index, (*attempts_)[i]));
+        message.recipients.push_back(
+            make_report(request_.recipients[i].index, (*attempts_)[i], tools_.options.lmtp));
     }
     if (channel_) {
         if (auto sent = channel_->send(message, id()); !sent) {

@@ -23,6 +23,45 @@ TEST_F(DeliveryTest, Delivers) {
     EXPECT_THAT(log_, testing::HasSubstr("dsn=2.0.0, status=sent (250 2.0.0 Ok: queued)"));
 }
 
+// RFC 3461 5.2.1: each option as the client gave it, to hosts that know them; nothing to others.
+TEST_F(DeliveryTest, PassesOnWhatTheSenderWantsToHear) {
+    const struct {
+        std::uint8_t notify;
+        std::string original, orcpt, envid;
+        ipc::DsnReturn ret;
+        std::string mail, rcpt;
+    } cases[] = {
+        {0, "", "", "", ipc::DsnReturn::unset, "", " ORCPT=rfc822;a@y.test"},
+        {0, "al+ias@x.test", "", "", ipc::DsnReturn::unset, "", " ORCPT=rfc822;al+2Bias@x.test"},
+        {1, "", "rfc822;o@x.test", "QQ+2B1", ipc::DsnReturn::full, " RET=FULL ENVID=QQ+2B1",
+         " NOTIFY=NEVER ORCPT=rfc822;o@x.test"},
+        {2, "", "x400;+2Fo", "", ipc::DsnReturn::headers, " RET=HDRS",
+         " NOTIFY=SUCCESS ORCPT=x400;+2Fo"},
+        {14, "", "rfc822;o@x.test", "no xtext", ipc::DsnReturn::unset, "",
+         " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;o@x.test"},
+        {0, std::string(600, 'x') + "@x.test", "", "", ipc::DsnReturn::unset, "", ""},
+    };
+    set_content("x\r\n");
+    for (const bool dsn : {true, false}) {
+        FakeServer server(loop_, {{"EHLO", dsn ? "250-fake\r\n250 DSN\r\n" : "250 fake\r\n"}});
+        for (const auto& c : cases) {
+            auto to = request(server.hop(), {"a@y.test"});
+            to.envid = c.envid;
+            to.ret = c.ret;
+            to.recipients[0].notify = c.notify;
+            to.recipients[0].original = c.original;
+            to.recipients[0].orcpt = c.orcpt;
+            server.lines.clear();
+            const auto report = deliver(to);
+            EXPECT_THAT(server.lines,
+                        testing::IsSupersetOf({"MAIL FROM:<s@x.test>" + (dsn ? c.mail : ""),
+                                               "RCPT TO:<a@y.test>" + (dsn ? c.rcpt : "")}));
+            EXPECT_EQ(report.recipients.at(0).passed_on, dsn);
+            EXPECT_EQ(report.recipients.at(0).action, ipc::DsnAction::relayed);
+        }
+    }
+}
+
 TEST_F(DeliveryTest, ReusesConnections) {
     FakeServer server(loop_, {});
     set_content("x\r\n");

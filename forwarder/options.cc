@@ -102,6 +102,8 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
         static_cast<int>(config.get(lmtp ? param::lmtp_tls_loglevel : param::smtp_tls_loglevel));
     options.note_starttls_offer = config.get(lmtp ? param::lmtp_tls_note_starttls_offer
                                                   : param::smtp_tls_note_starttls_offer);
+    options.ignored_extensions =
+        config.get(lmtp ? param::lmtp_discard_lhlo_keywords : param::smtp_discard_ehlo_keywords);
     if (!lmtp) options.always_ehlo = config.get(param::smtp_always_send_ehlo);
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
     TRY_ASSIGN(options.default_port, sys::parse_port(port));

@@ -57,6 +57,7 @@ struct Options {
 
     dns::Options resolver;
 
+    std::vector<std::string> ignored_extensions;  // of servers, upper or lower case
     bool always_ehlo = true;
 
     static Result<Options> from(const config::Config& config, bool lmtp,

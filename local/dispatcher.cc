@@ -227,7 +227,15 @@ Verdict Dispatcher::to_others(Work& work, const ipc::DeliverRequest& request,
                               const ipc::DeliverRecipient& recipient, const Plan& plan) {
     auto narrowed = request;
     narrowed.recipients = {recipient};
-    if (!plan.owner.empty() && !request.sender.empty()) narrowed.sender = plan.owner;
+    if (!plan.owner.empty() && !request.sender.empty()) {
+        // RFC 3461 5.2.7.1: from here on it is the list's mail; what its sender asked for is ours
+        // alone.
+        narrowed.sender = plan.owner;
+        narrowed.envid.clear();
+        narrowed.ret = ipc::DsnReturn::unset;
+        narrowed.recipients[0].notify = 0;
+        narrowed.recipients[0].orcpt.clear();
+    }
     if (plan.orders.empty()) {
         work.jobs.push_back({{}, ForwardJob{std::move(narrowed), plan.forwards}});
         return Verdict::accept();

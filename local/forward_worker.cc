@@ -6,6 +6,7 @@
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/log/log.h"
 #include "lib/queue/agent_report.h"
+#include "lib/queue/envelope.h"
 #include "lib/queue/message_text.h"
 #include "lib/sys/file.h"
 
@@ -16,13 +17,6 @@ constexpr Millis kSubmitWait{300'000};
 constexpr Millis kAnswerWait{10'000};
 constexpr Millis kIdleWait{600'000};
 
-// RFC 3461 5.2.7.2: of success we tell ourselves ("expanded"); the others tell of failure and
-// delay.
-std::uint8_t without_success(std::uint8_t notify) {
-    if (notify == ipc::kNotifySuccess) return ipc::kNotifyNever;
-    return static_cast<std::uint8_t>(notify & ~ipc::kNotifySuccess);
-}
-
 // As many recipients as one message holds, from `at` on.
 std::vector<ipc::SubmitRecipient> next_recipients(const ForwardJob& job, std::size_t& at) {
     const auto& from = job.request.recipients.front();
@@ -32,7 +26,7 @@ std::vector<ipc::SubmitRecipient> next_recipients(const ForwardJob& job, std::si
         ipc::SubmitRecipient one;
         one.address = job.forwards[at];
         one.original = from.original.empty() ? from.address : from.original;
-        one.notify = without_success(from.notify);
+        one.notify = queue::notify_of_members(from.notify);
         one.orcpt = from.orcpt;
         bytes += one.address.size() + one.original.size() + one.orcpt.size() + 100;
         if (bytes > ipc::kRecipientBudget && !batch.empty()) break;

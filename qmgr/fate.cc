@@ -89,7 +89,27 @@ void Manager::log_outcome(const Message& message, const ipc::RecipientReport& re
     log::info(message.id().str(), queue::delivery_line(line));
 }
 
+bool Manager::reports_all(const Message& message) {
+    return message.envelope().has(queue::kReportAll) &&
+           (message.file->mode & queue::kModeFirstReportTold) == 0;
+}
+
+// Keeps the message open until the record is in trace/.
+void Manager::note_for_report(Message& message, const ipc::BounceAppend& record) {
+    ++message.pending;
+    MessageKey key = message.key;
+    bouncer_.append(record, [this, key](const Result<void>& done) {
+        Message* still = find(key);
+        if (still == nullptr) return;
+        if (!done) log::warning(still->id().str(), done.error().what);
+        still->reported |= done.has_value();
+        settle(*still);
+    });
+}
+
 void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
+    if (reports_all(message))
+        note_for_report(message, record_of(message, ipc::BounceLog::trace, report));
     switch (report.outcome) {
         case ipc::Outcome::accept: return on_accepted(message, report);
         case ipc::Outcome::reject:
@@ -99,10 +119,10 @@ void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
     }
 }
 
-// RFC 3461 5.2: success is reported where it was asked for.
+// RFC 3461 5.2: success is reported where it was asked for, and not by the next host.
 void Manager::on_accepted(Message& message, const ipc::RecipientReport& report) {
     std::uint8_t notify = message.envelope().recipients.at(report.index).notify;
-    if (!wants(notify, ipc::kNotifySuccess, false)) {
+    if (reports_all(message) || report.passed_on || !wants(notify, ipc::kNotifySuccess, false)) {
         give_up(message, report.index);
         return settle(message);
     }
@@ -179,7 +199,9 @@ void Manager::complete(Message& message) {
     if (message.pending > 0 || message.under_way > 0 || message.notifying || message.moving) return;
     if (message.fate == Message::Fate::remove) return finish(message);
     if (message.bounced) return notify(message, ipc::Notification::failure);
-    if (message.reported) return notify(message, ipc::Notification::success);
+    if (message.reported)
+        return notify(message,
+                      reports_all(message) ? ipc::Notification::trace : ipc::Notification::success);
     if (message.envelope().remaining() == 0 && !message.notice_failed) return finish(message);
 
     bool told = (message.file->mode & queue::kModeDelayTold) != 0;
@@ -188,7 +210,10 @@ void Manager::complete(Message& message) {
     bool resting = message.file->directory == Directory::deferred;
     if (late && !told && resting && message.fate == Message::Fate::none &&
         !message.envelope().sender.empty()) {
-        return notify(message, ipc::Notification::delay);
+        // The notice is made from defer/: not before this attempt's records are there.
+        message.warn_delay = notes_.contains(message.id().str());
+        if (!message.warn_delay) notify(message, ipc::Notification::delay);
+        return;
     }
     put_to_rest(message);
 }
@@ -229,7 +254,12 @@ void Manager::on_notified(MessageKey key, ipc::Notification notification,
             message->notice_failed |=
                 !done;  // bounce/ still has the records: sent at the next attempt
             break;
-        case ipc::Notification::success: message->reported = false; break;
+        case ipc::Notification::success:
+        case ipc::Notification::trace:
+            message->reported = false;
+            message->notice_failed |= !done;  // so has trace/
+            if (done) first_report_told(*message);
+            break;
         case ipc::Notification::delay: {  // told or not: not again
             message->file->mode |= queue::kModeDelayTold;
             auto marked = store_.fs().set_mode(message->file->path(), message->file->mode);
@@ -238,6 +268,18 @@ void Manager::on_notified(MessageKey key, ipc::Notification notification,
         }
     }
     complete(*message);
+}
+
+// A message in a batch is copied when it rests: without what is told by then.
+void Manager::first_report_told(Message& message) {
+    queue::Envelope& envelope = message.envelope();
+    if (envelope.expanded.empty() && !envelope.has(queue::kReportAll)) return;
+    envelope.expanded.clear();
+    envelope.flags &= ~std::uint32_t{queue::kReportAll};
+    if (message.file->is_batch()) return;
+    message.file->mode |= queue::kModeFirstReportTold;
+    auto marked = store_.fs().set_mode(message.file->path(), message.file->mode);
+    if (!marked) log::warning(message.id().str(), marked.error().what);
 }
 
 void Manager::put_to_rest(Message& message) {
@@ -374,9 +416,14 @@ void Manager::note_deferral(const Message& message, const ipc::RecipientReport& 
         if (--notes->second.under_way > 0) return;
         if (notes->second.unwanted) remove_log(Directory::defer, id);
         notes_.erase(notes);
+        const auto owner = by_id_.find(id.str());
+        Message* const waiting = owner == by_id_.end() ? nullptr : find(owner->second);
+        if (waiting != nullptr && std::exchange(waiting->warn_delay, false)) complete(*waiting);
     };
-    if (bouncer_.note(record_of(message, ipc::BounceLog::defer, report), written))
-        ++notes_[id.str()].under_way;
+    if (!bouncer_.note(record_of(message, ipc::BounceLog::defer, report), written)) return;
+    Notes& notes = notes_[id.str()];
+    ++notes.under_way;
+    notes.unwanted = false;  // what was written meanwhile may stand beside it
 }
 
 void Manager::forget_deferrals(const QueueId& id) {

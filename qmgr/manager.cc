@@ -221,8 +221,26 @@ void Manager::begin(Message& message, Reason reason) {
     // What was announced is new; what was found may have been tried in an earlier life.
     if (resting || reason != Reason::announced) forget_deferrals(message.id());
     if (message.pending > 0) log_active(message);
+    note_expansions(message);
     if (message.pending == 0) return complete(message);
     resolve_all(message);
+}
+
+// RFC 3461 5.2.7.3: what cleanup expanded goes into the first report.
+void Manager::note_expansions(Message& message) {
+    if ((message.file->mode & queue::kModeFirstReportTold) != 0) return;
+    for (const queue::Recipient& recipient : message.envelope().expanded) {
+        ipc::BounceAppend record;
+        record.log = ipc::BounceLog::trace;
+        record.queue_id = message.id();
+        record.recipient = {0, recipient.address, recipient.original, recipient.notify,
+                            recipient.orcpt};
+        record.report.outcome = ipc::Outcome::accept;
+        record.report.status = "2.0.0";
+        record.report.text = "alias expanded";
+        record.report.action = ipc::DsnAction::expanded;
+        note_for_report(message, record);
+    }
 }
 
 void Manager::resolve_all(Message& message) {
@@ -231,8 +249,9 @@ void Manager::resolve_all(Message& message) {
     for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
         if (!envelope.recipients[i].done) open.push_back(i);
     }
+    if (open.empty()) return;
     MessageKey key = message.key;
-    routes_[key].open = message.pending;
+    routes_[key].open = static_cast<std::uint32_t>(open.size());
     for (std::uint32_t index : open) {
         Message* still = find(key);
         if (still == nullptr) return;

@@ -70,6 +70,7 @@ class Manager {
     void room_again();
     void begin(Message& message, Reason reason);
     void log_active(const Message& message) const;
+    void note_expansions(Message& message);
     void resolve_all(Message& message);
 
     // Where recipients go. Answers for the recipients of a message are gathered, then scheduled.
@@ -88,6 +89,9 @@ class Manager {
     void defer_works(const std::vector<Work>& works, const Verdict& reason);
 
     // What became of one recipient; each ends in settle().
+    // sendmail -v: whether the sender still has to hear of all that becomes of it.
+    static bool reports_all(const Message& message);
+    void note_for_report(Message& message, const ipc::BounceAppend& record);
     void on_report(Message& message, const ipc::RecipientReport& report);
     void on_accepted(Message& message, const ipc::RecipientReport& report);
     void on_rejected(Message& message, const ipc::RecipientReport& report);
@@ -102,6 +106,7 @@ class Manager {
     void complete(Message& message);
     void notify(Message& message, ipc::Notification notification);
     void on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done);
+    void first_report_told(Message& message);
     void put_to_rest(Message& message);
     void move_batch_out();
     void on_moved(const std::vector<MessageKey>& owners, const std::vector<Move>& moves,

@@ -128,7 +128,8 @@ class ManagerTest : public testing::Test {
         return answer;
     }
 
-    // yes@: delivered; later@: deferred; no@: bounced; down@: the site is down; die@: no report.
+    // yes@: delivered; passed@: and the next host reports; later@: deferred; no@: bounced; down@:
+    // the site is down; die@: no report.
     void on_deliver(ipc::Packet packet, ipc::LoopChannel& channel) {
         auto request = packet.as<ipc::DeliverRequest>();
         ASSERT_TRUE(request) << request.error().what;
@@ -161,6 +162,7 @@ class ManagerTest : public testing::Test {
             one.status = "5.1.1";
         } else {
             one.outcome = ipc::Outcome::accept;
+            one.passed_on = recipient.address.starts_with("passed");
             one.status = "2.0.0";
         }
         return one;
@@ -185,17 +187,22 @@ class ManagerTest : public testing::Test {
             auto append = *packet.as<ipc::BounceAppend>();
             if (append.log == ipc::BounceLog::defer && notes_wait_)
                 return waiting_notes_.push_back({append.queue_id, &channel});
-            if (append.log == ipc::BounceLog::bounce && bounce_works_) {
-                EXPECT_TRUE(queue::create_parent(fs_, Directory::bounce, append.queue_id));
-                std::ofstream(queue::path_of(Directory::bounce, append.queue_id))
-                    << "recipient=x\n\n";
+            if (append.log != ipc::BounceLog::defer && bounce_works_) {
+                const auto directory =
+                    append.log == ipc::BounceLog::bounce ? Directory::bounce : Directory::trace;
+                EXPECT_TRUE(queue::create_parent(fs_, directory, append.queue_id));
+                std::ofstream(queue::path_of(directory, append.queue_id)) << "recipient=x\n\n";
             }
             records_.push_back(append.recipient.address + " " +
                                std::to_string(static_cast<int>(append.log)));
         } else {
             auto send = *packet.as<ipc::BounceSend>();
+            done.ok = done.ok && sending_works_;
             if (done.ok && send.notification == ipc::Notification::failure)
                 (void)fs_.unlink(queue::path_of(Directory::bounce, send.queue_id));
+            if (done.ok && (send.notification == ipc::Notification::success ||
+                            send.notification == ipc::Notification::trace))
+                (void)fs_.unlink(queue::path_of(Directory::trace, send.queue_id));
             notices_.push_back(send.queue_id.str() + " " +
                                std::to_string(static_cast<int>(send.notification)));
         }
@@ -264,6 +271,7 @@ class ManagerTest : public testing::Test {
     std::uint8_t notify_ = 0;
     Micros age_{0};
     bool bounce_works_ = true;
+    bool sending_works_ = true;  // notices, not records
     bool hold_answers_ = false;
     bool notes_wait_ = false;
     std::vector<std::pair<QueueId, ipc::LoopChannel*>> waiting_notes_;

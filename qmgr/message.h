@@ -29,7 +29,7 @@ struct ActiveMessage {
     bool force_expire = false;
     bool flushed = false;        // taken up because somebody asked for it
     bool notice_failed = false;  // a notification could not be made: the message waits for that
-    bool warn_delay = false;     // a delay warning is due
+    bool warn_delay = false;     // a delay warning is due, as soon as defer/ has its reasons
     Fate fate = Fate::none;
     Fate fate_moved = Fate::none;  // what it was when the move began
 

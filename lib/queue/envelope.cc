@@ -4,6 +4,11 @@
 
 namespace postern::queue {
 
+std::uint8_t notify_of_members(std::uint8_t notify) {
+    if (notify == kNotifySuccess) return kNotifyNever;
+    return static_cast<std::uint8_t>(notify & ~kNotifySuccess);
+}
+
 std::string_view Envelope::attribute(std::string_view name) const {
     for (const Attribute& a : attributes)
         if (a.name == name) return a.value;

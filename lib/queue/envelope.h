@@ -32,6 +32,10 @@ struct Recipient {
     const std::string& shown_original() const { return original.empty() ? address : original; }
 };
 
+// RFC 3461 5.2.7.3: of a recipient that stood for several, the sender hears once that it was
+// expanded; the others tell of failures and delays only.
+std::uint8_t notify_of_members(std::uint8_t notify);
+
 struct Attribute {
     std::string name;  // letters, digits, '_'
     std::string value;
@@ -62,6 +66,7 @@ enum Flag : std::uint32_t {
     kBody8bit = 2,     // BODY=8BITMIME, RFC 6152
     kSmtpUtf8 = 4,     // RFC 6531
     kHold = 8,         // qmgr is to move it to hold/ at once
+    kReportAll = 16,   // sendmail -v: the sender hears what became of each recipient
 };
 
 struct Envelope {
@@ -71,6 +76,8 @@ struct Envelope {
     std::uint32_t flags = 0;
     std::vector<Attribute> attributes;
     std::vector<Recipient> recipients;
+    // What cleanup expanded into several of those, and whose sender asked to hear of success.
+    std::vector<Recipient> expanded;
 
     bool has(Flag flag) const { return (flags & flag) != 0; }
     // The value, or "" when there is none.

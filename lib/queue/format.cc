@@ -80,7 +80,7 @@ void put_number_record(std::string& out, char type, T value) {
     put_record(out, type, bytes);
 }
 
-void put_recipient(std::string& out, const Recipient& r) {
+void put_recipient(std::string& out, char type, const Recipient& r) {
     std::string value;
     value.reserve(8 + r.address.size() + r.original.size() + r.orcpt.size());
     value.push_back(kStatusOpen);
@@ -88,7 +88,7 @@ void put_recipient(std::string& out, const Recipient& r) {
     put_text(value, r.address);
     put_text(value, r.original);
     put_text(value, r.orcpt);
-    put_record(out, 'R', value);
+    put_record(out, type, value);
 }
 
 Result<Recipient> parse_recipient(std::string_view value) {
@@ -138,6 +138,12 @@ Result<void> take_record(Envelope& envelope, char type, std::string_view value) 
         }
         case 'S': envelope.sender = value; return {};
         case 'A': return take_attribute(envelope, value);
+        case 'x': {
+            if (envelope.expanded.size() >= kMaxRecipients) return corrupt("too many recipients");
+            TRY_ASSIGN(Recipient expanded, parse_recipient(value));
+            envelope.expanded.push_back(std::move(expanded));
+            return {};
+        }
         default:
             if (type >= 'a' && type <= 'z') return {};
             return corrupt("record of unknown type");
@@ -227,7 +233,8 @@ std::string encode_envelope(const Envelope& envelope) {
     for (const Attribute& a : envelope.attributes)
         put_record(out, 'A', cat({a.name, "=", a.value}));
     for (const Recipient& r : envelope.recipients)
-        if (!r.done) put_recipient(out, r);
+        if (!r.done) put_recipient(out, 'R', r);
+    for (const Recipient& r : envelope.expanded) put_recipient(out, 'x', r);
     put_record(out, 'E', {});
     return out;
 }

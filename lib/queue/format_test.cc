@@ -92,6 +92,35 @@ TEST_F(QueueFile, GivesBackWhatWasWritten) {
     }
 }
 
+TEST_F(QueueFile, KeepsWhatWasExpanded) {
+    Envelope e = envelope_of(1);
+    Recipient list;
+    list.address = "list@example.test";
+    list.orcpt = "rfc822;list@example.test";
+    list.notify = kNotifySuccess | kNotifyFailure;
+    e.expanded = {list};
+    BatchBuilder batch;
+    batch.add(e, "text\r\n");
+    const Fd fd = file_with(std::move(batch).finish());
+    auto message = Reader::open(fs, fd.get())->message(0);
+    ASSERT_TRUE(message) << message.error().what;
+    ASSERT_TRUE(mark_done(fs, fd.get(), message->envelope.recipients[0].status_offset));
+    message = Reader::open(fs, fd.get())->message(0);
+    ASSERT_TRUE(message) << message.error().what;
+    ASSERT_EQ(message->envelope.expanded.size(), 1U);
+    EXPECT_EQ(message->envelope.expanded[0].address, "list@example.test");
+    EXPECT_EQ(message->envelope.expanded[0].orcpt, list.orcpt);
+    EXPECT_EQ(message->envelope.expanded[0].notify, list.notify);
+    EXPECT_EQ(message->envelope.recipients.size(), 2U) << "it is nobody to deliver to";
+}
+
+TEST(NotifyOfMembers, LosesSuccess) {
+    EXPECT_EQ(notify_of_members(0), 0);
+    EXPECT_EQ(notify_of_members(kNotifyNever), kNotifyNever);
+    EXPECT_EQ(notify_of_members(kNotifySuccess), kNotifyNever);
+    EXPECT_EQ(notify_of_members(kNotifySuccess | kNotifyDelay), kNotifyDelay);
+}
+
 TEST_F(QueueFile, RemembersWhoIsDone) {
     const Fd fd = file_with(batch_of(3));
     const auto before = Reader::open(fs, fd.get())->message(1).value();

@@ -57,7 +57,7 @@ Result<std::string> MaildropWriter::begin(const MaildropEnvelope& e) {
     if (!e.envid.empty()) put_record(out, 'V', e.envid);
     if (!e.ret.empty()) put_record(out, 'Y', e.ret);
     if (e.notify != 0) put_record(out, 'O', std::string(1, static_cast<char>(e.notify)));
-    const int flags = (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0);
+    const int flags = (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0);
     if (flags != 0) put_record(out, 'F', std::string(1, static_cast<char>(flags)));
     for (const std::string& r : e.recipients) {
         if (r.size() > kMaxAddress) return invalid("recipient address too long");
@@ -139,10 +139,11 @@ Result<void> MaildropParser::envelope_record(char type, std::string_view value) 
             envelope_.notify = static_cast<std::uint8_t>(value[0]);
             return {};
         case 'F':
-            if (value.size() != 1 || value[0] < 0 || value[0] > 3)
+            if (value.size() != 1 || value[0] < 0 || value[0] > 7)
                 return invalid("impossible flags");
             envelope_.body_8bit = (value[0] & 1) != 0;
             envelope_.smtputf8 = (value[0] & 2) != 0;
+            envelope_.report_all = (value[0] & 4) != 0;
             return {};
         case 'R':
             if (envelope_.recipients.size() >= limits_.recipients)

@@ -24,6 +24,7 @@ struct MaildropEnvelope {
     std::uint8_t notify = 0;  // Notify bits, for every recipient
     bool body_8bit = false;
     bool smtputf8 = false;
+    bool report_all = false;  // sendmail -v: a report of the first attempt to deliver
 };
 
 // Makes the bytes of a maildrop file, to be written one after the other.

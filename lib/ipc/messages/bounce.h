@@ -24,7 +24,8 @@ struct BounceAppend {
     }
 };
 
-enum class Notification : std::uint8_t { failure, delay, success, kLast = success };
+// trace: like success, but of everything that became of the message (sendmail -v).
+enum class Notification : std::uint8_t { failure, delay, success, trace, kLast = trace };
 
 // Makes the notification from the log of that kind and submits it; carries a read-only descriptor of the queue file.
 struct BounceSend {

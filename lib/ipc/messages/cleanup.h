@@ -52,6 +52,7 @@ struct SubmitOpen {
     std::uint64_t size_hint = 0;   // declared size, 0 unknown
     bool rewrite_headers = false;  // complete header addresses (local clients)
     bool hold = false;             // straight into hold/
+    bool report_all = false;       // sendmail -v: the sender wants to hear what becomes of it
     std::uint32_t local_uid =
         0;                  // of the submitter, origin local: "by ... (Postern, from userid N)"
     std::string full_name;  // of the submitter, for a missing From:
@@ -85,6 +86,7 @@ struct SubmitOpen {
         io.attr("size_hint", size_hint);
         io.attr("rewrite_headers", rewrite_headers);
         io.attr("hold", hold);
+        io.attr("report_all", report_all);
         io.attr("local_uid", local_uid);
         io.attr("full_name", full_name, kMaxName);
         io.attr("no_address_mappings", no_address_mappings);

@@ -14,7 +14,7 @@ struct DeliverRecipient {
     std::string address;      // to deliver to
     std::string original;     // before expansion, if different
     std::uint8_t notify = 0;
-    std::string orcpt;
+    std::string orcpt;  // "type;xtext"
 
     void attributes(auto& io) {
         io.attr("index", index);
@@ -80,6 +80,8 @@ struct RecipientReport {
     std::string diagnostic_type;  // "smtp" or "x-unix"
     std::string diagnostic;       // the remote's own words
     bool site_down = false;       // the destination, not this recipient, is the trouble
+    // RFC 3461 5.2.2: the next host has taken over what the sender wants to hear of it.
+    bool passed_on = false;
 
     void attributes(auto& io) {
         io.attr("index", index);
@@ -91,6 +93,7 @@ struct RecipientReport {
         io.attr("diagnostic_type", diagnostic_type, 32);
         io.attr("diagnostic", diagnostic, kMaxReportText);
         io.attr("site_down", site_down);
+        io.attr("passed_on", passed_on);
     }
 };
 
