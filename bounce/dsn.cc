@@ -4,11 +4,13 @@
 
 #include <ctime>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 
 #include "lib/base/strings.h"
+#include "lib/mail/xtext.h"
 
 namespace postern::bounce {
 namespace {
@@ -17,15 +19,19 @@ using Kind = Dsn::Kind;
 
 constexpr std::string_view kLine = "\r\n";
 
-std::string_view subject(Kind kind) {
-    switch (kind) {
-        case Kind::failure: return "Undelivered Mail Returned to Sender";
-        case Kind::delay: return "Delayed Mail (still being retried)";
-        case Kind::success: return "Successful Mail Delivery Report";
-        case Kind::postmaster_copy: return "Postmaster Copy: Undelivered Mail";
-        case Kind::double_bounce: return "Undelivered Mail Returned to Sender";
-    }
-    return "";
+std::string_view subject(const Dsn& dsn) {
+    const bool own = dsn.to_postmaster && !dsn.text.postmaster_subject.empty();
+    return own ? dsn.text.postmaster_subject : dsn.text.subject;
+}
+
+bool is_us_ascii(const Dsn& dsn) { return iequals(dsn.text.charset, "us-ascii"); }
+
+// An address without a domain gets ours: "MAILER-DAEMON (Mail Delivery System)".
+std::string author(const Dsn& dsn) {
+    const std::string& from = dsn.text.from;
+    const auto end = std::min(from.find_first_of(" (<"), from.size());
+    if (from.find('@') != from.npos || end == 0) return from;
+    return cat({from.substr(0, end), "@", dsn.from_domain, from.substr(end)});
 }
 
 std::string boundary(const Dsn& dsn) {
@@ -41,55 +47,19 @@ void add_line(std::string& out, std::initializer_list<std::string_view> parts) {
 // RFC 3464 2: the report is a multipart/report (RFC 3462) with three parts.
 void add_header(std::string& out, const Dsn& dsn) {
     add_line(out, {"Date: ", mail_date(dsn.now)});
-    add_line(out, {"From: MAILER-DAEMON@", dsn.from_domain, " (Mail Delivery System)"});
-    add_line(out, {"Subject: ", subject(dsn.kind)});
+    add_line(out, {"From: ", author(dsn)});
+    add_line(out, {"Subject: ", subject(dsn)});
     add_line(out, {"To: ", dsn.to});
     add_line(out, {"Auto-Submitted: auto-replied"});  // RFC 3834 5
     add_line(out, {"MIME-Version: 1.0"});
     add_line(out, {"Content-Type: multipart/report; report-type=",
                    dsn.utf8 ? "global-delivery-status;" : "delivery-status;"});
     add_line(out, {"\tboundary=\"", boundary(dsn), "\""});
-    if (dsn.eight_bit || dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    if (dsn.eight_bit || dsn.utf8 || !is_us_ascii(dsn))
+        add_line(out, {"Content-Transfer-Encoding: 8bit"});
     add_line(out, {""});
     add_line(out, {"This is a MIME-encapsulated message."});
     add_line(out, {""});
-}
-
-constexpr std::string_view kFailureText =
-    "I'm sorry to have to inform you that your message could not\r\n"
-    "be delivered to one or more recipients. It's attached below.\r\n"
-    "\r\n"
-    "For further assistance, please send mail to postmaster.\r\n"
-    "\r\n"
-    "If you do so, please include this problem report. You can\r\n"
-    "delete your own text from the attached returned message.\r\n";
-
-constexpr std::string_view kSuccessText =
-    "Your message has reached the destination(s) listed below. A mailbox\r\n"
-    "reports no further; for the others you may still hear of errors from\r\n"
-    "the systems that took the message on.\r\n";
-
-std::string plural(std::int64_t count, std::string_view unit) {
-    return cat({std::to_string(count), " ", unit, count == 1 ? "" : "s"});
-}
-
-std::string waiting_text(Micros wait) {
-    auto minutes = std::chrono::duration_cast<std::chrono::minutes>(wait).count();
-    if (minutes >= 2880) return plural(minutes / 1440, "day");
-    if (minutes >= 60) return plural(minutes / 60, "hour");
-    return plural(minutes, "minute");
-}
-
-void add_delay_text(std::string& out, const Dsn& dsn) {
-    std::string_view rule = "####################################################################";
-    add_line(out, {rule});
-    add_line(out, {"# THIS IS A WARNING ONLY.  YOU DO NOT NEED TO RESEND YOUR MESSAGE. #"});
-    add_line(out, {rule});
-    add_line(out, {""});
-    add_line(out, {"Your message could not be delivered for more than ",
-                   waiting_text(dsn.delay_warning), "."});
-    add_line(out, {"It will be retried until it is ", waiting_text(dsn.retry_until - dsn.arrival),
-                   " old."});
 }
 
 void add_recipient_text(std::string& out, const queue::BounceRecord& record) {
@@ -102,31 +72,26 @@ void add_recipient_text(std::string& out, const queue::BounceRecord& record) {
 }
 
 void add_notification(std::string& out, const Dsn& dsn) {
+    const bool utf8 = dsn.utf8 && is_us_ascii(dsn);
     add_line(out, {"--", boundary(dsn)});
     add_line(out, {"Content-Description: Notification"});
-    add_line(out, {"Content-Type: text/plain; charset=", dsn.utf8 ? "utf-8" : "us-ascii"});
-    if (dsn.utf8) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    add_line(out, {"Content-Type: text/plain; charset=", utf8 ? "utf-8" : dsn.text.charset});
+    if (dsn.utf8 || !is_us_ascii(dsn)) add_line(out, {"Content-Transfer-Encoding: 8bit"});
     add_line(out, {""});
-    add_line(out, {"This is the mail system at host ", dsn.myhostname, "."});
-    add_line(out, {""});
-    if (dsn.kind == Kind::delay) {
-        add_delay_text(out, dsn);
-    } else {
-        out += dsn.kind == Kind::success ? kSuccessText : kFailureText;
-    }
-    add_line(out, {""});
-    add_line(out, {"                   The mail system"});
+    std::string_view body = dsn.text.body;
+    if (body.ends_with('\n')) body.remove_suffix(1);
+    for (const std::string_view line : split(body, '\n')) add_line(out, {line});
     add_line(out, {""});
     for (const queue::BounceRecord& record : dsn.recipients) add_recipient_text(out, record);
 }
 
 std::string_view default_action(Kind kind) {
     if (kind == Kind::delay) return "delayed";
-    return kind == Kind::success ? "delivered" : "failed";
+    return kind == Kind::failure ? "failed" : "delivered";
 }
 
 std::string original_recipient(const queue::BounceRecord& record) {
-    if (!record.orcpt.empty()) return record.orcpt;
+    if (!record.orcpt.empty()) return mail::orcpt_for_people(record.orcpt);  // RFC 3461 6.3
     return record.original.empty() ? std::string() : cat({"rfc822;", record.original});
 }
 
@@ -168,7 +133,8 @@ void add_status(std::string& out, const Dsn& dsn) {
 
 void add_returned_head(std::string& out, const Dsn& dsn) {
     add_line(out, {"--", boundary(dsn)});
-    add_line(out, {"Content-Description: ", dsn.kind == Kind::success ? "" : "Undelivered ",
+    add_line(out, {"Content-Description: ",
+                   dsn.kind == Kind::failure || dsn.kind == Kind::delay ? "Undelivered " : "",
                    dsn.headers_only ? "Message Headers" : "Message"});
     std::string_view whole = dsn.utf8 ? "message/global" : "message/rfc822";
     std::string_view headers = dsn.utf8 ? "message/global-headers" : "text/rfc822-headers";

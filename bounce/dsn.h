@@ -11,14 +11,18 @@
 #include "lib/base/clock.h"
 
 #include "lib/queue/bounce_log.h"
+#include "lib/queue/bounce_template.h"
 
 namespace postern::bounce {
 
 struct Dsn {
-    enum class Kind : unsigned char { failure, delay, success, postmaster_copy, double_bounce };
+    // verify: what sendmail -v asks for, whatever became of each recipient.
+    enum class Kind : unsigned char { failure, delay, success, verify };
 
     Kind kind = Kind::failure;
-    std::string queue_id;  // of the message that is reported on
+    bool to_postmaster = false;  // a copy, or a bounce that has no sender to go to
+    queue::BounceTemplate text;  // its $names are expanded
+    std::string queue_id;        // of the message that is reported on
     std::string myhostname;
     std::string from_domain;  // $myorigin
     std::string mail_name;
@@ -27,7 +31,6 @@ struct Dsn {
     std::string envid;   // RFC 3461 ENVID, decoded; may be empty
     WallTime arrival{};
     WallTime now{};
-    Micros delay_warning{0};    // delay: how long it has waited at least
     WallTime retry_until{};     // delay: when it is given up
     bool headers_only = false;  // return the header block alone
     bool eight_bit = false;     // the returned message has 8-bit bytes

@@ -21,6 +21,14 @@ void expect_golden(const std::string& name, std::string text) {
     EXPECT_EQ(text, expected.str()) << name;
 }
 
+// As options.cc fills a template.
+queue::BounceTemplate text_of(queue::BounceTemplate text) {
+    text.body = queue::insert_times(text.body, Seconds{4 * 3600}, Seconds{5 * 86400});
+    const std::string name = "$myhostname";
+    text.body.replace(text.body.find(name), name.size(), "mail.example.test");
+    return text;
+}
+
 constexpr std::string_view kReturned = "From: a\r\nSubject: b\r\n\r\nText.\r\n";
 
 std::string whole(const Dsn& dsn) {
@@ -55,6 +63,7 @@ Dsn sample() {
     local.status = "5.1.1";
     local.text = "unknown user: \"nobody\"";
     local.diagnostic_type = "x-unix";
+    dsn.text = text_of(queue::BounceTemplates::built_in().failure);
     dsn.recipients = {remote, local};
     return dsn;
 }
@@ -64,7 +73,7 @@ TEST(Dsn, Failure) { expect_golden("failure.txt", whole(sample())); }
 TEST(Dsn, Delay) {
     Dsn dsn = sample();
     dsn.kind = Dsn::Kind::delay;
-    dsn.delay_warning = Seconds{4 * 3600};
+    dsn.text = text_of(queue::BounceTemplates::built_in().delay);
     dsn.retry_until = dsn.arrival + Seconds{5 * 86400};
     dsn.headers_only = true;
     dsn.envid = "QQ314159";
@@ -75,10 +84,65 @@ TEST(Dsn, Delay) {
 TEST(Dsn, Success) {
     Dsn dsn = sample();
     dsn.kind = Dsn::Kind::success;
+    dsn.text = text_of(queue::BounceTemplates::built_in().success);
     dsn.headers_only = true;
     for (auto& record : dsn.recipients)
         record.action = "relayed", record.status = "2.0.0", record.text = "250 Ok";
     expect_golden("success.txt", whole(dsn));
+}
+
+TEST(Dsn, VerifyReport) {
+    Dsn dsn = sample();
+    dsn.kind = Dsn::Kind::verify;
+    dsn.text = text_of(queue::BounceTemplates::built_in().verify);
+    dsn.headers_only = true;
+    dsn.recipients[1].action = "delayed";
+    const std::string text = whole(dsn);
+    for (const std::string_view part :
+         {"Subject: Mail Delivery Status Report\r\n", "Action: failed\r\n", "Action: delayed\r\n",
+          "Content-Description: Message Headers\r\n"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << text;
+}
+
+TEST(Dsn, TemplatesOfOnesOwn) {
+    Dsn dsn = sample();
+    dsn.text = {"iso-8859-1", "Robot", "Zurueck", "Kopie", "Sch\xf6n.\n\n  Ende\n"};
+    std::string text = whole(dsn);
+    for (const std::string_view part :
+         {"From: Robot@example.test\r\n", "Subject: Zurueck\r\n",
+          "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+          "Sch\xf6n.\r\n\r\n  Ende\r\n\r\n<u1@b.test>",
+          "boundary=\"C242A208186.1795290719/mail.example.test\"\r\n"
+          "Content-Transfer-Encoding: 8bit\r\n"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << text;
+    dsn.to_postmaster = true;
+    EXPECT_NE(whole(dsn).find("Subject: Kopie\r\n"), std::string::npos);
+    for (const std::string from : {"robot@other.test", "Robot <robot@other.test>", "(x)"}) {
+        dsn.text.from = from;
+        EXPECT_NE(whole(dsn).find("From: " + from + "\r\n"), std::string::npos) << from;
+    }
+}
+
+// RFC 3461 6.3: ORCPT as it was given, decoded; none that nobody gave but where the address
+// changed.
+TEST(Dsn, OriginalRecipients) {
+    const struct {
+        std::string original, orcpt, field;
+    } cases[] = {
+        {"", "", ""},
+        {"alias@x.test", "", "Original-Recipient: rfc822;alias@x.test\r\n"},
+        {"alias@x.test", "rfc822;o+2Bo@y.test", "Original-Recipient: rfc822;o+o@y.test\r\n"},
+        {"", "x400;+2FS=x", "Original-Recipient: x400;+2FS=x\r\n"},
+    };
+    for (const auto& c : cases) {
+        Dsn dsn = sample();
+        dsn.recipients.resize(1);
+        dsn.recipients[0].original = c.original;
+        dsn.recipients[0].orcpt = c.orcpt;
+        const std::string text = whole(dsn);
+        EXPECT_EQ(text.find("Original-Recipient:") == text.npos, c.field.empty()) << c.orcpt;
+        EXPECT_NE(text.find(c.field), std::string::npos) << text;
+    }
 }
 
 TEST(Dsn, Utf8AndEightBit) {

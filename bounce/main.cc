@@ -10,8 +10,11 @@ int main(int argc, char** argv) {
     namespace service = postern::service;
     namespace bounce = postern::bounce;
     return service::run_worker(argc, argv, [](const service::Context& context) {
+        auto options = bounce::options_from(context.config);
+        if (!options)
+            return postern::Result<std::unique_ptr<service::Worker>>(std::move(options).error());
         return postern::Result<std::unique_ptr<service::Worker>>(
             std::make_unique<bounce::BounceWorker>(postern::sys::RealFs::instance(),
-                                                   bounce::options_from(context.config)));
+                                                   std::move(options).value()));
     });
 }

@@ -2,10 +2,12 @@
 #include "bounce/notifier.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/mail/xtext.h"
 
 #include "bounce/submission.h"
 
@@ -19,9 +21,31 @@ ipc::BounceLog log_of(ipc::Notification what) {
     switch (what) {
         case ipc::Notification::failure: return ipc::BounceLog::bounce;
         case ipc::Notification::delay: return ipc::BounceLog::defer;
-        case ipc::Notification::success: return ipc::BounceLog::trace;
+        case ipc::Notification::success:
+        case ipc::Notification::trace: return ipc::BounceLog::trace;
     }
     return ipc::BounceLog::bounce;
+}
+
+// defer/ may have a recipient of an attempt before this one too: its latest record counts.
+std::vector<queue::BounceRecord> latest(std::vector<queue::BounceRecord> records) {
+    std::set<std::pair<std::string, std::string>> seen;
+    std::vector<queue::BounceRecord> kept;
+    for (auto one = records.rbegin(); one != records.rend(); ++one) {
+        if (seen.emplace(one->address, one->orcpt).second) kept.push_back(std::move(*one));
+    }
+    std::reverse(kept.begin(), kept.end());
+    return kept;
+}
+
+const queue::BounceTemplate& text_of(const queue::BounceTemplates& all, Dsn::Kind kind) {
+    switch (kind) {
+        case Dsn::Kind::failure: return all.failure;
+        case Dsn::Kind::delay: return all.delay;
+        case Dsn::Kind::success: return all.success;
+        case Dsn::Kind::verify: return all.verify;
+    }
+    return all.failure;
 }
 
 // RFC 3461 4.1: a delay is told unless NOTIFY was given without DELAY.
@@ -45,10 +69,10 @@ Notifier::Letter Notifier::letter(const ipc::BounceSend& request,
     dsn.from_domain = options_.myorigin;
     dsn.mail_name = options_.mail_name;
     dsn.sender = request.sender;
-    dsn.envid = request.envid;
+    // RFC 3461 6.3: decoded. What is none (a local submitter wrote it) is shown as it is.
+    dsn.envid = printable(mail::xtext_decode(request.envid).value_or(request.envid));
     dsn.arrival = request.arrival;
     dsn.now = clock_.now();
-    dsn.delay_warning = options_.delay_warning;
     dsn.retry_until = request.arrival + options_.queue_lifetime;
     dsn.eight_bit = request.body_8bit;
     dsn.utf8 = request.smtputf8;
@@ -63,45 +87,55 @@ Notifier::Letter Notifier::letter(const ipc::BounceSend& request,
 std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
                                                 std::vector<queue::BounceRecord> records) const {
     std::vector<Letter> letters;
-    auto add = [&](Dsn::Kind kind, const std::string& to, const std::string& from,
-                   std::string_view logged_as) {
+    const auto add = [&](Dsn::Kind kind, const std::string& to, std::string_view logged_as) {
         Letter one = letter(request, records);
         one.dsn.kind = kind;
+        one.dsn.text = text_of(options_.templates, kind);
         one.dsn.to = to;
-        one.dsn.headers_only |= kind == Dsn::Kind::postmaster_copy;
-        one.from = from;
         one.logged_as = logged_as;
         letters.push_back(std::move(one));
     };
-    std::string double_sender = cat({options_.double_bounce_sender, "@", options_.myorigin});
+    const std::string double_sender = cat({options_.double_bounce_sender, "@", options_.myorigin});
+    const auto add_copy = [&](Dsn::Kind kind, const std::string& to, std::string_view logged_as) {
+        add(kind, to, logged_as);
+        letters.back().from = double_sender;
+        letters.back().dsn.to_postmaster = true;
+        // What has no other reader comes whole.
+        letters.back().dsn.headers_only |= !request.sender.empty();
+    };
     switch (request.notification) {
         case ipc::Notification::failure:
             if (iequals(request.sender, double_sender)) {
                 log::warning(request.queue_id.str(),
                              "undeliverable postmaster notification discarded");
             } else if (!request.sender.empty()) {
-                add(Dsn::Kind::failure, request.sender, "", "sender non-delivery notification");
+                add(Dsn::Kind::failure, request.sender, "sender non-delivery notification");
                 if (has_class("bounce"))
-                    add(Dsn::Kind::postmaster_copy, options_.bounce_notice_recipient, double_sender,
-                        "postmaster non-delivery notification");
+                    add_copy(Dsn::Kind::failure, options_.bounce_notice_recipient,
+                             "postmaster non-delivery notification");
             } else if (has_class("2bounce")) {
-                add(Dsn::Kind::double_bounce, options_.double_bounce_notice_recipient,
-                    double_sender, "postmaster non-delivery notification");
+                add_copy(Dsn::Kind::failure, options_.double_bounce_notice_recipient,
+                         "postmaster non-delivery notification");
             } else {
                 log::info(request.queue_id.str(), "double bounce discarded");
             }
             break;
         case ipc::Notification::delay:
             std::erase_if(records, [](const auto& record) { return !wants_delay(record); });
-            if (records.empty() || request.sender.empty()) break;
-            add(Dsn::Kind::delay, request.sender, "", "sender delay notification");
+            records = latest(std::move(records));
+            if (records.empty() || request.sender.empty() || iequals(request.sender, double_sender))
+                break;
+            add(Dsn::Kind::delay, request.sender, "sender delay notification");
             if (has_class("delay"))
-                add(Dsn::Kind::delay, options_.delay_notice_recipient, double_sender,
-                    "postmaster delay notification");
+                add_copy(Dsn::Kind::delay, options_.delay_notice_recipient,
+                         "postmaster delay notification");
             break;
         case ipc::Notification::success:
-            if (!request.sender.empty())
-                add(Dsn::Kind::success, request.sender, "", "sender delivery status notification");
+        case ipc::Notification::trace:
+            if (request.sender.empty()) break;
+            add(request.notification == ipc::Notification::success ? Dsn::Kind::success
+                                                                   : Dsn::Kind::verify,
+                request.sender, "sender delivery status notification");
             break;
     }
     return letters;
@@ -138,7 +172,8 @@ Result<void> Notifier::submit(const ipc::BounceSend& request, const Letter& lett
     ipc::SubmitOpen envelope;
     envelope.origin = ipc::Origin::internal;
     envelope.sender = letter.from;
-    envelope.body_8bit = letter.dsn.eight_bit || letter.dsn.utf8;
+    envelope.body_8bit =
+        letter.dsn.eight_bit || letter.dsn.utf8 || !iequals(letter.dsn.text.charset, "us-ascii");
     envelope.smtputf8 = letter.dsn.utf8;
     envelope.recipients.push_back({letter.dsn.to, "", 0, ""});
 

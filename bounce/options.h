@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/base/result.h"
+#include "lib/queue/bounce_template.h"
 
 namespace postern::config {
 class Config;
@@ -23,12 +25,13 @@ struct Options {
     std::string delay_notice_recipient = "postmaster";
     std::string double_bounce_notice_recipient = "postmaster";
     std::string double_bounce_sender = "double-bounce";
-    Micros delay_warning{0};
+    queue::BounceTemplates templates = queue::BounceTemplates::built_in();  // expanded
     Micros queue_lifetime{Seconds{5 * 86400}};
     std::string cleanup = "public/cleanup";
     Millis submit_timeout{100'000};
 };
 
-Options options_from(const config::Config& config);
+// The Error: bounce_template_file cannot be read.
+Result<Options> options_from(const config::Config& config);
 
 }  // namespace postern::bounce

@@ -130,6 +130,8 @@ class BounceTest : public testing::Test {
         request.notification = what;
         request.queue_id = id_;
         request.sender = sender;
+        request.envid = "QQ+2B1";
+        request.ret = ret_;
         request.body_offset = 2;
         request.body_size = 31 - 2;
         request.body_size = std::string("From: a\r\nSubject: b\r\n\r\nText.\r\n").size();
@@ -144,6 +146,7 @@ class BounceTest : public testing::Test {
     sys::RealFs& fs_ = sys::RealFs::instance();
     std::string directory_;
     Options options_;
+    ipc::DsnReturn ret_ = ipc::DsnReturn::unset;
     Fd file_;
     QueueId id_ = *QueueId::parse("B123456k");
 };
@@ -182,6 +185,69 @@ TEST_F(BounceTest, LongMessagesComeBackAsHeaders) {
         << text;
 }
 
+// RFC 3461 6.2: how much comes back, by RET and kind; the envelope id, decoded.
+TEST_F(BounceTest, EveryRetWithEveryKind) {
+    using ipc::DsnReturn;
+    using ipc::Notification;
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    const struct {
+        Notification what;
+        ipc::BounceLog log;
+        DsnReturn ret;
+        bool whole;
+        std::string subject;
+    } cases[] = {
+        {Notification::failure, ipc::BounceLog::bounce, DsnReturn::unset, true, "Undelivered"},
+        {Notification::failure, ipc::BounceLog::bounce, DsnReturn::full, true, "Undelivered"},
+        {Notification::failure, ipc::BounceLog::bounce, DsnReturn::headers, false, "Undelivered"},
+        {Notification::delay, ipc::BounceLog::defer, DsnReturn::unset, false, "Delayed"},
+        {Notification::delay, ipc::BounceLog::defer, DsnReturn::full, false, "Delayed"},
+        {Notification::delay, ipc::BounceLog::defer, DsnReturn::headers, false, "Delayed"},
+        {Notification::success, ipc::BounceLog::trace, DsnReturn::unset, false, "Successful"},
+        {Notification::success, ipc::BounceLog::trace, DsnReturn::full, false, "Successful"},
+        {Notification::success, ipc::BounceLog::trace, DsnReturn::headers, false, "Successful"},
+        {Notification::trace, ipc::BounceLog::trace, DsnReturn::full, false,
+         "Mail Delivery Status"},
+    };
+    std::size_t sent = 0;
+    for (const auto& c : cases) {
+        EXPECT_TRUE(ask(record(c.log, "a@b.test")).ok);
+        ret_ = c.ret;
+        EXPECT_TRUE(send(c.what, "s@client.test").ok);
+        ASSERT_EQ(cleanup.submitted().size(), ++sent);
+        const std::string text = cleanup.submitted().back().text;
+        EXPECT_NE(text.find("\r\nSubject: " + c.subject), std::string::npos) << text;
+        EXPECT_EQ(text.find("\r\nText.\r\n") != text.npos, c.whole) << text;
+        EXPECT_NE(text.find("Original-Envelope-Id: QQ+1\r\n"), std::string::npos) << text;
+    }
+}
+
+// RFC 3461 4.1: who asked for no DELAY hears of none; who said nothing does.
+TEST_F(BounceTest, EveryNotifyOfADelay) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    for (int notify = 0; notify < 16; ++notify) {
+        if ((notify & 1) != 0 && notify != 1) continue;
+        auto append = record(ipc::BounceLog::defer, "n" + std::to_string(notify) + "@b.test");
+        append.recipient.notify = static_cast<std::uint8_t>(notify);
+        EXPECT_TRUE(ask(append).ok);
+    }
+    EXPECT_TRUE(send(ipc::Notification::delay, "s@client.test").ok);
+    const std::string text = cleanup.submitted().at(0).text;
+    for (int notify = 0; notify < 16; notify += notify < 2 ? 1 : 2) {
+        const std::string field = "Final-Recipient: rfc822; n" + std::to_string(notify) + "@b.test";
+        const bool wants = notify == 0 || (notify & ipc::kNotifyDelay) != 0;
+        EXPECT_EQ(text.find(field) != text.npos, wants) << notify;
+    }
+    options_.notify_classes = {"delay"};
+    EXPECT_TRUE(send(ipc::Notification::delay, "s@client.test").ok);
+    ASSERT_EQ(cleanup.submitted().size(), 3U);
+    EXPECT_NE(cleanup.submitted()[2].text.find("Subject: Postmaster Warning: Delayed Mail\r\n"),
+              std::string::npos);
+    EXPECT_TRUE(send(ipc::Notification::delay, "").ok);
+    EXPECT_TRUE(send(ipc::Notification::delay, "double-bounce@example.test").ok);
+    EXPECT_EQ(cleanup.submitted().size(), 3U) << "nobody to tell";
+}
+
 TEST_F(BounceTest, KeepsTheRecordsUntilTheReportIsSafe) {
     EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
     EXPECT_FALSE(send(ipc::Notification::failure, "s@client.test").ok) << "no cleanup";
@@ -208,6 +274,9 @@ TEST_F(BounceTest, DoubleBounces) {
     ASSERT_EQ(cleanup.submitted().size(), 1U);
     EXPECT_EQ(cleanup.submitted()[0].envelope.sender, "double-bounce@example.test");
     EXPECT_EQ(cleanup.submitted()[0].envelope.recipients[0].address, "postmaster");
+    EXPECT_NE(cleanup.submitted()[0].text.find("Subject: Postmaster Copy: Undelivered Mail\r\n"),
+              std::string::npos);
+    EXPECT_NE(cleanup.submitted()[0].text.find("\r\nText.\r\n"), std::string::npos) << "whole";
     EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
     EXPECT_TRUE(send(ipc::Notification::failure, "double-bounce@example.test").ok);
     EXPECT_EQ(cleanup.submitted().size(), 1U) << "the chain ends";
@@ -222,9 +291,12 @@ TEST_F(BounceTest, DelayWarningsKeepTheLogAndRespectNotify) {
     auto never = record(ipc::BounceLog::defer, "never@b.test");
     never.recipient.notify = ipc::kNotifyNever;
     EXPECT_TRUE(ask(never).ok);
+    EXPECT_TRUE(ask(record(ipc::BounceLog::defer, "a@b.test")).ok) << "a second attempt";
     EXPECT_TRUE(send(ipc::Notification::delay, "s@client.test").ok);
     std::string text = cleanup.submitted().at(0).text;
-    EXPECT_NE(text.find("a@b.test"), std::string::npos);
+    const auto first = text.find("Final-Recipient: rfc822; a@b.test");
+    ASSERT_NE(first, std::string::npos);
+    EXPECT_EQ(text.find("Final-Recipient: rfc822; a@b.test", first + 1), std::string::npos);
     EXPECT_EQ(text.find("never@b.test"), std::string::npos);
     EXPECT_TRUE(has_log(queue::Directory::defer));
     ipc::BounceForget forget;
