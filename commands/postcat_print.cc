@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "lib/base/strings.h"
+#include "lib/mail/xtext.h"
 
 namespace postern::commands {
 namespace {
@@ -47,10 +48,21 @@ std::string attribute(const PostcatOptions& options, std::string_view name,
     return record(options, 0, 'A', "named_attribute", cat({name, "=", value}));
 }
 
+std::string envelope_id(const PostcatOptions& options, std::string_view envid) {
+    const auto plain = mail::xtext_decode(envid);
+    return attribute(options, "envelope_id", printable(plain ? *plain : envid));
+}
+
+// RET as Postfix writes it: a number.
+std::string return_flags(const PostcatOptions& options, std::string_view ret) {
+    return attribute(options, "ret_flags", ret == "full" ? "1" : "2");
+}
+
 std::string recipient(const PostcatOptions& options, const queue::Recipient& r) {
     std::string out;
     const std::uint64_t at = r.status_offset;
-    if (!r.orcpt.empty()) out += attribute(options, "dsn_orig_rcpt", r.orcpt);
+    if (!r.orcpt.empty())
+        out += attribute(options, "dsn_orig_rcpt", mail::orcpt_for_people(r.orcpt));
     if (r.notify != 0) out += attribute(options, "notify_flags", std::to_string(r.notify));
     out += record(options, at, 'O', "original_recipient", r.shown_original());
     return out + record(options, at, r.done ? 'D' : 'R', r.done ? "done_recipient" : "recipient",
@@ -76,7 +88,11 @@ std::string show_envelope(const PostcatOptions& o, const std::string& file,
     if (e.has(queue::kBody8bit)) out += attribute(o, "encoding", "8bit");
     if (e.has(queue::kSmtpUtf8)) out += attribute(o, "smtputf8", "1");
     out += record(o, 0, 'S', "sender", e.sender);
-    for (const queue::Attribute& a : e.attributes) out += attribute(o, a.name, a.value);
+    for (const queue::Attribute& a : e.attributes) {
+        out += a.name == queue::attribute::kEnvid ? envelope_id(o, a.value)
+               : a.name == queue::attribute::kRet ? return_flags(o, a.value)
+                                                  : attribute(o, a.name, a.value);
+    }
     for (const queue::Recipient& r : e.recipients) out += recipient(o, r);
     return out;
 }
@@ -89,8 +105,8 @@ std::string show_envelope(const PostcatOptions& o, const std::string& file,
     if (!e.full_name.empty()) out += record(o, 0, 'F', "sender_fullname", e.full_name);
     out += record(o, 0, 'S', "sender", e.sender);
     if (e.body_8bit) out += attribute(o, "encoding", "8bit");
-    if (!e.envid.empty()) out += attribute(o, "dsn_envelope_id", e.envid);
-    if (!e.ret.empty()) out += attribute(o, "dsn_ret_flags", e.ret);
+    if (!e.envid.empty()) out += envelope_id(o, e.envid);
+    if (!e.ret.empty()) out += return_flags(o, e.ret);
     if (e.notify != 0) out += attribute(o, "notify_flags", std::to_string(e.notify));
     for (const std::string& r : e.recipients) out += record(o, 0, 'R', "recipient", r);
     return out;

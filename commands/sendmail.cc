@@ -173,6 +173,7 @@ Result<void> perform(SendmailOptions options) {
         case Mode::submit:
             if (options.verify_only)
                 return usage_error("-bv (verify without delivery) is not supported");
+            options.envelope.report_all = options.report;
             return submit(std::move(options), settings);
         case Mode::list_queue: return run(settings, {"postqueue", "-p"});
         case Mode::flush_queue: return run(settings, {"postqueue", "-f"});

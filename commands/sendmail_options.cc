@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/base/strings.h"
+#include "lib/mail/xtext.h"
 #include "lib/queue/envelope.h"
 
 namespace postern::commands {
@@ -83,7 +84,7 @@ class Parser {
             case 'i': o_.dot_ends = false; break;
             case 't': o_.recipients_from_header = true; break;
             case 'v':
-                if (++o_.verbose == 2) o_.report = true;
+                o_.report = ++o_.verbose == 1;  // as Postfix: more of them are for debugging
                 break;
             default: break;  // accepted for Sendmail's sake
         }
@@ -113,7 +114,7 @@ class Parser {
                     return misuse("bad -R option value: \"full\" or \"hdrs\" expected");
                 e.ret = to_lower(value);
                 return {};
-            case 'V': e.envid = value; return {};
+            case 'V': return envelope_id(value);
             case 'X':
                 if (value.starts_with('V')) return misuse("-XV (VERP) is not supported");
                 return {};
@@ -122,6 +123,16 @@ class Parser {
             case 'q': return queue_run(value);
             default: return {};  // accepted for Sendmail's sake: -A -L -O -e -h -p
         }
+    }
+
+    // RFC 3461 4.4: kept as xtext, at most 100 characters.
+    Result<void> envelope_id(const std::string& value) {
+        constexpr std::size_t kMaxEnvid = 100;
+        const std::string coded = mail::xtext_encode(value);
+        if (coded.empty() || coded.size() > kMaxEnvid || !mail::is_printable_xtext(coded))
+            return misuse("bad -V option value: up to 100 printable characters expected");
+        o_.envelope.envid = coded;
+        return {};
     }
 
     // RFC 3461 4.1.

@@ -26,7 +26,7 @@ struct SendmailOptions {
     std::string config_directory;
     bool dot_ends = true;                 // -i: no
     bool recipients_from_header = false;  // -t
-    bool report = false;  // -bv, -v -v: a delivery report instead of, or besides, delivery
+    bool report = false;  // -v: a report of the first attempt; -bv: of what would be done
     bool verify_only = false;
     int verbose = 0;
     bool sender_given = false;

@@ -33,18 +33,20 @@ TEST(SendmailOptions, WhatProgramsReallyCallItWith) {
     EXPECT_TRUE(cron.envelope.body_8bit);
     EXPECT_EQ(cron.envelope.recipients, std::vector<std::string>{"root"});
     const SendmailOptions mutt =
-        parsed({"-oem", "-oi", "-f", "<me@here.test>", "-N", "success,delay", "-R", "hdrs", "--",
-                "-odd@x.test", "b@y.test"});
+        parsed({"-oem", "-oi", "-f", "<me@here.test>", "-N", "success,delay", "-R", "hdrs", "-V",
+                "my+id 1", "--", "-odd@x.test", "b@y.test"});
     EXPECT_FALSE(mutt.dot_ends);
     EXPECT_EQ(mutt.envelope.sender, "me@here.test");
     EXPECT_EQ(mutt.envelope.notify, queue::kNotifySuccess | queue::kNotifyDelay);
     EXPECT_EQ(mutt.envelope.ret, "hdrs");
+    EXPECT_EQ(mutt.envelope.envid, "my+2Bid+201") << "xtext";
     EXPECT_EQ(mutt.envelope.recipients, (std::vector<std::string>{"-odd@x.test", "b@y.test"}));
     const SendmailOptions bounce = parsed({"-f", "<>", "-it"});
     EXPECT_TRUE(bounce.sender_given);
     EXPECT_EQ(bounce.envelope.sender, "");
     EXPECT_TRUE(bounce.recipients_from_header && !bounce.dot_ends);
-    EXPECT_TRUE(parsed({"root", "-v", "-v"}).report);
+    EXPECT_TRUE(parsed({"root", "-v"}).report);
+    EXPECT_FALSE(parsed({"root", "-v", "-v"}).report);
     EXPECT_EQ(parsed({"-C", "/etc/other/main.cf", "x"}).config_directory, "/etc/other");
 }
 
@@ -242,9 +244,10 @@ TEST(Postcat, ShowsAnEnvelopeAsPostfixDoes) {
     queue::Message message;
     message.envelope.id = QueueId::parse("4ABCDEFGH").value();
     message.envelope.sender = "a@b.test";
-    message.envelope.attributes = {{"client_name", "unknown"}};
+    message.envelope.attributes = {
+        {"client_name", "unknown"}, {"dsn_envelope_id", "QQ+2B1"}, {"dsn_ret_flags", "hdrs"}};
     message.envelope.recipients = {
-        {.address = "c@d.test", .original = "", .orcpt = "rfc822;c@d.test"},
+        {.address = "c@d.test", .original = "", .orcpt = "rfc822;c+2Bx@d.test", .notify = 6},
         {.address = "e@d.test", .original = "alias", .orcpt = "", .notify = 0, .done = true}};
     message.body = {16, 891};
     const PostcatOptions all{true, true, true};
@@ -258,7 +261,9 @@ TEST(Postcat, ShowsAnEnvelopeAsPostfixDoes) {
     EXPECT_TRUE(
         text.ends_with("named_attribute: log_ident=4ABCDEFGH\nsender: a@b.test\nnamed_attribute: "
                        "client_name=unknown\n"
-                       "named_attribute: dsn_orig_rcpt=rfc822;c@d.test\noriginal_recipient: "
+                       "named_attribute: envelope_id=QQ+1\nnamed_attribute: ret_flags=2\n"
+                       "named_attribute: dsn_orig_rcpt=rfc822;c+x@d.test\n"
+                       "named_attribute: notify_flags=6\noriginal_recipient: "
                        "c@d.test\nrecipient: c@d.test\n"
                        "original_recipient: alias\ndone_recipient: e@d.test\n"))
         << text;
