@@ -42,6 +42,8 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.auth_tls_only = config.get(param::smtpd_tls_auth_only);
     engine.auth_for_broken_clients = config.get(param::broken_sasl_auth_clients);
     engine.vrfy_enabled = !config.get(param::disable_vrfy_command);
+    engine.soft_bounce = config.get(param::soft_bounce);
+    engine.dsn = true;  // unless smtpd_discard_ehlo_keywords hides it
     engine.ask_early = !config.get(param::smtpd_delay_reject);
     engine.ask_data = !config.get(param::smtpd_data_restrictions).empty();
     engine.ask_end_of_data = !config.get(param::smtpd_end_of_data_restrictions).empty();
@@ -187,6 +189,12 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.cleanup_path = "public/" + config.get(param::cleanup_service_name);
     TRY_ASSIGN(options.overrides, config::ReceiveOverrides::read(config));
     options.content_filter = config.get(param::content_filter);
+    options.notices = {.classes = classes_in(config.get(param::notify_classes)),
+                       .recipient = config.get(param::error_notice_recipient),
+                       .sender = cat({config.get(param::double_bounce_sender), "@",
+                                      config.get(param::myorigin)}),
+                       .mail_name = config.get(param::mail_name),
+                       .myhostname = config.get(param::myhostname)};
     TRY(read_tls(config, keys, options));
     read_sasl(config, options.engine);
     options.name_login = config.get(param::smtpd_sasl_authenticated_header);

@@ -13,6 +13,8 @@
 #include "lib/smtp/server_session.h"
 #include "lib/tls/context.h"
 
+#include "smtpd/notices.h"
+
 namespace postern::smtpd {
 
 struct Options {
@@ -36,6 +38,7 @@ struct Options {
     // For cleanup: what it shall leave out for this service's mail, and its content filter.
     config::ReceiveOverrides overrides;
     std::string content_filter;
+    NoticeOptions notices;
     std::string policy_path = "private/policy";
     std::string peername_path = "private/peername";
     std::string auth_path = "private/auth";

@@ -42,19 +42,6 @@ smtp::Answer answer_of(const ipc::PolicyAnswer& policy) {
     return answer;
 }
 
-// The reply code for cleanup's verdict, as Postfix pairs them.
-int code_of(const ipc::SubmitResult& result) {
-    if (result.outcome == ipc::Outcome::defer) return result.status == "4.3.1" ? 452 : 451;
-    if (result.status == "5.3.4") return 552;
-    return result.status.starts_with("5.7.") ? 550 : 554;
-}
-
-smtp::Answer answer_of(const ipc::SubmitResult& result) {
-    if (result.outcome == ipc::Outcome::accept) return smtp::Answer::accept();
-    return smtp::Answer::refuse(code_of(result), result.status,
-                                printable(result.text, ipc::kMaxText));
-}
-
 void wipe(std::string& secret) {
     std::fill(secret.begin(), secret.end(), '\0');
     secret.clear();
@@ -69,7 +56,8 @@ SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(Sessi
       id_(SessionId::make(shared.loop.clock(), shared.random)),
       peer_(sys::peer_address(socket.get())),
       local_(sys::local_address(socket.get())),
-      timer_(shared.loop, [this] { on_timer(); }) {
+      timer_(shared.loop, [this] { on_timer(); }),
+      transcript_(shared.options.notices.classes) {
     const auto name = shared.options.host_names.find(address());
     if (name != shared.options.host_names.end()) client_name_ = reverse_name_ = name->second;
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
@@ -168,6 +156,7 @@ bool SessionDriver::take_command() {
     const auto line = stream_->take_line(shared_.options.line_limit);
     if (line.kind == loop::Stream::Line::Kind::need_more) return false;
     expecting_ = false;
+    session_.in_auth() ? transcript_.in_secret() : transcript_.in(line.text);
     auto action = line.kind == loop::Stream::Line::Kind::line
                       ? session_.on_line(line.text, line.crlf)
                       : session_.on_long_line();
@@ -235,7 +224,7 @@ void SessionDriver::resume(smtp::Action action) {
 }
 
 void SessionDriver::run(smtp::Say&& say) {
-    if (say.log) log_refusal(say.text);
+    note_reply(say.text, say.log);
     if (!session_.envelope().open && !content_) {
         submission_.reset();
         queue_id_ = QueueId();
@@ -249,7 +238,7 @@ void SessionDriver::run(smtp::Say&& say) {
 }
 
 void SessionDriver::run(smtp::Close&& close) {
-    if (close.log) log_refusal(close.text);
+    note_reply(close.text, close.log);
     submission_.reset();
     content_.reset();
     closing_ = true;
@@ -315,6 +304,7 @@ void SessionDriver::run(smtp::Authenticate&& login) {
 
 void SessionDriver::run(smtp::StartTls&& tls) {
     stream_->write(tls.text);
+    transcript_.out(tls.text, false);
     auto started = stream_->start_tls_server(*shared_.options.tls);
     if (!started) {
         // Injected plaintext (CVE-2011-0411), or no memory: either way there is no going on.
@@ -389,6 +379,7 @@ void SessionDriver::on_opened(const QueueId& id) {
 
 void SessionDriver::run(smtp::ReadData&& read) {
     stream_->write(read.text);
+    transcript_.out(read.text, false);
     content_.emplace();
     content_->begun = shared_.loop.clock().steady();
     timer_.start(shared_.options.command_timeout);
@@ -551,10 +542,13 @@ void SessionDriver::lost(std::string_view what) {
     if (over_) return;
     announce();
     log::info("", cat({what, " after ", after(), " from ", client_}));
+    transcript_.aborted(cat({what, " after ", after()}));
     end();
 }
 
-void SessionDriver::log_refusal(std::string_view reply) {
+void SessionDriver::note_reply(std::string_view reply, bool refusal) {
+    transcript_.out(reply, refusal);
+    if (!refusal) return;
     const auto& envelope = session_.envelope();
     std::string line =
         cat({"reject: ", session_.where(), " from ", client_, ": ", trim_right(reply), ";"});
@@ -592,6 +586,7 @@ void SessionDriver::end() {
     log::info("", cat({"disconnect from ", client_, session_.summary()}));
     timer_.stop();
     submission_.reset();
+    shared_.notices.send(transcript_, client_);
     // The last reference goes from the loop: we may be deep in our own calls.
     shared_.loop.post([self = shared_from_this()] { self->ended_(self.get()); });
 }

@@ -21,9 +21,11 @@
 #include "lib/sys/socket.h"
 
 #include "smtpd/cleanup_links.h"
+#include "smtpd/notices.h"
 #include "smtpd/options.h"
 #include "smtpd/rule_note.h"
 #include "smtpd/submission.h"
+#include "smtpd/transcript.h"
 
 namespace postern::smtpd {
 
@@ -36,6 +38,7 @@ struct Shared {
     ipc::Client& names;  // peername
     CleanupLinks& cleanup;
     Random& random;
+    Notices& notices;
     bool draining = false;  // end sessions that idle
 };
 
@@ -100,7 +103,7 @@ class SessionDriver : public loop::StreamHandler,
 
     void on_timer();
     void expect_client(Millis limit);  // the client has so long for its next step
-    void log_refusal(std::string_view reply);
+    void note_reply(std::string_view reply, bool refusal);  // for the log and the postmaster
     void log_pipelining();
     std::string after() const;  // "RCPT", "DATA (12 bytes)"
     std::string trace() const { return queue_id_.str(); }
@@ -140,6 +143,7 @@ class SessionDriver : public loop::StreamHandler,
     QueueId queue_id_;
     std::string held_reply_;  // during Waiting::pause
     bool held_close_ = false;
+    Transcript transcript_;
 };
 
 }  // namespace postern::smtpd

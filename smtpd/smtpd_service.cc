@@ -16,7 +16,8 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
       auth_(loop, options_.auth_path),
       names_(loop, options_.peername_path),
       cleanup_(loop, options_.cleanup_path),
-      shared_{options_, loop, policy_, auth_, names_, cleanup_, SystemRandom::instance()},
+      notices_(cleanup_, options_.notices),
+      shared_{options_, loop, policy_, auth_, names_, cleanup_, SystemRandom::instance(), notices_},
       session_ended_(std::move(session_ended)) {}
 
 void SmtpdService::on_connection(Fd socket) {

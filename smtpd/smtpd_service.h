@@ -28,6 +28,7 @@ class SmtpdService : public service::LoopService {
     ipc::Client auth_;
     ipc::Client names_;
     CleanupLinks cleanup_;
+    Notices notices_;
     Shared shared_;
     std::function<void()> session_ended_;
     std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;

@@ -331,6 +331,33 @@ TEST_F(SmtpdTest, DrainingEndsIdleSessionsOnly) {
     EXPECT_THAT(talk("DATA\r\nx\r\n.\r\n", "Kz1\r\n"), HasSubstr("250 2.0.0 Ok: queued"));
 }
 
+TEST_F(SmtpdTest, ThePostmasterHearsOfErrors) {
+    options.notices.classes = kProtocol;
+    options.notices.sender = "double-bounce@mail.test";
+    begin();
+    talk("EHLO c\r\n", "250 8BITMIME\r\n");
+    talk("FOO\r\n", "\n");
+    talk("QUIT\r\n", "Bye\r\n");
+    ASSERT_TRUE(wait_for([&] { return cleanup->messages.size() == 1; }));
+    EXPECT_EQ(cleanup->envelopes.at(0).sender, "double-bounce@mail.test");
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.at(0).address, "postmaster");
+    EXPECT_THAT(cleanup->messages.at(0),
+                HasSubstr(" In:  FOO\r\n Out: 502 5.5.2 Error: command not recognized\r\n In:  QUIT"));
+    EXPECT_TRUE(wait_for([&] {
+        return logged().find("postmaster notification of a session's errors") != std::string::npos;
+    }));
+}
+
+TEST_F(SmtpdTest, ThePostmasterHearsOfNothingElse) {
+    options.notices.classes = kResource | kSoftware;
+    begin();
+    talk("EHLO c\r\n", "250 8BITMIME\r\n");
+    talk("FOO\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    talk("x\r\n.\r\n", "Kz1\r\n");
+    talk("QUIT\r\n", "Bye\r\n");
+    EXPECT_EQ(cleanup->messages.size(), 1u) << "the message, and no notice";
+}
+
 TEST(HostNames, FromAHostsFile) {
     const auto names = loopback_names(
         "127.0.0.1\tlocalhost me\n::1 ip6-localhost # x\n192.0.2.1 other\n# 127.0.0.2 "

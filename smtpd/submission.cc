@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <span>
 
+#include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/unix_socket.h"
 
@@ -33,6 +34,13 @@ std::vector<ipc::SubmitRecipient> take_packet(Recipients& all) {
                                            all.begin() + static_cast<std::ptrdiff_t>(count));
     all = all.subspan(count);
     return part;
+}
+
+// The reply code for cleanup's verdict, as Postfix pairs them.
+int code_of(const ipc::SubmitResult& result) {
+    if (result.outcome == ipc::Outcome::defer) return result.status == "4.3.1" ? 452 : 451;
+    if (result.status == "5.3.4") return 552;
+    return result.status.starts_with("5.7.") ? 550 : 554;
 }
 
 }  // namespace
@@ -149,6 +157,12 @@ void Submission::commit() {
 void Submission::fail(Error error) {
     const auto callback = handler_.on_failed;
     callback(std::move(error).within("service " + links_.path()));
+}
+
+smtp::Answer answer_of(const ipc::SubmitResult& result) {
+    if (result.outcome == ipc::Outcome::accept) return smtp::Answer::accept();
+    return smtp::Answer::refuse(code_of(result), result.status,
+                                printable(result.text, ipc::kMaxText));
 }
 
 }  // namespace postern::smtpd

@@ -9,6 +9,7 @@
 
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/loop/loop.h"
+#include "lib/smtp/server_session.h"
 
 #include "smtpd/cleanup_links.h"
 
@@ -59,5 +60,8 @@ class Submission {
     bool broken_ = false;
     bool committed_ = false;
 };
+
+// What the client hears of it.
+smtp::Answer answer_of(const ipc::SubmitResult& result);
 
 }  // namespace postern::smtpd
