@@ -16,7 +16,7 @@ Conversation::Conversation(Tools& tools, Fd socket, Trust trust, std::function<v
             [this](const Error& why) { why.code == Errc::closed ? hang_up() : broken(why); }});
 }
 
-Conversation::~Conversation() = default;
+Conversation::~Conversation() { *alive_ = false; }
 
 void Conversation::hang_up() {
     content_.reset();  // what is still in the pipe completes no message that nobody awaits
@@ -40,6 +40,8 @@ void Conversation::on_packet(ipc::Packet packet) {
     last_activity_ = tools_.clock.steady();
     if (packet.type() == ipc::Type::submit_open) {
         if (auto begun = begin(packet); !begun) broken(begun.error());
+    } else if (packet.type() == ipc::Type::milter_event && packet.descriptor_count() == 0) {
+        if (auto taken = on_milter_event(packet); !taken) broken(taken.error());
     } else if (transaction_ && packet.descriptor_count() == 0) {
         transaction_->on_packet(packet);
     } else {
@@ -47,11 +49,35 @@ void Conversation::on_packet(ipc::Packet packet) {
     }
 }
 
+// What smtpd's client says before there is a message (lib/ipc/messages/milter.h). Between two
+// messages of a conversation, as any event of a session comes between two.
+Result<void> Conversation::on_milter_event(const ipc::Packet& packet) {
+    TRY_ASSIGN(auto event, packet.as<ipc::MilterEvent>());
+    const bool out_of_order =
+        (transaction_ && !between_messages()) || (milters_ && milters_->busy());
+    if (out_of_order) return Error{Errc::invalid, "message out of order"};
+    if (!milters_ && tools_.milters) {
+        if (const auto settings = tools_.milters->of_service(event.service))
+            milters_ = std::make_shared<Milters>(tools_.loop, settings);
+    }
+    if (!milters_) return channel_->send(ipc::MilterAnswer{});
+    milters_->tell(std::move(event), [this, alive = alive_](const milter::Outcome& outcome) {
+        if (!*alive || !on_end_) return;
+        ipc::MilterAnswer answer;
+        answer.accepted = outcome.proceeds();
+        answer.smtp_code = static_cast<std::uint16_t>(outcome.code);
+        answer.text = outcome.text;
+        answer.disconnect = outcome.code == 421;
+        if (!channel_->send(answer)) hang_up();
+    });
+    return {};
+}
+
 Result<void> Conversation::begin(ipc::Packet& packet) {
     if (transaction_ && !between_messages()) return Error{Errc::invalid, "message out of order"};
     TRY(take_descriptor(packet));
     TRY_ASSIGN(auto message, packet.as<ipc::SubmitOpen>());
-    transaction_ = std::make_shared<Transaction>(tools_, *this, trust_);
+    transaction_ = std::make_shared<Transaction>(tools_, *this, trust_, milters_);
     transaction_->open(std::move(message));
     if (content_) content_->start();
     return {};

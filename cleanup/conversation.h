@@ -34,6 +34,7 @@ class Conversation final : public Submitter {
 
   private:
     void on_packet(ipc::Packet packet);
+    Result<void> on_milter_event(const ipc::Packet& packet);
     Result<void> begin(ipc::Packet& packet);
     Result<void> take_descriptor(ipc::Packet& packet);
     bool between_messages() const { return answers_ > 0 && transaction_->over(); }
@@ -47,6 +48,8 @@ class Conversation final : public Submitter {
     std::unique_ptr<ipc::LoopChannel> channel_;
     std::shared_ptr<Content> content_;
     std::shared_ptr<Transaction> transaction_;
+    std::shared_ptr<Milters> milters_;  // of the client's session, once its first event has come
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace postern::cleanup

@@ -50,6 +50,8 @@ struct Options {
     std::size_t memory_in_all = 64
                                 << 20;  // beyond that every message does, from memory_when_full on
     std::size_t memory_when_full = 16 << 10;
+    std::size_t memory_for_milters =
+        512 << 20;  // of all messages; messages that milters want to see stay in memory
 
     static Options from(const config::Config& config);
 };

@@ -27,12 +27,14 @@ Result<std::unique_ptr<service::LoopService>> CleanupService::create(
                service::identity_of(service::Account::net, context.config));
     // Without root all programs have our uid, and cannot be told apart.
     const auto network_uid = network.uid == ::geteuid() ? std::nullopt : std::optional(network.uid);
+    TRY_ASSIGN(const auto master, config::load_master(context.config.directory()));
     return std::unique_ptr<service::LoopService>(
-        std::make_unique<CleanupService>(context, network_uid, limit));
+        std::make_unique<CleanupService>(context, master, network_uid, limit));
 }
 
 CleanupService::CleanupService(const service::LoopContext& context,
-                               std::optional<uid_t> network_uid, std::size_t session_limit)
+                               const config::MasterFile& master, std::optional<uid_t> network_uid,
+                               std::size_t session_limit)
     : context_(context),
       options_(Options::from(context.config)),
       network_uid_(network_uid),
@@ -42,6 +44,7 @@ CleanupService::CleanupService(const service::LoopContext& context,
                  [this](const QueueId& file) { nudger_.nudge(file); }),
       rewrite_(context.loop, options_.rewrite_socket, ipc::Client::Connections::kept),
       rules_(options_),
+      milters_(context.config, master),
       tools_{context.loop,
              sys::RealFs::instance(),
              context.loop.clock(),
@@ -49,7 +52,8 @@ CleanupService::CleanupService(const service::LoopContext& context,
              options_,
              committer_,
              rewrite_,
-             &rules_},
+             &rules_,
+             &milters_},
       sweeper_(context.loop, [this] { sweep(); }) {
     sweeper_.start(kSweepEvery);
 }

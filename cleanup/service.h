@@ -19,8 +19,8 @@ class CleanupService final : public service::LoopService {
   public:
     static Result<std::unique_ptr<service::LoopService>> create(
         const service::LoopContext& context);
-    CleanupService(const service::LoopContext& context, std::optional<uid_t> network_uid,
-                   std::size_t session_limit);
+    CleanupService(const service::LoopContext& context, const config::MasterFile& master,
+                   std::optional<uid_t> network_uid, std::size_t session_limit);
 
     void on_connection(Fd socket) override;
     void drain() override;
@@ -39,6 +39,7 @@ class CleanupService final : public service::LoopService {
     Committer committer_;
     ipc::Client rewrite_;
     TableRules rules_;
+    const MilterCatalog milters_;
     Tools tools_;
     loop::Timer sweeper_;
     std::uint64_t last_number_ = 0;

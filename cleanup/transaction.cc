@@ -33,8 +33,9 @@ Verdict to_verdict(const Error& error) {
 
 }  // namespace
 
-Transaction::Transaction(Tools& tools, Submitter& submitter, Trust trust)
-    : tools_(tools), submitter_(submitter), trust_(trust) {}
+Transaction::Transaction(Tools& tools, Submitter& submitter, Trust trust,
+                         std::shared_ptr<Milters> milters)
+    : tools_(tools), submitter_(submitter), trust_(trust), milters_(std::move(milters)) {}
 
 Transaction::~Transaction() {
     hold_memory(0);
@@ -86,6 +87,21 @@ void Transaction::open(ipc::SubmitOpen message) {
     if (!add_recipients(std::move(first)))
         return submitter_.broken({Errc::invalid, "impossible recipients"});
     trouble_ = room_for(open_.size_hint);
+    if (open_.has_milters && (!milters_ || !milters_->in_message()))
+        trouble_ = Verdict::defer("4.7.1", "Service unavailable - try again later");
+    if (!open_.has_milters) milters_ = nullptr;
+    if (open_.origin == ipc::Origin::local && !open_.no_milters && tools_.milters)
+        if (const auto settings = tools_.milters->of_local_mail())
+            milters_ = std::make_shared<Milters>(tools_.loop, settings);
+    if (!open_.has_milters || trouble_) return say_opened();
+    milters_->data(envelope_.id.str(), [weak = weak_from_this()](const milter::Outcome& outcome) {
+        const auto self = weak.lock();
+        if (!self || self->state_ != State::receiving) return;
+        outcome.proceeds() ? self->say_opened() : self->refuse(outcome, "DATA");
+    });
+}
+
+void Transaction::say_opened() {
     const Result<void> sent = submitter_.opened({envelope_.id}, open_.session.str());
     if (!sent) submitter_.broken(sent.error());
 }
@@ -134,6 +150,8 @@ void Transaction::keep_content(std::string_view bytes) {
     if (filter_) return feed_filter(bytes);
     text_ += bytes;
     hold_memory(text_.size());
+    if (milters_ && tools_.memory_in_use > tools_.options.memory_for_milters)
+        return fail({Errc::no_space, "too many messages wait for milters"});
     if (spilling_ || !must_spill()) return;
     // On the next turn: packets with recipients that were sent before these bytes are read first.
     spilling_ = true;
@@ -143,6 +161,7 @@ void Transaction::keep_content(std::string_view bytes) {
 }
 
 bool Transaction::must_spill() const {
+    if (milters_) return false;  // they change it, and are asked when it is whole
     const Options& o = tools_.options;
     if (text_.size() > o.memory_per_message) return true;
     return text_.size() > o.memory_when_full && tools_.memory_in_use > o.memory_in_all;
@@ -283,12 +302,108 @@ void Transaction::complete() {
                   cat({filter_->message_id_name(), "=",
                        filter_->message_id().empty() ? "<>" : filter_->message_id()}));
     if (trouble_) return answer(*trouble_);
+    milters_ ? ask_milters() : accept_text();
+}
+
+// --- milters
+
+// Mail of local users has no session: it is made up, as Postfix does it.
+void Transaction::ask_milters() {
+    state_ = State::filtering;
+    if (open_.has_milters && milters_->discards()) return on_milters({});
+    tell_milters(open_.has_milters ? SIZE_MAX : 0);
+}
+
+// Step 0 is MAIL (connect and HELO come by themselves), then each recipient, DATA, and the text.
+void Transaction::tell_milters(std::size_t step) {
+    const auto then = [weak = weak_from_this(), step](const milter::Outcome& outcome) {
+        const auto self = weak.lock();
+        if (!self || self->state_ != State::filtering) return;
+        if (!outcome.proceeds()) return self->refuse(outcome, "END-OF-MESSAGE");
+        self->tell_milters(step + 1);
+    };
+    if (step <= recipients_.size()) {
+        ipc::MilterEvent event;
+        event.stage = step == 0 ? ipc::MilterStage::mail : ipc::MilterStage::rcpt;
+        event.client_name = event.reverse_name = event.helo = "localhost";
+        event.client_address = "127.0.0.1";
+        event.esmtp = true;
+        event.address = step == 0 ? open_.sender : recipients_[step - 1].address;
+        return milters_->tell(std::move(event), then);
+    }
+    if (step == recipients_.size() + 1) return milters_->data(envelope_.id.str(), then);
+    const bool received = text_.starts_with("Received:");
+    milters_->message(milter::Text(text_, received),
+                      [weak = weak_from_this()](const milter::Outcome& outcome) {
+                          const auto self = weak.lock();
+                          if (self && self->state_ == State::filtering) self->on_milters(outcome);
+                      });
+}
+
+void Transaction::on_milters(const milter::Outcome& outcome) {
+    if (!outcome.proceeds()) return refuse(outcome, "END-OF-MESSAGE");
+    if (milters_->discards()) {
+        tell_milter_line("milter-discard", "milter triggers DISCARD action");
+        return answer(Verdict::accept("2.0.0", "Ok"));
+    }
+    obey_milters();
+    accept_text();
+}
+
+void Transaction::obey_milters() {
+    using Kind = milter::EnvelopeEdit::Kind;
+    if (!milters_->hold().empty()) {
+        envelope_.flags |= queue::kHold;
+        tell_milter_line("milter-hold", milters_->hold());
+    }
+    for (const auto& edit : milters_->edits()) {
+        if (edit.kind == Kind::sender) open_.sender = edit.text;
+        if (edit.kind == Kind::add_recipient) add_bcc(edit.text);
+        if (edit.kind == Kind::delete_recipient)
+            std::erase_if(recipients_,
+                          [&](const auto& r) { return iequals(r.address, edit.text); });
+    }
+    text_ = milters_->text().str();
+    if (milters_->text().has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
+    hold_memory(text_.size());
+}
+
+void Transaction::tell_milter_line(std::string_view what, std::string_view text) {
+    std::string line = cat({what, ": END-OF-MESSAGE from "});
+    line += open_.client_name.empty() ? "localhost[127.0.0.1]"
+                                      : cat({open_.client_name, "[", open_.client_address, "]"});
+    line += cat({": ", text, "; from=<", open_.sender, ">"});
+    if (!recipients_.empty()) line += cat({" to=<", recipients_.back().address, ">"});
+    if (!open_.protocol.empty()) line += cat({" proto=", open_.protocol});
+    if (!open_.helo.empty()) line += cat({" helo=<", open_.helo, ">"});
+    log::info(envelope_.id.str(), printable(line, 1000));
+}
+
+// `where` is DATA before the text has come: then smtpd writes the line.
+void Transaction::refuse(const milter::Outcome& outcome, std::string_view where) {
+    if (where == "END-OF-MESSAGE") tell_milter_line("milter-reject", outcome.text);
+    told_refusal_ = true;
+    reply_code_ = static_cast<std::uint16_t>(outcome.code);
+    const auto space = outcome.text.find(' ');
+    const auto status = outcome.text.substr(0, space);
+    const auto text = space == std::string::npos ? std::string() : outcome.text.substr(space + 1);
+    answer(outcome.code < 500 ? Verdict::defer(status, text) : Verdict::reject(status, text));
+}
+
+// --- what becomes of it
+
+void Transaction::accept_text() {
+    if (recipients_.empty()) {  // a milter has taken the last one away: nobody is to have it
+        log::info(envelope_.id.str(), "no recipients are left: discarded");
+        drop_file();
+        return answer(Verdict::accept("2.0.0", "Ok"));
+    }
     if (filter_->effects().discard) {
         drop_file();
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
     obey_rules();
-    if (filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
+    if (!milters_ && filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
     envelope_.set_attribute(queue::attribute::kMessageId, printable(filter_->message_id()));
     state_ = State::expanding;
     ask(open_.sender, ipc::AddressRole::sender, [this](const std::vector<std::string>& addresses) {
@@ -430,6 +545,7 @@ void Transaction::answer(const Verdict& verdict) {
     result.status = verdict.status;
     if (soft && !result.status.empty()) result.status[0] = '4';
     result.text = verdict.text;
+    result.smtp_code = soft ? std::uint16_t{0} : reply_code_;
     result.queue_id = envelope_.id;
     submitter_.answered(result, open_.session.str());
 }

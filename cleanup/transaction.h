@@ -24,6 +24,7 @@
 #include "cleanup/committer.h"
 #include "cleanup/content_rules.h"
 #include "cleanup/message_filter.h"
+#include "cleanup/milters.h"
 #include "cleanup/options.h"
 
 namespace postern::cleanup {
@@ -38,6 +39,7 @@ struct Tools {
     Committer& committer;
     ipc::Client& rewrite;
     ContentRules* rules = nullptr;  // null: no content checks are configured
+    const MilterCatalog* milters = nullptr;
     std::size_t memory_in_use = 0;  // text held by transactions
 };
 
@@ -55,7 +57,9 @@ enum class Trust : unsigned char { network_only, any_origin };
 
 class Transaction : public std::enable_shared_from_this<Transaction> {
   public:
-    Transaction(Tools& tools, Submitter& submitter, Trust trust);
+    // `milters`: those of the client's session, or null.
+    Transaction(Tools& tools, Submitter& submitter, Trust trust,
+                std::shared_ptr<Milters> milters = nullptr);
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
@@ -72,7 +76,14 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     bool over() const { return state_ == State::answered && promised_ == received_; }
 
   private:
-    enum class State : unsigned char { opening, receiving, expanding, committing, answered };
+    enum class State : unsigned char {
+        opening,
+        receiving,
+        filtering,
+        expanding,
+        committing,
+        answered
+    };
 
     bool add_recipients(std::vector<ipc::SubmitRecipient> recipients);
     std::optional<Verdict> room_for(std::uint64_t size_hint) const;
@@ -89,6 +100,14 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
 
     void maybe_complete();
     void complete();
+    void accept_text();
+    void ask_milters();
+    void tell_milters(std::size_t step);
+    void on_milters(const milter::Outcome& outcome);
+    void obey_milters();
+    void refuse(const milter::Outcome& outcome, std::string_view where);
+    void tell_milter_line(std::string_view what, std::string_view text);
+    void say_opened();
     void expand_next();
     void ask(const std::string& address, ipc::AddressRole role,
              std::function<void(std::vector<std::string>)> use);
@@ -128,7 +147,9 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     queue::Envelope envelope_;
     std::size_t next_recipient_ = 0;
     std::size_t first_bcc_ = SIZE_MAX;  // from here on recipients_ are copies nobody asked for
-    bool told_refusal_ = false;         // a content rule's, with its own log line
+    std::shared_ptr<Milters> milters_;
+    std::uint16_t reply_code_ = 0;  // of a milter's refusal
+    bool told_refusal_ = false;     // a content rule's, with its own log line
     std::set<std::string> known_recipients_;
 };
 

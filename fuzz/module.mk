@@ -101,3 +101,7 @@ fuzz_content_checks_LDADD = $(FUZZ_MAIN) cleanup/libcleanup.a lib/queue/libqueue
 check_PROGRAMS += fuzz/trace_record
 fuzz_trace_record_SOURCES = %reldir%/trace_record_fuzz.cc
 fuzz_trace_record_LDADD = $(FUZZ_MAIN) lib/log/liblog.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/milter
+fuzz_milter_SOURCES = %reldir%/milter_fuzz.cc
+fuzz_milter_LDADD = $(FUZZ_MAIN) lib/milter/libmilter.a lib/base/libbase.a $(FUZZ_LIBS)

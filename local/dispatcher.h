@@ -19,7 +19,7 @@
 namespace postern::local {
 
 struct Sockets {
-    std::string auth = "private/auth", cleanup = "public/cleanup", agents = "private";
+    std::string auth = "private/postern-auth", cleanup = "public/cleanup", agents = "private";
 };
 
 class Dispatcher {

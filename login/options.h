@@ -16,7 +16,7 @@ namespace postern::login {
 
 struct Options {
     ipc::AuthProtocol protocol = ipc::AuthProtocol::imap;
-    std::string auth_path = "private/auth";
+    std::string auth_path = "private/postern-auth";
     std::string worker_path = "private/imapd";
     std::string greeting = "Postern ready.";
     bool wrapper_mode = false;  // TLS begins with the connection

@@ -83,7 +83,9 @@ class FakeCleanup {
         const char* status = say == ipc::Outcome::accept  ? "2.0.0"
                              : say == ipc::Outcome::defer ? "4.3.0"
                                                           : "5.4.6";
-        (void)channel.send(ipc::SubmitResult{say, status, "because", id}, deadline);
+        ipc::SubmitResult result{say, status, "because"};
+        result.queue_id = id;
+        (void)channel.send(result, deadline);
     }
 
     static bool take_recipients(ipc::Channel& channel, Received& message,

@@ -65,6 +65,7 @@ ipc::SubmitOpen submission_of(const Options& options, const Dropped& dropped) {
     open.content_filter = options.content_filter;
     open.no_address_mappings = options.overrides.no_address_mappings;
     open.no_header_body_checks = options.overrides.no_header_body_checks;
+    open.no_milters = options.overrides.no_milters;
     return open;
 }
 

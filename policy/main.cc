@@ -23,7 +23,7 @@ postern::Result<std::unique_ptr<dns::BlockingResolver>> make_resolver(
 class Policy final : public service::Worker {
   public:
     Policy(const service::Context& context, config::MasterFile master)
-        : users_(context.config.get(postern::param::auth_passwd_file), "private/auth"),
+        : users_(context.config.get(postern::param::auth_passwd_file), "private/postern-auth"),
           names_([&config = context.config] { return make_resolver(config); }),
           worker_(context.config, std::move(master), &users_, &names_) {}
     Conversation serve(postern::ipc::Channel& channel) override { return worker_.serve(channel); }

@@ -11,6 +11,7 @@
 #include "lib/config/receive_overrides.h"
 #include "lib/service/key_files.h"
 #include "lib/smtp/server_session.h"
+#include "lib/sys/socket.h"
 #include "lib/tls/context.h"
 
 #include "smtpd/notices.h"
@@ -39,9 +40,19 @@ struct Options {
     config::ReceiveOverrides overrides;
     std::string content_filter;
     NoticeOptions notices;
+    bool milters = false;       // cleanup asks them at each step of the client
+    bool policy_early = false;  // smtpd_delay_reject = no
     std::string policy_path = "private/policy";
     std::string peername_path = "private/peername";
-    std::string auth_path = "private/auth";
+    // smtpd_sasl_type = dovecot: whose word counts instead of our auth service's.
+    struct SaslServer {
+        sys::SocketAddress address;
+        std::string name;  // smtpd_sasl_path
+        std::vector<std::string> rules, tls_rules, filter;
+    };
+    std::optional<SaslServer> sasl_server;
+    std::size_t auth_line_limit = 12288;
+    std::string auth_path = "private/postern-auth";
     std::string cleanup_path = "public/cleanup";
     std::optional<tls::ServerContext> tls;
     std::map<std::string, std::string> host_names;  // of loopback addresses, from /etc/hosts

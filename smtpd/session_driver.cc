@@ -17,19 +17,6 @@ constexpr Millis kDrainLimit{5000};   // for an idle client of a process that wa
 constexpr std::size_t kPipeliningShown = 100;
 constexpr std::size_t kMaxUnreadReplies = 32 * 1024;  // then a client must read before it is heard
 
-ipc::PolicyStage stage_of(smtp::Stage stage) {
-    switch (stage) {
-        case smtp::Stage::connect: return ipc::PolicyStage::connect;
-        case smtp::Stage::helo: return ipc::PolicyStage::helo;
-        case smtp::Stage::mail: return ipc::PolicyStage::mail;
-        case smtp::Stage::rcpt: return ipc::PolicyStage::rcpt;
-        case smtp::Stage::data: return ipc::PolicyStage::data;
-        case smtp::Stage::end_of_data: return ipc::PolicyStage::end_of_data;
-        case smtp::Stage::vrfy: return ipc::PolicyStage::vrfy;
-    }
-    return ipc::PolicyStage::rcpt;
-}
-
 smtp::Answer answer_of(const ipc::PolicyAnswer& policy) {
     smtp::Answer answer;
     answer.accepted = policy.outcome == ipc::Outcome::accept;
@@ -40,11 +27,6 @@ smtp::Answer answer_of(const ipc::PolicyAnswer& policy) {
     answer.text = printable(policy.text, ipc::kMaxText);
     answer.disconnect = policy.disconnect;
     return answer;
-}
-
-void wipe(std::string& secret) {
-    std::fill(secret.begin(), secret.end(), '\0');
-    secret.clear();
 }
 
 }  // namespace
@@ -68,30 +50,11 @@ std::string SessionDriver::address() const {
     return peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
 }
 
-void SessionDriver::start() {
+void SessionDriver::start() { shared_.dovecot ? ask_mechanisms() : begin(); }
+
+void SessionDriver::begin() {
     if (shared_.options.name_lookup && client_name_ == "unknown" && peer_.is_inet())
         return ask_name();
-    greet();
-}
-
-// Only this client waits, and not for long; without an answer it is unknown.
-void SessionDriver::ask_name() {
-    waiting_ = Waiting::name;
-    shared_.names.call<ipc::NameAnswer>(
-        ipc::NameQuestion{address()}, shared_.options.name_timeout,
-        [weak = weak_from_this()](Result<ipc::NameAnswer> answer) {
-            const auto self = weak.lock();
-            if (self && !self->over_ && !self->closing_) self->on_name(answer);
-        },
-        id_.str());
-}
-
-void SessionDriver::on_name(const Result<ipc::NameAnswer>& answer) {
-    waiting_ = Waiting::nothing;
-    if (!answer) log::warning("", answer.error().what);
-    if (answer && !answer->warning.empty()) log::warning("", printable(answer->warning));
-    if (answer && !answer->reverse_name.empty()) reverse_name_ = printable(answer->reverse_name);
-    if (answer && !answer->name.empty()) client_name_ = printable(answer->name);
     greet();
 }
 
@@ -153,7 +116,9 @@ bool SessionDriver::replies_pile_up() {
 }
 
 bool SessionDriver::take_command() {
-    const auto line = stream_->take_line(shared_.options.line_limit);
+    const auto& options = shared_.options;
+    const auto line =
+        stream_->take_line(session_.in_auth() ? options.auth_line_limit : options.line_limit);
     if (line.kind == loop::Stream::Line::Kind::need_more) return false;
     expecting_ = false;
     session_.in_auth() ? transcript_.in_secret() : transcript_.in(line.text);
@@ -230,6 +195,10 @@ void SessionDriver::run(smtp::Say&& say) {
         queue_id_ = QueueId();
         rule_.passed.clear();
     }
+    if (exchange_ && !session_.in_auth()) {  // the client gave it up
+        shared_.dovecot->cancel(*exchange_);
+        exchange_.reset();
+    }
     if (!session_.slow()) return stream_->write(say.text);
     held_reply_ = std::move(say.text);
     waiting_ = Waiting::pause;
@@ -248,18 +217,25 @@ void SessionDriver::run(smtp::Close&& close) {
 }
 
 void SessionDriver::run(smtp::Ask&& ask) {
-    waiting_ = Waiting::policy;
     timer_.stop();
     expecting_ = false;
+    milter_refused_ = false;
+    const bool early = ask.stage == smtp::Stage::connect || ask.stage == smtp::Stage::helo ||
+                       ask.stage == smtp::Stage::mail;
+    if (shared_.options.milters && early && !shared_.options.policy_early)
+        return ask_milters(ask.stage);
+    const bool for_milters = shared_.options.milters && (early || ask.stage == smtp::Stage::rcpt);
+    waiting_ = Waiting::policy;
     shared_.policy.call<ipc::PolicyAnswer>(
         question(ask.stage), shared_.options.ask_timeout,
-        [weak = weak_from_this()](Result<ipc::PolicyAnswer> answer) {
+        [weak = weak_from_this(), for_milters,
+         stage = ask.stage](Result<ipc::PolicyAnswer> answer) {
             const auto self = weak.lock();
             if (!self || self->over_ || self->closing_) return;
-            if (answer) {
-                self->rule_.note(*answer);
-                return self->resume(self->session_.on_answer(answer_of(*answer)));
-            }
+            const bool accepted = answer && answer->outcome == ipc::Outcome::accept;
+            if (answer) self->rule_.note(*answer);
+            if (accepted && for_milters) return self->ask_milters(stage);
+            if (answer) return self->resume(self->session_.on_answer(answer_of(*answer)));
             log::warning("", answer.error().what);
             self->resume(self->session_.on_answer(
                 smtp::Answer::refuse(451, "4.3.0", "Error: policy lookup failure")));
@@ -271,6 +247,7 @@ void SessionDriver::run(smtp::Authenticate&& login) {
     waiting_ = Waiting::auth;
     timer_.stop();
     expecting_ = false;
+    if (shared_.dovecot) return relay(std::move(login));
     ipc::AuthRequest request;
     request.session = id_;
     request.protocol = ipc::AuthProtocol::smtp;
@@ -299,7 +276,7 @@ void SessionDriver::run(smtp::Authenticate&& login) {
             self->resume(self->session_.on_auth(result));
         },
         id_.str());
-    wipe(request.response);
+    std::fill(request.response.begin(), request.response.end(), '\0');
 }
 
 void SessionDriver::run(smtp::StartTls&& tls) {
@@ -320,11 +297,10 @@ void SessionDriver::run(smtp::StartTls&& tls) {
 void SessionDriver::on_secured() {
     tls_ = stream_->tls_info();
     if (shared_.options.tls_loglevel > 0) {
-        log::info("",
-                  cat({!tls_.peer_certificate ? "Anonymous"
-                       : tls_.peer_verified   ? "Trusted"
-                                              : "Untrusted",
-                       " TLS connection established from ", client_, ": ", tls_.describe()}));
+        log::info("", cat({!tls_.peer_certificate ? "Anonymous"
+                           : tls_.peer_verified   ? "Trusted"
+                                                  : "Untrusted",
+                           " TLS connection established from ", client_, ": ", tls_.describe()}));
     }
     expecting_ = false;
     waiting_ = Waiting::nothing;
@@ -355,7 +331,8 @@ void SessionDriver::run(smtp::Open&&) {
         waiting_ = Waiting::nothing;
         pump();
     };
-    submission_ = std::make_unique<Submission>(shared_.cleanup, std::move(handler));
+    submission_ = std::make_unique<Submission>(shared_.cleanup, std::move(handler),
+                                               shared_.options.milters ? &milter_link_ : nullptr);
     expecting_ = false;
     timer_.start(shared_.options.cleanup_timeout);
     submission_->open(envelope());
@@ -369,10 +346,10 @@ void SessionDriver::on_opened(const QueueId& id) {
         line +=
             cat({", sasl_method=", session_.auth_method(), ", sasl_username=", session_.user()});
     }
-    log::info(trace(), line,
-              {log::kv("client", client_), log::kv("session", id_.str()),
-               log::kv("rule", rule_.passed), log::kv("protocol", session_.protocol()),
-               log::kv("service", shared_.options.service)});
+    log::info(
+        trace(), line,
+        {log::kv("client", client_), log::kv("session", id_.str()), log::kv("rule", rule_.passed),
+         log::kv("protocol", session_.protocol()), log::kv("service", shared_.options.service)});
     rule_.passed.clear();
     resume(session_.on_opened(smtp::Answer::accept()));
 }
@@ -405,7 +382,10 @@ void SessionDriver::on_result(ipc::SubmitResult result) {
         result_ = ipc::SubmitResult{};
         result_->text = "Error: queue file write error";
     }
-    if (waiting_ == Waiting::cleanup) return resume(session_.on_opened(answer_of(*result_)));
+    if (waiting_ == Waiting::cleanup) {
+        milter_refused_ = result_->smtp_code != 0;
+        return resume(session_.on_opened(answer_of(*result_)));
+    }
     if (waiting_ == Waiting::room) {
         content_->held.clear();
         waiting_ = Waiting::nothing;
@@ -416,6 +396,7 @@ void SessionDriver::on_result(ipc::SubmitResult result) {
 void SessionDriver::committed() {
     const auto id = result_->queue_id.empty() ? queue_id_.str() : result_->queue_id.str();
     const auto answer = answer_of(*result_);
+    told_elsewhere_ = result_->smtp_code != 0;
     perform(session_.on_committed(answer, id));
     committing_ = false;
     queue_id_ = QueueId();
@@ -431,33 +412,6 @@ void SessionDriver::on_cleanup_failed(const Error& error) {
 }
 
 // --- What others are told ---
-
-ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
-    ipc::PolicyQuestion q;
-    q.stage = stage_of(stage);
-    q.service = shared_.options.service;
-    q.session = id_;
-    q.client_address = peer_.ip().str();
-    q.client_name = client_name_;
-    q.reverse_name = reverse_name_;
-    q.client_port = peer_.port();
-    q.server_address = local_.ip().str();
-    q.server_port = local_.port();
-    q.protocol = session_.protocol();
-    q.helo = session_.helo();
-    if (session_.envelope().open || stage == smtp::Stage::mail)
-        q.sender = session_.envelope().sender;
-    if (stage == smtp::Stage::rcpt || stage == smtp::Stage::vrfy)
-        q.recipient = session_.recipient();
-    q.recipient_count = static_cast<std::uint32_t>(session_.envelope().recipients.size());
-    q.size = session_.envelope().mail.size;
-    q.sasl_username = session_.user();
-    if (!q.sasl_username.empty()) q.sasl_method = session_.auth_method();
-    q.tls_protocol = tls_.protocol;
-    q.tls_cipher = tls_.cipher;
-    q.queue_id = queue_id_;
-    return q;
-}
 
 ipc::SubmitOpen SessionDriver::envelope() const {
     const auto& from = session_.envelope();
@@ -487,6 +441,8 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.size_hint = from.mail.size;
     to.no_address_mappings = shared_.options.overrides.no_address_mappings;
     to.no_header_body_checks = shared_.options.overrides.no_header_body_checks;
+    to.no_milters = shared_.options.overrides.no_milters;
+    to.has_milters = shared_.options.milters;
     to.content_filter = shared_.options.content_filter;
     // local_header_rewrite_clients = permit_inet_interfaces: a client with an address of ours.
     to.rewrite_headers = peer_.ip() == local_.ip() || peer_.ip().is_loopback();
@@ -516,6 +472,14 @@ void SessionDriver::on_timer() {
         submission_.reset();
         return on_cleanup_failed(
             Error{Errc::timeout, cat({"service ", shared_.options.cleanup_path, ": timeout"})});
+    }
+    if (waiting_ == Waiting::milter) return on_milter_answer(Error{Errc::timeout, "timeout"});
+    if (waiting_ == Waiting::auth && exchange_) {
+        shared_.dovecot->cancel(*exchange_);
+        sasl::DovecotReply none;
+        none.temporary = true;
+        none.reason = "authentication server does not answer";
+        return on_relayed(none);
     }
     if (content_) {
         // The transfer may take the command timeout, and longer as long as enough bytes come.
@@ -548,10 +512,10 @@ void SessionDriver::lost(std::string_view what) {
 
 void SessionDriver::note_reply(std::string_view reply, bool refusal) {
     transcript_.out(reply, refusal);
-    if (!refusal) return;
+    if (!refusal || std::exchange(told_elsewhere_, false)) return;
     const auto& envelope = session_.envelope();
-    std::string line =
-        cat({"reject: ", session_.where(), " from ", client_, ": ", trim_right(reply), ";"});
+    std::string line = cat({milter_refused_ ? "milter-reject: " : "reject: ", session_.where(),
+                            " from ", client_, ": ", trim_right(reply), ";"});
     const auto where = session_.where();
     const bool mail =
         envelope.open || where == "MAIL" || where == "END-OF-MESSAGE" || where == "DATA";
@@ -587,6 +551,8 @@ void SessionDriver::end() {
     timer_.stop();
     submission_.reset();
     shared_.notices.send(transcript_, client_);
+    milter_link_.reset();
+    if (exchange_) shared_.dovecot->cancel(*exchange_);
     // The last reference goes from the loop: we may be deep in our own calls.
     shared_.loop.post([self = shared_from_this()] { self->ended_(self.get()); });
 }

@@ -12,6 +12,7 @@
 #include "lib/base/ids.h"
 #include "lib/ipc/client.h"
 #include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/milter.h"
 #include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
 #include "lib/loop/loop.h"
@@ -21,6 +22,7 @@
 #include "lib/sys/socket.h"
 
 #include "smtpd/cleanup_links.h"
+#include "smtpd/dovecot_auth.h"
 #include "smtpd/notices.h"
 #include "smtpd/options.h"
 #include "smtpd/rule_note.h"
@@ -37,6 +39,7 @@ struct Shared {
     ipc::Client& auth;
     ipc::Client& names;  // peername
     CleanupLinks& cleanup;
+    DovecotAuth* dovecot;  // null: our own auth service checks passwords
     Random& random;
     Notices& notices;
     bool draining = false;  // end sessions that idle
@@ -58,6 +61,7 @@ class SessionDriver : public loop::StreamHandler,
         nothing,
         name,
         policy,
+        milter,
         auth,
         cleanup,
         room,
@@ -70,6 +74,8 @@ class SessionDriver : public loop::StreamHandler,
     void on_closed(const Error* error) override;
     void on_secured() override;
 
+    void ask_mechanisms();
+    void begin();
     void ask_name();
     void on_name(const Result<ipc::NameAnswer>& answer);
     std::string address() const;
@@ -87,11 +93,17 @@ class SessionDriver : public loop::StreamHandler,
     void run(smtp::Say&& say);
     void run(smtp::Ask&& ask);
     void run(smtp::Authenticate&& login);
+    void relay(smtp::Authenticate&& login);
+    void on_relayed(const sasl::DovecotReply& reply);
     void run(smtp::StartTls&& tls);
     void run(smtp::Open&&);
     void run(smtp::ReadData&& read);
     void run(smtp::Commit&&);
     void run(smtp::Close&& close);
+    void ask_milters(smtp::Stage stage);
+    Result<void> send_milter_event(smtp::Stage stage);
+    void on_milter_answer(const Result<ipc::MilterAnswer>& answer);
+    ipc::MilterEvent milter_event(smtp::Stage stage) const;
     void resume(smtp::Action action);  // after an answer: go on where we stopped
 
     ipc::PolicyQuestion question(smtp::Stage stage) const;
@@ -141,7 +153,13 @@ class SessionDriver : public loop::StreamHandler,
     std::optional<ipc::SubmitResult> result_;  // cleanup's word
     bool committing_ = false;
     QueueId queue_id_;
-    std::string held_reply_;  // during Waiting::pause
+    std::unique_ptr<CleanupLink>
+        milter_link_;  // with milters: all of the session's talk with cleanup
+    smtp::Stage milter_stage_ = smtp::Stage::connect;
+    bool milter_refused_ = false;            // for the log
+    bool told_elsewhere_ = false;            // cleanup has logged the refusal
+    std::optional<std::uint32_t> exchange_;  // with Dovecot's server
+    std::string held_reply_;                 // during Waiting::pause
     bool held_close_ = false;
     Transcript transcript_;
 };

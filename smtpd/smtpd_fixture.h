@@ -130,6 +130,15 @@ struct FakeCleanup : Neighbour {
                 std::make_unique<loop::Watch>(loop_, talk.content.get(), [this, at] { read(*at); });
             if (!lazy) talk.reading->want_read(true);
             reader = talk.reading.get();
+        } else if (packet.type() == ipc::MilterEvent::kType) {
+            events.push_back(packet.as<ipc::MilterEvent>().value());
+            ipc::MilterAnswer answer;
+            if (events.back().stage == milter_refuses) {
+                answer.accepted = false;
+                answer.smtp_code = 550;
+                answer.text = "5.7.1 Command rejected";
+            }
+            ASSERT_TRUE(talk.channel->send(answer));
         } else if (packet.type() == ipc::SubmitRecipients::kType) {
             const auto more = packet.as<ipc::SubmitRecipients>().value();
             for (const auto& r : more.recipients) envelopes.back().recipients.push_back(r);
@@ -167,6 +176,8 @@ struct FakeCleanup : Neighbour {
             result.queue_id = QueueId::parse("4cQ1zXy3lKz1").value();
         ASSERT_TRUE(talk.channel->send(result));
     }
+    std::vector<ipc::MilterEvent> events;
+    std::optional<ipc::MilterStage> milter_refuses;
     std::vector<ipc::SubmitOpen> envelopes;
     std::vector<std::string> messages;
     loop::Watch* reader = nullptr;

@@ -17,7 +17,13 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
       names_(loop, options_.peername_path),
       cleanup_(loop, options_.cleanup_path),
       notices_(cleanup_, options_.notices),
-      shared_{options_, loop, policy_, auth_, names_, cleanup_, SystemRandom::instance(), notices_},
+      dovecot_(options_.sasl_server
+                   ? std::make_unique<DovecotAuth>(loop, options_.sasl_server->address,
+                                                   options_.sasl_server->name)
+                   : nullptr),
+      shared_{options_, loop,     policy_,        auth_,
+              names_,   cleanup_, dovecot_.get(), SystemRandom::instance(),
+              notices_},
       session_ended_(std::move(session_ended)) {}
 
 void SmtpdService::on_connection(Fd socket) {

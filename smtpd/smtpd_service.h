@@ -29,6 +29,7 @@ class SmtpdService : public service::LoopService {
     ipc::Client names_;
     CleanupLinks cleanup_;
     Notices notices_;
+    std::unique_ptr<DovecotAuth> dovecot_;
     Shared shared_;
     std::function<void()> session_ended_;
     std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;

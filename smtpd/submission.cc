@@ -38,6 +38,7 @@ std::vector<ipc::SubmitRecipient> take_packet(Recipients& all) {
 
 // The reply code for cleanup's verdict, as Postfix pairs them.
 int code_of(const ipc::SubmitResult& result) {
+    if (result.smtp_code >= 400 && result.smtp_code < 600) return result.smtp_code;
     if (result.outcome == ipc::Outcome::defer) return result.status == "4.3.1" ? 452 : 451;
     if (result.status == "5.3.4") return 552;
     return result.status.starts_with("5.7.") ? 550 : 554;
@@ -45,14 +46,24 @@ int code_of(const ipc::SubmitResult& result) {
 
 }  // namespace
 
-Submission::Submission(CleanupLinks& links, Handler handler)
-    : links_(links), handler_(std::move(handler)), retry_(links.loop(), [this] { attempt(); }) {}
+Submission::Submission(CleanupLinks& links, Handler handler, std::unique_ptr<CleanupLink>* own)
+    : links_(links),
+      handler_(std::move(handler)),
+      own_(own),
+      retry_(links.loop(), [this] { attempt(); }) {}
+
+// Where a session's own link is gone, cleanup will not take the message over another: it knows
+// nothing of its milters there, and says "try later".
+Result<std::unique_ptr<CleanupLink>> Submission::take_link() {
+    if (own_ && *own_) return std::move(*own_);
+    return own_ ? links_.connect() : links_.take();
+}
 
 Submission::~Submission() { room_.reset(); }
 
 void Submission::open(ipc::SubmitOpen envelope) {
     envelope_ = std::move(envelope);
-    auto started = start(links_.take());
+    auto started = start(take_link());
     if (started) return;
     // Told from the loop: at once when it is worth another attempt, with the error otherwise.
     retry_.start(sys::would_block(started.error()) ? kRetry : Millis{0});
@@ -115,7 +126,15 @@ void Submission::on_packet(ipc::Packet packet) {
 }
 
 void Submission::on_result(ipc::SubmitResult result) {
-    if (committed_ && !broken_) links_.give_back(std::move(link_));
+    if (committed_ && !broken_) {
+        if (own_) {
+            link_->set_handler(
+                {[](const ipc::Packet&) {}, [own = own_](const Error&) { own->reset(); }});
+            *own_ = std::move(link_);
+        } else {
+            links_.give_back(std::move(link_));
+        }
+    }
     const auto callback = handler_.on_result;
     callback(std::move(result));
 }

@@ -25,7 +25,8 @@ class Submission {
         std::function<void(Error)> on_failed;              // cleanup cannot be reached, or is gone
     };
 
-    Submission(CleanupLinks& links, Handler handler);
+    // `own`: the link to use, and where it belongs afterwards: that of a session that has milters.
+    Submission(CleanupLinks& links, Handler handler, std::unique_ptr<CleanupLink>* own = nullptr);
     ~Submission();
     Submission(const Submission&) = delete;
     Submission& operator=(const Submission&) = delete;
@@ -50,6 +51,9 @@ class Submission {
     CleanupLinks& links_;
     Handler handler_;
     ipc::SubmitOpen envelope_;  // until cleanup has it
+    Result<std::unique_ptr<CleanupLink>> take_link();
+
+    std::unique_ptr<CleanupLink>* const own_;
     std::unique_ptr<CleanupLink> link_;
     std::unique_ptr<loop::Watch> room_;
     loop::Timer retry_;

@@ -105,7 +105,7 @@ TEST(MasterCf, BuiltInServices) {
     ASSERT_NE(file->find("imapd"), nullptr);
     EXPECT_EQ(file->find("imapd")->line, 0);
     EXPECT_FALSE(file->find("imapd")->unprivileged);
-    EXPECT_NE(file->find("auth"), nullptr);
+    EXPECT_NE(file->find("postern-auth"), nullptr);
 }
 
 TEST(MasterCf, Printing) {

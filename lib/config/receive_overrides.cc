@@ -13,7 +13,9 @@ Result<ReceiveOverrides> ReceiveOverrides::read(const Config& config) {
             overrides.no_address_mappings = true;
         else if (word == "no_header_body_checks")
             overrides.no_header_body_checks = true;
-        else if (word != "no_milters")
+        else if (word == "no_milters")
+            overrides.no_milters = true;
+        else
             return Error{Errc::invalid,
                          cat({"receive_override_options: \"", printable(word),
                               "\" is not one of no_unknown_recipient_checks, no_address_mappings, "

@@ -10,7 +10,7 @@ struct ReceiveOverrides {
     bool no_unknown_recipient_checks = false;  // of policy, beyond restrictions that say so
     bool no_address_mappings = false;          // aliases, canonical addresses, copies
     bool no_header_body_checks = false;
-    // "no_milters" is taken too: there are none to leave out.
+    bool no_milters = false;
 
     // Errc::invalid names a word that is none of these.
     static Result<ReceiveOverrides> read(const Config& config);

@@ -24,6 +24,7 @@ enum class Type : std::uint16_t {
     policy_question = 16, policy_answer, name_question, name_answer,
     resolve_request = 24, resolve_answer, expand_request, expand_answer,
     submit_open = 32, submit_opened, submit_recipients, submit_end, submit_result,
+    milter_event, milter_answer,
     queue_nudge = 48, queue_control, queue_control_answer, queue_list_request, queue_list_entry, queue_list_end,
     deliver_request = 64, deliver_report,
     bounce_append = 72, bounce_done, bounce_send, bounce_forget,

@@ -60,7 +60,7 @@ constexpr Profile kProfiles[] = {
     {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false},
     {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kTables | Promise::dns, kTablePaths, false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
-    {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter,      kCleanupPaths,  false},
+    {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false},
     {"qmgr",             Account::queue,  kQueueOnly,                                true,    kWriter,      kQueuePaths,    false},
     {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
     {"bounce",           Account::queue,  kQueueOnly,                                false,   kWriter,      kBouncePaths,   false},

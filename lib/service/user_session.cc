@@ -11,7 +11,7 @@ namespace {
 
 constexpr Millis kHandoffWait{10'000};
 constexpr Millis kRedeemWait{10'000};
-constexpr const char* kAuthSocket = "private/auth";
+constexpr const char* kAuthSocket = "private/postern-auth";
 
 bool is_safe_path(std::string_view path) {
     if (!path.starts_with('/')) return false;

@@ -218,9 +218,9 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     offer("SIZE", options_.size_limit > 0 ? std::to_string(options_.size_limit) : std::string());
     if (options_.vrfy_enabled) offer("VRFY");
     if (options_.tls_available && !secured_) offer("STARTTLS");
-    if (auth_offered()) offer("AUTH", "PLAIN LOGIN");
+    if (auth_offered()) offer("AUTH", mechanisms());
     if (auth_offered() && options_.auth_for_broken_clients && !hides("AUTH")) {
-        lines.emplace_back("AUTH=PLAIN LOGIN");
+        lines.push_back(cat({"AUTH=", mechanisms()}));
     }
     offer("ENHANCEDSTATUSCODES");
     offer("8BITMIME");
@@ -394,6 +394,11 @@ void ServerSession::on_tls() {
 
 // --- AUTH (RFC 4954) ---
 
+std::string_view ServerSession::mechanisms() const {
+    if (!options_.auth_relayed) return "PLAIN LOGIN";
+    return secured_ ? secured_mechanisms_ : plain_mechanisms_;
+}
+
 Action ServerSession::do_auth(std::string_view argument) {
     if (helo_.empty()) return reply(503, "5.5.1", "Error: send HELO/EHLO first");
     if (!options_.auth_enabled || hides("AUTH"))
@@ -407,6 +412,7 @@ Action ServerSession::do_auth(std::string_view argument) {
     if (words.empty() || words.size() > 2) return reply(501, "5.5.4", "Syntax: AUTH mechanism");
     auth_method_ = to_upper(printable(words[0], 20));
     const std::string_view initial = words.size() == 2 ? words[1] : std::string_view();
+    if (options_.auth_relayed) return relay_auth(initial);
     if (auth_method_ == "PLAIN") {
         auth_step_ = AuthStep::plain;
         return initial.empty() ? Action(Say{"334 \r\n"}) : auth_line(initial == "=" ? "" : initial);
@@ -419,12 +425,31 @@ Action ServerSession::do_auth(std::string_view argument) {
     return reply(535, "5.7.8", "Error: authentication failed: Invalid authentication mechanism");
 }
 
+// Whatever the mechanism says is carried to the other server; only its form is looked at.
+Action ServerSession::relay_auth(std::string_view initial) {
+    const auto offered = split_words(mechanisms(), " ");
+    if (std::find(offered.begin(), offered.end(), auth_method_) == offered.end()) {
+        auth_method_.clear();
+        return reply(535, "5.7.8",
+                     "Error: authentication failed: Invalid authentication mechanism");
+    }
+    const bool has_response = !initial.empty();
+    if (initial == "=") initial = {};  // RFC 4954 4: there is one, and it is empty
+    if (!initial.empty() && !base64_decode(initial))
+        return reply(501, "5.5.2", "Error: cannot decode response");
+    return Authenticate{auth_method_, std::string(initial), has_response, false};
+}
+
 Action ServerSession::auth_line(std::string_view line) {
     where_ = "AUTH";
     const auto step = std::exchange(auth_step_, AuthStep::none);
     if (line == "*") return reply(501, "5.7.0", "Authentication aborted");
     auto decoded = base64_decode(line);
     if (!decoded) return reply(501, "5.5.2", "Error: cannot decode response");
+    if (step == AuthStep::relayed) {
+        wipe(*decoded);
+        return Authenticate{auth_method_, std::string(line), true, true};
+    }
     if (step == AuthStep::plain) return finish_auth(std::move(*decoded));
     if (step == AuthStep::login_user) {
         login_user_ = std::move(*decoded);
@@ -445,7 +470,7 @@ Action ServerSession::finish_auth(std::string response) {
         wipe(response);
         return reply(501, "5.5.2", "Error: cannot decode response");
     }
-    return Authenticate{auth_method_, std::move(response)};
+    return Authenticate{auth_method_, std::move(response), true, false};
 }
 
 Action ServerSession::on_auth(const AuthResult& result) {
@@ -454,7 +479,12 @@ Action ServerSession::on_auth(const AuthResult& result) {
             user_ = result.user;
             return reply(235, "2.7.0", "Authentication successful");
         case AuthResult::Kind::failure:
-            return reply(535, "5.7.8", "Error: authentication failed: authentication failure");
+            return reply(535, "5.7.8",
+                         cat({"Error: authentication failed: ",
+                              result.text.empty() ? "authentication failure" : result.text}));
+        case AuthResult::Kind::challenge:
+            auth_step_ = AuthStep::relayed;
+            return Say{cat({"334 ", result.text, "\r\n"})};
         case AuthResult::Kind::temporary: break;
     }
     return reply(454, "4.7.0", "Temporary authentication failure");

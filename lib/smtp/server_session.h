@@ -32,6 +32,8 @@ struct ServerOptions {
     bool tls_required = false;  // smtpd_tls_security_level = encrypt
     bool auth_enabled = false;
     bool auth_tls_only = false;
+    // Somebody else's server decides about mechanisms and their exchanges: set_mechanisms().
+    bool auth_relayed = false;
     bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
     bool dsn = false;
@@ -60,8 +62,11 @@ struct Ask {
 };
 struct Authenticate {    // ask auth; the answer goes to on_auth()
     std::string method;  // as the client chose: PLAIN, LOGIN
-    std::string
-        response;  // in the form of PLAIN: "authzid NUL user NUL password"; wipe it after use
+    // In the form of PLAIN: "authzid NUL user NUL password". With auth_relayed: what the client
+    // said, valid base64. Wipe it after use.
+    std::string response;
+    bool has_response = true;  // auth_relayed: the client sent one with AUTH
+    bool goes_on = false;      // auth_relayed: this answers the last challenge
 };
 struct StartTls {
     std::string text;  // say this in plaintext, then shake hands, then on_tls()
@@ -94,9 +99,10 @@ struct Answer {
 };
 
 struct AuthResult {
-    enum class Kind : unsigned char { success, failure, temporary };
+    enum class Kind : unsigned char { success, failure, temporary, challenge };
     Kind kind = Kind::temporary;
     std::string user;
+    std::string text = {};  // failure: why, if the client shall know; challenge: base64
 };
 
 enum class ContentEnd : unsigned char { complete, too_big, bare_lf, bare_cr, pipe_broken };
@@ -128,6 +134,11 @@ class ServerSession {
     Action on_opened(const Answer& answer);                 // after Open
     Action on_content(ContentEnd end, std::uint64_t size);  // after ReadData
     Action on_committed(const Answer& answer, std::string_view queue_id);  // after Commit
+    // With auth_relayed: names parted by spaces, without and with TLS.
+    void set_mechanisms(std::string plain, std::string secured) {
+        plain_mechanisms_ = std::move(plain);
+        secured_mechanisms_ = std::move(secured);
+    }
     // RFC 3207 4.2: what was learnt before the handshake is forgotten.
     void on_tls();
     // The connection began with TLS.
@@ -139,6 +150,7 @@ class ServerSession {
     // --- For the driver's questions and log lines ---
 
     const std::string& helo() const { return helo_; }
+    const std::string& asked_helo() const { return asked_helo_; }  // that Stage::helo asks about
     bool esmtp() const { return esmtp_; }
     std::string protocol() const;  // "ESMTPSA", RFC 3848
     std::string_view log_protocol() const { return esmtp_ ? "ESMTP" : "SMTP"; }
@@ -158,7 +170,7 @@ class ServerSession {
     std::string summary() const;
 
   private:
-    enum class AuthStep : unsigned char { none, plain, login_user, login_password };
+    enum class AuthStep : unsigned char { none, plain, login_user, login_password, relayed };
     enum class Pending : unsigned char {
         none,
         greeting,
@@ -176,6 +188,7 @@ class ServerSession {
     Action do_rcpt(std::string_view argument);
     Action do_data(std::string_view argument);
     Action do_auth(std::string_view argument);
+    Action relay_auth(std::string_view initial);
     Action auth_line(std::string_view line);
     Action finish_auth(std::string response);
     Action do_starttls(std::string_view argument);
@@ -191,8 +204,10 @@ class ServerSession {
     Action accept_rcpt();
     std::vector<std::string> ehlo_lines() const;
     bool hides(std::string_view keyword) const;
+    std::string_view mechanisms() const;
     bool auth_offered() const {
-        return options_.auth_enabled && (secured_ || !options_.auth_tls_only);
+        return options_.auth_enabled && (secured_ || !options_.auth_tls_only) &&
+               !mechanisms().empty();
     }
     Offered extensions() const;
     void count(bool good);
@@ -209,6 +224,7 @@ class ServerSession {
     std::string user_;
     std::string auth_method_;
     std::string login_user_;
+    std::string plain_mechanisms_, secured_mechanisms_;
     std::string_view where_ = "CONNECT";
     Verb verb_ = Verb::unknown;  // of the command being answered
     Pending pending_ = Pending::none;

@@ -63,7 +63,7 @@ virtual   unix  - n n -   1 virtual
 smtp      unix  - - n -   - smtp
 relay     unix  - - n -   - smtp
 lmtp      unix  - - n -   - lmtp
-auth      unix  - - n -   1 auth
+postern-auth unix  - - n -   1 auth
 imapd     unix  - n n -   1 imapd
 pop3d     unix  - n n -   1 pop3d
 """

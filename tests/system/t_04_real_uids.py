@@ -11,7 +11,7 @@ import unittest
 from instance import Instance, private_mounts, wait
 
 USERS = {"smtpd": "postern-net", "cleanup": "postern-queue", "qmgr": "postern-queue", "pickup": "postern",
-         "policy": "postern-policy", "rewrite": "postern-policy", "auth": "postern-auth", "local": "root", "imapd": "root"}
+         "policy": "postern-policy", "rewrite": "postern-policy", "postern-auth": "postern-auth", "local": "root", "imapd": "root"}
 ANN, EVE = (30001, 30001), (30002, 30002)
 
 

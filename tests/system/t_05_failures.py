@@ -11,7 +11,7 @@ import unittest
 
 from instance import Instance, wait
 
-DAEMONS = ("smtp", "cleanup", "qmgr", "rewrite", "policy", "local", "bounce", "auth")
+DAEMONS = ("smtp", "cleanup", "qmgr", "rewrite", "policy", "local", "bounce", "postern-auth")
 MESSAGES = 1000
 SESSIONS = 8
 

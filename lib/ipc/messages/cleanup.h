@@ -57,7 +57,9 @@ struct SubmitOpen {
         0;                  // of the submitter, origin local: "by ... (Postern, from userid N)"
     std::string full_name;  // of the submitter, for a missing From:
     // What the submitting service leaves out (receive_override_options).
-    bool no_address_mappings = false, no_header_body_checks = false;
+    bool no_address_mappings = false, no_header_body_checks = false, no_milters = false;
+    // The client's milters were asked over this connection (milter.h): without them, "try later".
+    bool has_milters = false;
     std::string content_filter;  // transport:destination of that service; empty: none
     std::vector<SubmitRecipient> recipients;
 
@@ -91,6 +93,8 @@ struct SubmitOpen {
         io.attr("full_name", full_name, kMaxName);
         io.attr("no_address_mappings", no_address_mappings);
         io.attr("no_header_body_checks", no_header_body_checks);
+        io.attr("no_milters", no_milters);
+        io.attr("has_milters", has_milters);
         io.attr("content_filter", content_filter, kMaxNextHop);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
@@ -125,12 +129,14 @@ struct SubmitResult {
 
     Outcome outcome = Outcome::defer;  // accept: the message is on disk
     std::string status = "4.3.0", text;
+    std::uint16_t smtp_code = 0;  // of a milter's own reply; 0: what fits status
     QueueId queue_id;
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
         io.attr("status", status, 16);
         io.attr("text", text, kMaxText);
+        io.attr("smtp_code", smtp_code);
         io.attr("queue_id", queue_id);
     }
 };

@@ -1,0 +1,236 @@
+// The parts of the driver that ask others: policy, peername, milters (through cleanup) and a
+// Dovecot that checks passwords. See session_driver.h.
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+#include "smtpd/session_driver.h"
+
+namespace postern::smtpd {
+namespace {
+
+ipc::PolicyStage stage_of(smtp::Stage stage) {
+    switch (stage) {
+        case smtp::Stage::connect: return ipc::PolicyStage::connect;
+        case smtp::Stage::helo: return ipc::PolicyStage::helo;
+        case smtp::Stage::mail: return ipc::PolicyStage::mail;
+        case smtp::Stage::rcpt: return ipc::PolicyStage::rcpt;
+        case smtp::Stage::data: return ipc::PolicyStage::data;
+        case smtp::Stage::end_of_data: return ipc::PolicyStage::end_of_data;
+        case smtp::Stage::vrfy: return ipc::PolicyStage::vrfy;
+    }
+    return ipc::PolicyStage::rcpt;
+}
+
+}  // namespace
+
+// --- The client's name ---
+
+// Only this client waits, and not for long; without an answer it is unknown.
+void SessionDriver::ask_name() {
+    waiting_ = Waiting::name;
+    shared_.names.call<ipc::NameAnswer>(
+        ipc::NameQuestion{address()}, shared_.options.name_timeout,
+        [weak = weak_from_this()](Result<ipc::NameAnswer> answer) {
+            const auto self = weak.lock();
+            if (self && !self->over_ && !self->closing_) self->on_name(answer);
+        },
+        id_.str());
+}
+
+void SessionDriver::on_name(const Result<ipc::NameAnswer>& answer) {
+    waiting_ = Waiting::nothing;
+    if (!answer) log::warning("", answer.error().what);
+    if (answer && !answer->warning.empty()) log::warning("", printable(answer->warning));
+    if (answer && !answer->reverse_name.empty()) reverse_name_ = printable(answer->reverse_name);
+    if (answer && !answer->name.empty()) client_name_ = printable(answer->name);
+    greet();
+}
+
+// --- SASL with Dovecot ---
+
+// What EHLO will offer is the other server's word, and it may change.
+void SessionDriver::ask_mechanisms() {
+    waiting_ = Waiting::auth;
+    shared_.dovecot->when_ready([weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self || self->over_ || self->closing_) return;
+        const auto& server = *self->shared_.options.sasl_server;
+        const auto& all = self->shared_.dovecot->mechanisms();
+        self->session_.set_mechanisms(
+            sasl::permitted_mechanisms(all, server.rules, server.filter),
+            sasl::permitted_mechanisms(all, server.tls_rules, server.filter));
+        self->waiting_ = Waiting::nothing;
+        self->begin();
+    });
+}
+
+// A step of an exchange with Dovecot's server. The timer is for its answer.
+void SessionDriver::relay(smtp::Authenticate&& login) {
+    timer_.start(shared_.options.ask_timeout);
+    if (login.goes_on && exchange_) {
+        shared_.dovecot->go_on(*exchange_, login.response);
+        return std::fill(login.response.begin(), login.response.end(), '\0');
+    }
+    sasl::DovecotRequest request;
+    request.mechanism = login.method;
+    request.local_address = local_.ip().str();
+    request.remote_address = address();
+    request.secured = stream_->secured() || peer_.ip().is_loopback();
+    request.has_response = login.has_response;
+    request.response = std::move(login.response);
+    exchange_ = shared_.dovecot->start(
+        std::move(request), [weak = weak_from_this()](const sasl::DovecotReply& reply) {
+            const auto self = weak.lock();
+            if (self && !self->over_ && !self->closing_ && self->waiting_ == Waiting::auth)
+                self->on_relayed(reply);
+        });
+}
+
+void SessionDriver::on_relayed(const sasl::DovecotReply& reply) {
+    timer_.stop();
+    smtp::AuthResult result;
+    using Kind = sasl::DovecotReply::Kind;
+    if (reply.kind == Kind::challenge) {
+        result.kind = smtp::AuthResult::Kind::challenge;
+        result.text = reply.challenge;
+        return resume(session_.on_auth(result));
+    }
+    exchange_.reset();
+    if (reply.kind == Kind::ok) {
+        result.kind = smtp::AuthResult::Kind::success;
+        result.user = reply.user;
+    } else {
+        if (!reply.temporary) result.kind = smtp::AuthResult::Kind::failure;
+        result.text = reply.reason;
+        log::warning("",
+                     cat({client_, ": SASL ", session_.auth_method(), " authentication failed: ",
+                          reply.reason.empty() ? "authentication failure" : reply.reason}));
+    }
+    resume(session_.on_auth(result));
+}
+
+// --- Milters, which cleanup speaks to ---
+
+void SessionDriver::ask_milters(smtp::Stage stage) {
+    waiting_ = Waiting::milter;
+    milter_stage_ = stage;
+    timer_.start(shared_.options.cleanup_timeout);
+    auto sent = send_milter_event(stage);
+    if (sent) return;
+    // Not from inside our own calls.
+    shared_.loop.post([weak = weak_from_this(), error = std::move(sent).error()] {
+        if (const auto self = weak.lock()) self->on_milter_answer(error);
+    });
+}
+
+Result<void> SessionDriver::send_milter_event(smtp::Stage stage) {
+    if (!milter_link_) {
+        TRY_ASSIGN(milter_link_, shared_.cleanup.connect());
+    }
+    milter_link_->set_handler({[weak = weak_from_this()](const ipc::Packet& packet) {
+                                   if (const auto self = weak.lock())
+                                       self->on_milter_answer(packet.as<ipc::MilterAnswer>());
+                               },
+                               [weak = weak_from_this()](const Error& error) {
+                                   const auto self = weak.lock();
+                                   if (!self) return;
+                                   self->milter_link_.reset();
+                                   self->on_milter_answer(error);
+                               }});
+    return milter_link_->channel().send(milter_event(stage), id_.str());
+}
+
+void SessionDriver::on_milter_answer(const Result<ipc::MilterAnswer>& answer) {
+    if (waiting_ != Waiting::milter || over_ || closing_) return;
+    timer_.stop();
+    if (!answer) {
+        log::warning("", cat({"milters: ", answer.error().what}));
+        milter_link_.reset();
+        return resume(
+            session_.on_answer(smtp::Answer::refuse(451, "4.3.0", "Error: mail filter failure")));
+    }
+    if (answer->accepted) return resume(session_.on_answer(smtp::Answer::accept()));
+    milter_refused_ = true;
+    if (milter_stage_ == smtp::Stage::connect) {
+        // As Postfix has it: what the milter says is not for a client that is not served at all.
+        const bool later = answer->smtp_code < 500;
+        auto refusal = smtp::Answer::refuse(
+            later ? 421 : 554, "",
+            cat({shared_.options.engine.hostname, later ? " Service unavailable - try again later"
+                                                        : " ESMTP not accepting connections"}));
+        return resume(session_.on_answer(refusal));
+    }
+    const auto [status, text] =
+        split_once(answer->text, ' ')
+            .value_or(std::pair<std::string_view, std::string_view>(answer->text, ""));
+    auto refusal = smtp::Answer::refuse(answer->smtp_code, status, printable(text, ipc::kMaxText));
+    refusal.disconnect = answer->disconnect;
+    resume(session_.on_answer(refusal));
+}
+
+ipc::MilterEvent SessionDriver::milter_event(smtp::Stage stage) const {
+    const auto& from = session_.envelope();
+    ipc::MilterEvent event;
+    event.stage = stage == smtp::Stage::connect ? ipc::MilterStage::connect
+                  : stage == smtp::Stage::helo  ? ipc::MilterStage::helo
+                  : stage == smtp::Stage::mail  ? ipc::MilterStage::mail
+                                                : ipc::MilterStage::rcpt;
+    event.service = shared_.options.service;
+    event.session = id_;
+    event.client_name = client_name_;
+    event.reverse_name = reverse_name_;
+    event.client_address = address();
+    event.server_address = local_.is_inet() ? local_.ip().str() : std::string("127.0.0.1");
+    event.client_port = peer_.port();
+    event.server_port = local_.port();
+    event.helo = stage == smtp::Stage::helo ? session_.asked_helo() : session_.helo();
+    event.esmtp = session_.esmtp();
+    if (stage == smtp::Stage::mail) {
+        event.address = from.sender;
+        if (from.mail.size > 0)
+            event.parameters.push_back(cat({"SIZE=", std::to_string(from.mail.size)}));
+        if (from.mail.body == smtp::Body::eight_bit) event.parameters.emplace_back("BODY=8BITMIME");
+    }
+    if (stage == smtp::Stage::rcpt) event.address = session_.recipient();
+    event.sasl_username = session_.user();
+    if (!event.sasl_username.empty()) event.sasl_method = session_.auth_method();
+    event.sasl_sender = from.mail.auth;
+    event.tls_protocol = tls_.protocol;
+    event.tls_cipher = tls_.cipher;
+    event.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
+    return event;
+}
+
+// --- Policy ---
+
+ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
+    ipc::PolicyQuestion q;
+    q.stage = stage_of(stage);
+    q.service = shared_.options.service;
+    q.session = id_;
+    q.client_address = peer_.ip().str();
+    q.client_name = client_name_;
+    q.reverse_name = reverse_name_;
+    q.client_port = peer_.port();
+    q.server_address = local_.ip().str();
+    q.server_port = local_.port();
+    q.protocol = session_.protocol();
+    q.helo = session_.helo();
+    if (session_.envelope().open || stage == smtp::Stage::mail)
+        q.sender = session_.envelope().sender;
+    if (stage == smtp::Stage::rcpt || stage == smtp::Stage::vrfy)
+        q.recipient = session_.recipient();
+    q.recipient_count = static_cast<std::uint32_t>(session_.envelope().recipients.size());
+    q.size = session_.envelope().mail.size;
+    q.sasl_username = session_.user();
+    if (!q.sasl_username.empty()) q.sasl_method = session_.auth_method();
+    q.tls_protocol = tls_.protocol;
+    q.tls_cipher = tls_.cipher;
+    q.queue_id = queue_id_;
+    return q;
+}
+
+}  // namespace postern::smtpd
