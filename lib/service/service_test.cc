@@ -306,7 +306,10 @@ TEST(Profiles, NetworkAndRootNeverMeet) {
         const bool network = has(profile.promises, sys::Promise::inet_accepted) ||
                              has(profile.promises, sys::Promise::inet_connect);
         EXPECT_FALSE(network && profile.account == Account::root) << profile.program;
-        EXPECT_FALSE(network && has(profile.promises, sys::Promise::write_files))
+        // cleanup calls milters, which the administrator names; nobody calls it over the network.
+        const bool strangers = has(profile.promises, sys::Promise::inet_accepted) ||
+                               (network && profile.program != "cleanup");
+        EXPECT_FALSE(strangers && has(profile.promises, sys::Promise::write_files))
             << profile.program;
         EXPECT_EQ(profile.restricts_itself, profile.account == Account::root) << profile.program;
     }
