@@ -8,28 +8,10 @@
 #include "lib/config/value.h"
 #include "lib/log/log.h"
 #include "lib/net/stream.h"
+#include "lib/table/source.h"
 
 namespace postern::cleanup {
 namespace {
-
-// Parts at white space and commas; what stands in braces is one part, with its braces.
-std::vector<std::string> parts_of(std::string_view list) {
-    std::vector<std::string> parts;
-    std::string part;
-    int depth = 0;
-    for (const char c : list) {
-        if (c == '{') ++depth;
-        if (c == '}') --depth;
-        if (depth <= 0 && c != '}' && (c == ',' || is_space(c))) {
-            if (!part.empty()) parts.push_back(std::move(part));
-            part.clear();
-        } else {
-            part += c;
-        }
-    }
-    if (!part.empty()) parts.push_back(std::move(part));
-    return parts;
-}
 
 std::optional<DefaultAction> action_of(std::string_view word) {
     constexpr std::pair<std::string_view, DefaultAction> kWords[] = {
@@ -52,21 +34,6 @@ int protocol_of(std::string_view text) {
     return 6;
 }
 
-// "10s", "5m", "30".
-std::optional<Millis> time_of(std::string_view text) {
-    std::int64_t unit = 1;
-    if (!text.empty() && !is_digit(text.back())) {
-        const auto at = std::string_view("smhd").find(text.back());
-        if (at == std::string_view::npos) return std::nullopt;
-        constexpr std::int64_t kUnits[] = {1, 60, 3600, 86400};
-        unit = kUnits[at];
-        text.remove_suffix(1);
-    }
-    const auto count = parse_number<std::int32_t>(text);
-    if (!count || *count < 0) return std::nullopt;
-    return Millis(*count * unit * 1000);
-}
-
 // One of "default_action = accept" within braces.
 Result<void> set(MilterServer& server, std::string_view setting) {
     const auto pair = split_once(setting, '=');
@@ -84,14 +51,15 @@ Result<void> set(MilterServer& server, std::string_view setting) {
         server.protocol = protocol_of(value);
         return {};
     }
-    const auto time = time_of(value);
-    if (!time) return bad;
+    const auto millis = config::parse_millis(value, "s");
+    if (!millis) return bad;
+    const Millis time{*millis};
     if (name == "connect_timeout")
-        server.connect_timeout = *time;
+        server.connect_timeout = time;
     else if (name == "command_timeout")
-        server.command_timeout = *time;
+        server.command_timeout = time;
     else if (name == "content_timeout")
-        server.content_timeout = *time;
+        server.content_timeout = time;
     else
         return bad;
     return {};
@@ -173,7 +141,7 @@ Result<MilterSettings> MilterSettings::from(const config::Config& config, const 
     usual.command_timeout = config.get(param::milter_command_timeout);
     usual.content_timeout = config.get(param::milter_content_timeout);
     usual.protocol = protocol_of(config.get(param::milter_protocol));
-    for (const auto& part : parts_of(list)) {
+    for (const auto& part : table::split_list(list)) {
         if (part == "DISABLE") return s;
         TRY_ASSIGN(auto server, server_of(part, usual));
         s.servers.push_back(std::move(server));

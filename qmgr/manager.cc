@@ -25,6 +25,8 @@ constexpr std::size_t kMostInMemory = 10;  // times the limit, with what is beyo
 constexpr Millis kIncomingRescan{30'000};
 constexpr char kSeparator = '\0';
 
+std::size_t share_of(std::size_t limit) { return std::max<std::size_t>(1, limit / kShares); }
+
 // "smtp:[127.0.0.1]:10025": without a destination the recipient's domain is one.
 ipc::ResolveAnswer filter_route(std::string_view filter, const std::string& recipient) {
     ipc::ResolveAnswer answer;
@@ -67,8 +69,8 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       options_(std::move(options)),
       store_(fs, options_.max_open_files),
       file_sync_(loop, fs),
-      scheduler_(options_.limits_for,
-                 std::max<std::size_t>(1, options_.message_active_limit / kShares)),
+      scheduler_(options_.limits_for, {share_of(options_.message_active_limit),
+                                       share_of(options_.recipient_active_limit)}),
       resolver_(loop, cat({services, "/", options_.rewrite_service}), resolver_limits(options_)),
       bouncer_(loop, cat({services, "/", options_.bounce_service}), options_.ipc_timeout),
       agents_(loop, services, options_.delivery_timeout),
@@ -83,6 +85,7 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
                       }),
       move_timer_(loop, [this] { move_batch_out(); }),
       pump_timer_(loop, [this] { pump(); }),
+      pause_timer_(loop, [this] { pump(); }),
       rescan_timer_(loop, [this] {
           scanner_.scan_incoming();
           scanner_.scan_deferred(Scanner::Which::due);
@@ -341,7 +344,9 @@ void Manager::schedule(Message& message, const std::string& transport,
     defer_works({Work{key, std::move(recipients)}}, reason);
 }
 
-void Manager::pump_soon() { pump_timer_.start(Millis{0}); }
+void Manager::pump_soon() {
+    if (!pump_timer_.active()) pump_timer_.start(Millis{0});
+}
 
 void Manager::pump() {
     while (!draining_) {
@@ -349,10 +354,11 @@ void Manager::pump() {
         if (!batch) break;
         deliver(std::move(*batch));
     }
-    if (draining_ || pump_timer_.active()) return;
-    // Where main.cf wants pauses between deliveries.
-    if (const auto next = scheduler_.wakes())
-        pump_timer_.start(std::chrono::ceil<Millis>(std::max(*next - steady(), Micros{0})));
+    // What was just queued may be beyond a share, and count no more.
+    room_again();
+    const auto next = scheduler_.wakes();
+    if (next && !draining_)
+        pause_timer_.start(std::chrono::ceil<Millis>(std::max(*next - steady(), Micros{0})));
 }
 
 void Manager::deliver(Scheduler::Batch batch) {

@@ -145,6 +145,7 @@ class Manager {
     loop::Timer incoming_timer_;  // finds what a lost nudge did not tell
     loop::Timer move_timer_;
     loop::Timer pump_timer_;
+    loop::Timer pause_timer_;   // main.cf wants pauses between deliveries: one is over
     loop::Timer rescan_timer_;  // another qmgr, draining, still held a file
 
     std::unordered_map<MessageKey, std::unique_ptr<Message>> messages_;

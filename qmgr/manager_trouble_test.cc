@@ -265,6 +265,35 @@ TEST_F(ManagerTest, AStalledSiteKeepsNobodysMailOut) {
     ASSERT_TRUE(run_until([&] { return manager->active() == 400; }));
 }
 
+// Retries of old mail leave a part of the memory, too, to what is new.
+TEST_F(ManagerTest, RetriesForAStalledSiteLeaveRoomForNewMail) {
+    options_.message_active_limit = options_.recipient_active_limit = 10;
+    hold_answers_ = true;
+    for (int n = 0; n < 120; ++n)
+        write_file({envelope(n, {"yes@stalled.test"})}, Directory::deferred);
+    auto manager = make_manager();
+    manager->start();
+    ASSERT_TRUE(run_until([&] { return manager->active() == 80; }));
+    hold_answers_ = false;
+    manager->on_nudge(write_file({envelope(200, {"yes@other.test"})}));
+    ASSERT_TRUE(run_until([&] { return delivered_.size() == 1; }));
+    EXPECT_EQ(manager->active(), 80U);
+}
+
+TEST_F(ManagerTest, MemoryHasAnEndInRecipientsToo) {
+    options_.message_active_limit = 1000;
+    options_.recipient_active_limit = 40;
+    hold_answers_ = true;
+    auto manager = make_manager();
+    const std::vector<std::string> five = {"a@stalled.test", "b@stalled.test", "c@stalled.test",
+                                           "d@stalled.test", "e@stalled.test"};
+    for (int n = 0; n < 100; ++n) manager->on_nudge(write_file({envelope(n, five)}));
+    EXPECT_EQ(manager->active(), 16U) << "what waits behind others is told from what does not later";
+    ASSERT_TRUE(run_until([&] { return manager->active() == 80; }));
+    loop_.run_for(Millis{100});
+    EXPECT_EQ(manager->active(), 80U) << "400 recipients";
+}
+
 TEST_F(ManagerTest, PausesBetweenDeliveriesEndByThemselves) {
     options_.limits_for = [](std::string_view) {
         TransportLimits limits;

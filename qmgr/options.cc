@@ -2,7 +2,6 @@
 #include "qmgr/options.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
@@ -66,10 +65,8 @@ void set_feedback(TransportLimits& limits, const config::Config& config,
 
     const Named cohorts = text_of(config, transport, "_destination_concurrency_failed_cohort_limit",
                                   param::default_destination_concurrency_failed_cohort_limit);
-    char* end = nullptr;
-    const double value = std::strtod(cohorts.value.c_str(), &end);
-    if (*end == '\0' && value >= 0 && value <= 1e6) {
-        limits.failed_cohorts = value;
+    if (const auto value = parse_decimal(cohorts.value)) {
+        limits.failed_cohorts = *value;
     } else {
         log::warning({},
                      cat({cohorts.name, ": \"", cohorts.value, "\" is no number from 0; using 1"}));

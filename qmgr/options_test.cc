@@ -82,6 +82,10 @@ TEST(Options, FeedbackAndPausesOfATransport) {
     EXPECT_NE(said.find("default_destination_concurrency_failed_cohort_limit: \"-1\""),
               std::string::npos)
         << said;
+    smtp = limits("smtp_destination_concurrency_failed_cohort_limit =\n", "smtp");
+    EXPECT_DOUBLE_EQ(smtp.failed_cohorts, 1) << "nothing is not \"never\"";
+    EXPECT_NE(log::take_captured().find("smtp_destination_concurrency_failed_cohort_limit: \"\""),
+              std::string::npos);
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include "qmgr/scheduler.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -62,16 +62,19 @@ struct Scheduler::Transport {
     Verdict reason;
 };
 
+std::optional<double> parse_decimal(std::string_view text) {
+    text = trim(text);
+    if (text.empty() || !is_digit(text.front())) return std::nullopt;  // "inf", "nan", "-1"
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+    if (error != std::errc{} || stop != end) return std::nullopt;
+    return value;
+}
+
 Result<Feedback> Feedback::parse(std::string_view text) {
-    const auto number = [](std::string_view digits) -> std::optional<double> {
-        const std::string copy(trim(digits));
-        char* end = nullptr;
-        const double value = std::strtod(copy.c_str(), &end);
-        if (copy.empty() || *end != '\0' || !std::isfinite(value)) return std::nullopt;
-        return value;
-    };
     const auto parts = split_once(text, '/');
-    const std::optional<double> base = number(parts ? parts->first : text);
+    const std::optional<double> base = parse_decimal(parts ? parts->first : text);
     const std::string_view divisor = parts ? trim(parts->second) : "1";
     Feedback out{.amount = base.value_or(-1)};
     if (divisor == "concurrency") {
@@ -79,7 +82,7 @@ Result<Feedback> Feedback::parse(std::string_view text) {
     } else if (divisor == "sqrt_concurrency") {
         out.per = Per::root_of_window;
     } else {
-        const double by = number(divisor).value_or(0);
+        const double by = parse_decimal(divisor).value_or(0);
         out.amount = by > 0 ? out.amount / by : -1;
     }
     if (base && out.amount >= 0 && out.amount <= 1) return out;
@@ -101,7 +104,7 @@ double Feedback::at(double window) const {
 const std::string& Scheduler::Batch::transport() const { return site_->transport.name; }
 const std::string& Scheduler::Batch::destination() const { return site_->name; }
 
-Scheduler::Scheduler(LimitsFor limits_for, std::size_t share)
+Scheduler::Scheduler(LimitsFor limits_for, Backlog share)
     : limits_for_(std::move(limits_for)), share_(share) {}
 Scheduler::~Scheduler() = default;
 
@@ -154,8 +157,11 @@ const Verdict* Scheduler::add(std::string_view transport_name, std::string_view 
 
 // After every change of a site's jobs.
 void Scheduler::note_backlog(Destination& site) {
-    const auto beyond = [this](std::size_t count) { return count > share_ ? count - share_ : 0; };
-    const Backlog now{beyond(site.jobs.size()), beyond(site.waiting)};
+    const auto beyond = [](std::size_t count, std::size_t share) {
+        return count > share ? count - share : 0;
+    };
+    const Backlog now{beyond(site.jobs.size(), share_.jobs),
+                      beyond(site.waiting, share_.recipients)};
     excess_.jobs += now.jobs - site.excess.jobs;
     excess_.recipients += now.recipients - site.excess.recipients;
     site.excess = now;

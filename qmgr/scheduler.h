@@ -31,6 +31,9 @@ namespace postern::qmgr {
 
 using MessageKey = std::uint64_t;  // the Dispatcher's name for a message in memory
 
+// "1.5": not negative, without exponent; nothing where that is not its form.
+std::optional<double> parse_decimal(std::string_view text);
+
 // By how much one delivery changes the window of its destination (Postfix's SCHEDULER_README):
 // "0.5", "1/8", "1/concurrency", "1/sqrt_concurrency".
 struct Feedback {
@@ -95,9 +98,8 @@ class Scheduler {
         transport_down,  // our own agent did not answer
     };
 
-    // `share`: how many jobs, and how many recipients, of one destination are its fair part of what
-    // waits; see excess().
-    explicit Scheduler(LimitsFor limits_for, std::size_t share = 1'000);
+    // `share`: how much of what waits is the fair part of one destination; see excess().
+    explicit Scheduler(LimitsFor limits_for, Backlog share = {1'000, 1'000});
     ~Scheduler();
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
@@ -167,7 +169,7 @@ class Scheduler {
     };
 
     LimitsFor limits_for_;
-    std::size_t share_;
+    Backlog share_;
     std::unordered_map<std::string, std::unique_ptr<Transport>> transports_;
     std::deque<Transport*> ready_;
     std::multimap<SteadyTime, Pause> pauses_;  // by their ends

@@ -316,7 +316,7 @@ TEST(Scheduler, ATransportRestsBetweenDeliveries) {
 }
 
 TEST(Scheduler, CountsWhatIsBeyondAShare) {
-    Scheduler scheduler([](std::string_view) { return limits(1, 10); }, 100);
+    Scheduler scheduler([](std::string_view) { return limits(1, 10); }, {100, 100});
     const auto excess = [&] {
         const Backlog beyond = scheduler.excess();
         return std::make_pair(beyond.jobs, beyond.recipients);

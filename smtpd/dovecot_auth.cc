@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 
 namespace postern::smtpd {
@@ -98,7 +98,7 @@ std::uint32_t DovecotAuth::start(sasl::DovecotRequest request, Done done) {
     request.id = ++last_id_;
     exchanges_[request.id] = std::move(done);
     send(request.id, sasl::DovecotClient::start(request));
-    std::fill(request.response.begin(), request.response.end(), '\0');
+    crypto::wipe(request.response);
     return request.id;
 }
 
@@ -109,7 +109,7 @@ void DovecotAuth::go_on(std::uint32_t id, std::string_view response) {
 void DovecotAuth::send(std::uint32_t id, Result<std::string> line) {
     if (usable() && line && exchanges_.contains(id)) {
         stream_->write(*line);
-        std::fill(line->begin(), line->end(), '\0');  // it may hold a password
+        crypto::wipe(*line);  // it may hold a password
         return stream_->flush();
     }
     loop_.post([this, alive = alive_, id] {

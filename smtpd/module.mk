@@ -8,7 +8,7 @@ smtpd_libsmtpd_a_SOURCES = \
 daemonexec_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = %reldir%/main.cc
 smtpd_smtpd_LDADD = smtpd/libsmtpd.a $(SMTPD_LIBS)
-SMTPD_LIBS = lib/net/libnet.a lib/smtp/libsmtp.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+SMTPD_LIBS = lib/net/libnet.a lib/smtp/libsmtp.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a $(SSL_LIBS) $(CRYPTO_LIBS)
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += smtpd/smtpd_test

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 
 namespace postern::smtpd {
@@ -276,7 +277,7 @@ void SessionDriver::run(smtp::Authenticate&& login) {
             self->resume(self->session_.on_auth(result));
         },
         id_.str());
-    std::fill(request.response.begin(), request.response.end(), '\0');
+    crypto::wipe(request.response);
 }
 
 void SessionDriver::run(smtp::StartTls&& tls) {

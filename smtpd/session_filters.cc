@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 
 #include "smtpd/session_driver.h"
@@ -72,7 +73,7 @@ void SessionDriver::relay(smtp::Authenticate&& login) {
     timer_.start(shared_.options.ask_timeout);
     if (login.goes_on && exchange_) {
         shared_.dovecot->go_on(*exchange_, login.response);
-        return std::fill(login.response.begin(), login.response.end(), '\0');
+        return crypto::wipe(login.response);
     }
     sasl::DovecotRequest request;
     request.mechanism = login.method;

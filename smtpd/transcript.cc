@@ -54,9 +54,9 @@ void Transcript::add(std::string_view prefix, std::string_view line) {
 
 void Transcript::in(std::string_view line) {
     // An initial response may follow AUTH and its mechanism (RFC 4954 4).
+    if (!istarts_with(trim_left(line), "AUTH")) return add(" In:  ", line);
     const auto words = split_words(line, " \t");
-    if (words.size() > 2 && iequals(words[0], "AUTH"))
-        return add(" In:  ", cat({words[0], " ", words[1], " [not shown]"}));
+    if (words.size() > 2) return add(" In:  ", cat({words[0], " ", words[1], " [not shown]"}));
     add(" In:  ", line);
 }
 
