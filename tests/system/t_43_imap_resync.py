@@ -178,9 +178,11 @@ class Resync(unittest.TestCase):
                                           f"UID STORE {uid} FLAGS ($x \\Seen)", f"UID STORE {uid} +FLAGS (\\Deleted)",
                                           "UID EXPUNGE 1:*", "NOOP", f"UID COPY {uid} INBOX"])
                     lines = session.do(command)
+                    # Flags of a new message may be told with its arrival: what is new counts from what was known.
+                    first_new = max(copy.messages) + 1
                     copy.learn(lines)
                     if any(line.endswith(b" EXISTS\r\n") for line in lines):
-                        copy.learn(session.do(f"UID FETCH {max(copy.messages) + 1}:* (FLAGS)"))
+                        copy.learn(session.do(f"UID FETCH {first_new}:* (FLAGS)"))
                 session.close()
             except Exception as error:  # a thread's failure is the test's
                 failures.append(error)
