@@ -67,6 +67,12 @@ commands_postsuper_LDADD = $(commands_postqueue_LDADD)
 commands_qshape_SOURCES = %reldir%/qshape.cc
 commands_qshape_LDADD = $(commands_postqueue_LDADD)
 
+sbin_PROGRAMS += commands/postkick commands/postlock
+commands_postkick_SOURCES = %reldir%/postkick.cc
+commands_postkick_LDADD = lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
+commands_postlock_SOURCES = %reldir%/postlock.cc
+commands_postlock_LDADD = lib/mailbox/libmailbox.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
+
 noinst_LIBRARIES += commands/libstory.a
 commands_libstory_a_SOURCES = \
 	%reldir%/story.h %reldir%/story.cc %reldir%/story_text.h %reldir%/story_text.cc \

@@ -2,27 +2,22 @@
 // file's owner. What was appended is synced; after a failure the file has its old length again.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
-#include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/mailbox/mbox_lock.h"
 #include "lib/sys/fs.h"
 
 namespace postern::local {
 
-struct MboxRules {
-    bool flock = false, fcntl = true, dotlock = true;  // mailbox_delivery_lock
-    int lock_attempts = 20;
-    Millis lock_delay{1000};
-    Seconds stale_lock{500};       // a dotlock file older than that belongs to nobody
-    std::uint64_t size_limit = 0;  // of the file with the message; 0: none
-    bool must_be_ours = false;     // strict_mailbox_ownership
+struct MboxRules : mailbox::LockRules {  // mailbox_delivery_lock
+    std::uint64_t size_limit = 0;        // of the file with the message; 0: none
+    bool must_be_ours = false;           // strict_mailbox_ownership
     bool refuse_executable = false;
 };
-// "fcntl, dotlock" -> rules; Errc::invalid names an unknown kind of lock.
-Result<MboxRules> parse_locks(std::string_view names);
 
 using AppendText =
     std::function<Result<void>(const std::function<Result<void>(std::string_view)>& write)>;

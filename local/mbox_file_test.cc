@@ -198,10 +198,10 @@ TEST_F(MboxFile, HoldsAMessageInMboxForm) {
 }
 
 TEST(MboxLocks, AreNamed) {
-    const auto rules = parse_locks("flock, dotlock");
+    const auto rules = mailbox::parse_locks("flock, dotlock");
     ASSERT_TRUE(rules);
     EXPECT_TRUE(rules->flock && rules->dotlock && !rules->fcntl);
-    EXPECT_FALSE(parse_locks("flok"));
+    EXPECT_FALSE(mailbox::parse_locks("flok"));
 }
 
 TEST(MailboxFailure, TellsWhatMayPass) {

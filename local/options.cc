@@ -38,7 +38,8 @@ std::string file_of_table(std::string_view spec) {
 }
 
 Result<MboxRules> mbox_rules(const config::Config& config, const std::vector<std::string>& locks) {
-    TRY_ASSIGN(MboxRules rules, parse_locks(join(locks, " ")));
+    MboxRules rules;
+    TRY_ASSIGN(static_cast<mailbox::LockRules&>(rules), mailbox::parse_locks(join(locks, " ")));
     rules.lock_attempts = static_cast<int>(config.get(param::deliver_lock_attempts));
     rules.lock_delay = config.get(param::deliver_lock_delay);
     rules.stale_lock = std::chrono::duration_cast<Seconds>(config.get(param::stale_lock_time));

@@ -57,6 +57,7 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
             return answer(known, known ? 1 : 0,
                           known ? "" : "no such message in the deferred queue");
         }
+        case Operation::trigger: return trigger(order.requests);
         case Operation::hold:
         case Operation::release:
         case Operation::remove:
@@ -66,6 +67,26 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
     if (order.queue_id.empty()) return answer(false, 0, "no queue id");
     bool changed = change_resting(order.queue_id, order.operation);
     return answer(true, changed ? 1 : 0);
+}
+
+// Postfix's qmgr(8): I and D have incoming/ and deferred/ scanned, A whatever the times, F forgets
+// which sites are down, W is what master says now and then.
+ipc::QueueControlAnswer Manager::trigger(std::string_view requests) {
+    const auto wants = [&](char letter) { return requests.find(letter) != std::string_view::npos; };
+    if (wants('F')) scheduler_.revive_all();
+    if (wants('I') || wants('W')) scanner_.scan_incoming();
+    if (wants('D')) {
+        if (wants('A')) flush_site_.clear();
+        scanner_.scan_deferred(wants('A') ? Scanner::Which::all : Scanner::Which::due);
+    } else if (wants('W')) {
+        scanner_.scan_deferred(Scanner::Which::due);
+    }
+    std::string unknown;
+    for (const char letter : requests) {
+        if (std::string_view("ADFIW").find(letter) == std::string_view::npos) unknown += letter;
+    }
+    if (unknown.empty()) return answer(true);
+    return answer(true, 0, cat({"requests ignored: \"", printable(unknown, 100), "\""}));
 }
 
 bool Manager::flush_message(const QueueId& id) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -124,6 +125,7 @@ class Manager {
     bool change(const QueueId& id, Message::Fate fate);
     bool change_resting(const QueueId& id, ipc::QueueOperation operation);
     bool flush_message(const QueueId& id);
+    ipc::QueueControlAnswer trigger(std::string_view requests);
     bool mentions_site(const QueueId& name, const std::string& site);
 
     Message* find(MessageKey key);

@@ -64,9 +64,10 @@ void QmgrService::on_packet(std::uint64_t number, const ipc::Packet& packet) {
 
 void QmgrService::on_order(Peer& peer, const ipc::QueueControl& order) {
     using Operation = ipc::QueueOperation;
-    bool flush =
-        order.operation == Operation::flush_all || order.operation == Operation::flush_site ||
-        order.operation == Operation::flush_message || order.operation == Operation::rescan;
+    bool flush = order.operation == Operation::flush_all ||
+                 order.operation == Operation::flush_site ||
+                 order.operation == Operation::flush_message ||
+                 order.operation == Operation::rescan || order.operation == Operation::trigger;
     ipc::QueueControlAnswer answer;
     if (flush || peer.may_change) {
         answer = manager_.control(order);

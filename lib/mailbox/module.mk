@@ -7,7 +7,7 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/folder_scan.h %reldir%/folder_scan.cc \
 	%reldir%/index_format.h %reldir%/changes.h %reldir%/changes.cc %reldir%/change_log.h %reldir%/change_log.cc \
 	%reldir%/folder_index.h %reldir%/folder_index.cc %reldir%/snapshot.cc %reldir%/reconcile.cc \
-	%reldir%/appender.h %reldir%/appender.cc \
+	%reldir%/appender.h %reldir%/appender.cc %reldir%/mbox_lock.h %reldir%/mbox_lock.cc \
 	%reldir%/metadata.h %reldir%/metadata.cc \
 	%reldir%/expunge_history.h %reldir%/expunge_history.cc \
 	%reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \

@@ -15,8 +15,9 @@ struct QueueNudge {
     void attributes(auto& io) { io.attr("file", file); }
 };
 
+// trigger: postkick's, by Postfix's letters.
 enum class QueueOperation : std::uint8_t {
-    flush_all, flush_site, flush_message, rescan, hold, release, remove, requeue, expire, kLast = expire
+    flush_all, flush_site, flush_message, rescan, hold, release, remove, requeue, expire, trigger, kLast = trigger
 };
 
 struct QueueControl {
@@ -25,11 +26,13 @@ struct QueueControl {
     QueueOperation operation = QueueOperation::rescan;
     QueueId queue_id;  // where the operation is about one message
     std::string site;
+    std::string requests;  // trigger: one letter each
 
     void attributes(auto& io) {
         io.attr("operation", operation);
         io.attr("queue_id", queue_id);
         io.attr("site", site, kMaxName);
+        io.attr("requests", requests, 100);
     }
 };
 
@@ -37,11 +40,13 @@ struct QueueControlAnswer {
     static constexpr Type kType = Type::queue_control_answer;
 
     bool ok = false;
+    bool not_served = false;  // flush_site: fast_flush_domains does not have it
     std::uint32_t count = 0;  // messages it concerned
     std::string text;
 
     void attributes(auto& io) {
         io.attr("ok", ok);
+        io.attr("not_served", not_served);
         io.attr("count", count);
         io.attr("text", text, kMaxText);
     }
