@@ -99,7 +99,7 @@ commands_libload_a_SOURCES = \
 	%reldir%/load_generator.h %reldir%/load_generator.cc %reldir%/sink_session.h %reldir%/sink_session.cc
 bin_PROGRAMS += commands/smtp-source
 LOAD_LIBS = commands/libload.a lib/smtp/libsmtp.a lib/mail/libmail.a lib/net/libnet.a lib/loop/libloop.a lib/tls/libtls.a \
-	lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+	lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 commands_smtp_source_SOURCES = %reldir%/smtp_source.cc
 commands_smtp_source_LDADD = $(LOAD_LIBS)
 check_PROGRAMS += commands/load_generator_test
@@ -110,12 +110,11 @@ commands_load_generator_test_LDADD = $(LOAD_LIBS) $(TEST_LIBS)
 # The other end of test load.
 bin_PROGRAMS += commands/smtp-sink
 commands_smtp_sink_SOURCES = %reldir%/smtp_sink.cc
-commands_smtp_sink_LDADD = commands/libload.a lib/loop/libloop.a lib/tls/libtls.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a \
-	$(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+commands_smtp_sink_LDADD = $(LOAD_LIBS)
 check_PROGRAMS += commands/sink_session_test
 commands_sink_session_test_SOURCES = %reldir%/sink_session_test.cc
 commands_sink_session_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_sink_session_test_LDADD = commands/libload.a lib/base/libbase.a $(TEST_LIBS)
+commands_sink_session_test_LDADD = $(LOAD_LIBS) $(TEST_LIBS)
 
 # Lookup tables; one source, which looks at its own name.
 noinst_LIBRARIES += commands/libpostmap.a

@@ -13,6 +13,10 @@
 
 namespace postern::commands {
 
+// The fields of an entry of master.cf, as "postconf -F" names them.
+inline constexpr std::string_view kServiceFields[] = {
+    "service", "type", "private", "unprivileged", "chroot", "wakeup", "process_limit", "command"};
+
 struct PostconfOptions {
     enum class Subject : unsigned char { main, master, master_fields, master_params };
     enum class Change : unsigned char { none, set, comment_out, remove };
@@ -64,7 +68,8 @@ std::string make_manual();
 // One parameter's documentation as plain text; nothing for an unknown name.
 std::optional<std::string> describe(std::string_view name);
 
-// White space becomes single blanks; a line longer than limit is broken there, the rest indented by four.
+// White space becomes single blanks; a line longer than limit is broken there, the rest indented by
+// four.
 std::string fold_line(std::string_view line, std::size_t limit);
 
 }  // namespace postern::commands

@@ -11,9 +11,6 @@ namespace {
 using Change = PostconfOptions::Change;
 using Subject = PostconfOptions::Subject;
 
-constexpr std::string_view kFields[] = {"service", "type",   "private",       "unprivileged",
-                                        "chroot",  "wakeup", "process_limit", "command"};
-
 Error bad_request(std::string_view expected, std::string_view got) {
     return Error{Errc::invalid,
                  cat({"expected ", expected, " instead of \"", printable(got, 100), "\""})};
@@ -74,10 +71,10 @@ Result<std::string> set_field(std::string_view text, const MasterName& name,
     TRY_ASSIGN(config::MasterFile file, config::MasterFile::parse(text));
     const config::MasterEntry* entry = find_key(file, name.key);
     if (entry == nullptr) return Error{Errc::not_found, "no such entry: " + name.key};
-    auto field = std::find(std::begin(kFields), std::end(kFields), name.part);
-    if (field == std::end(kFields)) return bad_request("a field name", name.part);
+    auto field = std::find(std::begin(kServiceFields), std::end(kServiceFields), name.part);
+    if (field == std::end(kServiceFields)) return bad_request("a field name", name.part);
     config::MasterEntry changed = *entry;
-    changed.columns[static_cast<std::size_t>(field - std::begin(kFields))] = value;
+    changed.columns[static_cast<std::size_t>(field - std::begin(kServiceFields))] = value;
     if (name.part == "command") changed.arguments.clear();
     return rewrite_entry(text, changed, name.key);
 }

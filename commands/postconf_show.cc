@@ -13,9 +13,6 @@ namespace {
 using Only = PostconfOptions::Only;
 using Subject = PostconfOptions::Subject;
 
-constexpr std::string_view kFields[] = {"service", "type",   "private",       "unprivileged",
-                                        "chroot",  "wakeup", "process_limit", "command"};
-
 constexpr std::size_t kFoldWidth = 80;
 
 // Prints lines of "name = value" as the options want them.
@@ -148,10 +145,10 @@ std::string command_text(const config::MasterEntry& entry) {
 }
 
 void print_fields(Printer& printer, const config::MasterEntry& entry, std::string_view wanted) {
-    for (std::size_t i = 0; i < std::size(kFields); i++) {
-        if (!wanted.empty() && wanted != "*" && wanted != kFields[i]) continue;
-        bool command = i + 1 == std::size(kFields);
-        printer.pair(cat({entry.key(), "/", kFields[i]}),
+    for (std::size_t i = 0; i < std::size(kServiceFields); i++) {
+        if (!wanted.empty() && wanted != "*" && wanted != kServiceFields[i]) continue;
+        bool command = i + 1 == std::size(kServiceFields);
+        printer.pair(cat({entry.key(), "/", kServiceFields[i]}),
                      command ? command_text(entry) : entry.columns[i]);
     }
 }

@@ -13,14 +13,14 @@ constexpr std::string_view kMaps =
     "{[relay.test]:587=hop:x},{dest.test=dest:y},{u@me.test=own:z},{@corp.test=corp:c},{bare.test="
     "name}}\n";
 
-Result<SaslSettings> settings(std::string text) {
+Result<SaslSettings> sasl_settings(std::string text) {
     auto config = config::Config::parse(text);
     EXPECT_TRUE(config) << config.error().what;
     return SaslSettings::from(*config, false, {});
 }
 
 TEST(Passwords, ByHostThenDestination) {
-    Passwords passwords(*settings(std::string(kMaps)));
+    Passwords passwords(*sasl_settings(std::string(kMaps)));
     auto login = passwords.find("u@me.test", "relay.test", "[relay.test]:587");
     ASSERT_TRUE(login.found());
     EXPECT_EQ(login->user, "host");
@@ -33,18 +33,19 @@ TEST(Passwords, ByHostThenDestination) {
 
 TEST(Passwords, BySender) {
     Passwords passwords(
-        *settings(std::string(kMaps) + "smtp_sender_dependent_authentication = yes\n"));
+        *sasl_settings(std::string(kMaps) + "smtp_sender_dependent_authentication = yes\n"));
     EXPECT_EQ(passwords.find("u@me.test", "relay.test", "x")->user, "own");
     EXPECT_EQ(passwords.find("who@corp.test", "relay.test", "x")->user, "corp");
     EXPECT_EQ(passwords.find("", "relay.test", "x")->user, "host");
 }
 
 TEST(Passwords, OffAndMistakes) {
-    Passwords off(*settings("smtp_sasl_password_maps = static:u:p\n"));
+    Passwords off(*sasl_settings("smtp_sasl_password_maps = static:u:p\n"));
     EXPECT_TRUE(off.find("", "relay.test", "x").not_found());
-    EXPECT_FALSE(settings("smtp_sasl_auth_enable = yes\n"));
-    EXPECT_FALSE(settings(std::string(kMaps) + "smtp_sasl_security_options = nosuch\n"));
-    Passwords failing(*settings("smtp_sasl_auth_enable=yes\nsmtp_sasl_password_maps = fail:now\n"));
+    EXPECT_FALSE(sasl_settings("smtp_sasl_auth_enable = yes\n"));
+    EXPECT_FALSE(sasl_settings(std::string(kMaps) + "smtp_sasl_security_options = nosuch\n"));
+    Passwords failing(
+        *sasl_settings("smtp_sasl_auth_enable=yes\nsmtp_sasl_password_maps = fail:now\n"));
     EXPECT_TRUE(failing.find("", "relay.test", "x").failed());
 }
 
@@ -69,7 +70,7 @@ TEST(Passwords, MechanismsByOptionsAndFilter) {
         {"smtp_sasl_mechanism_filter = login\nsmtp_sasl_security_options =\n", false, "LOGIN"},
     };
     for (const Case& c : cases) {
-        Passwords passwords(*settings(std::string(kMaps) + c.text));
+        Passwords passwords(*sasl_settings(std::string(kMaps) + c.text));
         auto chosen = passwords.authenticator({"u", "p"})->choose(offered, c.encrypted);
         EXPECT_EQ(chosen ? *chosen : "", c.chosen) << c.text;
     }

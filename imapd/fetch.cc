@@ -17,24 +17,24 @@ namespace {
 
 using imap::FetchItem;
 using imap::Section;
-using Kind = FetchItem::Kind;
+using ItemKind = FetchItem::Kind;
 using Text = Section::Text;
 
 enum class Needs : unsigned char { nothing, header, all, structure };
 
 Needs needs_of(const FetchItem& item) {
     switch (item.kind) {
-        case Kind::envelope: return Needs::header;
-        case Kind::body:
-        case Kind::body_structure: return Needs::structure;
-        case Kind::section:
+        case ItemKind::envelope: return Needs::header;
+        case ItemKind::body:
+        case ItemKind::body_structure: return Needs::structure;
+        case ItemKind::section:
             if (!item.section.path.empty()) return Needs::structure;
             if (item.section.text == Text::all || item.section.text == Text::text)
                 return Needs::all;
             return Needs::header;
-        case Kind::binary:
-        case Kind::binary_size:
-        case Kind::preview: return Needs::structure;
+        case ItemKind::binary:
+        case ItemKind::binary_size:
+        case ItemKind::preview: return Needs::structure;
         default: return Needs::nothing;
     }
 }
@@ -47,8 +47,8 @@ Needs needs_of(const std::vector<FetchItem>& items) {
 
 // What a summary can answer.
 bool is_of_summary(const FetchItem& item) {
-    return item.kind == Kind::envelope || item.kind == Kind::body_structure ||
-           (item.kind == Kind::section && item.section.path.empty() &&
+    return item.kind == ItemKind::envelope || item.kind == ItemKind::body_structure ||
+           (item.kind == ItemKind::section && item.section.path.empty() &&
             item.section.text == Text::header_fields);
 }
 
@@ -56,7 +56,9 @@ bool needs_message(const FetchItem& item) {
     return needs_of(item) != Needs::nothing && !is_of_summary(item);
 }
 
-bool wants(const std::vector<FetchItem>& items, Kind kind) { return imap::has_item(items, kind); }
+bool wants(const std::vector<FetchItem>& items, ItemKind kind) {
+    return imap::has_item(items, kind);
+}
 
 // The part of a BINARY item, or null; the empty path is the whole message.
 const mail::MimePart* binary_part(const FetchItem& item, const mail::MimePart* structure) {
@@ -72,7 +74,7 @@ bool is_known_encoding(std::string_view name) {
 
 bool has_unknown_encoding(const std::vector<FetchItem>& items, const mail::MimePart* structure) {
     return std::any_of(items.begin(), items.end(), [structure](const FetchItem& item) {
-        if (item.kind != Kind::binary && item.kind != Kind::binary_size) return false;
+        if (item.kind != ItemKind::binary && item.kind != ItemKind::binary_size) return false;
         const auto* part = binary_part(item, structure);
         return part != nullptr && !is_known_encoding(part->encoding);
     });
@@ -167,7 +169,7 @@ bool Fetcher::suffices(const mailbox::CachedMessage& summary,
                        const std::vector<FetchItem>& items) const {
     return std::all_of(items.begin(), items.end(), [&](const FetchItem& item) {
         const auto& fields = item.section.fields;
-        return item.kind != Kind::section ||
+        return item.kind != ItemKind::section ||
                std::none_of(fields.begin(), fields.end(), [&](const std::string& name) {
                    return mailbox::is_omitted(summary.omitted, name);
                });
@@ -205,13 +207,13 @@ Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<
     if (!done) TRY(prepare_text(seq, items, out));
     out.unknown_encoding = has_unknown_encoding(items, out.structure);
     if (out.unknown_encoding) return out;
-    if (wants(items, Kind::rfc822_size)) {
+    if (wants(items, ItemKind::rfc822_size)) {
         TRY_ASSIGN(out.size, view_.crlf_size(seq));
     }
-    if (wants(items, Kind::internal_date)) {
+    if (wants(items, ItemKind::internal_date)) {
         TRY_ASSIGN(out.date, view_.internal_date(seq));
     }
-    if (wants(items, Kind::save_date)) {
+    if (wants(items, ItemKind::save_date)) {
         TRY_ASSIGN(out.save_date, view_.save_date(seq));
     }
     out.flags_changed = set_seen(seq, items);
@@ -252,10 +254,10 @@ void Fetcher::write(std::uint32_t seq, const Prepared& prepared,
         first = false;
         write_item(seq, prepared, item);
     }
-    if (prepared.flags_changed && !wants(items, Kind::flags)) {
+    if (prepared.flags_changed && !wants(items, ItemKind::flags)) {
         out_.write(" FLAGS " + flags_of(seq));
     }
-    if (prepared.flags_changed && style_.modseq && !wants(items, Kind::modseq))
+    if (prepared.flags_changed && style_.modseq && !wants(items, ItemKind::modseq))
         out_.write(cat({" MODSEQ (", std::to_string(view_.message(seq).modseq), ")"}));
     out_.write(")\r\n");
 }
@@ -267,15 +269,17 @@ std::string Fetcher::flags_of(std::uint32_t seq) const {
 void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const FetchItem& item) {
     std::string out = item.label + ' ';
     switch (item.kind) {
-        case Kind::uid: out += std::to_string(view_.message(seq).uid); break;
-        case Kind::flags: out += flags_of(seq); break;
-        case Kind::internal_date: out += quoted_date(prepared.date); break;
-        case Kind::save_date: out += quoted_date(prepared.save_date); break;
-        case Kind::modseq: out += cat({"(", std::to_string(view_.message(seq).modseq), ")"}); break;
-        case Kind::email_id: out += cat({"(", view_.email_id(seq), ")"}); break;
-        case Kind::thread_id: out += "NIL"; break;  // RFC 8474 5.2: threads are not kept
-        case Kind::rfc822_size: out += std::to_string(prepared.size); break;
-        case Kind::envelope:
+        case ItemKind::uid: out += std::to_string(view_.message(seq).uid); break;
+        case ItemKind::flags: out += flags_of(seq); break;
+        case ItemKind::internal_date: out += quoted_date(prepared.date); break;
+        case ItemKind::save_date: out += quoted_date(prepared.save_date); break;
+        case ItemKind::modseq:
+            out += cat({"(", std::to_string(view_.message(seq).modseq), ")"});
+            break;
+        case ItemKind::email_id: out += cat({"(", view_.email_id(seq), ")"}); break;
+        case ItemKind::thread_id: out += "NIL"; break;  // RFC 8474 5.2: threads are not kept
+        case ItemKind::rfc822_size: out += std::to_string(prepared.size); break;
+        case ItemKind::envelope:
             if (prepared.summarized) {
                 out += prepared.summary.envelope;
                 break;
@@ -283,19 +287,19 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
             imap::append_envelope(out,
                                   mail::parse_envelope(mail::split_message(prepared.text).header));
             break;
-        case Kind::body:
-        case Kind::body_structure:
+        case ItemKind::body:
+        case ItemKind::body_structure:
             if (prepared.summarized) {
                 out += prepared.summary.structure;
                 break;
             }
             imap::append_body(out, prepared.text, *prepared.structure,
-                              item.kind == Kind::body_structure);
+                              item.kind == ItemKind::body_structure);
             break;
-        case Kind::preview: append_preview(out, prepared); break;
-        case Kind::section: out_.write(out); return write_section(prepared, item);
-        case Kind::binary: out_.write(out); return write_binary(prepared, item);
-        case Kind::binary_size: out_.write(out); return write_binary_size(prepared, item);
+        case ItemKind::preview: append_preview(out, prepared); break;
+        case ItemKind::section: out_.write(out); return write_section(prepared, item);
+        case ItemKind::binary: out_.write(out); return write_binary(prepared, item);
+        case ItemKind::binary_size: out_.write(out); return write_binary_size(prepared, item);
     }
     out_.write(out);
 }

@@ -18,28 +18,28 @@ namespace postern::imapd {
 namespace {
 
 using imap::SearchKey;
-using Kind = SearchKey::Kind;
+using KeyKind = SearchKey::Kind;
 
 constexpr int kFree = 0, kStat = 1, kHeader = 2, kBody = 3;
 
 int cost_of(const SearchKey& key) {
     switch (key.kind) {
-        case Kind::before:
-        case Kind::on:
-        case Kind::since:
-        case Kind::larger:
-        case Kind::smaller:
-        case Kind::older:
-        case Kind::younger:
-        case Kind::saved_before:
-        case Kind::saved_on:
-        case Kind::saved_since: return kStat;
-        case Kind::header:
-        case Kind::sent_before:
-        case Kind::sent_on:
-        case Kind::sent_since: return kHeader;
-        case Kind::body:
-        case Kind::text: return kBody;
+        case KeyKind::before:
+        case KeyKind::on:
+        case KeyKind::since:
+        case KeyKind::larger:
+        case KeyKind::smaller:
+        case KeyKind::older:
+        case KeyKind::younger:
+        case KeyKind::saved_before:
+        case KeyKind::saved_on:
+        case KeyKind::saved_since: return kStat;
+        case KeyKind::header:
+        case KeyKind::sent_before:
+        case KeyKind::sent_on:
+        case KeyKind::sent_since: return kHeader;
+        case KeyKind::body:
+        case KeyKind::text: return kBody;
         default: break;
     }
     int cost = kFree;
@@ -93,9 +93,9 @@ struct Node {
 Node make_node(SearchKey key, mailbox::View& view) {
     Node node;
     const mailbox::Uid last_uid = view.count() == 0 ? 0 : view.message(view.count()).uid;
-    if (key.kind == Kind::set) node.ranges = key.set.resolve(view.count());
-    if (key.kind == Kind::uid_set) node.ranges = key.set.resolve(last_uid);
-    if (key.kind == Kind::flag) {
+    if (key.kind == KeyKind::set) node.ranges = key.set.resolve(view.count());
+    if (key.kind == KeyKind::uid_set) node.ranges = key.set.resolve(last_uid);
+    if (key.kind == KeyKind::flag) {
         if (const auto bit = mailbox::system_flag(key.text)) {
             node.flag.system = *bit;
         } else {
@@ -122,45 +122,45 @@ class Matcher {
         const mailbox::Message& message = view_.message(seq);
         const bool seen = (message.flags.system & mailbox::kSeen) != 0;
         switch (node.key.kind) {
-            case Kind::all: return true;
-            case Kind::set: return imap::contains(node.ranges, seq);
-            case Kind::uid_set: return imap::contains(node.ranges, message.uid);
-            case Kind::flag:
+            case KeyKind::all: return true;
+            case KeyKind::set: return imap::contains(node.ranges, seq);
+            case KeyKind::uid_set: return imap::contains(node.ranges, message.uid);
+            case KeyKind::flag:
                 return (message.flags.system & node.flag.system) != 0 ||
                        (message.flags.keywords & node.flag.keywords) != 0;
-            case Kind::recent: return message.recent;
-            case Kind::new_: return message.recent && !seen;
-            case Kind::old: return !message.recent;
-            case Kind::before:
-            case Kind::on:
-            case Kind::since: return internal_date(node.key, seq);
-            case Kind::sent_before:
-            case Kind::sent_on:
-            case Kind::sent_since: return sent_date(node.key, seq);
-            case Kind::older:
-            case Kind::younger: return age(node.key, seq);
-            case Kind::saved_before:
-            case Kind::saved_on:
-            case Kind::saved_since: return saved_date(node.key, seq);
-            case Kind::save_date_supported: return true;
-            case Kind::modseq: return message.modseq >= node.key.number;  // RFC 7162 3.1.5
-            case Kind::email_id: return view_.email_id(seq) == node.key.text;
-            case Kind::thread_id: return false;  // no message has one
-            case Kind::larger:
-            case Kind::smaller: return size(node.key, seq);
-            case Kind::header: return header(node.key, seq);
-            case Kind::body:
-            case Kind::text: return text(node.key, seq);
-            case Kind::and_:
-            case Kind::or_: return several(node, seq);
-            case Kind::not_: return negated(node, seq);
+            case KeyKind::recent: return message.recent;
+            case KeyKind::new_: return message.recent && !seen;
+            case KeyKind::old: return !message.recent;
+            case KeyKind::before:
+            case KeyKind::on:
+            case KeyKind::since: return internal_date(node.key, seq);
+            case KeyKind::sent_before:
+            case KeyKind::sent_on:
+            case KeyKind::sent_since: return sent_date(node.key, seq);
+            case KeyKind::older:
+            case KeyKind::younger: return age(node.key, seq);
+            case KeyKind::saved_before:
+            case KeyKind::saved_on:
+            case KeyKind::saved_since: return saved_date(node.key, seq);
+            case KeyKind::save_date_supported: return true;
+            case KeyKind::modseq: return message.modseq >= node.key.number;  // RFC 7162 3.1.5
+            case KeyKind::email_id: return view_.email_id(seq) == node.key.text;
+            case KeyKind::thread_id: return false;  // no message has one
+            case KeyKind::larger:
+            case KeyKind::smaller: return size(node.key, seq);
+            case KeyKind::header: return header(node.key, seq);
+            case KeyKind::body:
+            case KeyKind::text: return text(node.key, seq);
+            case KeyKind::and_:
+            case KeyKind::or_: return several(node, seq);
+            case KeyKind::not_: return negated(node, seq);
         }
         return false;
     }
 
   private:
     Result<bool> several(const Node& node, std::uint32_t seq) {
-        const bool any = node.key.kind == Kind::or_;
+        const bool any = node.key.kind == KeyKind::or_;
         for (const Node& child : node.children) {
             TRY_ASSIGN(const bool match, matches(child, seq));
             if (match == any) return any;
@@ -175,12 +175,12 @@ class Matcher {
 
     static bool compare(const SearchKey& key, std::int64_t day) {
         switch (key.kind) {
-            case Kind::before:
-            case Kind::saved_before:
-            case Kind::sent_before: return day < key.day;
-            case Kind::on:
-            case Kind::saved_on:
-            case Kind::sent_on: return day == key.day;
+            case KeyKind::before:
+            case KeyKind::saved_before:
+            case KeyKind::sent_before: return day < key.day;
+            case KeyKind::on:
+            case KeyKind::saved_on:
+            case KeyKind::sent_on: return day == key.day;
             default: return day >= key.day;
         }
     }
@@ -199,7 +199,7 @@ class Matcher {
     Result<bool> age(const SearchKey& key, std::uint32_t seq) {
         TRY_ASSIGN(const std::int64_t seconds, view_.internal_date(seq));
         const std::int64_t limit = now_ - static_cast<std::int64_t>(key.number);
-        return key.kind == Kind::older ? seconds <= limit : seconds >= limit;
+        return key.kind == KeyKind::older ? seconds <= limit : seconds >= limit;
     }
 
     Result<bool> sent_date(const SearchKey& key, std::uint32_t seq) {
@@ -210,7 +210,7 @@ class Matcher {
 
     Result<bool> size(const SearchKey& key, std::uint32_t seq) {
         TRY_ASSIGN(const std::uint64_t size, view_.crlf_size(seq));
-        return key.kind == Kind::larger ? size > key.number : size < key.number;
+        return key.kind == KeyKind::larger ? size > key.number : size < key.number;
     }
 
     Result<bool> header(const SearchKey& key, std::uint32_t seq) {
@@ -224,7 +224,7 @@ class Matcher {
 
     Result<bool> text(const SearchKey& key, std::uint32_t seq) {
         if (key.text.empty()) return true;
-        if (key.kind == Kind::text) {
+        if (key.kind == KeyKind::text) {
             TRY_ASSIGN(const std::string_view header, source_.header(seq));
             if (header_contains(header, key.text)) return true;
         }
@@ -245,7 +245,7 @@ class Matcher {
     static bool part_contains(const mail::MimePart& part, std::string_view message,
                               const SearchKey& key) {
         for (const mail::MimePart& child : part.children) {
-            if (key.kind == Kind::text && header_contains(child.header(message), key.text))
+            if (key.kind == KeyKind::text && header_contains(child.header(message), key.text))
                 return true;
             if (part_contains(child, message, key)) return true;
         }

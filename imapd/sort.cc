@@ -15,7 +15,7 @@ namespace postern::imapd {
 namespace {
 
 using imap::SortKey;
-using Kind = SortKey::Kind;
+using OrderKind = SortKey::Kind;
 
 // One key of one message: a number or a text.
 struct Value {
@@ -60,23 +60,23 @@ class Facts {
         return mail::parse_address_list(mail::guess_utf8(text));
     }
 
-    Result<Value> value(std::uint32_t seq, Kind kind) {
+    Result<Value> value(std::uint32_t seq, OrderKind kind) {
         Value out;
         switch (kind) {
-            case Kind::arrival: {
+            case OrderKind::arrival: {
                 TRY_ASSIGN(out.number, view_.internal_date(seq));
                 break;
             }
-            case Kind::size: {
+            case OrderKind::size: {
                 TRY_ASSIGN(const std::uint64_t size, view_.crlf_size(seq));
                 out.number = static_cast<std::int64_t>(size);
                 break;
             }
-            case Kind::date: {
+            case OrderKind::date: {
                 TRY_ASSIGN(out.number, sent_date(seq));
                 break;
             }
-            case Kind::subject: {
+            case OrderKind::subject: {
                 TRY_ASSIGN(const std::string text, field(seq, "Subject"));
                 out.text = imap::collated(imap::base_subject(text).text);
                 break;
@@ -90,11 +90,11 @@ class Facts {
     }
 
   private:
-    Result<std::string> address(std::uint32_t seq, Kind kind) {
-        const bool from = kind == Kind::from || kind == Kind::display_from;
-        const std::string_view name = from ? "From" : kind == Kind::cc ? "Cc" : "To";
+    Result<std::string> address(std::uint32_t seq, OrderKind kind) {
+        const bool from = kind == OrderKind::from || kind == OrderKind::display_from;
+        const std::string_view name = from ? "From" : kind == OrderKind::cc ? "Cc" : "To";
         TRY_ASSIGN(const auto list, addresses(seq, name));
-        const bool display = kind == Kind::display_from || kind == Kind::display_to;
+        const bool display = kind == OrderKind::display_from || kind == OrderKind::display_to;
         return display ? first_display(list) : first_mailbox(list);
     }
 

@@ -22,10 +22,10 @@
 namespace postern::local {
 namespace {
 
-constexpr Millis kRequestWait{10'000};   // for qmgr's request, which it sends at once
-constexpr Millis kPlanWait{60'000};      // tables may be slow, or locked by postmap
-constexpr Millis kHandOverWait{10'000};  // for room in a worker's queue
-constexpr Millis kReportWait{3600'000};  // for workers, in the process that joins their reports
+constexpr Millis kRequestWait{10'000};    // for qmgr's request, which it sends at once
+constexpr Millis kPlanWait{60'000};       // tables may be slow, or locked by postmap
+constexpr Millis kHandOverWait{10'000};   // for room in a worker's queue
+constexpr Millis kWorkersWait{3600'000};  // in the process that joins their reports
 
 constexpr std::string_view kRelays[] = {"local", "virtual"};
 
@@ -361,7 +361,7 @@ Result<Plan> Dispatcher::ask_planner(const std::string& address) {
         if (!restricted) return log::error("", restricted.error().what);
         Planner planner(options_);
         for (;;) {
-            auto request = parent.receive<PlanRequest>(Deadline::in(kReportWait));
+            auto request = parent.receive<PlanRequest>(Deadline::in(kWorkersWait));
             if (!request && request.error().code == Errc::timeout) continue;
             if (!request || !parent.send(planner.plan(request->address), Deadline::in(kPlanWait)))
                 return;
@@ -500,7 +500,7 @@ void Dispatcher::call_agent(Work& work, const ipc::DeliverRequest& request, int 
                    ipc::Channel::connect(cat({sockets_.agents, "/", request.service}), deadline));
         const int descriptors[] = {file};
         TRY(channel.send(request, deadline, request.queue_id.str(), descriptors));
-        return channel.receive<ipc::DeliverReport>(Deadline::in(kReportWait));
+        return channel.receive<ipc::DeliverReport>(Deadline::in(kWorkersWait));
     }();
     // An accepting answer keeps what the agent says of it.
     if (report && report->recipients.size() == 1) {
@@ -555,7 +555,7 @@ void Dispatcher::join(Work& work, int file, ipc::Channel& connection) {
         if (!work.needs_agents()) become_mail_owner();
         if (!sys::restrict_early()) return;
         for (auto& one : pending) {
-            auto answer = one.report.receive<ipc::DeliverReport>(Deadline::in(kReportWait));
+            auto answer = one.report.receive<ipc::DeliverReport>(Deadline::in(kWorkersWait));
             // A recipient may have several jobs: silence about one of them outweighs another's
             // success.
             if (!answer) defer_all(work, one.job);

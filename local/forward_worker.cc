@@ -14,7 +14,7 @@ namespace postern::local {
 namespace {
 
 constexpr Millis kSubmitWait{300'000};
-constexpr Millis kAnswerWait{10'000};
+constexpr Millis kPassOnWait{10'000};
 constexpr Millis kIdleWait{600'000};
 
 // As many recipients as one message holds, from `at` on.
@@ -117,7 +117,7 @@ void ForwardWorker::run(ipc::Channel& parent) {
         answer.recipients.push_back(queue::report_delivery(
             job->request, job->request.recipients.front(), "local", {}, verdict, started));
         if (verdict.accepted()) answer.recipients.front().action = ipc::DsnAction::expanded;
-        if (auto sent = connection.send(answer, Deadline::in(kAnswerWait)); !sent) {
+        if (auto sent = connection.send(answer, Deadline::in(kPassOnWait)); !sent) {
             log::warning(job->request.queue_id.str(), cat({"report to qmgr: ", sent.error().what}));
         }
     }

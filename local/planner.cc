@@ -16,7 +16,7 @@
 namespace postern::local {
 namespace {
 
-constexpr int kMaxIncludes = 10;  // nesting of :include: files
+constexpr int kMaxIncludeDepth = 10;
 constexpr std::size_t kMaxIncludeSize = 1 << 20;
 constexpr int kMaxAliases = 100;  // a: b, b: c, … to follow for one recipient
 
@@ -134,7 +134,7 @@ Result<void> Planner::flatten(const std::vector<std::string>& texts, const Membe
 
 // Owner and text are taken from the same open file.
 Result<void> Planner::include(const std::string& path, std::vector<Member>& members, int depth) {
-    if (depth > kMaxIncludes)
+    if (depth > kMaxIncludeDepth)
         return Error{Errc::temporary, cat({"include file ", path, ": nested too deeply"})};
     auto& fs = sys::RealFs::instance();
     TRY_ASSIGN(const Fd file, fs.open(path, O_RDONLY | O_NONBLOCK, 0));

@@ -15,7 +15,7 @@
 namespace postern::local {
 namespace {
 
-constexpr Millis kWait{20'000};
+constexpr Millis kRunnerWait{20'000};
 
 // Stands for the forwarding worker or the mailbox worker: answers each job with one outcome.
 template <class Job>
@@ -39,7 +39,7 @@ class FakeWorker {
 
   private:
     bool answer(ipc::Channel& channel) {
-        auto packet = channel.receive_packet(Deadline::in(kWait));
+        auto packet = channel.receive_packet(Deadline::in(kRunnerWait));
         if (!packet) return false;
         auto job = packet->as<Job>();
         if (!job || packet->descriptor_count() != 2) return false;
@@ -50,7 +50,7 @@ class FakeWorker {
         report.recipients[0].index = job->request.recipients[0].index;
         report.recipients[0].outcome = outcome_;
         jobs.push_back(std::move(*job));
-        return connection.send(report, Deadline::in(kWait)).has_value();
+        return connection.send(report, Deadline::in(kRunnerWait)).has_value();
     }
     ipc::Outcome outcome_;
     std::thread thread_;
@@ -67,7 +67,7 @@ class RunnerTest : public testing::Test {
         options_.forward_filter = options_.command_filter = options_.directory_filter =
             "+@./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
         options_.commands_from = options_.files_from = {Origin::alias, Origin::forward};
-        options_.time_limit = kWait;
+        options_.time_limit = kRunnerWait;
         options_.environment = "LANG=C";
     }
     // Delivers to u1 with this .forward file; what the runner reported.

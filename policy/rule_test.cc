@@ -9,7 +9,7 @@
 namespace postern::policy {
 namespace {
 
-Options base() {
+Options small_site() {
     Options o;
     o.mynetworks = "127.0.0.0/8";
     o.domains.mydestination = "here.test";
@@ -35,7 +35,7 @@ std::string rule(const Options& options, std::string client = "192.0.2.7",
 }
 
 TEST(Rule, OfTheBuiltInLists) {
-    const auto o = base();
+    const auto o = small_site();
     EXPECT_EQ(rule(o, "127.0.0.1", "x@far.test"), "+smtpd_relay_restrictions permit_mynetworks");
     EXPECT_EQ(rule(o, "192.0.2.7", "x@far.test"),
               "-smtpd_relay_restrictions defer_unauth_destination");
@@ -64,19 +64,19 @@ TEST(Rule, OfEachList) {
         {&Options::recipient_restrictions, "warn_if_reject reject", "+"},
     };
     for (const auto& c : cases) {
-        auto o = base();
+        auto o = small_site();
         o.*c.list = c.text;
         EXPECT_EQ(rule(o), c.expected) << c.text;
     }
 }
 
 TEST(Rule, OfTablesNamesTableAndKey) {
-    auto o = base();
+    auto o = small_site();
     o.client_restrictions = "check_client_access inline:{192.0.2=REJECT}";
     EXPECT_EQ(rule(o),
               "-smtpd_client_restrictions check_client_access inline:{192.0.2=REJECT} "
               "(inline:{192.0.2=REJECT}, key 192.0.2)");
-    o = base();
+    o = small_site();
     o.sender_restrictions =
         "check_sender_access inline:{other.test=REJECT}, "
         "check_sender_access inline:{far.test=DEFER}";
@@ -86,7 +86,7 @@ TEST(Rule, OfTablesNamesTableAndKey) {
 }
 
 TEST(Rule, OfAClassIsThePathToIt) {
-    auto o = base();
+    auto o = small_site();
     o.classes["strict"] = "permit_mynetworks, reject_unauth_destination, reject";
     o.recipient_restrictions = "check_recipient_access inline:{u1@here.test=strict}";
     EXPECT_EQ(rule(o).substr(0, 50), "-smtpd_recipient_restrictions check_recipient_acce");
@@ -96,7 +96,7 @@ TEST(Rule, OfAClassIsThePathToIt) {
 }
 
 TEST(Rule, OfADoubtIsWhoRaisedIt) {
-    auto o = base();
+    auto o = small_site();
     o.client_restrictions = "defer_if_permit";
     EXPECT_EQ(rule(o), "-smtpd_client_restrictions defer_if_permit");
     o.client_restrictions = "defer_if_reject";

@@ -7,7 +7,7 @@
 namespace postern::pop3d {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kPiece = 64 * 1024;
 constexpr Millis kWriteTimeout{120'000};
 
 std::string number(std::uint64_t n) { return std::to_string(n); }
@@ -134,15 +134,15 @@ Result<void> MailSession::send_message(const pop3::Action& action) {
     write(action.reply);
     ++(action.lines ? summary_.topped : summary_.retrieved);
     pop3::MessageEncoder encoder(action.lines);
-    for (std::uint64_t offset = 0; !encoder.satisfied(); offset += kChunk) {
+    for (std::uint64_t offset = 0; !encoder.satisfied(); offset += kPiece) {
         // An error here comes in the middle of a message: only the end of the connection can tell
         // it.
         TRY_ASSIGN(const std::string piece,
-                   sys::RealFs::instance().read_at(file->get(), offset, kChunk));
+                   sys::RealFs::instance().read_at(file->get(), offset, kPiece));
         encoder.encode(piece, out_);
         if (!action.lines) summary_.retrieved_bytes += piece.size();
-        if (out_.size() >= kChunk) TRY(flush());
-        if (piece.size() < kChunk) break;
+        if (out_.size() >= kPiece) TRY(flush());
+        if (piece.size() < kPiece) break;
     }
     encoder.finish(out_);
     return {};

@@ -9,14 +9,6 @@
 namespace postern::config {
 namespace {
 
-// The row whose type and limits a set name obeys: its own, or for a transport's name the general
-// one.
-const Row* governing_row(std::string_view name) {
-    if (const Row* row = find_row(name)) return row;
-    if (const ServiceSuffix* suffix = find_service_suffix(name)) return find_row(suffix->fallback);
-    return nullptr;
-}
-
 bool has_judged_value(Type type) {
     return type == Type::Seconds || type == Type::Bytes || type == Type::Count ||
            type == Type::Flag || type == Type::Choice;

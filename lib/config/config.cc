@@ -16,18 +16,6 @@
 #endif
 
 namespace postern::config {
-namespace {
-
-// The row whose type and limits a set name obeys: its own, or for a transport's name the general
-// one.
-const Row* governing_row(std::string_view name) {
-    if (const Row* row = find_row(name)) return row;
-    if (const ServiceSuffix* suffix = find_service_suffix(name)) return find_row(suffix->fallback);
-    return nullptr;
-}
-
-}  // namespace
-
 Result<std::string> choose_directory(std::optional<std::string> from_option) {
     std::string standard = POSTERN_SYSCONFDIR;
     if (!from_option) {

@@ -8,8 +8,6 @@
 namespace postern::config {
 namespace {
 
-constexpr std::size_t kMaxFile = 16 << 20;
-
 // A physical line with its line end taken off the front of text.
 std::string_view take_line(std::string_view& text) {
     std::size_t end = text.find('\n');

@@ -34,6 +34,9 @@ Result<std::vector<LogicalLine>> logical_lines(std::string_view text, std::strin
 std::vector<LogicalLine> logical_lines(std::string_view text, std::string_view file,
                                        std::vector<Problem>& problems);
 
+// Longer files are refused; a table does not belong there.
+inline constexpr std::size_t kMaxFile = 16 << 20;  // bytes
+
 struct MainEntry {
     std::string name;
     std::string value;

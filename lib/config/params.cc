@@ -153,4 +153,10 @@ const ServiceSuffix* find_service_suffix(std::string_view name) {
     return best;
 }
 
+const Row* governing_row(std::string_view name) {
+    if (const Row* row = find_row(name)) return row;
+    if (const ServiceSuffix* suffix = find_service_suffix(name)) return find_row(suffix->fallback);
+    return nullptr;
+}
+
 }  // namespace postern::config

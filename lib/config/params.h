@@ -55,6 +55,10 @@ std::span<const ServiceSuffix> service_suffixes();
 // The suffix that this name ends in, if something comes before it; otherwise null.
 const ServiceSuffix* find_service_suffix(std::string_view name);
 
+// The row whose type and limits a set name obeys: its own, or for a transport's name the general
+// one; nullptr for a name that is neither.
+const Row* governing_row(std::string_view name);
+
 }  // namespace postern::config
 
 namespace postern::param {

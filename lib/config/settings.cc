@@ -16,8 +16,6 @@
 namespace postern::config {
 namespace {
 
-constexpr std::size_t kMaxFile = 16 << 20;
-
 // Edits between two words, at most limit + 1.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
     if (a.size() > b.size()) std::swap(a, b);

@@ -10,41 +10,23 @@
 #include <functional>
 
 #include "lib/ipc/channel.h"
-#include "lib/ipc/messages/auth.h"
-#include "lib/ipc/messages/bounce.h"
-#include "lib/ipc/messages/cleanup.h"
-#include "lib/ipc/messages/control.h"
-#include "lib/ipc/messages/deliver.h"
-#include "lib/ipc/messages/login.h"
-#include "lib/ipc/messages/policy.h"
-#include "lib/ipc/messages/queue.h"
-#include "lib/ipc/messages/route.h"
+#include "lib/ipc/test_messages.h"
 #include "lib/sys/socket.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::ipc {
 namespace {
 
-Deadline soon() { return Deadline::in(Millis{5000}); }
+using support::open_descriptors;
 
-std::size_t open_descriptors() {
-    const auto begin = std::filesystem::directory_iterator("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
+Deadline in_time() { return Deadline::in(Millis{5000}); }
 
 // --- The codec, for every message ---
 
 template <class T>
 class HostileBytes : public testing::Test {};
-using Messages =
-    testing::Types<Wakeup, Status, Control, ListingRequest, Listing, PolicyQuestion, PolicyAnswer,
-                   ResolveRequest, ResolveAnswer, ExpandRequest, ExpandAnswer, SubmitOpen,
-                   SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, QueueNudge,
-                   QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
-                   DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget,
-                   BounceDone, AuthRequest, AuthResponse, AuthAnswer, RedeemToken, Grant, Handoff,
-                   HandoffAnswer>;
-TYPED_TEST_SUITE(HostileBytes, Messages);
+TYPED_TEST_SUITE(HostileBytes, AllMessages);
 
 // Whatever a byte is changed to, the packet is refused, or it is a message that encodes to just
 // these bytes: nothing is read that was not written.
@@ -147,8 +129,8 @@ TEST(Channel, WaitsForAReaderOnlyUntilTheDeadline) {
     while ((sent = a.send(big, Deadline::in(Millis{20})))) ASSERT_LT(++count, 1000);
     EXPECT_EQ(sent.error().code, Errc::timeout);
     Channel b(std::move(ends.second));
-    EXPECT_TRUE(b.receive<SubmitRecipients>(soon()));
-    EXPECT_TRUE(a.send(big, soon())) << "and goes on when there is room";
+    EXPECT_TRUE(b.receive<SubmitRecipients>(in_time()));
+    EXPECT_TRUE(a.send(big, in_time())) << "and goes on when there is room";
 }
 
 TEST(Channel, CarriesNoMoreDescriptorsThanTheOtherSideTakes) {
@@ -157,10 +139,10 @@ TEST(Channel, CarriesNoMoreDescriptorsThanTheOtherSideTakes) {
     const Fd null(::open("/dev/null", O_RDONLY));
     for (const std::size_t count : {kMaxDescriptors, kMaxDescriptors + 1, std::size_t{256}}) {
         const std::vector<int> fds(count, null.get());
-        const auto sent = a.send(Wakeup{}, soon(), "", fds);
+        const auto sent = a.send(Wakeup{}, in_time(), "", fds);
         EXPECT_EQ(sent.has_value(), count <= kMaxDescriptors) << count;
         if (sent) {
-            EXPECT_EQ(b.receive_packet(soon())->descriptor_count(), count);
+            EXPECT_EQ(b.receive_packet(in_time())->descriptor_count(), count);
         }
     }
 }
@@ -188,13 +170,13 @@ TEST(Channel, RefusesStrangersPacketsWithoutALeak) {
     for (const auto& c : cases) {
         const auto before = open_descriptors();
         ASSERT_TRUE(sys::send_packet(ends.first.get(), c.bytes, c.descriptors)) << c.name;
-        const auto packet = b.receive_packet(soon());
+        const auto packet = b.receive_packet(in_time());
         ASSERT_FALSE(packet) << c.name;
         EXPECT_EQ(packet.error().code, Errc::invalid) << c.name;
         EXPECT_EQ(open_descriptors(), before) << c.name;
     }
     ASSERT_TRUE(sys::send_packet(ends.first.get(), with_one, one));
-    auto packet = b.receive_packet(soon());
+    auto packet = b.receive_packet(in_time());
     ASSERT_TRUE(packet) << "the next good one is read";
     EXPECT_TRUE(static_cast<bool>(packet->take_descriptor()));
     EXPECT_FALSE(static_cast<bool>(packet->take_descriptor())) << "once";
@@ -215,27 +197,27 @@ TEST(Call, SaysWhichServiceFailedAndHow) {
         if (child == 0) {
             for (;;) {
                 // Connections of callers that gave up are in the queue still.
-                static_cast<void>(sys::wait_ready(listener.get(), sys::Ready::read, soon()));
+                static_cast<void>(sys::wait_ready(listener.get(), sys::Ready::read, in_time()));
                 auto accepted = sys::accept_from(listener.get());
                 if (!accepted || !*accepted) ::_exit(1);
                 Channel channel(std::move((*accepted)->fd));
-                const auto end = channel.receive<SubmitEnd>(soon());
+                const auto end = channel.receive<SubmitEnd>(in_time());
                 if (!end || end->size != 2) continue;
                 server(channel);
                 ::_exit(0);
             }
         }
-        auto answer = call<SubmitResult>(path, SubmitEnd{2}, soon());
+        auto answer = call<SubmitResult>(path, SubmitEnd{2}, in_time());
         ::waitpid(child, nullptr, 0);
         return answer;
     };
     EXPECT_EQ(answered_by([](Channel&) {}).error().code, Errc::closed);
-    EXPECT_EQ(answered_by([](Channel& c) { static_cast<void>(c.send(SubmitEnd{3}, soon())); })
+    EXPECT_EQ(answered_by([](Channel& c) { static_cast<void>(c.send(SubmitEnd{3}, in_time())); })
                   .error()
                   .what,
               "service " + path + ": message type 35: not expected here");
     const auto good = answered_by(
-        [](Channel& c) { static_cast<void>(c.send(SubmitResult{.text = "yes"}, soon())); });
+        [](Channel& c) { static_cast<void>(c.send(SubmitResult{.text = "yes"}, in_time())); });
     ASSERT_TRUE(good);
     EXPECT_EQ(good->text, "yes");
 }

@@ -5,15 +5,7 @@
 #include "lib/ipc/channel.h"
 #include "lib/ipc/client.h"
 #include "lib/ipc/loop_channel.h"
-#include "lib/ipc/messages/auth.h"
-#include "lib/ipc/messages/bounce.h"
-#include "lib/ipc/messages/cleanup.h"
-#include "lib/ipc/messages/deliver.h"
-#include "lib/ipc/messages/login.h"
-#include "lib/ipc/messages/peername.h"
-#include "lib/ipc/messages/policy.h"
-#include "lib/ipc/messages/queue.h"
-#include "lib/ipc/messages/route.h"
+#include "lib/ipc/test_messages.h"
 
 namespace postern::ipc {
 namespace {
@@ -29,7 +21,8 @@ template <>
 SubmitOpen sample() {
     SubmitOpen m;
     m.sender = "a@example.test";
-    m.recipients = {{"b@example.test", "B", kNotifyFailure, "rfc822;b@example.test"}, {"c@example.test", "", 0, ""}};
+    m.recipients = {{"b@example.test", "B", kNotifyFailure, "rfc822;b@example.test"},
+                    {"c@example.test", "", 0, ""}};
     return m;
 }
 template <>
@@ -50,13 +43,7 @@ QueueListEntry sample() {
 
 template <class T>
 class EveryMessage : public testing::Test {};
-using Messages =
-    testing::Types<PolicyQuestion, PolicyAnswer, ResolveRequest, ResolveAnswer, ExpandRequest, ExpandAnswer, SubmitOpen,
-                   SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, QueueNudge, QueueControl,
-                   QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd, DeliverRequest, DeliverReport,
-                   BounceAppend, BounceSend, BounceForget, BounceDone, AuthRequest, AuthResponse, AuthAnswer,
-                   RedeemToken, Grant, Handoff, HandoffAnswer, NameQuestion, NameAnswer>;
-TYPED_TEST_SUITE(EveryMessage, Messages);
+TYPED_TEST_SUITE(EveryMessage, AllMessages);
 
 TYPED_TEST(EveryMessage, RoundTrips) {
     const std::string bytes = *encode(sample<TypeParam>(), {.trace = "4cQ1"});
@@ -72,7 +59,9 @@ TYPED_TEST(EveryMessage, EveryPrefixFails) {
     const std::string bytes = *encode(sample<TypeParam>());
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         auto packet = Packet::parse(bytes.substr(0, size), {});
-        if (packet) { EXPECT_FALSE(packet->template as<TypeParam>()) << size; }
+        if (packet) {
+            EXPECT_FALSE(packet->template as<TypeParam>()) << size;
+        }
     }
     auto longer = Packet::parse(bytes + "x", {});
     ASSERT_TRUE(longer);
@@ -92,14 +81,16 @@ TEST(Codec, NamesBoundsAndRangesAreChecked) {
     PolicyAnswer answer;
     std::string coded = *encode(answer);
     coded[coded.find("outcomen") + 8] = 9;
-    EXPECT_EQ(Packet::parse(coded, {})->as<PolicyAnswer>().error().what, "attribute outcome: no such value");
+    EXPECT_EQ(Packet::parse(coded, {})->as<PolicyAnswer>().error().what,
+              "attribute outcome: no such value");
     EXPECT_FALSE(Packet::parse("Pj" + bytes.substr(2), {}));
 }
 
 TEST(Codec, MalformedIdsAreRefused) {
     std::string bytes = *encode(QueueNudge{kId});
     bytes[bytes.find("4cQ1")] = '/';
-    EXPECT_EQ(Packet::parse(bytes, {})->as<QueueNudge>().error().what, "attribute file: malformed id");
+    EXPECT_EQ(Packet::parse(bytes, {})->as<QueueNudge>().error().what,
+              "attribute file: malformed id");
 }
 
 Deadline soon() { return Deadline::in(Millis{2000}); }
@@ -127,7 +118,8 @@ TEST(Channel, TimesOut) {
 }
 
 struct SocketFile {
-    SocketFile() : path("ipc_test." + std::to_string(::getpid())), listener(*sys::listen_unix(path, 0600)) {}
+    SocketFile()
+        : path("ipc_test." + std::to_string(::getpid())), listener(*sys::listen_unix(path, 0600)) {}
     ~SocketFile() { ::unlink(path.c_str()); }
     std::string path;
     Fd listener;
@@ -138,11 +130,15 @@ TEST(Client, AsksAndIsAnsweredNeverFromInside) {
     SocketFile service;
     std::unique_ptr<LoopChannel> server;
     loop::Watch accept(loop, service.listener.get(), [&] {
-        Fd socket(::accept4(service.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        Fd socket(
+            ::accept4(service.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!socket) return;
         server = std::make_unique<LoopChannel>(
             loop, std::move(socket),
-            LoopChannel::Handler{[&](Packet p) { EXPECT_TRUE(server->send(SubmitResult{.text = p.as<SubmitOpened>()->queue_id.str()})); },
+            LoopChannel::Handler{[&](Packet p) {
+                                     EXPECT_TRUE(server->send(SubmitResult{
+                                         .text = p.as<SubmitOpened>()->queue_id.str()}));
+                                 },
                                  [](Error) {}});
     });
     accept.want_read(true);

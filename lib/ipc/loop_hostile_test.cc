@@ -17,19 +17,15 @@
 #include "lib/ipc/messages/route.h"
 #include "lib/sys/socket.h"
 #include "lib/sys/unix_socket.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::ipc {
 namespace {
 
-const QueueId kId = *QueueId::parse("4cQ1bbbBBB");
-Deadline soon() { return Deadline::in(Millis{5000}); }
+using support::open_descriptors;
 
-std::size_t open_descriptors() {
-    const auto begin = std::filesystem::directory_iterator("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
-
+const QueueId kSomeId = *QueueId::parse("4cQ1bbbBBB");
 // --- LoopChannel ---
 
 struct Pair {
@@ -139,7 +135,7 @@ TEST(LoopChannel, QueuesInOrderUpToItsLimit) {
         const int fds[] = {pipe.first.get()};  // ours is closed at once: the channel has its own
         const std::string padding(40'000, 'x');
         QueueListEntry entry;
-        entry.queue_id = kId;
+        entry.queue_id = kSomeId;
         entry.recipients = {{std::string(300, 'a'), std::string(300, 'b')}};
         sent = pair.channel->send(entry, std::to_string(accepted), fds);
         if (!sent) break;
@@ -221,7 +217,7 @@ struct Answers {
 
 template <class Condition>
 bool run_until(loop::Loop& loop, Condition condition) {
-    const auto deadline = soon();
+    const auto deadline = Deadline::in(Millis{5000});
     while (!condition()) {
         if (deadline.passed()) return false;
         loop.run_for(Millis{5});
@@ -469,7 +465,7 @@ TEST(Client, ThatGoesDropsItsCallsAndTheirDescriptors) {
         auto pipe = *sys::packet_pair();
         const int fds[] = {pipe.first.get()};
         client.call<SubmitResult>(SubmitEnd{}, Millis{5000}, answers.note(), "", fds);
-        client.call<SubmitResult>(SubmitOpened{kId}, Millis{5000}, answers.note(), "",
+        client.call<SubmitResult>(SubmitOpened{kSomeId}, Millis{5000}, answers.note(), "",
                                   std::vector<int>(9, 0));
     }
     loop.run_for(Millis{20});
@@ -488,7 +484,8 @@ TEST(Client, WhatCannotBeSentIsAnErrorLater) {
     EXPECT_TRUE(answers.all.empty()) << "never from inside call()";
     ASSERT_TRUE(run_until(loop, [&] { return answers.all.size() == 2; }));
     EXPECT_EQ(answers.all[0], "service no-such-socket: message type 24: too long to send");
-    EXPECT_EQ(answers.all[1], "service no-such-socket: connect to no-such-socket: No such file or directory");
+    EXPECT_EQ(answers.all[1],
+              "service no-such-socket: connect to no-such-socket: No such file or directory");
 }
 
 TEST(Client, WithoutDescriptorsFailsAndRecovers) {

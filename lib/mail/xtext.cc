@@ -9,7 +9,7 @@ namespace postern::mail {
 namespace {
 
 // The value of an upper-case hex digit; -1 for others. RFC 3461 4 knows no lower case.
-int hex_value(char c) {
+int upper_hex_value(char c) {
     if (is_digit(c)) return c - '0';
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
@@ -42,8 +42,8 @@ std::optional<std::string> xtext_decode(std::string_view xtext) {
             continue;
         }
         if (xtext[i] != '+' || i + 2 >= xtext.size()) return std::nullopt;
-        const int high = hex_value(xtext[i + 1]);
-        const int low = hex_value(xtext[i + 2]);
+        const int high = upper_hex_value(xtext[i + 1]);
+        const int low = upper_hex_value(xtext[i + 2]);
         if (high < 0 || low < 0) return std::nullopt;
         out += static_cast<char>(high * 16 + low);
         i += 2;

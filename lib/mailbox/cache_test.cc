@@ -14,10 +14,6 @@ constexpr std::string_view kText =
 
 Summary summary_of(std::string_view text) { return summarize(text, mail::parse_mime(text)); }
 
-std::unique_ptr<View> open_view(TestMaildir& maildir) {
-    return maildir.inbox().open(Access::read_write).value();
-}
-
 TEST(Summary, HasWhatClientsAskFor) {
     const Summary s = summary_of(kText);
     EXPECT_EQ(s.wire_size, kText.size());
@@ -44,7 +40,7 @@ TEST(Cache, RemembersAcrossSessions) {
         ASSERT_TRUE(
             maildir.inbox().append(std::vector{append_text("text\n", 0, {}, 1'000'000'000)}));
     {
-        auto view = open_view(maildir);
+        auto view = maildir.inbox().open(Access::read_write).value();
         EXPECT_FALSE(view->cached(1));
         view->remember(2, summary_of(kText));
         view->remember(3, summary_of("Subject: three\r\n\r\n"));
@@ -53,11 +49,11 @@ TEST(Cache, RemembersAcrossSessions) {
         EXPECT_EQ(view->cached(2)->envelope, summary_of(kText).envelope);
         EXPECT_FALSE(view->cached(1));
     }
-    auto view = open_view(maildir);
+    auto view = maildir.inbox().open(Access::read_write).value();
     ASSERT_TRUE(view->cached(3));
     EXPECT_EQ(view->cached(3)->header, "Subject: three\r\n");
     EXPECT_EQ(view->cached(3)->date, 1'000'000'000);
-    auto other = open_view(maildir);
+    auto other = maildir.inbox().open(Access::read_write).value();
     other->remember(1, summary_of(kText));
     other->flush_cache();
     EXPECT_TRUE(view->cached(1)) << "found when it is missed";
@@ -69,13 +65,13 @@ TEST(Cache, TakesPartInSnapshots) {
     (void)maildir.store();
     for (int i = 0; i < 300; ++i) maildir.put("cur/" + std::to_string(i) + ".h:2,", "x\n");
     {
-        auto view = open_view(maildir);
+        auto view = maildir.inbox().open(Access::read_write).value();
         for (std::uint32_t seq = 1; seq <= 300; ++seq)
             view->remember(seq, summary_of("Subject: " + std::to_string(seq) + "\r\n\r\n"));
         view->flush_cache();
         ASSERT_TRUE(view->expunge(std::vector<std::uint32_t>{1}));
     }
-    auto view = open_view(maildir);
+    auto view = maildir.inbox().open(Access::read_write).value();
     ASSERT_EQ(view->count(), 299U);
     for (std::uint32_t seq = 1; seq <= 299; ++seq) {
         ASSERT_TRUE(view->cached(seq)) << seq;
@@ -87,7 +83,7 @@ TEST(Cache, DamageCostsTimeOnly) {
     TestMaildir maildir;
     ASSERT_TRUE(maildir.inbox().append(std::vector{append_text("text\n")}));
     const auto remember = [&] {
-        auto view = open_view(maildir);
+        auto view = maildir.inbox().open(Access::read_write).value();
         view->remember(1, summary_of(kText));
         view->flush_cache();
         return view->cached(1).has_value();
@@ -98,14 +94,14 @@ TEST(Cache, DamageCostsTimeOnly) {
                                      good.substr(0, good.size() - 9), good + "tail"}) {
         maildir.remove("postern.cache");
         maildir.put("postern.cache", bytes);
-        EXPECT_EQ(open_view(maildir)->read(1).value(), "text\n");
+        EXPECT_EQ(maildir.inbox().open(Access::read_write).value()->read(1).value(), "text\n");
         EXPECT_TRUE(remember()) << bytes.size();
     }
     std::string flipped = good;
     flipped[good.size() - 20] = static_cast<char>(flipped[good.size() - 20] ^ 1);
     maildir.remove("postern.cache");
     maildir.put("postern.cache", flipped);
-    EXPECT_FALSE(open_view(maildir)->cached(1));
+    EXPECT_FALSE(maildir.inbox().open(Access::read_write).value()->cached(1));
     EXPECT_TRUE(remember());
 }
 
@@ -119,12 +115,12 @@ TEST(Cache, OfAnotherUidValidityIsNone) {
     TestMaildir maildir;
     ASSERT_TRUE(maildir.inbox().append(std::vector{append_text("text\n")}));
     {
-        auto view = open_view(maildir);
+        auto view = maildir.inbox().open(Access::read_write).value();
         view->remember(1, summary_of(kText));
         view->flush_cache();
     }
     maildir.put("postern.uids", "");
-    EXPECT_FALSE(open_view(maildir)->cached(1));
+    EXPECT_FALSE(maildir.inbox().open(Access::read_write).value()->cached(1));
 }
 
 }  // namespace

@@ -9,10 +9,6 @@
 namespace postern::mailbox {
 namespace {
 
-std::string_view bytes_of(const auto& value) {
-    return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-
 std::uint32_t frame_crc(std::uint64_t generation, std::uint64_t offset, std::uint64_t modseq,
                         std::string_view payload) {
     // Begun with its place, so that bytes of an older log are no transactions here.

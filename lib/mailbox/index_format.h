@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace postern::mailbox {
 
@@ -12,6 +13,12 @@ static_assert(std::endian::native == std::endian::little, "the files are read as
 
 inline constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
 inline constexpr std::int64_t kUnknownDate = INT64_MIN;
+
+// One of these structs, or a number of them, as it is written.
+template <class T>
+std::string_view bytes_of(const T& value) {
+    return {reinterpret_cast<const char*>(&value), sizeof value};
+}
 
 // One message. In memory a row has bits of its session as well, which are never written.
 struct IndexRow {

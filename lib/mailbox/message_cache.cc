@@ -15,11 +15,6 @@ constexpr std::size_t kBuffer = 512 * 1024;
 constexpr std::uint64_t kRoom = 8 * 1024 * 1024;
 constexpr std::uint64_t kRoomPerMessage = 8 * 1024;
 
-template <class T>
-std::string_view bytes_of(const T& value) {
-    return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-
 std::uint32_t header_crc(const CacheHeader& header) {
     return crc32c(bytes_of(header).substr(0, offsetof(CacheHeader, crc)));
 }

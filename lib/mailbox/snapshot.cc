@@ -18,13 +18,8 @@ constexpr std::uint64_t kCacheWorth = 256 * 1024;
 // A log is replaced by a short one when it is this long, and twice as long as that would be.
 constexpr std::uint64_t kLongLog = 1024 * 1024;
 constexpr std::uint64_t kRowInLog = 128;
-constexpr std::uint64_t kManyDeadLines = 4096;  // bytes in postern.uids
-constexpr std::int64_t kSecond = 1'000'000'000;
-
-template <class T>
-std::string_view bytes_of(const T& value) {
-    return {reinterpret_cast<const char*>(&value), sizeof value};
-}
+constexpr std::uint64_t kManyDeadLines = 4096;      // bytes in postern.uids
+constexpr std::int64_t kUnsettled = 1'000'000'000;  // ns
 
 std::uint32_t header_crc(const IndexHeader& header) {
     return crc32c(bytes_of(header).substr(0, offsetof(IndexHeader, crc)));
@@ -236,7 +231,7 @@ Result<bool> FolderIndex::is_behind(bool thorough) const {
         return true;
     if (seen_.young == 0) return false;
     // A foreign program's change within the same tick as ours is found a little later.
-    return thorough || seen_.own == 0 || now.at - seen_.at > kSecond;
+    return thorough || seen_.own == 0 || now.at - seen_.at > kUnsettled;
 }
 
 // Under the lock: is the UID list the one we know? Makes it, and a log for it, where there is none.

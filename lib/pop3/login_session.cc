@@ -6,20 +6,18 @@
 namespace postern::pop3 {
 namespace {
 
-using Then = LoginAction::Then;
-
-LoginAction say(std::string_view text, Then then = Then::go_on) {
+LoginAction answer(std::string_view text, LoginAction::Then then = LoginAction::Then::go_on) {
     return {cat({text, "\r\n"}), then, {}, {}};
 }
 
 }  // namespace
 
-LoginAction LoginSession::greet() const { return say("+OK " + options_.greeting); }
+LoginAction LoginSession::greet() const { return answer("+OK " + options_.greeting); }
 
 LoginAction LoginSession::error(std::string_view text) {
     if (++bad_commands_ >= kMaxBadCommands)
-        return say("-ERR Too many invalid commands.", Then::close);
-    return say(text);
+        return answer("-ERR Too many invalid commands.", LoginAction::Then::close);
+    return answer(text);
 }
 
 LoginAction LoginSession::on_line_too_long() {
@@ -35,8 +33,8 @@ LoginAction LoginSession::on_line(std::string_view line) {
     if (command.verb == "AUTH") return auth(command);
     if (command.verb == "STLS") return stls();
     if (command.verb == "CAPA") return capa();
-    if (command.verb == "QUIT") return say("+OK Logging out", Then::close);
-    if (command.verb == "NOOP") return say("+OK");
+    if (command.verb == "QUIT") return answer("+OK Logging out", LoginAction::Then::close);
+    if (command.verb == "NOOP") return answer("+OK");
     return error("-ERR Unknown command.");
 }
 
@@ -51,13 +49,14 @@ LoginAction LoginSession::user(const Command& command) {
             "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.");
     if (command.rest.empty()) return error("-ERR No username given.");
     user_ = command.rest;
-    return say("+OK");
+    return answer("+OK");
 }
 
 LoginAction LoginSession::pass(const Command& command) {
     if (user_.empty()) return error("-ERR No username given.");
     if (command.rest.empty()) return error("-ERR No password given.");
-    LoginAction action{{}, Then::authenticate, sasl_.make_plain(user_, command.rest), "USER"};
+    LoginAction action{
+        {}, LoginAction::Then::authenticate, sasl_.make_plain(user_, command.rest), "USER"};
     user_.clear();
     return action;
 }
@@ -69,7 +68,7 @@ LoginAction LoginSession::auth(const Command& command) {
         if (may_login())
             for (const auto name : split_words(options_.sasl_mechanisms))
                 reply += cat({name, "\r\n"});
-        return {reply + ".\r\n", Then::go_on, {}, {}};
+        return {reply + ".\r\n", LoginAction::Then::go_on, {}, {}};
     }
     if (!may_login())
         return error(
@@ -96,9 +95,9 @@ LoginAction LoginSession::advance(SaslExchange::Next next) {
     switch (next) {
         case SaslExchange::Next::challenge:
             in_sasl_ = true;
-            return say("+ " + base64_encode(sasl_.challenge()));
+            return answer("+ " + base64_encode(sasl_.challenge()));
         case SaslExchange::Next::done:
-            return {{}, Then::authenticate, sasl_.take_message(), mechanism_};
+            return {{}, LoginAction::Then::authenticate, sasl_.take_message(), mechanism_};
         case SaslExchange::Next::unknown_mechanism:
             return error("-ERR Unsupported authentication mechanism.");
         case SaslExchange::Next::malformed: break;
@@ -109,7 +108,7 @@ LoginAction LoginSession::advance(SaslExchange::Next next) {
 LoginAction LoginSession::stls() {
     if (secured_) return error("-ERR TLS is already active.");
     if (!options_.starttls_available) return error("-ERR TLS support isn't enabled.");
-    return say("+OK Begin TLS negotiation now.", Then::start_tls);
+    return answer("+OK Begin TLS negotiation now.", LoginAction::Then::start_tls);
 }
 
 LoginAction LoginSession::capa() const {
@@ -117,7 +116,7 @@ LoginAction LoginSession::capa() const {
         "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
     if (options_.starttls_available && !secured_) reply += "STLS\r\n";
     if (may_login()) reply += cat({"USER\r\nSASL ", options_.sasl_mechanisms, "\r\n"});
-    return {reply + "IMPLEMENTATION Postern\r\n.\r\n", Then::go_on, {}, {}};
+    return {reply + "IMPLEMENTATION Postern\r\n.\r\n", LoginAction::Then::go_on, {}, {}};
 }
 
 LoginAction LoginSession::on_auth_failed(bool temporary) {
@@ -127,7 +126,7 @@ LoginAction LoginSession::on_auth_failed(bool temporary) {
 }
 
 LoginAction LoginSession::on_no_worker() {
-    return say("-ERR [SYS/TEMP] Internal error, try again later.", Then::close);
+    return answer("-ERR [SYS/TEMP] Internal error, try again later.", LoginAction::Then::close);
 }
 
 }  // namespace postern::pop3

@@ -16,17 +16,17 @@
 namespace postern::queue {
 namespace {
 
-QueueId id_of(int n) { return QueueId::parse("4CRASHTEST" + std::to_string(n)).value(); }
+QueueId crash_id(int n) { return QueueId::parse("4CRASHTEST" + std::to_string(n)).value(); }
 
-Envelope envelope_of(int n) {
+Envelope crash_envelope(int n) {
     Envelope e;
-    e.id = id_of(n);
+    e.id = crash_id(n);
     e.sender = "a@b.test";
     e.recipients = {{.address = "one@x.test"}, {.address = "two@x.test"}};
     return e;
 }
 
-std::string text_of(int n) { return "Subject: " + id_of(n).str() + "\r\n\r\nhello\r\n"; }
+std::string text_of(int n) { return "Subject: " + crash_id(n).str() + "\r\n\r\nhello\r\n"; }
 
 // Called when something is promised to somebody outside.
 using Note = std::function<void(const std::string&)>;
@@ -34,28 +34,28 @@ using Note = std::function<void(const std::string&)>;
 // cleanup: one batch of three and one large message, each acknowledged after its sync.
 Result<void> accept_mail(sys::Fs& fs, const Note& note) {
     BatchBuilder batch;
-    for (int n = 0; n < 3; ++n) batch.add(envelope_of(n), text_of(n));
+    for (int n = 0; n < 3; ++n) batch.add(crash_envelope(n), text_of(n));
     {
-        TRY_ASSIGN(const Fd fd, fs.open(path_of(Directory::incoming, id_of(0)),
+        TRY_ASSIGN(const Fd fd, fs.open(path_of(Directory::incoming, crash_id(0)),
                                         O_RDWR | O_CREAT | O_EXCL, 0600));
         TRY(fs.write(fd.get(), std::move(batch).finish()));
         TRY(fs.sync(fd.get()));
-        for (int n = 0; n < 3; ++n) note("accepted " + id_of(n).str());
+        for (int n = 0; n < 3; ++n) note("accepted " + crash_id(n).str());
     }
     TRY_ASSIGN(StreamWriter large,
-               StreamWriter::create(fs, path_of(Directory::incoming, id_of(3))));
+               StreamWriter::create(fs, path_of(Directory::incoming, crash_id(3))));
     TRY(large.append(text_of(3).substr(0, 10)));
     TRY(large.append(text_of(3).substr(10)));
-    TRY_ASSIGN(const Fd fd, std::move(large).finish(envelope_of(3)));
+    TRY_ASSIGN(const Fd fd, std::move(large).finish(crash_envelope(3)));
     TRY(fs.sync(fd.get()));
-    note("accepted " + id_of(3).str());
+    note("accepted " + crash_id(3).str());
     return {};
 }
 
 // qmgr: delivers message 0 whole, one recipient of 1, defers the rest of 1 and all of 2 into files
 // of their own.
 Result<void> deliver_mail(sys::Fs& fs, const Note& note) {
-    const std::string path = path_of(Directory::incoming, id_of(0));
+    const std::string path = path_of(Directory::incoming, crash_id(0));
     TRY_ASSIGN(const Fd fd, fs.open(path, O_RDWR));
     TRY_ASSIGN(const Reader reader, Reader::open(fs, fd.get()));
     TRY_ASSIGN(std::vector<Message> messages, reader.messages());
@@ -156,8 +156,8 @@ TEST(QueueCrash, InWhateverOrderTheDiskWrites) {
 Result<void> administrate(sys::Fs& fs, const Note& note) {
     TRY(accept_mail(fs, note));
     const auto change = [&](int n, Change what) -> Result<void> {
-        TRY_ASSIGN(const bool changed, change_message(fs, id_of(n), what));
-        return changed ? Result<void>() : Error{Errc::not_found, id_of(n).str()};
+        TRY_ASSIGN(const bool changed, change_message(fs, crash_id(n), what));
+        return changed ? Result<void>() : Error{Errc::not_found, crash_id(n).str()};
     };
     TRY(change(1, Change::hold));
     TRY(change(3, Change::hold));
@@ -166,11 +166,11 @@ Result<void> administrate(sys::Fs& fs, const Note& note) {
     TRY(change(1, Change::requeue));
     TRY(change(3, Change::release));
     TRY(change(1, Change::hold));
-    note("done " + id_of(2).str() + " one@x.test");
-    note("done " + id_of(2).str() + " two@x.test");
+    note("done " + crash_id(2).str() + " one@x.test");
+    note("done " + crash_id(2).str() + " two@x.test");
     TRY(change(2, Change::remove));
-    note("done " + id_of(3).str() + " one@x.test");
-    note("done " + id_of(3).str() + " two@x.test");
+    note("done " + crash_id(3).str() + " one@x.test");
+    note("done " + crash_id(3).str() + " two@x.test");
     return change(3, Change::remove);
 }
 

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxValue = 0xffff;
 constexpr std::size_t kMaxAddress = 1000;
 constexpr std::size_t kMaxText = 250;
 constexpr std::size_t kEndValue = 12;
-constexpr std::size_t kChunk = 64 << 10;
+constexpr std::size_t kReadSize = 64 << 10;
 
 Error invalid(std::string_view what) { return {Errc::invalid, cat({"maildrop file: ", what})}; }
 
@@ -192,7 +192,7 @@ Result<void> MaildropParser::finish(std::string_view value) {
 Result<MaildropEnvelope> read_maildrop_envelope(sys::Fs& fs, int fd) {
     MaildropParser parser;
     for (std::uint64_t at = 0; !parser.complete();) {
-        TRY_ASSIGN(const std::string bytes, fs.read_at(fd, at, kChunk));
+        TRY_ASSIGN(const std::string bytes, fs.read_at(fd, at, kReadSize));
         if (bytes.empty()) return Error{Errc::closed, "maildrop file: not complete"};
         TRY(parser.feed(bytes, nullptr));
         at += bytes.size();

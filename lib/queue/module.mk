@@ -11,4 +11,4 @@ check_PROGRAMS += lib/queue/queue_test
 lib_queue_queue_test_SOURCES = %reldir%/format_test.cc %reldir%/delivery_log_test.cc %reldir%/bounce_log_test.cc %reldir%/admin_test.cc %reldir%/crash_test.cc %reldir%/maildrop_test.cc \
 	%reldir%/bounce_template_test.cc %reldir%/message_text_test.cc %reldir%/command_verdict_test.cc
 lib_queue_queue_test_CXXFLAGS = $(TEST_CXXFLAGS)
-lib_queue_queue_test_LDADD = tests/support/libsupport.a lib/queue/libqueue.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+lib_queue_queue_test_LDADD = tests/support/libsupport.a lib/queue/libqueue.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)

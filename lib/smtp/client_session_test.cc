@@ -6,7 +6,7 @@ namespace postern::smtp {
 namespace {
 
 using Step = ClientSession::Step;
-using Stage = ClientSession::Stage;
+using ClientStage = ClientSession::Stage;
 
 constexpr std::string_view kEhlo =
     "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8\r\n";
@@ -54,14 +54,14 @@ TEST(ClientSessionTest, OpensWithEhlo) {
     EXPECT_TRUE(e.pipelining && e.size && e.eight_bit_mime && e.dsn && e.smtputf8);
     EXPECT_EQ(e.size_limit, 1000u);
     EXPECT_FALSE(e.starttls);
-    EXPECT_EQ(o.session.stage(), Stage::idle);
+    EXPECT_EQ(o.session.stage(), ClientStage::idle);
 }
 
 TEST(ClientSessionTest, FallsBackToHelo) {
     Opened o("502 what\r\n");
     EXPECT_EQ(o.step, Step::wait);
     EXPECT_EQ(o.session.take_output(), "HELO me.test\r\n");
-    EXPECT_EQ(o.session.stage(), Stage::helo);
+    EXPECT_EQ(o.session.stage(), ClientStage::helo);
     EXPECT_EQ(o.session.on_input("250 hello\r\n"), Step::ready);
     EXPECT_FALSE(o.session.extensions().pipelining);
 }
@@ -114,12 +114,12 @@ TEST(ClientSessionTest, PipelinedTransaction) {
     EXPECT_EQ(o.begin(transaction),
               "MAIL FROM:<s@x.test> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<a@y.test>\r\n"
               "RCPT TO:<b@y.test>\r\nDATA\r\n");
-    EXPECT_EQ(o.session.stage(), Stage::mail);
+    EXPECT_EQ(o.session.stage(), ClientStage::mail);
     EXPECT_EQ(o.say("250 ok\r\n250 ok\r\n550 5.1.1 unknown\r\n354 go\r\n"), "");
     EXPECT_EQ(o.step, Step::send_body);
-    EXPECT_EQ(o.session.stage(), Stage::data_xfer);
+    EXPECT_EQ(o.session.stage(), ClientStage::data_xfer);
     o.session.on_body_sent();
-    EXPECT_EQ(o.session.stage(), Stage::data_done);
+    EXPECT_EQ(o.session.stage(), ClientStage::data_done);
     o.say("250 2.0.0 Ok: queued as 1\r\n");
     EXPECT_EQ(o.step, Step::finished);
     EXPECT_TRUE(o.outcome(0).verdict.accepted());
@@ -173,7 +173,7 @@ TEST(ClientSessionTest, AllRecipientsRefused) {
     EXPECT_EQ(plain.step, Step::finished);
     // The server still has our MAIL: the next transaction begins with RSET.
     EXPECT_EQ(plain.begin(to({"b@y.test"})), "RSET\r\n");
-    EXPECT_EQ(plain.session.stage(), Stage::rset);
+    EXPECT_EQ(plain.session.stage(), ClientStage::rset);
     EXPECT_EQ(plain.say("250 ok\r\n"), "MAIL FROM:<s@x.test>\r\n");
 
     Opened piped;
@@ -282,7 +282,7 @@ TEST(ClientSessionTest, LostAndTimedOut) {
 TEST(ClientSessionTest, LostBeforeATransaction) {
     ClientSession session({}, peer());
     session.on_connected();
-    EXPECT_EQ(session.stage(), Stage::helo);
+    EXPECT_EQ(session.stage(), ClientStage::helo);
     EXPECT_EQ(session.on_lost(), Step::failed);
     EXPECT_EQ(
         session.failure().verdict.text,
@@ -369,7 +369,7 @@ TEST(ClientSessionTest, StartTls) {
     options.tls = TlsLevel::may;
     Opened o("250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n", options);
     EXPECT_EQ(o.session.take_output(), "STARTTLS\r\n");
-    EXPECT_EQ(o.session.stage(), Stage::starttls);
+    EXPECT_EQ(o.session.stage(), ClientStage::starttls);
     EXPECT_EQ(o.say("220 go\r\n"), "");
     EXPECT_EQ(o.step, Step::start_tls);
     EXPECT_EQ(o.session.on_tls(true), Step::wait);
@@ -472,7 +472,7 @@ TEST(ClientSessionTest, Quit) {
     options.skip_quit_response = false;
     Opened o(kEhlo, options);
     EXPECT_EQ(o.session.quit(), Step::wait);
-    EXPECT_EQ(o.session.stage(), Stage::quit);
+    EXPECT_EQ(o.session.stage(), ClientStage::quit);
     o.session.take_output();
     o.say("221 bye\r\n");
     EXPECT_EQ(o.step, Step::close);

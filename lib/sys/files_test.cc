@@ -19,19 +19,16 @@
 #include "lib/sys/fs.h"
 #include "lib/sys/group_sync.h"
 #include "tests/support/faulty_fs.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::sys {
 namespace {
 
+using support::open_descriptors;
 using support::TempFolder;
 
 RealFs& fs() { return RealFs::instance(); }
-
-std::size_t open_descriptors() {
-    const auto begin = std::filesystem::directory_iterator("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
 
 std::string contents(const std::string& path) {
     return read_file(path, 1 << 20).value_or("(unreadable)");
@@ -307,13 +304,11 @@ TEST(WriteAll, WaitsForRoomUntilTheDeadline) {
     EXPECT_GT(got, much.size());
 }
 
-void nothing(int) {}
-
 TEST(WriteAll, IsNotEndedBySignals) {
     auto pipe = *make_pipe();
     struct sigaction action {
     }, before{};
-    action.sa_handler = nothing;  // without SA_RESTART
+    action.sa_handler = [](int) {};  // without SA_RESTART
     ::sigaction(SIGALRM, &action, &before);
     const itimerval often{{0, 500}, {0, 500}}, never{};
     ::setitimer(ITIMER_REAL, &often, nullptr);

@@ -20,27 +20,16 @@
 #include "lib/sys/socket.h"
 #include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::sys {
 namespace {
 
 using namespace std::string_literals;
+using support::in_child;
+using support::open_descriptors;
 using support::TempFolder;
-
-std::size_t open_descriptors() {
-    const auto begin = std::filesystem::directory_iterator("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
-
-// Runs act in a child and returns its exit status.
-int in_child(const std::function<int()>& act) {
-    const pid_t pid = ::fork();
-    if (pid == 0) ::_exit(act());
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 // --- Packets ---
 
@@ -280,13 +269,11 @@ TEST(PeerCredentials, AreOfWhoConnected) {
 
 // --- Waiting ---
 
-void nothing(int) {}
-
 TEST(WaitReady, LastsAsLongAsItsDeadlineWhateverInterrupts) {
     auto [a, b] = *packet_pair();
     struct sigaction action {
     }, before{};
-    action.sa_handler = nothing;
+    action.sa_handler = [](int) {};
     ::sigaction(SIGALRM, &action, &before);
     const itimerval often{{0, 700}, {0, 700}}, never{};
     ::setitimer(ITIMER_REAL, &often, nullptr);

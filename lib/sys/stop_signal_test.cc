@@ -2,22 +2,16 @@
 // kept.
 #include "lib/sys/stop_signal.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 
+#include "tests/support/processes.h"
+
 namespace postern::sys {
 namespace {
 
-// Runs the body in a child, so that the test's own signal mask stays as it is; its exit status.
-int in_child(const std::function<bool()>& body) {
-    const pid_t pid = ::fork();
-    if (pid == 0) ::_exit(body() ? 0 : 1);
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
-}
+using support::in_child;
 
 TEST(StopSignal, EndsAWait) {
     EXPECT_EQ(in_child([] {
@@ -30,7 +24,7 @@ TEST(StopSignal, EndsAWait) {
                   const auto waited = wait_ready(ends.first.get(), Ready::read, stop.get(), soon);
                   return is_stopped(stop.get()) && !waited && waited.error().code == Errc::closed;
               }),
-              0);
+              true);
 }
 
 TEST(StopSignal, OneThatCameBeforeIsKept) {
@@ -39,7 +33,7 @@ TEST(StopSignal, OneThatCameBeforeIsKept) {
                   ::kill(::getpid(), SIGTERM);
                   return is_stopped(stop_signal().value().get());
               }),
-              0);
+              true);
 }
 
 TEST(StopSignal, UnblockedItEndsTheProcess) {
@@ -49,7 +43,7 @@ TEST(StopSignal, UnblockedItEndsTheProcess) {
                   ::kill(::getpid(), SIGTERM);
                   return true;
               }),
-              99);
+              -1);
 }
 
 TEST(StopSignal, WaitsHaveDeadlines) {

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -9,9 +8,12 @@
 #include "lib/sys/sandbox.h"
 #include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
+#include "tests/support/processes.h"
 
 namespace postern::sys {
 namespace {
+
+using support::in_child;
 
 struct TempDir {
     TempDir() {
@@ -80,24 +82,18 @@ TEST(Sockets, PacketsCarryDescriptorsAndRefuseLongOnes) {
 }
 
 TEST(Sockets, ConnectNamesWhatIsMissing) {
-    EXPECT_EQ(connect_unix("/tmp/no/such/socket", Deadline::in(Millis{0})).error().code, Errc::not_found);
-    EXPECT_EQ(connect_unix(std::string(200, 'x'), Deadline::in(Millis{0})).error().code, Errc::invalid);
-}
-
-// Runs act in a child and returns its exit status.
-int in_child(const std::function<int()>& act) {
-    const pid_t pid = ::fork();
-    if (pid == 0) ::_exit(act());
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    EXPECT_EQ(connect_unix("/tmp/no/such/socket", Deadline::in(Millis{0})).error().code,
+              Errc::not_found);
+    EXPECT_EQ(connect_unix(std::string(200, 'x'), Deadline::in(Millis{0})).error().code,
+              Errc::invalid);
 }
 
 TEST(Sandbox, ForbidsWhatWasNotPromised) {
     TempDir dir;
     ASSERT_TRUE(replace_file(dir.path + "/kept", "x"));
     const int status = in_child([&] {
-        auto done = restrict(Promise::stdio | Promise::write_files, {{dir.path, PathRule::Access::write}});
+        auto done =
+            restrict(Promise::stdio | Promise::write_files, {{dir.path, PathRule::Access::write}});
         if (!done) return 1;
         if (!done->landlock) return 77;
         if (!read_file(dir.path + "/kept", 10)) return 2;
@@ -113,7 +109,9 @@ TEST(Sandbox, ReadOnlyMeansReadOnly) {
     TempDir dir;
     ASSERT_TRUE(replace_file(dir.path + "/kept", "x"));
     const int status = in_child([&] {
-        auto done = restrict(Promise::stdio | Promise::read_files, {{dir.path, PathRule::Access::read}, {"/no/such/path", PathRule::Access::read}});
+        auto done = restrict(
+            Promise::stdio | Promise::read_files,
+            {{dir.path, PathRule::Access::read}, {"/no/such/path", PathRule::Access::read}});
         if (!done) return 1;
         if (!done->landlock) return 77;
         if (!read_file(dir.path + "/kept", 10)) return 2;
@@ -127,11 +125,12 @@ TEST(Sandbox, ReadOnlyMeansReadOnly) {
 TEST(Users, BecomingIsForGood) {
     if (!is_root()) GTEST_SKIP() << "needs root";
     EXPECT_EQ(in_child([] {
-        if (!become_user(12345, 12346)) return 1;
-        if (::getuid() != 12345 || ::getegid() != 12346) return 2;
-        if (become_user(0, 0)) return 3;
-        return ::setuid(0) == 0 ? 4 : 0;
-    }), 0);
+                  if (!become_user(12345, 12346)) return 1;
+                  if (::getuid() != 12345 || ::getegid() != 12346) return 2;
+                  if (become_user(0, 0)) return 3;
+                  return ::setuid(0) == 0 ? 4 : 0;
+              }),
+              0);
 }
 
 }  // namespace

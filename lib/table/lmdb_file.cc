@@ -23,7 +23,7 @@ constexpr int kFirst = 0, kNext = 8;  // MDB_cursor_op
 constexpr std::size_t kMaxKey = 511;
 constexpr std::uint64_t kLeastRoom = 16u << 20;
 
-struct Api {
+struct LmdbApi {
     int (*env_create)(Env**) = nullptr;
     int (*env_set_mapsize)(Env*, std::size_t) = nullptr;
     int (*env_open)(Env*, const char*, unsigned, mode_t) = nullptr;
@@ -41,9 +41,9 @@ struct Api {
     void (*cursor_close)(Cursor*) = nullptr;
     char* (*strerror)(int) = nullptr;
 
-    static Result<Api> load() {
+    static Result<LmdbApi> load() {
         TRY_ASSIGN(SharedLibrary library, SharedLibrary::open("liblmdb.so.0", "liblmdb0"));
-        Api api;
+        LmdbApi api;
         library.bind(api.env_create, "mdb_env_create")
             .bind(api.env_set_mapsize, "mdb_env_set_mapsize")
             .bind(api.env_open, "mdb_env_open")
@@ -72,7 +72,7 @@ std::string_view bytes_of(const Val& v) { return {static_cast<const char*>(v.dat
 // opened anew); for writing, committed by close().
 class LmdbFile final : public MapFile {
   public:
-    LmdbFile(const Api& api, std::string path) : api_(api), path_(std::move(path)) {}
+    LmdbFile(const LmdbApi& api, std::string path) : api_(api), path_(std::move(path)) {}
     ~LmdbFile() override {
         if (txn_ != nullptr) api_.txn_abort(txn_);
         if (env_ != nullptr) api_.env_close(env_);
@@ -154,7 +154,7 @@ class LmdbFile final : public MapFile {
         return {};
     }
 
-    const Api api_;
+    const LmdbApi api_;
     std::string path_;
     Env* env_ = nullptr;
     Txn* txn_ = nullptr;
@@ -165,7 +165,7 @@ class LmdbFile final : public MapFile {
 
 Result<std::unique_ptr<MapFile>> open_lmdb(const std::string& path, MapMode mode,
                                            std::uint64_t room) {
-    TRY_ASSIGN(const Api api, Api::load());
+    TRY_ASSIGN(const LmdbApi api, LmdbApi::load());
     auto file = std::make_unique<LmdbFile>(api, path);
     TRY(file->start(mode, room));
     return std::unique_ptr<MapFile>(std::move(file));

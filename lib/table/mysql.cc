@@ -17,7 +17,7 @@ constexpr int kConnectTimeout = 0, kCharset = 7, kReadTimeout = 11,
 constexpr unsigned kServerGone = 2006, kServerLost = 2013;
 constexpr unsigned kConnectSeconds = 10, kAnswerSeconds = 30;
 
-struct Api {
+struct MysqlApi {
     Handle* (*init)(Handle*) = nullptr;
     int (*options)(Handle*, int, const void*) = nullptr;
     Handle* (*connect)(Handle*, const char*, const char*, const char*, const char*, unsigned,
@@ -32,9 +32,9 @@ struct Api {
     unsigned (*errno_of)(Handle*) = nullptr;
     void (*close)(Handle*) = nullptr;
 
-    static Result<Api> load() {
+    static Result<MysqlApi> load() {
         TRY_ASSIGN(SharedLibrary library, SharedLibrary::open("libmariadb.so.3", "libmariadb3"));
-        Api api;
+        MysqlApi api;
         library.bind(api.init, "mysql_init")
             .bind(api.options, "mysql_options")
             .bind(api.connect, "mysql_real_connect")
@@ -54,7 +54,7 @@ struct Api {
 
 class MysqlConnection final : public SqlConnection {
   public:
-    MysqlConnection(const Api& api, Handle* handle) : api_(api), handle_(handle) {}
+    MysqlConnection(const MysqlApi& api, Handle* handle) : api_(api), handle_(handle) {}
     ~MysqlConnection() override { api_.close(handle_); }
     MysqlConnection(const MysqlConnection&) = delete;
     MysqlConnection& operator=(const MysqlConnection&) = delete;
@@ -125,7 +125,7 @@ class MysqlConnection final : public SqlConnection {
                 cat({"mysql: ", doing, ": ", api_.error(handle_)})};
     }
 
-    const Api api_;
+    const MysqlApi api_;
     Handle* handle_;
     std::string introducer_;
 };
@@ -134,7 +134,7 @@ class MysqlConnection final : public SqlConnection {
 
 Result<std::unique_ptr<SqlConnection>> connect_mysql(const TableSettings& settings,
                                                      const std::string& host) {
-    TRY_ASSIGN(const Api api, Api::load());
+    TRY_ASSIGN(const MysqlApi api, MysqlApi::load());
     Handle* handle = api.init(nullptr);
     if (handle == nullptr) return Error{Errc::temporary, "mysql: out of memory"};
     auto connection = std::make_unique<MysqlConnection>(api, handle);

@@ -15,7 +15,7 @@ constexpr const char* kPatience = "10";  // seconds to connect
 // A question that takes longer is given up by the server.
 constexpr const char* kOptions = "-c statement_timeout=30000";
 
-struct Api {
+struct PgsqlApi {
     Conn* (*connect)(const char* const*, const char* const*, int) = nullptr;
     int (*status)(const Conn*) = nullptr;
     void (*finish)(Conn*) = nullptr;
@@ -30,9 +30,9 @@ struct Api {
     int (*length)(const Answer*, int, int) = nullptr;
     void (*clear)(Answer*) = nullptr;
 
-    static Result<Api> load() {
+    static Result<PgsqlApi> load() {
         TRY_ASSIGN(SharedLibrary library, SharedLibrary::open("libpq.so.5", "libpq5"));
-        Api api;
+        PgsqlApi api;
         library.bind(api.connect, "PQconnectdbParams")
             .bind(api.status, "PQstatus")
             .bind(api.finish, "PQfinish")
@@ -52,7 +52,7 @@ struct Api {
 
 class PgsqlConnection final : public SqlConnection {
   public:
-    PgsqlConnection(const Api& api, Conn* conn) : api_(api), conn_(conn) {}
+    PgsqlConnection(const PgsqlApi& api, Conn* conn) : api_(api), conn_(conn) {}
     ~PgsqlConnection() override { api_.finish(conn_); }
     PgsqlConnection(const PgsqlConnection&) = delete;
     PgsqlConnection& operator=(const PgsqlConnection&) = delete;
@@ -103,7 +103,7 @@ class PgsqlConnection final : public SqlConnection {
         return rows;
     }
 
-    const Api api_;
+    const PgsqlApi api_;
     Conn* conn_;
 };
 
@@ -111,7 +111,7 @@ class PgsqlConnection final : public SqlConnection {
 
 Result<std::unique_ptr<SqlConnection>> connect_pgsql(const TableSettings& settings,
                                                      const std::string& given) {
-    TRY_ASSIGN(const Api api, Api::load());
+    TRY_ASSIGN(const PgsqlApi api, PgsqlApi::load());
     std::vector<std::pair<std::string, std::string>> words;
     std::string host = given;
     if (host.starts_with("postgresql://") || host.starts_with("postgres://")) {

@@ -63,7 +63,7 @@ std::function<void(int)> answering(std::function<std::string(std::string)> answe
     };
 }
 
-std::string get(Table& table, std::string_view key) {
+std::string answer_of(Table& table, std::string_view key) {
     auto found = table.lookup(key);
     return found.found() ? *found : found.failed() ? "FAILED " + found.error().what : "none";
 }
@@ -77,12 +77,12 @@ TEST(TcpTable, Asks) {
                   }));
     auto table = open_table("tcp:127.0.0.1:" + server.port());
     ASSERT_TRUE(table);
-    EXPECT_EQ(get(**table, "a b"), "one\ntwo");
-    EXPECT_EQ(get(**table, "c"), "none");
-    EXPECT_THAT(get(**table, "busy"),
+    EXPECT_EQ(answer_of(**table, "a b"), "one\ntwo");
+    EXPECT_EQ(answer_of(**table, "c"), "none");
+    EXPECT_THAT(answer_of(**table, "busy"),
                 testing::HasSubstr("FAILED tcp table: the server said: 400 try later"));
-    EXPECT_EQ(get(**table, ""), "none");
-    EXPECT_THAT(get(**table, "long"), testing::HasSubstr("too long"));
+    EXPECT_EQ(answer_of(**table, ""), "none");
+    EXPECT_THAT(answer_of(**table, "long"), testing::HasSubstr("too long"));
 }
 
 TEST(TcpTable, ConnectsAgainWhenTheServerClosed) {
@@ -91,8 +91,8 @@ TEST(TcpTable, ConnectsAgainWhenTheServerClosed) {
                       return ++asked == 2 ? "" : "200 x\n";
                   }));
     auto table = open_table("tcp:127.0.0.1:" + server.port());
-    EXPECT_EQ(get(**table, "a"), "x");
-    EXPECT_EQ(get(**table, "b"), "x");
+    EXPECT_EQ(answer_of(**table, "a"), "x");
+    EXPECT_EQ(answer_of(**table, "b"), "x");
     EXPECT_EQ(asked, 3);
 }
 
@@ -103,7 +103,7 @@ TEST(TcpTable, NoServer) {
     }
     auto table = open_table("tcp:127.0.0.1:" + port);
     ASSERT_TRUE(table);
-    EXPECT_THAT(get(**table, "a"), testing::HasSubstr("FAILED connect to"));
+    EXPECT_THAT(answer_of(**table, "a"), testing::HasSubstr("FAILED connect to"));
 }
 
 TEST(TcpTable, Encoding) {
@@ -125,13 +125,13 @@ TEST(Socketmap, Asks) {
                   }));
     auto table = open_table("socketmap:inet:127.0.0.1:" + server.port() + ":virtual");
     ASSERT_TRUE(table);
-    EXPECT_EQ(get(**table, "a"), "one");
-    EXPECT_EQ(get(**table, "b"), "none");
-    EXPECT_THAT(get(**table, "t"),
+    EXPECT_EQ(answer_of(**table, "a"), "one");
+    EXPECT_EQ(answer_of(**table, "b"), "none");
+    EXPECT_THAT(answer_of(**table, "t"),
                 testing::HasSubstr("FAILED socketmap virtual: the server said: TEMP later"));
-    EXPECT_THAT(get(**table, "p"), testing::HasSubstr("PERM bad"));
-    EXPECT_THAT(get(**table, "q"), testing::HasSubstr("bad answer"));
-    EXPECT_EQ(get(**table, "a"), "one");  // on a new connection
+    EXPECT_THAT(answer_of(**table, "p"), testing::HasSubstr("PERM bad"));
+    EXPECT_THAT(answer_of(**table, "q"), testing::HasSubstr("bad answer"));
+    EXPECT_EQ(answer_of(**table, "a"), "one");  // on a new connection
 }
 
 }  // namespace

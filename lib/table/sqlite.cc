@@ -12,7 +12,7 @@ struct Statement;
 constexpr int kOk = 0, kRow = 100, kDone = 101, kNull = 5, kOpenReadOnly = 1;
 constexpr int kBusyMillis = 5000;
 
-struct Api {
+struct SqliteApi {
     int (*open)(const char*, Db**, int, const char*) = nullptr;
     int (*close)(Db*) = nullptr;
     int (*busy_timeout)(Db*, int) = nullptr;
@@ -25,9 +25,9 @@ struct Api {
     int (*column_bytes)(Statement*, int) = nullptr;
     int (*finalize)(Statement*) = nullptr;
 
-    static Result<Api> load() {
+    static Result<SqliteApi> load() {
         TRY_ASSIGN(SharedLibrary library, SharedLibrary::open("libsqlite3.so.0", "libsqlite3-0"));
-        Api api;
+        SqliteApi api;
         library.bind(api.open, "sqlite3_open_v2")
             .bind(api.close, "sqlite3_close")
             .bind(api.busy_timeout, "sqlite3_busy_timeout")
@@ -46,7 +46,7 @@ struct Api {
 
 class SqliteConnection final : public SqlConnection {
   public:
-    explicit SqliteConnection(const Api& api) : api_(api) {}
+    explicit SqliteConnection(const SqliteApi& api) : api_(api) {}
     ~SqliteConnection() override {
         if (db_ != nullptr) api_.close(db_);
     }
@@ -103,7 +103,7 @@ class SqliteConnection final : public SqlConnection {
                                       db_ != nullptr ? api_.errmsg(db_) : "out of memory"})};
     }
 
-    const Api api_;
+    const SqliteApi api_;
     Db* db_ = nullptr;
 };
 
@@ -113,7 +113,7 @@ Result<std::unique_ptr<SqlConnection>> connect_sqlite(const TableSettings& setti
                                                       const std::string&) {
     const std::string path = settings.get("dbpath");
     if (path.empty()) return Error{Errc::invalid, "no dbpath"};
-    TRY_ASSIGN(const Api api, Api::load());
+    TRY_ASSIGN(const SqliteApi api, SqliteApi::load());
     auto connection = std::make_unique<SqliteConnection>(api);
     TRY(connection->open(path));
     return std::unique_ptr<SqlConnection>(std::move(connection));

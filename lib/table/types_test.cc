@@ -13,14 +13,14 @@
 namespace postern::table {
 namespace {
 
-std::string get(Table& table, std::string_view key) {
+std::string answer(Table& table, std::string_view key) {
     auto found = table.lookup(key);
     return found.found() ? *found : found.failed() ? "FAILED" : "none";
 }
 
 std::string ask(std::string_view spec, std::string_view key) {
     auto table = open_table(spec);
-    return table ? get(**table, key) : "ERROR " + table.error().what;
+    return table ? answer(**table, key) : "ERROR " + table.error().what;
 }
 
 TEST(Registry, OpensEveryType) {
@@ -81,22 +81,22 @@ TEST(Registry, SaysWhatIsWrong) {
 TEST(TextHash, IsReadAgainWhenChanged) {
     const TestFiles files;
     auto table = open_table("texthash:" + files.write("t", "a 1\n"));
-    EXPECT_EQ(get(**table, "a"), "1");
+    EXPECT_EQ(answer(**table, "a"), "1");
     // Written in place, it might be half-written: the old text serves a moment longer.
     files.write("t", "a twelve\n");
     const auto written = std::chrono::steady_clock::now();
-    while (get(**table, "a") == "1" &&
+    while (answer(**table, "a") == "1" &&
            std::chrono::steady_clock::now() - written < std::chrono::seconds(10)) {
     }
-    EXPECT_EQ(get(**table, "a"), "twelve");
+    EXPECT_EQ(answer(**table, "a"), "twelve");
     files.write("new", "a 13\n");
     std::filesystem::rename(files.path("new"), files.path("t"));
-    EXPECT_EQ(get(**table, "a"), "13");
+    EXPECT_EQ(answer(**table, "a"), "13");
 }
 
 std::string match(PatternTable::Kind kind, std::string_view text, std::string_view key) {
     auto table = PatternTable::parse(kind, "t", text);
-    return table ? get(**table, key) : "ERROR " + table.error().what;
+    return table ? answer(**table, key) : "ERROR " + table.error().what;
 }
 
 TEST(Regexp, MatchesInOrderAndSubstitutes) {
@@ -121,14 +121,14 @@ TEST(Regexp, WarnsOfBadRules) {
     for (const auto kind : {PatternTable::Kind::regexp, PatternTable::Kind::pcre}) {
         auto table = PatternTable::parse(kind, "t", "/(/ 2\n/a/ 1\n");
         ASSERT_TRUE(table) << table.error().what;
-        EXPECT_EQ(get(**table, "a"), "1");
+        EXPECT_EQ(answer(**table, "a"), "1");
         ASSERT_EQ((*table)->warnings().size(), 1u);
         EXPECT_TRUE((*table)->warnings()[0].starts_with("t, line 1: ")) << (*table)->warnings()[0];
         for (const auto* bad : {"abc def", "/a", "/a/q 1", "if /a/\n/c/ 1", "endif", "/b/ $1",
                                 "/(b)/ $x", "!/(a)/ $1", "/(b)/ ${1"}) {
             table = PatternTable::parse(kind, "t", bad);
             EXPECT_EQ((*table)->warnings().size(), 1u) << bad;
-            EXPECT_EQ(get(**table, "b"), "none") << bad;
+            EXPECT_EQ(answer(**table, "b"), "none") << bad;
         }
     }
 }
@@ -157,14 +157,14 @@ TEST(Patterns, AreReadAgainWhenReplaced) {
     const auto path = files.write("t", "/a/ 1\n");
     auto table = open_table("regexp:" + path);
     ASSERT_TRUE(table);
-    EXPECT_EQ(get(**table, "a"), "1");
+    EXPECT_EQ(answer(**table, "a"), "1");
     files.write("new", "/a/ 2\n");
     std::filesystem::rename(files.path("new"), path);
-    EXPECT_EQ(get(**table, "a"), "2");
+    EXPECT_EQ(answer(**table, "a"), "2");
     std::filesystem::remove(path);
-    EXPECT_EQ(get(**table, "a"), "FAILED");
+    EXPECT_EQ(answer(**table, "a"), "FAILED");
     files.write("t", "/a/ 3\n");
-    EXPECT_EQ(get(**table, "a"), "3");
+    EXPECT_EQ(answer(**table, "a"), "3");
 }
 
 TEST(Maps, TellWhereTheAnswerStands) {
@@ -184,7 +184,7 @@ TEST(Random, AnswersWithAnyOfItsValues) {
     auto table = open_table("randmap:{ a, b }");
     ASSERT_TRUE(table);
     std::set<std::string> seen;
-    for (int i = 0; i < 200; ++i) seen.insert(get(**table, "x"));
+    for (int i = 0; i < 200; ++i) seen.insert(answer(**table, "x"));
     EXPECT_EQ(seen, (std::set<std::string>{"a", "b"}));
 }
 

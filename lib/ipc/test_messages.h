@@ -1,0 +1,28 @@
+// Every message that goes between programs, for tests that hold for all of them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/bounce.h"
+#include "lib/ipc/messages/cleanup.h"
+#include "lib/ipc/messages/control.h"
+#include "lib/ipc/messages/deliver.h"
+#include "lib/ipc/messages/login.h"
+#include "lib/ipc/messages/milter.h"
+#include "lib/ipc/messages/peername.h"
+#include "lib/ipc/messages/policy.h"
+#include "lib/ipc/messages/queue.h"
+#include "lib/ipc/messages/route.h"
+
+namespace postern::ipc {
+
+using AllMessages = testing::Types<
+    Wakeup, Status, Control, ListingRequest, Listing, PolicyQuestion, PolicyAnswer, NameQuestion,
+    NameAnswer, ResolveRequest, ResolveAnswer, ExpandRequest, ExpandAnswer, SubmitOpen,
+    SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, MilterEvent, MilterAnswer, QueueNudge,
+    QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
+    DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, BounceDone, AuthRequest,
+    AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, Handoff, HandoffAnswer>;
+
+}  // namespace postern::ipc
