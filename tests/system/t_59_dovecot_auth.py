@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import smtplib
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -58,12 +59,17 @@ class Dovecot:
         config.write_text(CONFIG.format(folder=self.folder, socket=socket, inet=inet))
         self.process = subprocess.Popen([DOVECOT, "-F", "-c", config], stderr=subprocess.PIPE, text=True)
         try:
-            wait(lambda: self.socket.exists() or self.process.poll() is not None, "Dovecot's socket", self.log)
+            wait(lambda: self.listens() or self.process.poll() is not None, "Dovecot's socket", self.log)
         except AssertionError:
             self.stop()
             raise
         if self.process.poll() is not None:
             raise AssertionError(self.process.stderr.read())
+
+    def listens(self):
+        # The name is there a moment before anybody listens.
+        with socket.socket(socket.AF_UNIX) as one:
+            return one.connect_ex(str(self.socket)) == 0
 
     def log(self):
         path = self.folder / "log"
@@ -132,7 +138,6 @@ class DovecotAuth(unittest.TestCase):
             (mail.queue / "private" / "auth").unlink(missing_ok=True)
 
     def test_over_the_network(self):
-        import socket
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             port = one.getsockname()[1]
