@@ -49,6 +49,7 @@ constexpr Folder kFolders[] = {
     {"bounce", Account::queue, Group::own, 0700},
     {"defer", Account::queue, Group::own, 0700},
     {"trace", Account::queue, Group::own, 0700},
+    {"flush", Account::queue, Group::own, 0700},
     {"mailtrace", Account::root, Group::own, 0700},
 };
 

@@ -117,6 +117,7 @@ int order(const ipc::QueueControl& request, const config::Config& config) {
         log::debug("", answer.error().what);
         return fatal(EX_UNAVAILABLE, "Cannot flush mail queue - mail system is down");
     }
+    if (answer->not_served) return fatal(EX_UNAVAILABLE, answer->text);
     if (!answer->ok) log::warning("", cat({"Cannot flush mail queue - ", answer->text}));
     return answer->ok ? EX_OK : EX_UNAVAILABLE;
 }
@@ -125,18 +126,19 @@ int flush(const Job& job, const config::Config& config) {
     ipc::QueueControl request;
     request.operation = ipc::QueueOperation::flush_all;
     if (job.what == Job::What::flush_site) {
-        bool valid = !job.argument.empty() && job.argument.size() <= ipc::kMaxName &&
+        bool valid = !job.argument.empty() && !job.argument.starts_with('.') &&
+                     job.argument.size() <= ipc::kMaxName &&
                      job.argument.find_first_of(" \t@/") == std::string::npos;
         if (!valid)
-            return fatal(EX_USAGE, cat({"Cannot flush mail queue - invalid destination: \"",
-                                        job.argument, "\""}));
+            return fatal(EX_UNAVAILABLE, cat({"Cannot flush mail queue - invalid destination: \"",
+                                              job.argument, "\""}));
         request.operation = ipc::QueueOperation::flush_site;
         request.site = job.argument;
     }
     if (job.what == Job::What::flush_id) {
         auto id = QueueId::parse(job.argument);
         if (!id)
-            return fatal(EX_USAGE,
+            return fatal(EX_UNAVAILABLE,
                          cat({"Cannot flush queue ID - invalid name: \"", job.argument, "\""}));
         request.operation = ipc::QueueOperation::flush_message;
         request.queue_id = *id;

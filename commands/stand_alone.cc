@@ -74,6 +74,11 @@ Result<void> StandAlone::perform_one(smtp::StartTls&) {
     return {};
 }
 
+// There is no queue to flush here, only maildrop/.
+Result<void> StandAlone::perform_one(smtp::Flush&) {
+    return perform(session_.on_flushed(smtp::Flushed::failed));
+}
+
 Result<void> StandAlone::perform_one(smtp::Open&) {
     kept_ = open_submission();
     return perform(session_.on_opened(kept_ ? smtp::Answer::accept() : failure()));

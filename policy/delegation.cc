@@ -88,13 +88,14 @@ std::string delegation_request(const ipc::PolicyQuestion& q, const std::string& 
     add("server_port", std::to_string(q.server_port));
     add("helo_name", q.helo);
     add("sender", q.sender);
-    add("recipient", q.recipient);
+    const bool etrn = q.stage == ipc::PolicyStage::etrn;
+    add("recipient", etrn ? "" : q.recipient);
     add("recipient_count",
         std::to_string(q.stage == ipc::PolicyStage::rcpt ? 0 : q.recipient_count));
     add("queue_id", q.queue_id.str());
     add("instance", q.session.str());
     add("size", std::to_string(q.size));
-    add("etrn_domain", "");
+    add("etrn_domain", etrn ? q.recipient : "");
     out += "stress=\n";
     add("sasl_method", q.sasl_method);
     add("sasl_username", q.sasl_username);

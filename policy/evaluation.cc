@@ -23,7 +23,9 @@ Evaluation::Evaluation(Engine& engine, const ipc::PolicyQuestion& question)
       options_(engine.options_),
       question_(question),
       sender_(table::complete_address(question.sender, options_.completion)),
-      recipient_(table::complete_address(question.recipient, options_.completion)) {}
+      recipient_(question.stage == ipc::PolicyStage::etrn  // that is a domain
+                     ? std::string()
+                     : table::complete_address(question.recipient, options_.completion)) {}
 
 Decision Evaluation::run() {
     const auto& lists = engine_.lists_;
@@ -44,7 +46,7 @@ Decision Evaluation::run() {
         case ipc::PolicyStage::data: return run_parameter("smtpd_data_restrictions", lists.data, Subject::data);
         case ipc::PolicyStage::end_of_data:
             return run_parameter("smtpd_end_of_data_restrictions", lists.end_of_data, Subject::end_of_data);
-        case ipc::PolicyStage::etrn: return run_parameter("smtpd_etrn_restrictions", lists.etrn, Subject::etrn);
+        case ipc::PolicyStage::etrn: return run_etrn_stage();
         case ipc::PolicyStage::rcpt:
         case ipc::PolicyStage::vrfy: break;
     }
@@ -56,6 +58,18 @@ Decision Evaluation::run() {
     }
     rule_ = permit_rule_;
     return decision;
+}
+
+// What was put off until RCPT must be asked now: ETRN has none.
+Decision Evaluation::run_etrn_stage() {
+    const auto& lists = engine_.lists_;
+    if (options_.delay_reject) {
+        Decision decision = run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
+        if (decision.refused()) return decision;
+        if (!question_.helo.empty()) decision = run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
+        if (decision.refused()) return decision;
+    }
+    return run_parameter("smtpd_etrn_restrictions", lists.etrn, Subject::etrn);
 }
 
 Decision Evaluation::run_recipient_stage() {

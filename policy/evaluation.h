@@ -32,6 +32,7 @@ class Evaluation {
     void note_doubts();
     Decision run_list(const RestrictionList& list, Subject subject, int depth = 0);
     Decision run_recipient_stage();
+    Decision run_etrn_stage();
     Decision run_one(const Restriction& one, int depth);
     Decision run_simple(const Restriction& one);
     Decision run_dns(const Restriction& one);

@@ -351,5 +351,33 @@ TEST(Policy, AsksTheDns) {
     EXPECT_EQ(with("reject_unknown_reverse_client_hostname", "s@far.test"), "ok");
 }
 
+TEST(Policy, EtrnHasItsOwnRestrictionsAndThoseThatWaited) {
+    auto o = base();
+    auto q = from("192.0.2.7", "", "site.test");
+    q.stage = ipc::PolicyStage::etrn;
+    EXPECT_EQ(ask(o, q), "ok");
+    o.etrn_restrictions =
+        "check_etrn_access inline:{site.test=DUNNO, bad.test=REJECT}, permit_mynetworks, reject";
+    EXPECT_EQ(ask(o, q), "554 5.7.1 <site.test>: Etrn command rejected: Access denied");
+    q.client_address = "127.0.0.1";
+    EXPECT_EQ(ask(o, q), "ok");
+    for (const char* site : {"bad.test", "sub.bad.test"}) {
+        q.recipient = site;
+        EXPECT_EQ(ask(o, q),
+                  std::string("554 5.7.1 <") + site + ">: Etrn command rejected: Access denied");
+    }
+    q.recipient = "site.test";
+    o.client_restrictions = "check_client_access inline:{{127.0.0.1=REJECT not you}}";
+    EXPECT_EQ(ask(o, q), "554 5.7.1 <unknown[127.0.0.1]>: Client host rejected: not you");
+    o.delay_reject = false;  // then that was asked at connect
+    EXPECT_EQ(ask(o, q), "ok");
+    o.delay_reject = true;
+    o.client_restrictions.clear();
+    o.helo_restrictions = "check_helo_access inline:{{client.test=REJECT no}}";
+    EXPECT_EQ(ask(o, q), "554 5.7.1 <client.test>: Helo command rejected: no");
+    q.helo.clear();
+    EXPECT_EQ(ask(o, q), "ok");
+}
+
 }  // namespace
 }  // namespace postern::policy

@@ -1,13 +1,10 @@
 // Manager: orders from postqueue and postsuper. Changes to a message in memory take effect when
 // nothing of it is under way any more; what an agent has got is delivered.
-#include <fcntl.h>
-
 #include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/queue/admin.h"
-#include "lib/queue/reader.h"
 
 #include "qmgr/manager.h"
 #include "qmgr/routes.h"
@@ -26,24 +23,13 @@ ipc::QueueControlAnswer answer(bool ok, std::uint32_t count = 0, std::string_vie
     return result;
 }
 
-// "u@site" or, for a site in brackets, "u@[1.2.3.4]"; a site that begins with a dot stands for
-// everything below it.
-bool is_at_site(std::string_view address, std::string_view site) {
-    auto at = address.rfind('@');
-    if (at == std::string_view::npos) return false;
-    std::string_view domain = address.substr(at + 1);
-    return iequals(domain, site) || (site.starts_with('.') && iends_with(domain, site));
-}
-
 }  // namespace
 
 ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
     using Operation = ipc::QueueOperation;
     switch (order.operation) {
         case Operation::flush_all:
-        case Operation::flush_site:
             scheduler_.revive_all();
-            flush_site_ = order.operation == Operation::flush_site ? order.site : std::string();
             scanner_.scan_incoming();
             scanner_.scan_deferred(Scanner::Which::all);
             return answer(true);
@@ -57,6 +43,7 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
             return answer(known, known ? 1 : 0,
                           known ? "" : "no such message in the deferred queue");
         }
+        case Operation::flush_site: return answer(false, 0, "sites have a call of their own");
         case Operation::trigger: return trigger(order.requests);
         case Operation::hold:
         case Operation::release:
@@ -76,7 +63,6 @@ ipc::QueueControlAnswer Manager::trigger(std::string_view requests) {
     if (wants('F')) scheduler_.revive_all();
     if (wants('I') || wants('W')) scanner_.scan_incoming();
     if (wants('D')) {
-        if (wants('A')) flush_site_.clear();
         scanner_.scan_deferred(wants('A') ? Scanner::Which::all : Scanner::Which::due);
     } else if (wants('W')) {
         scanner_.scan_deferred(Scanner::Which::due);
@@ -152,20 +138,32 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
     return false;
 }
 
-bool Manager::mentions_site(const QueueId& name, const std::string& site) {
-    auto file =
-        queue::open_queue_file(store_.fs(), queue::path_of(Directory::deferred, name), O_RDONLY);
-    if (!file) return file.error().code == Errc::invalid;  // taking it up tells
-    auto reader = queue::Reader::open(store_.fs(), file->get());
-    if (!reader) return true;  // damaged: taking it up tells
-    for (std::size_t i = 0; i < reader->count(); ++i) {
-        auto message = reader->message(i);
-        if (!message) return true;
-        for (const queue::Recipient& recipient : message->envelope.recipients) {
-            if (!recipient.done && is_at_site(recipient.address, site)) return true;
-        }
+void Manager::flush_site(const std::string& site, const Answered& answered) {
+    if (draining_) return answered(answer(false, 0, "the queue manager is ending"));
+    resolver_.resolve(
+        "", cat({"postmaster@", site}),
+        [this, site, answered](const Result<ipc::ResolveAnswer>& route) {
+            const bool told = route && route->outcome == ipc::LookupOutcome::ok &&
+                              route->flush_site != ipc::FlushSite::unknown;
+            if (!told) return answered(answer(false, 0, "address resolver unavailable"));
+            if (route->flush_site == ipc::FlushSite::yes) return answered(wake_site(site));
+            auto refusal = answer(
+                false, 0, cat({"Flush service is not configured for destination \"", site, "\""}));
+            refusal.not_served = true;
+            answered(refusal);
+        });
+}
+
+ipc::QueueControlAnswer Manager::wake_site(const std::string& site) {
+    auto waiting = sites_.take(site);
+    if (!waiting) {
+        log::warning("", waiting.error().what);
+        return answer(false, 0, "cannot read what waits for the site");
     }
-    return false;
+    scheduler_.revive_all();
+    scanner_.go_through(*waiting);
+    log::info("", cat({"flush of ", site, ": ", std::to_string(waiting->size()), " messages"}));
+    return answer(true, static_cast<std::uint32_t>(waiting->size()));
 }
 
 }  // namespace postern::qmgr

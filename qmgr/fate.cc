@@ -168,6 +168,7 @@ void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) 
     bool expired = message.force_expire || is_expired(options_.retry, message.envelope().arrival,
                                                       now(), message.envelope().sender.empty());
     if (!expired) {
+        sites_.note(message.envelope().recipients.at(report.index).address, message.id(), now());
         note_deferral(message, report);
         return settle(message);
     }

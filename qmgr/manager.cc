@@ -76,7 +76,10 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       agents_(loop, services, options_.delivery_timeout),
       scanner_(loop, fs,
                {[this](Directory directory) { return has_room(directory); },
-                [this](Directory directory, const QueueId& name) { found(directory, name); }}),
+                [this](Directory directory, const QueueId& name, bool asked) {
+                    found(directory, name, asked);
+                }}),
+      sites_(fs, options_.site_refresh),
       run_timer_(loop, [this] { start(); }),
       incoming_timer_(loop,
                       [this] {
@@ -97,6 +100,7 @@ void Manager::start() {
     if (draining_) return;
     scheduler_.expire(steady());
     scanner_.scan_incoming();
+    scanner_.go_through(sites_.take_old(now()));
     scanner_.scan_deferred(Scanner::Which::due);
     run_timer_.start(options_.queue_run_delay);
     // Soon for the first time: a nudge may have gone to a qmgr that was just ending.
@@ -142,12 +146,8 @@ void Manager::on_nudge(const QueueId& file) {
     }
 }
 
-void Manager::found(Directory directory, const QueueId& name) {
-    if (directory == Directory::deferred && !flush_site_.empty() &&
-        !mentions_site(name, flush_site_))
-        return;
-    bool flushed = directory == Directory::deferred && scanner_.is_flush();
-    take_up(directory, name, flushed ? Reason::flushed : Reason::found);
+void Manager::found(Directory directory, const QueueId& name, bool asked) {
+    take_up(directory, name, asked ? Reason::flushed : Reason::found);
 }
 
 bool Manager::take_up(Directory directory, const QueueId& name, Reason reason) {
@@ -284,6 +284,7 @@ void Manager::on_resolved(MessageKey key, std::uint32_t index,
     auto routes = routes_.find(key);
     POSTERN_CHECK(routes != routes_.end() && routes->second.open > 0);
     bool last = --routes->second.open == 0;
+    if (answer && answer->flush_site == ipc::FlushSite::yes) sites_.serve(answer->recipient);
     if (answer && answer->outcome == ipc::LookupOutcome::ok && is_service_name(answer->transport)) {
         if (waits_for_flush(*message, answer->transport)) {
             decide(*message, index, Verdict::defer("4.3.2", "deferred transport"));

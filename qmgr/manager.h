@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@
 #include "qmgr/resolver.h"
 #include "qmgr/scanner.h"
 #include "qmgr/scheduler.h"
+#include "qmgr/site_logs.h"
 #include "qmgr/store.h"
 
 namespace postern::qmgr {
@@ -43,6 +45,9 @@ class Manager {
     void on_nudge(const QueueId& file);
     // An order from a command.
     ipc::QueueControlAnswer control(const ipc::QueueControl& order);
+    // All that waits for a site, if that is served (fast_flush_domains). Calls back once.
+    using Answered = std::function<void(const ipc::QueueControlAnswer&)>;
+    void flush_site(const std::string& site, const Answered& answered);
 
     // Gives out nothing more; deliveries under way are waited for, everything else stays in the
     // queue for the next qmgr.
@@ -67,7 +72,7 @@ class Manager {
     bool take_up(queue::Directory directory, const QueueId& name, Reason reason);
     void admit(const QueueFilePtr& file, queue::Message message, Reason reason);
     bool settled_before(const QueueFilePtr& file, const queue::Message& message);
-    void found(queue::Directory directory, const QueueId& name);
+    void found(queue::Directory directory, const QueueId& name, bool asked);
     void room_again();
     void begin(Message& message, Reason reason);
     void log_active(const Message& message) const;
@@ -126,7 +131,7 @@ class Manager {
     bool change_resting(const QueueId& id, ipc::QueueOperation operation);
     bool flush_message(const QueueId& id);
     ipc::QueueControlAnswer trigger(std::string_view requests);
-    bool mentions_site(const QueueId& name, const std::string& site);
+    ipc::QueueControlAnswer wake_site(const std::string& site);
 
     Message* find(MessageKey key);
     WallTime now() const { return loop_.clock().now(); }
@@ -143,6 +148,7 @@ class Manager {
     Bouncer bouncer_;
     Agents agents_;
     Scanner scanner_;
+    SiteLogs sites_;
     loop::Timer run_timer_;
     loop::Timer incoming_timer_;  // finds what a lost nudge did not tell
     loop::Timer move_timer_;
@@ -164,7 +170,6 @@ class Manager {
     std::size_t closing_ = 0;     // notifications under way
     bool incoming_missed_ = false;
     bool draining_ = false;
-    std::string flush_site_;
 };
 
 }  // namespace postern::qmgr

@@ -120,6 +120,8 @@ class ManagerTest : public testing::Test {
                            : domain == "none.test" ? "absent"
                                                    : "smtp";
         answer.next_hop = domain;
+        if (domain.ends_with("served.test")) answer.flush_site = ipc::FlushSite::yes;
+        if (domain == "unknown.test") answer.flush_site = ipc::FlushSite::unknown;
         if (domain == "bad.test") {
             answer.outcome = ipc::LookupOutcome::permanent;
             answer.status = "5.1.2";

@@ -43,5 +43,63 @@ TEST_F(ManagerTest, ObeysPostfixsLetters) {
     EXPECT_EQ(kick(""), "");
 }
 
+// ETRN: only what waits for the site is tried, whatever its time, and waits for the next who asks.
+TEST_F(ManagerTest, ASiteAsksForItsMail) {
+    auto manager = make_manager();
+    const auto flush = [&](const std::string& site) {
+        std::optional<ipc::QueueControlAnswer> got;
+        manager->flush_site(site, [&](const ipc::QueueControlAnswer& answer) { got = answer; });
+        EXPECT_TRUE(run_until([&] { return got.has_value(); }));
+        return got.value_or(ipc::QueueControlAnswer{});
+    };
+    EXPECT_TRUE(flush("a.served.test").ok) << "nothing waits";
+    manager->on_nudge(write_file({envelope(1, {"later@a.served.test", "later1@a.served.test"})}));
+    manager->on_nudge(write_file({envelope(2, {"later@a.served.test", "later@x.test"})}));
+    manager->on_nudge(write_file({envelope(3, {"later@x.test", "later@b.served.test"})}));
+    ASSERT_TRUE(
+        run_until([&] { return files(Directory::deferred) == 3 && manager->active() == 0; }));
+    delivered_.clear();
+    for (int times = 1; times <= 2; ++times) {
+        const auto answer = flush("A.served.test");
+        EXPECT_TRUE(answer.ok);
+        EXPECT_EQ(answer.count, 2U);
+        ASSERT_TRUE(
+            run_until([&] { return delivered_.size() == 4U * static_cast<unsigned>(times); }));
+        ASSERT_TRUE(run_until_idle(*manager));
+    }
+    EXPECT_EQ(std::count(delivered_.begin(), delivered_.end(), "later@b.served.test"), 0);
+    // Who is not served, and who may be.
+    auto refused = flush("x.test");
+    EXPECT_FALSE(refused.ok);
+    EXPECT_TRUE(refused.not_served);
+    EXPECT_EQ(refused.text, "Flush service is not configured for destination \"x.test\"");
+    refused = flush("unknown.test");
+    EXPECT_TRUE(!refused.ok && !refused.not_served);
+    refused = flush("bad.test");
+    EXPECT_TRUE(!refused.ok && !refused.not_served);
+    manager->drain();
+    EXPECT_FALSE(flush("a.served.test").ok);
+}
+
+// What nobody asks for is tried all the same after fast_flush_refresh_time.
+TEST_F(ManagerTest, OldSiteLogsAreRefreshed) {
+    options_.site_refresh = Seconds{3600};
+    auto manager = make_manager();
+    manager->on_nudge(write_file({envelope(1, {"later@a.served.test"})}));
+    ASSERT_TRUE(
+        run_until([&] { return files(Directory::deferred) == 1 && manager->active() == 0; }));
+    fs_.set_times(queue::path_of(Directory::deferred, id(1)),
+                  std::chrono::duration_cast<Seconds>(
+                      (clock_.now() + std::chrono::hours{9}).time_since_epoch())
+                      .count())
+        .value();
+    manager->start();
+    loop_.run_for(Millis{30});
+    EXPECT_EQ(delivered_.size(), 1U);
+    clock_.shift = std::chrono::hours{1} + Seconds{1};
+    manager->start();
+    EXPECT_TRUE(run_until([&] { return delivered_.size() == 2; }));
+}
+
 }  // namespace
 }  // namespace postern::qmgr

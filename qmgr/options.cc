@@ -115,6 +115,8 @@ Options options_from(const config::Config& config) {
     options.sync_directories = config.get(param::queue_sync_directory);
     options.rewrite_service = config.get(param::rewrite_service_name);
     options.bounce_service = config.get(param::bounce_service_name);
+    options.site_refresh =
+        std::chrono::duration_cast<Seconds>(config.get(param::fast_flush_refresh_time));
     options.defer_transports = config.get(param::defer_transports);
     options.ipc_timeout = config.get(param::qmgr_ipc_timeout);
     options.limits_for = [&config](std::string_view transport) {

@@ -28,6 +28,7 @@ struct Options {
     Millis ipc_timeout{60'000};
     Millis delivery_timeout{18'000'000};  // the agent's own limits are shorter
     Millis service_retry{1'000};          // rewrite or bounce did not answer: ask again after
+    Seconds site_refresh{43'200};  // mail that waits for a site unasked is tried after this time
     std::size_t max_open_files = 400;
     bool sync_directories = false;  // of files that are made
     std::string rewrite_service = "rewrite";

@@ -36,6 +36,11 @@ void Scanner::scan_deferred(Which which) {
     begin_deferred(all);
 }
 
+void Scanner::go_through(const std::vector<QueueId>& deferred) {
+    for (const QueueId& id : deferred) named_.names.push_back(id.str());
+    wake();
+}
+
 void Scanner::begin_deferred(bool all) {
     deferred_.all = all;
     deferred_.names.clear();
@@ -64,7 +69,7 @@ void Scanner::wake() {
 void Scanner::slice() {
     SteadyTime end = loop_.clock().steady() + kSlice;
     do {
-        Pass& pass = incoming_.busy() ? incoming_ : deferred_;
+        Pass& pass = incoming_.busy() ? incoming_ : named_.busy() ? named_ : deferred_;
         if (!pass.busy()) return;
         if (!step(pass)) return;
         if (!pass.busy() && pass.again) {
@@ -113,7 +118,7 @@ void Scanner::look_at(Pass& pass, const std::string& name) {
         WallTime due{std::chrono::duration_cast<Micros>(std::chrono::nanoseconds(info->mtime_ns))};
         if (due > loop_.clock().now()) return;
     }
-    host_.found(pass.directory, *id);
+    host_.found(pass.directory, *id, pass.all);
 }
 
 }  // namespace postern::qmgr

@@ -20,8 +20,8 @@ class Scanner {
     struct Host {
         // Whether a message from there can be taken up now.
         std::function<bool(queue::Directory)> has_room;
-        // A file that is due. May load it or not.
-        std::function<void(queue::Directory, const QueueId&)> found;
+        // A file that is due, or (`asked`) that somebody wants tried now. May load it or not.
+        std::function<void(queue::Directory, const QueueId&, bool asked)> found;
     };
     enum class Which : unsigned char { due, all };  // all: whatever their time (flush)
 
@@ -30,12 +30,12 @@ class Scanner {
     // Starts a scan, or notes that another is wanted when one is under way.
     void scan_incoming();
     void scan_deferred(Which which);
+    // Goes through these deferred messages, whatever their times.
+    void go_through(const std::vector<QueueId>& deferred);
 
     // There is room again: goes on where has_room() stopped it.
     void resume();
-    // Whether the deferred queue is being gone through whatever the times (Which::all).
-    bool is_flush() const { return deferred_.all; }
-    bool idle() const { return !incoming_.busy() && !deferred_.busy(); }
+    bool idle() const { return !incoming_.busy() && !named_.busy() && !deferred_.busy(); }
 
   private:
     struct Pass {
@@ -62,6 +62,7 @@ class Scanner {
     sys::Fs& fs_;
     Host host_;
     Pass incoming_{queue::Directory::incoming, {}, {}, {}};
+    Pass named_{queue::Directory::deferred, {}, {}, {}, true};  // by go_through()
     Pass deferred_{queue::Directory::deferred, {}, {}, {}};
     loop::Timer timer_;
 };

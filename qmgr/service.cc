@@ -56,25 +56,33 @@ void QmgrService::on_packet(std::uint64_t number, const ipc::Packet& packet) {
         if (nudge && !nudge->file.empty()) return manager_.on_nudge(nudge->file);
     }
     if (packet.descriptor_count() == 0 && packet.type() == ipc::Type::queue_control) {
-        if (auto order = packet.as<ipc::QueueControl>()) return on_order(peer->second, *order);
+        if (auto order = packet.as<ipc::QueueControl>()) return on_order(number, *order);
     }
     log::warning("", "message of an unexpected kind: connection closed");
     close(number);
 }
 
-void QmgrService::on_order(Peer& peer, const ipc::QueueControl& order) {
+void QmgrService::on_order(std::uint64_t number, const ipc::QueueControl& order) {
     using Operation = ipc::QueueOperation;
-    bool flush = order.operation == Operation::flush_all ||
-                 order.operation == Operation::flush_site ||
-                 order.operation == Operation::flush_message ||
-                 order.operation == Operation::rescan || order.operation == Operation::trigger;
-    ipc::QueueControlAnswer answer;
-    if (flush || peer.may_change) {
-        answer = manager_.control(order);
-    } else {
-        answer.text = "not permitted";
+    if (order.operation == Operation::flush_site) {
+        return manager_.flush_site(order.site, [this, number](const ipc::QueueControlAnswer& done) {
+            reply(number, done);
+        });
     }
-    if (auto sent = peer.channel->send(answer); !sent) log::warning("", sent.error().what);
+    const bool anybodys =
+        order.operation == Operation::flush_all || order.operation == Operation::flush_message ||
+        order.operation == Operation::rescan || order.operation == Operation::trigger;
+    if (anybodys || peers_.at(number).may_change) return reply(number, manager_.control(order));
+    ipc::QueueControlAnswer refusal;
+    refusal.text = "not permitted";
+    reply(number, refusal);
+}
+
+// The peer may be gone.
+void QmgrService::reply(std::uint64_t number, const ipc::QueueControlAnswer& answer) {
+    const auto peer = peers_.find(number);
+    if (peer == peers_.end()) return;
+    if (auto sent = peer->second.channel->send(answer); !sent) log::warning("", sent.error().what);
 }
 
 }  // namespace postern::qmgr

@@ -29,7 +29,8 @@ class QmgrService final : public service::LoopService {
     };
 
     void on_packet(std::uint64_t number, const ipc::Packet& packet);
-    void on_order(Peer& peer, const ipc::QueueControl& order);
+    void on_order(std::uint64_t number, const ipc::QueueControl& order);
+    void reply(std::uint64_t number, const ipc::QueueControlAnswer& answer);
     void close(std::uint64_t number);
 
     service::LoopContext context_;

@@ -31,6 +31,8 @@ Options options_from(const config::Config& config) {
     o.transport_maps = config.text("transport_maps");
     o.transport_parents_plain =
         table::parents_of(config, "transport_maps") == table::Parents::plain;
+    o.fast_flush_domains = config.text("fast_flush_domains");
+    o.flush_parents = table::parents_of(config, "fast_flush_domains");
     o.empty_address_recipient = config.get(param::empty_address_recipient);
     return o;
 }

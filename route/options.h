@@ -28,6 +28,8 @@ struct Options {
     std::string sender_dependent_relayhost_maps, sender_dependent_default_transport_maps;
     std::string transport_maps;
     bool transport_parents_plain = false;  // parent_domain_matches_subdomains has transport_maps
+    std::string fast_flush_domains;
+    table::Parents flush_parents = table::Parents::plain;
     std::string empty_address_recipient = "MAILER-DAEMON";
 };
 

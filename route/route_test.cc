@@ -1,5 +1,7 @@
 #include "route/worker.h"
 
+#include "lib/log/log.h"
+
 namespace postern::route {
 namespace {
 
@@ -201,6 +203,28 @@ TEST(Expand, CopiesAndMailWithoutMappings) {
     o.recipient_bcc_maps = "fail:now";
     Engine failing(o);
     EXPECT_EQ(failing.expand({"u", R::recipient}).outcome, ipc::LookupOutcome::temporary);
+}
+
+TEST(Resolve, TellsWhichSitesMayAskForTheirMail) {
+    auto o = base();
+    const auto served = [&](const char* recipient) {
+        log::open_capture();
+        Engine engine(o);
+        return engine.resolve({"s@x.test", recipient}).flush_site;
+    };
+    using ipc::FlushSite;
+    EXPECT_EQ(served("u@relay.test"), FlushSite::no);
+    o.fast_flush_domains = "served.test, !no.parent.test, .parent.test, [192.0.2.5]";
+    EXPECT_EQ(served("u@served.test"), FlushSite::yes);
+    EXPECT_EQ(served("u@SUB.served.test"), FlushSite::yes);
+    EXPECT_EQ(served("u@a.parent.test"), FlushSite::yes);
+    EXPECT_EQ(served("u@no.parent.test"), FlushSite::no);
+    EXPECT_EQ(served("u@other.test"), FlushSite::no);
+    o.flush_parents = table::Parents::dotted;
+    EXPECT_EQ(served("u@sub.served.test"), FlushSite::no);
+    o.fast_flush_domains = "hash:/nonexistent/table";
+    EXPECT_EQ(served("u@served.test"), FlushSite::unknown);
+    EXPECT_THAT(log::take_captured(), testing::HasSubstr("fast_flush_domains: "));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "route/worker.h"
 
+#include "lib/base/strings.h"
 #include "lib/log/log.h"
 
 namespace postern::route {
@@ -40,7 +41,16 @@ Engine::Engine(Options options)
     : options_(std::move(options)),
       classes_(options_.classes),
       rewriter_(options_, classes_),
-      resolver_(options_, classes_, rewriter_) {}
+      resolver_(options_, classes_, rewriter_),
+      flush_sites_(table::MatchList::parse(options_.fast_flush_domains, options_.flush_parents)) {}
+
+ipc::FlushSite Engine::flush_site(std::string_view recipient) {
+    if (flush_sites_.empty()) return ipc::FlushSite::no;
+    const auto found = flush_sites_.matches_name(recipient.substr(recipient.rfind('@') + 1));
+    if (found) return *found ? ipc::FlushSite::yes : ipc::FlushSite::no;
+    log::warning("", cat({"fast_flush_domains: ", found.error().what}));
+    return ipc::FlushSite::unknown;
+}
 
 ipc::ResolveAnswer Engine::resolve(const ipc::ResolveRequest& request) {
     ipc::ResolveAnswer answer;
@@ -54,6 +64,7 @@ ipc::ResolveAnswer Engine::resolve(const ipc::ResolveRequest& request) {
     answer.transport = std::move(route->transport);
     answer.next_hop = std::move(route->next_hop);
     answer.recipient = std::move(route->recipient);
+    answer.flush_site = flush_site(answer.recipient);
     answer.address_class = to_ipc(route->domain_class);
     return answer;
 }

@@ -6,6 +6,7 @@
 #include "lib/ipc/messages/route.h"
 #include "lib/service/service.h"
 #include "lib/table/address_class.h"
+#include "lib/table/match_list.h"
 
 #include "route/options.h"
 #include "route/resolver.h"
@@ -23,10 +24,13 @@ class Engine {
     ipc::ExpandAnswer expand(const ipc::ExpandRequest& request);
 
   private:
+    ipc::FlushSite flush_site(std::string_view recipient);
+
     const Options options_;
     table::DomainClasses classes_;
     Rewriter rewriter_;
     Resolver resolver_;
+    table::MatchList flush_sites_;
 };
 
 // Answers one question. The conversation is over when the peer closes it or says something that it

@@ -234,6 +234,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.line_limit = config.get(param::line_length_limit);
     options.log_port = config.get(param::smtpd_client_port_logging);
     options.tls_loglevel = static_cast<int>(config.get(param::smtpd_tls_loglevel));
+    options.qmgr_path = "public/" + config.get(param::queue_service_name);
     options.cleanup_path = "public/" + config.get(param::cleanup_service_name);
     TRY_ASSIGN(options.overrides, config::ReceiveOverrides::read(config));
     options.content_filter = config.get(param::content_filter);

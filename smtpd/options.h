@@ -54,6 +54,7 @@ struct Options {
     std::size_t auth_line_limit = 12288;
     std::string auth_path = "private/postern-auth";
     std::string cleanup_path = "public/cleanup";
+    std::string qmgr_path = "public/qmgr";
     std::optional<tls::ServerContext> tls;
     std::map<std::string, std::string> host_names;  // of loopback addresses, from /etc/hosts
 };

@@ -15,6 +15,7 @@
 #include "lib/ipc/messages/milter.h"
 #include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
+#include "lib/ipc/messages/queue.h"
 #include "lib/loop/loop.h"
 #include "lib/loop/stream.h"
 #include "lib/smtp/data_decoder.h"
@@ -38,6 +39,7 @@ struct Shared {
     ipc::Client& policy;
     ipc::Client& auth;
     ipc::Client& names;  // peername
+    ipc::Client& qmgr;
     CleanupLinks& cleanup;
     DovecotAuth* dovecot;  // null: our own auth service checks passwords
     Random& random;
@@ -64,6 +66,7 @@ class SessionDriver : public loop::StreamHandler,
         milter,
         auth,
         cleanup,
+        flush,
         room,
         handshake,
         pause
@@ -99,6 +102,7 @@ class SessionDriver : public loop::StreamHandler,
     void run(smtp::Open&&);
     void run(smtp::ReadData&& read);
     void run(smtp::Commit&&);
+    void run(smtp::Flush&& flush);
     void run(smtp::Close&& close);
     void ask_milters(smtp::Stage stage);
     Result<void> send_milter_event(smtp::Stage stage);

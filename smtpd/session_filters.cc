@@ -21,6 +21,7 @@ ipc::PolicyStage stage_of(smtp::Stage stage) {
         case smtp::Stage::data: return ipc::PolicyStage::data;
         case smtp::Stage::end_of_data: return ipc::PolicyStage::end_of_data;
         case smtp::Stage::vrfy: return ipc::PolicyStage::vrfy;
+        case smtp::Stage::etrn: return ipc::PolicyStage::etrn;
     }
     return ipc::PolicyStage::rcpt;
 }
@@ -205,6 +206,32 @@ ipc::MilterEvent SessionDriver::milter_event(smtp::Stage stage) const {
     return event;
 }
 
+// --- ETRN ---
+
+void SessionDriver::run(smtp::Flush&& flush) {
+    waiting_ = Waiting::flush;
+    ipc::QueueControl order;
+    order.operation = ipc::QueueOperation::flush_site;
+    order.site = flush.site;
+    shared_.qmgr.call<ipc::QueueControlAnswer>(
+        order, shared_.options.ask_timeout,
+        [weak = weak_from_this(), site = flush.site](Result<ipc::QueueControlAnswer> answer) {
+            const auto self = weak.lock();
+            if (!self || self->over_ || self->closing_) return;
+            const bool not_served = answer && answer->not_served;
+            if (not_served) {
+                log::warning("", cat({"reject: ETRN ", site, "... from ", self->client_}));
+            } else if (!answer || !answer->ok) {
+                log::warning("", cat({"ETRN ", site, " from ", self->client_, ": ",
+                                      answer ? answer->text : answer.error().what}));
+            }
+            self->resume(self->session_.on_flushed(not_served ? smtp::Flushed::not_served
+                                                   : answer && answer->ok ? smtp::Flushed::begun
+                                                                          : smtp::Flushed::failed));
+        },
+        id_.str());
+}
+
 // --- Policy ---
 
 ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
@@ -222,7 +249,7 @@ ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
     q.helo = session_.helo();
     if (session_.envelope().open || stage == smtp::Stage::mail)
         q.sender = session_.envelope().sender;
-    if (stage == smtp::Stage::rcpt || stage == smtp::Stage::vrfy)
+    if (stage == smtp::Stage::rcpt || stage == smtp::Stage::vrfy || stage == smtp::Stage::etrn)
         q.recipient = session_.recipient();
     q.recipient_count = static_cast<std::uint32_t>(session_.envelope().recipients.size());
     q.size = session_.envelope().mail.size;

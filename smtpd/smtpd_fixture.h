@@ -82,6 +82,16 @@ struct FakePolicy : Neighbour {
     bool silent = false;
 };
 
+struct FakeQmgr : Neighbour {
+    using Neighbour::Neighbour;
+    void on_packet(Talk& talk, ipc::Packet packet) override {
+        orders.push_back(packet.as<ipc::QueueControl>().value());
+        ASSERT_TRUE(talk.channel->send(answer));
+    }
+    std::vector<ipc::QueueControl> orders;
+    ipc::QueueControlAnswer answer;
+};
+
 struct FakeAuth : Neighbour {
     using Neighbour::Neighbour;
     void on_packet(Talk& talk, ipc::Packet packet) override {
@@ -197,6 +207,7 @@ class SmtpdTest : public testing::Test {
         options.auth_path = folder.path() + "/auth";
         options.cleanup_path = folder.path() + "/cleanup";
         options.peername_path = folder.path() + "/peername";
+        options.qmgr_path = folder.path() + "/qmgr";
     }
     void begin() {
         policy = std::make_unique<FakePolicy>(loop, options.policy_path);

@@ -15,14 +15,16 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
       policy_(loop, options_.policy_path, ipc::Client::Connections::kept),
       auth_(loop, options_.auth_path),
       names_(loop, options_.peername_path),
+      qmgr_(loop, options_.qmgr_path),
       cleanup_(loop, options_.cleanup_path),
       notices_(cleanup_, options_.notices),
       dovecot_(options_.sasl_server
                    ? std::make_unique<DovecotAuth>(loop, options_.sasl_server->address,
                                                    options_.sasl_server->name)
                    : nullptr),
-      shared_{options_, loop,     policy_,        auth_,
-              names_,   cleanup_, dovecot_.get(), SystemRandom::instance(),
+      shared_{options_, loop,           policy_,
+              auth_,    names_,         qmgr_,
+              cleanup_, dovecot_.get(), SystemRandom::instance(),
               notices_},
       session_ended_(std::move(session_ended)) {}
 

@@ -27,6 +27,7 @@ class SmtpdService : public service::LoopService {
     ipc::Client policy_;
     ipc::Client auth_;
     ipc::Client names_;
+    ipc::Client qmgr_;
     CleanupLinks cleanup_;
     Notices notices_;
     std::unique_ptr<DovecotAuth> dovecot_;

@@ -341,8 +341,9 @@ TEST_F(SmtpdTest, ThePostmasterHearsOfErrors) {
     ASSERT_TRUE(wait_for([&] { return cleanup->messages.size() == 1; }));
     EXPECT_EQ(cleanup->envelopes.at(0).sender, "double-bounce@mail.test");
     EXPECT_EQ(cleanup->envelopes.at(0).recipients.at(0).address, "postmaster");
-    EXPECT_THAT(cleanup->messages.at(0),
-                HasSubstr(" In:  FOO\r\n Out: 502 5.5.2 Error: command not recognized\r\n In:  QUIT"));
+    EXPECT_THAT(
+        cleanup->messages.at(0),
+        HasSubstr(" In:  FOO\r\n Out: 502 5.5.2 Error: command not recognized\r\n In:  QUIT"));
     EXPECT_TRUE(wait_for([&] {
         return logged().find("postmaster notification of a session's errors") != std::string::npos;
     }));
@@ -382,6 +383,28 @@ TEST(ReadOptions, FromConfiguration) {
               (std::vector<std::string>{"CONNECT", "GET", "POST"}));
     auto required = config::Config::parse("smtpd_tls_security_level = encrypt\n").value();
     EXPECT_FALSE(read_options(required, "smtps")) << "no certificate";
+}
+
+TEST_F(SmtpdTest, EtrnAsksPolicyAndQmgr) {
+    begin();
+    talk("EHLO c\r\n", "8BITMIME\r\n");
+    EXPECT_EQ(talk("ETRN site.test\r\n", "\n"), "458 Unable to queue messages\r\n");
+    EXPECT_THAT(logged(), HasSubstr("warning ETRN site.test from unknown["));
+    FakeQmgr qmgr(loop, folder.path() + "/qmgr");
+    qmgr.answer.ok = true;
+    EXPECT_EQ(talk("ETRN @site.test\r\n", "\n"), "250 Queuing started\r\n");
+    ASSERT_EQ(qmgr.orders.size(), 1u);
+    EXPECT_EQ(qmgr.orders[0].operation, ipc::QueueOperation::flush_site);
+    EXPECT_EQ(qmgr.orders[0].site, "site.test");
+    EXPECT_EQ(policy->questions.back().stage, ipc::PolicyStage::etrn);
+    EXPECT_EQ(policy->questions.back().recipient, "site.test");
+    qmgr.answer.ok = false;
+    EXPECT_EQ(talk("ETRN site.test\r\n", "\n"), "458 Unable to queue messages\r\n");
+    qmgr.answer.not_served = true;
+    // What waits behind it is answered behind it.
+    EXPECT_EQ(talk("ETRN site.test\r\nNOOP\r\n", "Ok\r\n"),
+              "459 <site.test>: service unavailable\r\n250 2.0.0 Ok\r\n");
+    EXPECT_THAT(logged(), HasSubstr("warning reject: ETRN site.test... from unknown["));
 }
 
 }  // namespace

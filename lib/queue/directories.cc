@@ -68,7 +68,7 @@ Result<void> create_all(sys::Fs& fs) {
     for (const Directory directory : kAllDirectories)
         TRY(create(fs, std::string(name_of(directory)),
                    directory == Directory::maildrop ? 0730 : 0700));
-    return {};
+    return create(fs, std::string(kSiteLogs), 0700);
 }
 
 Result<void> create_parent(sys::Fs& fs, Directory directory, const QueueId& id) {

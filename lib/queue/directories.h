@@ -28,6 +28,9 @@ inline constexpr std::array<Directory, 9> kAllDirectories = {
     Directory::deferred, Directory::hold,     Directory::corrupt,
     Directory::bounce,   Directory::defer,    Directory::trace};
 
+// Logs of which messages wait for a site that may have them delivered by ETRN; qmgr's.
+inline constexpr std::string_view kSiteLogs = "flush";
+
 std::string_view name_of(Directory directory);
 
 // "incoming/4Xy…", "deferred/k/4Xy…k": deferred, defer, bounce and trace have a subdirectory per

@@ -29,7 +29,8 @@ constexpr ProfilePath kPickupPaths[] = {{Anchor::queue, "maildrop", write}};
 constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "active", write},
                                        {Anchor::queue, "deferred", write}, {Anchor::queue, "hold", write},
                                        {Anchor::queue, "corrupt", write}, {Anchor::queue, "bounce", write},
-                                       {Anchor::queue, "defer", write}, {Anchor::queue, "trace", write}};
+                                       {Anchor::queue, "defer", write}, {Anchor::queue, "trace", write},
+                                       {Anchor::queue, "flush", write}};
 constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Anchor::queue, "active", read},
                                        {Anchor::queue, "deferred", read}, {Anchor::queue, "hold", read},
                                        {Anchor::queue, "maildrop", read}, {Anchor::queue, "defer", read},
@@ -61,7 +62,7 @@ constexpr Profile kProfiles[] = {
     {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kTables | Promise::dns, kTablePaths, false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
     {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false},
-    {"qmgr",             Account::queue,  kQueueOnly,                                true,    kWriter,      kQueuePaths,    false},
+    {"qmgr",             Account::queue,  Account::net | Account::queue,              true,    kWriter,      kQueuePaths,    false},
     {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
     {"bounce",           Account::queue,  kQueueOnly,                                false,   kWriter,      kBouncePaths,   false},
     {"error",            Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},

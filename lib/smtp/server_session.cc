@@ -6,6 +6,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/encode.h"
+#include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
 
 namespace postern::smtp {
@@ -26,6 +27,32 @@ bool allowed_in_plaintext(Verb verb) {
         case Verb::quit: return true;
         default: return false;
     }
+}
+
+bool is_letter_or_digit(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// A host name as Postfix takes it: not only digits, labels of 1 to 63 letters, digits, "_" and,
+// inside, "-".
+bool is_host_name(std::string_view name) {
+    if (name.empty() || name.size() > 255) return false;
+    if (name.find_first_not_of("0123456789.") == std::string_view::npos) return false;
+    for (const auto label : split(name, '.')) {
+        const auto fits = [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; };
+        if (label.empty() || label.size() > 63 || !std::all_of(label.begin(), label.end(), fits) ||
+            label.front() == '-' || label.back() == '-')
+            return false;
+    }
+    return true;
+}
+
+bool is_host(std::string_view name) {
+    if (!name.starts_with('[')) return is_host_name(name);
+    if (!name.ends_with(']')) return false;
+    auto inner = name.substr(1, name.size() - 2);
+    if (istarts_with(inner, "ipv6:")) inner.remove_prefix(5);
+    return IpAddress::parse(inner).has_value();
 }
 
 void wipe(std::string& secret) {
@@ -160,6 +187,7 @@ Action ServerSession::dispatch(const Command& command) {
         case Verb::auth: return do_auth(command.argument);
         case Verb::starttls: return do_starttls(command.argument);
         case Verb::vrfy: return do_vrfy(command.argument);
+        case Verb::etrn: return do_etrn(command.argument);
         default: return do_simple(command);
     }
 }
@@ -178,7 +206,7 @@ Action ServerSession::do_simple(const Command& command) {
         case Verb::help:
             junk();
             return reply(214, "2.0.0",
-                         "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY QUIT HELP");
+                         "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY ETRN QUIT HELP");
         default: return reply(502, "5.5.2", "Error: command not recognized");
     }
 }
@@ -217,6 +245,7 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     offer("PIPELINING");
     offer("SIZE", options_.size_limit > 0 ? std::to_string(options_.size_limit) : std::string());
     if (options_.vrfy_enabled) offer("VRFY");
+    offer("ETRN");
     if (options_.tls_available && !secured_) offer("STARTTLS");
     if (auth_offered()) offer("AUTH", mechanisms());
     if (auth_offered() && options_.auth_for_broken_clients && !hides("AUTH")) {
@@ -296,6 +325,29 @@ Action ServerSession::do_vrfy(std::string_view argument) {
     return ask(Stage::vrfy, Pending::vrfy);
 }
 
+// RFC 1985. Postfix puts no enhanced status codes here.
+Action ServerSession::do_etrn(std::string_view argument) {
+    junk();
+    if (helo_.empty() && options_.helo_required)
+        return reply(503, "", "Error: send HELO/EHLO first");
+    if (envelope_.open) return reply(503, "", "Error: MAIL transaction in progress");
+    if (split_words(argument, " \t").size() != 1) return reply(500, "", "Syntax: ETRN domain");
+    if (argument[0] == '@' || argument[0] == '#') argument.remove_prefix(1);  // RFC 1985 5.3
+    if (!is_host(argument)) return reply(501, "", "Error: invalid parameter syntax");
+    asked_ = {std::string(argument), 0, {}};
+    return ask(Stage::etrn, Pending::etrn);
+}
+
+Action ServerSession::on_flushed(Flushed result) {
+    switch (result) {
+        case Flushed::begun: return reply(250, "", "Queuing started");
+        case Flushed::not_served:
+            return reply(459, "", cat({"<", asked_.address, ">: service unavailable"}));
+        case Flushed::failed: break;
+    }
+    return reply(458, "", "Unable to queue messages");
+}
+
 // --- DATA ---
 
 Action ServerSession::do_data(std::string_view argument) {
@@ -358,6 +410,7 @@ Action ServerSession::on_answer(const Answer& answer) {
             case Pending::data: return Open{};
             case Pending::end_of_data: return Commit{};
             case Pending::vrfy: return reply(252, "2.0.0", asked_.address);
+            case Pending::etrn: return Flush{asked_.address};
             case Pending::none: break;
         }
         POSTERN_CHECK(false);

@@ -38,7 +38,7 @@ struct ServerOptions {
     bool vrfy_enabled = true;
     bool dsn = false;
     bool soft_bounce = false;  // what would be refused for good is refused for now
-    bool ask_early = false;  // smtpd_delay_reject = no: also at connect, HELO and MAIL
+    bool ask_early = false;    // smtpd_delay_reject = no: also at connect, HELO and MAIL
     bool ask_data = false;
     bool ask_end_of_data = false;
     // Whether the disk has room for a message of so many bytes (0: not said). Empty: always.
@@ -49,7 +49,7 @@ struct ServerOptions {
 };
 
 // What policy may be asked.
-enum class Stage : unsigned char { connect, helo, mail, rcpt, data, end_of_data, vrfy };
+enum class Stage : unsigned char { connect, helo, mail, rcpt, data, end_of_data, vrfy, etrn };
 
 // --- What the driver is to do ---
 
@@ -75,12 +75,15 @@ struct Open {};  // open a transaction with cleanup; on_opened()
 struct ReadData {
     std::string text;  // say this, then read content up to its end; on_content()
 };
+struct Flush {  // RFC 1985: ask qmgr for what waits for the site; on_flushed()
+    std::string site;
+};
 struct Commit {};  // the content is whole and wanted; cleanup's word goes to on_committed()
 struct Close {
     std::string text;  // say this and end the session
     bool log = false;
 };
-using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Commit, Close>;
+using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Commit, Flush, Close>;
 
 // --- What the driver has heard ---
 
@@ -104,6 +107,8 @@ struct AuthResult {
     std::string user;
     std::string text = {};  // failure: why, if the client shall know; challenge: base64
 };
+
+enum class Flushed : unsigned char { begun, not_served, failed };
 
 enum class ContentEnd : unsigned char { complete, too_big, bare_lf, bare_cr, pipe_broken };
 
@@ -134,6 +139,7 @@ class ServerSession {
     Action on_opened(const Answer& answer);                 // after Open
     Action on_content(ContentEnd end, std::uint64_t size);  // after ReadData
     Action on_committed(const Answer& answer, std::string_view queue_id);  // after Commit
+    Action on_flushed(Flushed result);                                     // after Flush
     // With auth_relayed: names parted by spaces, without and with TLS.
     void set_mechanisms(std::string plain, std::string secured) {
         plain_mechanisms_ = std::move(plain);
@@ -155,7 +161,9 @@ class ServerSession {
     std::string protocol() const;  // "ESMTPSA", RFC 3848
     std::string_view log_protocol() const { return esmtp_ ? "ESMTP" : "SMTP"; }
     const Envelope& envelope() const { return envelope_; }
-    const std::string& recipient() const { return asked_.address; }  // that RCPT or VRFY asks about
+    const std::string& recipient() const {
+        return asked_.address;
+    }  // that RCPT, VRFY or ETRN asks about
     const std::string& user() const { return user_; }
     const std::string& auth_method() const { return auth_method_; }
     std::string_view where() const { return where_; }  // "RCPT", "DATA", "END-OF-MESSAGE", ...
@@ -179,7 +187,8 @@ class ServerSession {
         rcpt,
         data,
         end_of_data,
-        vrfy
+        vrfy,
+        etrn
     };
 
     Action dispatch(const Command& command);
@@ -194,6 +203,7 @@ class ServerSession {
     Action do_starttls(std::string_view argument);
     Action do_simple(const Command& command);
     Action do_vrfy(std::string_view argument);
+    Action do_etrn(std::string_view argument);
 
     Action reply(int code, std::string_view status, std::string_view text, bool log = false);
     Action multiline(std::vector<std::string> lines);

@@ -17,6 +17,8 @@ struct Talk {
     ContentEnd content = ContentEnd::complete;
     std::vector<Stage> asked;
     std::string response;  // what auth was given
+    std::string site;      // what ETRN asked for
+    Flushed flushed = Flushed::begun;
     bool closed = false;
     bool logged = false;
 
@@ -51,6 +53,9 @@ struct Talk {
             } else if (auto* login = std::get_if<Authenticate>(&action)) {
                 response = login->response;
                 action = s().on_auth(auth);
+            } else if (auto* flush = std::get_if<Flush>(&action)) {
+                site = flush->site;
+                action = s().on_flushed(flushed);
             } else if (std::holds_alternative<Open>(action)) {
                 action = s().on_opened(opening);
             } else if (auto* read = std::get_if<ReadData>(&action)) {
@@ -72,7 +77,7 @@ TEST(ServerSession, OneMessage) {
     EXPECT_EQ(t.run(t.s().greet()), "220 mail.test ESMTP Postern\r\n");
     EXPECT_EQ(t.line("EHLO client.test"),
               "250-mail.test\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-VRFY\r\n"
-              "250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n");
+              "250-ETRN\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n");
     EXPECT_EQ(t.line("MAIL FROM:<a@client.test> SIZE=100 BODY=8BITMIME"), "250 2.1.0 Ok\r\n");
     EXPECT_EQ(t.line("RCPT TO:<b@example.test>"), "250 2.1.5 Ok\r\n");
     EXPECT_EQ(t.s().envelope().sender, "a@client.test");
@@ -99,7 +104,21 @@ TEST(ServerSession, RepliesInEveryState) {
         {{}, "EHLO", "501 Syntax: EHLO hostname\r\n"},
         {{}, "", "500 5.5.2 Error: bad syntax\r\n"},
         {{}, "FOO", "502 5.5.2 Error: command not recognized\r\n"},
-        {{}, "ETRN x", "502 5.5.2 Error: command not recognized\r\n"},
+        {{}, "ETRN site.test", "250 Queuing started\r\n"},
+        {{}, "etrn @site.test", "250 Queuing started\r\n"},
+        {{}, "ETRN #site.test", "250 Queuing started\r\n"},
+        {{}, "ETRN [192.0.2.1]", "250 Queuing started\r\n"},
+        {{}, "ETRN [IPv6:2001:db8::1]", "250 Queuing started\r\n"},
+        {{}, "ETRN", "500 Syntax: ETRN domain\r\n"},
+        {{}, "ETRN a b", "500 Syntax: ETRN domain\r\n"},
+        {{}, "ETRN @", "501 Error: invalid parameter syntax\r\n"},
+        {{}, "ETRN a..b", "501 Error: invalid parameter syntax\r\n"},
+        {{}, "ETRN -a", "501 Error: invalid parameter syntax\r\n"},
+        {{}, "ETRN ../a", "501 Error: invalid parameter syntax\r\n"},
+        {{}, "ETRN 192.0.2.1", "501 Error: invalid parameter syntax\r\n"},
+        {{}, "ETRN [192.0.2]", "501 Error: invalid parameter syntax\r\n"},
+        {{}, "ETRN [192.0.2.1", "501 Error: invalid parameter syntax\r\n"},
+        {{"MAIL FROM:<a@b.test>"}, "ETRN x", "503 Error: MAIL transaction in progress\r\n"},
         {{}, "NOOP", "250 2.0.0 Ok\r\n"},
         {{}, "RSET", "250 2.0.0 Ok\r\n"},
         {{}, "RSET x", "501 5.5.4 Syntax: RSET\r\n"},
@@ -371,13 +390,37 @@ TEST(ServerSession, AuthOnlyUnderTls) {
     EXPECT_NE(t.line("EHLO x").find("AUTH"), std::string::npos);
 }
 
+// RFC 1985: the policy first, then qmgr.
+TEST(ServerSession, Etrn) {
+    Talk t;
+    t.options.helo_required = true;
+    EXPECT_EQ(t.line("ETRN site.test"), "503 Error: send HELO/EHLO first\r\n");
+    t.line("EHLO x");
+    EXPECT_EQ(t.line("ETRN @Site.test"), "250 Queuing started\r\n");
+    EXPECT_EQ(t.site, "Site.test");
+    EXPECT_EQ(t.asked, std::vector<Stage>{Stage::etrn});
+    EXPECT_EQ(t.s().recipient(), "Site.test") << "for the question and the log";
+    t.flushed = Flushed::not_served;
+    EXPECT_EQ(t.line("ETRN site.test"), "459 <site.test>: service unavailable\r\n");
+    t.flushed = Flushed::failed;
+    EXPECT_EQ(t.line("ETRN site.test"), "458 Unable to queue messages\r\n");
+    EXPECT_FALSE(t.logged);
+    t.site.clear();
+    t.policy = Answer::refuse(554, "5.7.1", "<site.test>: Etrn command rejected: Access denied");
+    EXPECT_EQ(t.line("ETRN site.test"),
+              "554 5.7.1 <site.test>: Etrn command rejected: Access denied\r\n");
+    EXPECT_TRUE(t.logged);
+    EXPECT_EQ(t.site, "") << "qmgr is not asked";
+    EXPECT_EQ(t.s().where(), "ETRN");
+}
+
 TEST(ServerSession, HiddenKeywordsAndDsn) {
     Talk t;
     t.options.dsn = true;
     t.options.hidden_keywords = {"VRFY", "8BITMIME"};
     EXPECT_EQ(t.line("EHLO x"),
               "250-mail.test\r\n250-PIPELINING\r\n250-SIZE "
-              "10240000\r\n250-ENHANCEDSTATUSCODES\r\n250 DSN\r\n");
+              "10240000\r\n250-ETRN\r\n250-ENHANCEDSTATUSCODES\r\n250 DSN\r\n");
     EXPECT_EQ(t.line("MAIL FROM:<a@b.test> RET=FULL ENVID=x"), "250 2.1.0 Ok\r\n");
     EXPECT_EQ(t.line("RCPT TO:<c@d.test> NOTIFY=NEVER"), "250 2.1.5 Ok\r\n");
     EXPECT_EQ(t.s().envelope().recipients.at(0).notify, kNever);

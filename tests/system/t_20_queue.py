@@ -59,7 +59,7 @@ class Queue(unittest.TestCase):
             mail.wait_empty_queue()
 
     def test_flush(self):
-        with instance() as mail:
+        with instance(fast_flush_domains="busy.test") as mail:
             qid = send(mail, "c@busy.test")
             mail.wait_log(rf"{qid}: to=<c@busy.test>.*status=deferred")
             for command in (["-f"], ["-i", qid], ["-s", "busy.test"]):
@@ -67,7 +67,9 @@ class Queue(unittest.TestCase):
                 wait(lambda: "deferred" in mail.run("postqueue", "-j").stdout, "a deferred message", mail.log)
                 mail.run("postqueue", *command)
                 wait(lambda: mail.log().count(f"{qid}: to=<c@busy.test>") > before, f"a retry after {command}", mail.log)
-            mail.run("postqueue", "-s", "elsewhere.test")
+            result = mail.run("postqueue", "-s", "elsewhere.test", check=False)
+            self.assertEqual((result.returncode, result.stderr),
+                             (69, 'postqueue: fatal: Flush service is not configured for destination "elsewhere.test"\n'))
 
     def test_postsuper_while_running(self):
         with instance() as mail:

@@ -8,6 +8,8 @@ namespace postern::ipc {
 
 enum class AddressClass : std::uint8_t { local, virtual_alias, virtual_mailbox, relay, other, kLast = other };
 enum class LookupOutcome : std::uint8_t { ok, temporary, permanent, kLast = permanent };
+// Whether fast_flush_domains has the recipient's domain: ETRN and postqueue -s are for it.
+enum class FlushSite : std::uint8_t { no, yes, unknown, kLast = unknown };
 
 struct ResolveRequest {
     static constexpr Type kType = Type::resolve_request;
@@ -29,6 +31,7 @@ struct ResolveAnswer {
     std::string next_hop;
     std::string recipient;  // as the delivery agent shall see it
     AddressClass address_class = AddressClass::other;
+    FlushSite flush_site = FlushSite::no;
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -38,6 +41,7 @@ struct ResolveAnswer {
         io.attr("next_hop", next_hop, kMaxNextHop);
         io.attr("recipient", recipient, kMaxAddress);
         io.attr("address_class", address_class);
+        io.attr("flush_site", flush_site);
     }
 };
 
