@@ -22,9 +22,9 @@ commands_postern_test_LDADD = $(POSTERN_LIBS) tests/support/libsupport.a $(POSTE
 sbin_PROGRAMS += commands/postconf commands/postlog
 noinst_LIBRARIES += commands/libpostconf.a
 commands_libpostconf_a_SOURCES = \
-	%reldir%/postconf.h %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc
+	%reldir%/postconf.h %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc %reldir%/postconf_bounce.cc
 commands_postconf_SOURCES = %reldir%/postconf.cc
-commands_postconf_LDADD = commands/libpostconf.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
+commands_postconf_LDADD = commands/libpostconf.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(DB_LIBS) $(CRYPTO_LIBS)
 commands_postlog_SOURCES = %reldir%/postlog.cc
 commands_postlog_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
@@ -32,7 +32,7 @@ commands_postlog_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.
 check_PROGRAMS += commands/postconf_test
 commands_postconf_test_SOURCES = %reldir%/postconf_test.cc
 commands_postconf_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_postconf_test_LDADD = commands/libpostconf.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
+commands_postconf_test_LDADD = commands/libpostconf.a lib/queue/libqueue.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)
 # Local submission. These programs start once per message: few libraries, nothing that needs OpenSSL.
 SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a lib/smtp/libsmtp.a lib/sys/libsys.a lib/mail/libmail.a \
 	lib/log/liblog.a lib/base/libbase.a
@@ -118,8 +118,8 @@ commands_sink_session_test_LDADD = $(LOAD_LIBS) $(TEST_LIBS)
 
 # Lookup tables; one source, which looks at its own name.
 noinst_LIBRARIES += commands/libpostmap.a
-commands_libpostmap_a_SOURCES = %reldir%/postmap.h %reldir%/postmap.cc
-POSTMAP_LIBS = commands/libpostmap.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
+commands_libpostmap_a_SOURCES = %reldir%/postmap.h %reldir%/postmap.cc %reldir%/message_keys.h %reldir%/message_keys.cc
+POSTMAP_LIBS = commands/libpostmap.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
 sbin_PROGRAMS += commands/postmap commands/postalias
 commands_postmap_SOURCES = %reldir%/postmap_main.cc
 commands_postmap_LDADD = $(POSTMAP_LIBS)

@@ -23,7 +23,8 @@ constexpr const char* kUsage =
     "usage: postconf [-c config_dir] [-C class] [-dfhHjnpx] [-T mode] [-o name=value] [name...] | "
     "-e name=value... | -# name... | -X name... | -M [-f] [name/type...] | -F [name/type/field...] "
     "| "
-    "-P [name/type/parameter...] | -l | -m | -a | -A | --describe name... | --manual";
+    "-P [name/type/parameter...] | -b [template_file] | -t [template_file] | -l | -m | -a | -A | "
+    "--describe name... | --manual";
 
 void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -43,6 +44,7 @@ struct CommandLine {
     std::vector<std::string> overrides;  // -o name=value
     std::string list;                    // what -l, -m, -a or -A print
     std::string tls_mode;                // -T
+    char bounce = '\0';                  // -b or -t
     std::vector<std::string> arguments;
 };
 
@@ -58,6 +60,8 @@ bool set_class(PostconfOptions& options, std::string_view name) {
 bool take_option(CommandLine& line, int option) {
     PostconfOptions& options = line.options;
     switch (option) {
+        case 'b':
+        case 't': line.bounce = static_cast<char>(option); return true;
         case 'a':
         case 'A': line.list = "postern\n"; return true;
         case 'l': line.list = "flock\nfcntl\ndotlock\n"; return true;
@@ -88,7 +92,7 @@ bool take_option(CommandLine& line, int option) {
 Result<CommandLine> parse_command_line(int argc, char** argv) {
     CommandLine line;
     int option = 0;
-    while ((option = getopt(argc, argv, "aAc:C:deEfFhHjlmMno:pPT:vxX#")) != -1) {
+    while ((option = getopt(argc, argv, "aAbc:C:deEfFhHjlmMno:pPtT:vxX#")) != -1) {
         if (!take_option(line, option)) return Error{Errc::invalid, kUsage};
     }
     line.arguments.assign(argv + optind, argv + argc);
@@ -162,6 +166,18 @@ int show(const CommandLine& line, const std::string& directory) {
     return std::ferror(stdout) != 0 ? fatal("write error") : EXIT_SUCCESS;
 }
 
+int tell_bounce(const CommandLine& line, const std::string& directory) {
+    if (line.arguments.size() > 1) return fatal(kUsage);
+    std::optional<std::string> file;
+    if (!line.arguments.empty()) file = line.arguments.front();
+    auto config = config::Config::load(directory);
+    if (!config) return fatal(config.error().what);
+    auto text = line.bounce == 'b' ? bounce_texts(*config, file) : bounce_templates(*config, file);
+    if (!text) return fatal(text.error().what);
+    put(*text);
+    return EXIT_SUCCESS;
+}
+
 int tell_tls(std::string_view mode) {
     std::string text;
     if (mode == "compile-version") text = crypto::compiled_version();
@@ -198,6 +214,7 @@ int run(int argc, char** argv) {
     }
     auto directory = config::choose_directory(line->directory);
     if (!directory) return fatal(directory.error().what);
+    if (line->bounce != '\0') return tell_bounce(*line, *directory);
     const char* variable = std::getenv("MAIL_CONFIG");
     line->own_directory = line->directory.has_value() || (variable != nullptr && *variable != '\0');
     return line->options.change == Change::none ? show(*line, *directory) : edit(*line, *directory);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/config/config.h"
 #include "lib/config/master_cf.h"
 #include "lib/config/settings.h"
 
@@ -55,6 +56,14 @@ PostconfOutput show_master(const PostconfInput& input, const std::vector<std::st
 
 // The names that exist because master.cf has delivery services: smtp_destination_concurrency_limit.
 std::vector<std::string> service_parameters(const config::MasterFile& master);
+
+// The templates of notifications in the form of bounce(5), or their texts as they would be sent.
+// From `file`; from bounce_template_file without one; the built-in ones where its name is empty.
+// The Error names file and line.
+Result<std::string> bounce_templates(const config::Config& config,
+                                     const std::optional<std::string>& file);
+Result<std::string> bounce_texts(const config::Config& config,
+                                 const std::optional<std::string>& file);
 
 // The new text of main.cf or master.cf; arguments as on the command line ("name=value", "name",
 // "smtp/inet=smtp inet n …", "smtp/inet/chroot=n", "smtp/inet/syslog_name=x").

@@ -150,6 +150,17 @@ TEST(PostconfEdit, Master) {
     EXPECT_EQ(edited(Subject::master, "smtp/inet"), "#smtp inet n - y - - smtpd\n");
 }
 
+TEST(PostconfBounce, ShowsTemplatesAndTexts) {
+    const auto config = *config::Config::parse("myhostname = mx.x.test\ndelay_warning_time = 4h\n");
+    EXPECT_THAT(*bounce_templates(config, ""), testing::HasSubstr("at host $myhostname.\n"));
+    const std::string texts = *bounce_texts(config, std::nullopt);
+    EXPECT_THAT(texts, testing::StartsWith("expanded_failure_text = <<EOF\n"));
+    EXPECT_THAT(texts, testing::HasSubstr("at host mx.x.test.\n"));
+    EXPECT_THAT(texts, testing::HasSubstr("more than 4 hour(s)"));
+    EXPECT_THAT(texts, testing::EndsWith("The mail system\nEOF\n"));
+    EXPECT_THAT(bounce_texts(config, "/nosuch").error().what, testing::HasSubstr("/nosuch"));
+}
+
 TEST(PostconfManual, NamesEveryParameter) {
     std::string manual = make_manual();
     for (const config::Row& row : config::rows()) {

@@ -39,14 +39,17 @@ Result<std::string> read_stream(std::FILE* in) {
     return text;
 }
 
-std::vector<std::string> keys_of(const MapOptions& options, std::FILE* in) {
-    if (options.key != "-") return {options.key};
+Result<std::vector<std::string>> keys_of(const MapOptions& options, std::FILE* in) {
     std::vector<std::string> keys;
-    auto text = read_stream(in);
-    if (!text) return keys;
-    for (const auto line : split(*text, '\n')) {
-        if (!line.empty()) keys.emplace_back(trim_right(line));
+    if (options.key != "-") {
+        keys.push_back(options.key);
+        return keys;
     }
+    TRY_ASSIGN(std::string text, read_stream(in));
+    if (options.from_message.header || options.from_message.body)
+        return message_keys(text, options.from_message);
+    if (text.ends_with('\n')) text.pop_back();
+    for (const auto line : split(text, '\n')) keys.emplace_back(line);
     return keys;
 }
 
@@ -190,7 +193,8 @@ Result<int> query(const MapOptions& options, std::FILE* in, std::FILE* out) {
         tables.push_back(std::move(table));
     }
     bool any = false;
-    for (const auto& key : keys_of(options, in)) {
+    TRY_ASSIGN(const auto keys, keys_of(options, in));
+    for (const auto& key : keys) {
         for (const auto& table : tables) {
             auto found = table->lookup(key);
             if (found.failed()) return std::move(found).error();
@@ -212,6 +216,15 @@ Result<void> list(const MapOptions& options, const MapName& name, std::FILE* out
         const std::string line = cat({key, "\t", value, "\n"});
         std::fwrite(line.data(), 1, line.size(), out);
     });
+}
+
+Result<void> check_message_options(const MapOptions& options) {
+    const MessageKeys& wanted = options.from_message;
+    if (!wanted.header && !wanted.body && !wanted.mime) return {};
+    if (options.action != Action::query || options.key != "-")
+        return Error{Errc::invalid, "specify -b -h or -m only with \"-q -\""};
+    if (!wanted.header && !wanted.body) log::warning("", "ignoring -m option without -b or -h");
+    return {};
 }
 
 // default_database_type, for maps without a type. Without a readable main.cf it is hash.
@@ -285,14 +298,15 @@ Result<MapOptions> parse_map_options(int argc, char** argv) {
             case 'u':
             case 'U': break;  // no UTF-8 checks are made of tables
             case 'v': log::set_debug(true); break;
-            case 'b':
-            case 'h':
-            case 'm': return Error{Errc::invalid, "options -b, -h and -m are not supported yet"};
+            case 'b': options.from_message.body = true; break;
+            case 'h': options.from_message.header = true; break;
+            case 'm': options.from_message.mime = true; break;
             default: return usage();
         }
     }
     for (int at = optind; at < argc; ++at) options.maps.emplace_back(argv[at]);
     if (options.maps.empty()) return usage();
+    TRY(check_message_options(options));
     read_config(options);
     return options;
 }
@@ -300,7 +314,7 @@ Result<MapOptions> parse_map_options(int argc, char** argv) {
 Result<int> run_map(const MapOptions& options, std::FILE* in, std::FILE* out) {
     if (options.action == Action::query) return query(options, in, out);
     if (options.action == Action::remove) {
-        const auto keys = keys_of(options, in);
+        TRY_ASSIGN(const auto keys, keys_of(options, in));
         bool removed = false;
         for (const auto& map : options.maps) {
             TRY_ASSIGN(const bool one, remove(options, split_map(options, map), keys));

@@ -11,6 +11,8 @@
 #include "lib/table/source.h"
 #include "lib/table/table.h"
 
+#include "commands/message_keys.h"
+
 namespace postern::commands {
 
 struct MapOptions {
@@ -20,7 +22,8 @@ struct MapOptions {
     std::string program = "postmap";
     bool aliases = false;  // the source is in aliases(5) form
     Action action = Action::build;
-    std::string key;  // query, remove; "-": keys from standard input
+    std::string key;           // query, remove; "-": keys from standard input
+    MessageKeys from_message;  // query with "-": standard input is a message
     Duplicates duplicates = Duplicates::warn;
     bool fold = true;
     bool keep_root = false;           // -o

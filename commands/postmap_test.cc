@@ -144,5 +144,40 @@ TEST_F(Postmap, BuildsAliases) {
     EXPECT_NE(log::take_captured().find("is this an alias file?"), std::string::npos);
 }
 
+// As Postfix's postmap has it: what separates header and text is a line of the text.
+TEST_F(Postmap, TakesKeysFromAMessage) {
+    const std::string message =
+        "Subject: one\n two\nContent-Type: multipart/mixed; boundary=B\n\npre\n--B\n"
+        "X-A: b\n\ntext\n--B\nContent-Type: message/rfc822\n\nSubject: in\n\ninner\n--B--\nepi\n";
+    const auto path = write("re", "/^(.*)/ got\n");
+    const auto keys = [&](const char* option) {
+        std::string found = run({"postmap", option, "-q", "-", "regexp:" + path}, message);
+        for (std::size_t at; (at = found.find("\tgot")) != found.npos;) found.erase(at, 4);
+        return found;
+    };
+    const std::string top = "Subject: one\n two\nContent-Type: multipart/mixed; boundary=B\n";
+    EXPECT_EQ(keys("-h"), "0 " + top);
+    EXPECT_EQ(keys("-b"), "0 " + message.substr(top.size()));
+    EXPECT_EQ(keys("-hb"), "0 " + message);
+    EXPECT_EQ(keys("-hm"), "0 " + top + "X-A: b\nContent-Type: message/rfc822\nSubject: in\n");
+    EXPECT_EQ(keys("-bm"), "0 \npre\n--B\n\ntext\n--B\n\n\ninner\n--B--\nepi\n");
+    EXPECT_EQ(keys("-hbm"), "0 " + message);
+    const std::string map = "regexp:" + path;
+    EXPECT_EQ(run({"postmap", "-b", "-q", "-", map}, "no header\nat all"),
+              "0 no header\tgot\nat all\tgot\n");
+    EXPECT_EQ(run({"postmap", "-h", "-q", "-", map}, ""), "1 ");
+}
+
+TEST_F(Postmap, MessageOptionsNeedAMessage) {
+    const auto path = write("re", "/^(.*)/ got\n");
+    for (const char* option : {"-h", "-b", "-m", "-hm"})
+        EXPECT_EQ(run({"postmap", option, "-q", "x", "regexp:" + path}),
+                  "fatal: specify -b -h or -m only with \"-q -\"");
+    EXPECT_EQ(run({"postmap", "-m", "-q", "-", "regexp:" + path}, "a\n"), "0 a\tgot\n");
+    EXPECT_EQ(run({"postmap", "-q", "-", "regexp:" + path}, "a \n\n b\n"),
+              "0 a \tgot\n\tgot\n b\tgot\n");
+    EXPECT_EQ(log::take_captured(), "warning ignoring -m option without -b or -h\n");
+}
+
 }  // namespace
 }  // namespace postern::commands

@@ -177,6 +177,21 @@ BounceTemplates BounceTemplates::built_in() {
     return all;
 }
 
+std::string BounceTemplates::text() const {
+    const std::pair<std::string_view, const BounceTemplate*> all[] = {
+        {"failure", &failure}, {"delay", &delay}, {"success", &success}, {"verify", &verify}};
+    std::string out;
+    for (const auto& [name, one] : all) {
+        if (!out.empty()) out += "\n";
+        out += cat({name, "_template = <<EOF\nCharset: ", one->charset, "\nFrom: ", one->from,
+                    "\nSubject: ", one->subject, "\n"});
+        if (!one->postmaster_subject.empty())
+            out += cat({"Postmaster-Subject: ", one->postmaster_subject, "\n"});
+        out += cat({"\n", one->body, "EOF\n"});
+    }
+    return out;
+}
+
 Result<BounceTemplates> BounceTemplates::parse(std::string_view text) {
     BounceTemplates all = built_in();
     const std::pair<std::string_view, BounceTemplate*> known[] = {

@@ -34,6 +34,9 @@ struct BounceTemplates {
     static BounceTemplates built_in();
     // The built-in ones with what `text` (a whole file) replaces. The Error names the line.
     static Result<BounceTemplates> parse(std::string_view text);
+
+    // In the form that parse() reads.
+    std::string text() const;
 };
 
 // Inserts what main.cf does not know: $delay_warning_time_UNIT and $maximal_queue_lifetime_UNIT,

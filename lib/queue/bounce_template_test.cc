@@ -73,6 +73,16 @@ TEST(BounceTemplate, NamesWhatIsWrong) {
     EXPECT_TRUE(BounceTemplates::parse(""));
 }
 
+TEST(BounceTemplate, IsWrittenAsItIsRead) {
+    const std::string built_in = BounceTemplates::built_in().text();
+    EXPECT_THAT(built_in,
+                testing::StartsWith("failure_template = <<EOF\nCharset: us-ascii\nFrom: "));
+    EXPECT_EQ(BounceTemplates::parse(built_in)->text(), built_in);
+    const auto changed = BounceTemplates::parse("delay_template = <<X\nSubject: s\n\nlate\nX\n");
+    EXPECT_THAT(changed->text(), testing::HasSubstr("Subject: s\n"));
+    EXPECT_EQ(BounceTemplates::parse(changed->text())->text(), changed->text());
+}
+
 TEST(BounceTemplate, Times) {
     const Micros delay = Seconds{4 * 3600}, lifetime = Seconds{5 * 86400};
     const struct {
