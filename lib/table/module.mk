@@ -7,6 +7,7 @@ lib_table_libtable_a_SOURCES = \
 	%reldir%/shared_library.h %reldir%/shared_library.cc %reldir%/regex.h %reldir%/regex.cc \
 	%reldir%/stream.h %reldir%/stream.cc %reldir%/server_table.h %reldir%/server_table.cc \
 	%reldir%/query.h %reldir%/query.cc %reldir%/sql_table.h %reldir%/sql_table.cc \
+	%reldir%/memcache_table.h %reldir%/memcache_table.cc %reldir%/ldap_table.h %reldir%/ldap_table.cc \
 	%reldir%/sqlite.cc %reldir%/pgsql.cc %reldir%/mysql.cc \
 	%reldir%/memory_table.h %reldir%/memory_table.cc \
 	%reldir%/pattern_table.h %reldir%/pattern_table.cc %reldir%/combined_table.h %reldir%/combined_table.cc \

@@ -11,7 +11,7 @@ namespace {
 struct Conn;
 struct Answer;
 constexpr int kConnectionOk = 0, kTuplesOk = 2;
-constexpr const char* kPatience = "10";  // seconds to connect
+constexpr const char* kPgPatience = "10";  // seconds to connect
 // A question that takes longer is given up by the server.
 constexpr const char* kOptions = "-c statement_timeout=30000";
 
@@ -126,7 +126,7 @@ Result<std::unique_ptr<SqlConnection>> connect_pgsql(const TableSettings& settin
             if (settings.has(name)) words.emplace_back(name, settings.get(name));
         }
     }
-    words.emplace_back("connect_timeout", kPatience);
+    words.emplace_back("connect_timeout", kPgPatience);
     words.emplace_back("options", kOptions);
     words.emplace_back("client_encoding", settings.get("encoding", "UTF8"));
     std::vector<const char*> names, values;

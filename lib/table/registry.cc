@@ -5,7 +5,9 @@
 
 #include "lib/base/strings.h"
 #include "lib/table/combined_table.h"
+#include "lib/table/ldap_table.h"
 #include "lib/table/map_table.h"
+#include "lib/table/memcache_table.h"
 #include "lib/table/memory_table.h"
 #include "lib/table/pattern_table.h"
 #include "lib/table/server_table.h"
@@ -50,6 +52,11 @@ Opened open_pgsql(std::string_view name, Fold fold, int) {
 }
 Opened open_mysql(std::string_view name, Fold fold, int) {
     return SqlTable::open(connect_mysql, name, fold);
+}
+Opened open_ldap(std::string_view name, Fold fold, int) { return LdapTable::open(name, fold); }
+Opened open_memcache(std::string_view name, Fold fold, int depth) {
+    return MemcacheTable::open(
+        name, fold, [&](std::string_view backup) { return open_nested(backup, fold, depth); });
 }
 Opened open_texthash(std::string_view name, Fold fold, int) {
     return TextHashTable::open(name, fold);
@@ -101,7 +108,9 @@ constexpr std::array kTypes = std::to_array<Type>({
     {"fail", open_fail},
     {"hash", open_hash},
     {"inline", open_inline},
+    {"ldap", open_ldap},
     {"lmdb", open_lmdb_map},
+    {"memcache", open_memcache},
     {"mysql", open_mysql},
     {"passwdfile", open_passwdfile},
     {"pcre", open_pcre},

@@ -10,7 +10,9 @@
 
 #include "lib/base/strings.h"
 
+#include "lib/table/ldap_table.h"
 #include "lib/table/registry.h"
+#include "lib/table/test_files.h"
 
 namespace postern::table {
 namespace {
@@ -66,6 +68,70 @@ std::function<void(int)> answering(std::function<std::string(std::string)> answe
 std::string answer_of(Table& table, std::string_view key) {
     auto found = table.lookup(key);
     return found.found() ? *found : found.failed() ? "FAILED " + found.error().what : "none";
+}
+
+// What a server may say that is not memcached's protocol, or too much of it.
+TEST(MemcacheTable, AnswersThatAreNone) {
+    const struct {
+        std::string answer, expected;
+    } cases[] = {
+        {"VALUE a 0 3\r\none\r\nEND\r\n", "one"},
+        {"END\r\n", "none"},
+        {"VALUE a 0 0\r\n\r\nEND\r\n", ""},
+        {"ERROR\r\n", "memcached said: ERROR"},
+        {"\r\n", "memcached said: "},
+        {"VALUE b 0 3\r\none\r\nEND\r\n", "memcached said: VALUE b"},
+        {"VALUE a 0 -3\r\none\r\nEND\r\n", "memcached said: "},
+        {"VALUE a 0 99999999999999999999\r\n", "memcached said: "},
+        {"VALUE a 0 101\r\n", "more than data_size_limit"},
+        {"VALUE a 0 3\r\nonetwo\r\nEND\r\n", "has no end"},
+        {"VALUE a 0 3\r\none\r\nMORE\r\n", "has no end"},
+        {std::string(2000, 'x') + "\r\n", "FAILED"},
+    };
+    const TestFiles files;
+    for (const auto& c : cases) {
+        Server server(1, answering([&](std::string question) {
+                          EXPECT_EQ(question, "get a\r\n");
+                          return c.answer;
+                      }));
+        const auto path = files.write("m", "memcache = inet:127.0.0.1:" + server.port() +
+                                               "\nmax_try = 1\ndata_size_limit = 100\n");
+        auto table = open_table("memcache:" + path);
+        ASSERT_TRUE(table) << table.error().what;
+        EXPECT_THAT(answer_of(**table, "a"), testing::HasSubstr(c.expected)) << c.answer;
+    }
+}
+
+TEST(MemcacheTable, BadSettingsAreNamed) {
+    const TestFiles files;
+    const std::pair<const char*, const char*> cases[] = {
+        {"max_try = 0", "max_try = 0: at least one"},
+        {"ttl = long", "ttl = long: expected a number"},
+        {"backup = nosuch:x", "backup: unsupported dictionary type: nosuch"}};
+    for (const auto& [text, why] : cases) {
+        auto table = open_table("memcache:" + files.write("m", text));
+        ASSERT_FALSE(table) << text;
+        EXPECT_THAT(table.error().what, testing::HasSubstr(why));
+    }
+}
+
+TEST(LdapTable, QuotesWhatAKeyBrings) {
+    EXPECT_EQ(quote_filter("a*(b)\\c"), "a\\2a\\28b\\29\\5cc");
+    EXPECT_EQ(quote_filter(std::string_view("\0ü", 3)), "\\00ü");
+    EXPECT_EQ(quote_name("a,b+c=d"), "a\\,b\\+c\\=d");
+    EXPECT_EQ(quote_name(" #x y "), "\\ \\#x y\\ ");
+}
+
+TEST(LdapTable, TakesHostsInAnyForm) {
+    const auto parsed = [](std::string text) {
+        return LdapSettings::from(*TableSettings::parse("t", "search_base = b\n" + text));
+    };
+    EXPECT_EQ(parsed("")->servers, "ldap://localhost:389");
+    EXPECT_EQ(parsed("server_host = a, b:99 ldaps://c\nserver_port = 1389\n")->servers,
+              "ldap://a:1389 ldap://b:99 ldaps://c");
+    EXPECT_EQ(parsed("query_filter = mail=%s")->query_filter, "(mail=%s)");
+    EXPECT_EQ(parsed("")->result, std::vector<std::string>{"maildrop"});
+    EXPECT_FALSE(LdapSettings::from(*TableSettings::parse("t", "")));
 }
 
 TEST(TcpTable, Asks) {
