@@ -19,7 +19,7 @@
 namespace postern::local {
 namespace {
 
-constexpr Millis kIdleWait{600'000};
+constexpr Millis kRunnerIdleWait{600'000};
 constexpr Millis kSendWait{10'000};
 constexpr Millis kReportWait{3600'000};
 constexpr std::size_t kMaxRunning = 20;  // jobs of one user at the same time
@@ -60,7 +60,7 @@ void Runner::run(ipc::Channel& jobs) {
     for (;;) {
         while (running > 0 && waitpid(-1, nullptr, running < kMaxRunning ? WNOHANG : 0) > 0)
             --running;
-        auto packet = jobs.receive_packet(Deadline::in(kIdleWait));
+        auto packet = jobs.receive_packet(Deadline::in(kRunnerIdleWait));
         if (!packet && packet.error().code == Errc::timeout) continue;
         if (!packet) break;
         auto forked = Processes::fork_once([&] { serve(std::move(*packet)); });

@@ -9,64 +9,64 @@
 namespace postern::imap {
 namespace {
 
-using Kind = SearchKey::Kind;
+using KeyKind = SearchKey::Kind;
 
 // What follows the name of a key.
 enum class Takes : unsigned char { nothing, text, day, number, interval, keyword };
 
-struct Row {
+struct KeyRow {
     std::string_view name;
-    Kind kind;
+    KeyKind kind;
     Takes takes = Takes::nothing;
     std::string_view word = {};  // the flag, or the header field
     bool negated = false;
 };
 
-constexpr Row kRows[] = {
-    {"ALL", Kind::all},
-    {"ANSWERED", Kind::flag, Takes::nothing, "\\Answered"},
-    {"BCC", Kind::header, Takes::text, "Bcc"},
-    {"BEFORE", Kind::before, Takes::day},
-    {"BODY", Kind::body, Takes::text},
-    {"CC", Kind::header, Takes::text, "Cc"},
-    {"DELETED", Kind::flag, Takes::nothing, "\\Deleted"},
-    {"DRAFT", Kind::flag, Takes::nothing, "\\Draft"},
-    {"EMAILID", Kind::email_id, Takes::keyword},
-    {"FLAGGED", Kind::flag, Takes::nothing, "\\Flagged"},
-    {"FROM", Kind::header, Takes::text, "From"},
-    {"KEYWORD", Kind::flag, Takes::keyword},
-    {"LARGER", Kind::larger, Takes::number},
-    {"NEW", Kind::new_},
-    {"OLD", Kind::old},
-    {"OLDER", Kind::older, Takes::interval},
-    {"ON", Kind::on, Takes::day},
-    {"RECENT", Kind::recent},
-    {"SAVEDATESUPPORTED", Kind::save_date_supported},
-    {"SAVEDBEFORE", Kind::saved_before, Takes::day},
-    {"SAVEDON", Kind::saved_on, Takes::day},
-    {"SAVEDSINCE", Kind::saved_since, Takes::day},
-    {"SEEN", Kind::flag, Takes::nothing, "\\Seen"},
-    {"SENTBEFORE", Kind::sent_before, Takes::day},
-    {"SENTON", Kind::sent_on, Takes::day},
-    {"SENTSINCE", Kind::sent_since, Takes::day},
-    {"SINCE", Kind::since, Takes::day},
-    {"SMALLER", Kind::smaller, Takes::number},
-    {"SUBJECT", Kind::header, Takes::text, "Subject"},
-    {"TEXT", Kind::text, Takes::text},
-    {"THREADID", Kind::thread_id, Takes::keyword},
-    {"TO", Kind::header, Takes::text, "To"},
-    {"UNANSWERED", Kind::flag, Takes::nothing, "\\Answered", true},
-    {"UNDELETED", Kind::flag, Takes::nothing, "\\Deleted", true},
-    {"UNDRAFT", Kind::flag, Takes::nothing, "\\Draft", true},
-    {"UNFLAGGED", Kind::flag, Takes::nothing, "\\Flagged", true},
-    {"UNKEYWORD", Kind::flag, Takes::keyword, {}, true},
-    {"UNSEEN", Kind::flag, Takes::nothing, "\\Seen", true},
-    {"YOUNGER", Kind::younger, Takes::interval},
+constexpr KeyRow kKeyRows[] = {
+    {"ALL", KeyKind::all},
+    {"ANSWERED", KeyKind::flag, Takes::nothing, "\\Answered"},
+    {"BCC", KeyKind::header, Takes::text, "Bcc"},
+    {"BEFORE", KeyKind::before, Takes::day},
+    {"BODY", KeyKind::body, Takes::text},
+    {"CC", KeyKind::header, Takes::text, "Cc"},
+    {"DELETED", KeyKind::flag, Takes::nothing, "\\Deleted"},
+    {"DRAFT", KeyKind::flag, Takes::nothing, "\\Draft"},
+    {"EMAILID", KeyKind::email_id, Takes::keyword},
+    {"FLAGGED", KeyKind::flag, Takes::nothing, "\\Flagged"},
+    {"FROM", KeyKind::header, Takes::text, "From"},
+    {"KEYWORD", KeyKind::flag, Takes::keyword},
+    {"LARGER", KeyKind::larger, Takes::number},
+    {"NEW", KeyKind::new_},
+    {"OLD", KeyKind::old},
+    {"OLDER", KeyKind::older, Takes::interval},
+    {"ON", KeyKind::on, Takes::day},
+    {"RECENT", KeyKind::recent},
+    {"SAVEDATESUPPORTED", KeyKind::save_date_supported},
+    {"SAVEDBEFORE", KeyKind::saved_before, Takes::day},
+    {"SAVEDON", KeyKind::saved_on, Takes::day},
+    {"SAVEDSINCE", KeyKind::saved_since, Takes::day},
+    {"SEEN", KeyKind::flag, Takes::nothing, "\\Seen"},
+    {"SENTBEFORE", KeyKind::sent_before, Takes::day},
+    {"SENTON", KeyKind::sent_on, Takes::day},
+    {"SENTSINCE", KeyKind::sent_since, Takes::day},
+    {"SINCE", KeyKind::since, Takes::day},
+    {"SMALLER", KeyKind::smaller, Takes::number},
+    {"SUBJECT", KeyKind::header, Takes::text, "Subject"},
+    {"TEXT", KeyKind::text, Takes::text},
+    {"THREADID", KeyKind::thread_id, Takes::keyword},
+    {"TO", KeyKind::header, Takes::text, "To"},
+    {"UNANSWERED", KeyKind::flag, Takes::nothing, "\\Answered", true},
+    {"UNDELETED", KeyKind::flag, Takes::nothing, "\\Deleted", true},
+    {"UNDRAFT", KeyKind::flag, Takes::nothing, "\\Draft", true},
+    {"UNFLAGGED", KeyKind::flag, Takes::nothing, "\\Flagged", true},
+    {"UNKEYWORD", KeyKind::flag, Takes::keyword, {}, true},
+    {"UNSEEN", KeyKind::flag, Takes::nothing, "\\Seen", true},
+    {"YOUNGER", KeyKind::younger, Takes::interval},
 };
 
 SearchKey negate(SearchKey key) {
     SearchKey out;
-    out.kind = Kind::not_;
+    out.kind = KeyKind::not_;
     out.children.push_back(std::move(key));
     return out;
 }
@@ -86,7 +86,7 @@ class KeyParser {
 
     Result<SearchKey> conjunction(int depth) {
         SearchKey all;
-        all.kind = Kind::and_;
+        all.kind = KeyKind::and_;
         do {
             TRY_ASSIGN(SearchKey key, one(depth));
             all.children.push_back(std::move(key));
@@ -106,13 +106,13 @@ class KeyParser {
             return key;
         }
         const char next = parser_.peek();
-        if (is_digit(next) || next == '*' || next == '$') return set(Kind::set);
+        if (is_digit(next) || next == '*' || next == '$') return set(KeyKind::set);
         TRY_ASSIGN(const std::string_view name, parser_.word());
         if (iequals(name, "NOT")) return negation(depth);
         if (iequals(name, "OR")) return disjunction(depth);
         if (iequals(name, "UID")) {
             TRY(parser_.space());
-            return set(Kind::uid_set);
+            return set(KeyKind::uid_set);
         }
         if (iequals(name, "HEADER")) return header();
         if (iequals(name, "MODSEQ")) return modseq();
@@ -127,7 +127,7 @@ class KeyParser {
 
     Result<SearchKey> disjunction(int depth) {
         SearchKey out;
-        out.kind = Kind::or_;
+        out.kind = KeyKind::or_;
         for (int i = 0; i < 2; ++i) {
             TRY(parser_.space());
             TRY_ASSIGN(SearchKey key, one(depth + 1));
@@ -136,7 +136,7 @@ class KeyParser {
         return out;
     }
 
-    Result<SearchKey> set(Kind kind) {
+    Result<SearchKey> set(KeyKind kind) {
         SearchKey key;
         key.kind = kind;
         TRY_ASSIGN(key.set, parser_.sequence_set());
@@ -145,7 +145,7 @@ class KeyParser {
 
     Result<SearchKey> header() {
         SearchKey key;
-        key.kind = Kind::header;
+        key.kind = KeyKind::header;
         TRY(parser_.space());
         TRY_ASSIGN(key.field, parser_.astring());
         TRY(parser_.space());
@@ -167,13 +167,13 @@ class KeyParser {
             TRY(parser_.space());
         }
         SearchKey key;
-        key.kind = Kind::modseq;
+        key.kind = KeyKind::modseq;
         TRY_ASSIGN(key.number, parser_.mod_sequence());
         return key;
     }
 
     Result<SearchKey> simple(std::string_view name) {
-        for (const Row& row : kRows) {
+        for (const KeyRow& row : kKeyRows) {
             if (!iequals(row.name, name)) continue;
             TRY_ASSIGN(SearchKey key, argument(row));
             if (row.negated) return negate(std::move(key));
@@ -182,10 +182,10 @@ class KeyParser {
         return bad("Unknown search key " + printable(name, 40));
     }
 
-    Result<SearchKey> argument(const Row& row) {
+    Result<SearchKey> argument(const KeyRow& row) {
         SearchKey key;
         key.kind = row.kind;
-        (row.kind == Kind::header ? key.field : key.text) = row.word;
+        (row.kind == KeyKind::header ? key.field : key.text) = row.word;
         if (row.takes == Takes::nothing) return key;
         TRY(parser_.space());
         switch (row.takes) {
@@ -232,14 +232,14 @@ bool has_key(const SearchKey& key, SearchKey::Kind kind) {
 
 void replace_saved_result(SearchKey& key, const std::vector<Range>& uids) {
     if (key.set.is_saved_result()) {
-        key.kind = Kind::uid_set;
+        key.kind = KeyKind::uid_set;
         key.set = SequenceSet::of(uids);
     }
     for (SearchKey& child : key.children) replace_saved_result(child, uids);
 }
 
 Result<void> convert_texts(SearchKey& key, const std::string& charset) {
-    if (key.kind == Kind::header || key.kind == Kind::body || key.kind == Kind::text) {
+    if (key.kind == KeyKind::header || key.kind == KeyKind::body || key.kind == KeyKind::text) {
         // Without CHARSET strings are US-ASCII; clients that send UTF-8 all the same are
         // understood.
         auto text = charset.empty() ? mail::guess_utf8(key.text) : mail::to_utf8(charset, key.text);
