@@ -124,7 +124,7 @@ Lookup<std::string> MapTable::lookup(std::string_view key) {
     if (auto ready = refresh(); !ready) return std::move(ready).error();
     auto found = find(fold_ == Fold::lower ? to_lower(key) : std::string(key));
     unlock();
-    if (found.found()) return std::string(without_nulls(found.value()));
+    if (found.found()) found->resize(without_nulls(*found).size());
     if (found.failed()) file_.reset();
     return found;
 }
