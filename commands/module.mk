@@ -22,7 +22,8 @@ commands_postern_test_LDADD = $(POSTERN_LIBS) tests/support/libsupport.a $(POSTE
 sbin_PROGRAMS += commands/postconf commands/postlog
 noinst_LIBRARIES += commands/libpostconf.a
 commands_libpostconf_a_SOURCES = \
-	%reldir%/postconf.h %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc %reldir%/postconf_bounce.cc
+	%reldir%/postconf.h %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc %reldir%/postconf_html.cc \
+	%reldir%/parameter_text.h %reldir%/parameter_text.cc %reldir%/postconf_bounce.cc
 commands_postconf_SOURCES = %reldir%/postconf.cc
 commands_postconf_LDADD = commands/libpostconf.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(DB_LIBS) $(CRYPTO_LIBS)

@@ -24,7 +24,7 @@ constexpr const char* kUsage =
     "-e name=value... | -# name... | -X name... | -M [-f] [name/type...] | -F [name/type/field...] "
     "| "
     "-P [name/type/parameter...] | -b [template_file] | -t [template_file] | -l | -m | -a | -A | "
-    "--describe name... | --manual";
+    "--describe name... | --manual | --html-manual";
 
 void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -195,6 +195,10 @@ int run(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() == 1 && words[0] == "--manual") {
         put(make_manual());
+        return EXIT_SUCCESS;
+    }
+    if (words.size() == 1 && words[0] == "--html-manual") {
+        put(make_html_manual());
         return EXIT_SUCCESS;
     }
     if (!words.empty() && words[0] == "--describe") {

@@ -72,8 +72,9 @@ Result<std::string> edit_main(std::string_view text, PostconfOptions::Change cha
 Result<std::string> edit_master(std::string_view text, const PostconfOptions& options,
                                 const std::vector<std::string>& arguments);
 
-// postconf(5), in man(7).
+// postconf(5), in man(7) and as an HTML page.
 std::string make_manual();
+std::string make_html_manual();
 // One parameter's documentation as plain text; nothing for an unknown name.
 std::optional<std::string> describe(std::string_view name);
 

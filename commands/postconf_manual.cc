@@ -1,14 +1,12 @@
 // postconf(5) from the rows of lib/config/params.
-#include "commands/postconf.h"
 #include "lib/base/strings.h"
 #include "lib/config/params.h"
-#include "lib/config/value.h"
+
+#include "commands/parameter_text.h"
+#include "commands/postconf.h"
 
 namespace postern::commands {
 namespace {
-
-constexpr std::string_view kTypeNames[] = {"time", "size", "number", "yes or no",      "text",
-                                           "list", "path", "choice", "list of tables", "template"};
 
 // Text as troff wants it: no line begins with a control character, no backslash acts.
 std::string escape(std::string_view text) {
@@ -29,22 +27,6 @@ std::string escape(std::string_view text) {
         }
     }
     return out;
-}
-
-std::string limits_text(const config::Row& row) {
-    const config::Limits& limits = row.limits;
-    if (!limits.choices.empty()) return cat({"One of: ", limits.choices, "."});
-    std::string_view unit = row.type == config::Type::Seconds ? "s" : "";
-    if (limits.max != INT64_MAX) {
-        return cat({"From ", std::to_string(limits.min), unit, " to ", std::to_string(limits.max),
-                    unit, "."});
-    }
-    return limits.min == 0 ? "" : cat({"At least ", std::to_string(limits.min), unit, "."});
-}
-
-std::string default_text(const config::Row& row) {
-    if (row.default_text == config::kComputed) return "found out at run time";
-    return row.default_text.empty() ? "empty" : std::string(row.default_text);
 }
 
 constexpr std::string_view kHead = R"(.TH POSTCONF 5 "" Postern ""
@@ -126,19 +108,6 @@ in the configuration directory
 .BR postern (1)
 )";
 
-// "Honoured by smtpd, policy." and the like.
-std::string standing_sentence(const config::Row& row) {
-    if (row.standing == config::Standing::no_effect) return "No effect.";
-    if (row.standing == config::Standing::not_yet) return "Not honoured yet.";
-    std::string_view programs = config::readers(row);
-    if (programs == "all") return "Honoured by every program.";
-    if (programs == "$name") return "Honoured where other values mention it.";
-    std::string out = "Honoured by ";
-    for (std::string_view program : split_words(programs))
-        out += cat({out.ends_with("by ") ? "" : ", ", program});
-    return out + ".";
-}
-
 }  // namespace
 
 std::string make_manual() {
@@ -146,12 +115,11 @@ std::string make_manual() {
     out += kHead;
     for (std::uint16_t id : config::rows_by_name()) {
         const config::Row& row = config::rows()[id];
-        out += cat({".TP\n.BR \"", escape(row.name), "\" \" (",
-                    kTypeNames[static_cast<std::size_t>(row.type)],
-                    "; default: ", escape(default_text(row)), ")\"\n"});
-        out += cat({escape(trim(row.documentation)), "\n", escape(standing_sentence(row)), "\n"});
-        std::string limits = limits_text(row);
-        if (!limits.empty()) out += cat({escape(limits), "\n"});
+        const ParameterText text = text_of(row);
+        out += cat({".TP\n.BR \"", escape(row.name), "\" \" (", text.type,
+                    "; default: ", escape(text.default_value), ")\"\n"});
+        out += cat({escape(text.documentation), "\n", escape(text.standing), "\n"});
+        if (!text.limits.empty()) out += cat({escape(text.limits), "\n"});
     }
     out += kTail;
     return out;
@@ -160,10 +128,10 @@ std::string make_manual() {
 std::optional<std::string> describe(std::string_view name) {
     const config::Row* row = config::find_row(name);
     if (row == nullptr) return std::nullopt;
-    std::string limits = limits_text(*row);
-    return cat({row->name, " (", kTypeNames[static_cast<std::size_t>(row->type)],
-                "; default: ", default_text(*row), ")\n", trim(row->documentation), "\n",
-                standing_sentence(*row), "\n", limits, limits.empty() ? "" : "\n"});
+    const ParameterText text = text_of(*row);
+    return cat({row->name, " (", text.type, "; default: ", text.default_value, ")\n",
+                text.documentation, "\n", text.standing, "\n", text.limits,
+                text.limits.empty() ? "" : "\n"});
 }
 
 }  // namespace postern::commands

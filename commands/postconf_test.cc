@@ -167,6 +167,11 @@ TEST(PostconfManual, NamesEveryParameter) {
         EXPECT_THAT(manual, testing::HasSubstr(std::string(row.name))) << row.name;
     }
     EXPECT_EQ(manual.find("\n'"), manual.npos);
+    const std::string page = make_html_manual();
+    for (const config::Row& row : config::rows()) {
+        EXPECT_THAT(page, testing::HasSubstr("<dt id=\"" + std::string(row.name) + "\">"));
+        EXPECT_THAT(page, testing::HasSubstr("<a href=\"#" + std::string(row.name) + "\">"));
+    }
     EXPECT_THAT(*describe("smtpd_timeout"), testing::HasSubstr("complete command line"));
     EXPECT_EQ(describe("nosuch"), std::nullopt);
 }

@@ -1,6 +1,11 @@
 # See README.md in this folder.
 
 nodist_man_MANS += man/postconf.5
+nodist_html_DATA = man/postconf.5.html
+CLEANFILES += man/postconf.5.html
+man/postconf.5.html: commands/postconf$(EXEEXT)
+	@$(MKDIR_P) man
+	$(AM_V_GEN)commands/postconf$(EXEEXT) --html-manual >$@.tmp && mv $@.tmp $@
 CLEANFILES += man/postconf.5
 man/postconf.5: commands/postconf$(EXEEXT)
 	@$(MKDIR_P) man

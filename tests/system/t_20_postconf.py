@@ -1,5 +1,6 @@
 """postconf: formats, edits, and defaults that are Postfix's except where the documentation says so."""
 
+import html.parser
 import os
 import pathlib
 import re
@@ -40,6 +41,26 @@ class Postconf(unittest.TestCase):
         different = {name for name, value in ours.items() if name in theirs and theirs[name] != value}
         self.assertEqual(different - told - HOST, set())
         self.assertEqual(told - different, set(), "documented as different, but the same")
+
+    def test_html_page_is_whole(self):
+        page = subprocess.run([BUILD / "commands/postconf", "--html-manual"], text=True, capture_output=True, check=True).stdout
+        open_tags, ids, links = [], set(), set()
+
+        class Reader(html.parser.HTMLParser):
+            def handle_starttag(self, tag, attributes):
+                attributes = dict(attributes)
+                ids.add(attributes.get("id"))
+                links.add(attributes.get("href", "#index")[1:])
+                if tag != "meta":
+                    open_tags.append(tag)
+
+            def handle_endtag(_, tag):
+                self.assertEqual(open_tags.pop(), tag)
+
+        Reader().feed(page)
+        self.assertEqual(open_tags, [])
+        self.assertEqual(links - ids, set())
+        self.assertIn("smtpd_client_restrictions", ids)
 
     def test_unknown_parameter(self):
         result = self.run_postconf("nosuchparam")
