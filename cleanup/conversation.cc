@@ -1,5 +1,6 @@
 #include "cleanup/conversation.h"
 
+#include "lib/base/strings.h"
 #include "lib/log/log.h"
 
 namespace postern::cleanup {
@@ -68,6 +69,8 @@ Result<void> Conversation::on_milter_event(const ipc::Packet& packet) {
         answer.smtp_code = static_cast<std::uint16_t>(outcome.code);
         answer.text = outcome.text;
         answer.disconnect = outcome.code == 421;
+        if (!answer.accepted)
+            answer.rule = printable(cat({"smtpd_milters ", milters_->decided_by()}), ipc::kMaxName);
         if (!channel_->send(answer)) hang_up();
     });
     return {};

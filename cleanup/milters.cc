@@ -256,6 +256,8 @@ Step Milters::step_of(milter::Dialogue& dialogue) {
 
 void Milters::on_outcome(Talk& talk, Outcome outcome) {
     using Kind = Outcome::Kind;
+    if (outcome.kind == Kind::refuse || outcome.kind == Kind::discard)
+        decided_by_ = talk.server.name;
     if (outcome.kind == Kind::refuse) return finish(std::move(outcome));
     if (outcome.kind == Kind::discard) discards_ = true;
     if (outcome.kind == Kind::accept) {
@@ -267,8 +269,9 @@ void Milters::on_outcome(Talk& talk, Outcome outcome) {
     if (more) return proceed(talk);
     if (stage_ == Stage::end_of_message) {
         for (auto at = edits_before_; at < edits_.size(); ++at) {
-            if (edits_[at].kind == milter::EnvelopeEdit::Kind::hold)
-                hold_ = edits_[at].text.empty() ? "milter triggers HOLD action" : edits_[at].text;
+            if (edits_[at].kind != milter::EnvelopeEdit::Kind::hold) continue;
+            hold_ = edits_[at].text.empty() ? "milter triggers HOLD action" : edits_[at].text;
+            decided_by_ = talk.server.name;
         }
     }
     ++at_;
@@ -287,6 +290,7 @@ void Milters::on_failure(Talk& talk, const std::string&) {
 }
 
 Outcome Milters::default_outcome(const MilterServer& server) {
+    if (server.action != DefaultAction::accept) decided_by_ = server.name;
     switch (server.action) {
         case DefaultAction::accept: return {};
         case DefaultAction::reject:

@@ -41,6 +41,8 @@ class Milters : public std::enable_shared_from_this<Milters> {
     bool discards() const { return discards_; }
     // Why the message is to wait in hold/, or empty.
     const std::string& hold() const { return hold_; }
+    // The milter that refused, discarded or held last: "inet:127.0.0.1:1234".
+    const std::string& decided_by() const { return decided_by_; }
     bool in_message() const { return in_message_; }
 
   private:
@@ -74,6 +76,7 @@ class Milters : public std::enable_shared_from_this<Milters> {
     std::size_t edits_before_ = 0;
     std::vector<milter::EnvelopeEdit> edits_;
     std::string hold_;
+    std::string decided_by_;
 };
 
 }  // namespace postern::cleanup

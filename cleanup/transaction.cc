@@ -376,7 +376,10 @@ void Transaction::tell_milter_line(std::string_view what, std::string_view text)
     if (!recipients_.empty()) line += cat({" to=<", recipients_.back().address, ">"});
     if (!open_.protocol.empty()) line += cat({" proto=", open_.protocol});
     if (!open_.helo.empty()) line += cat({" helo=<", open_.helo, ">"});
-    log::info(envelope_.id.str(), printable(line, 1000));
+    const bool local = open_.origin == ipc::Origin::local;
+    log::info(envelope_.id.str(), printable(line, 1000),
+              {log::kv("rule", cat({local ? "non_smtpd_milters " : "smtpd_milters ",
+                                    milters_->decided_by()}))});
 }
 
 // `where` is DATA before the text has come: then smtpd writes the line.
@@ -459,7 +462,8 @@ void Transaction::expand_next() {
 }
 
 // For mailtrace; no log tool expects it.
-void Transaction::tell_expansion(const std::string& from, const std::vector<std::string>& to) const {
+void Transaction::tell_expansion(const std::string& from,
+                                 const std::vector<std::string>& to) const {
     constexpr std::size_t kTold = 20;
     std::string text = cat({"address <", from, "> became"});
     for (std::size_t i = 0; i < std::min(to.size(), kTold); ++i)

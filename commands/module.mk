@@ -40,7 +40,8 @@ SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a l
 noinst_LIBRARIES += commands/libsubmit.a
 commands_libsubmit_a_SOURCES = \
 	%reldir%/submission.h %reldir%/submission.cc %reldir%/sendmail_options.h %reldir%/sendmail_options.cc \
-	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc %reldir%/stand_alone.h %reldir%/stand_alone.cc %reldir%/postcat_print.h %reldir%/postcat_print.cc
+	%reldir%/sendmail_message.h %reldir%/sendmail_message.cc %reldir%/stand_alone.h %reldir%/stand_alone.cc %reldir%/postcat_print.h %reldir%/postcat_print.cc \
+	%reldir%/requeue.h %reldir%/requeue.cc
 sbin_PROGRAMS += commands/sendmail commands/postdrop commands/postcat
 commands_sendmail_SOURCES = %reldir%/sendmail.cc
 commands_sendmail_LDADD = $(SUBMIT_LIBS)
@@ -50,7 +51,7 @@ commands_postcat_SOURCES = %reldir%/postcat.cc
 commands_postcat_LDADD = $(SUBMIT_LIBS)
 
 check_PROGRAMS += commands/submit_test
-commands_submit_test_SOURCES = %reldir%/submit_test.cc %reldir%/stand_alone_test.cc
+commands_submit_test_SOURCES = %reldir%/submit_test.cc %reldir%/requeue_test.cc %reldir%/stand_alone_test.cc
 commands_submit_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LIBS)
 
@@ -64,7 +65,7 @@ commands_postqueue_SOURCES = %reldir%/postqueue.cc
 commands_postqueue_LDADD = commands/liblisting.a lib/queue/libqueue.a lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a \
 	lib/log/liblog.a lib/base/libbase.a
 commands_postsuper_SOURCES = %reldir%/postsuper.cc
-commands_postsuper_LDADD = $(commands_postqueue_LDADD)
+commands_postsuper_LDADD = commands/libsubmit.a $(commands_postqueue_LDADD)
 commands_qshape_SOURCES = %reldir%/qshape.cc
 commands_qshape_LDADD = $(commands_postqueue_LDADD)
 

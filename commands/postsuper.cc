@@ -2,6 +2,7 @@
 // repair. While qmgr runs it does the work, because it may have the message in hand; otherwise we
 // do.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "lib/base/check.h"
@@ -26,10 +29,17 @@
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
 
+#include "commands/requeue.h"
+#include "commands/submission.h"
+
 namespace postern::commands {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr auto kHoldPatience = 10s;  // for deliveries of a message that is to be requeued
+constexpr auto kHoldPoll = 10ms;
+
 using queue::Change;
 using queue::Directory;
 
@@ -108,8 +118,8 @@ Result<void> become_queue_owner(sys::Fs& fs) {
     return {};
 }
 
-// What we do to a message belongs to its story. The file is root's; another owner of the queue tells
-// nobody, and qmgr, if it runs, tells what becomes of the message.
+// What we do to a message belongs to its story. The file is root's; another owner of the queue
+// tells nobody, and qmgr, if it runs, tells what becomes of the message.
 void keep_records(sys::Fs& fs) {
     auto file = fs.open(cat({log::kRecordsFolder, "/", log::kRecordsName}),
                         O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
@@ -130,12 +140,22 @@ class AsRoot {
 // Carries changes out: through qmgr while it answers, else on the files.
 class Surgeon {
   public:
-    Surgeon(sys::Fs& fs, const std::string& qmgr) : fs_(fs) {
+    Surgeon(sys::Fs& fs, const config::Config& config)
+        : fs_(fs),
+          pickup_(cat({"public/", config.get(param::pickup_service_name)})),
+          sync_directory_(config.get(param::queue_sync_directory)) {
+        const std::string qmgr = cat({"public/", config.get(param::queue_service_name)});
         if (auto channel = ipc::Channel::connect(qmgr, Deadline::in(5s)))
             qmgr_.emplace(std::move(*channel));
     }
+    ~Surgeon() {
+        if (dropped_) notify_pickup(pickup_);
+    }
+    Surgeon(const Surgeon&) = delete;
+    Surgeon& operator=(const Surgeon&) = delete;
 
     Result<bool> change(const QueueId& id, const Kind& kind, bool release_too) {
+        if (kind.change == Change::requeue) return requeue(id);
         if (release_too) TRY(change_one(id, Change::release, ipc::QueueOperation::release));
         TRY_ASSIGN(bool changed, change_one(id, kind.change, kind.operation));
         if (changed || kind.change != Change::remove) return changed;
@@ -144,6 +164,40 @@ class Surgeon {
     }
 
   private:
+    // On hold it is in nobody's hands: from there it goes back to maildrop/.
+    Result<bool> requeue(const QueueId& id) {
+        const bool was_held = is_held(id);
+        if (!was_held) {
+            TRY_ASSIGN(const bool stopped, change_one(id, Change::hold, ipc::QueueOperation::hold));
+            if (!stopped) return false;
+        }
+        const Deadline patience = Deadline::in(kHoldPatience);
+        while (!is_held(id) && !patience.passed()) std::this_thread::sleep_for(kHoldPoll);
+        // Records of failures that the sender has not heard of yet go with this id.
+        const bool owes = fs_.info(queue::path_of(Directory::bounce, id)).has_value();
+        auto moved =
+            is_held(id) && !owes ? drop(id) : Error{Errc::temporary, "delivery is under way"};
+        if (moved) return *moved;
+        warn(cat({id.str(), ": ", moved.error().what, ": tried again as it is"}));
+        const bool held = is_held(id);
+        return change_one(id, held ? Change::release : Change::requeue,
+                          held ? ipc::QueueOperation::release : ipc::QueueOperation::requeue);
+    }
+    bool is_held(const QueueId& id) {
+        return fs_.info(queue::path_of(Directory::hold, id)).has_value();
+    }
+    Result<bool> drop(const QueueId& id) {
+        {
+            const AsRoot all_rights;  // maildrop/ is not the queue owner's
+            (void)::umask(022);       // pickup is somebody else and reads it
+            TRY_ASSIGN(const bool copied, copy_to_maildrop(fs_, id, sync_directory_));
+            if (!copied) return false;
+        }
+        dropped_ = true;
+        TRY(queue::change_message(fs_, id, Change::remove));
+        return true;
+    }
+
     Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
         if (!qmgr_) return queue::change_message(fs_, id, change);
         ipc::QueueControl request;
@@ -157,7 +211,10 @@ class Surgeon {
     }
 
     sys::Fs& fs_;
+    const std::string pickup_;
+    const bool sync_directory_;
     std::optional<ipc::Channel> qmgr_;
+    bool dropped_ = false;
 };
 
 std::vector<QueueId> ids_from_input() {
@@ -327,7 +384,7 @@ Result<void> operate(const Job& job, const config::Config& config) {
     if (job.structure) TRY(repair_structure(fs));
     if (job.purge) TRY(purge_leftovers(fs));
     if (job.orders.empty()) return {};
-    Surgeon surgeon(fs, cat({"public/", config.get(param::queue_service_name)}));
+    Surgeon surgeon(fs, config);
     std::vector<std::pair<const Kind*, std::size_t>> totals;
     for (const Order& order : job.orders) {
         TRY_ASSIGN(std::size_t count, apply(fs, surgeon, order, job));

@@ -79,6 +79,7 @@ class Sink {
 
     void accept(Fd socket, const SocketAddress& peer);
     void ended(Client* client);
+    void look_whether_enough();
     void count();
     void dump(const SinkSession& session, const std::string& address);
 
@@ -133,6 +134,7 @@ class Sink::Client final : public postern::loop::StreamHandler {
 
     void proceed() {
         if (!session_.output.empty()) stream_->write(std::exchange(session_.output, {}));
+        sink_.look_whether_enough();
         if (session_.aborting) return reset();
         if (session_.closing) return stream_->close_after_flush();
         // Restarting a timer costs more than all else here: the limit is kept coarsely.
@@ -232,7 +234,13 @@ void Sink::ended(Client* client) {
         clients_.empty()) {
         loop_.stop();
     }
-    if (command_.stop_messages > 0 && counters_.messages >= command_.stop_messages) loop_.stop();
+}
+
+// Not at the end of a session: clients keep connections for a while, and whoever measures waits for
+// us. Posted, so that the reply to the last message goes out first.
+void Sink::look_whether_enough() {
+    if (command_.stop_messages == 0 || counters_.messages < command_.stop_messages) return;
+    loop_.post([this] { loop_.stop(); });
 }
 
 void Sink::count() {

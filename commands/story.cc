@@ -47,6 +47,8 @@ constexpr Implied kImplied[] = {
     {"User unknown in virtual alias table", "virtual_alias_maps"},
     {"User unknown in virtual mailbox table", "virtual_mailbox_maps"},
     {"mailbox is full", "mailbox_size_limit"},
+    {"mailbox size limit exceeded", "mailbox_size_limit"},
+    {"sender delivery status notification", "NOTIFY=SUCCESS, which the sender asked for"},
     {"need fully-qualified hostname", "smtpd_helo_required"},
     {"send HELO/EHLO first", "smtpd_helo_required"},
     {"Must issue a STARTTLS command first", "smtpd_tls_security_level"},
@@ -144,7 +146,11 @@ Event explain(log::Record record) {
     event.what = kind_of(record.text);
     if (event.delivery) explain_delivery(event);
     if (event.what == Happening::notified) event.child = id_behind(record.text, "notification: ");
+    if (record.text.starts_with("requeued as "))
+        event.child = id_behind(record.text, "requeued as ");
     if (event.rule.empty()) event.rule = implied_rule(record.text);
+    if (event.rule == "mailbox_size_limit" && event.delivery && event.delivery->relay == "virtual")
+        event.rule = "virtual_mailbox_limit";
     if (const auto until = parse_number<std::int64_t>(record.field("until")))
         event.until = WallTime(Micros(*until));
     event.record = std::move(record);

@@ -167,6 +167,24 @@ TEST_F(PickupTest, SubmitsAndRemoves) {
                 ::testing::HasSubstr(": uid=" + std::to_string(::getuid()) + " from=<u1>"));
 }
 
+TEST_F(PickupTest, RequeuedMailBringsItsPast) {
+    queue::MaildropEnvelope envelope{.sender = "a@b.test", .recipients = {"c@d.test", "e@f.test"}};
+    envelope.requeued = *QueueId::parse("4BCDF10k");
+    envelope.known = {{"first@x.test", "rfc822;first", 3}, {}};
+    drop(envelope, "x\r\n");
+    run();
+    EXPECT_EQ(left(), 0U);
+    ASSERT_EQ(cleanup->received.size(), 1U);
+    const auto& recipients = cleanup->received[0].recipients;
+    ASSERT_EQ(recipients.size(), 2U);
+    EXPECT_EQ(recipients[0].address, "c@d.test");
+    EXPECT_EQ(recipients[0].original, "first@x.test");
+    EXPECT_EQ(recipients[0].orcpt, "rfc822;first");
+    EXPECT_EQ(recipients[0].notify, 3);
+    EXPECT_EQ(recipients[1].original, "");
+    EXPECT_THAT(log::take_captured(), ::testing::HasSubstr(" from=<a@b.test> orig_id=4BCDF10k"));
+}
+
 TEST_F(PickupTest, ManyRecipientsAndALargeText) {
     queue::MaildropEnvelope e{
         .sender = "u", .full_name = "", .recipients = {}, .envid = "", .ret = ""};

@@ -47,6 +47,9 @@ Result<void> write_pipe(int fd, std::string_view bytes, const Deadline& deadline
     return {};
 }
 
+// Who may say that a message was in the queue already: postsuper, which is the superuser.
+bool may_requeue(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
+
 ipc::SubmitOpen submission_of(const Options& options, const Dropped& dropped) {
     ipc::SubmitOpen open;
     open.origin = ipc::Origin::local;
@@ -94,16 +97,25 @@ Result<void> send_recipients(ipc::Channel& channel, const Dropped& dropped,
                              const Deadline& deadline) {
     ipc::SubmitRecipients packet;
     std::size_t bytes = 0;
-    for (const std::string& address : dropped.envelope.recipients) {
+    const queue::MaildropEnvelope& envelope = dropped.envelope;
+    for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
+        const std::string& address = envelope.recipients[i];
         if (packet.recipients.size() == ipc::kMaxRecipientsPerMessage ||
             bytes + address.size() > ipc::kRecipientBudget) {
             TRY(channel.send(packet, deadline));
             packet.recipients.clear();
             bytes = 0;
         }
-        packet.recipients.push_back(
-            {.address = address, .original = {}, .notify = dropped.envelope.notify, .orcpt = {}});
-        bytes += address.size();
+        ipc::SubmitRecipient one{
+            .address = address, .original = {}, .notify = envelope.notify, .orcpt = {}};
+        if (!envelope.requeued.empty()) {
+            const queue::RequeuedRecipient& known = envelope.known.at(i);
+            one.original = known.original;
+            one.notify = known.notify;
+            one.orcpt = known.orcpt;
+        }
+        bytes += address.size() + one.original.size() + one.orcpt.size();
+        packet.recipients.push_back(std::move(one));
     }
     return channel.send(packet, deadline);
 }
@@ -124,7 +136,7 @@ Result<Dropped> open_dropped(sys::Fs& fs, const std::string& path) {
     if (!finished) return Error{Errc::closed, "not complete"};
     dropped.uid = info.uid;
     dropped.arrival = WallTime(Micros(info.mtime_ns / 1000));
-    queue::MaildropParser parser;
+    queue::MaildropParser parser({.requeued = may_requeue(info.uid)});
     TRY(read_content(fs, dropped.fd.get(), parser, info.size <= kKeepContent,
                      [&](std::string& bytes) -> Result<void> {
                          dropped.content += bytes;
@@ -138,13 +150,18 @@ Result<Dropped> open_dropped(sys::Fs& fs, const std::string& path) {
 Result<Submitted> Submitted::start(sys::Fs& fs, const Options& options, Dropped& dropped) {
     const Deadline deadline = Deadline::in(options.timeout);
     TRY_ASSIGN(Conversation c, begin(options, submission_of(options, dropped), deadline));
-    log::info(c.id.str(),
-              cat({"uid=", std::to_string(dropped.uid), " from=<", dropped.envelope.sender, ">"}));
+    const queue::MaildropEnvelope& envelope = dropped.envelope;
+    std::string line = cat({"uid=", std::to_string(dropped.uid), " from=<", envelope.sender, ">"});
+    if (!envelope.requeued.empty()) {
+        line += cat({" orig_id=", envelope.requeued.str()});
+        log::story(envelope.requeued.str(), cat({"requeued as ", c.id.str()}));
+    }
+    log::info(c.id.str(), line);
     TRY(send_recipients(c.channel, dropped, deadline));
     if (dropped.content.size() == dropped.content_size) {
         TRY(write_pipe(c.content.get(), dropped.content, deadline));
     } else {
-        queue::MaildropParser parser;
+        queue::MaildropParser parser({.requeued = may_requeue(dropped.uid)});
         TRY(read_content(fs, dropped.fd.get(), parser, true, [&](std::string& bytes) {
             return write_pipe(c.content.get(), bytes, deadline);
         }));

@@ -156,6 +156,7 @@ void SessionDriver::on_milter_answer(const Result<ipc::MilterAnswer>& answer) {
     }
     if (answer->accepted) return resume(session_.on_answer(smtp::Answer::accept()));
     milter_refused_ = true;
+    rule_.refused = answer->rule;
     if (milter_stage_ == smtp::Stage::connect) {
         // As Postfix has it: what the milter says is not for a client that is not served at all.
         const bool later = answer->smtp_code < 500;

@@ -38,6 +38,12 @@ void put_record(std::string& out, char type, std::string_view value) {
     out += value;
 }
 
+// "B" (2 + '@': NOTIFY=SUCCESS), the ORCPT, a space (an ORCPT has none), the original address.
+std::string known_text(const RequeuedRecipient& known) {
+    const char notify = static_cast<char>('@' + (known.notify & 15));
+    return cat({std::string_view(&notify, 1), known.orcpt, " ", known.original});
+}
+
 bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(), is_control);
 }
@@ -59,12 +65,14 @@ Result<std::string> MaildropWriter::begin(const MaildropEnvelope& e) {
     if (e.notify != 0) put_record(out, 'O', std::string(1, static_cast<char>(e.notify)));
     const int flags = (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0);
     if (flags != 0) put_record(out, 'F', std::string(1, static_cast<char>(flags)));
-    for (const std::string& r : e.recipients) {
-        if (r.size() > kMaxAddress) return invalid("recipient address too long");
-        put_record(out, 'R', r);
+    if (!e.requeued.empty()) put_record(out, 'Q', e.requeued.str());
+    for (std::size_t i = 0; i < e.recipients.size(); ++i) {
+        if (e.recipients[i].size() > kMaxAddress) return invalid("recipient address too long");
+        if (!e.requeued.empty()) put_record(out, 'P', known_text(e.known.at(i)));
+        put_record(out, 'R', e.recipients[i]);
     }
     // The reader's judgement is the rule; the writer only asks it.
-    TRY(MaildropParser({.recipients = e.recipients.size()}).feed(out, nullptr));
+    TRY(MaildropParser({.recipients = e.recipients.size(), .requeued = true}).feed(out, nullptr));
     return counted(std::move(out));
 }
 
@@ -145,14 +153,40 @@ Result<void> MaildropParser::envelope_record(char type, std::string_view value) 
             envelope_.smtputf8 = (value[0] & 2) != 0;
             envelope_.report_all = (value[0] & 4) != 0;
             return {};
-        case 'R':
-            if (envelope_.recipients.size() >= limits_.recipients)
-                return invalid("too many recipients");
-            if (value.empty()) return invalid("empty recipient");
-            envelope_.recipients.emplace_back();
-            return take_text(envelope_.recipients.back(), value, kMaxAddress, 0);
+        case 'Q':
+        case 'P': return requeue_record(type, value);
+        case 'R': return take_recipient(value);
         default: return invalid("record of unknown type");
     }
+}
+
+// Only mail of the superuser has been in the queue before.
+Result<void> MaildropParser::requeue_record(char type, std::string_view value) {
+    if (!limits_.requeued) return invalid("only postsuper may requeue");
+    if (type == 'Q') {
+        if (!envelope_.requeued.empty() || !envelope_.recipients.empty())
+            return invalid("queue id out of order");
+        TRY_ASSIGN(envelope_.requeued, QueueId::parse(value));
+        return {};
+    }
+    if (envelope_.requeued.empty() || envelope_.known.size() != envelope_.recipients.size())
+        return invalid("facts about no recipient");
+    const auto space = value.find(' ', 1);
+    if (value.empty() || value[0] < '@' || value[0] > 'O' || space == std::string_view::npos)
+        return invalid("malformed facts about a recipient");
+    RequeuedRecipient& known = envelope_.known.emplace_back();
+    known.notify = static_cast<std::uint8_t>(value[0] - '@');
+    TRY(take_text(known.orcpt, value.substr(1, space - 1), kMaxAddress, 0));
+    return take_text(known.original, value.substr(space + 1), kMaxAddress, 0);
+}
+
+Result<void> MaildropParser::take_recipient(std::string_view value) {
+    if (envelope_.recipients.size() >= limits_.recipients) return invalid("too many recipients");
+    if (value.empty()) return invalid("empty recipient");
+    const bool known = envelope_.known.size() == envelope_.recipients.size() + 1;
+    if (!envelope_.requeued.empty() && !known) return invalid("recipient without its facts");
+    envelope_.recipients.emplace_back();
+    return take_text(envelope_.recipients.back(), value, kMaxAddress, 0);
 }
 
 Result<void> MaildropParser::take_text(std::string& to, std::string_view value, std::size_t limit,
@@ -190,7 +224,7 @@ Result<void> MaildropParser::finish(std::string_view value) {
 }
 
 Result<MaildropEnvelope> read_maildrop_envelope(sys::Fs& fs, int fd) {
-    MaildropParser parser;
+    MaildropParser parser({.requeued = true});
     for (std::uint64_t at = 0; !parser.complete();) {
         TRY_ASSIGN(const std::string bytes, fs.read_at(fd, at, kReadSize));
         if (bytes.empty()) return Error{Errc::closed, "maildrop file: not complete"};

@@ -9,10 +9,18 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/ids.h"
 #include "lib/base/result.h"
 #include "lib/sys/fs.h"
 
 namespace postern::queue {
+
+// Of mail that was in the queue already (postsuper -r): what is known of a recipient.
+struct RequeuedRecipient {
+    std::string original;  // as the first sender said it; empty: the same
+    std::string orcpt;
+    std::uint8_t notify = 0;
+};
 
 // What a local user says about a message besides its text. Addresses are as given: "u1" is one.
 struct MaildropEnvelope {
@@ -25,6 +33,8 @@ struct MaildropEnvelope {
     bool body_8bit = false;
     bool smtputf8 = false;
     bool report_all = false;  // sendmail -v: a report of the first attempt to deliver
+    QueueId requeued;         // the id that it had
+    std::vector<RequeuedRecipient> known;  // with `requeued`: one for each recipient
 };
 
 // Makes the bytes of a maildrop file, to be written one after the other.
@@ -48,6 +58,7 @@ class MaildropParser {
     struct Limits {
         std::size_t recipients = 50'000;
         std::uint64_t content = UINT64_MAX;
+        bool requeued = false;  // whether the writer may say that it was in the queue already
     };
     MaildropParser() = default;
     explicit MaildropParser(Limits limits) : limits_(limits) {}
@@ -66,6 +77,8 @@ class MaildropParser {
     enum class State : unsigned char { magic, envelope, content, done };
     Result<void> record(char type, std::string_view value, std::string* content);
     Result<void> envelope_record(char type, std::string_view value);
+    Result<void> requeue_record(char type, std::string_view value);
+    Result<void> take_recipient(std::string_view value);
     Result<void> take_text(std::string& to, std::string_view value, std::size_t limit,
                            unsigned once);
     Result<void> take_content(std::string_view bytes, std::string* content);

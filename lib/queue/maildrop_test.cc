@@ -67,7 +67,7 @@ TEST(Maildrop, EveryChangedByteIsSeen) {
     }
 }
 
-std::string with_records(std::initializer_list<std::pair<char, std::string>> records) {
+std::string with_records(const std::vector<std::pair<char, std::string>>& records) {
     std::string out("PosternM\1\0", 10);
     for (const auto& [type, value] : records) {
         out += type;
@@ -113,6 +113,39 @@ TEST(Maildrop, LimitsAreKept) {
     odd.sender = "ok";
     odd.recipients = {std::string(70'000, 'x')};
     EXPECT_FALSE(MaildropWriter().begin(odd));
+}
+
+// postsuper -r: what a recipient's sender wanted comes back; nobody else may say so.
+TEST(Maildrop, RequeuedMailKeepsWhatIsKnown) {
+    MaildropEnvelope from = example();
+    from.requeued = *QueueId::parse("4BCDF10k");
+    EXPECT_FALSE(MaildropParser().feed(with_records({{'Q', "4BCDF10k"}}), nullptr));
+    from.known = {{"first@x.test", "rfc822;first+40x", kNotifySuccess | kNotifyFailure}, {}};
+    MaildropWriter writer;
+    std::string file = writer.begin(from).value();
+    file += writer.content("x\r\n");
+    file += writer.end();
+    EXPECT_FALSE(MaildropParser().feed(file, nullptr)) << "of a user";
+    MaildropParser parser({.requeued = true});
+    ASSERT_TRUE(parser.feed(file, nullptr));
+    EXPECT_TRUE(parser.complete());
+    const MaildropEnvelope& got = parser.envelope();
+    EXPECT_EQ(got.requeued.str(), "4BCDF10k");
+    EXPECT_EQ(got.recipients, from.recipients);
+    ASSERT_EQ(got.known.size(), 2U);
+    EXPECT_EQ(got.known[0].original, "first@x.test");
+    EXPECT_EQ(got.known[0].orcpt, "rfc822;first+40x");
+    EXPECT_EQ(got.known[0].notify, kNotifySuccess | kNotifyFailure);
+    EXPECT_EQ(got.known[1].original + got.known[1].orcpt, "");
+
+    const std::pair<char, std::string> id{'Q', "4BCDF10k"}, facts{'P', "@ "}, to{'R', "a"};
+    const std::vector<std::pair<char, std::string>> wrong[] = {
+        {id, id},     {id, to},        {id, facts, facts}, {facts, to},       {to, id},
+        {{'Q', "?"}}, {id, {'P', ""}}, {id, {'P', "@"}},   {id, {'P', "P "}}, {id, {'P', "@a\n "}},
+    };
+    for (const auto& records : wrong)
+        EXPECT_FALSE(MaildropParser({.requeued = true}).feed(with_records(records), nullptr));
+    EXPECT_TRUE(MaildropParser({.requeued = true}).feed(with_records({id, facts, to}), nullptr));
 }
 
 TEST(Maildrop, ListsTheEnvelopeOfACompleteFile) {

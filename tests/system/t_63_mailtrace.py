@@ -2,16 +2,22 @@
 
 import itertools
 import json
+import os
+import pwd
 import re
 import smtplib
+import socket
 import socketserver
+import struct
 import subprocess
 import threading
 import unittest
 
 from instance import Instance, wait
 from t_30_relay import Sink
+from t_53_client_names import name_at
 from t_56_policy_service import Handler as PolicyHandler
+from t_58_milters import HAS_MILTER, Scripted
 
 MESSAGE = "From: ann@client.test\r\nSubject: {}\r\nMessage-ID: <{}@client.test>\r\n\r\nhi\r\n"
 QUEUE_ID = rb"queued as (\w+)"
@@ -286,6 +292,21 @@ class Filter(socketserver.StreamRequestHandler):
                 say("221 bye" if verb == "QUIT" else "250 ok")
 
 
+class ListServer(socketserver.BaseRequestHandler):
+    """A DNS list with one entry: 127.0.0.1."""
+
+    def handle(self):
+        packet, back = self.request
+        name, end = name_at(packet, 12)
+        kind = struct.unpack(">H", packet[end:end + 2])[0]
+        data = {1: socket.inet_aton("127.0.0.2"), 16: b"\x08see list"}.get(kind) if name == "1.0.0.127.list.test" else None
+        known = name.endswith("list.test") and (data or name in ("list.test", "1.0.0.127.list.test"))
+        reply = packet[:2] + struct.pack(">HHHHH", 0x8580 | (0 if known else 3), 1, 1 if data else 0, 0, 0) + packet[12:end + 4]
+        if data:
+            reply += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+        back.sendto(reply, self.client_address)
+
+
 class Journeys(unittest.TestCase):
     """Mail that goes to other hosts."""
 
@@ -381,6 +402,71 @@ class Journeys(unittest.TestCase):
             self.assertRegex(text, rf"local +{again}: <bob@example.test>: delivered")
             self.assertEqual(mail.run("mailtrace", again).stdout, text, "either id tells it all")
             server.shutdown()
+
+    def test_dns_list(self):
+        with socketserver.ThreadingUDPServer(("127.0.0.1", 0), ListServer) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            mail = self.instance(dns_forwarders="127.0.0.1@%d" % server.server_address[1],
+                                 smtpd_client_restrictions="reject_rbl_client list.test")
+            with self.assertRaises(smtplib.SMTPResponseException):
+                send(mail, "bob@example.test")
+            line = line_of(mail.etc / "main.cf", "reject_rbl_client")
+            story(mail, "--since", "10m", has=r"refused: RCPT from .*554 5.7.1 Service unavailable; Client host \[127.0.0.1\] blocked using "
+                  rf"list.test; see list.*\n +rule: {line} smtpd_client_restrictions reject_rbl_client list.test")
+            server.shutdown()
+
+    @unittest.skipUnless(HAS_MILTER, "needs python3-milter")
+    def test_milter(self):
+        milter = Scripted()
+        self.addCleanup(milter.remove)
+        where = f"inet:127.0.0.1:{milter.port}"
+        mail = self.instance(smtpd_milters=where, non_smtpd_milters=where, recipient_delimiter="+")
+        mail.add_user("bob")
+        rule = "rule: " + line_of(mail.etc / "main.cf", "smtpd_milters") + f" smtpd_milters {where}"
+        with self.assertRaises(smtplib.SMTPResponseException):
+            send(mail, "bob+reject-rcpt@example.test")
+        story(mail, "bob+reject-rcpt@example.test", has=rf"milter-reject: RCPT from .*550 5.7.1 Command rejected.*\n +{rule}")
+        for do, what in (("reject", "milter-reject: END-OF-MESSAGE from .* 5.7.1 Command rejected"), ("quarantine", "milter-hold: END-OF-MESSAGE")):
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                try:
+                    smtp.sendmail(f"{do}@client.test", ["bob@example.test"], f"From: a@client.test\r\nDo: {do}\r\n\r\nx\r\n")
+                except smtplib.SMTPDataError:
+                    pass
+            story(mail, f"{do}@client.test", has=rf"{what}.*\n +{rule}")
+        mail.run("sendmail", "-f", "local@example.test", "bob@example.test", input="Do: quarantine\n\nx\n")
+        line = line_of(mail.etc / "main.cf", "non_smtpd_milters")
+        story(mail, "local@example.test", has=rf"milter-hold: .*\n +rule: {line} non_smtpd_milters {where}")
+
+    def test_dsn_requested(self):
+        mail = self.instance(smtpd_relay_restrictions="permit_mynetworks, reject")
+        mail.add_user("ann")
+        mail.add_user("bob")
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.ehlo()
+            smtp.mail("ann@example.test", ["RET=HDRS", "ENVID=wish1"])
+            smtp.rcpt("bob@example.test", ["NOTIFY=SUCCESS,FAILURE"])
+            qid = re.search(QUEUE_ID, smtp.data(MESSAGE.format("x", "wish"))[1]).group(1).decode()
+        text = story(mail, qid, has=r"all is done\nnow: \w+: .*all is done")
+        self.assertRegex(text, r"bounce +\w+: sender delivery status notification: \w+\n +rule: NOTIFY=SUCCESS, which the sender asked for")
+        self.assertRegex(text, r"local +\w+: <ann@example.test>: delivered")
+
+    def test_full_mailbox(self):
+        """local knows no quota of a user but the size of a mailbox file."""
+        uid = os.geteuid() or pwd.getpwnam("nobody").pw_uid
+        mail = self.instance(virtual_mailbox_domains="vm.test", virtual_mailbox_maps="inline:{bob@vm.test=box}", virtual_minimum_uid="1",
+                             virtual_uid_maps=f"static:{uid}", virtual_gid_maps=f"static:{uid}", virtual_mailbox_limit="2000",
+                             message_size_limit="1500", virtual_mailbox_base="/nonexistent")
+        mail.run("postconf", "-e", f"virtual_mailbox_base = {mail.prefix}/home")
+        mail.run("postern", "reload")
+        mail.wait_log("reload -- version")
+        mail.add_user("ann")
+        for _ in range(2):
+            qid = send(mail, "bob@vm.test", "a" * 900, sender="ann@example.test")
+            mail.wait_log(rf"{qid}: to=<bob@vm.test>")
+        line = line_of(mail.etc / "main.cf", "virtual_mailbox_limit")
+        story(mail, qid, has=r"virtual +(\w+: )?<bob@vm.test>: failed for good, 5.2.2: .*mailbox size limit exceeded\n"
+              rf".*\n? +rule: {line} virtual_mailbox_limit")
 
     def test_store_is_bounded_and_can_be_off(self):
         mail = self.instance(trace_size_limit="8192")

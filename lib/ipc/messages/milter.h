@@ -57,12 +57,14 @@ struct MilterAnswer {
     std::uint16_t smtp_code = 451;
     std::string text;         // with its enhanced status: "5.7.1 Command rejected"
     bool disconnect = false;  // 421: end the session
+    std::string rule;         // which milter it was, for the log
 
     void attributes(auto& io) {
         io.attr("accepted", accepted);
         io.attr("smtp_code", smtp_code);
         io.attr("text", text, kMaxText);
         io.attr("disconnect", disconnect);
+        io.attr("rule", rule, kMaxName);
     }
 };
 

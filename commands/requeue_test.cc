@@ -1,0 +1,119 @@
+// postsuper -r's copy: complete or not there, and the message in hold/ stays until it is complete.
+#include "commands/requeue.h"
+
+#include <fcntl.h>
+
+#include "lib/queue/admin.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/writer.h"
+#include "lib/sys/file.h"
+
+#include "tests/support/faulty_fs.h"
+#include "tests/support/rooted_fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::commands {
+namespace {
+
+using queue::Directory;
+
+class RequeueTest : public testing::Test {
+  protected:
+    RequeueTest() {
+        EXPECT_TRUE(queue::create_all(fs_));
+        envelope_.id = id_;
+        envelope_.sender = "ann@client.test";
+        envelope_.flags = queue::kBody8bit | queue::kReportAll;
+        envelope_.set_attribute(queue::attribute::kEnvid, "one");
+        envelope_.set_attribute(queue::attribute::kRet, "hdrs");
+        envelope_.recipients = {{"done@x.test", {}, {}, 0, true},
+                                {"b@x.test", "first@x.test", "rfc822;f", queue::kNotifyDelay}};
+    }
+    void hold() {
+        queue::BatchBuilder builder;
+        builder.add(envelope_, body_);
+        const Fd fd =
+            fs_.open(queue::path_of(Directory::hold, id_), O_WRONLY | O_CREAT | O_TRUNC, 0600)
+                .value();
+        ASSERT_TRUE(fs_.write(fd.get(), std::move(builder).finish()));
+    }
+    std::vector<std::string> dropped() {
+        std::vector<std::string> files;
+        const auto entries = fs_.list("maildrop").value();
+        for (const auto& entry : entries) files.push_back("maildrop/" + entry.name);
+        return files;
+    }
+    // The text of the one complete file there.
+    std::string text_of(const std::string& path, queue::MaildropEnvelope& envelope) {
+        const Fd fd = fs_.open(path, O_RDONLY, 0).value();
+        queue::MaildropParser parser({.requeued = true});
+        std::string text;
+        EXPECT_TRUE(parser.feed(fs_.read_at(fd.get(), 0, 1 << 20).value(), &text));
+        EXPECT_TRUE(parser.complete());
+        envelope = parser.envelope();
+        return text;
+    }
+
+    support::TempFolder folder_;
+    support::RootedFs fs_{folder_.path()};
+    const QueueId id_ = *QueueId::parse("4BCDF10k");
+    queue::Envelope envelope_;
+    std::string body_ = "Subject: x\r\n\r\n.dot\r\n" + std::string(200'000, 'y') + "\r\n";
+};
+
+TEST_F(RequeueTest, TakesAllThatIsOpen) {
+    hold();
+    EXPECT_TRUE(copy_to_maildrop(fs_, id_, true).value());
+    ASSERT_EQ(dropped().size(), 1U);
+    queue::MaildropEnvelope got;
+    EXPECT_EQ(text_of(dropped()[0], got), body_);
+    EXPECT_EQ(got.sender, "ann@client.test");
+    EXPECT_EQ(got.requeued, id_);
+    EXPECT_EQ(got.recipients, std::vector<std::string>{"b@x.test"});
+    EXPECT_EQ(got.known.at(0).original, "first@x.test");
+    EXPECT_EQ(got.known.at(0).notify, queue::kNotifyDelay);
+    EXPECT_EQ(got.envid + " " + got.ret, "one hdrs");
+    EXPECT_TRUE(got.body_8bit && got.report_all);
+    EXPECT_TRUE(fs_.info(queue::path_of(Directory::hold, id_))) << "who called removes it";
+}
+
+TEST_F(RequeueTest, WhatCannotBeCopiedStays) {
+    EXPECT_FALSE(copy_to_maildrop(fs_, id_, false)) << "not there";
+    hold();
+    {
+        const Fd other = fs_.open(queue::path_of(Directory::hold, id_), O_RDONLY, 0).value();
+        ASSERT_TRUE(*sys::try_lock(other.get(), sys::LockKind::exclusive));
+        EXPECT_FALSE(copy_to_maildrop(fs_, id_, false).value()) << "somebody else has it";
+    }
+    envelope_.recipients[1].done = true;
+    hold();
+    EXPECT_FALSE(copy_to_maildrop(fs_, id_, false)) << "nobody is left";
+    envelope_.recipients[1].done = false;
+    envelope_.id = *QueueId::parse("4BCDF11k");
+    hold();
+    EXPECT_FALSE(copy_to_maildrop(fs_, id_, false)) << "another message";
+    EXPECT_EQ(dropped(), std::vector<std::string>{});
+}
+
+TEST_F(RequeueTest, FailuresLeaveNothingHalf) {
+    hold();
+    for (int n = 1;; ++n) {
+        support::FaultyFs faulty(folder_.path(), n);
+        const auto copied = copy_to_maildrop(faulty, id_, true);
+        if (!faulty.fired()) {
+            EXPECT_TRUE(copied && *copied);
+            break;
+        }
+        EXPECT_FALSE(copied) << n;
+        EXPECT_TRUE(fs_.info(queue::path_of(Directory::hold, id_)));
+        for (const std::string& path : dropped()) {
+            const Fd fd = fs_.open(path, O_RDONLY, 0).value();
+            EXPECT_FALSE(queue::read_maildrop_envelope(fs_, fd.get())) << n << " " << path;
+            ASSERT_TRUE(fs_.unlink(path));
+        }
+        ASSERT_LT(n, 50);
+    }
+}
+
+}  // namespace
+}  // namespace postern::commands
