@@ -58,7 +58,9 @@ Result<void> Conversation::on_milter_event(const ipc::Packet& packet) {
         (transaction_ && !between_messages()) || (milters_ && milters_->busy());
     if (out_of_order) return Error{Errc::invalid, "message out of order"};
     if (!milters_ && tools_.milters) {
-        if (const auto settings = tools_.milters->of_service(event.service))
+        const auto settings = tools_.milters->of_client(event.service, event.client_address);
+        without_milters_ = !settings;
+        if (settings)
             milters_ = std::make_shared<Milters>(tools_.loop, settings);
     }
     if (!milters_) return channel_->send(ipc::MilterAnswer{});
@@ -80,6 +82,7 @@ Result<void> Conversation::begin(ipc::Packet& packet) {
     if (transaction_ && !between_messages()) return Error{Errc::invalid, "message out of order"};
     TRY(take_descriptor(packet));
     TRY_ASSIGN(auto message, packet.as<ipc::SubmitOpen>());
+    if (without_milters_) message.has_milters = false;  // smtpd_milter_maps has none for the client
     transaction_ = std::make_shared<Transaction>(tools_, *this, trust_, milters_);
     transaction_->open(std::move(message));
     if (content_) content_->start();

@@ -48,6 +48,7 @@ class Conversation final : public Submitter {
     std::unique_ptr<ipc::LoopChannel> channel_;
     std::shared_ptr<Content> content_;
     std::shared_ptr<Transaction> transaction_;
+    bool without_milters_ = false;      // smtpd_milter_maps has none for this client
     std::shared_ptr<Milters> milters_;  // of the client's session, once its first event has come
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

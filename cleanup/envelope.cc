@@ -62,12 +62,21 @@ queue::Envelope envelope_of(const ipc::SubmitOpen& open) {
     add(name::kRewriteContext,
         open.origin == ipc::Origin::smtp && !open.rewrite_headers ? "remote" : "local");
     add(name::kSession, open.session.str());
-    add(name::kClientName, open.client_name);
-    add(name::kReverseClientName, open.reverse_name);
-    add(name::kClientAddress, open.client_address);
-    if (open.client_port != 0) add(name::kClientPort, std::to_string(open.client_port));
-    add(name::kHelo, open.helo);
-    add(name::kProtocol, open.protocol);
+    if (open.forwarded) {
+        add(name::kClientName, open.origin_name);
+        add(name::kClientAddress, open.origin_address);
+        add(name::kClientPort, open.origin_port);
+        add(name::kHelo, open.origin_helo);
+        add(name::kProtocol, open.origin_protocol);
+        add(name::kLogIdent, open.origin_ident);
+    } else {
+        add(name::kClientName, open.client_name);
+        add(name::kReverseClientName, open.reverse_name);
+        add(name::kClientAddress, open.client_address);
+        if (open.client_port != 0) add(name::kClientPort, std::to_string(open.client_port));
+        add(name::kHelo, open.helo);
+        add(name::kProtocol, open.protocol);
+    }
     add(name::kSaslUsername, open.sasl_username);
     add(name::kSaslMethod, open.sasl_method);
     add(name::kSaslSender, open.sasl_sender);

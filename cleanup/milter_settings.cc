@@ -165,21 +165,45 @@ Result<MilterSettings> MilterSettings::from(const config::Config& config, const 
     return s;
 }
 
-MilterCatalog::MilterCatalog(const config::Config& config, const config::MasterFile& master) {
-    local_ = make(config, config.get(param::non_smtpd_milters), "non_smtpd_milters");
-    other_ = make(config, config.get(param::smtpd_milters), "smtpd_milters");
+MilterCatalog::Service MilterCatalog::service_of(const config::Config& config,
+                                                 const std::string& where) {
+    Service service;
+    service.usual = make(config, config.get(param::smtpd_milters), where);
+    service.by_client = table::Maps::open(config.text("smtpd_milter_maps"));
+    if (!service.by_client.empty()) service.config.emplace(config);
+    return service;
+}
+
+MilterCatalog::MilterCatalog(const config::Config& config, const config::MasterFile& master)
+    : other_(service_of(config, "smtpd_milters")),
+      local_(make(config, config.get(param::non_smtpd_milters), "non_smtpd_milters")) {
     for (const auto& entry : master.entries()) {
         if (entry.overrides.empty()) continue;
         const auto own = config.with(entry.overrides);
         if (!own) continue;  // its smtpd does not start either, and says why
-        services_[entry.name] =
-            make(*own, own->get(param::smtpd_milters), "master.cf entry " + entry.name);
+        services_.insert_or_assign(entry.name, service_of(*own, "master.cf entry " + entry.name));
     }
 }
 
-std::shared_ptr<const MilterSettings> MilterCatalog::of_service(const std::string& service) const {
+std::shared_ptr<const MilterSettings> MilterCatalog::of_client(const std::string& service,
+                                                               const std::string& address) {
+    constexpr std::size_t kMaxListed = 1000;  // different values
     const auto at = services_.find(service);
-    return at == services_.end() ? other_ : at->second;
+    Service& own = at == services_.end() ? other_ : at->second;
+    if (own.by_client.empty()) return own.usual;
+    const auto found = own.by_client.find(address);
+    if (found.not_found()) return own.usual;
+    if (found.failed()) log::warning("", cat({"smtpd_milter_maps: ", found.error().what}));
+    const std::string list = found.found() ? *found : std::string();
+    const auto known = own.listed.find(list);
+    if (found.found() && known != own.listed.end()) return known->second;
+    if (found.failed()) {
+        MilterSettings broken;
+        broken.servers.push_back({.name = "(as smtpd_milter_maps fails)"});
+        return std::make_shared<const MilterSettings>(std::move(broken));
+    }
+    if (own.listed.size() >= kMaxListed) own.listed.clear();
+    return own.listed[list] = make(*own.config, list, "smtpd_milter_maps");
 }
 
 }  // namespace postern::cleanup

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "lib/config/master_cf.h"
 #include "lib/milter/dialogue.h"
 #include "lib/sys/socket.h"
+#include "lib/table/maps.h"
 
 namespace postern::cleanup {
 
@@ -45,13 +47,25 @@ struct MilterSettings {
 class MilterCatalog {
   public:
     MilterCatalog(const config::Config& config, const config::MasterFile& master);
-    // Null: no milters.
-    std::shared_ptr<const MilterSettings> of_service(const std::string& service) const;
+    // Null: no milters. What smtpd_milter_maps say of the address comes before smtpd_milters; a
+    // table that fails is a milter that is never there.
+    std::shared_ptr<const MilterSettings> of_client(const std::string& service,
+                                                    const std::string& address);
     std::shared_ptr<const MilterSettings> of_local_mail() const { return local_; }
 
   private:
-    std::map<std::string, std::shared_ptr<const MilterSettings>> services_;
-    std::shared_ptr<const MilterSettings> local_, other_;
+    using Settings = std::shared_ptr<const MilterSettings>;
+    struct Service {
+        Settings usual;
+        table::Maps by_client;
+        std::optional<config::Config> config;    // where there are maps
+        std::map<std::string, Settings> listed;  // by value of the maps
+    };
+    static Service service_of(const config::Config& config, const std::string& where);
+
+    std::map<std::string, Service> services_;
+    Service other_;
+    Settings local_;
 };
 
 }  // namespace postern::cleanup

@@ -39,7 +39,7 @@ class CleanupService final : public service::LoopService {
     Committer committer_;
     ipc::Client rewrite_;
     TableRules rules_;
-    const MilterCatalog milters_;
+    MilterCatalog milters_;
     Tools tools_;
     loop::Timer sweeper_;
     std::uint64_t last_number_ = 0;

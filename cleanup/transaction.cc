@@ -67,6 +67,7 @@ void Transaction::on_packet(const ipc::Packet& packet) {
         const auto message = packet.as<ipc::SubmitEnd>();
         if (!message) return submitter_.broken(message.error());
         promised_ = message->size;
+        open_.actions.insert(open_.actions.end(), message->actions.begin(), message->actions.end());
         maybe_complete();
     } else {
         submitter_.broken(unexpected);
@@ -188,7 +189,8 @@ void Transaction::start_filter() {
         recipients_.size() == 1 ? std::string_view(recipients_[0].address) : std::string_view();
     const bool local = open_.origin != ipc::Origin::smtp || open_.rewrite_headers;
     filter_.emplace(o,
-                    FilterTask{.received = received_field(open_, o, envelope_.id, only, date),
+                    FilterTask{.received = prepended_fields() +
+                                           received_field(open_, o, envelope_.id, only, date),
                                .local = local,
                                .date = date,
                                .message_id = cat({"<", compact_date(envelope_.arrival), ".",
@@ -223,6 +225,29 @@ void Transaction::tell_notes() {
         told_refusal_ = told_refusal_ || note.what.starts_with("reject");
         log::info(envelope_.id.str(), printable(line, 1000), {log::kv("rule", note.rule)});
     }
+}
+
+// What access tables and policy services wanted, as far as no content rule wants something else.
+void Transaction::note_actions(ContentEffects& effects) const {
+    using enum ipc::MailActionKind;
+    for (const auto& action : open_.actions) {
+        if (action.kind == hold) effects.hold = true;
+        if (action.kind == discard) effects.discard = true;
+        if (action.kind == filter && effects.filter.empty()) effects.filter = action.argument;
+        if (action.kind == bcc) effects.bcc.push_back(action.argument);
+        if (action.kind == redirect && effects.redirect.empty() && is_clean(action.argument))
+            effects.redirect = action.argument;
+    }
+}
+
+// Before our own Received:, as Postfix has it.
+std::string Transaction::prepended_fields() const {
+    std::string fields;
+    for (const auto& action : open_.actions) {
+        const bool fits = field_name_size(action.argument) > 0 && is_clean(action.argument);
+        if (action.kind == ipc::MailActionKind::prepend && fits) fields += action.argument + "\r\n";
+    }
+    return fields;
 }
 
 void Transaction::obey_rules() {
@@ -401,6 +426,7 @@ void Transaction::accept_text() {
         drop_file();
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
+    note_actions(filter_->effects());
     if (filter_->effects().discard) {
         drop_file();
         return answer(Verdict::accept("2.0.0", "Ok"));

@@ -39,7 +39,7 @@ struct Tools {
     Committer& committer;
     ipc::Client& rewrite;
     ContentRules* rules = nullptr;  // null: no content checks are configured
-    const MilterCatalog* milters = nullptr;
+    MilterCatalog* milters = nullptr;
     std::size_t memory_in_use = 0;  // text held by transactions
 };
 
@@ -116,6 +116,8 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     bool is_external() const;
     bool is_checked() const;
     void tell_notes();
+    void note_actions(ContentEffects& effects) const;
+    std::string prepended_fields() const;
     void obey_rules();
     void add_bcc(const std::string& address);
     void commit();

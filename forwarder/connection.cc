@@ -284,6 +284,7 @@ Millis Connection::limit() const {
     switch (session_.stage()) {
         case Stage::helo: return options_.helo;
         case Stage::starttls: return options_.starttls;
+        case Stage::xforward: return options_.xforward;
         case Stage::mail: return options_.mail;
         case Stage::rcpt: return options_.rcpt;
         case Stage::data_init: return options_.data_init;

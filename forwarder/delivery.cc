@@ -182,6 +182,7 @@ void Delivery::transmit() {
     if (mail::is_printable_xtext(request_.envid)) transaction.envid = request_.envid;
     if (request_.ret == ipc::DsnReturn::full) transaction.ret = "FULL";
     if (request_.ret == ipc::DsnReturn::headers) transaction.ret = "HDRS";
+    if (tools_.options.send_xforward) transaction.origin = origin();
     for (std::size_t i : tried_) {
         const ipc::DeliverRecipient& to = request_.recipients[i];
         smtp::ClientRecipient recipient{to.address, "", to.orcpt};
@@ -201,6 +202,19 @@ void Delivery::transmit() {
         {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines});
 }
 
+// Where the message came from, as XFORWARD tells it.
+smtp::Forwarded Delivery::origin() const {
+    smtp::Forwarded from;
+    from.name = request_.client_name;
+    from.address = request_.client_address;
+    from.port = request_.client_port;
+    from.protocol = request_.protocol;
+    from.helo = request_.helo;
+    from.ident = request_.log_ident.empty() ? request_.queue_id.str() : request_.log_ident;
+    from.local = !request_.from_network;
+    return from;
+}
+
 void Delivery::on_finished() {
     const smtp::ClientSession& session = connection_->session();
     if (had_kept_ && session.lost_before_end()) {
@@ -209,6 +223,7 @@ void Delivery::on_finished() {
         return try_target(Target(*current_), Tls::as_planned, false);
     }
     ++sessions_tried_;
+    if (!session.complaint().empty()) log::warning(request_.queue_id.str(), session.complaint());
     bool more = more_targets() || !looked_up_;
     attempts_->on_outcomes(tried_, session.outcomes(), session.peer(), session.extensions().dsn,
                            more);

@@ -52,6 +52,7 @@ class Delivery final : private Connection::User {
     void on_failed() override;
     void on_finished() override;
     void transmit();
+    smtp::Forwarded origin() const;
     void log_kept_open(const std::vector<std::size_t>& tried) const;
     bool more_targets() const;
     void give_up(const Verdict& verdict);

@@ -49,6 +49,8 @@ void read_timeouts(Options& options, const config::Config& config) {
     options.data_done =
         config.get(options.lmtp ? param::lmtp_data_done_timeout : param::smtp_data_done_timeout);
     options.rset = config.get(options.lmtp ? param::lmtp_rset_timeout : param::smtp_rset_timeout);
+    options.xforward =
+        config.get(options.lmtp ? param::lmtp_xforward_timeout : param::smtp_xforward_timeout);
     options.quit = config.get(options.lmtp ? param::lmtp_quit_timeout : param::smtp_quit_timeout);
 }
 
@@ -115,6 +117,8 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
         config.get(lmtp ? param::lmtp_skip_5xx_greeting : param::smtp_skip_5xx_greeting);
     options.skip_quit_response =
         config.get(lmtp ? param::lmtp_skip_quit_response : param::smtp_skip_quit_response);
+    options.send_xforward = config.get(lmtp ? param::lmtp_send_xforward_command
+                                            : param::smtp_send_xforward_command);
     options.cache = config.get(lmtp ? param::lmtp_connection_cache_on_demand
                                     : param::smtp_connection_cache_on_demand) ||
                     !config

@@ -31,6 +31,8 @@ struct Options {
     // Limits on waiting; 0: the system's (connecting only).
     Millis connect{30'000}, helo{300'000}, starttls{300'000}, mail{300'000}, rcpt{300'000};
     Millis data_init{120'000}, data_xfer{180'000}, data_done{600'000}, rset{20'000}, quit{300'000};
+    Millis xforward{300'000};
+    bool send_xforward = false;
     Millis dns{60'000};  // for one question
 
     // Hosts and addresses.

@@ -49,6 +49,29 @@ TEST_F(DeliveryTest, TlsRequired) {
     EXPECT_EQ(server.messages, 0);
 }
 
+TEST_F(DeliveryTest, TellsWhereTheMessageComesFrom) {
+    options_.send_xforward = true;
+    set_content("x\r\n");
+    FakeServer server(loop_, {{"EHLO", "250-fake\r\n250 XFORWARD NAME ADDR PROTO HELO IDENT\r\n"},
+                              {"XFORWARD", "501 5.5.4 Bad HELO\r\n"}});
+    auto what = request(server.hop(), {"a@y.test"});
+    what.client_name = "c.test";
+    what.client_address = "192.0.2.7";
+    what.client_port = "99";
+    what.helo = "my host";
+    what.log_ident = "4cQ1a";
+    what.from_network = true;
+    auto report = deliver(what);
+    EXPECT_EQ(report.recipients.at(0).outcome, ipc::Outcome::accept);
+    EXPECT_THAT(server.lines,
+                testing::ElementsAre("EHLO me.test", "XFORWARD NAME=c.test ADDR=192.0.2.7",
+                                     "XFORWARD HELO=my+20host IDENT=4cQ1a", "MAIL FROM:<s@x.test>",
+                                     "RCPT TO:<a@y.test>", "DATA"));
+    FakeServer plain(loop_, {});
+    deliver(request(plain.hop(), {"a@y.test"}));
+    EXPECT_EQ(plain.lines.at(1), "MAIL FROM:<s@x.test>") << "where it is not offered";
+}
+
 // The login of RFC 4954, as a relay host with a password wants it.
 TEST_F(DeliveryTest, LogsInWithPlain) {
     options_.sasl.enabled = true;

@@ -63,6 +63,7 @@ class Macros {
         if (name == "queue_id") return request_.queue_id.str();
         const std::pair<std::string_view, const std::string*> plain[] = {
             {"client_address", &request_.client_address},
+            {"client_port", &request_.client_port},
             {"client_hostname", &request_.client_name},
             {"client_helo", &request_.helo},
             {"client_protocol", &request_.protocol},
@@ -72,7 +73,7 @@ class Macros {
             if (known == name) return *text;
         }
         // What the queue does not carry as far as here.
-        for (const auto known : {"client_port", "sasl_method", "sasl_sender"}) {
+        for (const auto known : {"sasl_method", "sasl_sender"}) {
             if (name == known) return std::string();
         }
         return std::nullopt;

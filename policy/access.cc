@@ -1,5 +1,6 @@
 // access(5): check_*_access, what is looked up and what the result means.
 #include <algorithm>
+#include <optional>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -23,6 +24,24 @@ std::pair<std::string, std::string> split_status(std::string_view text, std::str
                            all_digits(parts[1]) && all_digits(parts[2]) && word.size() <= 9;
     if (!is_status) return {std::string(fallback), std::string(text)};
     return {std::string(word), std::string(trim(text.substr(word.size())))};
+}
+
+std::optional<ipc::MailActionKind> action_named(std::string_view word) {
+    using enum ipc::MailActionKind;
+    constexpr std::pair<std::string_view, ipc::MailActionKind> kActions[] = {
+        {"PREPEND", prepend}, {"HOLD", hold},         {"DISCARD", discard},
+        {"FILTER", filter},   {"REDIRECT", redirect}, {"BCC", bcc}};
+    for (const auto& [name, kind] : kActions)
+        if (iequals(word, name)) return kind;
+    return std::nullopt;
+}
+
+// "Name: value", RFC 5322 2.2.
+bool is_header(std::string_view text) {
+    const auto colon = text.find(':');
+    return colon != text.npos && colon > 0 &&
+           std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
+                       [](char c) { return c > ' ' && c < 127; });
 }
 
 }  // namespace
@@ -81,6 +100,39 @@ Decision Evaluation::access_in(table::Maps& maps, const std::vector<table::Addre
     return access_result(found->value, subject, depth, spec);
 }
 
+// What is to become of the message, whoever else may send or get it. A mistake in the table is
+// told, and the message goes on as if it were not there, as in Postfix.
+Decision Evaluation::mail_action(ipc::MailActionKind kind, std::string_view text, Subject subject,
+                                 const std::string& spec, const std::string& value) {
+    using enum ipc::MailActionKind;
+    const auto mistake = [&](std::string_view what) {
+        log::warning(trace(),
+                     cat({"access table ", spec, " entry \"", printable(value, 200), "\" ", what}));
+        return Decision::dunno();
+    };
+    const bool addressed = kind == redirect || kind == bcc;
+    const auto is_bad = [](char c) { return is_control(c) || c == ' '; };
+    if (kind == filter && text.find(':') == text.npos)
+        return mistake("requires transport:destination");
+    if (addressed && (text.find('@') == text.npos || std::any_of(text.begin(), text.end(), is_bad)))
+        return mistake("requires user@domain target");
+    if (kind == prepend && !is_header(text)) return mistake("requires a header line");
+    if (kind == prepend && question_.stage == ipc::PolicyStage::end_of_data)
+        return mistake("comes too late: PREPEND needs a list that is asked before the text");
+    ipc::MailAction action{kind, printable(text, ipc::kMaxText), {}};
+    const std::string about = cat({"<", name_of(subject), ">: ", class_of(subject)});
+    const auto word = to_upper(value.substr(0, value.find_first_of(" \t")));
+    const bool own_words = (kind == hold || kind == discard) && !text.empty();
+    if (own_words) action.why = cat({about, " ", text});
+    if (!own_words && kind != prepend)
+        action.why = cat(
+            {about, " triggers ", word, " ", kind == hold || kind == discard ? "action" : text});
+    action.why = printable(action.why, ipc::kMaxText);
+    if (!warn_only_ && actions_.size() < ipc::kMaxMailActions)
+        actions_.push_back(std::move(action));
+    return kind == discard ? Decision::permit() : Decision::dunno();
+}
+
 Decision Evaluation::access_result(const std::string& value, Subject subject, int depth,
                                    const std::string& spec) {
     const auto word = std::string_view(value).substr(0, value.find_first_of(" \t"));
@@ -115,17 +167,7 @@ Decision Evaluation::access_result(const std::string& value, Subject subject, in
                                 "> ", text}));
         return Decision::dunno();
     }
-    // What must not stop mail when it cannot be done: a policy server's header lines (SPF,
-    // greylisting).
-    if (iequals(word, "PREPEND")) {
-        log::info(trace(), cat({"prepend: not supported yet, header not added: ", text}));
-        return Decision::dunno();
-    }
-    for (const auto* action : {"HOLD", "DISCARD", "FILTER", "REDIRECT", "BCC"}) {
-        if (iequals(word, action)) {
-            return server_error(cat({"access table ", spec, ": action not supported yet: ", word}));
-        }
-    }
+    if (const auto kind = action_named(word)) return mail_action(*kind, text, subject, spec, value);
     // Anything else is a list of restrictions.
     const auto is_class = [this](std::string_view name) { return engine_.classes_.contains(name); };
     return run_list(parse_restrictions(value, is_class), subject_, depth + 1);

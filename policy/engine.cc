@@ -43,6 +43,7 @@ ipc::PolicyAnswer Engine::answer(const ipc::PolicyQuestion& question) {
     const Decision decision = evaluation.run();
     ipc::PolicyAnswer answer;
     answer.rule = evaluation.rule();
+    answer.actions = std::move(evaluation.actions());
     if (!decision.refused()) {
         answer.outcome = ipc::Outcome::accept;
         answer.smtp_code = 250;

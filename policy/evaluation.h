@@ -25,6 +25,8 @@ class Evaluation {
     // Afterwards: which rule it was, as PolicyAnswer::rule. Of several that let a message pass, the
     // one about relaying.
     const std::string& rule() const { return rule_; }
+    // What is to become of the message if it is accepted.
+    std::vector<ipc::MailAction>& actions() { return actions_; }
 
   private:
     Decision run_parameter(std::string_view name, const RestrictionList& list, Subject subject);
@@ -59,6 +61,9 @@ class Evaluation {
     Decision access_result(const std::string& value, Subject subject, int depth,
                            const std::string& spec);
 
+    Decision mail_action(ipc::MailActionKind kind, std::string_view text, Subject subject,
+                         const std::string& spec, const std::string& value);
+
     // Refusals. `rejected` makes "<name>: Recipient address rejected: why".
     Decision refuse(int code, std::string_view status, std::string text);
     Decision rejected(int code, std::string_view status, Subject subject, std::string_view why);
@@ -79,6 +84,7 @@ class Evaluation {
     std::vector<const Restriction*> path_;  // the restriction at work, below the classes that name it
     std::string found_;                     // where in a table: " (hash:/x, key example.com)"
     std::string rule_, permit_rule_;
+    std::vector<ipc::MailAction> actions_;
     std::string if_permit_rule_, if_reject_rule_;  // who set these doubts
     std::optional<Reply> defer_if_permit_, defer_if_reject_;
 };

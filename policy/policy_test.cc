@@ -264,11 +264,51 @@ TEST(Access, UnderstandsEveryResult) {
     EXPECT_EQ(with("REJECT 5.2.1 mailbox closed"),
               "554 5.2.1 <u1@here.test>: Recipient address rejected: mailbox closed");
     EXPECT_EQ(with("WARN look"), denied + "Access denied");
-    EXPECT_EQ(with("HOLD"), "451 4.3.5 Server configuration error");
+    EXPECT_EQ(with("HOLD"), denied + "Access denied") << "the list goes on";
+    EXPECT_EQ(with("DISCARD"), "ok") << "the list ends";
+    EXPECT_EQ(with("REDIRECT nobody"), denied + "Access denied") << "a mistake in the table";
     EXPECT_EQ(with("strict"), "554 5.7.1 <s@far.test>: Sender address rejected: strict");
     EXPECT_EQ(with("permit_mynetworks, permit"), "ok");
     EXPECT_EQ(with("loop"), "451 4.3.5 Server configuration error");
     EXPECT_EQ(with("nonsense"), "451 4.3.5 Server configuration error");
+}
+
+TEST(Access, WhatIsToBecomeOfAMessage) {
+    const struct {
+        std::string result, argument, why;
+    } cases[] = {
+        {"HOLD", "", "<u1@here.test>: Recipient address triggers HOLD action"},
+        {"hold for Ann", "for Ann", "<u1@here.test>: Recipient address for Ann"},
+        {"DISCARD", "", "<u1@here.test>: Recipient address triggers DISCARD action"},
+        {"FILTER scan:x", "scan:x", "<u1@here.test>: Recipient address triggers FILTER scan:x"},
+        {"REDIRECT a@b.test", "a@b.test",
+         "<u1@here.test>: Recipient address triggers REDIRECT a@b.test"},
+        {"BCC a@b.test", "a@b.test", "<u1@here.test>: Recipient address triggers BCC a@b.test"},
+        {"PREPEND X-A: b c", "X-A: b c", ""},
+    };
+    const auto asked = [](const std::string& result, ipc::PolicyStage stage) {
+        auto o = base();
+        o.recipient_restrictions = o.end_of_data_restrictions =
+            "check_recipient_access inline:{{u1@here.test=" + result + "}}, permit";
+        Engine engine(o, nullptr, nullptr);
+        auto q = from("192.0.2.7", "s@far.test", "u1@here.test");
+        q.stage = stage;
+        return engine.answer(q);
+    };
+    for (const auto& c : cases) {
+        const auto answer = asked(c.result, ipc::PolicyStage::rcpt);
+        EXPECT_EQ(answer.outcome, ipc::Outcome::accept) << c.result;
+        ASSERT_EQ(answer.actions.size(), 1U) << c.result;
+        EXPECT_EQ(answer.actions[0].argument, c.argument);
+        EXPECT_EQ(answer.actions[0].why, c.why);
+    }
+    log::open_capture();
+    for (const auto* bad : {"FILTER scan", "BCC a", "REDIRECT a b@c", "PREPEND x", "PREPEND"})
+        EXPECT_TRUE(asked(bad, ipc::PolicyStage::rcpt).actions.empty()) << bad;
+    EXPECT_TRUE(asked("PREPEND X: y", ipc::PolicyStage::end_of_data).actions.empty());
+    const auto logged = log::take_captured();
+    EXPECT_THAT(logged, testing::HasSubstr("entry \"BCC a\" requires user@domain target"));
+    EXPECT_THAT(logged, testing::HasSubstr("PREPEND needs a list that is asked before the text"));
 }
 
 TEST(Policy, DefersIfPermittedAndWarnsInsteadOfRejecting) {

@@ -10,6 +10,7 @@
 #include "lib/ipc/channel.h"
 #include "lib/service/service.h"
 
+#include "policy/client_rules.h"
 #include "policy/engine.h"
 
 namespace postern::policy {
@@ -25,13 +26,21 @@ class PolicyWorker {
     service::Worker::Conversation serve(ipc::Channel& channel);
 
   private:
-    Engine& engine_of(const std::string& service);
+    // The rules of one smtpd service.
+    struct Service {
+        std::unique_ptr<Engine> engine;
+        std::unique_ptr<ClientRules> clients;  // when it has asked for them
+    };
+    Service& service_of(const std::string& name);
+    Result<config::Config> config_of(const std::string& name) const;
+    ClientRules* client_rules_of(const std::string& name);
+    Result<void> answer(const ipc::Packet& packet, ipc::Channel& channel, const Deadline& deadline);
 
     const config::Config& config_;
     config::MasterFile master_;
     UserDirectory* users_;
     Names* names_;
-    std::map<std::string, std::unique_ptr<Engine>, std::less<>> engines_;
+    std::map<std::string, Service, std::less<>> services_;
 };
 
 }  // namespace postern::policy

@@ -73,6 +73,9 @@ ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string
     request.queue_active = message.since;
     request.client_name = envelope.attribute(queue::attribute::kClientName);
     request.client_address = envelope.attribute(queue::attribute::kClientAddress);
+    request.client_port = envelope.attribute(queue::attribute::kClientPort);
+    request.log_ident = envelope.attribute(queue::attribute::kLogIdent);
+    request.from_network = envelope.attribute(queue::attribute::kRewriteContext) == "remote";
     request.helo = envelope.attribute(queue::attribute::kHelo);
     request.protocol = envelope.attribute(queue::attribute::kProtocol);
     request.sasl_username = envelope.attribute(queue::attribute::kSaslUsername);

@@ -94,7 +94,8 @@ std::string grade_list(const config::Config& config, std::string_view grade) {
     return config.get(param::tls_medium_cipherlist);
 }
 
-Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys, bool mandatory) {
+Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys,
+                                    bool mandatory) {
     tls::ServerOptions options;
     TRY(read_identities(config, keys, options));
     const auto protocols = mandatory ? config.get(param::smtpd_tls_mandatory_protocols)
@@ -104,15 +105,18 @@ Result<tls::ServerContext> make_tls(const config::Config& config, const service:
     options.maximum = versions.maximum;
     auto excluded = config.get(param::smtpd_tls_exclude_ciphers);
     if (mandatory) {
-        for (auto& word : config.get(param::smtpd_tls_mandatory_exclude_ciphers)) excluded.push_back(std::move(word));
+        for (auto& word : config.get(param::smtpd_tls_mandatory_exclude_ciphers))
+            excluded.push_back(std::move(word));
     }
     options.ciphers = tls::cipher_list(
-        grade_list(config, mandatory ? config.get(param::smtpd_tls_mandatory_ciphers) : config.get(param::smtpd_tls_ciphers)),
+        grade_list(config, mandatory ? config.get(param::smtpd_tls_mandatory_ciphers)
+                                     : config.get(param::smtpd_tls_ciphers)),
         excluded);
     options.groups = join(config.get(param::tls_eecdh_auto_curves), ":");
     options.ssl_options = config.get(param::tls_ssl_options);
     options.server_preference = config.get(param::tls_preempt_cipherlist);
-    options.session_lifetime = std::chrono::duration_cast<Seconds>(config.get(param::smtpd_tls_session_cache_timeout));
+    options.session_lifetime =
+        std::chrono::duration_cast<Seconds>(config.get(param::smtpd_tls_session_cache_timeout));
     options.ask_client_certificate = config.get(param::smtpd_tls_ask_ccert);
     options.trusted_ca_file = config.get(param::smtpd_tls_CAfile);
     options.trusted_ca_path = config.get(param::smtpd_tls_CApath);
@@ -168,18 +172,20 @@ void read_sasl_type(const config::Config& config, Options& options) {
     options.sasl_server = std::move(server);
 }
 
-// All mechanisms of our auth service are plaintext ones: noplaintext in smtpd_sasl_security_options leaves
-// none without TLS, in smtpd_sasl_tls_security_options none at all.
+// All mechanisms of our auth service are plaintext ones: noplaintext in smtpd_sasl_security_options
+// leaves none without TLS, in smtpd_sasl_tls_security_options none at all.
 void read_sasl(const config::Config& config, smtp::ServerOptions& engine) {
     const auto forbids = [](const std::vector<std::string>& words) {
         return std::any_of(words.begin(), words.end(), [](const std::string& word) {
-            return iequals(word, "noplaintext") || iequals(word, "noactive") || iequals(word, "nodictionary") ||
-                   iequals(word, "mutual_auth") || iequals(word, "forward_secrecy");
+            return iequals(word, "noplaintext") || iequals(word, "noactive") ||
+                   iequals(word, "nodictionary") || iequals(word, "mutual_auth") ||
+                   iequals(word, "forward_secrecy");
         });
     };
     if (forbids(config.get(param::smtpd_sasl_security_options))) engine.auth_tls_only = true;
     if (engine.auth_enabled && forbids(config.get(param::smtpd_sasl_tls_security_options))) {
-        log::warning("", "smtpd_sasl_tls_security_options leaves no mechanism: AUTH is not offered");
+        log::warning("",
+                     "smtpd_sasl_tls_security_options leaves no mechanism: AUTH is not offered");
         engine.auth_enabled = false;
     }
 }
@@ -206,7 +212,68 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
     return {};
 }
 
+// Where every word is an address or a network they are compared here, otherwise policy does it.
+bool read_exceptions(const std::vector<std::string>& words, std::vector<IpNetwork>& networks) {
+    for (const auto& word : words) {
+        const auto network = IpNetwork::parse(word);
+        if (!network) return false;
+        networks.push_back(*network);
+    }
+    return true;
+}
+
+void read_client_rules(const config::Config& config, Options& options) {
+    auto& limits = options.limits;
+    limits.connections = config.get(param::smtpd_client_connection_count_limit);
+    limits.connection_rate = config.get(param::smtpd_client_connection_rate_limit);
+    limits.messages = config.get(param::smtpd_client_message_rate_limit);
+    limits.recipients = config.get(param::smtpd_client_recipient_rate_limit);
+    limits.tls_sessions = config.get(param::smtpd_client_new_tls_session_rate_limit);
+    limits.auth = config.get(param::smtpd_client_auth_rate_limit);
+    limits.v4_bits = static_cast<int>(config.get(param::smtpd_client_ipv4_prefix_length));
+    limits.v6_bits = static_cast<int>(config.get(param::smtpd_client_ipv6_prefix_length));
+    const bool plain =
+        read_exceptions(config.get(param::smtpd_client_event_limit_exceptions), limits.exceptions);
+    if (!plain) limits.exceptions.clear();
+    const auto set = [](const auto& value) { return !value.empty(); };
+    options.ask_client = (limits.any() && !plain) ||
+                         set(config.get(param::smtpd_authorized_xclient_hosts)) ||
+                         set(config.get(param::smtpd_authorized_xforward_hosts)) ||
+                         set(config.get(param::debug_peer_list)) ||
+                         set(config.get(param::smtpd_discard_ehlo_keyword_address_maps));
+    options.debug_level = config.get(param::debug_peer_level);
+    options.command_filter = set(config.get(param::smtpd_command_filter));
+    options.reject_footer = config.get(param::smtpd_reject_footer);
+    options.reject_footer_maps = set(config.get(param::smtpd_reject_footer_maps));
+}
+
 }  // namespace
+
+bool Options::Limits::any() const {
+    return connections + connection_rate + messages + recipients + tls_sessions + auth > 0;
+}
+
+std::string Options::Limits::range_of(const std::string& address) const {
+    const auto ip = IpAddress::parse(address);
+    if (!ip) return address;
+    const int bits = ip->is_v4() ? v4_bits : v6_bits;
+    if (bits >= ip->bits()) return ip->str();
+    std::string bytes(ip->bytes());
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const int keep = bits - static_cast<int>(i) * 8;
+        if (keep >= 8) continue;
+        const int mask = keep <= 0 ? 0 : 0xFF << (8 - keep);
+        bytes[i] = static_cast<char>(bytes[i] & mask);
+    }
+    return cat({IpAddress::from_bytes(bytes)->str(), "/", std::to_string(bits)});
+}
+
+bool Options::Limits::excepts(const std::string& address) const {
+    const auto ip = IpAddress::parse(address);
+    return ip && std::any_of(exceptions.begin(), exceptions.end(), [&](const IpNetwork& network) {
+               return network.contains(ip->unmapped());
+           });
+}
 
 std::map<std::string, std::string> loopback_names(std::string_view hosts_file) {
     std::map<std::string, std::string> names;
@@ -238,15 +305,17 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.cleanup_path = "public/" + config.get(param::cleanup_service_name);
     TRY_ASSIGN(options.overrides, config::ReceiveOverrides::read(config));
     options.content_filter = config.get(param::content_filter);
-    options.notices = {.classes = classes_in(config.get(param::notify_classes)),
-                       .recipient = config.get(param::error_notice_recipient),
-                       .sender = cat({config.get(param::double_bounce_sender), "@",
-                                      config.get(param::myorigin)}),
-                       .mail_name = config.get(param::mail_name),
-                       .myhostname = config.get(param::myhostname)};
+    options.notices = {
+        .classes = classes_in(config.get(param::notify_classes)),
+        .recipient = config.get(param::error_notice_recipient),
+        .sender = cat({config.get(param::double_bounce_sender), "@", config.get(param::myorigin)}),
+        .mail_name = config.get(param::mail_name),
+        .myhostname = config.get(param::myhostname)};
     const std::string milter_list = config.get(param::smtpd_milters);
     const auto milters = trim(milter_list);
-    options.milters = !milters.empty() && milters != "DISABLE" && !options.overrides.no_milters;
+    const bool by_client = !config.get(param::smtpd_milter_maps).empty();
+    options.milters =
+        ((!milters.empty() && milters != "DISABLE") || by_client) && !options.overrides.no_milters;
     options.policy_early = options.engine.ask_early;
     options.engine.ask_early = options.policy_early || options.milters;
     TRY(read_tls(config, keys, options));
@@ -254,6 +323,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
         std::max<std::size_t>(options.line_limit, config.get(param::smtpd_sasl_response_limit));
     read_sasl_type(config, options);
     if (!options.sasl_server) read_sasl(config, options.engine);
+    read_client_rules(config, options);
     options.name_login = config.get(param::smtpd_sasl_authenticated_header);
     options.tls_received_header = config.get(param::smtpd_tls_received_header);
     options.name_lookup = config.get(param::smtpd_peername_lookup);

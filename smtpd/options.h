@@ -5,8 +5,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/base/ip_address.h"
 #include "lib/base/result.h"
 #include "lib/config/receive_overrides.h"
 #include "lib/service/key_files.h"
@@ -34,16 +36,34 @@ struct Options {
     int tls_loglevel = 0;
     bool name_login = false;           // Received: names who logged in
     bool tls_received_header = false;  // Received: tells protocol and cipher
-    bool name_lookup = false;    // smtpd_peername_lookup
-    Millis name_timeout{25000};  // for peername: two questions to the DNS
+    bool name_lookup = false;          // smtpd_peername_lookup
+    Millis name_timeout{25000};        // for peername: two questions to the DNS
     // For cleanup: what it shall leave out for this service's mail, and its content filter.
     config::ReceiveOverrides overrides;
     std::string content_filter;
     NoticeOptions notices;
+    // What one client may do in anvil_rate_time_unit, at once; 0: as much as it likes.
+    struct Limits {
+        std::size_t connections = 0, connection_rate = 0, messages = 0, recipients = 0;
+        std::size_t tls_sessions = 0, auth = 0;
+        int v4_bits = 32, v6_bits = 128;    // of an address that make a client
+        std::vector<IpNetwork> exceptions;  // where the list has nothing else
+        bool any() const;
+        // The address, or the network that counts as one client.
+        std::string range_of(const std::string& address) const;
+        bool excepts(const std::string& address) const;
+    };
+    Limits limits;
+    std::size_t debug_level = 2;  // debug_peer_level; 0: nothing more than usual
+    bool ask_client = false;      // policy knows what this client may do
+    bool command_filter = false;  // policy has smtpd_command_filter
+    bool reject_footer_maps = false;
+    std::string reject_footer;
     bool milters = false;       // cleanup asks them at each step of the client
     bool policy_early = false;  // smtpd_delay_reject = no
     std::string policy_path = "private/policy";
     std::string peername_path = "private/peername";
+    std::string anvil_path = "private/anvil";
     // smtpd_sasl_type = dovecot: whose word counts instead of our auth service's.
     struct SaslServer {
         sys::SocketAddress address;

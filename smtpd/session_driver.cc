@@ -41,14 +41,14 @@ SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(Sessi
       local_(sys::local_address(socket.get())),
       timer_(shared.loop, [this] { on_timer(); }),
       transcript_(shared.options.notices.classes) {
+    address_ = peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
+    server_address_ = local_.is_inet() ? local_.ip().str() : std::string("127.0.0.1");
+    client_port_ = peer_.port();
+    server_port_ = local_.port();
     const auto name = shared.options.host_names.find(address());
     if (name != shared.options.host_names.end()) client_name_ = reverse_name_ = name->second;
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
     stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
-}
-
-std::string SessionDriver::address() const {
-    return peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
 }
 
 void SessionDriver::start() { shared_.dovecot ? ask_mechanisms() : begin(); }
@@ -56,19 +56,17 @@ void SessionDriver::start() { shared_.dovecot ? ask_mechanisms() : begin(); }
 void SessionDriver::begin() {
     if (shared_.options.name_lookup && client_name_ == "unknown" && peer_.is_inet())
         return ask_name();
-    greet();
+    know_client();
 }
 
 // The client's first line in the log, once, with what is known of it by then.
 void SessionDriver::announce() {
     if (std::exchange(announced_, true)) return;
-    client_ = cat({client_name_, "[", address(), "]"});
-    if (shared_.options.log_port) client_ += ":" + std::to_string(peer_.port());
+    client_ = client_text();
     log::info("", "connect from " + client_);
 }
 
 void SessionDriver::greet() {
-    announce();
     if (shared_.options.wrapper_mode) {
         auto started = stream_->start_tls_server(*shared_.options.tls);
         if (!started) {
@@ -78,7 +76,7 @@ void SessionDriver::greet() {
         waiting_ = Waiting::handshake;
         return expect_client(shared_.options.starttls_timeout);
     }
-    resume(session_.greet());
+    admit();
 }
 
 void SessionDriver::drain() {
@@ -123,12 +121,23 @@ bool SessionDriver::take_command() {
     if (line.kind == loop::Stream::Line::Kind::need_more) return false;
     expecting_ = false;
     session_.in_auth() ? transcript_.in_secret() : transcript_.in(line.text);
-    auto action = line.kind == loop::Stream::Line::Kind::line
-                      ? session_.on_line(line.text, line.crlf)
-                      : session_.on_long_line();
+    if (line.kind != loop::Stream::Line::Kind::line) {
+        perform(session_.on_long_line());
+        return true;
+    }
+    if (debug_) show("<", session_.in_auth() ? "(secret)" : line.text);
+    if (options.command_filter && !session_.in_auth()) {
+        filter_command(line.text, line.crlf);
+    } else {
+        obey(line.text, line.crlf);
+    }
+    return true;
+}
+
+void SessionDriver::execute(std::string_view line, bool proper) {
+    auto action = session_.on_line(line, proper);
     if (!stream_->input().empty() && session_.must_not_pipeline()) log_pipelining();
     perform(std::move(action));
-    return true;
 }
 
 // Moves content from the stream to cleanup. False when there is nothing to do before the loop
@@ -195,13 +204,20 @@ void SessionDriver::run(smtp::Say&& say) {
         submission_.reset();
         queue_id_ = QueueId();
         rule_.passed.clear();
+        mail_actions_.clear();
+        late_actions_.clear();
     }
     if (exchange_ && !session_.in_auth()) {  // the client gave it up
         shared_.dovecot->cancel(*exchange_);
         exchange_.reset();
     }
-    if (!session_.slow()) return stream_->write(say.text);
-    held_reply_ = std::move(say.text);
+    with_footer(std::move(say.text), [this](std::string text) { say_and_wait(std::move(text)); });
+}
+
+void SessionDriver::say_and_wait(std::string text) {
+    if (debug_) show(">", text);
+    if (!session_.slow()) return stream_->write(text);
+    held_reply_ = std::move(text);
     waiting_ = Waiting::pause;
     expecting_ = false;
     timer_.start(shared_.options.error_sleep);
@@ -211,8 +227,13 @@ void SessionDriver::run(smtp::Close&& close) {
     note_reply(close.text, close.log);
     submission_.reset();
     content_.reset();
+    with_footer(std::move(close.text), [this](const std::string& text) { say_and_close(text); });
+}
+
+void SessionDriver::say_and_close(const std::string& text) {
     closing_ = true;
-    if (!close.text.empty()) stream_->write(close.text);
+    if (debug_) show(">", text);
+    if (!text.empty()) stream_->write(text);
     stream_->close_after_flush();
     timer_.start(kCloseLimit);
 }
@@ -235,6 +256,7 @@ void SessionDriver::run(smtp::Ask&& ask) {
             if (!self || self->over_ || self->closing_) return;
             const bool accepted = answer && answer->outcome == ipc::Outcome::accept;
             if (answer) self->rule_.note(*answer);
+            if (answer) self->take_actions(stage, *answer);
             if (accepted && for_milters) return self->ask_milters(stage);
             if (answer) return self->resume(self->session_.on_answer(answer_of(*answer)));
             log::warning("", answer.error().what);
@@ -253,7 +275,7 @@ void SessionDriver::run(smtp::Authenticate&& login) {
     request.session = id_;
     request.protocol = ipc::AuthProtocol::smtp;
     request.mechanism = "PLAIN";  // the engine brings LOGIN into this form
-    request.client_address = peer_.ip().str();
+    request.client_address = address_;
     request.secured = stream_->secured() || peer_.ip().is_loopback();
     request.has_response = true;
     request.response = std::move(login.response);
@@ -305,9 +327,13 @@ void SessionDriver::on_secured() {
     }
     expecting_ = false;
     waiting_ = Waiting::nothing;
+    count_tls_session([this] { go_on_secured(); });
+}
+
+void SessionDriver::go_on_secured() {
     if (shared_.options.wrapper_mode) {
         session_.set_wrapped();
-        perform(session_.greet());
+        admit();
     } else {
         session_.on_tls();
     }
@@ -347,6 +373,10 @@ void SessionDriver::on_opened(const QueueId& id) {
         line +=
             cat({", sasl_method=", session_.auth_method(), ", sasl_username=", session_.user()});
     }
+    if (const auto& origin = session_.forwarded()) {
+        if (!origin->ident.empty()) line += ", orig_queue_id=" + origin->ident;
+        line += cat({", orig_client=", origin->name, "[", origin->address, "]"});
+    }
     log::info(
         trace(), line,
         {log::kv("client", client_), log::kv("session", id_.str()), log::kv("rule", rule_.passed),
@@ -368,7 +398,7 @@ void SessionDriver::run(smtp::Commit&&) {
     waiting_ = Waiting::cleanup;
     committing_ = true;
     timer_.start(shared_.options.cleanup_timeout);
-    submission_->commit();
+    submission_->commit(std::exchange(late_actions_, {}));
 }
 
 void SessionDriver::on_result(ipc::SubmitResult result) {
@@ -410,48 +440,6 @@ void SessionDriver::on_cleanup_failed(const Error& error) {
     ipc::SubmitResult result;
     result.text = "Error: queue file write error";
     on_result(std::move(result));
-}
-
-// --- What others are told ---
-
-ipc::SubmitOpen SessionDriver::envelope() const {
-    const auto& from = session_.envelope();
-    ipc::SubmitOpen to;
-    to.origin = ipc::Origin::smtp;
-    to.session = id_;
-    to.sender = from.sender;
-    to.body_8bit = from.mail.body == smtp::Body::eight_bit;
-    to.smtputf8 = from.mail.smtputf8;
-    to.client_name = client_name_;
-    to.reverse_name = reverse_name_;
-    to.client_address = peer_.ip().str();
-    to.client_port = peer_.port();
-    to.helo = session_.helo();
-    to.protocol = session_.protocol();
-    to.sasl_username = session_.user();
-    if (!to.sasl_username.empty()) to.sasl_method = session_.auth_method();
-    to.sasl_sender = from.mail.auth;
-    to.name_login = shared_.options.name_login;
-    if (shared_.options.tls_received_header) to.tls_protocol = tls_.protocol;
-    to.tls_cipher = tls_.cipher;
-    to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
-    to.envid = from.mail.envid;
-    to.ret = from.mail.ret == "FULL"   ? ipc::DsnReturn::full
-             : from.mail.ret == "HDRS" ? ipc::DsnReturn::headers
-                                       : ipc::DsnReturn::unset;
-    to.size_hint = from.mail.size;
-    to.no_address_mappings = shared_.options.overrides.no_address_mappings;
-    to.no_header_body_checks = shared_.options.overrides.no_header_body_checks;
-    to.no_milters = shared_.options.overrides.no_milters;
-    to.has_milters = shared_.options.milters;
-    to.content_filter = shared_.options.content_filter;
-    // local_header_rewrite_clients = permit_inet_interfaces: a client with an address of ours.
-    to.rewrite_headers = peer_.ip() == local_.ip() || peer_.ip().is_loopback();
-    to.recipients.reserve(from.recipients.size());
-    for (const auto& recipient : from.recipients) {
-        to.recipients.push_back({recipient.address, {}, recipient.notify, recipient.orcpt});
-    }
-    return to;
 }
 
 // --- Time, log, end ---
@@ -514,9 +502,17 @@ void SessionDriver::lost(std::string_view what) {
 void SessionDriver::note_reply(std::string_view reply, bool refusal) {
     transcript_.out(reply, refusal);
     if (!refusal || std::exchange(told_elsewhere_, false)) return;
+    const std::string line =
+        cat({milter_refused_ ? "milter-reject" : "reject", about_command(trim_right(reply))});
+    log::info(queue_id_.empty() ? "NOQUEUE" : trace(), line,
+              {log::kv("client", client_), log::kv("session", id_.str()),
+               log::kv("rule", rule_.refused), log::kv("service", shared_.options.service)});
+    rule_.refused.clear();
+}
+
+std::string SessionDriver::about_command(std::string_view text) const {
     const auto& envelope = session_.envelope();
-    std::string line = cat({milter_refused_ ? "milter-reject: " : "reject: ", session_.where(),
-                            " from ", client_, ": ", trim_right(reply), ";"});
+    std::string line = cat({": ", session_.where(), " from ", client_, ": ", text, ";"});
     const auto where = session_.where();
     const bool mail =
         envelope.open || where == "MAIL" || where == "END-OF-MESSAGE" || where == "DATA";
@@ -524,10 +520,7 @@ void SessionDriver::note_reply(std::string_view reply, bool refusal) {
     if (where == "RCPT" || where == "VRFY") line += cat({" to=<", session_.recipient(), ">"});
     line += cat({" proto=", session_.log_protocol()});
     if (!session_.helo().empty()) line += cat({" helo=<", session_.helo(), ">"});
-    log::info(queue_id_.empty() ? "NOQUEUE" : trace(), line,
-              {log::kv("client", client_), log::kv("session", id_.str()),
-               log::kv("rule", rule_.refused), log::kv("service", shared_.options.service)});
-    rule_.refused.clear();
+    return line;
 }
 
 void SessionDriver::log_pipelining() {
@@ -551,6 +544,8 @@ void SessionDriver::end() {
     log::info("", cat({"disconnect from ", client_, session_.summary()}));
     timer_.stop();
     submission_.reset();
+    if (counted_in_)
+        shared_.anvil.session_over(shared_.options.service, limit_client_, *counted_in_);
     shared_.notices.send(transcript_, client_);
     milter_link_.reset();
     if (exchange_) shared_.dovecot->cancel(*exchange_);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/ids.h"
 #include "lib/ipc/client.h"
@@ -22,6 +23,7 @@
 #include "lib/smtp/server_session.h"
 #include "lib/sys/socket.h"
 
+#include "smtpd/anvil_link.h"
 #include "smtpd/cleanup_links.h"
 #include "smtpd/dovecot_auth.h"
 #include "smtpd/notices.h"
@@ -40,6 +42,7 @@ struct Shared {
     ipc::Client& auth;
     ipc::Client& names;  // peername
     ipc::Client& qmgr;
+    AnvilLink& anvil;
     CleanupLinks& cleanup;
     DovecotAuth* dovecot;  // null: our own auth service checks passwords
     Random& random;
@@ -62,6 +65,9 @@ class SessionDriver : public loop::StreamHandler,
     enum class Waiting : unsigned char {
         nothing,
         name,
+        rights,
+        anvil,
+        line,
         policy,
         milter,
         auth,
@@ -81,13 +87,29 @@ class SessionDriver : public loop::StreamHandler,
     void begin();
     void ask_name();
     void on_name(const Result<ipc::NameAnswer>& answer);
-    std::string address() const;
+    const std::string& address() const { return address_; }
+    std::string client_text() const;
     void announce();
+    void know_client();
+    void apply_rules(const ipc::ClientTraits& traits);
     void greet();
+    void admit();
+
+    void ask_anvil(ipc::AnvilEvent event, std::function<void(const ipc::AnvilAnswer&)> done);
+    void warn_of_limit(std::string_view what, std::uint32_t number);
+    void count_tls_session(std::function<void()> next);
+    void ask_map(ipc::LineMap map, std::string key,
+                 std::function<void(const ipc::MapAnswer&)> done);
+    void with_footer(std::string reply, std::function<void(std::string)> say);
+    std::string footed(const std::string& reply, const std::string& footer) const;
+    std::optional<std::string> footer_value(std::string_view name) const;
 
     void pump();
     bool replies_pile_up();
     bool take_command();
+    void filter_command(std::string_view line, bool proper);
+    void obey(std::string_view line, bool proper);
+    void execute(std::string_view line, bool proper);
     bool take_content();
     void finish_content(smtp::ContentEnd end);
     void lost(std::string_view what);
@@ -104,6 +126,11 @@ class SessionDriver : public loop::StreamHandler,
     void run(smtp::Commit&&);
     void run(smtp::Flush&& flush);
     void run(smtp::Close&& close);
+    void run(smtp::Impersonate&& action);
+    void say_and_wait(std::string text);
+    void say_and_close(const std::string& text);
+    void go_on_secured();
+    void show(std::string_view direction, std::string_view text) const;
     void ask_milters(smtp::Stage stage);
     Result<void> send_milter_event(smtp::Stage stage);
     void on_milter_answer(const Result<ipc::MilterAnswer>& answer);
@@ -120,6 +147,9 @@ class SessionDriver : public loop::StreamHandler,
     void on_timer();
     void expect_client(Millis limit);  // the client has so long for its next step
     void note_reply(std::string_view reply, bool refusal);  // for the log and the postmaster
+    // " from client: text; from=<..> to=<..> proto=.. helo=<..>" for lines about this command.
+    std::string about_command(std::string_view text) const;
+    void take_actions(smtp::Stage stage, const ipc::PolicyAnswer& answer);
     void log_pipelining();
     std::string after() const;  // "RCPT", "DATA (12 bytes)"
     std::string trace() const { return queue_id_.str(); }
@@ -130,8 +160,15 @@ class SessionDriver : public loop::StreamHandler,
     smtp::ServerSession session_;
     SessionId id_;
     sys::SocketAddress peer_, local_;
+    // Who the client is taken for: the peer, until XCLIENT says otherwise.
+    std::string address_, server_address_;
+    std::uint16_t client_port_ = 0, server_port_ = 0;
     std::string client_name_ = "unknown", reverse_name_ = "unknown";
-    std::string client_;  // "name[address]" for the log
+    std::string client_;        // "name[address]" for the log
+    std::string limit_client_;  // address or network, for anvil
+    bool unlimited_ = false;
+    std::optional<std::uint64_t> counted_in_;  // anvil knows of the session: in this epoch
+    bool debug_ = false;                       // debug_peer_list
     tls::Info tls_;
     std::unique_ptr<loop::Stream> stream_;
     loop::Timer timer_;
@@ -143,6 +180,9 @@ class SessionDriver : public loop::StreamHandler,
     bool announced_ = false;  // "connect from" is in the log
 
     RuleNote rule_;
+    // What policy wants to become of the client's messages, of this one, and what it thought of
+    // when cleanup had the envelope already.
+    std::vector<ipc::MailAction> client_actions_, mail_actions_, late_actions_;
 
     // One message.
     struct Content {

@@ -48,7 +48,7 @@ void SessionDriver::on_name(const Result<ipc::NameAnswer>& answer) {
     if (answer && !answer->warning.empty()) log::warning("", printable(answer->warning));
     if (answer && !answer->reverse_name.empty()) reverse_name_ = printable(answer->reverse_name);
     if (answer && !answer->name.empty()) client_name_ = printable(answer->name);
-    greet();
+    know_client();
 }
 
 // --- SASL with Dovecot ---
@@ -186,9 +186,9 @@ ipc::MilterEvent SessionDriver::milter_event(smtp::Stage stage) const {
     event.client_name = client_name_;
     event.reverse_name = reverse_name_;
     event.client_address = address();
-    event.server_address = local_.is_inet() ? local_.ip().str() : std::string("127.0.0.1");
-    event.client_port = peer_.port();
-    event.server_port = local_.port();
+    event.server_address = server_address_;
+    event.client_port = client_port_;
+    event.server_port = server_port_;
     event.helo = stage == smtp::Stage::helo ? session_.asked_helo() : session_.helo();
     event.esmtp = session_.esmtp();
     if (stage == smtp::Stage::mail) {
@@ -233,6 +233,62 @@ void SessionDriver::run(smtp::Flush&& flush) {
         id_.str());
 }
 
+// --- Cleanup ---
+
+ipc::SubmitOpen SessionDriver::envelope() const {
+    const auto& from = session_.envelope();
+    ipc::SubmitOpen to;
+    to.origin = ipc::Origin::smtp;
+    to.session = id_;
+    to.sender = from.sender;
+    to.body_8bit = from.mail.body == smtp::Body::eight_bit;
+    to.smtputf8 = from.mail.smtputf8;
+    to.client_name = client_name_;
+    to.reverse_name = reverse_name_;
+    to.client_address = address_;
+    to.client_port = client_port_;
+    to.helo = session_.helo();
+    to.protocol = session_.protocol();
+    to.sasl_username = session_.user();
+    if (!to.sasl_username.empty()) to.sasl_method = session_.auth_method();
+    to.sasl_sender = from.mail.auth;
+    to.name_login = shared_.options.name_login;
+    if (shared_.options.tls_received_header) to.tls_protocol = tls_.protocol;
+    to.tls_cipher = tls_.cipher;
+    to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
+    to.envid = from.mail.envid;
+    to.ret = from.mail.ret == "FULL"   ? ipc::DsnReturn::full
+             : from.mail.ret == "HDRS" ? ipc::DsnReturn::headers
+                                       : ipc::DsnReturn::unset;
+    to.size_hint = from.mail.size;
+    to.no_address_mappings = shared_.options.overrides.no_address_mappings;
+    to.no_header_body_checks = shared_.options.overrides.no_header_body_checks;
+    to.no_milters = shared_.options.overrides.no_milters;
+    to.has_milters = shared_.options.milters;
+    to.content_filter = shared_.options.content_filter;
+    // local_header_rewrite_clients = permit_inet_interfaces: a client with an address of ours.
+    const auto ip = IpAddress::parse(address_);
+    to.rewrite_headers = ip && (*ip == local_.ip() || ip->is_loopback());
+    if (const auto& origin = session_.forwarded()) {
+        to.forwarded = true;
+        to.origin_name = origin->name;
+        to.origin_address = origin->address;
+        to.origin_port = origin->port;
+        to.origin_protocol = origin->protocol;
+        to.origin_helo = origin->helo;
+        to.origin_ident = origin->ident;
+        to.rewrite_headers = origin->local;
+    }
+    to.actions = client_actions_;
+    for (const auto& action : mail_actions_)
+        if (to.actions.size() < ipc::kMaxMailActions) to.actions.push_back(action);
+    to.recipients.reserve(from.recipients.size());
+    for (const auto& recipient : from.recipients) {
+        to.recipients.push_back({recipient.address, {}, recipient.notify, recipient.orcpt});
+    }
+    return to;
+}
+
 // --- Policy ---
 
 ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
@@ -240,12 +296,12 @@ ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
     q.stage = stage_of(stage);
     q.service = shared_.options.service;
     q.session = id_;
-    q.client_address = peer_.ip().str();
+    q.client_address = address_;
     q.client_name = client_name_;
     q.reverse_name = reverse_name_;
-    q.client_port = peer_.port();
-    q.server_address = local_.ip().str();
-    q.server_port = local_.port();
+    q.client_port = client_port_;
+    q.server_address = server_address_;
+    q.server_port = server_port_;
     q.protocol = session_.protocol();
     q.helo = session_.helo();
     if (session_.envelope().open || stage == smtp::Stage::mail)

@@ -66,10 +66,23 @@ class Neighbour {
 struct FakePolicy : Neighbour {
     using Neighbour::Neighbour;
     void on_packet(Talk& talk, ipc::Packet packet) override {
+        if (const auto client = packet.as<ipc::ClientQuestion>()) {
+            clients.push_back(*client);
+            ASSERT_TRUE(talk.channel->send(traits));
+            return;
+        }
+        if (const auto line = packet.as<ipc::MapQuestion>()) {
+            const auto at = lines.find(line->key);
+            ipc::MapAnswer answer{at != lines.end(), lines_fail, {}};
+            if (answer.found) answer.value = at->second;
+            ASSERT_TRUE(talk.channel->send(answer));
+            return;
+        }
         questions.push_back(packet.as<ipc::PolicyQuestion>().value());
         if (silent) return;
         ipc::PolicyAnswer answer;
         answer.outcome = ipc::Outcome::accept;
+        answer.actions = actions[questions.back().stage];
         if (questions.back().recipient == "nosuch@example.test") {
             answer.outcome = ipc::Outcome::reject;
             answer.smtp_code = 550;
@@ -79,6 +92,11 @@ struct FakePolicy : Neighbour {
         ASSERT_TRUE(talk.channel->send(answer));
     }
     std::vector<ipc::PolicyQuestion> questions;
+    std::vector<ipc::ClientQuestion> clients;
+    ipc::ClientTraits traits;
+    std::map<std::string, std::string> lines;
+    std::map<ipc::PolicyStage, std::vector<ipc::MailAction>> actions;
+    bool lines_fail = false;
     bool silent = false;
 };
 
@@ -153,7 +171,9 @@ struct FakeCleanup : Neighbour {
             const auto more = packet.as<ipc::SubmitRecipients>().value();
             for (const auto& r : more.recipients) envelopes.back().recipients.push_back(r);
         } else {
-            talk.promised = packet.as<ipc::SubmitEnd>().value().size;
+            const auto end = packet.as<ipc::SubmitEnd>().value();
+            talk.promised = end.size;
+            late_actions = end.actions;
             finish(talk);
         }
     }
@@ -189,6 +209,7 @@ struct FakeCleanup : Neighbour {
     std::vector<ipc::MilterEvent> events;
     std::optional<ipc::MilterStage> milter_refuses;
     std::vector<ipc::SubmitOpen> envelopes;
+    std::vector<ipc::MailAction> late_actions;
     std::vector<std::string> messages;
     loop::Watch* reader = nullptr;
     std::size_t aborted = 0;

@@ -16,6 +16,7 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
       auth_(loop, options_.auth_path),
       names_(loop, options_.peername_path),
       qmgr_(loop, options_.qmgr_path),
+      anvil_(loop, options_.anvil_path),
       cleanup_(loop, options_.cleanup_path),
       notices_(cleanup_, options_.notices),
       dovecot_(options_.sasl_server
@@ -23,7 +24,7 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
                                                    options_.sasl_server->name)
                    : nullptr),
       shared_{options_, loop,           policy_,
-              auth_,    names_,         qmgr_,
+              auth_,    names_,         qmgr_,             anvil_,
               cleanup_, dovecot_.get(), SystemRandom::instance(),
               notices_},
       session_ended_(std::move(session_ended)) {}

@@ -28,6 +28,7 @@ class SmtpdService : public service::LoopService {
     ipc::Client auth_;
     ipc::Client names_;
     ipc::Client qmgr_;
+    AnvilLink anvil_;
     CleanupLinks cleanup_;
     Notices notices_;
     std::unique_ptr<DovecotAuth> dovecot_;

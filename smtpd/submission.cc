@@ -166,10 +166,10 @@ std::size_t Submission::write(std::string_view content) {
     return taken;
 }
 
-void Submission::commit() {
+void Submission::commit(std::vector<ipc::MailAction> actions) {
     room_.reset();
     committed_ = true;
-    auto sent = link_->channel().send(ipc::SubmitEnd{.size = written_});
+    auto sent = link_->channel().send(ipc::SubmitEnd{written_, std::move(actions)});
     if (!sent) retry_.start(Millis{0});  // tells the failure from the loop
 }
 

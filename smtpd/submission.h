@@ -37,7 +37,7 @@ class Submission {
     std::size_t write(std::string_view content);
     bool broken() const { return broken_; }  // cleanup closed the pipe: its result tells why
     // The content is complete.
-    void commit();
+    void commit(std::vector<ipc::MailAction> actions = {});
 
   private:
     void attempt();

@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 5> kTypes = {"inet", "unix", "fifo", "pas
 constexpr std::string_view kBuiltIn =
     "policy unix - - n - 20 policy\n"
     "peername unix - - n - 1 peername\n"
+    "anvil unix - - n - 1 anvil\n"
     "postern-auth unix - - n - 1 auth\n"
     "imapd  unix - n n - 0  imapd\n"
     "pop3d  unix - n n - 0  pop3d\n";

@@ -60,7 +60,7 @@ class MasterFile {
     const std::vector<Problem>& warnings() const { return warnings_; }
 
     // Adds the services that Postfix's master.cf does not know and this suite needs (policy,
-    // peername, postern-auth, imapd, pop3d) where the file does not list them.
+    // peername, anvil, postern-auth, imapd, pop3d) where the file does not list them.
     void add_built_in();
 
   private:

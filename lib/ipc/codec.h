@@ -31,6 +31,8 @@ enum class Type : std::uint16_t {
     auth_request = 80, auth_answer, auth_response, redeem_token, grant, user_request, user_answer,
     handoff = 96, handoff_answer,
     plan_request = 104, plan_answer, mailbox_job, forward_job, runner_job,
+    anvil_question = 112, anvil_answer,
+    client_question = 120, client_traits, map_question, map_answer,
     test_message = 65535,
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/ipc/messages/anvil.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/bounce.h"
 #include "lib/ipc/messages/cleanup.h"
@@ -23,6 +24,7 @@ using AllMessages = testing::Types<
     SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, MilterEvent, MilterAnswer, QueueNudge,
     QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
     DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, BounceDone, AuthRequest,
-    AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, Handoff, HandoffAnswer>;
+    AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, Handoff, HandoffAnswer,
+    AnvilQuestion, AnvilAnswer, ClientQuestion, ClientTraits, MapQuestion, MapAnswer>;
 
 }  // namespace postern::ipc

@@ -47,6 +47,7 @@ inline constexpr std::string_view kClientName = "client_name";
 inline constexpr std::string_view kReverseClientName = "reverse_client_name";
 inline constexpr std::string_view kClientAddress = "client_address";
 inline constexpr std::string_view kClientPort = "client_port";
+inline constexpr std::string_view kLogIdent = "log_ident";  // the name that a relay before us has for it
 inline constexpr std::string_view kHelo = "helo_name";
 inline constexpr std::string_view kProtocol = "protocol_name";
 inline constexpr std::string_view kSaslUsername = "sasl_username";

@@ -59,6 +59,7 @@ constexpr Profile kProfiles[] = {
     {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
     {"policy",           Account::policy, only(Account::net),                        false,   kTables | Promise::dns, kTablePaths, false},
     {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false},
+    {"anvil",            Account::policy, only(Account::net),                        false,   Promise::stdio | Promise::unix_sockets, {}, false},
     {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kTables | Promise::dns, kTablePaths, false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
     {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false},
@@ -107,7 +108,7 @@ const Profile* find_profile(std::string_view program) {
 std::span<const Profile> profiles() { return kProfiles; }
 
 bool tells_of_messages(const Profile& profile) {
-    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "peername"};
+    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "peername", "anvil"};
     return std::find(std::begin(kOthers), std::end(kOthers), profile.program) == std::end(kOthers);
 }
 

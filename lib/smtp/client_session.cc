@@ -111,6 +111,10 @@ ClientSession::Step ClientSession::start(ClientTransaction transaction) {
     progress_.assign(transaction_.recipients.size(), {});
     outcomes_.assign(transaction_.recipients.size(), {});
     state_ = State::transaction;
+    xforward_.clear();
+    complaint_.clear();
+    if (transaction_.origin && !extensions_.xforward.empty())
+        xforward_ = xforward_commands(extensions_.xforward, *transaction_.origin);
     if (refused_by_extensions()) {
         state_ = State::ready;
         return Step::finished;
@@ -148,6 +152,12 @@ ClientSession::Step ClientSession::on_reply(const Reply& reply) {
         case Verb::helo: return on_helo(reply);
         case Verb::starttls: return on_starttls(reply);
         case Verb::auth: return on_auth(reply);
+        case Verb::xforward:
+            // Its facts are for the log of the server; the message goes without.
+            if (!reply.positive())
+                complaint_ = cat({"host ", peer_.with_address(), " said: ", reply.text(),
+                                  " (in reply to XFORWARD command)"});
+            return send_more();
         case Verb::mail: return on_mail(reply);
         case Verb::rcpt: return on_rcpt(reply, what.recipient);
         case Verb::data: return on_data(reply);
@@ -353,6 +363,9 @@ ClientSession::Step ClientSession::send_more() {
         if (needs_reset_ && !mail_sent_) {
             needs_reset_ = false;
             send(Verb::rset, {"RSET"});
+        } else if (!mail_sent_ && !xforward_.empty()) {
+            send(Verb::xforward, {"XFORWARD ", xforward_.front()});
+            xforward_.erase(xforward_.begin());
         } else if (!mail_sent_) {
             send_mail();
         } else if (next_recipient_ < progress_.size()) {
@@ -366,34 +379,6 @@ ClientSession::Step ClientSession::send_more() {
         }
     }
     return expected_.empty() ? end_transaction() : Step::wait;
-}
-
-void ClientSession::parse_extensions(const Reply& reply) {
-    extensions_ = {};
-    for (std::size_t i = 1; i < reply.lines.size(); ++i) {
-        std::string_view line = reply.lines[i];
-        auto words = split_words(line.size() > 4 ? line.substr(4) : std::string_view{});
-        if (words.empty()) continue;
-        std::string_view keyword = words[0];
-        const auto& ignored = options_.ignored_extensions;
-        if (std::any_of(ignored.begin(), ignored.end(),
-                        [&](const std::string& one) { return iequals(one, keyword); }))
-            continue;
-        if (iequals(keyword, "PIPELINING")) extensions_.pipelining = true;
-        if (iequals(keyword, "8BITMIME")) extensions_.eight_bit_mime = true;
-        if (iequals(keyword, "STARTTLS")) extensions_.starttls = true;
-        if (iequals(keyword, "ENHANCEDSTATUSCODES")) extensions_.enhanced_status = true;
-        if (iequals(keyword, "DSN")) extensions_.dsn = true;
-        if (iequals(keyword, "SMTPUTF8")) extensions_.smtputf8 = true;
-        if (iequals(keyword, "CHUNKING")) extensions_.chunking = true;
-        if (iequals(keyword, "AUTH")) extensions_.auth = trim(line.substr(4 + keyword.size()));
-        if (iequals(keyword, "SIZE")) {
-            extensions_.size = true;
-            if (words.size() > 1) {
-                extensions_.size_limit = parse_number<std::uint64_t>(words[1]).value_or(0);
-            }
-        }
-    }
 }
 
 // ---- outcomes -----------------------------------------------------------------------------------
@@ -510,34 +495,12 @@ bool ClientSession::greets_as_us(const Reply& reply) const {
     return !words.empty() && iequals(words[0], options_.own_name);
 }
 
-bool ClientSession::refused_by_extensions() {
-    if (extensions_.size && extensions_.size_limit > 0 &&
-        transaction_.size > extensions_.size_limit) {
-        // RFC 1870 6.1
-        decide_rest(
-            {Verdict::reject("5.3.4",
-                             cat({"message size ", std::to_string(transaction_.size),
-                                  " exceeds size limit ", std::to_string(extensions_.size_limit),
-                                  " of server ", peer_.with_address()})),
-             ""});
-        return true;
-    }
-    if (transaction_.smtputf8 && !extensions_.smtputf8) {
-        // RFC 6531 3.1
-        decide_rest(
-            {Verdict::reject("5.6.7", cat({"SMTPUTF8 is required, but was not offered by host ",
-                                           peer_.with_address()})),
-             ""});
-        return true;
-    }
-    return false;
-}
-
 void ClientSession::refuse_bad_addresses() {
     if (!safe_on_wire(transaction_.sender)) {
         decide_rest({Verdict::reject("5.1.7", "bad sender address syntax"), ""});
         next_recipient_ = progress_.size();
         mail_sent_ = true;  // nothing is left to say
+        xforward_.clear();
     }
     for (std::size_t i = 0; i < progress_.size(); ++i) {
         if (!safe_on_wire(transaction_.recipients[i].address)) {
@@ -559,6 +522,7 @@ ClientSession::Stage ClientSession::stage() const {
         case Verb::helo: return Stage::helo;
         case Verb::starttls: return Stage::starttls;
         case Verb::auth: return Stage::helo;
+        case Verb::xforward: return Stage::xforward;
         case Verb::mail: return Stage::mail;
         case Verb::rcpt: return Stage::rcpt;
         case Verb::data: return Stage::data_init;
@@ -581,6 +545,7 @@ std::string_view ClientSession::doing() const {
         case Verb::helo: return "performing the HELO handshake";
         case Verb::starttls: return "receiving the STARTTLS response";
         case Verb::auth: return "performing SASL authentication";
+        case Verb::xforward: return "sending XFORWARD";
         case Verb::mail: return "sending MAIL FROM";
         case Verb::rcpt: return "sending RCPT TO";
         case Verb::data: return "sending DATA command";

@@ -20,6 +20,7 @@
 
 #include "lib/base/result.h"
 #include "lib/base/verdict.h"
+#include "lib/smtp/proxy_commands.h"
 #include "lib/smtp/reply.h"
 
 namespace postern::smtp {
@@ -78,8 +79,9 @@ struct ClientTransaction {
     std::uint64_t size = 0;  // for SIZE (RFC 1870); 0: not given
     bool body_8bit = false;
     bool smtputf8 = false;
-    std::string envid;  // RFC 3461 4.4, xtext form
-    std::string ret;    // "FULL", "HDRS" or empty
+    std::string envid;                // RFC 3461 4.4, xtext form
+    std::string ret;                  // "FULL", "HDRS" or empty
+    std::optional<Forwarded> origin;  // told to servers that offer XFORWARD
 };
 
 // What became of one recipient. A deferred one may be tried at another host.
@@ -100,6 +102,7 @@ struct Extensions {
     bool size = false;
     std::uint64_t size_limit = 0;  // 0: none given
     std::string auth;              // mechanisms, as offered
+    std::string xforward;          // attributes, as offered
 };
 
 class ClientSession {
@@ -118,6 +121,7 @@ class ClientSession {
     enum class Stage : unsigned char {
         helo,
         starttls,
+        xforward,
         mail,
         rcpt,
         data_init,
@@ -155,6 +159,8 @@ class ClientSession {
     const Extensions& extensions() const { return extensions_; }
     bool encrypted() const { return encrypted_; }
     const PeerName& peer() const { return peer_; }
+    // What the server said in the last transaction that changes nothing but is worth a warning.
+    const std::string& complaint() const { return complaint_; }
 
     // Bytes to write now.
     std::string take_output() { return std::exchange(output_, {}); }
@@ -189,6 +195,7 @@ class ClientSession {
         helo,
         starttls,
         auth,
+        xforward,
         mail,
         rcpt,
         data,
@@ -256,6 +263,8 @@ class ClientSession {
 
     ClientTransaction transaction_;
     std::size_t next_recipient_ = 0;
+    std::vector<std::string> xforward_;  // commands still to be sent
+    std::string complaint_;
     bool mail_sent_ = false;
     bool data_sent_ = false;
     std::vector<Progress> progress_;

@@ -11,8 +11,8 @@ namespace postern::smtp {
 namespace {
 
 constexpr std::array<std::string_view, kVerbCount> kNames = {
-    "HELO", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA",
-    "RSET", "NOOP", "VRFY",     "ETRN", "QUIT", "HELP", "UNKNOWN"};
+    "HELO", "EHLO", "XCLIENT", "XFORWARD", "STARTTLS", "AUTH", "MAIL", "RCPT",
+    "DATA", "RSET", "NOOP",    "VRFY",     "ETRN",     "QUIT", "HELP", "UNKNOWN"};
 
 constexpr std::size_t kMaxEnvid = 100;  // RFC 3461 4.4
 constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461 4.2

@@ -17,6 +17,8 @@ namespace postern::smtp {
 enum class Verb : unsigned char {
     helo,
     ehlo,
+    xclient,
+    xforward,
     starttls,
     auth,
     mail,

@@ -21,6 +21,8 @@ bool allowed_in_plaintext(Verb verb) {
     switch (verb) {
         case Verb::helo:
         case Verb::ehlo:
+        case Verb::xclient:
+        case Verb::xforward:
         case Verb::starttls:
         case Verb::noop:
         case Verb::help:
@@ -62,7 +64,9 @@ void wipe(std::string& secret) {
 
 }  // namespace
 
-ServerSession::ServerSession(const ServerOptions& options) : options_(options) {}
+ServerSession::ServerSession(const ServerOptions& options) : options_(options) {
+    rules_.ask_early = options.ask_early;
+}
 
 // --- Replies ---
 
@@ -114,6 +118,7 @@ void ServerSession::junk() {
 
 void ServerSession::reset() {
     envelope_ = Envelope();
+    forwarded_.reset();
     overshoot_ = 0;
 }
 
@@ -121,13 +126,14 @@ void ServerSession::reset() {
 void ServerSession::close_envelope() {
     envelope_.open = false;
     envelope_.recipients.clear();
+    forwarded_.reset();
     overshoot_ = 0;
 }
 
 // --- The session ---
 
 Action ServerSession::greet() {
-    if (options_.ask_early) return ask(Stage::connect, Pending::greeting);
+    if (rules_.ask_early) return ask(Stage::connect, Pending::greeting);
     return reply(220, "", options_.banner);
 }
 
@@ -181,6 +187,8 @@ Action ServerSession::dispatch(const Command& command) {
     switch (verb_) {
         case Verb::helo:
         case Verb::ehlo: return do_helo(command);
+        case Verb::xclient: return do_xclient(command.argument);
+        case Verb::xforward: return do_xforward(command.argument);
         case Verb::mail: return do_mail(command.argument);
         case Verb::rcpt: return do_rcpt(command.argument);
         case Verb::data: return do_data(command.argument);
@@ -221,7 +229,7 @@ Action ServerSession::do_helo(const Command& command) {
     reset();  // RFC 5321 4.1.4
     asked_helo_ = printable(command.argument, kMaxHelo);
     asked_esmtp_ = esmtp;
-    if (options_.ask_early) return ask(Stage::helo, Pending::helo);
+    if (rules_.ask_early) return ask(Stage::helo, Pending::helo);
     return accept_helo();
 }
 
@@ -233,7 +241,8 @@ Action ServerSession::accept_helo() {
 }
 
 bool ServerSession::hides(std::string_view keyword) const {
-    return std::any_of(options_.hidden_keywords.begin(), options_.hidden_keywords.end(),
+    const auto& all = rules_.hidden_keywords ? *rules_.hidden_keywords : options_.hidden_keywords;
+    return std::any_of(all.begin(), all.end(),
                        [&](const std::string& hidden) { return iequals(hidden, keyword); });
 }
 
@@ -251,6 +260,8 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     if (auth_offered() && options_.auth_for_broken_clients && !hides("AUTH")) {
         lines.push_back(cat({"AUTH=", mechanisms()}));
     }
+    if (rules_.xclient) offer("XCLIENT", kXclientAttributes);
+    if (rules_.xforward) offer("XFORWARD", kXforwardAttributes);
     offer("ENHANCEDSTATUSCODES");
     offer("8BITMIME");
     if (options_.dsn) offer("DSN");
@@ -280,7 +291,7 @@ Action ServerSession::do_mail(std::string_view argument) {
     envelope_.sender = asked_mail_.sender.str();
     if (options_.room_for && !options_.room_for(asked_mail_.size))
         return reply(452, "4.3.1", "Insufficient system storage", true);
-    if (options_.ask_early) return ask(Stage::mail, Pending::mail);
+    if (rules_.ask_early) return ask(Stage::mail, Pending::mail);
     return accept_mail();
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/smtp/command.h"
+#include "lib/smtp/proxy_commands.h"
 
 namespace postern::smtp {
 
@@ -83,7 +84,22 @@ struct Close {
     std::string text;  // say this and end the session
     bool log = false;
 };
-using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Commit, Flush, Close>;
+struct Impersonate {
+    XclientArguments client;  // take the client for this one, then greet(): the session begins anew
+};
+using Action =
+    std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Commit, Flush, Close,
+                            Impersonate>;
+
+// What is different for this client, by its address or name.
+struct ClientRules {
+    bool xclient = false, xforward = false;
+    bool ask_early = false;                                   // as ServerOptions::ask_early
+    std::optional<std::vector<std::string>> hidden_keywords;  // instead of those of ServerOptions
+};
+
+// Commands whose number may be limited.
+enum class Limited : unsigned char { none, mail, rcpt, auth, starttls };
 
 // --- What the driver has heard ---
 
@@ -147,6 +163,12 @@ class ServerSession {
     }
     // RFC 3207 4.2: what was learnt before the handshake is forgotten.
     void on_tls();
+    // Before greet().
+    void set_rules(ClientRules rules) { rules_ = std::move(rules); }
+    // Which limit this line would count for, were it given to on_line() now.
+    Limited limited(std::string_view line) const;
+    // Instead of on_line(): too many of its kind.
+    Action on_limit(std::string_view line, const Answer& refusal);
     // The connection began with TLS.
     void set_wrapped() { secured_ = true; }
     Action on_too_many_errors();  // once too_many_errors() holds
@@ -161,6 +183,8 @@ class ServerSession {
     std::string protocol() const;  // "ESMTPSA", RFC 3848
     std::string_view log_protocol() const { return esmtp_ ? "ESMTP" : "SMTP"; }
     const Envelope& envelope() const { return envelope_; }
+    // Where the message comes from, when XFORWARD has told it.
+    const std::optional<Forwarded>& forwarded() const { return forwarded_; }
     const std::string& recipient() const {
         return asked_.address;
     }  // that RCPT, VRFY or ETRN asks about
@@ -201,6 +225,8 @@ class ServerSession {
     Action auth_line(std::string_view line);
     Action finish_auth(std::string response);
     Action do_starttls(std::string_view argument);
+    Action do_xclient(std::string_view argument);
+    Action do_xforward(std::string_view argument);
     Action do_simple(const Command& command);
     Action do_vrfy(std::string_view argument);
     Action do_etrn(std::string_view argument);
@@ -226,7 +252,9 @@ class ServerSession {
     void close_envelope();
 
     const ServerOptions& options_;
+    ClientRules rules_;
     Envelope envelope_;
+    std::optional<Forwarded> forwarded_;
     EnvelopeRecipient asked_;
     MailArguments asked_mail_;
     std::string helo_;

@@ -78,7 +78,7 @@ class Debian(unittest.TestCase):
                                                      b"User unknown in local recipient table"))
             mail.wait_messages(bob, 2)
             # Services that are folded into others are told of, once, and stop nothing.
-            for name in ("tlsmgr", "proxymap", "anvil", "scache"):
+            for name in ("tlsmgr", "proxymap", "scache"):
                 mail.wait_log(rf"service {name}/unix: ")
 
 

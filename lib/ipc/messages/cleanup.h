@@ -61,6 +61,11 @@ struct SubmitOpen {
     // The client's milters were asked over this connection (milter.h): without them, "try later".
     bool has_milters = false;
     std::string content_filter;  // transport:destination of that service; empty: none
+    // XFORWARD: whom a relay in front of us took the message from; for logs, agents and the next host. Where
+    // `forwarded` is false it is the client itself.
+    bool forwarded = false;
+    std::string origin_name, origin_address, origin_port, origin_helo, origin_protocol, origin_ident;
+    std::vector<MailAction> actions;  // of access tables and policy services, up to DATA
     std::vector<SubmitRecipient> recipients;
 
     void attributes(auto& io) {
@@ -96,6 +101,14 @@ struct SubmitOpen {
         io.attr("no_milters", no_milters);
         io.attr("has_milters", has_milters);
         io.attr("content_filter", content_filter, kMaxNextHop);
+        io.attr("forwarded", forwarded);
+        io.attr("origin_name", origin_name, kMaxName);
+        io.attr("origin_address", origin_address, kMaxName);
+        io.attr("origin_port", origin_port, 16);
+        io.attr("origin_helo", origin_helo, kMaxAddress);
+        io.attr("origin_protocol", origin_protocol, kMaxName);
+        io.attr("origin_ident", origin_ident, kMaxName);
+        io.attr("actions", actions, kMaxMailActions);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
 };
@@ -120,8 +133,12 @@ struct SubmitEnd {
     static constexpr Type kType = Type::submit_end;
 
     std::uint64_t size = 0;  // bytes of content; cleanup commits only if it has read exactly these
+    std::vector<MailAction> actions = {};  // that smtpd_end_of_data_restrictions added
 
-    void attributes(auto& io) { io.attr("size", size); }
+    void attributes(auto& io) {
+        io.attr("size", size);
+        io.attr("actions", actions, kMaxMailActions);
+    }
 };
 
 struct SubmitResult {

@@ -39,7 +39,9 @@ struct DeliverRequest {
     bool body_8bit = false, smtputf8 = false;
     WallTime arrival{};         // of the message
     WallTime queue_active{};    // when qmgr took it up; the moment of this request is the agent's start
-    std::string client_name, client_address, helo, protocol, sasl_username;
+    std::string client_name, client_address, client_port, helo, protocol, sasl_username;
+    std::string log_ident;   // the name that a relay before us has for the message (XFORWARD)
+    bool from_network = false;  // else submitted on this host
     bool connection_may_cache = true;
     std::vector<DeliverRecipient> recipients;
 
@@ -59,9 +61,12 @@ struct DeliverRequest {
         io.attr("queue_active", queue_active);
         io.attr("client_name", client_name, kMaxName);
         io.attr("client_address", client_address, kMaxName);
+        io.attr("client_port", client_port, 16);
         io.attr("helo", helo, kMaxAddress);
         io.attr("protocol", protocol, kMaxName);
         io.attr("sasl_username", sasl_username, kMaxUser);
+        io.attr("log_ident", log_ident, kMaxName);
+        io.attr("from_network", from_network);
         io.attr("connection_may_cache", connection_may_cache);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }

@@ -1,6 +1,9 @@
 // smtpd asks policy: may this go on? One connection, one question, one answer.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "lib/ipc/codec.h"
 #include "lib/ipc/messages/limits.h"
 
@@ -49,6 +52,22 @@ struct PolicyQuestion {
     }
 };
 
+// What is to become of a message besides being accepted or not. `argument`: a header line, a transport and
+// its destination, or an address; `why`: the words for the log, "<x@y>: Recipient address triggers HOLD action".
+enum class MailActionKind : std::uint8_t { prepend, hold, discard, filter, redirect, bcc, kLast = bcc };
+constexpr std::size_t kMaxMailActions = 32;
+
+struct MailAction {
+    MailActionKind kind = MailActionKind::hold;
+    std::string argument, why;
+
+    void attributes(auto& io) {
+        io.attr("kind", kind);
+        io.attr("argument", argument, kMaxText);
+        io.attr("why", why, kMaxText);
+    }
+};
+
 enum class Outcome : std::uint8_t { accept, defer, reject, kLast = reject };
 
 struct PolicyAnswer {
@@ -62,6 +81,7 @@ struct PolicyAnswer {
     // Who decided, for mailtrace: "smtpd_relay_restrictions permit_mynetworks", "smtpd_recipient_restrictions
     // check_sender_access cidr:/x (cidr:/x line 3, key 192.0.2.1)"; empty when no rule had an opinion.
     std::string rule;
+    std::vector<MailAction> actions;  // for the message of this session, when accepted
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -70,6 +90,70 @@ struct PolicyAnswer {
         io.attr("text", text, kMaxText + 2 * kMaxAddress);
         io.attr("disconnect", disconnect);
         io.attr("rule", rule, kMaxText);
+        io.attr("actions", actions, kMaxMailActions);
+    }
+};
+
+// smtpd reads no tables: when a parameter of its own needs one, policy is asked. First about the client:
+struct ClientQuestion {
+    static constexpr Type kType = Type::client_question;
+
+    std::string service, address, name;
+
+    void attributes(auto& io) {
+        io.attr("service", service, kMaxName);
+        io.attr("address", address, kMaxName);
+        io.attr("name", name, kMaxName);
+    }
+};
+
+struct ClientTraits {
+    static constexpr Type kType = Type::client_traits;
+
+    bool unlimited = false;                  // smtpd_client_event_limit_exceptions
+    bool may_xclient = false, may_xforward = false;  // smtpd_authorized_x*_hosts
+    bool debug = false;                      // debug_peer_list
+    bool hides_keywords = false;             // smtpd_discard_ehlo_keyword_address_maps has an entry:
+    std::string hidden_keywords;
+    bool failed = false;                     // a table could not be read; the client should come back later
+
+    void attributes(auto& io) {
+        io.attr("unlimited", unlimited);
+        io.attr("may_xclient", may_xclient);
+        io.attr("may_xforward", may_xforward);
+        io.attr("debug", debug);
+        io.attr("hides_keywords", hides_keywords);
+        io.attr("hidden_keywords", hidden_keywords, kMaxText);
+        io.attr("failed", failed);
+    }
+};
+
+// Then about single lines.
+enum class LineMap : std::uint8_t { command_filter, reject_footer, kLast = reject_footer };
+
+struct MapQuestion {
+    static constexpr Type kType = Type::map_question;
+
+    LineMap map = LineMap::command_filter;
+    std::string service, key;
+
+    void attributes(auto& io) {
+        io.attr("map", map);
+        io.attr("service", service, kMaxName);
+        io.attr("key", key, kMaxPath);
+    }
+};
+
+struct MapAnswer {
+    static constexpr Type kType = Type::map_answer;
+
+    bool found = false, failed = false;
+    std::string value;
+
+    void attributes(auto& io) {
+        io.attr("found", found);
+        io.attr("failed", failed);
+        io.attr("value", value, kMaxPath);
     }
 };
 

@@ -1,0 +1,65 @@
+// The parts of the engine that depend on who the client is: limits of its commands, XCLIENT and
+// XFORWARD. See server_session.h.
+#include "lib/smtp/server_session.h"
+
+namespace postern::smtp {
+
+// --- Limits ---
+
+Limited ServerSession::limited(std::string_view line) const {
+    if (in_auth() || refused_all_) return Limited::none;
+    const auto command = parse_command(line);
+    if (command.argument.empty() && command.verb != Verb::starttls) return Limited::none;
+    switch (command.verb) {
+        case Verb::mail:
+            if (envelope_.open || (helo_.empty() && options_.helo_required)) return Limited::none;
+            return Limited::mail;
+        case Verb::rcpt: return envelope_.open ? Limited::rcpt : Limited::none;
+        case Verb::auth: return options_.auth_enabled ? Limited::auth : Limited::none;
+        case Verb::starttls:
+            return options_.tls_available && !secured_ ? Limited::starttls : Limited::none;
+        default: return Limited::none;
+    }
+}
+
+Action ServerSession::on_limit(std::string_view line, const Answer& refusal) {
+    verb_ = parse_command(line).verb;
+    counting_ = true;
+    where_ = verb_name(verb_);
+    return reply(refusal.code, refusal.status, refusal.text);
+}
+
+// --- XCLIENT, XFORWARD ---
+
+Action ServerSession::do_xclient(std::string_view argument) {
+    if (envelope_.open) return reply(503, "5.5.1", "Error: MAIL transaction in progress");
+    if (argument.empty()) return reply(501, "5.5.4", "Syntax: XCLIENT attribute=value...");
+    if (!rules_.xclient) return reply(550, "5.7.0", "Error: insufficient authorization");
+    auto parsed = parse_xclient(argument);
+    if (const auto* error = std::get_if<ArgumentError>(&parsed))
+        return reply(error->code, error->status, error->text);
+    count(true);
+    auto& client = std::get<XclientArguments>(parsed);
+    reset();
+    refused_all_ = false;
+    helo_ = client.helo.value_or(std::string());
+    esmtp_ = client.protocol == "ESMTP";
+    if (client.login) {
+        user_ = *client.login;
+        auth_method_ = user_.empty() ? std::string() : "XCLIENT";
+    }
+    return Impersonate{std::move(client)};
+}
+
+Action ServerSession::do_xforward(std::string_view argument) {
+    if (envelope_.open) return reply(503, "5.5.1", "Error: MAIL transaction in progress");
+    if (argument.empty()) return reply(501, "5.5.4", "Syntax: XFORWARD attribute=value...");
+    if (!rules_.xforward) return reply(550, "5.7.0", "Error: insufficient authorization");
+    Forwarded known = forwarded_.value_or(Forwarded());
+    if (const auto error = parse_xforward(argument, known))
+        return reply(error->code, error->status, error->text);
+    forwarded_ = std::move(known);
+    return reply(250, "2.0.0", "Ok");
+}
+
+}  // namespace postern::smtp
