@@ -7,7 +7,9 @@
 namespace postern::forwarder {
 
 ConnectionPool::ConnectionPool(loop::Loop& loop, const Options& options)
-    : loop_(loop), options_(options) {}
+    : loop_(loop),
+      options_(options),
+      rules_(options.ignored_extension_maps, options.reply_filter) {}
 
 Connection& ConnectionPool::make(const Target& target, ConnectionPlan plan,
                                  const std::string& destination) {
@@ -19,6 +21,13 @@ Connection& ConnectionPool::make(const Target& target, ConnectionPlan plan,
     session.authenticator = plan.authenticator;
     session.auth_soft_bounce = options_.sasl.soft_bounce;
     session.ignored_extensions = options_.ignored_extensions;
+    if (auto words = rules_.ignored_extensions(target.address.str()))
+        session.ignored_extensions = std::move(*words);
+    if (rules_.filters_replies()) {
+        session.reply_filter = [this, server = target.endpoint()](std::string_view line) {
+            return rules_.filtered(line, server);
+        };
+    }
     session.always_ehlo = options_.always_ehlo;
     session.skip_5xx_greeting = options_.skip_5xx_greeting;
     session.skip_quit_response = options_.skip_quit_response;

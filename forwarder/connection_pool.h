@@ -13,6 +13,7 @@
 #include "lib/tls/context.h"
 
 #include "forwarder/connection.h"
+#include "forwarder/server_rules.h"
 
 namespace postern::forwarder {
 
@@ -45,6 +46,7 @@ class ConnectionPool {
 
     loop::Loop& loop_;
     const Options& options_;
+    ServerRules rules_;
     std::unordered_map<Connection*, Entry> all_;
     std::vector<Connection*> idle_;  // latest last
     bool draining_ = false;

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += forwarder/libforwarder.a
 forwarder_libforwarder_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/tls_policy.h %reldir%/tls_policy.cc \
-	%reldir%/passwords.h %reldir%/passwords.cc %reldir%/next_hop.h %reldir%/next_hop.cc \
+	%reldir%/server_rules.h %reldir%/server_rules.cc %reldir%/passwords.h %reldir%/passwords.cc %reldir%/next_hop.h %reldir%/next_hop.cc \
 	%reldir%/target_finder.h %reldir%/target_finder.cc %reldir%/body_source.h %reldir%/body_source.cc \
 	%reldir%/connection.h %reldir%/connection.cc %reldir%/connection_pool.h %reldir%/connection_pool.cc \
 	%reldir%/attempts.h %reldir%/attempts.cc %reldir%/delivery.h %reldir%/delivery.cc

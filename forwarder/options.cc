@@ -106,6 +106,10 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
                                                   : param::smtp_tls_note_starttls_offer);
     options.ignored_extensions =
         config.get(lmtp ? param::lmtp_discard_lhlo_keywords : param::smtp_discard_ehlo_keywords);
+    options.ignored_extension_maps =
+        config.text(lmtp ? "lmtp_discard_lhlo_keyword_address_maps"
+                         : "smtp_discard_ehlo_keyword_address_maps");
+    options.reply_filter = config.text(lmtp ? "lmtp_reply_filter" : "smtp_reply_filter");
     if (!lmtp) options.always_ehlo = config.get(param::smtp_always_send_ehlo);
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
     TRY_ASSIGN(options.default_port, sys::parse_port(port));

@@ -60,6 +60,7 @@ struct Options {
     dns::Options resolver;
 
     std::vector<std::string> ignored_extensions;  // of servers, upper or lower case
+    std::string ignored_extension_maps, reply_filter;  // tables
     bool always_ehlo = true;
 
     static Result<Options> from(const config::Config& config, bool lmtp,

@@ -49,6 +49,29 @@ TEST_F(DeliveryTest, TlsRequired) {
     EXPECT_EQ(server.messages, 0);
 }
 
+TEST_F(DeliveryTest, RulesForSingleServers) {
+    options_.ignored_extension_maps = "inline:{{127.0.0.1=size, dsn}}";
+    options_.reply_filter = "inline:{{550 5.7.1 odd=450 4.7.1 later}, {250 nonsense=250 2.1.5 ok}}";
+    set_content("x\r\n");
+    FakeServer server(loop_, {{"EHLO", "250-fake\r\n250-DSN\r\n250 SIZE 1\r\n"},
+                              {"MAIL", "250 nonsense\r\n"},
+                              {"RCPT", "550 5.7.1 odd\r\n"}});
+    const auto report = deliver(request(server.hop(), {"a@y.test"}));
+    EXPECT_EQ(report.recipients.at(0).outcome, ipc::Outcome::defer);
+    EXPECT_EQ(report.recipients.at(0).status, "4.7.1");
+    EXPECT_EQ(server.lines.at(1), "MAIL FROM:<s@x.test>") << "without SIZE, and no limit of 1";
+    EXPECT_EQ(server.lines.at(2), "RCPT TO:<a@y.test>");
+}
+
+TEST_F(DeliveryTest, AFilterThatFailsMakesMailWait) {
+    options_.reply_filter = "fail:x";
+    set_content("x\r\n");
+    FakeServer server(loop_, {});
+    const auto report = deliver(request(server.hop(), {"a@y.test"}));
+    EXPECT_EQ(report.recipients.at(0).outcome, ipc::Outcome::defer);
+    EXPECT_EQ(server.messages, 0);
+}
+
 TEST_F(DeliveryTest, TellsWhereTheMessageComesFrom) {
     options_.send_xforward = true;
     set_content("x\r\n");

@@ -15,17 +15,6 @@ bool all_digits(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
-// "5.7.1 text" -> status and text; the default status where there is none.
-std::pair<std::string, std::string> split_status(std::string_view text, std::string_view fallback) {
-    const auto word = text.substr(0, text.find(' '));
-    const auto parts = split(word, '.');
-    const bool is_status = parts.size() == 3 && parts[0].size() == 1 &&
-                           (parts[0][0] == '2' || parts[0][0] == '4' || parts[0][0] == '5') &&
-                           all_digits(parts[1]) && all_digits(parts[2]) && word.size() <= 9;
-    if (!is_status) return {std::string(fallback), std::string(text)};
-    return {std::string(word), std::string(trim(text.substr(word.size())))};
-}
-
 std::optional<ipc::MailActionKind> action_named(std::string_view word) {
     using enum ipc::MailActionKind;
     constexpr std::pair<std::string_view, ipc::MailActionKind> kActions[] = {
@@ -45,6 +34,18 @@ bool is_header(std::string_view text) {
 }
 
 }  // namespace
+
+// "5.7.1 text" -> status and text; the default status where there is none.
+std::pair<std::string, std::string> split_reply_status(std::string_view text,
+                                                       std::string_view fallback) {
+    const auto word = text.substr(0, text.find(' '));
+    const auto parts = split(word, '.');
+    const bool is_status = parts.size() == 3 && parts[0].size() == 1 &&
+                           (parts[0][0] == '2' || parts[0][0] == '4' || parts[0][0] == '5') &&
+                           all_digits(parts[1]) && all_digits(parts[2]) && word.size() <= 9;
+    if (!is_status) return {std::string(fallback), std::string(text)};
+    return {std::string(word), std::string(trim(text.substr(word.size())))};
+}
 
 Decision Evaluation::access(const Restriction& one, Check check, int depth) {
     const bool plain = options_.access_parents_plain;
@@ -141,19 +142,19 @@ Decision Evaluation::access_result(const std::string& value, Subject subject, in
     if (all_digits(word)) {
         if (word.size() != 3 || (word[0] != '4' && word[0] != '5')) return Decision::permit();
         const int code = *parse_number<int>(word);
-        auto [status, why] = split_status(text, code < 500 ? "4.7.1" : "5.7.1");
+        auto [status, why] = split_reply_status(text, code < 500 ? "4.7.1" : "5.7.1");
         return rejected(code, status, subject, why.empty() ? "Access denied" : why);
     }
     if (iequals(word, "OK") || iequals(word, "RELAY")) return Decision::permit();
     if (iequals(word, "DUNNO")) return Decision::dunno();
     if (iequals(word, "REJECT") || iequals(word, "DEFER")) {
         const bool reject = iequals(word, "REJECT");
-        auto [status, why] = split_status(text, reject ? "5.7.1" : "4.7.1");
+        auto [status, why] = split_reply_status(text, reject ? "5.7.1" : "4.7.1");
         return rejected(reject ? options_.access_map_reject_code : options_.access_map_defer_code,
                         status, subject, why.empty() ? "Access denied" : why);
     }
     if (iequals(word, "DEFER_IF_PERMIT") || iequals(word, "DEFER_IF_REJECT")) {
-        auto [status, why] = split_status(text, "4.7.1");
+        auto [status, why] = split_reply_status(text, "4.7.1");
         auto& flag = iequals(word, "DEFER_IF_PERMIT") ? defer_if_permit_ : defer_if_reject_;
         if (!flag) {
             flag = make_reply(options_.access_map_defer_code, status,

@@ -1,7 +1,9 @@
 // The single restrictions: networks, destinations, listed addresses, names, logins, DNS.
 #include <algorithm>
+#include <map>
 
 #include "lib/base/strings.h"
+#include "lib/config/expand.h"
 #include "lib/table/address_lookup.h"
 #include "lib/table/source.h"
 
@@ -225,10 +227,50 @@ Decision Evaluation::blocklisted(const std::string& spec, bool permit) {
     if (!listed.found() || !list.matches(*listed)) return Decision::dunno();
     if (permit) return Decision::permit();
     auto why = engine_.names_->text(name);
-    return refuse(
-        options_.maps_rbl_reject_code, "5.7.1",
-        cat({"Service unavailable; Client host [", question_.client_address, "] blocked using ",
-             list.domain, why.found() ? "; " + *why : std::string()}));
+    return listed(spec, list.domain, Subject::client, question_.client_address,
+                  why.found() ? *why : std::string());
+}
+
+// What a client hears that is on a list: rbl_reply_maps or default_rbl_reply, "554 5.7.1 text with
+// $names"; as in Postfix a reply that is none is told of, and the usual words stand.
+Decision Evaluation::listed(const std::string& spec, const std::string& domain, Subject subject,
+                            const std::string& what, const std::string& why) {
+    struct Values final : config::Names {
+        std::optional<std::string> raw(std::string_view name) const override {
+            const auto at = all.find(name);
+            return at == all.end() ? std::nullopt : std::optional(at->second);
+        }
+        std::map<std::string, std::string, std::less<>> all;
+    };
+    const auto& q = question_;
+    Values values;
+    values.all = {{"rbl_code", std::to_string(options_.maps_rbl_reject_code)},
+                  {"rbl_class", std::string(class_of(subject))},
+                  {"rbl_what", what},
+                  {"rbl_domain", domain},
+                  {"rbl_reason", why},
+                  {"rbl_txt", why},
+                  {"client", name_of(Subject::client)},
+                  {"client_address", q.client_address},
+                  {"client_name", q.client_name},
+                  {"reverse_client_name", q.reverse_name},
+                  {"helo_name", q.helo},
+                  {"sender", q.sender},
+                  {"recipient", q.recipient}};
+    auto found = engine_.rbl_replies_.find(spec);
+    if (found.not_found() && spec != domain) found = engine_.rbl_replies_.find(domain);
+    if (found.failed()) return lookup_failure(found.error(), subject);
+    const auto text = config::expand(found.found() ? *found : options_.default_rbl_reply, values,
+                                     config::Recursion::none);
+    const auto code = text ? parse_number<int>(std::string_view(*text).substr(0, 3)) : std::nullopt;
+    if (!code || *code < 400 || *code > 599) {
+        log::warning(trace(), cat({"bad reply for DNS list ", domain, ": ",
+                                   text ? printable(*text, 200) : text.error().what}));
+        return refuse(options_.maps_rbl_reject_code, "5.7.1", "Service unavailable");
+    }
+    auto [status, words] = split_reply_status(trim(std::string_view(*text).substr(3)),
+                                              *code < 500 ? "4.7.1" : "5.7.1");
+    return refuse(*code, status, std::move(words));
 }
 
 Decision Evaluation::listed_domain(const Restriction& one) {
@@ -253,9 +295,7 @@ Decision Evaluation::listed_domain(const Restriction& one) {
     auto listed = engine_.names_->address(name);
     if (!listed.found() || !list.matches(*listed)) return Decision::dunno();
     auto why = engine_.names_->text(name);
-    return refuse(options_.maps_rbl_reject_code, "5.7.1",
-                  cat({"Service unavailable; ", class_of(subject), " [", what, "] blocked using ",
-                       list.domain, why.found() ? "; " + *why : std::string()}));
+    return listed(one.argument, list.domain, subject, what, why.found() ? *why : std::string());
 }
 
 Decision Evaluation::unknown_helo() {

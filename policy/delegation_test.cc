@@ -193,6 +193,35 @@ struct FewNames final : Names {
                                                   {"here.test.dom.test", "127.0.0.2"}};
 };
 
+TEST(DnsRestrictions, RepliesOfOnesOwn) {
+    const auto reply = [](const std::string& maps, const std::string& usual) {
+        log::open_capture();
+        FewNames names;
+        Options options;
+        options.domains.mydestination = "here.test";
+        options.reject_unlisted_recipient = false;
+        options.recipient_restrictions =
+            "reject_unauth_destination, reject_rbl_client bl.test=127.0.0.4";
+        options.rbl_reply_maps = maps;
+        if (!usual.empty()) options.default_rbl_reply = usual;
+        const auto answer = Engine(options, nullptr, &names).answer(question());
+        return std::to_string(answer.smtp_code) + " " + answer.status + " " + answer.text;
+    };
+    EXPECT_EQ(reply("inline:{{bl.test=$rbl_code 5.7.9 $rbl_what of $sender is on "
+                    "$rbl_domain${rbl_reason?: {$rbl_reason}}}}",
+                    ""),
+              "554 5.7.9 192.0.2.7 of s@far.test is on bl.test: {see there}");
+    EXPECT_EQ(reply("inline:{{bl.test=521 first}, {bl.test=127.0.0.4=450 whole}}", ""),
+              "450 4.7.1 whole")
+        << "the list as it is written comes first";
+    EXPECT_EQ(reply("inline:{other.test=x}", "451 $rbl_class later"),
+              "451 4.7.1 Client host later");
+    EXPECT_EQ(reply("inline:{{bl.test=no code}}", ""), "554 5.7.1 Service unavailable");
+    EXPECT_THAT(log::take_captured(),
+                testing::HasSubstr("bad reply for DNS list bl.test: no code"));
+    EXPECT_TRUE(reply("fail:x", "").starts_with("451 4.3.0 "));
+}
+
 TEST(DnsRestrictions, ListsAndNames) {
     struct Case {
         std::string list, helo, answer;

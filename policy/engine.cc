@@ -20,6 +20,7 @@ Engine::Engine(Options options, UserDirectory* users, Names* names)
       names_(names),
       domains_(options_.domains),
       mynetworks_(table::MatchList::parse(options_.mynetworks, options_.mynetworks_parents)),
+      rbl_replies_(table::Maps::open(options_.rbl_reply_maps)),
       sender_logins_(table::Maps::open(options_.sender_login_maps)),
       listed_(options_, domains_, users) {
     const auto is_class = [this](std::string_view name) { return options_.classes.contains(name); };

@@ -55,6 +55,7 @@ class Engine {
     Names* names_;
     table::DomainClasses domains_;
     table::MatchList mynetworks_;
+    table::Maps rbl_replies_;
     table::Maps sender_logins_;
     ListedAddresses listed_;
     Delegation delegation_;

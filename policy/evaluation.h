@@ -51,6 +51,8 @@ class Evaluation {
     Decision unknown_client(bool verified);
     Decision blocklisted(const std::string& spec, bool permit);
     Decision listed_domain(const Restriction& one);
+    Decision listed(const std::string& spec, const std::string& domain, Subject subject,
+                    const std::string& what, const std::string& why);
     Decision unknown_helo();
     Decision ask_policy_service(const Restriction& one, int depth);
     Decision plaintext() const;

@@ -100,6 +100,8 @@ Options options_from(const config::Config& config) {
     o.sender_canonical_maps = config.text("sender_canonical_maps");
     o.recipient_canonical_maps = config.text("recipient_canonical_maps");
     o.sender_login_maps = config.text("smtpd_sender_login_maps");
+    o.default_rbl_reply = config.get(param::default_rbl_reply);
+    o.rbl_reply_maps = config.text("rbl_reply_maps");
     o.show_user_unknown_table_name = config.get(param::show_user_unknown_table_name);
     return o;
 }

@@ -51,6 +51,10 @@ struct Options {
     int plaintext_reject_code = 450;
     int unknown_address_reject_code = 450, unknown_client_reject_code = 450;
     int unknown_hostname_reject_code = 450, maps_rbl_reject_code = 554;
+    std::string default_rbl_reply =
+        "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
+        "$rbl_domain${rbl_reason?; $rbl_reason}";
+    std::string rbl_reply_maps;
     DelegationOptions delegation;  // check_policy_service
 };
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace postern::policy {
 
@@ -28,6 +29,10 @@ struct Decision {
     bool undecided() const { return kind == Kind::dunno; }
     bool refused() const { return kind == Kind::refuse; }
 };
+
+// "5.7.1 text" -> status and text; the default status where there is none.
+std::pair<std::string, std::string> split_reply_status(std::string_view text,
+                                                       std::string_view fallback);
 
 // "Server configuration error": what a client hears of our mistakes.
 Reply configuration_error();

@@ -242,6 +242,15 @@ TEST_F(ClientTest, WhatIsToBecomeOfAMessageGoesToCleanup) {
     EXPECT_TRUE(cleanup->late_actions.empty());
 }
 
+TEST_F(ClientTest, WhoSpeaksTooEarlyIsDisconnected) {
+    options.forbid_pipelining = true;
+    begin();
+    talk("", "ESMTP\r\n");
+    EXPECT_EQ(talk("HELO me\r\nMAIL FROM:<a@b.test>\r\n", ""),
+              "554 5.5.0 Error: SMTP protocol synchronization\r\n");
+    EXPECT_THAT(logged(), HasSubstr("improper command pipelining after HELO from unknown"));
+}
+
 TEST_F(ClientTest, CommandsAreFiltered) {
     options.command_filter = true;
     begin();

@@ -49,6 +49,7 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.ask_early = !config.get(param::smtpd_delay_reject);
     engine.ask_data = !config.get(param::smtpd_data_restrictions).empty();
     engine.ask_end_of_data = !config.get(param::smtpd_end_of_data_restrictions).empty();
+    engine.strict_envelopes = config.get(param::strict_rfc821_envelopes);
     engine.noop_commands = config.get(param::smtpd_noop_commands);
     engine.hidden_keywords = config.get(param::smtpd_discard_ehlo_keywords);
     // Postfix's default ends with a pattern for "no letter first", which is a syntax error anyway.
@@ -241,6 +242,7 @@ void read_client_rules(const config::Config& config, Options& options) {
                          set(config.get(param::smtpd_authorized_xforward_hosts)) ||
                          set(config.get(param::debug_peer_list)) ||
                          set(config.get(param::smtpd_discard_ehlo_keyword_address_maps));
+    options.forbid_pipelining = config.get(param::smtpd_forbid_unauth_pipelining);
     options.debug_level = config.get(param::debug_peer_level);
     options.command_filter = set(config.get(param::smtpd_command_filter));
     options.reject_footer = config.get(param::smtpd_reject_footer);

@@ -55,6 +55,7 @@ struct Options {
     };
     Limits limits;
     std::size_t debug_level = 2;  // debug_peer_level; 0: nothing more than usual
+    bool forbid_pipelining = false;  // smtpd_forbid_unauth_pipelining
     bool ask_client = false;      // policy knows what this client may do
     bool command_filter = false;  // policy has smtpd_command_filter
     bool reject_footer_maps = false;

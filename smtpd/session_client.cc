@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/config/expand.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 #include "lib/smtp/reply_footer.h"
@@ -301,8 +302,17 @@ void SessionDriver::with_footer(std::string reply, std::function<void(std::strin
 }
 
 std::string SessionDriver::footed(const std::string& reply, const std::string& footer) const {
-    return smtp::add_footer(reply, footer,
-                            [this](std::string_view name) { return footer_value(name); });
+    struct Values final : config::Names {
+        explicit Values(const SessionDriver& one) : driver(one) {}
+        std::optional<std::string> raw(std::string_view name) const override {
+            return driver.footer_value(name);
+        }
+        const SessionDriver& driver;
+    };
+    return smtp::add_footer(reply, footer, [values = Values(*this)](std::string_view line) {
+        auto text = config::expand(line, values, config::Recursion::none);
+        return text ? std::move(text).value() : std::string(line);
+    });
 }
 
 std::optional<std::string> SessionDriver::footer_value(std::string_view name) const {

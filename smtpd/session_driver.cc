@@ -136,7 +136,11 @@ bool SessionDriver::take_command() {
 
 void SessionDriver::execute(std::string_view line, bool proper) {
     auto action = session_.on_line(line, proper);
-    if (!stream_->input().empty() && session_.must_not_pipeline()) log_pipelining();
+    if (!stream_->input().empty() && session_.must_not_pipeline()) {
+        log_pipelining();
+        if (shared_.options.forbid_pipelining)
+            action = smtp::Close{"554 5.5.0 Error: SMTP protocol synchronization\r\n", false};
+    }
     perform(std::move(action));
 }
 

@@ -23,7 +23,10 @@ std::string PeerName::with_port() const {
 }
 
 ClientSession::ClientSession(ClientOptions options, PeerName peer)
-    : options_(std::move(options)), peer_(std::move(peer)), encrypted_(options_.tls_from_start) {}
+    : options_(std::move(options)),
+      peer_(std::move(peer)),
+      parser_(options_.reply_filter),
+      encrypted_(options_.tls_from_start) {}
 
 // ---- events -------------------------------------------------------------------------------------
 

@@ -64,6 +64,7 @@ struct ClientOptions {
     std::shared_ptr<ClientAuthenticator> authenticator;
     bool auth_soft_bounce = true;  // a refused login (5xx) is no reason to return mail
     std::vector<std::string> ignored_extensions;  // as if the server did not offer them
+    ReplyFilter reply_filter;                     // what a line of a reply becomes; empty: itself
     bool always_ehlo = true;                      // EHLO also where the greeting does not say ESMTP
 };
 

@@ -151,6 +151,8 @@ Command parse_command(std::string_view line) {
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& extensions) {
     const auto text = after_keyword(argument, "FROM:");
     if (!text || text->empty()) return syntax("Syntax: MAIL FROM:<address>");
+    if (extensions.strict_paths && !text->starts_with('<'))
+        return ArgumentError{501, "5.1.7", "Bad sender address syntax"};
     mail::AddressRules rules;
     rules.bare_local = true;  // as Postfix: completed with our own domain later
     rules.smtputf8 = extensions.smtputf8;
@@ -170,6 +172,8 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& exten
 Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Offered& extensions) {
     const auto text = after_keyword(argument, "TO:");
     if (!text || text->empty()) return syntax("Syntax: RCPT TO:<address>");
+    if (extensions.strict_paths && !text->starts_with('<'))
+        return ArgumentError{501, "5.1.3", "Bad recipient address syntax"};
     mail::AddressRules rules;
     rules.bare_local = true;  // RFC 5321 4.5.1: at least "postmaster"
     rules.smtputf8 = extensions.smtputf8;

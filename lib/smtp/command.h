@@ -82,6 +82,7 @@ struct Offered {
     bool dsn = false;
     bool smtputf8 = false;
     bool auth = false;
+    bool strict_paths = false;  // strict_rfc821_envelopes: not without <>
 };
 
 template <class T>

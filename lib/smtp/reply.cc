@@ -73,6 +73,9 @@ ReplyParser::Outcome ReplyParser::feed(std::string_view& bytes) {
 ReplyParser::Outcome ReplyParser::end_line() {
     std::string line = std::exchange(line_, {});
     while (!line.empty() && line.back() == '\r') line.pop_back();
+    if (filter_) {
+        if (auto other = filter_(line)) line = std::move(*other).substr(0, kMaxReplyLine);
+    }
     if (!has_reply_code(line)) {
         return Error{Errc::invalid, printable(line, 100)};
     }

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -38,8 +41,13 @@ struct Reply {
 std::size_t enhanced_status_length(std::string_view text);
 
 // Collects bytes into replies. Feed it what arrived; it takes what belongs to the next reply.
+// What a line of a reply becomes; nothing: it stays as it is.
+using ReplyFilter = std::function<std::optional<std::string>(std::string_view line)>;
+
 class ReplyParser {
   public:
+    explicit ReplyParser(ReplyFilter filter = nullptr) : filter_(std::move(filter)) {}
+
     struct NeedMore {};
     // A line that is no reply line, or too many lines. `what` shows its beginning.
     using Outcome = std::variant<NeedMore, Reply, Error>;
@@ -54,6 +62,7 @@ class ReplyParser {
   private:
     Outcome end_line();
 
+    ReplyFilter filter_;
     std::string line_;  // the beginning of a line
     Reply reply_;
     std::size_t line_count_ = 0;

@@ -269,7 +269,8 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
 }
 
 Offered ServerSession::extensions() const {
-    return {esmtp_, options_.dsn && !hides("DSN"), false, options_.auth_enabled};
+    return {esmtp_, options_.dsn && !hides("DSN"), false, options_.auth_enabled,
+            options_.strict_envelopes};
 }
 
 // --- MAIL, RCPT, VRFY ---

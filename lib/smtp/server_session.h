@@ -38,8 +38,9 @@ struct ServerOptions {
     bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
     bool dsn = false;
-    bool soft_bounce = false;  // what would be refused for good is refused for now
-    bool ask_early = false;    // smtpd_delay_reject = no: also at connect, HELO and MAIL
+    bool strict_envelopes = false;  // addresses only in <>
+    bool soft_bounce = false;       // what would be refused for good is refused for now
+    bool ask_early = false;         // smtpd_delay_reject = no: also at connect, HELO and MAIL
     bool ask_data = false;
     bool ask_end_of_data = false;
     // Whether the disk has room for a message of so many bytes (0: not said). Empty: always.
@@ -87,8 +88,7 @@ struct Close {
 struct Impersonate {
     XclientArguments client;  // take the client for this one, then greet(): the session begins anew
 };
-using Action =
-    std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Commit, Flush, Close,
+using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Commit, Flush, Close,
                             Impersonate>;
 
 // What is different for this client, by its address or name.
