@@ -74,6 +74,9 @@ Result<void> StandAlone::perform_one(smtp::StartTls&) {
     return {};
 }
 
+// Nobody has the right to it here.
+Result<void> StandAlone::perform_one(smtp::Impersonate&) { return perform(session_.greet()); }
+
 // There is no queue to flush here, only maildrop/.
 Result<void> StandAlone::perform_one(smtp::Flush&) {
     return perform(session_.on_flushed(smtp::Flushed::failed));

@@ -43,6 +43,7 @@ class StandAlone {
     Result<void> perform_one(smtp::ReadData& read);
     Result<void> perform_one(smtp::Commit&);
     Result<void> perform_one(smtp::Flush&);
+    Result<void> perform_one(smtp::Impersonate&);
     Result<void> perform_one(smtp::Close& close);
 
     Result<void> take_line();

@@ -12,7 +12,7 @@ EXTRA_DIST += %reldir%/README.md %reldir%/corpus %reldir%/replay_main.cc
 
 check_PROGRAMS += fuzz/smtp_reply
 fuzz_smtp_reply_SOURCES = %reldir%/smtp_reply_fuzz.cc
-fuzz_smtp_reply_LDADD = $(FUZZ_MAIN) lib/smtp/libsmtp.a lib/base/libbase.a $(FUZZ_LIBS)
+fuzz_smtp_reply_LDADD = $(FUZZ_MAIN) lib/smtp/libsmtp.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/address
 fuzz_address_SOURCES = %reldir%/address_fuzz.cc

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/config/expand.h"
 #include "lib/table/address_lookup.h"
 #include "lib/table/source.h"
@@ -223,8 +224,8 @@ Decision Evaluation::blocklisted(const std::string& spec, bool permit) {
     if (!list.valid()) return server_error(cat({"bad DNS list filter: ", spec}));
     const std::string name = reversed(address->unmapped()) + list.domain;
     // An unreachable list lets mail pass, as in Postfix; it is no reason to stop all of it.
-    auto listed = engine_.names_->address(name);
-    if (!listed.found() || !list.matches(*listed)) return Decision::dunno();
+    auto entry = engine_.names_->address(name);
+    if (!entry.found() || !list.matches(*entry)) return Decision::dunno();
     if (permit) return Decision::permit();
     auto why = engine_.names_->text(name);
     return listed(spec, list.domain, Subject::client, question_.client_address,
@@ -292,8 +293,8 @@ Decision Evaluation::listed_domain(const Restriction& one) {
     if (domain.empty() || domain == "unknown" || domain.front() == '[' || IpAddress::parse(domain))
         return Decision::dunno();
     const std::string name = cat({domain, ".", list.domain});
-    auto listed = engine_.names_->address(name);
-    if (!listed.found() || !list.matches(*listed)) return Decision::dunno();
+    auto entry = engine_.names_->address(name);
+    if (!entry.found() || !list.matches(*entry)) return Decision::dunno();
     auto why = engine_.names_->text(name);
     return listed(one.argument, list.domain, subject, what, why.found() ? *why : std::string());
 }

@@ -1,5 +1,7 @@
 // The parts of the engine that depend on who the client is: limits of its commands, XCLIENT and
-// XFORWARD. See server_session.h.
+// XFORWARD, and what the log says of it all. See server_session.h.
+#include "lib/base/strings.h"
+
 #include "lib/smtp/server_session.h"
 
 namespace postern::smtp {
@@ -60,6 +62,42 @@ Action ServerSession::do_xforward(std::string_view argument) {
         return reply(error->code, error->status, error->text);
     forwarded_ = std::move(known);
     return reply(250, "2.0.0", "Ok");
+}
+
+// --- For logs ---
+
+std::string ServerSession::protocol() const {
+    if (!esmtp_) return "SMTP";
+    return cat({"ESMTP", secured_ ? "S" : "", user_.empty() ? "" : "A"});
+}
+
+bool ServerSession::must_not_pipeline() const {
+    if (!esmtp_) return true;
+    switch (verb_) {
+        case Verb::mail:
+        case Verb::rcpt:
+        case Verb::rset:
+        case Verb::quit: return false;
+        default: return where_ != "END-OF-MESSAGE";
+    }
+}
+
+std::string ServerSession::summary() const {
+    std::string text;
+    Count total;
+    auto add = [&](std::string_view name, const Count& counter) {
+        if (counter.all == 0) return;
+        text += cat({" ", to_lower(name), "=", std::to_string(counter.good)});
+        if (counter.good != counter.all) text += "/" + std::to_string(counter.all);
+    };
+    for (std::size_t i = 0; i < kVerbCount; ++i) {
+        add(verb_name(static_cast<Verb>(i)), counts_[i]);
+        total.good += counts_[i].good;
+        total.all += counts_[i].all;
+    }
+    if (total.all == 0) return " commands=0/0";
+    add("commands", total);
+    return text;
 }
 
 }  // namespace postern::smtp
