@@ -67,6 +67,10 @@ bool perform(ServerSession& session, Action action, std::string_view& input, con
             ContentEnd end = ContentEnd::complete;
             if (!read_content(input, end)) return false;
             action = session.on_content(end, 1);
+        } else if (std::holds_alternative<postern::smtp::Impersonate>(action)) {
+            action = session.greet();
+        } else if (std::holds_alternative<postern::smtp::Flush>(action)) {
+            action = session.on_flushed(postern::smtp::Flushed::begun);
         } else {
             action = session.on_committed(answer, "4cQ1");
         }
@@ -88,6 +92,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.dsn = (flags & 32) != 0;
     const Answer answer = (flags & 64) != 0 ? Answer::refuse(450, "4.1.1", "no") : Answer::accept();
     ServerSession session(options);
+    session.set_rules(
+        {.xclient = options.dsn, .xforward = options.dsn, .ask_early = options.ask_early});
     if (!perform(session, session.greet(), input, answer)) return 0;
     while (!session.too_many_errors()) {
         const auto end = input.find('\n');
@@ -96,6 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         input.remove_prefix(end + 1);
         const bool proper = line.ends_with('\r') || (flags & 128) != 0;
         if (line.ends_with('\r')) line.remove_suffix(1);
+        static_cast<void>(session.limited(line));
         if (!perform(session, session.on_line(line, proper), input, answer)) break;
     }
     static_cast<void>(session.summary());

@@ -1,11 +1,14 @@
 // Rules by client, see client_rules.h.
 #include "policy/client_rules.h"
 
+#include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/table/address_options.h"
 
 namespace postern::policy {
 namespace {
+
+constexpr std::size_t kMaxUsual = 900;  // with room for AUTH in kMaxText
 
 table::MatchList client_list(const config::Config& config, std::string_view parameter) {
     return table::MatchList::parse(config.text(parameter), table::parents_of(config, parameter));
@@ -18,6 +21,8 @@ ClientRules::ClientRules(const config::Config& config)
       xclient_(client_list(config, "smtpd_authorized_xclient_hosts")),
       xforward_(client_list(config, "smtpd_authorized_xforward_hosts")),
       debug_(client_list(config, "debug_peer_list")),
+      without_auth_(client_list(config, "smtpd_sasl_exceptions_networks")),
+      usual_hidden_(config.text("smtpd_discard_ehlo_keywords")),
       hidden_keywords_(table::Maps::open(config.text("smtpd_discard_ehlo_keyword_address_maps"))),
       commands_(table::Maps::open(config.text("smtpd_command_filter"), table::Fold::keep)),
       footers_(table::Maps::open(config.text("smtpd_reject_footer_maps"), table::Fold::keep)) {}
@@ -54,6 +59,11 @@ ipc::ClientTraits ClientRules::about(const ipc::ClientQuestion& question) {
     traits.debug = is_in(debug_, question, traits.failed);
     traits.hides_keywords =
         look_up(hidden_keywords_, question, traits.hidden_keywords, ipc::kMaxText, traits.failed);
+    if (is_in(without_auth_, question, traits.failed)) {
+        if (!traits.hides_keywords) traits.hidden_keywords = usual_hidden_.substr(0, kMaxUsual);
+        traits.hides_keywords = true;
+        traits.hidden_keywords = cat({"AUTH ", traits.hidden_keywords}).substr(0, ipc::kMaxText);
+    }
     return traits;
 }
 

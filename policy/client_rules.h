@@ -25,7 +25,8 @@ class ClientRules {
     static bool look_up(table::Maps& maps, const ipc::ClientQuestion& client, std::string& value,
                         std::size_t max, bool& failed);
 
-    table::MatchList exceptions_, xclient_, xforward_, debug_;
+    table::MatchList exceptions_, xclient_, xforward_, debug_, without_auth_;
+    const std::string usual_hidden_;  // smtpd_discard_ehlo_keywords
     table::Maps hidden_keywords_, commands_, footers_;
 };
 

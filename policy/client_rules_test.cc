@@ -48,6 +48,17 @@ TEST_F(ClientRulesTest, TablesByAddress) {
     EXPECT_FALSE(about("192.0.2.2").hides_keywords);
 }
 
+TEST_F(ClientRulesTest, SomeAreNotOfferedAuth) {
+    configure(
+        "smtpd_sasl_exceptions_networks = 192.0.2.0/24\n"
+        "smtpd_discard_ehlo_keywords = dsn\n"
+        "smtpd_discard_ehlo_keyword_address_maps = inline:{192.0.2.1=vrfy}\n");
+    EXPECT_EQ(about("192.0.2.1").hidden_keywords, "AUTH vrfy");
+    EXPECT_TRUE(about("192.0.2.2").hides_keywords);
+    EXPECT_EQ(about("192.0.2.2").hidden_keywords, "AUTH dsn");
+    EXPECT_FALSE(about("10.0.0.1").hides_keywords);
+}
+
 TEST_F(ClientRulesTest, ATableThatFailsIsTold) {
     configure("smtpd_discard_ehlo_keyword_address_maps = fail:x\n");
     EXPECT_TRUE(about("192.0.2.1").failed);

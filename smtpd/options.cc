@@ -241,7 +241,8 @@ void read_client_rules(const config::Config& config, Options& options) {
                          set(config.get(param::smtpd_authorized_xclient_hosts)) ||
                          set(config.get(param::smtpd_authorized_xforward_hosts)) ||
                          set(config.get(param::debug_peer_list)) ||
-                         set(config.get(param::smtpd_discard_ehlo_keyword_address_maps));
+                         set(config.get(param::smtpd_discard_ehlo_keyword_address_maps)) ||
+                         set(config.get(param::smtpd_sasl_exceptions_networks));
     options.forbid_pipelining = config.get(param::smtpd_forbid_unauth_pipelining);
     options.debug_level = config.get(param::debug_peer_level);
     options.command_filter = set(config.get(param::smtpd_command_filter));

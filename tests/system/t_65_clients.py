@@ -140,10 +140,12 @@ class Actions(unittest.TestCase):
         with Instance({"smtpd_command_filter": "inline:{{MAIL FROM=<x@client.test>=MAIL FROM:<x@client.test>}}",
                        "smtpd_reject_footer": r"\c; ask $server_name\nnot ${client_address}",
                        "smtpd_discard_ehlo_keyword_address_maps": "inline:{127.0.0.1=dsn}",
+                       "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_exceptions_networks": "127.0.0.1",
                        "debug_peer_list": "127.0.0.1"}) as mail:
             with smtplib.SMTP(*mail.address("smtp")) as smtp:
                 smtp.ehlo()
                 self.assertNotIn("dsn", smtp.esmtp_features)
+                self.assertNotIn("auth", smtp.esmtp_features)
                 code, text = smtp.docmd("NONSENSE")
                 self.assertEqual(text, b"5.5.2 Error: command not recognized; ask mail.example.test\n5.5.2 not 127.0.0.1")
             mail.wait_log(r"postfix/smtpd\[\d+\]: < localhost\[127.0.0.1\]: NONSENSE")
