@@ -8,7 +8,7 @@
 namespace postern::smtpd {
 namespace {
 
-constexpr const char* kHello =
+constexpr const char* kServerHello =
     "VERSION\t1\t1\nMECH\tPLAIN\tplaintext\nMECH\tLOGIN\tplaintext\nMECH\tCRAM-"
     "MD5\tdictionary\tactive\n"
     "SPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n";
@@ -57,7 +57,7 @@ class DovecotTest : public SmtpdTest {
         reading_.reset();
         server_.reset();
     }
-    std::string path_, heard, hello = kHello;
+    std::string path_, heard, hello = kServerHello;
     std::vector<std::pair<std::string, std::string>> answers;  // when that was heard, this is said
     int connections = 0;
 

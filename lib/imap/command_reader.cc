@@ -10,7 +10,6 @@ namespace postern::imap {
 namespace {
 
 constexpr std::size_t kMaxLiteralMark = 26;  // "{18446744073709551615+}\r"
-constexpr std::size_t kMaxTag = 100;
 
 }  // namespace
 

@@ -10,6 +10,8 @@
 
 namespace postern::imap {
 
+inline constexpr std::size_t kMaxTag = 100;  // characters
+
 struct ReaderLimits {
     std::size_t line_bytes = 65536;     // all lines of one command together
     std::size_t literal_bytes = 65536;  // all kept literals of one command together

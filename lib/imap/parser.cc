@@ -6,7 +6,6 @@
 namespace postern::imap {
 namespace {
 
-constexpr std::size_t kMaxTag = 100;
 constexpr std::size_t kMaxFlag = 200;
 constexpr std::size_t kMaxFlags = 200;
 
