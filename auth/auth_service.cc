@@ -109,6 +109,8 @@ AuthService::AuthService(loop::Loop& loop, Options options, Random& random,
       options_(std::move(options)),
       users_(options_.users),
       tokens_(loop.clock(), random, options_.token_lifetime),
+      resume_(options_.resume_key.empty() ? random.bytes(ipc::kSessionKeySize)
+                                          : options_.resume_key),
       pool_(loop, options_.workers),
       session_ended_(std::move(session_ended)) {}
 
@@ -198,10 +200,17 @@ ipc::UserAnswer AuthService::located(const ipc::UserRequest& request) {
             found->mailbox};
 }
 
+// A token of a login is good once; that of a session which was hibernated as long as the session.
+std::optional<std::string> AuthService::user_of(const ipc::RedeemToken& request) {
+    if (request.token.size() > ipc::kAuthTokenSize)
+        return resume_.redeem(request.token, request.session, request.protocol);
+    return tokens_.redeem(request.token, request.session, request.protocol);
+}
+
 ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {
     ipc::Grant grant;
     grant.session = request.session;
-    const auto name = tokens_.redeem(request.token, request.session, request.protocol);
+    const auto name = user_of(request);
     if (!name) {
         log::warning(request.session.str(),
                      "a token was presented that is not good for this session");
@@ -219,6 +228,10 @@ ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {
     grant.gid = user->gid;
     grant.home = user->home;
     grant.mailbox = user->mailbox;
+    if (request.protocol == ipc::AuthProtocol::imap) {
+        grant.resume_token = resume_.token(user->name, request.session, request.protocol);
+        grant.session_key = resume_.session_key(user->name, request.session);
+    }
     return grant;
 }
 

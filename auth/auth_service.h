@@ -5,9 +5,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "auth/hash_pool.h"
+#include "auth/resume.h"
 #include "auth/tokens.h"
 #include "auth/users.h"
 #include "lib/ipc/loop_channel.h"
@@ -21,6 +23,7 @@ struct Options {
     std::size_t workers = 4;
     Millis failure_delay{2000};
     Millis token_lifetime{60'000};
+    std::string resume_key;  // empty: made up, and good for this process only
 };
 
 class AuthService {
@@ -45,6 +48,7 @@ class AuthService {
     ipc::UserAnswer known(const ipc::UserRequest& request);
     ipc::UserAnswer located(const ipc::UserRequest& request);
     ipc::Grant redeem(const ipc::RedeemToken& request);
+    std::optional<std::string> user_of(const ipc::RedeemToken& request);
     ipc::AuthAnswer verdict(const ipc::AuthRequest& request, const std::string& user, bool known,
                             bool fits);
 
@@ -52,6 +56,7 @@ class AuthService {
     Options options_;
     Users users_;
     Tokens tokens_;
+    Resume resume_;
     HashPool pool_;
     std::function<void()> session_ended_;
     std::map<Conversation*, std::shared_ptr<Conversation>> conversations_;

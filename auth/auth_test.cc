@@ -243,6 +243,51 @@ TEST_F(ServiceTest, LoginTokenGrant) {
     EXPECT_FALSE(service_->busy());
 }
 
+TEST(Resume, TokenIsOfOneUserSessionAndProtocol) {
+    const Resume resume(std::string(32, 'k'));
+    const Resume other(std::string(32, 'l'));
+    const SessionId a = session_id();
+    const SessionId b = session_id();
+    const std::string token = resume.token("u1", a, AuthProtocol::imap);
+    EXPECT_EQ(resume.redeem(token, a, AuthProtocol::imap), "u1");
+    EXPECT_EQ(resume.redeem(token, a, AuthProtocol::imap), "u1") << "as often as it sleeps";
+    EXPECT_EQ(Resume(std::string(32, 'k')).redeem(token, a, AuthProtocol::imap), "u1") << "a reload";
+    EXPECT_FALSE(resume.redeem(token, b, AuthProtocol::imap));
+    EXPECT_FALSE(resume.redeem(token, a, AuthProtocol::pop3));
+    EXPECT_FALSE(resume.redeem(token, SessionId(), AuthProtocol::imap));
+    EXPECT_FALSE(other.redeem(token, a, AuthProtocol::imap)) << "another boot";
+    EXPECT_FALSE(resume.redeem(token + "0", a, AuthProtocol::imap)) << "another user";
+    for (std::size_t size = 0; size < token.size(); ++size)
+        EXPECT_FALSE(resume.redeem(token.substr(0, size), a, AuthProtocol::imap)) << size;
+    EXPECT_NE(resume.session_key("u1", a), resume.session_key("u1", b));
+    EXPECT_NE(resume.session_key("u1", a), resume.session_key("u2", a));
+    EXPECT_NE(resume.session_key("u1", a), token.substr(0, 32)) << "login has the token";
+}
+
+TEST_F(ServiceTest, AHibernatedSessionComesBackWithItsToken) {
+    auto login = connect();
+    const auto answer = ask<ipc::AuthAnswer>(login, request("U1", "secret"));
+    auto imapd = connect(true);
+    const auto grant =
+        ask<ipc::Grant>(imapd, ipc::RedeemToken{answer->token, session_, AuthProtocol::imap});
+    ASSERT_TRUE(grant && grant->ok);
+    for (int i = 0; i < 2; ++i) {
+        const auto again = ask<ipc::Grant>(
+            imapd, ipc::RedeemToken{grant->resume_token, session_, AuthProtocol::imap});
+        ASSERT_TRUE(again && again->ok);
+        EXPECT_EQ(again->user, "u1");
+        EXPECT_EQ(again->session_key, grant->session_key);
+    }
+    const ipc::RedeemToken forged{grant->resume_token + "0", session_, AuthProtocol::imap};
+    EXPECT_FALSE(ask<ipc::Grant>(imapd, forged)->ok);
+    const ipc::RedeemToken elsewhere{grant->resume_token, session_id(), AuthProtocol::imap};
+    EXPECT_FALSE(ask<ipc::Grant>(imapd, elsewhere)->ok);
+    EXPECT_FALSE(ask<ipc::Grant>(login, ipc::RedeemToken{grant->resume_token, session_,
+                                                         AuthProtocol::imap})
+                     .has_value())
+        << "login turns no token into a grant";
+}
+
 TEST_F(ServiceTest, WrongAndUnknownLookAlike) {
     auto login = connect();
     const auto wrong = ask<ipc::AuthAnswer>(login, request("u1", "wrong"));

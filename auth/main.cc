@@ -9,7 +9,7 @@
 namespace postern::auth {
 namespace {
 
-Options options_from(const config::Config& config) {
+Options options_from(const config::Config& config, const service::KeyFiles& keys) {
     Options options;
     options.users.passwd_file = config.get(param::auth_passwd_file);
     options.users.mailbox_path = config.get(param::mailbox_path);
@@ -19,13 +19,15 @@ Options options_from(const config::Config& config) {
     options.workers = config.get(param::auth_worker_limit);
     options.failure_delay = config.get(param::auth_failure_delay);
     options.token_lifetime = config.get(param::auth_token_lifetime);
+    // Without it (an older master, before it was restarted) a reload ends hibernated sessions.
+    options.resume_key = keys.find(service::kResumeKey);
     return options;
 }
 
 class Service final : public service::LoopService {
   public:
     explicit Service(const service::LoopContext& context)
-        : auth_(context.loop, options_from(context.config), SystemRandom::instance(),
+        : auth_(context.loop, options_from(context.config, context.keys), SystemRandom::instance(),
                 context.session_ended) {}
 
     void on_connection(Fd socket) override {

@@ -1,7 +1,7 @@
 # See README.md in this folder.
 noinst_LIBRARIES += auth/libauth.a
 auth_libauth_a_SOURCES = \
-	%reldir%/users.h %reldir%/users.cc %reldir%/tokens.h %reldir%/tokens.cc \
+	%reldir%/resume.h %reldir%/resume.cc %reldir%/users.h %reldir%/users.cc %reldir%/tokens.h %reldir%/tokens.cc \
 	%reldir%/hash_pool.h %reldir%/hash_pool.cc %reldir%/auth_service.h %reldir%/auth_service.cc
 EXTRA_DIST += %reldir%/README.md
 

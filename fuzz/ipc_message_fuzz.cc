@@ -57,8 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                ipc::DeliverRequest, ipc::DeliverReport, ipc::BounceAppend, ipc::BounceSend,
                ipc::BounceForget, ipc::BounceDone, ipc::AuthRequest, ipc::AuthAnswer,
                ipc::AuthResponse, ipc::RedeemToken, ipc::Grant, ipc::Handoff, ipc::HandoffAnswer,
-               ipc::Status, ipc::Control, ipc::NameQuestion, ipc::NameAnswer,
-               ipc::AnvilQuestion, ipc::AnvilAnswer, ipc::ClientQuestion, ipc::ClientTraits,
-               ipc::MapQuestion, ipc::MapAnswer>(number, bytes);
+               ipc::Hibernate, ipc::HibernateAnswer, ipc::Status, ipc::Control, ipc::NameQuestion,
+               ipc::NameAnswer, ipc::AnvilQuestion, ipc::AnvilAnswer, ipc::ClientQuestion,
+               ipc::ClientTraits, ipc::MapQuestion, ipc::MapAnswer>(number, bytes);
     return 0;
 }

@@ -33,6 +33,7 @@ class Connection {
     Result<void> compress();
     bool is_compressed() const { return compression_.has_value(); }
 
+    int fd() const { return socket_.get(); }
     void close() { socket_.reset(); }  // there is nothing more to say
     bool is_readable() const;          // is there something to read, or the end?
     bool stopped() const { return sys::is_stopped(stop_.get()); }
@@ -41,6 +42,11 @@ class Connection {
     // Waits for input, or for another descriptor (-1: none) to become readable.
     Woken wait(int other, const Deadline& deadline);
 
+    // What another process has counted before.
+    void count(std::uint64_t in, std::uint64_t out) {
+        bytes_in_ += in;
+        bytes_out_ += out;
+    }
     std::uint64_t bytes_in() const { return bytes_in_; }
     std::uint64_t bytes_out() const { return bytes_out_; }
 

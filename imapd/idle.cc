@@ -8,6 +8,7 @@
 
 #include "imapd/session.h"
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 
 namespace postern::imapd {
 namespace {
@@ -18,23 +19,36 @@ constexpr std::string_view kTooLong = "(too long)";
 
 }  // namespace
 
+struct Session::IdleTimes {
+    Deadline silence;                          // the client must say something until then
+    Deadline quiet = Deadline::in(Millis{0});  // no look at the folder before
+    Deadline awake;                            // then it hibernates, where it can
+};
+
 void Session::idle(std::string_view tag) {
-    Fd watch;
-    if (selected_) {
-        if (auto fd = selected_->mailbox.watch()) watch = std::move(*fd);
-        selected_->source.forget();  // may be idle for hours
-    }
+    const Fd watch = watch_selected();
+    if (selected_) selected_->source.forget();  // may be idle for hours
     out_.write("+ idling\r\n");
     if (selected_) synchronize(mailbox::Expunges::report);  // what came before the watch stood
+    idle_on(tag, watch);
+}
+
+Fd Session::watch_selected() {
+    if (!selected_) return {};
+    auto watch = selected_->mailbox.watch();
+    return watch ? *std::move(watch) : Fd();
+}
+
+void Session::idle_on(std::string_view tag, const Fd& watch) {
     out_.flush();
     tidy(watch.get());
     ::malloc_trim(0);  // thousands of processes sit here
-    const Deadline silence = Deadline::in(options_.idle_timeout);
-    Deadline quiet = Deadline::in(Millis{0});
+    IdleTimes times{Deadline::in(options_.idle_timeout), Deadline::in(Millis{0}),
+                    Deadline::in(options_.hibernate_after)};
     Deadline keepalive = Deadline::in(options_.keepalive);
     while (!over_ && !out_.failed()) {
         out_.flush();
-        if (!idle_step(watch.get(), silence, quiet)) {
+        if (!idle_step(watch.get(), times)) {
             const auto line = take_idle_line();
             if (!line) continue;
             if (!iequals(*line, "DONE")) return finish_bad(tag, "Expected DONE.");
@@ -44,22 +58,34 @@ void Session::idle(std::string_view tag) {
             out_.write("* OK Still here\r\n");
             keepalive = Deadline::in(options_.keepalive);
         }
-        if (silence.passed()) {
+        if (times.silence.passed()) {
             out_.write("* BYE Disconnected for inactivity.\r\n");
             return end("idle for too long");
         }
         if (connection_.stopped()) return end("Server shutting down");
+        if (is_drowsy(watch.get(), times) && times.awake.passed() &&
+            !hibernate(tag, watch.get(), times.silence.left()))
+            options_.sleeper = nullptr;  // this session stays awake
     }
+}
+
+// May it hibernate, when it is time? Not in the middle of a line, nor of a deflate stream, and not
+// where nobody would notice a delivery.
+bool Session::is_drowsy(int watch, const IdleTimes& times) const {
+    return options_.sleeper != nullptr && options_.hibernate_after > Millis{0} &&
+           !connection_.is_compressed() && !connection_.has_input() && idle_line_.empty() &&
+           (watch >= 0 || !selected_) && times.quiet.passed();
 }
 
 // Waits for one event. False: the client has spoken. After a look at the folder there is a pause in
 // proportion to what the look cost, so that a burst of deliveries into a large folder takes no more
 // than a fifth of a processor.
-bool Session::idle_step(int watch, const Deadline& silence, Deadline& quiet) {
-    const bool pausing = !quiet.passed();
-    Millis wait = std::min(silence.left(), options_.keepalive);
+bool Session::idle_step(int watch, IdleTimes& times) {
+    const bool pausing = !times.quiet.passed();
+    Millis wait = std::min(times.silence.left(), options_.keepalive);
     if (selected_ && watch < 0) wait = std::min(wait, options_.poll_interval);
-    if (pausing) wait = std::min(wait, quiet.left());
+    if (pausing) wait = std::min(wait, times.quiet.left());
+    if (is_drowsy(watch, times)) wait = std::min(wait, times.awake.left());
     const auto woken = connection_.wait(pausing ? -1 : watch, Deadline::in(wait));
     if (woken == Connection::Woken::input) return false;
     if (!selected_ || pausing || (woken == Connection::Woken::nothing && watch >= 0)) return true;
@@ -67,7 +93,68 @@ bool Session::idle_step(int watch, const Deadline& silence, Deadline& quiet) {
     const auto start = SystemClock::instance().steady();
     synchronize(mailbox::Expunges::report, true);
     const auto cost = std::chrono::ceil<Millis>(SystemClock::instance().steady() - start);
-    quiet = Deadline::in(std::min(cost * 4, kLongestPause));
+    times.quiet = Deadline::in(std::min(cost * 4, kLongestPause));
+    times.awake = Deadline::in(options_.hibernate_after);
+    return true;
+}
+
+// --- Hibernation
+
+// Does what this session puts off, and looks, until it has not written anything itself that would
+// wake it. What others do after the last look stays in the watch, which login gets.
+void Session::settle(int watch) {
+    constexpr int kRounds = 4;
+    for (int round = 0; round < kRounds && !over_; ++round) {
+        for (auto more = selected_->view->tidy(); more && *more;) more = selected_->view->tidy();
+        selected_->view->flush_cache();
+        mailbox::Mailbox::drain_watch(watch);
+        synchronize(mailbox::Expunges::report, true);
+        if (connection_.wait(watch, Deadline::in(Millis{0})) != Connection::Woken::other) return;
+    }
+}
+
+bool Session::hibernate(std::string_view tag, int watch, Millis silence_left) {
+    SleepState state;
+    state.tag = tag;
+    if (selected_) {
+        settle(watch);
+        out_.flush();
+        if (over_ || out_.failed()) return false;
+        state.folder = selected_->name;
+        state.read_only = selected_->view->read_only();
+        state.view = selected_->view->state();
+        state.saved_result = selected_->saved_result;
+    }
+    state.condstore = enabled_.condstore;
+    state.qresync = enabled_.qresync;
+    state.rev2 = enabled_.rev2;
+    state.bytes_in = connection_.bytes_in();
+    state.bytes_out = connection_.bytes_out();
+    hibernates_ = options_.sleeper->sleep(state, connection_.fd(), watch, silence_left);
+    if (hibernates_) end("hibernates");
+    return hibernates_;
+}
+
+// Goes on in IDLE where another process left off. False: it cannot be told what happened since.
+bool Session::wake_up(const SleepState& state) {
+    enabled_ = {state.condstore, state.qresync, state.rev2};
+    Fd watch;
+    if (!state.folder.empty()) {
+        auto box = store_.mailbox(state.folder);
+        if (!box) return false;
+        if (auto fd = box->watch()) watch = std::move(*fd);
+        auto view =
+            box->open(state.read_only ? mailbox::Access::read_only : mailbox::Access::read_write);
+        if (!view) return false;
+        selected_.emplace(state.folder, *box, std::move(*view));
+        selected_->announced_keywords = state.view.keywords;
+        selected_->saved_result = state.saved_result;
+        const auto changes = selected_->view->resume(state.view);
+        if (!changes) log::warning(options_.trace, changes.error().what);
+        if (!changes || !*changes) return false;
+        announce(**changes);
+    }
+    idle_on(state.tag, watch);
     return true;
 }
 

@@ -17,17 +17,38 @@ Options options_of(const config::Config& config, const std::string& trace) {
     options.max_line = static_cast<std::size_t>(config.get(param::imap_max_line_length));
     options.max_message = static_cast<std::uint64_t>(config.get(param::message_size_limit));
     options.trace = trace;
+    options.hibernate_after = config.get(param::imap_hibernate_timeout);
     return options;
 }
 
-Result<void> serve_user(service::UserSession user, const config::Config& config) {
+// A client that is silent for longer than this is hung up on, asleep or not.
+Millis oldest_state(const config::Config& config) {
+    return config.get(param::imap_idle_timeout) + Millis{60'000};
+}
+
+Result<void> serve_user(service::UserSession user, ipc::Channel& login,
+                        const config::Config& config) {
     const std::string trace = user.handoff.session.str();
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
     TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
     Connection connection(std::move(user.client), std::move(user.handoff.pending),
                           std::move(user.stop));
-    Session session(connection, store, options_of(config, trace));
-    const std::string reason = session.run(user.handoff.tag);
+    Options options = options_of(config, trace);
+    LoginSleeper sleeper(login, user.grant, options.keepalive);
+    options.sleeper = &sleeper;
+    Session session(connection, store, options);
+    std::string reason;
+    if (user.state.empty()) {
+        reason = session.run(user.handoff.tag);
+    } else {
+        TRY_ASSIGN(const SleepState state,
+                   decode_state(user.state, SystemClock::instance().now(), oldest_state(config)));
+        reason = session.resume(state);
+    }
+    if (session.hibernates()) {
+        log::debug(trace, cat({"hibernates: user=<", user.grant.user, ">"}));
+        return {};
+    }
     connection.close();  // the client need not wait for what the mailbox has put off
     log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason,
                           ", in=", std::to_string(connection.bytes_in()),
@@ -40,9 +61,13 @@ class Imapd final : public service::Forked {
     explicit Imapd(const config::Config& config) : config_(config) {}
 
     void serve(ipc::Channel channel) override {
-        auto user = service::accept_user_session(channel, ipc::AuthProtocol::imap, config_);
-        auto done =
-            user ? serve_user(std::move(*user), config_) : Result<void>(std::move(user).error());
+        const auto judge = [this](const std::string& state) -> Result<void> {
+            TRY(decode_state(state, SystemClock::instance().now(), oldest_state(config_)));
+            return {};
+        };
+        auto user = service::accept_user_session(channel, ipc::AuthProtocol::imap, config_, judge);
+        auto done = user ? serve_user(std::move(*user), channel, config_)
+                         : Result<void>(std::move(user).error());
         if (!done) log::warning("", done.error().what);
     }
 

@@ -15,6 +15,7 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/fetch.h %reldir%/fetch.cc \
 	%reldir%/flag_names.h %reldir%/flag_names.cc \
 	%reldir%/folder_commands.cc \
+	%reldir%/hibernation.h %reldir%/hibernation.cc \
 	%reldir%/idle.cc \
 	%reldir%/listing.h %reldir%/listing.cc \
 	%reldir%/message_commands.cc \
@@ -26,11 +27,11 @@ EXTRA_DIST += %reldir%/README.md
 daemonexec_PROGRAMS += imapd/imapd
 imapd_imapd_SOURCES = %reldir%/main.cc
 imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a $(SERVICE_LIBS) \
-	$(SSL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
+	lib/crypto/libpcrypto.a lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
 
 check_PROGRAMS += imapd/imapd_test
 imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/list_test.cc \
-	%reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/metadata_test.cc %reldir%/test_client.h %reldir%/units_test.cc
+	%reldir%/hibernation_test.cc %reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/metadata_test.cc %reldir%/test_client.h %reldir%/units_test.cc
 imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
 imapd_imapd_test_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
-	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(TEST_LIBS) $(ZLIB_LIBS)
+	lib/ipc/libipc.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(TEST_LIBS) $(ZLIB_LIBS)

@@ -60,10 +60,28 @@ Session::Session(Connection& connection, mailbox::Store& store, Options options)
 
 std::string Session::run(std::string_view login_tag) {
     greet(login_tag);
+    return serve_to_the_end();
+}
+
+std::string Session::resume(const SleepState& state) {
+    connection_.count(state.bytes_in, state.bytes_out);
+    if (!wake_up(state)) {
+        out_.write("* BYE [UNAVAILABLE] Mailbox has changed too much meanwhile, connect again\r\n");
+        out_.flush();
+        // What the client has said is read: closing before would reset the connection, and might
+        // take the BYE with it.
+        if (auto input = connection_.input(Deadline::in(Millis{0})))
+            connection_.consume(input->size());
+        end("hibernated for too long");
+    }
+    return serve_to_the_end();
+}
+
+std::string Session::serve_to_the_end() {
     while (!over_ && !out_.failed()) serve();
     // RFC 3501 7.1.5; in the middle of a response, where the client takes nothing, it cannot be
     // said
-    if (connection_.stopped() && !out_.failed())
+    if (connection_.stopped() && !out_.failed() && !hibernates_)
         out_.write("* BYE [UNAVAILABLE] Server shutting down.\r\n");
     out_.flush();
     return reason_.empty() ? "client takes no replies" : reason_;

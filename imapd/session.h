@@ -12,6 +12,7 @@
 
 #include "imapd/connection.h"
 #include "imapd/fetch.h"
+#include "imapd/hibernation.h"
 #include "imapd/message_source.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
@@ -27,6 +28,8 @@ struct Options {
     std::size_t max_line = 65536;
     std::uint64_t max_message = 0;  // APPEND; 0: no limit
     std::string trace;              // session id, for the log
+    Millis hibernate_after{0};      // in IDLE; 0: never
+    Sleeper* sleeper = nullptr;     // who takes a session then
 };
 
 // What the server can do, for CAPABILITY.
@@ -57,6 +60,9 @@ class Session {
     // Serves until the end and returns why it ended, for the log. `login_tag`: of the LOGIN or
     // AUTHENTICATE that is to be completed; empty: the session begins with PREAUTH.
     std::string run(std::string_view login_tag);
+    // The same for a session that has hibernated in IDLE.
+    std::string resume(const SleepState& state);
+    bool hibernates() const { return hibernates_; }  // another process has the client
 
   private:
     struct Selected {
@@ -78,6 +84,7 @@ class Session {
     // session.cc
     void greet(std::string_view login_tag);
     void serve();
+    std::string serve_to_the_end();
     void on_literal();
     void on_command(std::string_view text);
     Reply dispatch(const imap::Command& command);
@@ -157,7 +164,14 @@ class Session {
 
     // idle.cc
     void idle(std::string_view tag);
-    bool idle_step(int watch, const Deadline& silence, Deadline& quiet);
+    void idle_on(std::string_view tag, const Fd& watch);
+    bool wake_up(const SleepState& state);
+    void settle(int watch);
+    bool hibernate(std::string_view tag, int watch, Millis silence_left);
+    Fd watch_selected();
+    struct IdleTimes;
+    bool idle_step(int watch, IdleTimes& times);
+    bool is_drowsy(int watch, const IdleTimes& times) const;
     std::optional<std::string> take_idle_line();
 
     Connection& connection_;
@@ -169,6 +183,7 @@ class Session {
     Enabled enabled_;
     int bad_in_a_row_ = 0;
     bool over_ = false;
+    bool hibernates_ = false;
     std::string reason_;
     std::string idle_line_;  // what has come of the line that ends IDLE
 };

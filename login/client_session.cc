@@ -188,22 +188,24 @@ void ClientSession::hand_off(const ipc::AuthAnswer& answer) {
     Fd worker_end;
     if (stream_->tls_started() || stream_->input().size() > kMaxPending || stream_->queued() > 0) {
         auto ends = sys::stream_pair();
-        if (!ends) return on_handed_off(std::move(ends).error());
+        if (!ends) return on_handed_off(std::move(ends).error(), handoff);
         relay_end_ = std::move(ends->first);
         worker_end = std::move(ends->second);
         descriptor = worker_end.get();
     } else {
         handoff.pending = stream_->input();
     }
-    shared_.worker.call<ipc::HandoffAnswer>(
+    shared_.worker.converse<ipc::HandoffAnswer>(
         handoff, shared_.options.handoff_timeout,
-        [weak = weak_from_this()](Result<ipc::HandoffAnswer> result) {
-            if (auto self = weak.lock()) self->on_handed_off(std::move(result));
+        [weak = weak_from_this(), handoff](Result<ipc::HandoffAnswer> result, Fd connection) {
+            if (auto self = weak.lock())
+                self->on_handed_off(std::move(result), handoff, std::move(connection));
         },
         id_.str(), {&descriptor, 1});
 }
 
-void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer) {
+void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::Handoff& handoff,
+                                  Fd connection) {
     if (over_) return;
     const bool accepted = answer && answer->ok;
     if (!accepted && !asked_again_) {
@@ -227,6 +229,8 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer) {
     }
     log::info(id_.str(), cat({program_of(engine_->protocol()), "Login: ", facts()}));
     logged_in_ = true;
+    if (handoff.protocol == ipc::AuthProtocol::imap)
+        shared_.link(handoff, facts(), std::move(connection));
     timer_.reset();
     engine_.reset();
     if (relay_end_) {

@@ -28,6 +28,8 @@ struct Shared {
     ipc::Client& auth;
     ipc::Client& worker;
     Random& random;
+    // The worker has the client; it may send it back to sleep here.
+    std::function<void(ipc::Handoff handoff, std::string about, Fd connection)> link;
 };
 
 class ClientSession final : public loop::StreamHandler,
@@ -58,7 +60,8 @@ class ClientSession final : public loop::StreamHandler,
     void send_auth_request();
     void on_auth_answer(Result<ipc::AuthAnswer> answer);
     void hand_off(const ipc::AuthAnswer& answer);
-    void on_handed_off(Result<ipc::HandoffAnswer> answer);
+    void on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::Handoff& handoff,
+                       Fd connection = {});
     void say_farewell(const std::string& text);
     void on_timeout();
     void finish();

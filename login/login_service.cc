@@ -1,5 +1,7 @@
 #include "login/login_service.h"
 
+#include <algorithm>
+
 namespace postern::login {
 
 Result<std::unique_ptr<service::LoopService>> LoginService::create(
@@ -14,7 +16,14 @@ LoginService::LoginService(loop::Loop& loop, Options options, std::function<void
       options_(std::move(options)),
       auth_(loop, options_.auth_path),
       worker_(loop, options_.worker_path),
-      shared_{options_, loop, auth_, worker_, SystemRandom::instance()},
+      shared_{options_,
+              loop,
+              auth_,
+              worker_,
+              SystemRandom::instance(),
+              [this](ipc::Handoff handoff, std::string about, Fd connection) {
+                  link(std::move(handoff), std::move(about), std::move(connection));
+              }},
       session_ended_(std::move(session_ended)) {}
 
 void LoginService::on_connection(Fd socket) {
@@ -35,6 +44,30 @@ void LoginService::stop() {
     std::vector<std::shared_ptr<ClientSession>> all;
     for (const auto& [session, owner] : sessions_) all.push_back(owner);
     for (const auto& session : all) session->stop();
+    std::vector<std::shared_ptr<WorkerLink>> links;
+    for (const auto& [link, owner] : links_) links.push_back(owner);
+    for (const auto& link : links) link->stop();
+}
+
+bool LoginService::busy() const {
+    return std::any_of(links_.begin(), links_.end(), [this](const auto& entry) {
+        return !draining_ || entry.second->has_client();
+    });
+}
+
+void LoginService::link(ipc::Handoff handoff, std::string about, Fd connection) {
+    auto link =
+        std::make_shared<WorkerLink>(loop_, worker_, options_.handoff_timeout, std::move(handoff),
+                                     std::move(about), [this](WorkerLink* ended) {
+                                         const auto at = links_.find(ended);
+                                         if (at == links_.end()) return;
+                                         // It is at work further up on the stack: let go of it on
+                                         // the next turn.
+                                         loop_.post([kept = std::move(at->second)] {});
+                                         links_.erase(at);
+                                     });
+    links_.emplace(link.get(), link);
+    link->start(std::move(connection));
 }
 
 }  // namespace postern::login

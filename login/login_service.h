@@ -8,6 +8,7 @@
 
 #include "login/client_session.h"
 #include "login/options.h"
+#include "login/worker_link.h"
 
 namespace postern::login {
 
@@ -21,6 +22,10 @@ class LoginService final : public service::LoopService {
     // A reload leaves the sessions alone: who has not logged in may, or is timed out.
     void stop() override;
     std::size_t session_limit() const override { return options_.client_limit; }
+    // Clients that workers have may come back as long as this process would go on anyway; those
+    // that sleep here keep it, after a reload too.
+    bool busy() const override;
+    void drain() override { draining_ = true; }
 
     std::size_t sessions() const { return sessions_.size(); }
 
@@ -31,6 +36,10 @@ class LoginService final : public service::LoopService {
     ipc::Client worker_;
     Shared shared_;
     std::function<void()> session_ended_;
+    void link(ipc::Handoff handoff, std::string about, Fd connection);
+
+    bool draining_ = false;
+    std::unordered_map<WorkerLink*, std::shared_ptr<WorkerLink>> links_;
     std::unordered_map<ClientSession*, std::shared_ptr<ClientSession>> sessions_;
 };
 

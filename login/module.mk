@@ -3,7 +3,8 @@ noinst_LIBRARIES += login/liblogin.a
 login_liblogin_a_SOURCES = \
 	%reldir%/login_engine.h %reldir%/line_cutter.cc %reldir%/imap_login.cc %reldir%/pop3_login.cc \
 	%reldir%/options.h %reldir%/options.cc %reldir%/relay.h %reldir%/relay.cc \
-	%reldir%/client_session.h %reldir%/client_session.cc %reldir%/login_service.h %reldir%/login_service.cc
+	%reldir%/client_session.h %reldir%/client_session.cc %reldir%/worker_link.h %reldir%/worker_link.cc \
+	%reldir%/login_service.h %reldir%/login_service.cc
 EXTRA_DIST += %reldir%/README.md
 
 LOGIN_LIBS = login/liblogin.a $(SERVICE_LIBS) lib/tls/libtls.a lib/sasl/libsasl.a lib/pop3/libpop3.a lib/imap/libimap.a \

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -131,11 +132,16 @@ class LoginTest : public testing::Test {
         }
         net::Stream client(packet->take_descriptor());
         (void)channel.send(ipc::HandoffAnswer{true, ""}, soon()).has_value();
-        (void)client
-            .write(cat({handoff->tag, " OK secured=", handoff->secured ? "yes" : "no",
-                        " pending=", handoff->pending.substr(0, 20), "\r\n"}),
-                   soon())
-            .has_value();
+        if (!handoff->state.empty())
+            (void)client
+                .write(cat({"awake: ", handoff->token, " ", handoff->state, "\r\n"}), soon())
+                .has_value();
+        else
+            (void)client
+                .write(cat({handoff->tag, " OK secured=", handoff->secured ? "yes" : "no",
+                            " pending=", handoff->pending.substr(0, 20), "\r\n"}),
+                       soon())
+                .has_value();
         std::string carried = handoff->pending;
         for (;;) {
             auto text = client.read_line(100'000, soon());
@@ -143,12 +149,35 @@ class LoginTest : public testing::Test {
                 (void)client.write("BYE\r\n", soon()).has_value();
                 return;
             }
+            if (*text == "sleep") {
+                if (sleep(channel, client)) return;
+                continue;
+            }
             if (*text == "big")
                 (void)client.write(std::string(3'000'000, 'b') + "\r\n", soon()).has_value();
             (void)client.write("echo " + carried + *text + "\r\n", soon()).has_value();
             carried.clear();
             if (*text == "quit") return;
         }
+    }
+    // The worker gives the client back, with the read end of a pipe as the watch of the folder.
+    bool sleep(ipc::Channel& channel, net::Stream& client) {
+        int ends[2];
+        EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+        const Fd watch(ends[0]);
+        folder_changes_ = Fd(ends[1]);
+        const int descriptors[] = {client.fd(), watch.get()};
+        const ipc::Hibernate message{"resume token", "sealed", silence_.count(), 120'000};
+        if (!channel.send(message, soon(), "", descriptors)) return false;
+        const auto answer = channel.receive<ipc::HibernateAnswer>(soon());
+        if (!answer || !answer->ok) return false;
+        ++asleep_;
+        return true;
+    }
+    void wait_asleep(int count) {
+        const auto deadline = soon();
+        while (asleep_ < count && !deadline.passed()) std::this_thread::yield();
+        EXPECT_EQ(asleep_, count);
     }
     void run(Options options) {
         loop::Loop loop;
@@ -164,6 +193,7 @@ class LoginTest : public testing::Test {
             if (stop_service_.exchange(false)) service.stop();
             loop.run_for(Millis{5});
             sessions_ = service.sessions();
+            busy_ = service.busy();
         }
     }
     void wait_until_all_ended() {
@@ -175,7 +205,11 @@ class LoginTest : public testing::Test {
     support::TempFolder folder_;
     std::mutex mutex_;
     std::vector<Fd> incoming_;
+    std::atomic<bool> busy_ = true;
     std::atomic<bool> stop_ = false, drain_ = false, stop_service_ = false;
+    Millis silence_{60'000};
+    Fd folder_changes_;
+    std::atomic<int> asleep_ = 0;
     std::atomic<int> refusals_ = 0;  // hand-offs that the worker will not take
     std::atomic<int> ended_ = 0;
     std::atomic<std::size_t> sessions_ = 0;
@@ -364,6 +398,103 @@ TEST_F(LoginTest, ManyAtATime) {
     }
     wait_until_all_ended();
 }
+
+// --- Hibernation
+
+class SleepTest : public LoginTest, public testing::WithParamInterface<bool> {
+  protected:
+    // A client whose worker has gone to sleep, with TLS or without.
+    net::Stream sleeper(int count = 1) {
+        if (count == 1)
+            start([this](Options& o) {
+                if (GetParam()) with_tls(o);
+            });
+        auto client = connect();
+        EXPECT_THAT(line(client), StartsWith("* OK"));
+        if (GetParam()) {
+            say(client, "a STARTTLS\r\n");
+            EXPECT_THAT(line(client), StartsWith("a OK"));
+            start_tls(client);
+        }
+        say(client, "c LOGIN u1 secret\r\n");
+        EXPECT_THAT(line(client), StartsWith("c OK"));
+        say(client, "sleep\r\n");
+        wait_asleep(count);
+        return client;
+    }
+};
+
+TEST_P(SleepTest, TheClientSpeaks) {
+    auto client = sleeper();
+    say(client, "DONE\r\n");
+    EXPECT_EQ(line(client), "awake: resume token sealed");
+    EXPECT_EQ(line(client), "echo DONE") << "the worker gets what was said";
+    say(client, "sleep\r\n");
+    wait_asleep(2);
+    say(client, "x\r\n");
+    EXPECT_EQ(line(client), "awake: resume token sealed");
+    EXPECT_EQ(line(client), "echo x");
+    say(client, "quit\r\n");
+    EXPECT_EQ(line(client), "echo quit");
+    wait_until_all_ended();
+}
+
+TEST_P(SleepTest, ItsFolderChanges) {
+    auto client = sleeper();
+    ASSERT_EQ(::write(folder_changes_.get(), "x", 1), 1);
+    EXPECT_EQ(line(client), "awake: resume token sealed");
+}
+
+TEST_P(SleepTest, TheClientGoes) {
+    { const auto client = sleeper(); }
+    wait_until_all_ended();
+    const auto limit = soon();
+    while (busy_ && !limit.passed()) std::this_thread::yield();
+    stop_ = true;
+    loop_thread_.join();
+    EXPECT_THAT(log::take_captured(),
+                HasSubstr("client closed the connection (hibernating): user=<u1>"));
+}
+
+TEST_P(SleepTest, SilentForTooLong) {
+    silence_ = Millis{50};
+    auto client = sleeper();
+    EXPECT_EQ(line(client), "* BYE Disconnected for inactivity.");
+    EXPECT_THAT(line(client), StartsWith("ERROR"));
+}
+
+TEST_P(SleepTest, TheSystemStops) {
+    auto client = sleeper();
+    drain_ = true;
+    stop_service_ = true;
+    EXPECT_EQ(line(client), "* BYE [UNAVAILABLE] Server shutting down.");
+    EXPECT_THAT(line(client), StartsWith("ERROR"));
+}
+
+TEST_P(SleepTest, AReloadLetsItSleep) {
+    auto client = sleeper();
+    drain_ = true;
+    say(client, "DONE\r\n");
+    EXPECT_EQ(line(client), "awake: resume token sealed");
+}
+
+TEST_P(SleepTest, AWorkerThatRefusesTheState) {
+    auto client = sleeper();
+    refusals_ = 1;
+    say(client, "DONE\r\n");
+    EXPECT_EQ(line(client), "* BYE [UNAVAILABLE] Session cannot be continued, connect again");
+    EXPECT_THAT(line(client), StartsWith("ERROR"));
+}
+
+TEST_P(SleepTest, NoWorkerForAWhile) {
+    auto client = sleeper();
+    worker_.reset();
+    say(client, "DONE\r\n");
+    EXPECT_EQ(line(client), "* BYE [UNAVAILABLE] Session cannot be continued, connect again");
+}
+
+INSTANTIATE_TEST_SUITE_P(PlainAndTls, SleepTest, testing::Bool(),
+                         [](const auto& tls) { return tls.param ? "Tls" : "Plain"; });
 
 }  // namespace
 }  // namespace postern::login

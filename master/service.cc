@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <map>
 #include <utility>
 
 #include "lib/base/strings.h"
@@ -60,6 +61,7 @@ void Service::adopt(const Surroundings& around, Setup setup) {
     around_.snapshot = around.snapshot;
     around_.generation = around.generation;
     around_.environment = around.environment;
+    around_.resume_key = around.resume_key;
     around_.log = around.log;
     around_.records = around.records;
     setup_ = std::move(setup);
@@ -195,8 +197,11 @@ Result<pid_t> Service::start_one(std::size_t slot) {
     if (slot == Scoreboard::kSlots) return Error{Errc::no_space, "too many processes"};
     TRY_ASSIGN(auto ends, sys::packet_pair());
     Fd keys;  // read anew for each process, so that a renewed certificate comes into use
-    if (!setup_.key_paths.empty()) {
-        TRY_ASSIGN(keys, service::KeyFiles::seal(setup_.key_paths));
+    std::map<std::string, std::string> made;
+    if (const auto name = service::made_key(setup_.entry.command); !name.empty())
+        made.emplace(name, around_.resume_key);
+    if (!setup_.key_paths.empty() || !made.empty()) {
+        TRY_ASSIGN(keys, service::KeyFiles::seal(setup_.key_paths, made));
     }
     TRY_ASSIGN(const pid_t pid, start_process(birth(slot, ends.second.get(), keys.get())));
     // Until it says otherwise it counts as idle, so that one waiting client starts one process.

@@ -36,6 +36,7 @@ struct Surroundings {
     int log = -1, life = -1;
     int records = -1;  // trace records; -1: none are kept
     std::vector<std::string> environment;
+    std::string resume_key;  // for auth: service::kResumeKey
 };
 
 class Service {

@@ -80,7 +80,8 @@ Surroundings Supervisor::surroundings(const Reading& reading) {
             log_.get(),
             life_,
             records_ ? records_->fd() : -1,
-            daemon_environment(*reading.config, options_.config_directory)};
+            daemon_environment(*reading.config, options_.config_directory),
+            resume_key_};
 }
 
 Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snapshot) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/random.h"
 #include "lib/config/config.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/loop/loop.h"
@@ -64,6 +65,8 @@ class Supervisor {
     loop::Loop loop_;
     std::shared_ptr<const config::Config> config_;
     std::uint64_t generation_ = 1;
+    // As long as this master: its end is the end of all hibernated sessions too.
+    const std::string resume_key_ = SystemRandom::instance().bytes(32);
     std::vector<std::unique_ptr<Service>> services_;
     std::vector<std::unique_ptr<Service>>
         retired_;  // removed by a reload, their processes still drain

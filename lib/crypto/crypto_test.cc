@@ -1,5 +1,6 @@
 #include "lib/base/encode.h"
 #include "lib/crypto/digest.h"
+#include "lib/crypto/seal.h"
 #include "lib/crypto/secret.h"
 
 namespace postern::crypto {
@@ -120,6 +121,32 @@ TEST(Secret, IsWipedAtTheEndOfTheScopeWithWhatItHadBefore) {
     std::string empty;
     wipe(empty);
     EXPECT_TRUE(empty.empty());
+}
+
+TEST(Seal, OpensForTheSameKeyAndContextOnly) {
+    const std::string key(kSealKeySize, 'k');
+    auto& random = SystemRandom::instance();
+    for (const std::string& plain : {std::string(), std::string("x"), std::string(4000, 'y')}) {
+        const std::string sealed = seal(key, "session 1", plain, random);
+        EXPECT_EQ(sealed.size(), plain.size() + kSealOverhead);
+        EXPECT_EQ(open_seal(key, "session 1", sealed).value_or("refused"), plain);
+        EXPECT_FALSE(open_seal(key, "session 2", sealed));
+        EXPECT_FALSE(open_seal(std::string(kSealKeySize, 'l'), "session 1", sealed));
+        EXPECT_NE(seal(key, "session 1", plain, random), sealed);
+    }
+}
+
+TEST(Seal, RefusesEveryChange) {
+    const std::string key(kSealKeySize, 'k');
+    const std::string sealed = seal(key, "c", "some text", SystemRandom::instance());
+    for (std::size_t i = 0; i < sealed.size(); ++i) {
+        std::string changed = sealed;
+        changed[i] = static_cast<char>(changed[i] ^ 1);
+        EXPECT_FALSE(open_seal(key, "c", changed)) << i;
+        EXPECT_FALSE(open_seal(key, "c", sealed.substr(0, i))) << i;
+    }
+    EXPECT_FALSE(open_seal("short", "c", sealed));
+    EXPECT_FALSE(open_seal("", "c", ""));
 }
 
 }  // namespace

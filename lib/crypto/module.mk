@@ -1,7 +1,8 @@
 # See README.md in this folder. Link with $(CRYPTO_LIBS).
 noinst_LIBRARIES += lib/crypto/libpcrypto.a
 lib_crypto_libpcrypto_a_SOURCES = \
-	%reldir%/library.h %reldir%/library.cc %reldir%/digest.h %reldir%/digest.cc %reldir%/secret.h %reldir%/secret.cc
+	%reldir%/library.h %reldir%/library.cc %reldir%/digest.h %reldir%/digest.cc %reldir%/secret.h %reldir%/secret.cc \
+	%reldir%/seal.h %reldir%/seal.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/crypto/crypto_test

@@ -28,6 +28,7 @@ struct Client::Call {
     std::function<void(Result<Packet>)> done;
     Descriptors descriptors;       // while it waits for room
     std::uint64_t connection = 0;  // 0: none yet
+    std::shared_ptr<Fd> keeper;    // gets the connection with the answer
     bool wants_new = false;        // has waited for an idle connection, or met the end of one
     loop::Timer timeout;
     loop::Timer retry;
@@ -89,7 +90,7 @@ void Client::Calls::attempt(std::uint64_t id) {
 }
 
 Result<void> Client::Calls::ask(std::uint64_t id, Call& call, std::span<const int> descriptors) {
-    if (keeps_connections && descriptors.empty() && !call.wants_new) {
+    if (keeps_connections && descriptors.empty() && !call.wants_new && !call.keeper) {
         if (ask_on_idle(id, call) || wait_for_idle(id, call)) return {};
     }
     auto socket = sys::try_connect_unix(path);
@@ -159,6 +160,10 @@ void Client::Calls::on_packet(std::uint64_t number, Packet packet) {
     Connection& connection = connections.at(number);
     const std::uint64_t id = std::exchange(connection.call, 0);
     if (id == 0) return on_closed(number, {Errc::invalid, "an answer to no question"});
+    if (const auto& keeper = calls.at(id)->keeper) {
+        *keeper = connection.channel->release();
+        return finish(id, std::move(packet));
+    }
     if (keeps_connections && idle.size() < kMaxIdle) {
         calls.at(id)->connection = 0;
         connection.used_before = true;
@@ -198,7 +203,7 @@ void Client::drain() {
 }
 
 void Client::start(Result<std::string> question, std::span<const int> descriptors, Millis timeout,
-                   std::function<void(Result<Packet>)> done) {
+                   std::function<void(Result<Packet>)> done, std::shared_ptr<Fd> keeper) {
     const std::uint64_t id = calls_->next_number++;
     const std::weak_ptr<Calls> weak = calls_;
     const auto with = [weak, id](auto act) {
@@ -212,6 +217,7 @@ void Client::start(Result<std::string> question, std::span<const int> descriptor
                                }),
                                with([](Calls& calls, std::uint64_t n) { calls.attempt(n); }));
     call->done = std::move(done);
+    call->keeper = std::move(keeper);
     Call& held = *calls_->calls.emplace(id, std::move(call)).first->second;
     held.timeout.start(timeout);
     auto asked = [&]() -> Result<void> {

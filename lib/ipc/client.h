@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "lib/base/fd.h"
 #include "lib/ipc/packet.h"
 #include "lib/loop/loop.h"
 
@@ -33,15 +34,27 @@ class Client {
     template <Record Answer, Record Question>
     void call(const Question& question, Millis timeout, std::function<void(Result<Answer>)> done,
               std::string_view trace = {}, std::span<const int> descriptors = {}) {
-        auto on_packet = [done = std::move(done)](Result<Packet> packet) {
-            if (!packet) return done(std::move(packet).error());
-            if (packet->descriptor_count() != 0)
-                return done(Error{Errc::invalid, "message: descriptors not expected"});
-            done(packet->as<Answer>());
-        };
-        start(encode(question, Header{.descriptors = static_cast<std::uint8_t>(descriptors.size()),
-                                      .trace = std::string(trace)}),
-              descriptors, timeout, std::move(on_packet));
+        start(
+            encode(question, header(trace, descriptors)), descriptors, timeout,
+            [done = std::move(done)](Result<Packet> packet) {
+                done(answer_of<Answer>(std::move(packet)));
+            },
+            nullptr);
+    }
+
+    // A question that begins a conversation: `done` gets the connection with the answer.
+    // Precondition: connections are one_each.
+    template <Record Answer, Record Question>
+    void converse(const Question& question, Millis timeout,
+                  std::function<void(Result<Answer>, Fd)> done, std::string_view trace = {},
+                  std::span<const int> descriptors = {}) {
+        const auto connection = std::make_shared<Fd>();
+        start(
+            encode(question, header(trace, descriptors)), descriptors, timeout,
+            [connection, done = std::move(done)](Result<Packet> packet) {
+                done(answer_of<Answer>(std::move(packet)), std::move(*connection));
+            },
+            connection);
     }
 
     std::size_t outstanding() const;
@@ -53,8 +66,20 @@ class Client {
     struct Call;
     struct Connection;
     struct Calls;
+    static Header header(std::string_view trace, std::span<const int> descriptors) {
+        return {.descriptors = static_cast<std::uint8_t>(descriptors.size()),
+                .trace = std::string(trace)};
+    }
+    template <Record Answer>
+    static Result<Answer> answer_of(Result<Packet> packet) {
+        if (!packet) return std::move(packet).error();
+        if (packet->descriptor_count() != 0)
+            return Error{Errc::invalid, "message: descriptors not expected"};
+        return packet->as<Answer>();
+    }
+    // `keeper`: gets the connection of the answer; null: nobody does.
     void start(Result<std::string> question, std::span<const int> descriptors, Millis timeout,
-               std::function<void(Result<Packet>)> done);
+               std::function<void(Result<Packet>)> done, std::shared_ptr<Fd> keeper);
 
     loop::Loop& loop_;
     std::string path_;

@@ -29,7 +29,7 @@ enum class Type : std::uint16_t {
     deliver_request = 64, deliver_report,
     bounce_append = 72, bounce_done, bounce_send, bounce_forget,
     auth_request = 80, auth_answer, auth_response, redeem_token, grant, user_request, user_answer,
-    handoff = 96, handoff_answer,
+    handoff = 96, handoff_answer, hibernate, hibernate_answer,
     plan_request = 104, plan_answer, mailbox_job, forward_job, runner_job,
     anvil_question = 112, anvil_answer,
     client_question = 120, client_traits, map_question, map_answer,

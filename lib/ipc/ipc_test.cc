@@ -154,6 +154,48 @@ TEST(Client, AsksAndIsAnsweredNeverFromInside) {
     EXPECT_EQ(client.outstanding(), 0U);
 }
 
+TEST(Client, AConversationKeepsItsConnection) {
+    loop::Loop loop;
+    SocketFile service;
+    std::unique_ptr<LoopChannel> server;
+    loop::Watch accept(loop, service.listener.get(), [&] {
+        Fd socket(::accept4(service.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (!socket) return;
+        server = std::make_unique<LoopChannel>(
+            loop, std::move(socket),
+            LoopChannel::Handler{[&](const Packet&) {
+                                     EXPECT_TRUE(server->send(SubmitResult{.text = "answer"}));
+                                     EXPECT_TRUE(server->send(SubmitResult{.text = "more"}));
+                                 },
+                                 [](const Error&) {}});
+    });
+    accept.want_read(true);
+    Client client(loop, service.path);
+    std::string got;
+    Fd kept;
+    client.converse<SubmitResult>(SubmitOpened{kId}, Millis{2000}, [&](Result<SubmitResult> r, Fd connection) {
+        got = r ? r->text : r.error().what;
+        kept = std::move(connection);
+        loop.stop();
+    });
+    loop.run();
+    EXPECT_EQ(got, "answer");
+    EXPECT_EQ(client.outstanding(), 0U);
+    ASSERT_TRUE(kept);
+    Channel channel(std::move(kept));
+    EXPECT_EQ(channel.receive<SubmitResult>(Deadline::in(Millis{2000}))->text, "more");
+    server.reset();
+    EXPECT_EQ(channel.receive<SubmitResult>(Deadline::in(Millis{2000})).error().code, Errc::closed);
+
+    client.converse<SubmitResult>(SubmitOpened{kId}, Millis{20}, [&](const Result<SubmitResult>& r, const Fd& connection) {
+        EXPECT_FALSE(r);
+        EXPECT_FALSE(connection);
+        loop.stop();
+    });
+    accept.want_read(false);
+    loop.run();
+}
+
 TEST(Client, SilenceAndAbsenceAreErrors) {
     loop::Loop loop;
     std::vector<Errc> errors;

@@ -14,6 +14,12 @@ LoopChannel::LoopChannel(loop::Loop& loop, Fd socket, Handler handler)
     watch_->want_read(true);
 }
 
+Fd LoopChannel::release() {
+    watch_.reset();
+    handler_.on_closed = nullptr;
+    return std::move(socket_);
+}
+
 Result<void> LoopChannel::send_bytes(std::string bytes, std::span<const int> descriptors) {
     if (!handler_.on_closed) return Error{Errc::closed, "send message: connection closed"};
     if (descriptors.size() > kMaxDescriptors)
@@ -56,8 +62,8 @@ void LoopChannel::read_packet() {
 
 // An empty on_closed says that it has been called.
 void LoopChannel::close(Error why) {
-    watch_->want_read(false);
-    watch_->want_write(false);
+    if (watch_) watch_->want_read(false);
+    if (watch_) watch_->want_write(false);
     queue_.clear();
     const auto on_closed = std::exchange(handler_.on_closed, nullptr);
     if (on_closed) on_closed(std::move(why));

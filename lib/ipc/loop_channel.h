@@ -40,6 +40,8 @@ class LoopChannel {
     void resume() { watch_->want_read(true); }
     bool sending() const { return !queue_.empty(); }
     int fd() const { return socket_.get(); }
+    // Gives the socket up, in the middle of a conversation; nothing is called any more.
+    Fd release();
 
   private:
     static constexpr std::size_t kMaxQueued = 256;

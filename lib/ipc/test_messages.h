@@ -25,6 +25,7 @@ using AllMessages = testing::Types<
     QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
     DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, BounceDone, AuthRequest,
     AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, Handoff, HandoffAnswer,
-    AnvilQuestion, AnvilAnswer, ClientQuestion, ClientTraits, MapQuestion, MapAnswer>;
+    Hibernate, HibernateAnswer, AnvilQuestion, AnvilAnswer, ClientQuestion, ClientTraits,
+    MapQuestion, MapAnswer>;
 
 }  // namespace postern::ipc

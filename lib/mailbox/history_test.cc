@@ -1,5 +1,7 @@
 // What a client that comes back is told (RFC 7162), and what identifies messages and folders (RFC
 // 8474), across COPY, RENAME and the loss of the log.
+#include <random>
+
 #include "lib/mailbox/message_name.h"
 #include "lib/mailbox/test_folder.h"
 
@@ -152,6 +154,108 @@ TEST(Status, DetailsOnlyWhereAsked) {
     EXPECT_EQ(maildir.inbox().status()->size, 0U);
     EXPECT_EQ(maildir.inbox().status(true)->size, 14U);
     EXPECT_EQ(maildir.inbox().status(true)->deleted, 1U);
+}
+
+// --- Views that go on in another process
+
+// What a session that sleeps is told later is what one that stays awake learns: whatever others do.
+TEST(ResumedView, LearnsWhatALastingOneLearns) {
+    std::mt19937 dice(5);
+    const auto below = [&dice](std::uint32_t n) { return static_cast<std::uint32_t>(dice() % n); };
+    for (int round = 0; round < 25; ++round) {
+        TestMaildir maildir;
+        fill(maildir, maildir.inbox(), 12);
+        auto other = *maildir.inbox().open(Access::read_write);
+        auto lasting = *maildir.inbox().open(Access::read_only);
+        const ViewState state = lasting->state();
+        for (std::uint32_t step = below(8); step > 0; --step) {
+            ASSERT_TRUE(other->sync(Expunges::report));
+            const std::uint32_t seq = other->count() == 0 ? 0 : 1 + below(other->count());
+            const std::uint32_t action = below(4);
+            if (action == 0) fill(maildir, maildir.inbox(), 1);
+            if (action == 1 && seq != 0) {
+                ASSERT_TRUE(other->expunge({&seq, 1}));
+            }
+            if (action == 2 && seq != 0) {
+                ASSERT_TRUE(other->store({&seq, 1}, StoreMode::add, {kFlagged, 0}));
+            }
+            if (action == 3) maildir.put("cur/foreign" + std::to_string(dice()) + ":2,", "m\n");
+        }
+        const auto learned = lasting->sync(Expunges::report, true);
+        ASSERT_TRUE(learned);
+        auto resumed = *maildir.inbox().open(Access::read_only);
+        const auto told = resumed->resume(state);
+        ASSERT_TRUE(told && *told) << round;
+        EXPECT_EQ((*told)->expunged, learned->expunged) << round;
+        EXPECT_EQ((*told)->expunged_uids, learned->expunged_uids) << round;
+        EXPECT_EQ((*told)->changed, learned->changed) << round;
+        EXPECT_EQ((*told)->added, learned->added) << round;
+        EXPECT_EQ(uids_of(*resumed), uids_of(*lasting)) << round;
+        EXPECT_EQ(resumed->next_uid(), lasting->next_uid()) << round;
+    }
+}
+
+TEST(ResumedView, KeepsRecentMessagesAndNoticesKeywords) {
+    TestMaildir maildir;
+    maildir.inbox();
+    maildir.put("new/1.a.host", "m\n");
+    maildir.put("new/2.b.host", "m\n");
+    ViewState state;
+    {
+        auto view = *maildir.inbox().open(Access::read_write);
+        state = view->state();
+        EXPECT_THAT(state.recent, ElementsAre(1, 2));
+        while (*view->tidy()) {
+        }
+    }
+    auto other = *maildir.inbox().open(Access::read_write);
+    EXPECT_EQ(other->recent(), 0U);
+    const std::uint32_t first = 1;
+    const std::vector<std::string> names{"$Todo"};
+    const auto bits = other->keyword_bits(names).value();
+    ASSERT_TRUE(other->store({&first, 1}, StoreMode::add, {0, bits}));
+    auto resumed = *maildir.inbox().open(Access::read_write);
+    EXPECT_EQ(resumed->recent(), 0U);
+    const auto told = resumed->resume(state);
+    ASSERT_TRUE(told && *told);
+    EXPECT_TRUE((*told)->new_keywords);
+    EXPECT_THAT((*told)->changed, ElementsAre(1));
+    EXPECT_EQ(resumed->recent(), 2U);
+    EXPECT_TRUE(resumed->message(2).recent);
+    EXPECT_FALSE((*resumed->resume(resumed->state()))->any());
+}
+
+TEST(ResumedView, AdmitsWhatItCannotTell) {
+    TestMaildir maildir;
+    fill(maildir, maildir.inbox(), 3);
+    const ViewState state = (*maildir.inbox().open(Access::read_only))->state();
+    const auto told = [&](const ViewState& old) {
+        auto view = *maildir.inbox().open(Access::read_only);
+        const auto changes = view->resume(old);
+        return changes && changes->has_value();
+    };
+    EXPECT_TRUE(told(state));
+    ViewState changed = state;
+    ++changed.uid_validity;
+    EXPECT_FALSE(told(changed));
+    changed = state;
+    changed.modseq += 100;
+    EXPECT_FALSE(told(changed)) << "of the future";
+    changed = state;
+    ++changed.count;
+    EXPECT_FALSE(told(changed)) << "a message that no log tells of";
+    changed = state;
+    changed.count = 1;
+    EXPECT_FALSE(told(changed)) << "fewer than there are";
+    const std::uint32_t second = 2;
+    ASSERT_TRUE((*maildir.inbox().open(Access::read_write))->expunge({&second, 1}));
+    EXPECT_TRUE(told(state));
+    changed = state;
+    changed.modseq = 1;
+    EXPECT_FALSE(told(changed)) << "before the log began";
+    std::filesystem::remove(maildir.root() + "/postern.log");
+    std::filesystem::remove(maildir.root() + "/postern.index");
+    EXPECT_FALSE(told(state)) << "the log is lost";
 }
 
 }  // namespace

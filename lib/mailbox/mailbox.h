@@ -57,6 +57,16 @@ struct Changes {
     bool any() const { return !expunged.empty() || !changed.empty() || added > 0 || new_keywords; }
 };
 
+// What a session must remember of its view to go on with it later, in another process (resume()).
+struct ViewState {
+    std::uint32_t uid_validity = 0;
+    std::uint64_t modseq = 0;
+    std::uint32_t count = 0;
+    Uid next_uid = 1;
+    std::uint32_t keywords = 0;  // how many there were
+    std::vector<Uid> recent;
+};
+
 enum class Access : unsigned char { read_write, read_only };  // SELECT, EXAMINE
 // Whether sync() may renumber: not during FETCH, STORE, SEARCH (RFC 3501 7.4.1).
 enum class Expunges : unsigned char { report, hold };
@@ -142,6 +152,12 @@ class View {
     // UIDs expunged after that, ascending, without those that still have a number here. Nothing:
     // it is not remembered (RFC 7162 3.2.5.1).
     virtual Result<std::optional<std::vector<Uid>>> expunged_since(std::uint64_t modseq) = 0;
+
+    // Precondition: sync(Expunges::report) was the last call.
+    virtual ViewState state() const = 0;
+    // Of a view that has just been opened, in the place of one that had this state: what happened
+    // since. Nothing: it cannot be told, for the folder is another one, or expunges are forgotten.
+    virtual Result<std::optional<Changes>> resume(const ViewState& old) = 0;
 
     // The sequence number of the message with this UID, or 0.
     virtual std::uint32_t seq_of(Uid uid) const = 0;

@@ -105,16 +105,18 @@ Changes FolderView::report(Expunges expunges) {
     const auto all = static_cast<std::uint32_t>(index_.count());
     changes.added = all - announced_;
     announced_ = all;
-    if (known_before != announced_ || !changes.expunged.empty()) {
-        recent_ = 0;
-        for (std::uint32_t at = 0; at < all && !index_.are_mapped(); ++at)
-            if ((index_.row(at).place & place::kRecent) != 0) ++recent_;
-    }
+    if (known_before != announced_ || !changes.expunged.empty()) count_recent();
     next_uid_ = std::max(next_uid_, index_.next_uid());
     changes.new_keywords = index_.keywords().size() > announced_keywords_;
     announced_keywords_ = index_.keywords().size();
     if (expunges == Expunges::report) index_.clear_marks();
     return changes;
+}
+
+void FolderView::count_recent() {
+    recent_ = 0;
+    for (std::uint32_t at = 0; at < announced_ && !index_.are_mapped(); ++at)
+        if ((index_.row(at).place & place::kRecent) != 0) ++recent_;
 }
 
 void FolderView::report_expunged(Changes& changes) {
@@ -200,6 +202,39 @@ Result<std::optional<std::vector<Uid>>> FolderView::expunged_since(std::uint64_t
                read_expunged(*env_.fs, index_.folder(), uid_validity(), modseq, next_uid_));
     if (found) std::erase_if(*found, [this](Uid uid) { return seq_of(uid) != 0; });
     return found;
+}
+
+ViewState FolderView::state() const {
+    ViewState state{uid_validity(), highest_modseq(), count(), next_uid(), {}, {}};
+    state.keywords = static_cast<std::uint32_t>(keywords().size());
+    for (std::uint32_t seq = 1; recent_ > 0 && seq <= count(); ++seq)
+        if (message(seq).recent) state.recent.push_back(message(seq).uid);
+    return state;
+}
+
+Result<std::optional<Changes>> FolderView::resume(const ViewState& old) {
+    const std::optional<Changes> unknown;
+    const std::uint32_t left = seq_at_or_after(old.next_uid) - 1;  // of those it knew
+    if (old.uid_validity != uid_validity() || old.modseq > highest_modseq() || left > old.count)
+        return unknown;
+    Changes changes;
+    if (left < old.count) {
+        TRY_ASSIGN(const auto gone, expunged_since(old.modseq));
+        if (!gone) return unknown;
+        for (const Uid uid : *gone)
+            if (uid < old.next_uid) changes.expunged_uids.push_back(uid);
+        if (left + changes.expunged_uids.size() != old.count) return unknown;
+    }
+    // They ascend, so what is before one of them is left by the time it is announced.
+    for (const Uid uid : changes.expunged_uids) changes.expunged.push_back(seq_at_or_after(uid));
+    for (std::uint32_t seq = 1; seq <= left; ++seq)
+        if (row(seq).modseq > old.modseq) changes.changed.push_back(seq);
+    for (const Uid uid : old.recent)
+        if (const std::uint32_t seq = seq_of(uid); seq != 0) index_.mark(seq - 1, place::kRecent);
+    if (!old.recent.empty()) count_recent();
+    changes.added = count() - left;
+    changes.new_keywords = keywords().size() > old.keywords;
+    return std::optional(std::move(changes));
 }
 
 std::optional<CachedMessage> FolderView::cached(std::uint32_t seq) {

@@ -35,6 +35,8 @@ class FolderView final : public View {
     bool read_only() const override { return access_ == Access::read_only; }
     std::uint64_t highest_modseq() const override { return index_.modseq(); }
     Result<std::optional<std::vector<Uid>>> expunged_since(std::uint64_t modseq) override;
+    ViewState state() const override;
+    Result<std::optional<Changes>> resume(const ViewState& old) override;
     std::uint32_t seq_of(Uid uid) const override;
     std::uint32_t seq_at_or_after(Uid uid) const override;
     void moved_to(const Mailbox& mailbox) override { index_.move_to(mailbox.path()); }
@@ -64,6 +66,7 @@ class FolderView final : public View {
     bool is_gone(std::uint32_t seq) const { return (row(seq).place & place::kGone) != 0; }
     Result<void> claim_recent();
     Changes report(Expunges expunges);
+    void count_recent();
     void report_expunged(Changes& changes);
     // Calls step with the file's path; looks for the file anew when it was renamed meanwhile.
     Result<void> with_file(std::uint32_t seq,

@@ -80,14 +80,22 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
     return paths;
 }
 
-Result<Fd> KeyFiles::seal(const std::vector<std::string>& paths) {
+std::string_view made_key(std::string_view program) {
+    return program == "auth" ? kResumeKey : std::string_view();
+}
+
+Result<Fd> KeyFiles::seal(const std::vector<std::string>& paths,
+                          const std::map<std::string, std::string>& made) {
     std::string bytes;
+    const auto add = [&bytes](std::string_view name, std::string_view text) {
+        bytes +=
+            cat({std::to_string(name.size()), "\n", name, std::to_string(text.size()), "\n", text});
+    };
     for (const auto& path : paths) {
         const auto text = sys::read_file(path, kMaxKeyFile);
-        if (!text) continue;
-        bytes += cat(
-            {std::to_string(path.size()), "\n", path, std::to_string(text->size()), "\n", *text});
+        if (text) add(path, *text);
     }
+    for (const auto& [name, text] : made) add(name, text);
     Fd fd(::memfd_create("keys", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) return sys::system_error("key files");
     TRY(sys::RealFs::instance().write(fd.get(), bytes));
@@ -134,6 +142,11 @@ std::string KeyFiles::readable_tables(const std::vector<std::string>& tables) co
         list += file ? cat({bare.substr(0, bare.find(':')), ":", *file}) : spec;
     }
     return list;
+}
+
+std::string KeyFiles::find(std::string_view name) const {
+    const auto found = files_.find(name);
+    return found == files_.end() ? std::string() : found->second;
 }
 
 Result<std::string> KeyFiles::read(const std::string& path) const {

@@ -16,6 +16,10 @@ namespace postern::service {
 
 // Names the descriptor in a daemon's environment.
 constexpr const char* kKeysVariable = "POSTERN_KEYS";
+// Not a file: random bytes that master makes when it starts and gives to auth (auth/resume.h).
+constexpr std::string_view kResumeKey = "resume key";
+// Which of what master made this program gets: kResumeKey or nothing.
+std::string_view made_key(std::string_view program);
 
 // The files that a program with this configuration will want; empty for most programs.
 std::vector<std::string> key_paths(std::string_view program, const config::Config& config);
@@ -25,7 +29,9 @@ class KeyFiles {
     KeyFiles() = default;
     // Reads the files. Those that cannot be read are left out: the daemon will name them in its
     // error.
-    static Result<Fd> seal(const std::vector<std::string>& paths);
+    // `made`: others, by name, that are in no file.
+    static Result<Fd> seal(const std::vector<std::string>& paths,
+                           const std::map<std::string, std::string>& made = {});
     static Result<KeyFiles> read_sealed(Fd sealed);
     // What master handed over, if anything.
     static KeyFiles inherited();
@@ -33,11 +39,13 @@ class KeyFiles {
     // A list of tables ("hash:/etc/a texthash:/etc/b") with those that only root may read replaced
     // by what was handed over. Those that we may read ourselves stay: their changes are seen.
     std::string readable_tables(const std::vector<std::string>& tables) const;
+    // What was handed over under that name, or nothing.
+    std::string find(std::string_view name) const;
     // The contents of a file: as handed over, or else read by ourselves.
     Result<std::string> read(const std::string& path) const;
 
   private:
-    std::map<std::string, std::string> files_;
+    std::map<std::string, std::string, std::less<>> files_;
 };
 
 }  // namespace postern::service

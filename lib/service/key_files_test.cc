@@ -71,5 +71,16 @@ TEST(KeyFiles, ATableThatIsOutOfReachIsReadFromMemory) {
     EXPECT_EQ(KeyFiles().readable_tables({}), "");
 }
 
+TEST(KeyFiles, WhatMasterMadeComesWithThem) {
+    auto sealed =
+        KeyFiles::seal({"/nonexistent"}, {{std::string(kResumeKey), "bytes\n\0x"}}).value();
+    const auto keys = KeyFiles::read_sealed(std::move(sealed)).value();
+    EXPECT_EQ(keys.find(kResumeKey), "bytes\n");
+    EXPECT_EQ(keys.find("other"), "");
+    EXPECT_EQ(KeyFiles().find(kResumeKey), "");
+    EXPECT_EQ(made_key("auth"), kResumeKey);
+    for (const char* other : {"login", "imapd", "smtpd", ""}) EXPECT_EQ(made_key(other), "");
+}
+
 }  // namespace
 }  // namespace postern::service

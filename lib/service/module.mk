@@ -7,7 +7,7 @@ lib_service_libservice_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 # What every daemon links below its own libraries.
 SERVICE_LIBS = lib/service/libservice.a lib/ipc/libipc.a lib/loop/libloop.a lib/tls/libtls.a lib/config/libconfig.a \
-	lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS)
+	lib/crypto/libpcrypto.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS)
 
 check_PROGRAMS += lib/service/user_session_test
 lib_service_user_session_test_SOURCES = %reldir%/user_session_test.cc

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "lib/base/strings.h"
+#include "lib/crypto/seal.h"
 #include "lib/sys/stop_signal.h"
 #include "lib/sys/users.h"
 
@@ -33,13 +34,18 @@ Result<UserSession> receive_handoff(ipc::Channel& channel, ipc::AuthProtocol pro
     return session;
 }
 
-Result<void> become(UserSession& session, const config::Config& config) {
+Result<void> become(UserSession& session, const config::Config& config, const StateJudge& judge) {
     const ipc::RedeemToken redeem{session.handoff.token, session.handoff.session,
                                   session.handoff.protocol};
     TRY_ASSIGN(session.grant, ipc::call<ipc::Grant>(kAuthSocket, redeem, Deadline::in(kRedeemWait),
                                                     session.handoff.session.str()));
     TRY(check_grant(session.grant, session.handoff.session,
                     static_cast<std::uint32_t>(config.get(param::first_valid_uid)), ::geteuid()));
+    if (!session.handoff.state.empty()) {
+        if (!judge) return Error{Errc::invalid, "hand-off with a state where none is possible"};
+        TRY_ASSIGN(session.state, open_state(session.handoff, session.grant));
+        TRY(judge(session.state));
+    }
     return sys::become_user(session.grant.uid, session.grant.gid);
 }
 
@@ -64,11 +70,17 @@ Result<void> check_grant(const ipc::Grant& grant, const SessionId& session,
     return {};
 }
 
+Result<std::string> open_state(const ipc::Handoff& handoff, const ipc::Grant& grant) {
+    auto state = crypto::open_seal(grant.session_key, handoff.session.str(), handoff.state);
+    if (!state) return std::move(state).error().within("state of a hibernated session");
+    return state;
+}
+
 Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol protocol,
-                                        const config::Config& config) {
+                                        const config::Config& config, const StateJudge& judge) {
     TRY_ASSIGN(UserSession session, receive_handoff(channel, protocol));
     TRY_ASSIGN(session.stop, sys::stop_signal());
-    auto became = become(session, config);
+    auto became = become(session, config, judge);
     const ipc::HandoffAnswer answer{became.has_value(),
                                     became ? "" : became.error().what.substr(0, ipc::kMaxText)};
     TRY(channel.send(answer, Deadline::in(kHandoffWait), session.handoff.session.str()));

@@ -3,6 +3,7 @@
 // the user. Everything before that reads two typed messages and nothing of the client.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "lib/base/fd.h"
@@ -17,15 +18,21 @@ namespace postern::service {
 struct UserSession {
     ipc::Handoff handoff;  // pending: the client's bytes that login had read already
     ipc::Grant grant;
-    Fd client;  // the client's socket, or the end of login's relay
-    Fd stop;    // becomes readable when the system stops: say goodbye (lib/sys/stop_signal.h)
+    std::string state;  // of a session that hibernated, opened (ipc::Hibernate); empty: a new one
+    Fd client;          // the client's socket, or the end of login's relay
+    Fd stop;  // becomes readable when the system stops: say goodbye (lib/sys/stop_signal.h)
 };
 
 // In the child of a forking service. Receives the hand-off, redeems the token, becomes the user and
 // tells login that it may let go. On an error login has been told, and the process shall end. The
 // caller then opens the mailbox, calls restrict_to_home(grant.home, grant.mailbox) and serves.
+// `judge` may refuse the state of a session that hibernated; without it such sessions are refused.
+using StateJudge = std::function<Result<void>(const std::string& state)>;
 Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol protocol,
-                                        const config::Config& config);
+                                        const config::Config& config, const StateJudge& judge = {});
+
+// The state of a session that hibernated, when it was sealed by a process of this very session.
+Result<std::string> open_state(const ipc::Handoff& handoff, const ipc::Grant& grant);
 
 // May this grant be acted upon? The worker's own judgement: uid at least first_valid_uid (unless it
 // is the uid that the process has already), absolute paths, the session that the hand-off was for.

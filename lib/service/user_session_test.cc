@@ -1,6 +1,7 @@
 #include "lib/service/user_session.h"
 
 #include "lib/base/random.h"
+#include "lib/crypto/seal.h"
 
 namespace postern::service {
 namespace {
@@ -34,6 +35,25 @@ TEST(CheckGrant, OnlySaneGrantsAreActedUpon) {
         c.change(grant);
         EXPECT_EQ(check_grant(grant, session, 500, c.own_uid).has_value(), c.good) << c.name;
     }
+}
+
+TEST(OpenState, OfThisVerySessionOnly) {
+    auto& random = SystemRandom::instance();
+    ipc::Grant grant;
+    grant.session_key = std::string(ipc::kSessionKeySize, 'k');
+    ipc::Handoff handoff;
+    handoff.session = SessionId::make(SystemClock::instance(), random);
+    const auto sealed_for = [&](const SessionId& session, char key) {
+        return crypto::seal(std::string(ipc::kSessionKeySize, key), session.str(), "state", random);
+    };
+    handoff.state = sealed_for(handoff.session, 'k');
+    EXPECT_EQ(open_state(handoff, grant).value_or("refused"), "state");
+    handoff.state = sealed_for(SessionId::make(SystemClock::instance(), random), 'k');
+    EXPECT_EQ(open_state(handoff, grant).error().code, Errc::denied) << "another session's";
+    handoff.state = sealed_for(handoff.session, 'l');
+    EXPECT_FALSE(open_state(handoff, grant)) << "another key: forged, or of another boot";
+    handoff.state = "state";
+    EXPECT_FALSE(open_state(handoff, grant));
 }
 
 }  // namespace

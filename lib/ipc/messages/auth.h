@@ -8,6 +8,9 @@ namespace postern::ipc {
 
 constexpr std::size_t kMaxSaslToken = 12288;  // RFC 4954 4: AUTH lines of up to 12288 octets
 constexpr std::size_t kAuthTokenSize = 32;    // random bytes
+constexpr std::size_t kMaxResumeToken = 512;  // names the user
+constexpr std::size_t kSessionKeySize = 32;
+constexpr std::size_t kMaxQuotaRule = 256;
 
 enum class AuthProtocol : std::uint8_t { smtp, imap, pop3, kLast = pop3 };
 
@@ -65,12 +68,12 @@ struct AuthAnswer {
 struct RedeemToken {
     static constexpr Type kType = Type::redeem_token;
 
-    std::string token;
+    std::string token;  // of a login, good once; or, longer, Grant::resume_token of the same session
     SessionId session;
     AuthProtocol protocol = AuthProtocol::imap;
 
     void attributes(auto& io) {
-        io.attr("token", token, kAuthTokenSize);
+        io.attr("token", token, kMaxResumeToken);
         io.attr("session", session);
         io.attr("protocol", protocol);
     }
@@ -85,6 +88,9 @@ struct Grant {
     std::string home;     // absolute
     std::string mailbox;  // absolute path of the Maildir
     SessionId session;
+    std::string quota_rule = {};    // lib/mailbox/quota.h; empty: no limits
+    std::string resume_token = {};  // proves this session to auth again, when it was hibernated
+    std::string session_key = {};   // of this session, the same each time: what a worker seals, its successor opens
 
     void attributes(auto& io) {
         io.attr("ok", ok);
@@ -94,6 +100,9 @@ struct Grant {
         io.attr("home", home, kMaxPath);
         io.attr("mailbox", mailbox, kMaxPath);
         io.attr("session", session);
+        io.attr("quota_rule", quota_rule, kMaxQuotaRule);
+        io.attr("resume_token", resume_token, kMaxResumeToken);
+        io.attr("session_key", session_key, kSessionKeySize);
     }
 };
 
@@ -117,6 +126,7 @@ struct UserAnswer {
     std::string user;
     std::uint32_t uid = 0, gid = 0;
     std::string home, mailbox;  // absolute; empty: auth cannot tell
+    std::string quota_rule = {};
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -125,6 +135,7 @@ struct UserAnswer {
         io.attr("gid", gid);
         io.attr("home", home, kMaxPath);
         io.attr("mailbox", mailbox, kMaxPath);
+        io.attr("quota_rule", quota_rule, kMaxQuotaRule);
     }
 };
 

@@ -1,0 +1,170 @@
+#include "login/worker_link.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
+namespace postern::login {
+namespace {
+
+constexpr int kAttempts = 3;  // a reload may come between
+constexpr Millis kRetryPause{300};
+constexpr Millis kShortestKeepalive{10'000};
+constexpr Millis kLongestSilence{24 * 3600 * 1000};
+constexpr std::size_t kMaxDescriptors = 2;
+
+}  // namespace
+
+WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout,
+                       ipc::Handoff handoff, std::string about,
+                       std::function<void(WorkerLink*)> ended)
+    : loop_(loop),
+      worker_(worker),
+      handoff_timeout_(handoff_timeout),
+      handoff_(std::move(handoff)),
+      about_(std::move(about)),
+      ended_(std::move(ended)) {
+    // It has been used, and is not wanted twice.
+    handoff_.token.clear();
+    handoff_.pending.clear();
+    handoff_.tag.clear();
+}
+
+void WorkerLink::start(Fd connection) {
+    channel_ = std::make_unique<ipc::LoopChannel>(
+        loop_, std::move(connection),
+        ipc::LoopChannel::Handler{[this](ipc::Packet packet) { on_packet(std::move(packet)); },
+                                  [this](const Error&) { on_hung_up(); }});
+}
+
+// The worker has ended: with the client, or because the client is here.
+void WorkerLink::on_hung_up() {
+    loop_.post([old = std::shared_ptr(std::move(channel_))] {});
+    if (!client_) finish();
+}
+
+void WorkerLink::on_packet(ipc::Packet packet) {
+    const auto message = packet.as<ipc::Hibernate>();
+    const auto descriptors = packet.descriptor_count();
+    if (client_ || !message || descriptors == 0 || descriptors > kMaxDescriptors) {
+        log::warning(handoff_.session.str(), "unexpected message from a mail worker");
+        return on_hung_up();
+    }
+    if (!channel_->send(ipc::HibernateAnswer{true}, handoff_.session.str())) return on_hung_up();
+    fall_asleep(*message, packet);
+}
+
+void WorkerLink::fall_asleep(const ipc::Hibernate& message, ipc::Packet& packet) {
+    client_ = packet.take_descriptor(0);
+    if (packet.descriptor_count() > 1) folder_ = packet.take_descriptor(1);
+    handoff_.token = message.resume_token;
+    handoff_.state = message.state;
+    attempts_ = 0;
+    between_keepalives_ = std::max(Millis(message.keepalive), kShortestKeepalive);
+    const Millis silence = std::clamp(Millis(message.silence_left), Millis{0}, kLongestSilence);
+    silent_until_ = loop_.clock().steady() + silence;
+    silence_ = std::make_unique<loop::Timer>(
+        loop_, [this] { farewell("* BYE Disconnected for inactivity.\r\n", "idle for too long"); });
+    silence_->start(silence);
+    keepalive_ = std::make_unique<loop::Timer>(loop_, [this] { still_here(); });
+    keepalive_->start(between_keepalives_);
+    doze();
+}
+
+void WorkerLink::doze() {
+    client_watch_ = std::make_unique<loop::Watch>(loop_, client_.get(), [this] { on_client(); });
+    client_watch_->want_read(true);
+    if (!folder_) return;
+    folder_watch_ =
+        std::make_unique<loop::Watch>(loop_, folder_.get(), [this] { wake("its folder changed"); });
+    folder_watch_->want_read(true);
+}
+
+// It speaks, or it has gone, for which no worker is needed.
+void WorkerLink::on_client() {
+    char byte = 0;
+    const ssize_t count = ::recv(client_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count > 0) return wake("the client speaks");
+    farewell({}, "client closed the connection");
+}
+
+void WorkerLink::still_here() {
+    constexpr std::string_view kText = "* OK Still here\r\n";
+    // Where there is no room for it the client has not read the last ones; TCP will tell.
+    (void)::send(client_.get(), kText.data(), kText.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    keepalive_->start(between_keepalives_);
+}
+
+void WorkerLink::wake(const char* why) {
+    client_watch_.reset();
+    folder_watch_.reset();
+    keepalive_->stop();
+    silence_->stop();
+    waking_ = true;
+    log::debug(handoff_.session.str(), cat({"wakes up: ", why}));
+    const int descriptor = client_.get();
+    worker_.converse<ipc::HandoffAnswer>(
+        handoff_, handoff_timeout_,
+        [weak = weak_from_this()](Result<ipc::HandoffAnswer> answer, Fd connection) {
+            if (auto self = weak.lock()) self->on_awake(std::move(answer), std::move(connection));
+        },
+        handoff_.session.str(), {&descriptor, 1});
+}
+
+void WorkerLink::on_awake(Result<ipc::HandoffAnswer> answer, Fd connection) {
+    waking_ = false;
+    if (!client_) return;  // told to stop meanwhile
+    if (answer && answer->ok) {
+        client_.reset();
+        folder_.reset();
+        handoff_.token.clear();
+        handoff_.state = {};
+        silence_.reset();
+        keepalive_.reset();
+        retry_.reset();
+        return start(std::move(connection));
+    }
+    const std::string why = answer ? answer->text : answer.error().what;
+    // A worker that says no has a reason; no answer may be a reload's.
+    if (!answer && ++attempts_ < kAttempts) {
+        log::debug(handoff_.session.str(), cat({"no worker yet: ", why}));
+        retry_ = std::make_unique<loop::Timer>(loop_, [this] { wake("once more"); });
+        return retry_->start(kRetryPause);
+    }
+    log::warning(handoff_.session.str(), cat({about_, ": cannot wake up: ", why}));
+    farewell("* BYE [UNAVAILABLE] Session cannot be continued, connect again\r\n",
+             "cannot be continued");
+}
+
+void WorkerLink::stop() {
+    if (client_) farewell("* BYE [UNAVAILABLE] Server shutting down.\r\n", "Server shutting down");
+}
+
+void WorkerLink::farewell(std::string_view text, std::string_view reason) {
+    // Read what it has said: closing before would reset the connection, and take our words with it.
+    char said[4096];
+    if (!waking_) (void)::recv(client_.get(), said, sizeof said, MSG_DONTWAIT);
+    // A client that has room for nothing will see the end.
+    if (!text.empty() && !waking_)
+        (void)::send(client_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    log::info(handoff_.session.str(),
+              cat({"imap-login: Disconnected: ", reason, " (hibernating): ", about_}));
+    finish();
+}
+
+void WorkerLink::finish() {
+    client_watch_.reset();
+    folder_watch_.reset();
+    client_.reset();
+    folder_.reset();
+    if (!ended_) return;
+    const auto ended = std::exchange(ended_, nullptr);
+    ended(this);
+}
+
+}  // namespace postern::login
