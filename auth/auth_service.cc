@@ -197,7 +197,7 @@ ipc::UserAnswer AuthService::located(const ipc::UserRequest& request) {
     }
     if (found.not_found()) return {ipc::UserOutcome::unknown};
     return {ipc::UserOutcome::known, found->name, found->uid, found->gid, found->home,
-            found->mailbox};
+            found->mailbox, found->quota_rule.substr(0, ipc::kMaxQuotaRule)};
 }
 
 // A token of a login is good once; that of a session which was hibernated as long as the session.
@@ -228,6 +228,7 @@ ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {
     grant.gid = user->gid;
     grant.home = user->home;
     grant.mailbox = user->mailbox;
+    grant.quota_rule = user->quota_rule.substr(0, ipc::kMaxQuotaRule);
     if (request.protocol == ipc::AuthProtocol::imap) {
         grant.resume_token = resume_.token(user->name, request.session, request.protocol);
         grant.session_key = resume_.session_key(user->name, request.session);

@@ -127,6 +127,8 @@ Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
         mailbox = own->substr(8).substr(0, own->substr(8).find(':'));
     user.mailbox = mailbox.starts_with("~/") ? cat({user.home, mailbox.substr(1)})
                                              : expand_mailbox_path(mailbox, user.home, user.name);
+    user.quota_rule =
+        sasl::extra_field(entry.extra, "userdb_quota_rule").value_or(options_.quota_rule);
     return user;
 }
 

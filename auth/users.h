@@ -16,6 +16,7 @@ namespace postern::auth {
 struct UserOptions {
     std::string passwd_file;
     std::string mailbox_path;  // template with $home and $user
+    std::string quota_rule;    // of users who have none of their own
     std::uint32_t first_valid_uid = 500;
     std::uint32_t own_uid = 0;  // an unprivileged instance serves all users under it
     std::uint32_t own_gid = 0;
@@ -28,6 +29,7 @@ struct User {
     std::uint32_t gid = 0;
     std::string home;
     std::string mailbox;
+    std::string quota_rule;  // lib/mailbox/quota.h
 };
 
 class Users {

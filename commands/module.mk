@@ -9,7 +9,7 @@ commands_libadmin_a_SOURCES = \
 commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
-POSTERN_LIBS = commands/libadmin.a lib/table/libtable.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
+POSTERN_LIBS = commands/libadmin.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/mail/libmail.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
 	lib/base/libbase.a $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 

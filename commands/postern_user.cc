@@ -13,6 +13,7 @@
 #include "lib/base/random.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
+#include "lib/mailbox/quota.h"
 #include "lib/sasl/passwd_file.h"
 #include "lib/sasl/password.h"
 #include "lib/service/profiles.h"
@@ -29,6 +30,7 @@ constexpr const char* kUsage =
     "usage: postern user add NAME [--home DIR] [--uid N] [--gid N] [--scheme S] [--generate | "
     "--password-stdin]\n"
     "       postern user passwd NAME [--scheme S] [--generate | --password-stdin]\n"
+    "       postern user quota NAME [RULE | default]\n"
     "       postern user del NAME\n"
     "       postern user list\n";
 
@@ -38,6 +40,7 @@ struct Request {
     std::string scheme{sasl::kDefaultScheme};
     bool generate = false;
     bool from_stdin = false;
+    std::optional<std::string> value;  // a word after the name
 };
 
 Error usage_error(std::string_view what) { return {Errc::invalid, std::string(what), 0}; }
@@ -60,6 +63,8 @@ Result<Request> parse(std::span<const std::string> arguments) {
             request.generate = true;
         } else if (word == "--password-stdin") {
             request.from_stdin = true;
+        } else if (!request.name.empty() && !request.value && !word.starts_with("-")) {
+            request.value = word;
         } else if (word.starts_with("-") || !request.name.empty()) {
             return usage_error("unexpected argument: " + word);
         } else {
@@ -271,6 +276,45 @@ Result<void> remove(const Request& request, const config::Config& config) {
     });
 }
 
+// Dovecot's extra field: the user's own rule, instead of mailbox_quota_rule.
+constexpr std::string_view kQuotaKey = "userdb_quota_rule";
+
+std::string with_quota(std::string_view extra, std::string_view rule) {
+    std::vector<std::string> words;
+    for (const std::string_view word : split_words(extra))
+        if (word.substr(0, word.find('=')) != kQuotaKey) words.emplace_back(word);
+    if (rule != "default") words.push_back(cat({kQuotaKey, "=", rule}));
+    return join(words, " ");
+}
+
+Result<void> show_quota(const Request& request, const config::Config& config) {
+    TRY_ASSIGN(Lines lines, read_lines(config.get(param::auth_passwd_file)));
+    const auto line = find_entry(lines, request.name);
+    if (line == lines.end()) return Error{Errc::not_found, "no user " + request.name, 0};
+    const auto entry = sasl::parse_passwd_line(*line);
+    const auto own = sasl::extra_field((*entry)->extra, kQuotaKey);
+    const std::string general = config.get(param::mailbox_quota_rule);
+    std::printf("%s%s\n", std::string(own.value_or(general.empty() ? "none" : general)).c_str(),
+                own ? "" : " (mailbox_quota_rule)");
+    return {};
+}
+
+Result<void> quota(const Request& request, const config::Config& config) {
+    if (!request.value) return show_quota(request, config);
+    const std::string& rule = *request.value;
+    if (rule != "default") TRY(mailbox::parse_quota_rule(rule));
+    if (rule.find_first_of(" \t\n") != std::string::npos)
+        return Error{Errc::invalid, "a quota rule has no spaces", 0};
+    return edit(config, [&](Lines& lines) -> Result<void> {
+        const auto line = find_entry(lines, request.name);
+        if (line == lines.end()) return Error{Errc::not_found, "no user " + request.name, 0};
+        auto entry = sasl::parse_passwd_line(*line);
+        (*entry)->extra = with_quota((*entry)->extra, rule);
+        *line = sasl::format_passwd_line(**entry);
+        return {};
+    });
+}
+
 Result<void> list(const config::Config& config) {
     TRY_ASSIGN(const Lines lines, read_lines(config.get(param::auth_passwd_file)));
     for (const std::string& line : lines) {
@@ -300,11 +344,17 @@ int user_command(std::span<const std::string> arguments, const config::Config& c
     const auto action = verb == "add"      ? add
                         : verb == "passwd" ? change_password
                         : verb == "del"    ? remove
+                        : verb == "quota"  ? quota
                                            : nullptr;
     if (action == nullptr) return usage();
     const auto request = parse(arguments.subspan(1));
     if (!request) {
         std::fprintf(stderr, "postern: fatal: user: %s\n", request.error().what.c_str());
+        return usage();
+    }
+    if (request->value && verb != "quota") {
+        std::fprintf(stderr, "postern: fatal: user: unexpected argument: %s\n",
+                     request->value->c_str());
         return usage();
     }
     return report(action(*request, config));

@@ -101,6 +101,23 @@ TEST_F(UserCommand, CommentsAndForeignLinesStay) {
     EXPECT_EQ(entry("x").extra, "nologin");
 }
 
+TEST_F(UserCommand, Quota) {
+    std::ofstream(folder_ / "users") << "x:{PLAIN}p:1:1::/h::nologin userdb_quota_rule=*:bytes=5\n";
+    ASSERT_EQ(run({"quota", "x"}), 0);
+    EXPECT_EQ(output_, "*:bytes=5\n");
+    ASSERT_EQ(run({"quota", "x", "*:storage=1G:messages=9"}), 0);
+    EXPECT_EQ(entry("x").extra, "nologin userdb_quota_rule=*:storage=1G:messages=9");
+    EXPECT_EQ(run({"quota", "x", "*:storage=lots"}), 1);
+    EXPECT_EQ(run({"quota", "x", "*:storage=1 nologin"}), 1);
+    EXPECT_EQ(run({"quota", "y", "*:storage=1"}), 1);
+    EXPECT_EQ(run({"quota", "y"}), 1);
+    ASSERT_EQ(run({"quota", "x", "default"}), 0);
+    EXPECT_EQ(entry("x").extra, "nologin");
+    ASSERT_EQ(run({"quota", "x"}), 0);
+    EXPECT_EQ(output_, "none (mailbox_quota_rule)\n");
+    EXPECT_EQ(run({"passwd", "x", "y"}), 2) << "only quota takes a value";
+}
+
 TEST_F(UserCommand, TheFileIsPrivate) {
     if (::geteuid() == 0)
         GTEST_SKIP() << "root gives the file to auth's account, which a build machine lacks";

@@ -67,7 +67,7 @@ class AppendCommand {
     Result<void> receive_message(const imap::AppendItem& item, const Literal& literal,
                                  mailbox::Appender& appender);
     Result<void> receive_binary(std::uint64_t size, mailbox::MessageWriter& writer);
-    Then receive_rest();
+    Then receive_rest(bool closes);
     Result<void> take(std::uint64_t size, const std::function<void(std::string_view)>& use);
     Result<void> receive_literal(std::uint64_t size, mailbox::MessageWriter* writer);
     Reply done(const mailbox::Appended& appended) const;
@@ -139,6 +139,8 @@ void AppendCommand::give_up(const Reply& reply, const Literal& literal) {
 
 // Reasons to say NO before the message is sent.
 std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item, std::uint64_t size) const {
+    if (item.utf8 && !s_.enabled_.utf8)  // RFC 6855 4
+        return Reply::bad("Error in IMAP command: UTF8 is not enabled");
     if (auto flags = sort_flags(item.flags); !flags) return Reply::bad(flags.error().what);
     if (s_.options_.max_message != 0 && size > s_.options_.max_message)
         return Reply::no("[TOOBIG] Message is too large");
@@ -155,7 +157,7 @@ Reply AppendCommand::receive(imap::AppendItem item, Literal literal, const mailb
             return give_up(*refusal, literal), *refusal;
         const auto added = receive_message(item, literal, appender);
         if (s_.over_) return Reply::no("");  // which nobody hears
-        const Then then = receive_rest();
+        const Then then = receive_rest(item.utf8);
         if (s_.over_) return Reply::no("");
         if (then == Then::error)
             return Reply::bad("Error in IMAP command: Unexpected arguments after the message");
@@ -252,8 +254,9 @@ Result<void> AppendCommand::receive_binary(std::uint64_t size, mailbox::MessageW
     return line_ends.finish(writer);
 }
 
-// RFC 3502 6.3.11: another message follows, or the line ends.
-AppendCommand::Then AppendCommand::receive_rest() {
+// RFC 3502 6.3.11: another message follows, or the line ends; before that, where it `closes`, a
+// parenthesis.
+AppendCommand::Then AppendCommand::receive_rest(bool closes) {
     const std::size_t before = s_.reader_.text().size();
     for (;;) {
         auto input = s_.connection_.input(Deadline::in(s_.options_.idle_timeout));
@@ -267,6 +270,8 @@ AppendCommand::Then AppendCommand::receive_rest() {
         if (event == CommandReader::Event::need_more) continue;
         if (event == CommandReader::Event::too_long) return Then::error;
         rest_ = s_.reader_.text().substr(before);
+        if (closes && !rest_.starts_with(')')) return Then::error;
+        if (closes) rest_.erase(0, 1);
         if (event == CommandReader::Event::literal) return Then::another;
         return trim(rest_).empty() ? Then::end : Then::error;
     }

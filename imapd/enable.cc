@@ -37,7 +37,7 @@ std::string capabilities(const Options& options) {
         "CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN STATUS=SIZE LIST-EXTENDED LIST-STATUS "
         "SPECIAL-USE CREATE-SPECIAL-USE OBJECTID SAVEDATE MULTIAPPEND BINARY "
         "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES PARTIAL PREVIEW "
-        "COMPRESS=DEFLATE METADATA REPLACE";
+        "COMPRESS=DEFLATE METADATA REPLACE UTF8=ACCEPT QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889
     return out;
@@ -57,6 +57,9 @@ Reply Session::enable(const imap::EnableArguments& arguments) {
         } else if (iequals(name, "IMAP4rev2")) {
             enabled_.rev2 = true;
             answer += " IMAP4rev2";
+        } else if (iequals(name, "UTF8=ACCEPT")) {
+            enabled_.utf8 = true;
+            answer += " UTF8=ACCEPT";
         }
     }
     out_.write(answer + "\r\n");
@@ -84,11 +87,11 @@ void Session::enable_condstore() {
 }
 
 bool Session::take_names(imap::Command& command) const {
-    return !enabled_.rev2 || each_name(command, to_stored);
+    return !enabled_.utf8_names() || each_name(command, to_stored);
 }
 
 std::string Session::shown_name(const std::string& stored) const {
-    if (!enabled_.rev2) return stored;
+    if (!enabled_.utf8_names()) return stored;
     return imap::decode_mailbox_name(stored).value_or(stored);
 }
 

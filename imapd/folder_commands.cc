@@ -25,6 +25,7 @@ std::string value_of(imap::StatusItem item, const mailbox::MailboxStatus& status
         case Item::uid_validity: return std::to_string(status.uid_validity);
         case Item::unseen: return std::to_string(status.unseen);
         case Item::deleted: return std::to_string(status.deleted);
+        case Item::deleted_storage: return std::to_string(status.deleted_size);
         case Item::size: return std::to_string(status.size);
         case Item::highest_modseq: return std::to_string(status.highest_modseq);
         case Item::append_limit: return limit == 0 ? "NIL" : std::to_string(limit);  // RFC 7889 4
@@ -122,7 +123,7 @@ Reply Session::list(const imap::ListArguments& arguments) {
         return Reply::ok("List completed.");
     }
     Listing listing;
-    listing.utf8 = enabled_.rev2;
+    listing.utf8 = enabled_.utf8_names();
     auto folders = store_.folders();
     if (!folders) return failed(folders.error());
     listing.folders = *std::move(folders);
@@ -146,7 +147,7 @@ Reply Session::list(const imap::ListArguments& arguments) {
 Reply Session::lsub(const imap::LsubArguments& arguments) {
     auto names = store_.subscriptions();
     if (!names) return failed(names.error());
-    const Listing listing{{}, *std::move(names), {}, enabled_.rev2};
+    const Listing listing{{}, *std::move(names), {}, enabled_.utf8_names()};
     for (const Listed& listed :
          list_subscriptions(listing, arguments.reference, arguments.pattern)) {
         out_.write(list_line("LSUB", listed));
@@ -158,8 +159,9 @@ Reply Session::lsub(const imap::LsubArguments& arguments) {
 Result<std::string> Session::status_line(const std::string& name,
                                          const std::vector<imap::StatusItem>& items) {
     TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
-    const bool detailed =
-        has(items, imap::StatusItem::size) || has(items, imap::StatusItem::deleted);
+    const bool detailed = has(items, imap::StatusItem::size) ||
+                          has(items, imap::StatusItem::deleted) ||
+                          has(items, imap::StatusItem::deleted_storage);
     TRY_ASSIGN(const mailbox::MailboxStatus status, box.status(detailed));
     std::string line = "* STATUS ";
     imap::append_mailbox_name(line, shown_name(name));

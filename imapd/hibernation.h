@@ -26,7 +26,7 @@ struct SleepState {
     bool read_only = false;
     mailbox::ViewState view;
     std::vector<std::uint32_t> saved_result;  // "$" of RFC 5182
-    bool condstore = false, qresync = false, rev2 = false;
+    bool condstore = false, qresync = false, rev2 = false, utf8 = false;
     std::uint64_t bytes_in = 0, bytes_out = 0;  // so far, for the log
 
     void attributes(auto& io);

@@ -63,8 +63,13 @@ void Session::idle_on(std::string_view tag, const Fd& watch) {
             return end("idle for too long");
         }
         if (connection_.stopped()) return end("Server shutting down");
-        if (is_drowsy(watch.get(), times) && times.awake.passed() &&
-            !hibernate(tag, watch.get(), times.silence.left()))
+        if (!is_drowsy(watch.get(), times) || !times.awake.passed()) continue;
+        const bool settled = settle(watch.get());
+        out_.flush();
+        if (over_ || out_.failed()) continue;
+        if (!settled)
+            times.awake = Deadline::in(kLongestPause);
+        else if (!hibernate(tag, watch.get(), times.silence.left()))
             options_.sleeper = nullptr;  // this session stays awake
     }
 }
@@ -100,26 +105,26 @@ bool Session::idle_step(int watch, IdleTimes& times) {
 
 // --- Hibernation
 
-// Does what this session puts off, and looks, until it has not written anything itself that would
-// wake it. What others do after the last look stays in the watch, which login gets.
-void Session::settle(int watch) {
-    constexpr int kRounds = 4;
-    for (int round = 0; round < kRounds && !over_; ++round) {
+// Does what this session puts off, and looks. False: it has written something itself (a folder that
+// changed within the last second is looked at again and again), which would wake it. What others do
+// after the last look stays in the watch, which login gets.
+bool Session::settle(int watch) {
+    constexpr int kRounds = 2;
+    for (int round = 0; selected_ && round < kRounds && !over_; ++round) {
         for (auto more = selected_->view->tidy(); more && *more;) more = selected_->view->tidy();
         selected_->view->flush_cache();
         mailbox::Mailbox::drain_watch(watch);
         synchronize(mailbox::Expunges::report, true);
-        if (connection_.wait(watch, Deadline::in(Millis{0})) != Connection::Woken::other) return;
+        if (connection_.wait(watch, Deadline::in(Millis{0})) != Connection::Woken::other)
+            return true;
     }
+    return !selected_;
 }
 
 bool Session::hibernate(std::string_view tag, int watch, Millis silence_left) {
     SleepState state;
     state.tag = tag;
     if (selected_) {
-        settle(watch);
-        out_.flush();
-        if (over_ || out_.failed()) return false;
         state.folder = selected_->name;
         state.read_only = selected_->view->read_only();
         state.view = selected_->view->state();
@@ -128,6 +133,7 @@ bool Session::hibernate(std::string_view tag, int watch, Millis silence_left) {
     state.condstore = enabled_.condstore;
     state.qresync = enabled_.qresync;
     state.rev2 = enabled_.rev2;
+    state.utf8 = enabled_.utf8;
     state.bytes_in = connection_.bytes_in();
     state.bytes_out = connection_.bytes_out();
     hibernates_ = options_.sleeper->sleep(state, connection_.fd(), watch, silence_left);
@@ -137,7 +143,7 @@ bool Session::hibernate(std::string_view tag, int watch, Millis silence_left) {
 
 // Goes on in IDLE where another process left off. False: it cannot be told what happened since.
 bool Session::wake_up(const SleepState& state) {
-    enabled_ = {state.condstore, state.qresync, state.rev2};
+    enabled_ = {state.condstore, state.qresync, state.rev2, state.utf8};
     Fd watch;
     if (!state.folder.empty()) {
         auto box = store_.mailbox(state.folder);

@@ -31,6 +31,7 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login,
     const std::string trace = user.handoff.session.str();
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
     TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
+    store.set_quota(mailbox::limits_or_none(user.grant.quota_rule, user.grant.user));
     Connection connection(std::move(user.client), std::move(user.handoff.pending),
                           std::move(user.stop));
     Options options = options_of(config, trace);

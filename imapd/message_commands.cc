@@ -154,7 +154,7 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     }
     const std::string done = move ? "Move completed." : "Copy completed.";
     if (seqs->empty()) return Reply::ok("No messages found.");
-    auto copied = selected_->view->copy(*seqs, *target);
+    auto copied = selected_->view->copy(*seqs, *target, move);
     if (!copied)
         return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
     const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ",

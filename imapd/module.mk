@@ -6,6 +6,7 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/deflate.h %reldir%/deflate.cc \
 	%reldir%/enable.cc \
 	%reldir%/header_source.h %reldir%/header_source.cc \
+	%reldir%/quota_commands.cc \
 	%reldir%/preview.h %reldir%/preview.cc \
 	%reldir%/sort.h %reldir%/sort.cc \
 	%reldir%/resync.h %reldir%/resync.cc \
@@ -31,7 +32,7 @@ imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a
 
 check_PROGRAMS += imapd/imapd_test
 imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/list_test.cc \
-	%reldir%/hibernation_test.cc %reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/metadata_test.cc %reldir%/test_client.h %reldir%/units_test.cc
+	%reldir%/hibernation_test.cc %reldir%/quota_session_test.cc %reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/metadata_test.cc %reldir%/test_client.h %reldir%/units_test.cc
 imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
 imapd_imapd_test_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
 	lib/ipc/libipc.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(TEST_LIBS) $(ZLIB_LIBS)

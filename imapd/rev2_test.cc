@@ -44,6 +44,31 @@ TEST_F(SessionTest, Rev2NamesAreUtf8) {
     EXPECT_THAT(c("DELETE \"\xc3\xa9\""), StartsWith("t OK"));
 }
 
+// RFC 6855
+TEST_F(SessionTest, Utf8Accept) {
+    Client c(maildir), old(maildir);
+    EXPECT_THAT(c.greeting(), HasSubstr(" UTF8=ACCEPT "));
+    EXPECT_THAT(c("APPEND INBOX UTF8 (~{3+}\r\na\r\n)"), StartsWith("t BAD")) << "not enabled";
+    EXPECT_EQ(c("ENABLE UTF8=ACCEPT"), "* ENABLED UTF8=ACCEPT\r\nt OK Enable completed.\r\n");
+    EXPECT_THAT(c("CREATE \"Entw\xc3\xbcrfe\""), StartsWith("t OK"));
+    EXPECT_THAT(old("LIST \"\" E*"), HasSubstr("Entw&APw-rfe"));
+    EXPECT_THAT(c("LIST \"\" E*"), HasSubstr("\"Entw\xc3\xbcrfe\""));
+    const std::string text = "Subject: f\xc3\xbcr\r\n\r\nx\r\n";
+    const std::string size = std::to_string(text.size());
+    EXPECT_THAT(c("APPEND \"Entw\xc3\xbcrfe\" (\\Seen) UTF8 (~{" + size + "+}\r\n" + text + ")"),
+                HasSubstr("[APPENDUID "));
+    EXPECT_THAT(c("APPEND INBOX UTF8 (~{" + size + "+}\r\n" + text + ") (\\Seen) UTF8 (~{" + size +
+                  "+}\r\n" + text + ")"),
+                HasSubstr(" 1:2] "))
+        << "with MULTIAPPEND";
+    EXPECT_THAT(c("APPEND INBOX UTF8 (~{3+}\r\na\r\n"), StartsWith("t BAD")) << "no )";
+    EXPECT_THAT(c("APPEND INBOX UTF8 ({3+}\r\na\r\n)"), StartsWith("t BAD")) << "no literal8";
+    c("SELECT INBOX");
+    EXPECT_THAT(c("FETCH 2 (FLAGS BODY[])"), AllOf(HasSubstr("\\Seen"), HasSubstr(text)));
+    EXPECT_THAT(c("SEARCH SUBJECT \"f\xc3\xbcr\""), HasSubstr("* SEARCH 1 2\r\n"));
+    EXPECT_THAT(c("SEARCH CHARSET ISO-8859-1 SUBJECT x"), StartsWith("t BAD"));
+}
+
 TEST_F(SessionTest, MultiAppend) {
     Client c(maildir);
     c("SELECT INBOX");

@@ -74,6 +74,8 @@ void Session::save_result(Seqs found, const imap::ReturnOptions& options) {
 
 Reply Session::search(const imap::Command& command) {
     const auto& arguments = std::get<imap::SearchArguments>(command.arguments);
+    if (enabled_.utf8 && !arguments.charset.empty())  // RFC 6855 3
+        return Reply::bad("CHARSET is not for clients that enabled UTF8=ACCEPT");
     bool with_modseq = false;
     auto found = find(arguments, with_modseq);
     if (!found) return failed(found.error());

@@ -1,5 +1,7 @@
 #include "imapd/session.h"
 
+#include <cerrno>
+
 #include "imapd/resync.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -183,6 +185,11 @@ Reply Session::dispatch(const imap::Command& command) {
             return get_metadata(std::get<imap::GetMetadataArguments>(command.arguments));
         case Verb::setmetadata:
             return set_metadata(std::get<imap::SetMetadataArguments>(command.arguments));
+        case Verb::getquotaroot: return get_quota_root(mailbox());
+        case Verb::getquota:
+            return get_quota(std::get<imap::QuotaArguments>(command.arguments).root);
+        case Verb::setquota:
+            return Reply::no("[NOPERM] Quota is set by the administrator");  // RFC 9208 4.1.3
         case Verb::enable: return enable(std::get<imap::EnableArguments>(command.arguments));
         case Verb::id:
             out_.write("* ID (\"name\" \"Postern\")\r\n");
@@ -261,6 +268,10 @@ Reply Session::failed(const Error& error) const {
         case Errc::invalid: return Reply::no("[CANNOT] Invalid mailbox name");
         case Errc::denied: return Reply::no("[NOPERM] Permission denied");
         default: break;
+    }
+    if (error.sys == EDQUOT) {  // RFC 9208 4.3.1: no trouble of the server's
+        log::info(options_.trace, error.what);
+        return Reply::no("[OVERQUOTA] Quota exceeded");
     }
     log::warning(options_.trace, error.what);
     if (error.code == Errc::no_space) return Reply::no("[OVERQUOTA] Not enough disk space");

@@ -40,6 +40,8 @@ struct Enabled {
     bool condstore = false;
     bool qresync = false;
     bool rev2 = false;  // RFC 9051
+    bool utf8 = false;  // RFC 6855
+    bool utf8_names() const { return rev2 || utf8; }
 };
 
 // The completion of a command: "OK [CODE] text".
@@ -103,7 +105,8 @@ class Session {
     void enable_condstore();
     Reply compress(const imap::CompressArguments& arguments) const;
     void begin_compression();
-    // Names of mailboxes are UTF-8 with IMAP4rev2 (RFC 9051 5.1), else modified UTF-7, as on disk.
+    // Names of mailboxes are UTF-8 with IMAP4rev2 (RFC 9051 5.1) and UTF8=ACCEPT (RFC 6855 3), else
+    // modified UTF-7, as on disk.
     bool take_names(imap::Command& command) const;  // false: one is not UTF-8
     std::string shown_name(const std::string& stored) const;
 
@@ -132,6 +135,11 @@ class Session {
                                     const std::vector<imap::StatusItem>& items);
     Reply get_metadata(const imap::GetMetadataArguments& arguments);
     Reply set_metadata(const imap::SetMetadataArguments& arguments);
+    // quota_commands.cc
+    Reply get_quota(const std::string& root);
+    Reply get_quota_root(const std::string& name);
+    Result<std::string> quota_line() const;
+
     void follow_rename(const std::string& from, const std::string& to);
 
     // message_commands.cc
@@ -166,7 +174,7 @@ class Session {
     void idle(std::string_view tag);
     void idle_on(std::string_view tag, const Fd& watch);
     bool wake_up(const SleepState& state);
-    void settle(int watch);
+    bool settle(int watch);
     bool hibernate(std::string_view tag, int watch, Millis silence_left);
     Fd watch_selected();
     struct IdleTimes;

@@ -41,7 +41,8 @@ class TempMaildir {
 // One session in a thread of its own, and the client's end of it.
 class Client {
   public:
-    explicit Client(const TempMaildir& maildir, Options options = {}, std::string pending = {}) {
+    explicit Client(const TempMaildir& maildir, Options options = {}, std::string pending = {},
+                    mailbox::QuotaLimits quota = {}) {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         socket_ = Fd(ends[0]);
@@ -49,6 +50,7 @@ class Client {
         ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         auto store = mailbox::Store::open(maildir.root());
         EXPECT_TRUE(store.has_value());
+        store->set_quota(quota);
         server_ = std::thread(
             [this, fd = ends[1], options, pending, store = std::move(*store)]() mutable {
                 Connection connection(Fd(fd), pending);

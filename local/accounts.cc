@@ -84,6 +84,7 @@ Lookup<Account> Accounts::mail_user(const std::string& user) {
     account.place = {"", answer->uid, answer->gid, answer->gid, {}, {}};
     account.user = user;
     account.home = answer->home;
+    account.quota_rule = answer->quota_rule;
     be_ourselves(account.place);
     account.place.folder = confinement(answer->home, account.place.uid);
     std::string maildir = answer->mailbox;
@@ -109,6 +110,7 @@ Lookup<Account> Accounts::system_user(const std::string& name) {
     account.home = user->home;
     account.shell = user->shell;
     account.is_system = true;
+    account.quota_rule = options_.quota_rule;
     account.command = options_.mailbox_command;
     if (user->uid == 0) return account;  // find() refuses it
     struct stat st {};

@@ -177,7 +177,8 @@ Verdict Dispatcher::to_user(Work& work, const ipc::DeliverRequest& request,
                  account->home,
                  account->shell,
                  account->command,
-                 {}},
+                 {},
+                 account->quota_rule},
                 plan.owner.empty() || request.sender.empty() ? request.sender : plan.owner);
     return Verdict::accept();
 }
@@ -321,6 +322,7 @@ Verdict Dispatcher::to_mailbox(Work& work, const ipc::DeliverRequest& request,
     Target target;
     target.mailbox = cat({place.folder, "/", plan.path});
     target.address = plan.address;
+    target.quota_rule = options_.quota_rule;
     add_mailbox(work, request, recipient, place, std::move(target), request.sender);
     return Verdict::accept();
 }
@@ -410,6 +412,8 @@ Processes::Body Dispatcher::mailbox_body(const Place& place) {
         options.check_loops = !options_.is_virtual;
         options.size_limit = options_.mailbox_size_limit;
         options.mbox_rules = options_.mbox_rules;
+        options.quota_defers = options_.quota_defers;
+        options.quota_warnings = options_.quota_warnings;
         options.delimiters = options_.recipient_delimiter;
         options.forward_path = options_.runner.forward_path;
         options.forward_filter = options_.runner.forward_filter;

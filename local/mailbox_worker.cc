@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <optional>
 
 #include "lib/base/strings.h"
@@ -107,6 +108,7 @@ MailboxText MailboxWorker::text_of(const OpenJob& job, std::size_t recipient) co
 
 void MailboxWorker::plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& plans,
                          std::vector<mailbox::Delivery>& group) {
+    Taken taken;
     for (std::size_t j = 0; j < jobs.size(); ++j) {
         const auto& request = jobs[j].job.request;
         const queue::MessageText text{jobs[j].file.get(), request.body_offset, request.body_size};
@@ -126,10 +128,70 @@ void MailboxWorker::plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& pl
                 plan.verdict = Verdict::reject("5.2.2", "message is too large for the mailbox");
                 continue;
             }
+            plan.verdict = over_quota(target, request.body_size, taken);
+            if (plan.verdict) continue;
             plan.delivery = group.size();
             group.push_back(maildir_delivery(fs_, target.mailbox, text_of(jobs[j], r), request,
                                              target.address, options_.myhostname));
         }
+    }
+}
+
+namespace {
+
+mailbox::Quota quota_of(sys::Fs& fs, const Target& target) {
+    std::string root = target.mailbox;
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    return {fs, SystemClock::instance(), std::move(root),
+            mailbox::limits_or_none(target.quota_rule, target.address)};
+}
+
+}  // namespace
+
+std::optional<Verdict> MailboxWorker::over_quota(const Target& target, std::uint64_t size,
+                                                 Taken& taken) const {
+    if (target.quota_rule.empty()) return {};
+    mailbox::QuotaUsage& so_far = taken[target.mailbox];
+    const auto fits = quota_of(fs_, target)
+                          .check(size + static_cast<std::uint64_t>(so_far.storage),
+                                 1 + static_cast<std::uint64_t>(so_far.messages));
+    if (fits || fits.error().sys != EDQUOT) {
+        // Who cannot count does not refuse mail.
+        if (!fits) log::warning("", cat({"quota of ", target.address, ": ", fits.error().what}));
+        so_far.storage += static_cast<std::int64_t>(size);
+        ++so_far.messages;
+        return {};
+    }
+    return options_.quota_defers ? Verdict::defer("4.2.2", fits.error().what)
+                                 : Verdict::reject("5.2.2", fits.error().what);
+}
+
+// What was delivered counts; whoever passes a mark of mailbox_quota_warnings is logged.
+void MailboxWorker::count(const std::vector<OpenJob>& jobs, const std::vector<Plan>& plans,
+                          const std::vector<Result<std::string>>& results) const {
+    for (const Plan& plan : plans) {
+        const Target& target = jobs[plan.job].job.targets[plan.recipient];
+        if (!plan.delivery || !results[*plan.delivery] || target.quota_rule.empty()) continue;
+        const auto quota = quota_of(fs_, target);
+        if (!quota.limits().any()) continue;
+        const auto before = quota.known();
+        if (!before) continue;  // who asks next counts, and finds the message
+        const auto size = mailbox::message_size(fs_, target.mailbox + *results[*plan.delivery]);
+        if (!size) {
+            quota.forget();
+            continue;
+        }
+        const auto bytes = static_cast<std::int64_t>(*size);
+        // Where the sum has just been made, the message is in it.
+        quota.add(bytes, 1);
+        if (!before) continue;
+        const unsigned from = quota.percent(*before);
+        const unsigned to = quota.percent({before->storage + bytes, before->messages + 1});
+        for (const unsigned mark : options_.quota_warnings)
+            if (from < mark && to >= mark)
+                log::warning(jobs[plan.job].job.request.queue_id.str(),
+                             cat({"to=<", target.address, ">: mailbox is ", std::to_string(to),
+                                  "% full (quota ", target.quota_rule, ")"}));
     }
 }
 
@@ -182,6 +244,7 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
     std::vector<mailbox::Delivery> group;
     plan(jobs, plans, group);
     const auto results = mailbox::deliver(fs_, group);
+    count(jobs, plans, results);
     std::vector<ipc::DeliverReport> reports(jobs.size());
     std::vector<std::vector<std::size_t>> for_runner(jobs.size());
     for (const auto& plan : plans) {

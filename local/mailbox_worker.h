@@ -4,10 +4,14 @@
 // passes on to the runner.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/ipc/channel.h"
+#include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/quota.h"
 #include "lib/sys/fs.h"
 
 #include "local/mailbox_text.h"
@@ -22,6 +26,8 @@ struct MailboxOptions {
     bool check_loops = true;       // local does, virtual does not
     std::uint64_t size_limit = 0;  // of one message in a Maildir; 0: none
     MboxRules mbox_rules;
+    bool quota_defers = false;             // mail for a full mailbox waits
+    std::vector<unsigned> quota_warnings;  // per cent
     std::string delimiters, forward_path, forward_filter;
 };
 
@@ -55,6 +61,12 @@ class MailboxWorker {
     bool wants_runner(const MailboxJob& job, const Target& target);
     Verdict verdict_of(const Plan& plan, const OpenJob& job,
                        const std::vector<Result<std::string>>& results, WallTime started);
+    // Nothing: there is room in the mailbox, or no quota, besides what the group has `taken` so
+    // far.
+    using Taken = std::map<std::string, mailbox::QuotaUsage>;
+    std::optional<Verdict> over_quota(const Target& target, std::uint64_t size, Taken& taken) const;
+    void count(const std::vector<OpenJob>& jobs, const std::vector<Plan>& plans,
+               const std::vector<Result<std::string>>& results) const;
     MailboxText text_of(const OpenJob& job, std::size_t recipient) const;
     bool pass_on(const OpenJob& job, const std::vector<std::size_t>& recipients,
                  ipc::DeliverReport& decided, WallTime started);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/ipc/codec.h"
+#include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/deliver.h"
 
 namespace postern::local {
@@ -94,6 +95,7 @@ struct Target {
     // mailbox_transport: instead of the mailbox. The runner's report marks the recipient by
     // kForAgent in remote_mta, and the parent's side passes it on.
     std::string transport;
+    std::string quota_rule = {};  // of a Maildir: lib/mailbox/quota.h
 
     void attributes(auto& io) {
         io.attr("mailbox", mailbox, ipc::kMaxPath);
@@ -103,6 +105,7 @@ struct Target {
         io.attr("shell", shell, ipc::kMaxPath);
         io.attr("command", command, ipc::kMaxPath);
         io.attr("transport", transport, ipc::kMaxNextHop);
+        io.attr("quota_rule", quota_rule, ipc::kMaxQuotaRule);
     }
     static constexpr const char* kForAgent = "mailbox_transport";
     bool is_maildir() const { return mailbox.ends_with('/'); }

@@ -108,6 +108,15 @@ Result<Options> options_from(const config::Config& config, bool is_virtual) {
     o.mailbox_size_limit = is_virtual ? config.get(param::virtual_mailbox_limit)
                                       : config.get(param::mailbox_size_limit);
     o.mbox_rules.size_limit = o.mailbox_size_limit;
+    o.quota_rule = config.get(param::mailbox_quota_rule);
+    o.quota_defers = config.get(param::mailbox_quota_full_action) == "defer";
+    for (const auto& word : config.get(param::mailbox_quota_warnings)) {
+        const auto percent = parse_number<unsigned>(word);
+        if (!percent)
+            return Error{Errc::invalid, cat({"parameter mailbox_quota_warnings: \"", word,
+                                             "\" is not a number of per cent"})};
+        o.quota_warnings.push_back(*percent);
+    }
     o.virtual_mailbox_base = config.get(param::virtual_mailbox_base);
     o.virtual_mailbox_maps = config.text("virtual_mailbox_maps");
     o.virtual_uid_maps = config.text("virtual_uid_maps");

@@ -30,6 +30,9 @@ struct Options {
     std::string mailbox_command_maps, mailbox_transport, mailbox_transport_maps;
     std::string fallback_transport, fallback_transport_maps, luser_relay;
     std::uint64_t mailbox_size_limit = 0;
+    std::string quota_rule;  // of Maildirs whose users have none of their own
+    bool quota_defers = false;
+    std::vector<unsigned> quota_warnings;  // per cent
 
     std::string virtual_mailbox_base, virtual_mailbox_maps, virtual_uid_maps, virtual_gid_maps;
     std::uint32_t virtual_minimum_uid = 100;

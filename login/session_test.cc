@@ -166,7 +166,8 @@ class LoginTest : public testing::Test {
         EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
         const Fd watch(ends[0]);
         folder_changes_ = Fd(ends[1]);
-        const int descriptors[] = {client.fd(), watch.get()};
+        const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+        const int descriptors[] = {client.fd(), watch_a_file_ ? file.get() : watch.get()};
         const ipc::Hibernate message{"resume token", "sealed", silence_.count(), 120'000};
         if (!channel.send(message, soon(), "", descriptors)) return false;
         const auto answer = channel.receive<ipc::HibernateAnswer>(soon());
@@ -209,6 +210,7 @@ class LoginTest : public testing::Test {
     std::atomic<bool> stop_ = false, drain_ = false, stop_service_ = false;
     Millis silence_{60'000};
     Fd folder_changes_;
+    bool watch_a_file_ = false;
     std::atomic<int> asleep_ = 0;
     std::atomic<int> refusals_ = 0;  // hand-offs that the worker will not take
     std::atomic<int> ended_ = 0;
@@ -405,7 +407,7 @@ class SleepTest : public LoginTest, public testing::WithParamInterface<bool> {
   protected:
     // A client whose worker has gone to sleep, with TLS or without.
     net::Stream sleeper(int count = 1) {
-        if (count == 1)
+        if (count <= 1)
             start([this](Options& o) {
                 if (GetParam()) with_tls(o);
             });
@@ -480,10 +482,25 @@ TEST_P(SleepTest, AReloadLetsItSleep) {
 
 TEST_P(SleepTest, AWorkerThatRefusesTheState) {
     auto client = sleeper();
-    refusals_ = 1;
+    refusals_ = 3;
     say(client, "DONE\r\n");
     EXPECT_EQ(line(client), "* BYE [UNAVAILABLE] Session cannot be continued, connect again");
     EXPECT_THAT(line(client), StartsWith("ERROR"));
+}
+
+TEST_P(SleepTest, AWorkerThatRefusesOnce) {
+    auto client = sleeper();
+    refusals_ = 1;
+    say(client, "DONE\r\n");
+    EXPECT_EQ(line(client), "awake: resume token sealed");
+}
+
+// A worker that was taken over may send what it likes.
+TEST_P(SleepTest, ADescriptorThatNobodyCanWaitFor) {
+    watch_a_file_ = true;
+    auto client = sleeper(0);
+    say(client, "x\r\n");
+    EXPECT_EQ(line(client), "echo x") << "the worker keeps its client";
 }
 
 TEST_P(SleepTest, NoWorkerForAWhile) {

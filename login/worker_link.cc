@@ -1,6 +1,8 @@
 #include "login/worker_link.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,11 +13,24 @@
 namespace postern::login {
 namespace {
 
-constexpr int kAttempts = 3;  // a reload may come between
+constexpr int kAttempts = 3;
 constexpr Millis kRetryPause{300};
 constexpr Millis kShortestKeepalive{10'000};
 constexpr Millis kLongestSilence{24 * 3600 * 1000};
 constexpr std::size_t kMaxDescriptors = 2;
+
+// A worker is its user, and may be anybody's by now: what it sends must be something that the event
+// loop can wait for (a regular file is not), and the client a socket.
+bool is_waitable(int fd) {
+    const Fd poll(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{};
+    return poll && ::epoll_ctl(poll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool is_client(int fd) {
+    struct stat info {};
+    return ::fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) && is_waitable(fd);
+}
 
 }  // namespace
 
@@ -49,18 +64,21 @@ void WorkerLink::on_hung_up() {
 
 void WorkerLink::on_packet(ipc::Packet packet) {
     const auto message = packet.as<ipc::Hibernate>();
-    const auto descriptors = packet.descriptor_count();
-    if (client_ || !message || descriptors == 0 || descriptors > kMaxDescriptors) {
+    std::vector<Fd> descriptors;
+    for (std::size_t i = 0; i < packet.descriptor_count(); ++i)
+        descriptors.push_back(packet.take_descriptor(i));
+    if (client_ || !message || descriptors.empty() || descriptors.size() > kMaxDescriptors ||
+        !is_client(descriptors[0].get()) || !is_waitable(descriptors.back().get())) {
         log::warning(handoff_.session.str(), "unexpected message from a mail worker");
         return on_hung_up();
     }
     if (!channel_->send(ipc::HibernateAnswer{true}, handoff_.session.str())) return on_hung_up();
-    fall_asleep(*message, packet);
+    fall_asleep(*message, std::move(descriptors));
 }
 
-void WorkerLink::fall_asleep(const ipc::Hibernate& message, ipc::Packet& packet) {
-    client_ = packet.take_descriptor(0);
-    if (packet.descriptor_count() > 1) folder_ = packet.take_descriptor(1);
+void WorkerLink::fall_asleep(const ipc::Hibernate& message, std::vector<Fd> descriptors) {
+    client_ = std::move(descriptors[0]);
+    if (descriptors.size() > 1) folder_ = std::move(descriptors[1]);
     handoff_.token = message.resume_token;
     handoff_.state = message.state;
     attempts_ = 0;
@@ -130,8 +148,7 @@ void WorkerLink::on_awake(Result<ipc::HandoffAnswer> answer, Fd connection) {
         return start(std::move(connection));
     }
     const std::string why = answer ? answer->text : answer.error().what;
-    // A worker that says no has a reason; no answer may be a reload's.
-    if (!answer && ++attempts_ < kAttempts) {
+    if (++attempts_ < kAttempts) {  // a reload may be the reason
         log::debug(handoff_.session.str(), cat({"no worker yet: ", why}));
         retry_ = std::make_unique<loop::Timer>(loop_, [this] { wake("once more"); });
         return retry_->start(kRetryPause);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/base/fd.h"
 #include "lib/ipc/client.h"
@@ -32,7 +33,7 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
   private:
     void on_packet(ipc::Packet packet);
     void on_hung_up();
-    void fall_asleep(const ipc::Hibernate& message, ipc::Packet& packet);
+    void fall_asleep(const ipc::Hibernate& message, std::vector<Fd> descriptors);
     void on_client();
     void wake(const char* why);
     void on_awake(Result<ipc::HandoffAnswer> answer, Fd connection);

@@ -40,8 +40,9 @@ class Service final : public service::Forked {
 
   private:
     Result<std::string> serve_user(ClientStream& stream, service::UserSession& user) {
-        TRY_ASSIGN(const auto store, mailbox::Store::open(user.grant.mailbox));
+        TRY_ASSIGN(auto store, mailbox::Store::open(user.grant.mailbox));
         TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
+        store.set_quota(mailbox::limits_or_none(user.grant.quota_rule, user.grant.user));
         TRY_ASSIGN(const auto inbox, store.mailbox("INBOX"));
         TRY_ASSIGN(const auto lock, lock_maildrop(inbox));
         TRY_ASSIGN(const auto view, inbox.open(mailbox::Access::read_write));

@@ -7,7 +7,7 @@ POP3D_LIBS = pop3d/libpop3d.a lib/service/libservice.a lib/mailbox/libmailbox.a 
 
 daemonexec_PROGRAMS += pop3d/pop3d
 pop3d_pop3d_SOURCES = %reldir%/main.cc
-pop3d_pop3d_LDADD = $(POP3D_LIBS)
+pop3d_pop3d_LDADD = $(POP3D_LIBS) $(CRYPTO_LIBS)
 
 check_PROGRAMS += pop3d/pop3d_test
 pop3d_pop3d_test_SOURCES = %reldir%/pop3d_test.cc

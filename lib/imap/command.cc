@@ -46,6 +46,9 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"GETMETADATA", Verb::getmetadata},
     {"SETMETADATA", Verb::setmetadata},
     {"THREAD", Verb::thread},
+    {"GETQUOTA", Verb::getquota},
+    {"GETQUOTAROOT", Verb::getquotaroot},
+    {"SETQUOTA", Verb::setquota},
 };
 
 constexpr std::size_t kMaxEnabled = 50;
@@ -182,7 +185,14 @@ Result<AppendItem> parse_append_item(Parser& parser) {
         if (!out.date) return bad("Invalid INTERNALDATE");
         TRY(parser.space());
     }
-    out.binary = parser.eat('~');
+    if (istarts_with(parser.rest(), "UTF8 ")) {
+        TRY(parser.word());
+        TRY(parser.space());
+        TRY(parser.expect('('));
+        if (parser.peek() != '~') return bad("UTF8 needs a literal8");
+        out.utf8 = true;
+    }
+    out.binary = parser.eat('~') && !out.utf8;
     CommandReader::Literal literal;
     std::string_view mark = parser.rest();
     if (mark.ends_with("\r\n")) mark.remove_suffix(2);
@@ -250,6 +260,13 @@ Result<CompressArguments> parse_compress(Parser& parser) {
     TRY(parser.space());
     TRY_ASSIGN(const std::string_view mechanism, parser.atom());
     return CompressArguments{std::string(mechanism)};
+}
+
+Result<QuotaArguments> parse_quota(Parser& parser) {
+    QuotaArguments out;
+    TRY(parser.space());
+    TRY_ASSIGN(out.root, parser.astring());
+    return out;
 }
 
 Result<EnableArguments> parse_enable(Parser& parser) {
@@ -356,6 +373,8 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::getmetadata: return take(command, parse_get_metadata(parser));
         case Verb::setmetadata: return take(command, parse_set_metadata(parser));
         case Verb::enable: return take(command, parse_enable(parser));
+        case Verb::getquota: return take(command, parse_quota(parser));
+        case Verb::getquotaroot:
         case Verb::delete_:
         case Verb::subscribe:
         case Verb::unsubscribe: return take(command, parse_mailbox(parser));
@@ -382,7 +401,8 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
 
 // Their arguments are never read: the answer is the same whatever they are.
 bool is_refused_anyway(Verb verb) {
-    return verb == Verb::login || verb == Verb::authenticate || verb == Verb::starttls;
+    return verb == Verb::login || verb == Verb::authenticate || verb == Verb::starttls ||
+           verb == Verb::setquota;
 }
 
 }  // namespace

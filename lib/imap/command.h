@@ -59,6 +59,9 @@ enum class Verb : unsigned char {
     getmetadata,
     setmetadata,
     replace,
+    getquota,
+    getquotaroot,
+    setquota,
 };
 
 // DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
@@ -83,6 +86,9 @@ struct CreateArguments {
     std::string mailbox;
     std::vector<std::string> special_use;  // "\\Sent", RFC 6154 3
 };
+struct QuotaArguments {  // GETQUOTA, RFC 9208
+    std::string root;
+};
 struct CompressArguments {  // RFC 4978
     std::string mechanism;
 };
@@ -105,6 +111,7 @@ struct AppendItem {
     std::vector<std::string> flags;
     std::optional<mail::DateTime> date;
     bool binary = false;
+    bool utf8 = false;  // "UTF8 (~{n}", RFC 6855 4: a ")" follows the message
 };
 struct AppendArguments {
     SequenceSet replaces;  // REPLACE, RFC 8508: the message that goes when the new one is there
@@ -142,7 +149,7 @@ struct Command {
                  ListArguments, LsubArguments, StatusArguments, AppendArguments, ExpungeArguments,
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
                  SortArguments, ThreadArguments, CompressArguments, GetMetadataArguments,
-                 SetMetadataArguments>
+                 SetMetadataArguments, QuotaArguments>
         arguments;
 };
 

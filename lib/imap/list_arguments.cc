@@ -14,6 +14,7 @@ constexpr std::pair<std::string_view, StatusItem> kStatusItems[] = {
     {"UIDVALIDITY", StatusItem::uid_validity},
     {"UNSEEN", StatusItem::unseen},
     {"DELETED", StatusItem::deleted},
+    {"DELETED-STORAGE", StatusItem::deleted_storage},
     {"SIZE", StatusItem::size},
     {"HIGHESTMODSEQ", StatusItem::highest_modseq},
     {"APPENDLIMIT", StatusItem::append_limit},

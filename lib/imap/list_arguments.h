@@ -19,11 +19,12 @@ enum class StatusItem : unsigned char {
     uid_next,
     uid_validity,
     unseen,
-    deleted,         // RFC 9051 6.3.11
-    size,            // RFC 8438
-    highest_modseq,  // RFC 7162
-    append_limit,    // RFC 7889
-    mailbox_id,      // RFC 8474
+    deleted,          // RFC 9051 6.3.11
+    deleted_storage,  // RFC 9208 4.1.4
+    size,             // RFC 8438
+    highest_modseq,   // RFC 7162
+    append_limit,     // RFC 7889
+    mailbox_id,       // RFC 8474
 };
 std::string_view name_of(StatusItem item);
 

@@ -40,15 +40,27 @@ Result<void> Appender::none_failed() const {
     return {};
 }
 
+std::uint64_t Appender::size_of_all() const {
+    std::uint64_t bytes = 0;
+    for (const auto& arrival : arrivals_)
+        bytes += size_in_name(MessageName::parse(arrival.name).base, 'S').value_or(0);
+    return bytes;
+}
+
 Result<Appended> Appender::commit() {
     group_.sync();
     TRY(none_failed());
+    const Quota* quota = env_.quota.get();
+    const std::uint64_t bytes = quota == nullptr ? 0 : size_of_all();
+    if (quota != nullptr) TRY(quota->check(bytes, arrivals_.size()));
     FolderIndex index(env_, path_);
     TRY(index.load(false));
     auto appended = index.arrive(
         arrivals_, [&] { return group_.publish_names(), none_failed(); },
         [&] { return group_.sync_names(), none_failed(); });
     committed_ = appended.has_value();
+    if (committed_ && quota != nullptr)
+        quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(arrivals_.size()));
     return appended;
 }
 

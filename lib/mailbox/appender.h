@@ -24,6 +24,7 @@ class Appender {
 
   private:
     Result<void> none_failed() const;
+    std::uint64_t size_of_all() const;
 
     Environment env_;
     std::string path_;

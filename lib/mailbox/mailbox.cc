@@ -23,10 +23,12 @@ Result<MailboxStatus> Mailbox::status(bool detailed) const {
     status.highest_modseq = view->highest_modseq();
     status.id = view->mailbox_id();
     for (std::uint32_t seq = 1; detailed && seq <= view->count(); ++seq) {
-        if ((view->message(seq).flags.system & kDeleted) != 0) ++status.deleted;
+        const bool deleted = (view->message(seq).flags.system & kDeleted) != 0;
+        if (deleted) ++status.deleted;
         const auto size = view->crlf_size(seq);
         if (!size && size.error().code != Errc::not_found) return Error(size.error());
         if (size) status.size += *size;
+        if (size && deleted) status.deleted_size += *size;
     }
     return status;
 }

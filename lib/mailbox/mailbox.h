@@ -20,6 +20,7 @@
 #include "lib/base/result.h"
 #include "lib/mailbox/flags.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/quota.h"
 #include "lib/mailbox/summary.h"
 #include "lib/sys/fs.h"
 
@@ -34,6 +35,7 @@ struct Environment {
     const Clock* clock = nullptr;
     Random* random = nullptr;
     std::string host = "localhost";  // ends the names of message files
+    std::shared_ptr<const Quota> quota = nullptr;  // null: nobody counts
 };
 
 // One message of a View.
@@ -82,6 +84,7 @@ struct MailboxStatus {
     std::string id;  // MAILBOXID
     // Only with `detailed`, since every message is looked at.
     std::uint32_t deleted = 0;
+    std::uint64_t deleted_size = 0;  // of those
     std::uint64_t size = 0;  // of all messages with CRLF line ends
 };
 
@@ -216,8 +219,9 @@ class View {
 
     // Copies messages with flags, keywords and dates into another folder, all or none (RFC
     // 3501 6.4.7). Uids in the order of seqs. Errc::not_found when one of them was expunged by
-    // another session.
-    virtual Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to) = 0;
+    // another session. `moving`: they will be expunged here, so that quota is no matter.
+    virtual Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
+                                  bool moving = false) = 0;
 };
 
 // The bytes with every LF that has no CR before it as CRLF, which is what IMAP and POP3 send.

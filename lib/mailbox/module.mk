@@ -12,12 +12,12 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/expunge_history.h %reldir%/expunge_history.cc \
 	%reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \
 	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
-	%reldir%/store.h %reldir%/store.cc
+	%reldir%/quota.h %reldir%/quota.cc %reldir%/store.h %reldir%/store.cc
 EXTRA_DIST += %reldir%/README.md
 
 EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
-lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/store_test.cc \
+lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/quota_test.cc %reldir%/store_test.cc \
 	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc \
 	%reldir%/history_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)

@@ -50,6 +50,12 @@ Result<Store> Store::open(std::string root, sys::Fs& fs, const Clock& clock, Ran
     return Store(Environment{std::move(root), &fs, &clock, &random, host_name()});
 }
 
+void Store::set_quota(QuotaLimits limits) {
+    env_.quota = limits.any()
+                     ? std::make_shared<const Quota>(*env_.fs, *env_.clock, env_.root, limits)
+                     : nullptr;
+}
+
 Result<std::string> Store::canonical(std::string_view name) {
     if (name.ends_with(kSeparator)) name.remove_suffix(1);
     const auto bad = [&] { return Error{Errc::invalid, "invalid mailbox name", 0}; };
@@ -125,6 +131,7 @@ Result<void> Store::remove(std::string_view name) {
     const std::string doomed =
         env_.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
     TRY(env_.fs->rename(path_of(folder), doomed));
+    if (env_.quota) env_.quota->forget();  // who asks next counts
     TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
     return remove_tree(*env_.fs, doomed, 2);
 }
@@ -169,7 +176,7 @@ Result<void> Store::rename_inbox(const std::string& to) {
                Mailbox(env_, env_.root).open(Access::read_write));
     std::vector<std::uint32_t> all(inbox->count());
     std::iota(all.begin(), all.end(), 1U);
-    auto copied = inbox->copy(all, target);
+    auto copied = inbox->copy(all, target, true);
     if (!copied) return std::move(copied).error();
     return inbox->expunge(all);
 }

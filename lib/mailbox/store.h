@@ -69,6 +69,10 @@ class Store {
     // cannot be a folder: empty levels, control characters, '/', too long.
     static Result<std::string> canonical(std::string_view name);
 
+    // From now on what is added must fit, and what comes and goes is counted.
+    void set_quota(QuotaLimits limits);
+    const Quota* quota() const { return env_.quota.get(); }  // null: none
+
     const std::string& root() const { return env_.root; }
 
   private:

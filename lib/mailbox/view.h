@@ -59,7 +59,8 @@ class FolderView final : public View {
                                                        StoreMode mode, const Flags& flags,
                                                        std::uint64_t unchanged_since) override;
     Result<void> expunge(std::span<const std::uint32_t> seqs) override;
-    Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to) override;
+    Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
+                          bool moving) override;
 
   private:
     const IndexRow& row(std::uint32_t seq) const;

@@ -101,11 +101,14 @@ Result<std::vector<std::uint32_t>> FolderView::remove_files(std::span<const std:
     std::vector<std::uint32_t> elsewhere;
     std::vector<Uid> uids;
     bool fresh = false, current = false;
+    std::int64_t bytes = 0;
     Result<void> failure;
     for (const std::uint32_t seq : seqs) {
         if (is_gone(seq)) continue;
         const IndexRow& one = row(seq);
-        auto removed = env_.fs->unlink(index_.path(one));
+        const std::string path = index_.path(one);
+        const auto size = env_.quota ? message_size(*env_.fs, path) : Result<std::uint64_t>(0U);
+        auto removed = env_.fs->unlink(path);
         if (!removed && removed.error().code == Errc::not_found) {
             elsewhere.push_back(seq);
             continue;
@@ -116,7 +119,10 @@ Result<std::vector<std::uint32_t>> FolderView::remove_files(std::span<const std:
         }
         ((one.place & place::kNew) != 0 ? fresh : current) = true;
         uids.push_back(one.uid);
+        if (size) bytes += static_cast<std::int64_t>(*size);
     }
+    if (env_.quota && !uids.empty())
+        env_.quota->add(-bytes, -static_cast<std::int64_t>(uids.size()));
     if (fresh) TRY(env_.fs->sync_directory(index_.folder() + "/new"));
     if (current) TRY(env_.fs->sync_directory(index_.folder() + "/cur"));
     std::sort(uids.begin(), uids.end());
@@ -177,8 +183,11 @@ std::string sizes_in_name(std::string_view base) {
 
 }  // namespace
 
-Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mailbox& to) {
+Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
+                                  bool moving) {
     CopyPlan plan{to.path(), {}};
+    const Quota* quota = to.environment().quota.get();
+    std::uint64_t bytes = 0;
     TRY(index_.follow());
     for (const std::uint32_t seq : seqs) {
         const IndexRow one = row(seq);
@@ -193,9 +202,15 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
         arrival.wire_size = one.wire_size;
         arrival.date = one.date;
         plan.arrivals.push_back(std::move(arrival));
-        auto linked = with_file(seq, [&](const std::string& path) {
+        auto linked = with_file(seq, [&](const std::string& path) -> Result<void> {
+            if (quota != nullptr) {
+                TRY_ASSIGN(const std::uint64_t size, message_size(*env_.fs, path));
+                bytes += size;
+            }
             return duplicate(*env_.fs, path, plan.temporary(plan.arrivals.size() - 1));
         });
+        if (linked && quota != nullptr && !moving)
+            linked = quota->check(bytes, plan.arrivals.size());
         if (!linked) {
             plan.undo(*env_.fs);
             return std::move(linked).error();
@@ -208,6 +223,8 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
                                [&] { return env_.fs->sync_directory(plan.folder + "/new"); })
                          : Result<Appended>(std::move(loaded).error());
     if (!copied) plan.undo(*env_.fs);
+    if (copied && quota != nullptr)
+        quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
     return copied;
 }
 

@@ -35,7 +35,8 @@ class RealUids(unittest.TestCase):
     def setUpClass(cls):
         private_mounts()
         cls.mail = Instance(services=("smtp", "imap"), real_uids=True,
-                            params={"mydestination": "example.test, mail.example.test, localhost"})
+                            params={"mydestination": "example.test, mail.example.test, localhost",
+                                    "imap_hibernate_timeout": "1s"})
         cls.mail.run("postern", "set-permissions")
         cls.mail.take_standard_place()
         cls.mail.start()
@@ -85,6 +86,24 @@ class RealUids(unittest.TestCase):
                 # The session's process has become its user.
                 self.assertTrue(has_process(self.maildir.parent.stat().st_uid))
         self.assertTrue(mail.pids("127.0.0.1:0") and mail.pids("cleanup") and mail.pids("policy"))
+
+    def test_a_session_hibernates_and_comes_back_as_its_user(self):
+        mail, uid = self.mail, self.maildir.parent.stat().st_uid
+        with imaplib.IMAP4(*mail.address("imap")) as imap:
+            imap.login("bob", "secret")
+            imap.select()
+            imap.send(b"i IDLE\r\n")
+            imap.readline()
+            wait(lambda: not has_process(uid), "the end of the session's process", mail.log)
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.sendmail("ann@client.test", ["bob@example.test"], "Subject: wake up\r\n\r\nx\r\n")
+            while b"EXISTS" not in (line := imap.readline()):
+                self.assertTrue(line.startswith(b"* "), mail.log())
+            self.assertTrue(has_process(uid))
+            imap.send(b"DONE\r\n")
+            while not (line := imap.readline()).startswith(b"i "):
+                self.assertTrue(line, mail.log())
+            self.assertTrue(line.startswith(b"i OK"), line)
 
     def test_nobody_else_reads_the_queue_or_the_mail(self):
         for folder in ("incoming", "deferred", "hold", "active", "maildrop", "private"):

@@ -1,0 +1,155 @@
+#include "lib/mailbox/quota.h"
+
+#include <cerrno>
+
+#include "lib/mailbox/test_folder.h"
+
+namespace postern::mailbox {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string rule(const std::string& text) {
+    const auto limits = parse_quota_rule(text);
+    if (!limits) return "invalid";
+    return std::to_string(limits->storage) + "," + std::to_string(limits->messages);
+}
+
+TEST(QuotaRule, IsDovecots) {
+    EXPECT_EQ(rule(""), "0,0");
+    EXPECT_EQ(rule("*:storage=1G"), "1073741824,0");
+    EXPECT_EQ(rule("*:storage=10:messages=5"), "10240,5") << "kilobytes";
+    EXPECT_EQ(rule("*:storage=3MB"), "3145728,0");
+    EXPECT_EQ(rule("storage=2k"), "2048,0");
+    EXPECT_EQ(rule("*:bytes=100"), "100,0");
+    EXPECT_EQ(rule("*:bytes=100B:messages=1"), "100,1");
+    EXPECT_EQ(rule("*:messages=7"), "0,7");
+    EXPECT_EQ(rule("*:ignore"), "0,0");
+    EXPECT_EQ(rule("*:storage=0"), "0,0");
+    for (const char* bad : {"storage", "*:storage=", "*:storage=x", "*:storage=1X", "*:size=1",
+                            "Trash:storage=+10%", "*:storage=-1", "*:storage=99999999999999999999",
+                            "*:storage=9999999999T", "*:messages=1 2"})
+        EXPECT_EQ(rule(bad), "invalid") << bad;
+}
+
+class QuotaTest : public testing::Test {
+  protected:
+    QuotaTest() { maildir.store(); }
+    Quota quota(std::uint64_t storage, std::uint64_t messages = 0) {
+        return Quota(sys::RealFs::instance(), SystemClock::instance(), maildir.root(),
+                     {storage, messages});
+    }
+    std::string file() { return maildir.text("maildirsize"); }
+
+    TestMaildir maildir;
+};
+
+TEST_F(QuotaTest, CountsAllFoldersOnce) {
+    ASSERT_TRUE(maildir.store().create("Trash"));
+    maildir.put("new/1.a", "12345");
+    maildir.put("cur/2.b,S=1000:2,S", "by its name");
+    maildir.put(".Trash/cur/3.c:2,ST", "1234567");
+    maildir.put("cur/.hidden", "no message");
+    const Quota q = quota(5000, 10);
+    EXPECT_EQ(q.usage().value(), (QuotaUsage{1012, 3}));
+    EXPECT_EQ(file(), "5000S,10C\n1012 3\n");
+    maildir.put("new/4.d", "1");
+    EXPECT_EQ(q.usage()->messages, 3) << "who puts it there says so";
+    q.add(1, 1);
+    EXPECT_EQ(file(), "5000S,10C\n1012 3\n1 1\n");
+    q.add(-1000, -1);
+    EXPECT_EQ(q.usage().value(), (QuotaUsage{13, 3}));
+    EXPECT_EQ(quota(6000, 10).usage()->messages, 4) << "another rule counts";
+    EXPECT_EQ(file(), "6000S,10C\n1013 4\n");
+}
+
+TEST_F(QuotaTest, SaysNoAfterCountingOnly) {
+    const Quota q = quota(100);
+    EXPECT_TRUE(q.check(100, 1));
+    const auto refused = q.check(101, 1);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::no_space);
+    EXPECT_EQ(refused.error().sys, EDQUOT);
+    EXPECT_EQ(refused.error().what, "Quota exceeded (mailbox is full)");
+    q.add(90, 1);
+    EXPECT_TRUE(q.check(50, 1)) << "the sum was wrong: there is nothing in the folders";
+    EXPECT_EQ(file(), "100S\n0 0\n");
+    maildir.put("new/1.a", std::string(90, 'x'));
+    ASSERT_TRUE(q.recount());
+    EXPECT_FALSE(q.check(11, 1));
+    EXPECT_TRUE(q.check(10, 1));
+}
+
+TEST_F(QuotaTest, AnOldNoIsLookedAtAgain) {
+    maildir.put("new/1.a", std::string(90, 'x'));
+    const Quota q = quota(100);
+    EXPECT_FALSE(q.check(20, 1));
+    maildir.remove("new/1.a");
+    EXPECT_FALSE(q.check(20, 1)) << "it was counted a moment ago";
+    const std::string path = maildir.root() + "/maildirsize";
+    ASSERT_TRUE(sys::RealFs::instance().set_times(path, ::time(nullptr) - 3600));
+    EXPECT_TRUE(q.check(20, 1));
+}
+
+TEST_F(QuotaTest, MessagesAreLimitedToo) {
+    const Quota q = quota(0, 2);
+    EXPECT_TRUE(q.check(1 << 30, 2));
+    const auto refused = q.check(1, 3);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().what, HasSubstr("too many messages"));
+    EXPECT_EQ(file(), "2C\n0 0\n");
+}
+
+TEST_F(QuotaTest, NonsenseIsCountedAnew) {
+    maildir.put("new/1.a", "12345");
+    const Quota q = quota(1000);
+    const std::string good = "1000S\n5 1\n";
+    for (const std::string& bad :
+         {std::string("1000S\n"), std::string("1000S\n5"), std::string("1000S\nx y\n"),
+          std::string("1000S\n-5 1\n"), std::string("1000S\n5 1 1\n"), std::string("9S\n5 1\n"),
+          std::string(), std::string("1000S\n9223372036854775807 1\n9223372036854775807 1\n"),
+          "1000S\n" + std::string(6000, '1') + "\n", std::string("\0\0\n", 3)}) {
+        maildir.put("maildirsize", bad);
+        EXPECT_EQ(q.usage().value(), (QuotaUsage{5, 1})) << bad.substr(0, 40);
+        EXPECT_EQ(file(), good) << bad.substr(0, 40);
+    }
+}
+
+TEST_F(QuotaTest, LongFilesAreCondensed) {
+    const Quota q = quota(1 << 20);
+    ASSERT_TRUE(q.usage());
+    for (int i = 0; i < 2000; ++i) q.add(1, 0);
+    EXPECT_EQ(q.usage().value(), QuotaUsage{}) << "and counted";
+    EXPECT_EQ(file(), "1048576S\n0 0\n");
+}
+
+TEST_F(QuotaTest, WithoutLimitsThereIsNoFile) {
+    const Quota q = quota(0);
+    maildir.put("new/1.a", "12345");
+    EXPECT_TRUE(q.check(UINT64_MAX, UINT64_MAX));
+    q.add(5, 1);
+    EXPECT_EQ(q.usage().value(), (QuotaUsage{5, 1}));
+    q.forget();
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/maildirsize"));
+}
+
+TEST_F(QuotaTest, WhereNothingIsYet) {
+    const Quota q(sys::RealFs::instance(), SystemClock::instance(), maildir.root() + "/none",
+                  {10, 0});
+    EXPECT_EQ(q.usage().value(), QuotaUsage{});
+    EXPECT_TRUE(q.check(10, 1));
+    EXPECT_FALSE(q.check(11, 1));
+    q.add(5, 1);
+    q.forget();
+}
+
+TEST_F(QuotaTest, PercentIsOfTheNearerLimit) {
+    EXPECT_EQ(quota(100, 10).percent({50, 8}), 80U);
+    EXPECT_EQ(quota(100, 10).percent({95, 1}), 95U);
+    EXPECT_EQ(quota(100, 10).percent({250, 1}), 250U);
+    EXPECT_EQ(quota(0, 0).percent({250, 1}), 0U);
+}
+
+}  // namespace
+}  // namespace postern::mailbox
