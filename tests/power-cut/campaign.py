@@ -11,7 +11,7 @@ import time
 
 from disk import FLUSH, HARD
 from load import Load
-from messages import MARK, is_whole, name_in
+from messages import MARK, has_new_id, is_whole, name_in
 
 SETTLE_SECONDS = 240
 SHOWN = 5  # complaints that are printed for each account
@@ -141,9 +141,12 @@ class Campaign:
                         self.complain(f"not whole: {path} ({len(text)} bytes)")
                     else:
                         found[(name, recipient)] += 1
+                        if has_new_id(text):
+                            self.requeued.add(name)
         return found
 
     def compare(self):
+        self.requeued = set()
         found = self.delivered()
         relayed = {key: list(times) for key, times in self.sink.delivered.items()}
         for key, times in relayed.items():
@@ -180,8 +183,10 @@ class Campaign:
             kind = "relayed twice" if key in relayed else "notified twice" if key[1] == "never" else "twice in a mailbox"
             self.totals[kind] += count - 1
             submitted_twice = self.ledger.promised.get(key[0], ((), "exit", 0))[1] == "exit"
-            # The same delivery has the same file name: only a message that pickup submitted twice can be there twice.
-            if kind == "twice in a mailbox" and self.server.name == "Postern" and not submitted_twice:
+            # The same delivery has the same file name: only a message that pickup submitted twice can be there twice, or
+            # one that "postsuper -r" made another one of before the disk knew of its delivery.
+            again = submitted_twice or key[0] in self.requeued
+            if kind == "twice in a mailbox" and self.server.name == "Postern" and not again:
                 self.complain(f"{key} twice in a mailbox")
             if key in relayed and not submitted_twice:
                 times = sorted(relayed[key])

@@ -48,6 +48,11 @@ def name_in(text):
     return found.group(1) if found else None
 
 
+def has_new_id(text):
+    """Whether it has been through cleanup twice (postsuper -r), as another message each time."""
+    return len(re.findall(r"^Received:", text.replace("\r\n", "\n").split("\n\n")[0], re.M)) > 1
+
+
 def is_whole(text, name):
     """Whether a delivered message has all of its text, and nothing else."""
     text = text.replace("\r\n", "\n")
