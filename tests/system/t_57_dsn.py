@@ -174,7 +174,7 @@ class Aliases(unittest.TestCase):
     def test_who_wants_nothing_hears_nothing(self):
         for address in ("both@example.test", "team@example.test", "one@example.test"):
             self.assertEqual(self.report_of(address, " NOTIFY=NEVER", 0), [])
-            self.assertEqual(self.report_of(address, ""), [])
+            self.assertEqual(self.report_of(address, "", 0), [])
 
 
 class Commands(unittest.TestCase):
@@ -194,7 +194,7 @@ class Commands(unittest.TestCase):
     def test_sendmail_and_postcat(self):
         before = set(self.mail.messages(self.ann))
         self.sendmail("-N", "success,failure", "-R", "hdrs", "-V", "my id+1", "bob@example.test")
-        self.mail.wait_messages(self.ann, len(before) + count)
+        self.mail.wait_messages(self.ann, len(before) + 1)
         (report,) = map(Report, set(self.mail.messages(self.ann)) - before)
         self.assertEqual((report.kind, report.actions()), ("success", {"bob@example.test": "delivered"}))
         self.assertEqual(report.message["Original-Envelope-Id"], "my id+1")
