@@ -31,17 +31,13 @@ bool allowed_in_plaintext(Verb verb) {
     }
 }
 
-bool is_letter_or_digit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 // A host name as Postfix takes it: not only digits, labels of 1 to 63 letters, digits, "_" and,
 // inside, "-".
 bool is_host_name(std::string_view name) {
     if (name.empty() || name.size() > 255) return false;
     if (name.find_first_not_of("0123456789.") == std::string_view::npos) return false;
     for (const auto label : split(name, '.')) {
-        const auto fits = [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; };
+        const auto fits = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
         if (label.empty() || label.size() > 63 || !std::all_of(label.begin(), label.end(), fits) ||
             label.front() == '-' || label.back() == '-')
             return false;
