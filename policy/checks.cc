@@ -3,8 +3,9 @@
 #include <map>
 
 #include "lib/base/strings.h"
-#include "lib/log/log.h"
 #include "lib/config/expand.h"
+#include "lib/log/log.h"
+#include "lib/mail/address.h"
 #include "lib/table/address_lookup.h"
 #include "lib/table/source.h"
 
@@ -14,20 +15,6 @@ namespace postern::policy {
 namespace {
 
 using table::DomainClass;
-
-bool valid_hostname(std::string_view name) {
-    if (name.empty() || name.size() > 255) return false;
-    bool numeric = true;
-    for (const auto label : split(name, '.')) {
-        if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
-            return false;
-        for (const char c : label) {
-            if (!is_alnum(c) && c != '-' && c != '_') return false;
-            numeric = numeric && is_digit(c);
-        }
-    }
-    return !numeric;
-}
 
 // For other hosts to act upon: RFC 5321 2.3.11 gives '@', '%' and '!' in a local part no meaning,
 // old software does.
@@ -154,7 +141,7 @@ Decision Evaluation::helo_name(bool fqdn) {
     const std::string& helo = question_.helo;
     if (helo.empty()) return Decision::dunno();
     const bool literal = table::parse_address_literal(helo).has_value();
-    if (!literal && !valid_hostname(helo)) {
+    if (!literal && !mail::is_host_name(helo)) {
         return rejected(options_.invalid_hostname_reject_code, "5.5.2", Subject::helo,
                         "Invalid name");
     }

@@ -6,7 +6,7 @@ policy_libpolicy_a_SOURCES = \
 	%reldir%/delegation.h %reldir%/delegation.cc %reldir%/users.h %reldir%/users.cc %reldir%/dns_names.h %reldir%/dns_names.cc %reldir%/client_rules.h %reldir%/client_rules.cc %reldir%/worker.h %reldir%/worker.cc
 EXTRA_DIST += %reldir%/README.md
 
-POLICY_LIBS = policy/libpolicy.a lib/dns/libdns.a lib/table/libtable.a $(SERVICE_LIBS) $(DB_LIBS) $(UNBOUND_LIBS) \
+POLICY_LIBS = policy/libpolicy.a lib/dns/libdns.a lib/table/libtable.a lib/mail/libmail.a $(SERVICE_LIBS) $(DB_LIBS) $(UNBOUND_LIBS) \
 	$(SSL_LIBS) $(CRYPTO_LIBS)
 daemonexec_PROGRAMS += policy/policy
 policy_policy_SOURCES = %reldir%/main.cc

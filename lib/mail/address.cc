@@ -116,8 +116,15 @@ bool is_utf8(std::string_view text) {
 }
 
 bool is_host_name(std::string_view text) {
-    auto domain = Domain::parse(text);
-    return domain && !domain->literal();
+    if (text.empty() || text.size() > kMaxDomain) return false;
+    if (text.find_first_not_of("0123456789.") == text.npos) return false;
+    for (const auto label : split(text, '.')) {
+        const auto fits = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
+        if (label.empty() || label.size() > 63 || !std::all_of(label.begin(), label.end(), fits) ||
+            label.front() == '-' || label.back() == '-')
+            return false;
+    }
+    return true;
 }
 
 Result<Domain> Domain::parse(std::string_view text, const AddressRules& rules) {

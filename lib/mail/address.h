@@ -77,7 +77,8 @@ Result<Path> parse_path(std::string_view text, const AddressRules& rules = {});
 
 // Whether text is a well-formed UTF-8 sequence (RFC 3629).
 bool is_utf8(std::string_view text);
-// A host name as HELO gives it: a domain name of letters, digits, hyphens (and underscores).
+// A host name as HELO, ETRN and XCLIENT give it, by Postfix's rules: labels of 1 to 63 letters,
+// digits, underscores and, inside, hyphens; not only digits.
 bool is_host_name(std::string_view text);
 
 }  // namespace postern::mail

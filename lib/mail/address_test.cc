@@ -88,7 +88,14 @@ TEST(Domain, ComparesWithoutCase) {
     EXPECT_EQ(Domain::parse("[IPv6:::1]")->literal()->str(), "::1");
     EXPECT_TRUE(is_host_name("mail.example.test"));
     EXPECT_FALSE(is_host_name("[127.0.0.1]"));
-    EXPECT_FALSE(is_host_name("not a host"));
+    for (const char* good : {"a", "a_b.c-d.1", "1a", "_dmarc.x.test"})
+        EXPECT_TRUE(is_host_name(good)) << good;
+    for (const char* bad :
+         {"not a host", "", ".", "a.", ".a", "a..b", "-a.b", "a-.b", "192.0.2.1", "12", "a:b"})
+        EXPECT_FALSE(is_host_name(bad)) << bad;
+    EXPECT_TRUE(is_host_name(std::string(63, 'a') + ".test"));
+    EXPECT_FALSE(is_host_name(std::string(64, 'a') + ".test"));
+    EXPECT_FALSE(is_host_name(std::string(256, 'a')));
 }
 
 TEST(Path, Forms) {

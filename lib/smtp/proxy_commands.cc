@@ -5,6 +5,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
+#include "lib/mail/address.h"
 #include "lib/mail/xtext.h"
 
 namespace postern::smtp {
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxValue = 255;
 constexpr std::size_t kMaxProtocol = 64;
-constexpr std::size_t kMaxHostname = 255;
-constexpr std::size_t kMaxLabel = 63;
 constexpr std::string_view kUnknown = "unknown";
 
 struct Attribute {
@@ -38,22 +37,10 @@ Parsed<Attribute> parse_attribute(std::string_view word) {
     return attribute;
 }
 
-bool is_hostname(std::string_view name) {
-    if (name.empty() || name.size() > kMaxHostname || IpAddress::parse(name)) return false;
-    for (const auto label : split(name, '.')) {
-        if (label.empty() || label.size() > kMaxLabel || label.front() == '-' ||
-            label.back() == '-')
-            return false;
-        const auto fits = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
-        if (!std::all_of(label.begin(), label.end(), fits)) return false;
-    }
-    return true;
-}
-
 using Problem = std::optional<ArgumentError>;
 
 Problem take_name(const Attribute& attribute, std::string& name) {
-    if (attribute.available && !is_hostname(attribute.value))
+    if (attribute.available && !mail::is_host_name(attribute.value))
         return bad("hostname syntax", attribute.value);
     name = attribute.available ? attribute.value : kUnknown;
     return std::nullopt;

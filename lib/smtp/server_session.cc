@@ -31,22 +31,8 @@ bool allowed_in_plaintext(Verb verb) {
     }
 }
 
-// A host name as Postfix takes it: not only digits, labels of 1 to 63 letters, digits, "_" and,
-// inside, "-".
-bool is_host_name(std::string_view name) {
-    if (name.empty() || name.size() > 255) return false;
-    if (name.find_first_not_of("0123456789.") == std::string_view::npos) return false;
-    for (const auto label : split(name, '.')) {
-        const auto fits = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
-        if (label.empty() || label.size() > 63 || !std::all_of(label.begin(), label.end(), fits) ||
-            label.front() == '-' || label.back() == '-')
-            return false;
-    }
-    return true;
-}
-
 bool is_host(std::string_view name) {
-    if (!name.starts_with('[')) return is_host_name(name);
+    if (!name.starts_with('[')) return mail::is_host_name(name);
     if (!name.ends_with(']')) return false;
     auto inner = name.substr(1, name.size() - 2);
     if (istarts_with(inner, "ipv6:")) inner.remove_prefix(5);
