@@ -182,9 +182,7 @@ void MailboxWorker::count(const std::vector<OpenJob>& jobs, const std::vector<Pl
             continue;
         }
         const auto bytes = static_cast<std::int64_t>(*size);
-        // Where the sum has just been made, the message is in it.
         quota.add(bytes, 1);
-        if (!before) continue;
         const unsigned from = quota.percent(*before);
         const unsigned to = quota.percent({before->storage + bytes, before->messages + 1});
         for (const unsigned mark : options_.quota_warnings)

@@ -184,20 +184,20 @@ void SessionDriver::obey(std::string_view line, bool proper) {
     if (what == smtp::Limited::none || rule.limit == 0) return execute(line, proper);
     ask_anvil(rule.event, [this, rule, what, proper,
                            held = std::string(line)](const ipc::AnvilAnswer& answer) mutable {
-        const bool tls = what == smtp::Limited::starttls;
         if (answer.rate <= rule.limit) {
             execute(held, proper);
-        } else if (tls) {
-            log::warning("", cat({"Refusing STARTTLS request from ", client_, " for service ",
-                                  shared_.options.service}));
         } else {
-            warn_of_limit(cat({rule.name, " rate"}), answer.rate);
-        }
-        if (answer.rate > rule.limit) {
+            const bool tls = what == smtp::Limited::starttls;
+            if (tls) {
+                log::warning("", cat({"Refusing STARTTLS request from ", client_, " for service ",
+                                      shared_.options.service}));
+            } else {
+                warn_of_limit(cat({rule.name, " rate"}), answer.rate);
+            }
+            const std::string& whom = tls ? client_ : address_;
             perform(session_.on_limit(
-                held, smtp::Answer::refuse(
-                          rule.code, rule.status,
-                          cat({"Error: ", rule.reply, " from ", tls ? client_ : address_}))));
+                held, smtp::Answer::refuse(rule.code, rule.status,
+                                           cat({"Error: ", rule.reply, " from ", whom}))));
         }
         crypto::wipe(held);  // it may be an AUTH with its response
     });

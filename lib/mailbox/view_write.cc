@@ -209,11 +209,15 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
             }
             return duplicate(*env_.fs, path, plan.temporary(plan.arrivals.size() - 1));
         });
-        if (linked && quota != nullptr && !moving)
-            linked = quota->check(bytes, plan.arrivals.size());
         if (!linked) {
             plan.undo(*env_.fs);
             return std::move(linked).error();
+        }
+    }
+    if (quota != nullptr && !moving) {
+        if (auto room = quota->check(bytes, plan.arrivals.size()); !room) {
+            plan.undo(*env_.fs);
+            return std::move(room).error();
         }
     }
     FolderIndex target(to.environment(), to.path());
