@@ -182,7 +182,7 @@ class LdapConnection {
     Result<void> open() {
         int code = api_.initialize(&ldap_, settings_.servers.c_str());
         if (code != kLdapSuccess) return failure("server_host", code);
-        set_options();
+        TRY(set_options());
         if (settings_.start_tls) {
             code = api_.start_tls(ldap_, nullptr, nullptr);
             if (code != kLdapSuccess) return failure("STARTTLS", code);
@@ -221,27 +221,37 @@ class LdapConnection {
     }
 
   private:
-    void set_options() {
+    Result<void> set(int option, const char* name, const void* value) {
+        if (api_.set_option(ldap_, option, value) == kLdapSuccess) return {};
+        return Error{Errc::temporary, cat({"ldap: ", name, ": OpenLDAP's library refuses it"})};
+    }
+
+    Result<void> set_options() {
         const timeval limit{static_cast<time_t>(settings_.timeout), 0};
-        api_.set_option(ldap_, kOptVersion, &settings_.version);
-        api_.set_option(ldap_, kOptDereference, &settings_.dereference);
-        api_.set_option(ldap_, kOptTimeout, &limit);
-        api_.set_option(ldap_, kOptNetworkTimeout, &limit);
+        TRY(set(kOptVersion, "version", &settings_.version));
+        TRY(set(kOptDereference, "dereference", &settings_.dereference));
+        TRY(set(kOptTimeout, "timeout", &limit));
+        TRY(set(kOptNetworkTimeout, "timeout", &limit));
         // "On" is any address, "off" is none.
-        api_.set_option(ldap_, kOptReferrals, settings_.chase_referrals ? &limit : nullptr);
-        const std::pair<int, const std::string*> texts[] = {
-            {kOptTlsCaFile, &settings_.ca_file},
-            {kOptTlsCaFolder, &settings_.ca_folder},
-            {kOptTlsCertificate, &settings_.certificate},
-            {kOptTlsKey, &settings_.key},
-            {kOptTlsCiphers, &settings_.ciphers}};
-        for (const auto& [option, text] : texts) {
-            if (!text->empty()) api_.set_option(ldap_, option, text->c_str());
+        TRY(set(kOptReferrals, "chase_referrals", settings_.chase_referrals ? &limit : nullptr));
+        if (!settings_.start_tls && settings_.servers.find("ldaps:") == std::string::npos)
+            return {};
+        const struct {
+            int option;
+            const char* name;
+            const std::string& text;
+        } texts[] = {{kOptTlsCaFile, "tls_ca_cert_file", settings_.ca_file},
+                     {kOptTlsCaFolder, "tls_ca_cert_dir", settings_.ca_folder},
+                     {kOptTlsCertificate, "tls_cert", settings_.certificate},
+                     {kOptTlsKey, "tls_key", settings_.key},
+                     {kOptTlsCiphers, "tls_cipher_suite", settings_.ciphers}};
+        for (const auto& one : texts) {
+            if (!one.text.empty()) TRY(set(one.option, one.name, one.text.c_str()));
         }
         const int require = settings_.require_certificate ? kTlsDemand : kTlsNever;
-        api_.set_option(ldap_, kOptTlsRequire, &require);
+        TRY(set(kOptTlsRequire, "tls_require_cert", &require));
         const int client = 0;
-        api_.set_option(ldap_, kOptTlsNewContext, &client);
+        return set(kOptTlsNewContext, "the files or ciphers for TLS", &client);
     }
 
     Result<std::vector<Entry>> entries_of(LdapMessage* found,

@@ -205,6 +205,7 @@ class Servers(unittest.TestCase):
             self.assertEqual(ask("secret@x.test", admin), "secret")
             self.assertIn('ldap: bind as "cn=admin,dc=x,dc=test": Invalid credentials', ask("a@x.test", admin.replace("= secret", "= no")))
             self.assertIn("STARTTLS", ask("a@x.test", uid + "start_tls = yes\n"))
+            self.assertIn("the files or ciphers for TLS: ", ask("a@x.test", uid + "start_tls = yes\ntls_ca_cert_file = /nonexistent\n"))
             self.assertEqual(ask("a@x.test", uid + f"server_host = ldapi://%2Fnonexistent {uri}\n"), "ann")
         self.assertIn("Can't contact LDAP server", ask("a@x.test", uid))
         for wrong, why in (("scope = all", "expected sub, one or base"), ("bind = sasl", "SASL is not there"), ("version = 4", "expected 2 or 3"),
