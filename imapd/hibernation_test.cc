@@ -4,6 +4,9 @@
 
 #include <poll.h>
 
+#include <atomic>
+
+#include "imapd/deflate.h"
 #include "imapd/test_client.h"
 #include "lib/crypto/seal.h"
 #include "lib/ipc/messages/login.h"
@@ -15,7 +18,7 @@ namespace {
 class Bed final : public Sleeper {
   public:
     bool sleep(const SleepState& state, int client, int watch, Millis silence_left) override {
-        if (!open) return false;
+        if (!open) return ++refusals, false;
         states.push_back(state);
         client_ = Fd(::dup(client));
         watch_ = watch < 0 ? Fd() : Fd(::dup(watch));
@@ -29,6 +32,7 @@ class Bed final : public Sleeper {
     Fd take() { return std::move(client_); }
 
     bool open = true;
+    std::atomic<int> refusals = 0;
     std::vector<SleepState> states;
     Millis left{0};
 
@@ -272,20 +276,26 @@ TEST_F(HibernationTest, NotCompressedNotInTheMiddleOfALine) {
     Bed bed;
     Options options;
     options.hibernate_after = Millis{10};
+    options.keepalive = Millis{60};  // tells that it has been awake for so long
     options.sleeper = &bed;
     {
-        Client c(maildir, options);
-        c("SELECT INBOX");
+        Client c(maildir, options);  // without a folder there is nothing to settle first
         c.send("i IDLE\r\nDO");
-        c.until("+ ");
-        std::this_thread::sleep_for(Millis{60});
+        EXPECT_THAT(c.until("* OK Still here"), HasSubstr("* OK Still here"));
         c.send("NE\r\n");
         EXPECT_THAT(c.until("i "), HasSubstr("i OK"));
     }
     {
         Client c(maildir, options);
         c("COMPRESS DEFLATE");
-        c.finish();
+        c.send(*Deflater::make()->compress("i IDLE\r\n"));
+        Inflater in = *Inflater::make();
+        std::string heard;
+        while (heard.find("* OK Still here") == std::string::npos) {
+            const std::string bytes = c.some();
+            ASSERT_FALSE(bytes.empty()) << heard;
+            heard += *in.expand(bytes);
+        }
     }
     EXPECT_TRUE(bed.states.empty());
 }
@@ -295,12 +305,14 @@ TEST_F(HibernationTest, WhereNobodyTakesItItStaysAwake) {
     bed.open = false;
     Options options;
     options.hibernate_after = Millis{10};
+    options.keepalive = Millis{60};
     options.sleeper = &bed;
     Client c(maildir, options);
     c("SELECT INBOX");
     c.send("i IDLE\r\n");
-    c.until("+ ");
-    std::this_thread::sleep_for(Millis{50});
+    for (int i = 0; i < 100 && bed.refusals == 0; ++i) c.until("* OK Still here");
+    EXPECT_THAT(c.until("* OK Still here"), HasSubstr("* OK Still here"));
+    EXPECT_EQ(bed.refusals, 1) << "and is not asked again";
     maildir.deliver("1.one.host", kPlain);
     EXPECT_THAT(c.until("* 1 EXISTS"), HasSubstr("* 1 EXISTS"));
     c.send("DONE\r\n");

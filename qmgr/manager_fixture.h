@@ -254,6 +254,15 @@ class ManagerTest : public testing::Test {
         return run_until([&] { return manager.active() == 0; });
     }
 
+    // All that is deferred is tried once more, now.
+    bool try_again(Manager& manager) {
+        ipc::QueueControl order;
+        order.operation = ipc::QueueOperation::flush_all;
+        const std::size_t tried = delivered_.size();
+        (void)manager.control(order);
+        return run_until([&] { return delivered_.size() > tried; }) && run_until_idle(manager);
+    }
+
     std::size_t files(Directory directory) { return queue::list_files(fs_, directory)->size(); }
     WallTime due(const QueueId& name) {
         auto info = fs_.info(queue::path_of(Directory::deferred, name));

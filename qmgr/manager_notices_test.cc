@@ -102,12 +102,7 @@ TEST_F(ManagerTest, TellsWhatWasExpanded) {
         ASSERT_TRUE(run_until_idle(*manager));
         EXPECT_THAT(records_, testing::Contains("list@a.test 2"));
         EXPECT_EQ(notices_, std::vector<std::string>{id(first).str() + " 2"});
-        ipc::QueueControl order;
-        order.operation = ipc::QueueOperation::flush_all;
-        const std::size_t tried = delivered_.size();
-        manager->control(order);
-        ASSERT_TRUE(run_until([&] { return delivered_.size() > tried; }));
-        ASSERT_TRUE(run_until_idle(*manager));
+        ASSERT_TRUE(try_again(*manager));
         EXPECT_EQ(notices_.size(), 1U) << "not again";
     }
 }
@@ -128,12 +123,7 @@ TEST_F(ManagerTest, ReportsAllOnce) {
                                                      "no@a.test 2", "no@a.test 0"}));
         const std::string name = id(first).str();
         EXPECT_EQ(notices_, (std::vector<std::string>{name + " 0", name + " 3"}));
-        ipc::QueueControl order;
-        order.operation = ipc::QueueOperation::flush_all;
-        const std::size_t tried = delivered_.size();
-        manager->control(order);
-        ASSERT_TRUE(run_until([&] { return delivered_.size() > tried; }));
-        ASSERT_TRUE(run_until_idle(*manager));
+        ASSERT_TRUE(try_again(*manager));
         EXPECT_EQ(notices_.size(), 2U) << "of the first attempt only";
     }
 }

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <list>
 
 #include "lib/ipc/loop_channel.h"
@@ -93,9 +94,7 @@ class Daemon {
     }
     ~Daemon() {
         if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
-        for (const char* file : {"main.cf", "master.cf", "socket", "log"})
-            ::unlink((folder_ + "/" + file).c_str());
-        ::rmdir(folder_.c_str());
+        std::filesystem::remove_all(folder_);
     }
 
     std::string path() const { return folder_ + "/socket"; }

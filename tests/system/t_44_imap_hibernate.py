@@ -151,8 +151,11 @@ class Hibernation(unittest.TestCase):
         mail = self.serve(params={"imap_hibernate_timeout": "0"})
         client = self.idler(mail)
         client.idle()
-        time.sleep(1.2)
-        self.assertEqual(len(workers(mail)), 1)
+        (worker,) = workers(mail)
+        for count in (1, 2):
+            deliver(mail)
+            client.until(b"* %d EXISTS" % count)
+        self.assertEqual(workers(mail), [worker])
 
 
 if __name__ == "__main__":
