@@ -1,15 +1,18 @@
-// APPEND, RFC 3501 6.3.11, RFC 3502, RFC 3516: each message is streamed from the client into the
-// mailbox and committed when the command's last line end has come. Maildirs hold LF line ends, so
-// CRLF becomes LF on the way; the reverse step in to_wire_form() gives the same bytes again (a CR
-// before a CRLF stays where it is).
+// APPEND, RFC 3501 6.3.11, RFC 3502, RFC 3516, CATENATE of RFC 4469: each message is streamed from
+// the client into the mailbox and committed when the command's last line end has come. Maildirs
+// hold LF line ends, so CRLF becomes LF on the way; the reverse step in to_wire_form() gives the
+// same bytes again (a CR before a CRLF stays where it is).
 #include <algorithm>
 #include <functional>
 #include <span>
 
 #include "imapd/flag_names.h"
+#include "imapd/message_urls.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/binary_append.h"
+#include "lib/imap/message_url.h"
+#include "lib/imap/response.h"
 #include "lib/mailbox/appender.h"
 
 namespace postern::imapd {
@@ -47,66 +50,86 @@ Error no_encoding() {
     return {Errc::permanent, "NUL outside of a part with binary transfer encoding", 0};
 }
 
+// Is the literal, whose mark ends the text, a URL of CATENATE?
+bool is_url_literal(std::string_view text) {
+    const auto mark = text.rfind('{');
+    return mark != std::string_view::npos && iends_with(text.substr(0, mark), "URL ");
+}
+
 }  // namespace
 
-// One APPEND, its messages in their order.
+// One APPEND, its messages in their order. Between two steps, rest_ is the text that was not looked
+// at yet, and pending_ the literal that ends it.
 class AppendCommand {
   public:
     explicit AppendCommand(Session& session) : s_(session) {}
-    void run(const std::string& text);
+    // `at_literal`: the text ends with the mark of one, else it is a whole command.
+    void run(const std::string& text, bool at_literal);
 
   private:
     using Literal = CommandReader::Literal;
-    enum class Then : unsigned char { end, another, error };
 
-    std::optional<Reply> refuse(const imap::AppendItem& item, std::uint64_t size) const;
+    Reply carry_out(const imap::Command& command);
+    std::optional<Reply> refuse(const imap::AppendItem& item) const;
     std::optional<Reply> find_replaced(const imap::SequenceSet& set, bool uid);
     Reply replace(const Reply& appended);
-    void give_up(const Reply& reply, const Literal& literal);
-    Reply receive(imap::AppendItem item, Literal literal, const mailbox::Mailbox& box);
-    Result<void> receive_message(const imap::AppendItem& item, const Literal& literal,
-                                 mailbox::Appender& appender);
+    void answer(const Reply& reply);
+    Reply receive(imap::AppendItem item, const mailbox::Mailbox& box);
+    Reply not_added(const Error& error) const;
+    Result<void> add(const imap::AppendItem& item, mailbox::Appender& appender);
+    Result<void> receive_message(const imap::AppendItem& item, mailbox::MessageWriter& writer);
+    Result<void> catenate(imap::CatenatePiece piece, mailbox::MessageWriter& writer);
+    Result<void> append_url(const std::string& url, LineEnds& line_ends,
+                            mailbox::MessageWriter& writer, std::uint64_t& size);
     Result<void> receive_binary(std::uint64_t size, mailbox::MessageWriter& writer);
-    Then receive_rest(bool closes);
+    std::uint64_t accept_literal();
+    Result<void> receive_rest(bool closes);
     Result<void> take(std::uint64_t size, const std::function<void(std::string_view)>& use);
-    Result<void> receive_literal(std::uint64_t size, mailbox::MessageWriter* writer);
+    Result<void> receive_literal(std::uint64_t size, LineEnds& line_ends,
+                                 mailbox::MessageWriter& writer);
     Reply done(const mailbox::Appended& appended) const;
+    Error stop(Reply reply);
 
     Session& s_;
     std::string tag_;
-    std::string rest_;            // what followed the message at hand
-    bool answered_ = false;       // the command, before its end
-    std::uint32_t replaced_ = 0;  // sequence number; 0: it is no REPLACE
+    std::string rest_;
+    std::optional<Literal> pending_;
+    std::optional<Reply> refusal_;  // why the command cannot be carried out
+    std::uint32_t replaced_ = 0;    // sequence number; 0: it is no REPLACE
 };
 
-void Session::append(const std::string& text) { AppendCommand(*this).run(text); }
+void Session::append(const std::string& text, bool at_literal) {
+    AppendCommand(*this).run(text, at_literal);
+}
 
-void AppendCommand::run(const std::string& text) {
-    const Literal literal = s_.reader_.literal();
+void AppendCommand::run(const std::string& text, bool at_literal) {
+    if (at_literal) pending_ = s_.reader_.literal();
     auto command = imap::parse_command(text);
     if (!command || !s_.take_names(*command)) {
         s_.finish_bad(imap::tag_or_star(text),
                       command ? "Mailbox name is not UTF-8" : command.error().what);
-        return s_.reader_.refuse_literal();
+        if (at_literal) s_.reader_.refuse_literal();
+        return;
     }
     tag_ = command->tag;
-    const auto& arguments = std::get<imap::AppendArguments>(command->arguments);
-    if (command->verb == imap::Verb::replace) {
-        if (const auto refusal = find_replaced(arguments.replaces, command->uid))
-            return give_up(*refusal, literal);
+    const Reply reply = carry_out(*command);
+    if (!s_.over_) answer(reply);
+}
+
+Reply AppendCommand::carry_out(const imap::Command& command) {
+    const auto& arguments = std::get<imap::AppendArguments>(command.arguments);
+    if (command.verb == imap::Verb::replace) {
+        if (auto refusal = find_replaced(arguments.replaces, command.uid)) return *refusal;
     }
     auto box = s_.store_.mailbox(arguments.mailbox);
-    if (!box) {
-        const bool missing = box.error().code == Errc::not_found;
-        return give_up(
-            missing ? Reply::no("[TRYCREATE] Mailbox doesn't exist") : s_.failed(box.error()),
-            literal);
-    }
-    Reply reply = receive(arguments.first, literal, *box);
-    if (answered_ || s_.over_) return;
+    if (!box && box.error().code == Errc::not_found)
+        return Reply::no("[TRYCREATE] Mailbox doesn't exist");
+    if (!box) return s_.failed(box.error());
+    Reply reply = receive(arguments.first, *box);
+    if (s_.over_) return reply;
     if (replaced_ != 0 && reply.kind == Reply::Kind::ok) reply = replace(reply);
-    if (s_.selected_) s_.synchronize(mailbox::Expunges::report);
-    s_.finish(tag_, reply);
+    if (s_.selected_ && !pending_) s_.synchronize(mailbox::Expunges::report);
+    return reply;
 }
 
 // RFC 8508 3.3: exactly one message of the selected mailbox
@@ -129,60 +152,51 @@ Reply AppendCommand::replace(const Reply& appended) {
     return Reply::ok("Replace completed.");
 }
 
-// Answers before the client has sent the message.
-void AppendCommand::give_up(const Reply& reply, const Literal& literal) {
-    answered_ = true;
+// Where a literal is still to come, the answer is there before the client has sent it.
+void AppendCommand::answer(const Reply& reply) {
     s_.finish(tag_, reply);
-    if (!literal.waits && literal.size > kMaxDropped) return s_.end("Too large literal");
+    if (!pending_) return;
+    if (!pending_->waits && pending_->size > kMaxDropped) return s_.end("Too large literal");
     s_.reader_.refuse_literal();
 }
 
 // Reasons to say NO before the message is sent.
-std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item, std::uint64_t size) const {
+std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item) const {
     if (item.utf8 && !s_.enabled_.utf8)  // RFC 6855 4
         return Reply::bad("Error in IMAP command: UTF8 is not enabled");
     if (auto flags = sort_flags(item.flags); !flags) return Reply::bad(flags.error().what);
-    if (s_.options_.max_message != 0 && size > s_.options_.max_message)
+    if (!pending_) return std::nullopt;
+    if (s_.options_.max_message != 0 && pending_->size > s_.options_.max_message)
         return Reply::no("[TOOBIG] Message is too large");
-    if (item.binary && size > kMaxDropped) return Reply::no("[TOOBIG] Message is too large");
-    if (size == 0) return Reply::no("[CANNOT] Can't save an empty message");
+    if (item.binary && pending_->size > kMaxDropped)
+        return Reply::no("[TOOBIG] Message is too large");
+    if (!item.catenate && pending_->size == 0)
+        return Reply::no("[CANNOT] Can't save an empty message");
     return std::nullopt;
 }
 
 // All messages, RFC 3502; they are in the mailbox when the last has come, or none is.
-Reply AppendCommand::receive(imap::AppendItem item, Literal literal, const mailbox::Mailbox& box) {
+Reply AppendCommand::receive(imap::AppendItem item, const mailbox::Mailbox& box) {
     mailbox::Appender appender(box);
     for (;;) {
-        if (const auto refusal = refuse(item, literal.size))
-            return give_up(*refusal, literal), *refusal;
-        const auto added = receive_message(item, literal, appender);
+        if (auto refusal = refuse(item)) return *refusal;
+        const auto added = add(item, appender);
         if (s_.over_) return Reply::no("");  // which nobody hears
-        const Then then = receive_rest(item.utf8);
-        if (s_.over_) return Reply::no("");
-        if (then == Then::error)
-            return Reply::bad("Error in IMAP command: Unexpected arguments after the message");
-        literal = s_.reader_.literal();
-        Reply failure = Reply::ok("");
-        if (!added && added.error().code == Errc::permanent)
-            failure = Reply::no("[UNKNOWN-CTE] " + added.error().what);  // RFC 3516 4.4
-        else if (!added)
-            failure = s_.failed(added.error());
-        if (then == Then::end && !added) return failure;
-        if (then == Then::end) break;
-        if (!added) return give_up(failure, literal), failure;
-        if (replaced_ != 0) {
-            const Reply one = Reply::bad("Error in IMAP command: REPLACE takes one message");
-            return give_up(one, literal), one;
-        }
+        if (refusal_) return *refusal_;
+        if (!added) return not_added(added.error());
+        if (!pending_ && trim(rest_).empty()) break;
+        if (replaced_ != 0) return Reply::bad("Error in IMAP command: REPLACE takes one message");
         auto next = imap::parse_next_append(rest_);
-        if (!next) {
-            const Reply reply = Reply::bad("Error in IMAP command: " + next.error().what);
-            return give_up(reply, literal), reply;
-        }
+        if (!next) return Reply::bad("Error in IMAP command: " + next.error().what);
         item = *std::move(next);
     }
     const auto appended = appender.commit();
     return appended ? done(*appended) : s_.failed(appended.error());
+}
+
+Reply AppendCommand::not_added(const Error& error) const {
+    if (error.code == Errc::permanent) return Reply::no("[UNKNOWN-CTE] " + error.what);  // RFC 3516
+    return s_.failed(error);
 }
 
 Reply AppendCommand::done(const mailbox::Appended& appended) const {
@@ -190,28 +204,88 @@ Reply AppendCommand::done(const mailbox::Appended& appended) const {
                           imap::format_set(appended.uids), "] Append completed."}));
 }
 
-Result<void> AppendCommand::receive_message(const imap::AppendItem& item, const Literal& literal,
-                                            mailbox::Appender& appender) {
+Error AppendCommand::stop(Reply reply) {
+    refusal_ = std::move(reply);
+    return {Errc::invalid, "APPEND is refused", 0};
+}
+
+// Where the mailbox fails before it asks for the content, the literal stays pending.
+Result<void> AppendCommand::add(const imap::AppendItem& item, mailbox::Appender& appender) {
     TRY_ASSIGN(const NamedFlags flags, sort_flags(item.flags));
-    if (literal.waits) {
-        s_.out_.write("+ OK\r\n");
-        s_.out_.flush();
-    }
-    s_.reader_.stream_literal();
-    bool asked = false;
     mailbox::AppendMessage message;
     message.flags = flags.system;
     message.keywords = flags.keywords;
     message.date = item.date ? item.date->seconds : 0;
     message.content = [&](mailbox::MessageWriter& writer) -> Result<void> {
-        asked = true;
-        return item.binary ? receive_binary(literal.size, writer)
-                           : receive_literal(literal.size, &writer);
+        return item.catenate ? catenate(*item.catenate, writer) : receive_message(item, writer);
     };
-    auto added = appender.add(message);
-    // The mailbox failed before it asked for the content: the client sends it all the same.
-    if (!asked) TRY(receive_literal(literal.size, nullptr));
-    return added;
+    return appender.add(message);
+}
+
+// A failed write does not stop the reading: the client goes on sending.
+Result<void> AppendCommand::receive_message(const imap::AppendItem& item,
+                                            mailbox::MessageWriter& writer) {
+    const std::uint64_t size = accept_literal();
+    Result<void> written;
+    if (item.binary) {
+        written = receive_binary(size, writer);
+    } else {
+        LineEnds line_ends;
+        written = receive_literal(size, line_ends, writer);
+        if (written) written = line_ends.finish(writer);
+    }
+    if (!s_.over_) TRY(receive_rest(item.utf8));
+    return written;
+}
+
+// RFC 4469 3: texts of the client and parts of messages that are here already
+Result<void> AppendCommand::catenate(imap::CatenatePiece piece, mailbox::MessageWriter& writer) {
+    LineEnds line_ends;
+    std::uint64_t size = 0;
+    for (;;) {
+        for (const std::string& url : piece.urls) TRY(append_url(url, line_ends, writer, size));
+        if (piece.closed) break;
+        if (piece.utf8 && !s_.enabled_.utf8)
+            return stop(Reply::bad("Error in IMAP command: UTF8 is not enabled"));
+        size += pending_->size;
+        if (s_.options_.max_message != 0 && size > s_.options_.max_message)
+            return stop(Reply::no("[TOOBIG] Message is too large"));
+        const auto written = receive_literal(accept_literal(), line_ends, writer);
+        if (!s_.over_) TRY(receive_rest(piece.utf8));
+        TRY(written);
+        auto next = imap::parse_catenate_piece(rest_);
+        if (!next) return stop(Reply::bad("Error in IMAP command: " + next.error().what));
+        piece = *std::move(next);
+    }
+    rest_ = piece.rest;
+    if (size == 0) return stop(Reply::no("[CANNOT] Can't save an empty message"));
+    return line_ends.finish(writer);
+}
+
+Result<void> AppendCommand::append_url(const std::string& url, LineEnds& line_ends,
+                                       mailbox::MessageWriter& writer, std::uint64_t& size) {
+    const auto bytes = s_.bytes_of_url(url);
+    if (!bytes) {  // RFC 4469 4.1
+        std::string shown;
+        imap::append_string(shown, printable(url, 1000, false));
+        return stop(Reply::no(cat({"[BADURL ", shown, "] ", bytes.error().what})));
+    }
+    size += bytes->size();
+    if (s_.options_.max_message != 0 && size > s_.options_.max_message)
+        return stop(Reply::no("[TOOBIG] Message is too large"));
+    return line_ends.write(writer, *bytes);
+}
+
+// The client may send the pending literal now; how long it is.
+std::uint64_t AppendCommand::accept_literal() {
+    const Literal literal = *pending_;
+    pending_.reset();
+    if (literal.waits) {
+        s_.out_.write("+ OK\r\n");
+        s_.out_.flush();
+    }
+    s_.reader_.stream_literal();
+    return literal.size;
 }
 
 // Takes the literal's bytes from the connection. Ends the session when the connection ends.
@@ -232,14 +306,12 @@ Result<void> AppendCommand::take(std::uint64_t size,
     return {};
 }
 
-// A failed write does not stop the reading: the client goes on sending.
-Result<void> AppendCommand::receive_literal(std::uint64_t size, mailbox::MessageWriter* writer) {
-    LineEnds line_ends;
+Result<void> AppendCommand::receive_literal(std::uint64_t size, LineEnds& line_ends,
+                                            mailbox::MessageWriter& writer) {
     Result<void> written;
     TRY(take(size, [&](std::string_view bytes) {
-        if (writer != nullptr && written) written = line_ends.write(*writer, bytes);
+        if (written) written = line_ends.write(writer, bytes);
     }));
-    if (writer != nullptr && written) written = line_ends.finish(*writer);
     return written;
 }
 
@@ -254,26 +326,38 @@ Result<void> AppendCommand::receive_binary(std::uint64_t size, mailbox::MessageW
     return line_ends.finish(writer);
 }
 
-// RFC 3502 6.3.11: another message follows, or the line ends; before that, where it `closes`, a
-// parenthesis.
-AppendCommand::Then AppendCommand::receive_rest(bool closes) {
+// What follows a literal, up to the next one or the line's end: into rest_ and pending_. Where the
+// literal `closes`, a parenthesis comes first.
+Result<void> AppendCommand::receive_rest(bool closes) {
+    const auto extra = [&] {
+        return stop(Reply::bad("Error in IMAP command: Unexpected arguments after the message"));
+    };
     const std::size_t before = s_.reader_.text().size();
     for (;;) {
         auto input = s_.connection_.input(Deadline::in(s_.options_.idle_timeout));
         if (!input) {
             s_.end(input.error().what);
-            return Then::error;
+            return std::move(input).error();
         }
         std::string_view rest = *input;
         const auto event = s_.reader_.feed(rest);
         s_.connection_.consume(input->size() - rest.size());
         if (event == CommandReader::Event::need_more) continue;
-        if (event == CommandReader::Event::too_long) return Then::error;
+        if (event == CommandReader::Event::too_long) return extra();
         rest_ = s_.reader_.text().substr(before);
-        if (closes && !rest_.starts_with(')')) return Then::error;
+        if (event == CommandReader::Event::literal) {
+            pending_ = s_.reader_.literal();
+            if (is_url_literal(rest_) && s_.reader_.fits(*pending_)) {
+                if (pending_->waits) s_.out_.write("+ OK\r\n");
+                s_.out_.flush();
+                s_.reader_.keep_literal();
+                pending_.reset();
+                continue;
+            }
+        }
+        if (closes && !rest_.starts_with(')')) return extra();
         if (closes) rest_.erase(0, 1);
-        if (event == CommandReader::Event::literal) return Then::another;
-        return trim(rest_).empty() ? Then::end : Then::error;
+        return {};
     }
 }
 

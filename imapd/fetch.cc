@@ -65,13 +65,6 @@ const mail::MimePart* binary_part(const FetchItem& item, const mail::MimePart* s
     return structure == nullptr ? nullptr : mail::find_part(*structure, item.section.path);
 }
 
-// RFC 2045 6: those whose inverse is known
-bool is_known_encoding(std::string_view name) {
-    for (const auto known : {"7bit", "8bit", "binary", "base64", "quoted-printable"})
-        if (iequals(name, known)) return true;
-    return false;
-}
-
 bool has_unknown_encoding(const std::vector<FetchItem>& items, const mail::MimePart* structure) {
     return std::any_of(items.begin(), items.end(), [structure](const FetchItem& item) {
         if (item.kind != ItemKind::binary && item.kind != ItemKind::binary_size) return false;
@@ -127,6 +120,12 @@ SectionBytes of_message(const Section& section, std::string_view header, std::st
 }
 
 }  // namespace
+
+bool is_known_encoding(std::string_view name) {
+    for (const auto known : {"7bit", "8bit", "binary", "base64", "quoted-printable"})
+        if (iequals(name, known)) return true;
+    return false;
+}
 
 SectionBytes section_bytes(const Section& section, std::string_view text,
                            const mail::MimePart* structure) {

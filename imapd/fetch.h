@@ -68,6 +68,9 @@ class Fetcher {
     FetchStyle style_;
 };
 
+// RFC 2045 6: a transfer encoding whose inverse is known.
+bool is_known_encoding(std::string_view name);
+
 // The bytes of a section; nothing where the message has no such part. `structure` may be null when
 // the path is empty; `text` need only hold the header when nothing but the header is asked for.
 struct SectionBytes {

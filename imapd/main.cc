@@ -35,6 +35,7 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login,
     Connection connection(std::move(user.client), std::move(user.handoff.pending),
                           std::move(user.stop));
     Options options = options_of(config, trace);
+    options.user = user.grant.user;
     LoginSleeper sleeper(login, user.grant, options.keepalive);
     options.sleeper = &sleeper;
     Session session(connection, store, options);

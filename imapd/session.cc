@@ -140,7 +140,8 @@ void Session::tidy(int watch) {
 
 void Session::on_literal() {
     const auto literal = reader_.literal();
-    if (imap::is_append_with_message(reader_.text())) return append(std::string(reader_.text()));
+    if (imap::is_append_with_message(reader_.text()))
+        return append(std::string(reader_.text()), true);
     if (reader_.fits(literal)) {
         if (literal.waits) {
             out_.write("+ OK\r\n");
@@ -158,6 +159,8 @@ void Session::on_command(std::string_view text) {
     if (!take_names(*command)) return finish_bad(command->tag, "Mailbox name is not UTF-8");
     bad_in_a_row_ = 0;
     if (command->verb == Verb::idle) return idle(command->tag);
+    if (command->verb == Verb::append || command->verb == Verb::replace)  // RFC 4469: URLs only
+        return append(std::string(text), false);
     Reply reply = dispatch(*command);
     const bool just_opened = command->verb == Verb::select || command->verb == Verb::examine;
     if (selected_ && reply.kind != Reply::Kind::bad && !just_opened)
@@ -188,6 +191,12 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::getquotaroot: return get_quota_root(mailbox());
         case Verb::getquota:
             return get_quota(std::get<imap::QuotaArguments>(command.arguments).root);
+        case Verb::genurlauth:
+            return generate_urls(std::get<imap::GenUrlAuthArguments>(command.arguments));
+        case Verb::resetkey:
+            return reset_keys(std::get<imap::ResetKeyArguments>(command.arguments));
+        case Verb::urlfetch:
+            return fetch_urls(std::get<imap::UrlFetchArguments>(command.arguments));
         case Verb::setquota:
             return Reply::no("[NOPERM] Quota is set by the administrator");  // RFC 9208 4.1.3
         case Verb::enable: return enable(std::get<imap::EnableArguments>(command.arguments));
@@ -208,10 +217,8 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::status: return status(std::get<imap::StatusArguments>(command.arguments));
         case Verb::starttls:
         case Verb::authenticate:
-        case Verb::login: return Reply::bad("Already logged in");
-        default:
-            return Reply::bad(
-                "Missing literal");  // an APPEND whose message is no literal cannot get here
+        case Verb::login:
+        default: return Reply::bad("Already logged in");
     }
 }
 

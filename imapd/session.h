@@ -14,6 +14,7 @@
 #include "imapd/fetch.h"
 #include "imapd/hibernation.h"
 #include "imapd/message_source.h"
+#include "imapd/message_urls.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
 #include "lib/mailbox/store.h"
@@ -28,6 +29,7 @@ struct Options {
     std::size_t max_line = 65536;
     std::uint64_t max_message = 0;  // APPEND; 0: no limit
     std::string trace;              // session id, for the log
+    std::string user;               // who has logged in
     Millis hibernate_after{0};      // in IDLE; 0: never
     Sleeper* sleeper = nullptr;     // who takes a session then
 };
@@ -168,7 +170,18 @@ class Session {
 
     // append.cc
     friend class AppendCommand;
-    void append(const std::string& text);
+    void append(const std::string& text, bool at_literal);
+
+    // url_commands.cc
+    bool is_own_url(const imap::MessageUrl& url) const;
+    bool is_access_granted(const imap::MessageUrl& url, std::string_view text) const;
+    Result<std::string> bytes_of_url(const std::string& text);
+    Reply generate_urls(const imap::GenUrlAuthArguments& arguments);
+    Reply reset_keys(const imap::ResetKeyArguments& arguments);
+    static Result<std::string> extended_url(UrlTarget& target,
+                                            const imap::UrlFetchArguments::One& one);
+    Result<std::string> fetched_url(const imap::UrlFetchArguments::One& one);
+    Reply fetch_urls(const imap::UrlFetchArguments& arguments);
 
     // idle.cc
     void idle(std::string_view tag);

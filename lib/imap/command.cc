@@ -49,9 +49,13 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"GETQUOTA", Verb::getquota},
     {"GETQUOTAROOT", Verb::getquotaroot},
     {"SETQUOTA", Verb::setquota},
+    {"GENURLAUTH", Verb::genurlauth},
+    {"RESETKEY", Verb::resetkey},
+    {"URLFETCH", Verb::urlfetch},
 };
 
 constexpr std::size_t kMaxEnabled = 50;
+constexpr std::size_t kMaxUrls = 200;  // of one command
 constexpr std::size_t kMaxSpecialUses = 10;
 constexpr std::size_t kMaxIdPairs = 30;  // RFC 2971 3.3
 
@@ -172,6 +176,41 @@ Result<StatusArguments> parse_status(Parser& parser) {
     return out;
 }
 
+// The mark of a literal, "{n}", which ends the text.
+bool is_literal_mark(std::string_view mark) {
+    CommandReader::Literal literal;
+    if (mark.ends_with("\r\n")) mark.remove_suffix(2);
+    return mark.find('{') == 0 && mark.find('}') == mark.size() - 1 &&
+           announces_literal(mark, literal);
+}
+
+// RFC 4469 5 "cat-part"s up to a text's literal or the ")".
+Result<CatenatePiece> parse_cat_parts(Parser& parser) {
+    CatenatePiece out;
+    for (;;) {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        TRY(parser.space());
+        if (iequals(word, "TEXT") || iequals(word, "UTF8")) {
+            out.utf8 = iequals(word, "UTF8");  // RFC 6855 4
+            if (out.utf8) {
+                TRY(parser.expect('('));
+                TRY(parser.expect('~'));
+            }
+            if (!is_literal_mark(parser.rest())) return bad("TEXT needs a literal");
+            return out;
+        }
+        if (!iequals(word, "URL")) return bad("Unknown CATENATE part " + printable(word, 40));
+        TRY_ASSIGN(std::string url, parser.astring());
+        out.urls.push_back(std::move(url));
+        if (out.urls.size() > kMaxUrls) return bad("Too many URLs");
+        if (parser.eat(')')) break;
+        TRY(parser.space());
+    }
+    out.closed = true;
+    out.rest = parser.rest();
+    return out;
+}
+
 // Flags, date and the mark of the message's literal, which ends the text.
 Result<AppendItem> parse_append_item(Parser& parser) {
     AppendItem out;
@@ -185,6 +224,13 @@ Result<AppendItem> parse_append_item(Parser& parser) {
         if (!out.date) return bad("Invalid INTERNALDATE");
         TRY(parser.space());
     }
+    if (istarts_with(parser.rest(), "CATENATE ")) {
+        TRY(parser.word());
+        TRY(parser.space());
+        TRY(parser.expect('('));
+        TRY_ASSIGN(out.catenate, parse_cat_parts(parser));
+        return out;
+    }
     if (istarts_with(parser.rest(), "UTF8 ")) {
         TRY(parser.word());
         TRY(parser.space());
@@ -193,13 +239,7 @@ Result<AppendItem> parse_append_item(Parser& parser) {
         out.utf8 = true;
     }
     out.binary = parser.eat('~') && !out.utf8;
-    CommandReader::Literal literal;
-    std::string_view mark = parser.rest();
-    if (mark.ends_with("\r\n")) mark.remove_suffix(2);
-    if (mark.find('{') != 0 || mark.find('}') != mark.size() - 1 ||
-        !announces_literal(mark, literal)) {
-        return bad("APPEND needs a message as a literal");
-    }
+    if (!is_literal_mark(parser.rest())) return bad("APPEND needs a message as a literal");
     return out;
 }
 
@@ -357,6 +397,66 @@ bool has_uid_variant(Verb verb) {
            verb == Verb::move || verb == Verb::expunge || verb == Verb::replace;
 }
 
+Result<GenUrlAuthArguments> parse_genurlauth(Parser& parser) {
+    GenUrlAuthArguments out;
+    do {
+        GenUrlAuthArguments::One one;
+        TRY(parser.space());
+        TRY_ASSIGN(one.url, parser.astring());
+        TRY(parser.space());
+        TRY_ASSIGN(one.mechanism, parser.atom());
+        out.urls.push_back(std::move(one));
+        if (out.urls.size() > kMaxUrls) return bad("Too many URLs");
+    } while (!parser.at_end());
+    return out;
+}
+
+Result<ResetKeyArguments> parse_resetkey(Parser& parser) {
+    ResetKeyArguments out;
+    if (!parser.eat(' ') || parser.at_end()) return out;
+    TRY_ASSIGN(out.mailbox, parser.astring());
+    while (parser.eat(' ') && !parser.at_end()) {
+        TRY_ASSIGN(const std::string_view mechanism, parser.atom());
+        out.mechanisms.emplace_back(mechanism);
+        if (out.mechanisms.size() > kMaxUrls) return bad("Too many mechanisms");
+    }
+    return out;
+}
+
+// RFC 5524 4: "(url BINARY BODYPARTSTRUCTURE)", or the URL alone
+Result<UrlFetchArguments::One> parse_one_urlfetch(Parser& parser) {
+    UrlFetchArguments::One out;
+    const bool list = parser.eat('(');
+    TRY_ASSIGN(out.url, parser.astring());
+    if (!list) return out;
+    while (parser.eat(' ')) {
+        TRY_ASSIGN(const std::string_view word, parser.word());
+        if (iequals(word, "BODY"))
+            out.body = true;
+        else if (iequals(word, "BODYPARTSTRUCTURE"))
+            out.structure = true;
+        else if (iequals(word, "BINARY"))
+            out.binary = true;
+        else
+            return bad("Unknown URLFETCH parameter " + printable(word, 40));
+    }
+    TRY(parser.expect(')'));
+    if (!out.extended()) return bad("URLFETCH parameter is missing");
+    if (out.body && out.binary) return bad("BODY and BINARY exclude each other");
+    return out;
+}
+
+Result<UrlFetchArguments> parse_urlfetch(Parser& parser) {
+    UrlFetchArguments out;
+    do {
+        TRY(parser.space());
+        TRY_ASSIGN(UrlFetchArguments::One one, parse_one_urlfetch(parser));
+        out.urls.push_back(std::move(one));
+        if (out.urls.size() > kMaxUrls) return bad("Too many URLs");
+    } while (!parser.at_end());
+    return out;
+}
+
 // Assigns the Result's value to the variant.
 template <class T>
 Result<void> take(Command& command, Result<T> arguments) {
@@ -374,6 +474,9 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::setmetadata: return take(command, parse_set_metadata(parser));
         case Verb::enable: return take(command, parse_enable(parser));
         case Verb::getquota: return take(command, parse_quota(parser));
+        case Verb::genurlauth: return take(command, parse_genurlauth(parser));
+        case Verb::resetkey: return take(command, parse_resetkey(parser));
+        case Verb::urlfetch: return take(command, parse_urlfetch(parser));
         case Verb::getquotaroot:
         case Verb::delete_:
         case Verb::subscribe:
@@ -448,8 +551,29 @@ bool is_append_with_message(std::string_view text) {
     auto word = parser.word();
     if (word && iequals(*word, "UID") && parser.space()) word = parser.word();
     if (!word) return false;
-    if (iequals(*word, "REPLACE")) return parse_replace(parser).has_value();
-    return iequals(*word, "APPEND") && parse_append(parser);
+    if (!iequals(*word, "REPLACE") && !iequals(*word, "APPEND")) return false;
+    auto command = iequals(*word, "REPLACE") ? parse_replace(parser) : parse_append(parser);
+    if (!command) return false;
+    // RFC 4469: messages made of URLs only may come before the one that the literal belongs to
+    AppendItem item = std::move(command->first);
+    while (item.catenate && item.catenate->closed) {
+        auto next = parse_next_append(item.catenate->rest);
+        if (!next) return false;
+        item = *std::move(next);
+    }
+    return true;
+}
+
+Result<CatenatePiece> parse_catenate_piece(std::string_view text) {
+    Parser parser(text);
+    if (parser.eat(')')) {
+        CatenatePiece out;
+        out.closed = true;
+        out.rest = parser.rest();
+        return out;
+    }
+    TRY(parser.space());
+    return parse_cat_parts(parser);
 }
 
 Result<AppendItem> parse_next_append(std::string_view text) {

@@ -62,6 +62,9 @@ enum class Verb : unsigned char {
     getquota,
     getquotaroot,
     setquota,
+    genurlauth,
+    resetkey,
+    urlfetch,
 };
 
 // DELETE SUBSCRIBE UNSUBSCRIBE. Names are as on the wire (modified UTF-7, or UTF-8 once that is
@@ -89,6 +92,26 @@ struct CreateArguments {
 struct QuotaArguments {  // GETQUOTA, RFC 9208
     std::string root;
 };
+// RFC 4467 7
+struct GenUrlAuthArguments {
+    struct One {
+        std::string url, mechanism;
+    };
+    std::vector<One> urls;
+};
+struct ResetKeyArguments {
+    std::string mailbox;  // empty: all
+    std::vector<std::string> mechanisms;
+};
+struct UrlFetchArguments {
+    struct One {
+        std::string url;
+        // RFC 5524; none of them: the answer has the form of RFC 4467
+        bool body = false, structure = false, binary = false;
+        bool extended() const { return body || structure || binary; }
+    };
+    std::vector<One> urls;
+};
 struct CompressArguments {  // RFC 4978
     std::string mechanism;
 };
@@ -105,13 +128,22 @@ struct StatusArguments {
     std::string mailbox;
     std::vector<StatusItem> items;
 };
+// A piece of "CATENATE (URL /INBOX/;UID=3 TEXT {5}", RFC 4469: URLs, then a text, whose literal
+// ends the piece, or the end of the message.
+struct CatenatePiece {
+    std::vector<std::string> urls;
+    bool utf8 = false;    // the text is "UTF8 (~{n}": a ")" follows it
+    bool closed = false;  // no text: ")"
+    std::string rest;     // what follows that
+};
 // What stands before a message in APPEND. The message itself follows as the literal that the
 // command's text ends with, "{n}" or (RFC 3516) "~{n}".
 struct AppendItem {
     std::vector<std::string> flags;
     std::optional<mail::DateTime> date;
     bool binary = false;
-    bool utf8 = false;  // "UTF8 (~{n}", RFC 6855 4: a ")" follows the message
+    bool utf8 = false;                      // "UTF8 (~{n}", RFC 6855 4: a ")" follows the message
+    std::optional<CatenatePiece> catenate;  // instead of a literal
 };
 struct AppendArguments {
     SequenceSet replaces;  // REPLACE, RFC 8508: the message that goes when the new one is there
@@ -149,7 +181,8 @@ struct Command {
                  ListArguments, LsubArguments, StatusArguments, AppendArguments, ExpungeArguments,
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
                  SortArguments, ThreadArguments, CompressArguments, GetMetadataArguments,
-                 SetMetadataArguments, QuotaArguments>
+                 SetMetadataArguments, QuotaArguments, GenUrlAuthArguments, ResetKeyArguments,
+                 UrlFetchArguments>
         arguments;
 };
 
@@ -165,5 +198,7 @@ std::string_view name_of(Verb verb);
 bool is_append_with_message(std::string_view text);
 // What follows a message of APPEND, up to the mark of the next one's literal: " (\\Seen) {12}".
 Result<AppendItem> parse_next_append(std::string_view text);
+// What follows a text of CATENATE: " URL /INBOX/;UID=4)".
+Result<CatenatePiece> parse_catenate_piece(std::string_view text);
 
 }  // namespace postern::imap

@@ -94,20 +94,6 @@ Result<void> parse_section_text(Parser& parser, Section& section) {
     return {};
 }
 
-// section-spec; the "]" is next afterwards
-Result<Section> parse_section(Parser& parser) {
-    Section section;
-    if (parser.peek() == ']') return section;
-    while (is_digit(parser.peek())) {
-        TRY_ASSIGN(const std::uint32_t number, parser.nz_number());
-        section.path.push_back(number);
-        if (section.path.size() > kMaxSectionDepth) return bad("Section is too deep");
-        if (!parser.eat('.')) return section;
-    }
-    TRY(parse_section_text(parser, section));
-    return section;
-}
-
 std::string section_label(std::string_view item, const Section& section) {
     std::string out = cat({item, "["});
     for (std::size_t i = 0; i < section.path.size(); ++i) {
@@ -223,6 +209,19 @@ bool add_macro(std::vector<FetchItem>& items, std::string_view name) {
 }
 
 }  // namespace
+
+Result<Section> parse_section(Parser& parser) {
+    Section section;
+    if (parser.peek() == ']' || parser.at_end()) return section;
+    while (is_digit(parser.peek())) {
+        TRY_ASSIGN(const std::uint32_t number, parser.nz_number());
+        section.path.push_back(number);
+        if (section.path.size() > kMaxSectionDepth) return bad("Section is too deep");
+        if (!parser.eat('.')) return section;
+    }
+    TRY(parse_section_text(parser, section));
+    return section;
+}
 
 FetchItem plain_item(FetchItem::Kind kind) {
     for (const Row& row : kRows) {

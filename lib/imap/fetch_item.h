@@ -58,6 +58,9 @@ struct FetchItem {
 FetchItem plain_item(FetchItem::Kind kind);
 bool has_item(const std::vector<FetchItem>& items, FetchItem::Kind kind);
 
+// "1.2.HEADER.FIELDS (From To)"; a "]" or the end is next afterwards. Nothing at all is the whole.
+Result<Section> parse_section(Parser& parser);
+
 // ALL, FAST, FULL, one item or a list in parentheses. Duplicates are removed.
 Result<std::vector<FetchItem>> parse_fetch_items(Parser& parser);
 

@@ -8,6 +8,7 @@ lib_imap_libimap_a_SOURCES = \
 	%reldir%/fetch_item.h %reldir%/fetch_item.cc \
 	%reldir%/list_arguments.h %reldir%/list_arguments.cc \
 	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
+	%reldir%/message_url.h %reldir%/message_url.cc \
 	%reldir%/metadata_arguments.h %reldir%/metadata_arguments.cc \
 	%reldir%/parser.h %reldir%/parser.cc \
 	%reldir%/response.h %reldir%/response.cc \
@@ -20,6 +21,7 @@ EXTRA_DIST += %reldir%/README.md
 check_PROGRAMS += lib/imap/imap_test
 lib_imap_imap_test_SOURCES = \
 	%reldir%/command_test.cc \
+	%reldir%/message_url_test.cc \
 	%reldir%/reader_test.cc \
 	%reldir%/response_test.cc \
 	%reldir%/thread_test.cc

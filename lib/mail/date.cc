@@ -229,6 +229,28 @@ std::optional<DateTime> parse_internal_date(std::string_view text) {
     return compose(*date, *time, *zone);
 }
 
+std::optional<DateTime> parse_rfc3339(std::string_view text) {
+    if (text.size() < 20 || to_upper(text[10]) != 'T') return std::nullopt;
+    const auto parts = split(text.substr(0, 10), '-');
+    if (parts.size() != 3) return std::nullopt;
+    const auto year = small_number(parts[0], 0, 9999, 4);
+    const auto month = small_number(parts[1], 1, 12, 2);
+    const auto day = small_number(parts[2], 1, 31, 2);
+    const auto time = time_of(text.substr(11, 8));
+    if (!year || !month || !day || !time || !is_valid({*year, *month, *day})) return std::nullopt;
+    text.remove_prefix(19);
+    if (text.starts_with('.')) {
+        const auto digits = text.find_first_not_of("0123456789", 1);
+        if (digits == 1 || digits == std::string_view::npos) return std::nullopt;
+        text.remove_prefix(digits);
+    }
+    if (iequals(text, "Z")) return compose({*year, *month, *day}, *time, 0);
+    if (text.size() != 6 || text[3] != ':') return std::nullopt;
+    const auto zone = numeric_zone(cat({text.substr(0, 3), text.substr(4)}));
+    if (!zone) return std::nullopt;
+    return compose({*year, *month, *day}, *time, *zone);
+}
+
 std::optional<CivilDate> parse_imap_date(std::string_view text) {
     const auto parts = split(text, '-');
     if (parts.size() != 3 || parts[2].size() != 4) return std::nullopt;

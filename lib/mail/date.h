@@ -40,6 +40,8 @@ std::string format_date(DateTime date);
 // "17-Jul-1996 02:44:25 -0700", RFC 3501 date-time without the quotes.
 std::string format_internal_date(DateTime date);
 std::optional<DateTime> parse_internal_date(std::string_view text);
+// "1996-07-17T02:44:25.1-07:00", RFC 3339 date-time.
+std::optional<DateTime> parse_rfc3339(std::string_view text);
 // "17-Jul-1996", RFC 3501 date-text.
 std::optional<CivilDate> parse_imap_date(std::string_view text);
 

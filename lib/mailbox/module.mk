@@ -22,4 +22,4 @@ lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delive
 	%reldir%/history_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a tests/support/libsupport.a lib/imap/libimap.a lib/sys/libsys.a \
-	lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)
+	lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(TEST_LIBS)

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "lib/base/encode.h"
 #include "lib/base/strings.h"
 #include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/line_log.h"
@@ -16,6 +17,8 @@ namespace {
 
 constexpr std::string_view kInbox = "INBOX";
 constexpr std::string_view kSpecialUseHeader = "postern-special-use 1";
+constexpr std::string_view kUrlKeyHeader = "postern-urlauth 1";
+constexpr std::size_t kUrlKeySize = 32;
 constexpr std::string_view kSubscriptionsHeader = "postern-subscriptions 1";
 
 std::string host_name() {
@@ -241,6 +244,42 @@ Result<void> Store::set_metadata(std::string_view name,
                                  const std::vector<MetadataChange>& changes) {
     TRY_ASSIGN(const std::string file, metadata_file(name));
     return change_metadata(*env_.fs, file, changes);
+}
+
+Result<std::string> Store::url_key_file(std::string_view name) const {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    return path_of(folder) + "/postern.urlauth";
+}
+
+Result<std::string> Store::url_key(std::string_view name, bool make) const {
+    TRY_ASSIGN(const std::string file, url_key_file(name));
+    const auto read = [&]() -> Result<std::string> {
+        std::string key;
+        LineLog log(*env_.fs, file);
+        const auto on_line = [&](std::string_view line) {
+            if (auto bytes = base64_decode(line)) key = *std::move(bytes);
+        };
+        auto known = log.refresh({[](std::string_view) {}, on_line});
+        if (!known) return std::move(known).error();
+        return key;
+    };
+    TRY_ASSIGN(std::string key, read());
+    if (!key.empty() || !make) return key;
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, file + ".lock"));
+    TRY_ASSIGN(key, read());
+    if (!key.empty()) return key;
+    key = env_.random->bytes(kUrlKeySize);
+    TRY(LineLog(*env_.fs, file).replace(cat({kUrlKeyHeader, "\n", base64_encode(key), "\n"})));
+    return key;
+}
+
+Result<void> Store::reset_url_key(std::string_view name) const {
+    TRY_ASSIGN(const std::string file, url_key_file(name));
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, file + ".lock"));
+    auto gone = env_.fs->unlink(file);
+    if (!gone && gone.error().code != Errc::not_found) return gone;
+    return {};
 }
 
 Result<std::vector<std::string>> Store::subscriptions() const {

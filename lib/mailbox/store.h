@@ -50,6 +50,11 @@ class Store {
     Result<Metadata> metadata(std::string_view name) const;
     Result<void> set_metadata(std::string_view name, const std::vector<MetadataChange>& changes);
 
+    // The key under which URLs of the folder's messages are signed (RFC 4467); empty while there is
+    // none, unless it is to be made. Errc::not_found: no such folder.
+    Result<std::string> url_key(std::string_view name, bool make) const;
+    Result<void> reset_url_key(std::string_view name) const;
+
     // Errc::invalid: the name cannot be a folder's. Errc::permanent: it exists already.
     Result<void> create(std::string_view name);
     // Errc::not_found; Errc::permanent for INBOX. Folders below stay (RFC 3501 6.3.4).
@@ -79,6 +84,7 @@ class Store {
     explicit Store(Environment env) : env_(std::move(env)) {}
     std::string path_of(std::string_view canonical_name) const;
     Result<std::string> metadata_file(std::string_view name) const;
+    Result<std::string> url_key_file(std::string_view name) const;
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);
