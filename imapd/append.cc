@@ -135,6 +135,7 @@ Reply AppendCommand::carry_out(const imap::Command& command) {
 // RFC 8508 3.3: exactly one message of the selected mailbox
 std::optional<Reply> AppendCommand::find_replaced(const imap::SequenceSet& set, bool uid) {
     if (!s_.selected_) return Reply::bad("No mailbox selected.");
+    if (!uid && s_.enabled_.uid_only) return uid_required();
     if (s_.selected_->view->read_only()) return Reply::no("[READ-ONLY] Mailbox is read-only");
     const auto seqs = s_.sequence_numbers(set, uid);
     if (!seqs) return Reply::bad(seqs.error().what);

@@ -22,6 +22,11 @@ bool each_name(imap::Command& command, const std::function<bool(std::string&)>& 
     return std::visit(
         [&use](auto& arguments) {
             if constexpr (requires { arguments.mailbox; }) return use(arguments.mailbox);
+            if constexpr (requires { arguments.filters; }) {
+                for (imap::MailboxFilter& filter : arguments.filters)
+                    for (std::string& name : filter.names)
+                        if (!use(name)) return false;
+            }
             if constexpr (requires { arguments.from; })
                 return use(arguments.from) && use(arguments.to);
             return true;
@@ -37,8 +42,9 @@ std::string capabilities(const Options& options) {
         "CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN STATUS=SIZE LIST-EXTENDED LIST-STATUS "
         "SPECIAL-USE CREATE-SPECIAL-USE OBJECTID SAVEDATE MULTIAPPEND BINARY "
         "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES PARTIAL PREVIEW "
-        "COMPRESS=DEFLATE METADATA REPLACE UTF8=ACCEPT CATENATE URLAUTH URLAUTH=BINARY QUOTA "
-        "QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
+        "COMPRESS=DEFLATE METADATA LIST-METADATA REPLACE UTF8=ACCEPT CATENATE URLAUTH "
+        "URLAUTH=BINARY CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY UIDONLY INPROGRESS "
+        "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889
     return out;
@@ -58,6 +64,9 @@ Reply Session::enable(const imap::EnableArguments& arguments) {
         } else if (iequals(name, "IMAP4rev2")) {
             enabled_.rev2 = true;
             answer += " IMAP4rev2";
+        } else if (iequals(name, "UIDONLY")) {
+            enabled_.uid_only = true;
+            answer += " UIDONLY";
         } else if (iequals(name, "UTF8=ACCEPT")) {
             enabled_.utf8 = true;
             answer += " UTF8=ACCEPT";

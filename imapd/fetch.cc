@@ -246,7 +246,10 @@ bool Fetcher::set_seen(std::uint32_t seq, const std::vector<FetchItem>& items) {
 
 void Fetcher::write(std::uint32_t seq, const Prepared& prepared,
                     const std::vector<FetchItem>& items) {
-    out_.write("* " + std::to_string(seq) + " FETCH (");
+    if (style_.uid_only)
+        out_.write(cat({"* ", std::to_string(view_.message(seq).uid), " UIDFETCH ("}));
+    else
+        out_.write("* " + std::to_string(seq) + " FETCH (");
     bool first = true;
     for (const FetchItem& item : items) {
         if (!first) out_.write(" ");

@@ -13,8 +13,9 @@ namespace postern::imapd {
 
 // How flags that a FETCH changes are told, and whether \Recent is.
 struct FetchStyle {
-    bool modseq = false;  // RFC 7162 3.1
-    bool recent = true;   // not with IMAP4rev2
+    bool modseq = false;    // RFC 7162 3.1
+    bool recent = true;     // not with IMAP4rev2
+    bool uid_only = false;  // RFC 9586: UIDFETCH
 };
 
 class Fetcher {

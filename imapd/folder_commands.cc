@@ -137,6 +137,8 @@ Reply Session::list(const imap::ListArguments& arguments) {
     listing.special_uses = *std::move(uses);
     for (const Listed& listed : list_folders(listing, arguments)) {
         out_.write(list_line("LIST", listed));
+        if (arguments.metadata && listed.selectable)
+            write_listed_metadata(listed.stored, *arguments.metadata);
         if (arguments.status.empty() || !listed.selectable) continue;
         // RFC 5819 2: none for a mailbox that cannot be looked at
         if (auto line = status_line(listed.stored, arguments.status)) out_.write(*line);

@@ -55,6 +55,7 @@ void SleepState::attributes(auto& io) {
     io.attr("qresync", qresync);
     io.attr("rev2", rev2);
     io.attr("utf8", utf8);
+    io.attr("uid_only", uid_only);
     io.attr("bytes_in", bytes_in);
     io.attr("bytes_out", bytes_out);
 }

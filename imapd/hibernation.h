@@ -16,7 +16,7 @@
 namespace postern::imapd {
 
 struct SleepState {
-    static constexpr std::uint32_t kVersion = 1;
+    static constexpr std::uint32_t kVersion = 2;
     static constexpr std::size_t kMaxNumbers = 300;  // UIDs in a list; with more it stays awake
 
     std::uint32_t version = kVersion;
@@ -26,7 +26,7 @@ struct SleepState {
     bool read_only = false;
     mailbox::ViewState view;
     std::vector<std::uint32_t> saved_result;  // "$" of RFC 5182
-    bool condstore = false, qresync = false, rev2 = false, utf8 = false;
+    bool condstore = false, qresync = false, rev2 = false, utf8 = false, uid_only = false;
     std::uint64_t bytes_in = 0, bytes_out = 0;  // so far, for the log
 
     void attributes(auto& io);

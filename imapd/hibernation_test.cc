@@ -349,7 +349,7 @@ TEST(SleepState, OldAndForeignOnesAreRefused) {
     const auto text = encode_state(state).value();
     EXPECT_TRUE(decode_state(text, WallTime(Seconds{1010}), Seconds{10}));
     EXPECT_EQ(decode_state(text, WallTime(Seconds{1011}), Seconds{10}).error().code, Errc::denied);
-    state.version = 2;
+    state.version = SleepState::kVersion + 1;
     EXPECT_FALSE(decode_state(encode_state(state).value(), WallTime(Seconds{1000}), Seconds{10}));
 }
 

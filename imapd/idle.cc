@@ -74,12 +74,13 @@ void Session::idle_on(std::string_view tag, const Fd& watch) {
     }
 }
 
-// May it hibernate, when it is time? Not in the middle of a line, nor of a deflate stream, and not
-// where nobody would notice a delivery.
+// May it hibernate, when it is time? Not in the middle of a line, nor of a deflate stream, not with
+// searches that go on, and not where nobody would notice a delivery.
 bool Session::is_drowsy(int watch, const IdleTimes& times) const {
     return options_.sleeper != nullptr && options_.hibernate_after > Millis{0} &&
            !connection_.is_compressed() && !connection_.has_input() && idle_line_.empty() &&
-           (watch >= 0 || !selected_) && times.quiet.passed();
+           !(selected_ && selected_->contexts) && (watch >= 0 || !selected_) &&
+           times.quiet.passed();
 }
 
 // Waits for one event. False: the client has spoken. After a look at the folder there is a pause in
@@ -134,6 +135,7 @@ bool Session::hibernate(std::string_view tag, int watch, Millis silence_left) {
     state.qresync = enabled_.qresync;
     state.rev2 = enabled_.rev2;
     state.utf8 = enabled_.utf8;
+    state.uid_only = enabled_.uid_only;
     state.bytes_in = connection_.bytes_in();
     state.bytes_out = connection_.bytes_out();
     hibernates_ = options_.sleeper->sleep(state, connection_.fd(), watch, silence_left);
@@ -143,7 +145,7 @@ bool Session::hibernate(std::string_view tag, int watch, Millis silence_left) {
 
 // Goes on in IDLE where another process left off. False: it cannot be told what happened since.
 bool Session::wake_up(const SleepState& state) {
-    enabled_ = {state.condstore, state.qresync, state.rev2, state.utf8};
+    enabled_ = {state.condstore, state.qresync, state.rev2, state.utf8, state.uid_only};
     Fd watch;
     if (!state.folder.empty()) {
         auto box = store_.mailbox(state.folder);

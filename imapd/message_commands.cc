@@ -74,7 +74,7 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
         seqs->erase(seqs->begin(), seqs->begin() + static_cast<std::ptrdiff_t>(window.begin));
     }
     if (imap::has_item(arguments.items, Kind::modseq)) enable_condstore();
-    if (uid) add_first(arguments.items, Kind::uid);  // RFC 3501 6.4.8
+    if (uid && !enabled_.uid_only) add_first(arguments.items, Kind::uid);  // RFC 3501 6.4.8
     if (arguments.vanished) {
         const auto wanted = arguments.set.is_saved_result()
                                 ? saved_ranges()

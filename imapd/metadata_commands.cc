@@ -39,6 +39,37 @@ Reply Session::get_metadata(const imap::GetMetadataArguments& arguments) {
         {"[METADATA LONGENTRIES ", std::to_string(longest_omitted), "] Getmetadata completed."}));
 }
 
+// RFC 9590 3: NIL for what is asked for and is not there
+void Session::write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments) {
+    const auto all = store_.metadata(name);
+    if (!all) return;
+    std::vector<std::string> words;
+    for (const std::string& entry : arguments.entries) {
+        if (all->contains(entry)) continue;
+        std::string word;
+        imap::append_astring(word, entry);
+        words.push_back(word + " NIL");
+    }
+    for (const auto& [entry, value] : *all) {
+        if (!arguments.asks_for(entry)) continue;
+        if (arguments.max_size && value.size() > *arguments.max_size) continue;
+        std::string word;
+        imap::append_astring(word, entry);
+        word += ' ';
+        if (value.find('\0') == std::string::npos)
+            imap::append_string(word, value);
+        else
+            imap::append_literal8(word, value);
+        words.push_back(std::move(word));
+    }
+    if (words.empty()) return;
+    std::string line = "* METADATA ";
+    imap::append_mailbox_name(line, shown_name(name));
+    line += ' ';
+    imap::append_list(line, words);
+    out_.write(line + "\r\n");
+}
+
 Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
     std::vector<mailbox::MetadataChange> changes;
     for (const auto& entry : arguments.entries) {

@@ -154,6 +154,7 @@ class Matcher {
             case KeyKind::and_:
             case KeyKind::or_: return several(node, seq);
             case KeyKind::not_: return negated(node, seq);
+            case KeyKind::fuzzy: return matches(node.children.front(), seq);
         }
         return false;
     }
@@ -269,18 +270,38 @@ class Matcher {
 
 }  // namespace
 
-Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source,
-                                          SearchKey key) {
-    const Node root = make_node(std::move(key), view);
+Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source, SearchKey key,
+                                          const SearchScope& scope) {
+    constexpr std::size_t kStep = 64;  // messages between two words of progress
+    const Node root = make_node(imap::without_fuzzy(std::move(key), imap::Fuzz::stems), view);
     Matcher matcher(view, source);
     std::vector<std::uint32_t> found;
-    for (std::uint32_t seq = 1; seq <= view.count(); ++seq) {
+    const std::size_t count = scope.among == nullptr ? view.count() : scope.among->size();
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto seq =
+            scope.among == nullptr ? static_cast<std::uint32_t>(i + 1) : (*scope.among)[i];
+        if (scope.progress != nullptr && i % kStep == kStep - 1) (*scope.progress)(i, count);
         auto match = matcher.matches(root, seq);
         if (!match && match.error().code != Errc::not_found) return std::move(match).error();
         if (match && *match) found.push_back(seq);
     }
     view.flush_cache();
     return found;
+}
+
+Result<Relevancies> relevancies(mailbox::View& view, MessageSource& source, const SearchKey& key,
+                                std::vector<std::uint32_t> found) {
+    constexpr std::pair<imap::Fuzz, int> kScores[] = {{imap::Fuzz::words, 66},
+                                                      {imap::Fuzz::exact, 100}};
+    Relevancies out;
+    for (const std::uint32_t seq : found) out[seq] = 33;
+    std::sort(found.begin(), found.end());
+    for (const auto& [fuzz, score] : kScores) {
+        TRY_ASSIGN(const auto better,
+                   search(view, source, imap::without_fuzzy(key, fuzz), {&found, nullptr}));
+        for (const std::uint32_t seq : better) out[seq] = score;
+    }
+    return out;
 }
 
 }  // namespace postern::imapd

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <vector>
 
 #include "imapd/message_source.h"
@@ -12,9 +14,21 @@
 
 namespace postern::imapd {
 
+struct SearchScope {
+    const std::vector<std::uint32_t>* among = nullptr;  // only these; null: all messages
+    // Called now and then: how many messages were looked at, and of how many.
+    const std::function<void(std::size_t, std::size_t)>* progress = nullptr;
+};
+
 // Sequence numbers in ascending order. The key's texts must be converted (imap::convert_texts).
 // Messages that other sessions have expunged match nothing that needs their text.
 Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source,
-                                          imap::SearchKey key);
+                                          imap::SearchKey key, const SearchScope& scope = {});
+
+// RFC 6203 4: how well each of the messages found fits the key's FUZZY texts, from 1 to 100, in the
+// order of their numbers.
+using Relevancies = std::map<std::uint32_t, int>;
+Result<Relevancies> relevancies(mailbox::View& view, MessageSource& source,
+                                const imap::SearchKey& key, std::vector<std::uint32_t> found);
 
 }  // namespace postern::imapd

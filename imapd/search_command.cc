@@ -1,7 +1,9 @@
 // SEARCH, SORT, THREAD and their answers: RFC 3501 7.2.5, ESEARCH (RFC 4731), SEARCHRES (RFC 5182),
-// MODSEQ (RFC 7162 3.1.5), ESORT (RFC 5267), PARTIAL (RFC 9394), IMAP4rev2 (RFC 9051 6.4.4), where
-// every answer to SEARCH is an ESEARCH.
+// MODSEQ (RFC 7162 3.1.5), ESORT and UPDATE (RFC 5267), PARTIAL (RFC 9394), RELEVANCY (RFC 6203),
+// several mailboxes (RFC 7377), IMAP4rev2 (RFC 9051 6.4.4), where every answer to SEARCH is an
+// ESEARCH.
 #include <algorithm>
+#include <functional>
 
 #include "imapd/search.h"
 #include "imapd/session.h"
@@ -49,19 +51,107 @@ Seqs saved_of(const Seqs& found, const imap::ReturnOptions& options) {
     return out;
 }
 
+std::string numbers_in(const mailbox::View& view, const Seqs& seqs, bool uid) {
+    if (!uid) return imap::format_set(seqs);
+    std::vector<std::uint32_t> uids;
+    uids.reserve(seqs.size());
+    for (const std::uint32_t seq : seqs) uids.push_back(view.message(seq).uid);
+    return imap::format_set(uids);
+}
+
+// RFC 4731 3.1, from the first item on: " MIN 2 COUNT 3"
+std::string results_of(const mailbox::View& view, bool uid, const imap::ReturnOptions& options,
+                       const Seqs& found, bool with_modseq, const Relevancies* scores) {
+    const auto number = [&](std::uint32_t seq) {
+        return std::to_string(uid ? view.message(seq).uid : seq);
+    };
+    std::string line;
+    // nothing is said of messages when there are none
+    if (options.min && !found.empty()) line += " MIN " + number(found.front());
+    if (options.max && !found.empty()) line += " MAX " + number(found.back());
+    if (options.count) line += " COUNT " + std::to_string(found.size());
+    if (options.all && !found.empty()) line += " ALL " + numbers_in(view, found, uid);
+    if (options.partial) {
+        const Seqs part = window_of(found, *options.partial);
+        line += cat({" PARTIAL (", options.partial->str(), " ",
+                     part.empty() ? "NIL" : numbers_in(view, part, uid), ")"});
+    }
+    if (with_modseq && !found.empty())
+        line += " MODSEQ " + std::to_string(modseq_of(view, found, options));
+    if (options.relevancy && scores != nullptr && !found.empty()) {  // RFC 6203 4
+        std::vector<std::string> words;
+        for (const std::uint32_t seq : options.partial ? window_of(found, *options.partial) : found)
+            words.push_back(std::to_string(scores->at(seq)));
+        line += " RELEVANCY ";
+        imap::append_list(line, words);
+    }
+    return line;
+}
+
+bool orders_by_relevancy(const std::vector<imap::SortKey>& order) {
+    return std::any_of(order.begin(), order.end(), [](const imap::SortKey& key) {
+        return key.kind == imap::SortKey::Kind::relevancy;
+    });
+}
+
+// RFC 9585 4: a client whose command takes long is told how far it is.
+class Progress {
+  public:
+    Progress(Output& out, std::string_view tag, Millis interval)
+        : out_(out), tag_(tag), interval_(interval), next_(Deadline::in(interval)) {}
+
+    void operator()(std::size_t done, std::size_t all) {
+        if (!next_.passed()) return;
+        next_ = Deadline::in(interval_);
+        std::string tag;
+        imap::append_string(tag, tag_);
+        out_.write(cat({"* OK [INPROGRESS (", tag, " ", std::to_string(done), " ",
+                        std::to_string(all), ")] Still at work\r\n"}));
+        out_.flush();
+    }
+
+  private:
+    Output& out_;
+    std::string_view tag_;
+    Millis interval_;
+    Deadline next_;
+};
+
 }  // namespace
 
-// The messages that match. Nothing: the charset is not known.
-Result<std::optional<Seqs>> Session::find(const imap::SearchArguments& arguments,
-                                          bool& with_modseq) {
+// The keys with "$" resolved.
+imap::SearchKey Session::converted(const imap::SearchArguments& arguments) const {
     imap::SearchKey key = arguments.key;
     imap::replace_saved_result(key, saved_ranges());
+    return key;
+}
+
+// The messages that match. Nothing: the charset is not known.
+Result<std::optional<Seqs>> Session::find(const imap::Command& command,
+                                          const imap::SearchArguments& arguments,
+                                          bool& with_modseq) {
+    imap::SearchKey key = converted(arguments);
     if (arguments.options.save) selected_->saved_result.clear();  // RFC 5182 2.1: also on failure
     if (!imap::convert_texts(key, arguments.charset)) return std::optional<Seqs>();
     with_modseq = imap::has_key(key, imap::SearchKey::Kind::modseq);
     if (with_modseq) enable_condstore();
-    TRY_ASSIGN(Seqs found, imapd::search(*selected_->view, selected_->source, std::move(key)));
+    const std::function<void(std::size_t, std::size_t)> progress =
+        Progress(out_, command.tag, options_.progress_interval);
+    TRY_ASSIGN(Seqs found, imapd::search(*selected_->view, selected_->source, std::move(key),
+                                         {nullptr, &progress}));
     return std::optional(std::move(found));
+}
+
+// Nothing where nobody asks for them.
+Result<std::optional<Relevancies>> Session::scores_of(const imap::SearchArguments& arguments,
+                                                      const std::vector<imap::SortKey>& order,
+                                                      const Seqs& found) {
+    if (!arguments.options.relevancy && !orders_by_relevancy(order))
+        return std::optional<Relevancies>();
+    imap::SearchKey key = converted(arguments);
+    TRY(imap::convert_texts(key, arguments.charset));
+    TRY_ASSIGN(Relevancies scores, relevancies(*selected_->view, selected_->source, key, found));
+    return std::optional(std::move(scores));
 }
 
 void Session::save_result(Seqs found, const imap::ReturnOptions& options) {
@@ -72,19 +162,37 @@ void Session::save_result(Seqs found, const imap::ReturnOptions& options) {
     std::sort(saved.begin(), saved.end());  // after SORT
 }
 
+namespace {
+
+// What is wrong with a search in this session, before it is made.
+std::optional<Reply> refuse(const imap::SearchArguments& arguments, bool by_relevancy,
+                            const Enabled& enabled) {
+    if (enabled.utf8 && !arguments.charset.empty())  // RFC 6855 3
+        return Reply::bad("CHARSET is not for clients that enabled UTF8=ACCEPT");
+    if (enabled.uid_only && imap::has_numbers(arguments.key)) return uid_required();
+    if ((arguments.options.relevancy || by_relevancy) &&
+        !imap::has_key(arguments.key, imap::SearchKey::Kind::fuzzy))
+        return Reply::bad("RELEVANCY needs FUZZY");  // RFC 6203 4
+    return std::nullopt;
+}
+
+}  // namespace
+
 Reply Session::search(const imap::Command& command) {
     const auto& arguments = std::get<imap::SearchArguments>(command.arguments);
-    if (enabled_.utf8 && !arguments.charset.empty())  // RFC 6855 3
-        return Reply::bad("CHARSET is not for clients that enabled UTF8=ACCEPT");
+    if (auto refusal = refuse(arguments, false, enabled_)) return *refusal;
     bool with_modseq = false;
-    auto found = find(arguments, with_modseq);
+    auto found = find(command, arguments, with_modseq);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
+    auto scores = scores_of(arguments, {}, **found);
+    if (!scores) return failed(scores.error());
+    if (auto done = follow(command, arguments, {}, **found); !done) return failed(done.error());
     save_result(**found, arguments.options);
     imap::ReturnOptions options = arguments.options;
     if (!options.given) options.all = true;  // RFC 9051 6.4.4
     if (options.given || enabled_.rev2)
-        write_esearch(command, options, **found, with_modseq);
+        write_esearch(command, options, **found, with_modseq, *scores ? &**scores : nullptr);
     else
         write_numbers("SEARCH", command.uid, **found, with_modseq);
     return Reply::ok("Search completed.");
@@ -92,24 +200,61 @@ Reply Session::search(const imap::Command& command) {
 
 Reply Session::sort(const imap::Command& command) {
     const auto& arguments = std::get<imap::SortArguments>(command.arguments);
+    if (auto refusal = refuse(arguments.search, orders_by_relevancy(arguments.keys), enabled_))
+        return *refusal;
     bool with_modseq = false;
-    auto found = find(arguments.search, with_modseq);
+    auto found = find(command, arguments.search, with_modseq);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
-    auto sorted = sort_messages(*selected_->view, selected_->source, **found, arguments.keys);
+    auto scores = scores_of(arguments.search, arguments.keys, **found);
+    if (!scores) return failed(scores.error());
+    const Relevancies* known = *scores ? &**scores : nullptr;
+    auto sorted =
+        sort_messages(*selected_->view, selected_->source, **found, arguments.keys, known);
     if (!sorted) return failed(sorted.error());
+    if (auto done = follow(command, arguments.search, arguments.keys, *sorted); !done)
+        return failed(done.error());
     save_result(*sorted, arguments.search.options);
     if (arguments.search.options.given)
-        write_esearch(command, arguments.search.options, *sorted, with_modseq);
+        write_esearch(command, arguments.search.options, *sorted, with_modseq, known);
     else
         write_numbers("SORT", command.uid, *sorted, with_modseq);
     return Reply::ok("Sort completed.");
 }
 
+// RFC 5267 4.3: from now on the client is told what changes in the result.
+Result<void> Session::follow(const imap::Command& command, const imap::SearchArguments& arguments,
+                             const std::vector<imap::SortKey>& order, const Seqs& found) {
+    if (!arguments.options.update) return {};
+    const mailbox::View& view = *selected_->view;
+    if (!selected_->contexts) selected_->contexts = std::make_unique<SearchContexts>(view);
+    SearchContext context;
+    context.tag = command.tag;
+    context.uid = command.uid;
+    context.key = converted(arguments);
+    TRY(imap::convert_texts(context.key, arguments.charset));
+    fix_numbers(context.key, view);
+    context.order = order;
+    for (const std::uint32_t seq : found) context.found.push_back(view.message(seq).uid);
+    if (selected_->contexts->add(std::move(context))) return {};
+    std::string tag;  // RFC 5267 4.3.1: the search is made all the same
+    imap::append_string(tag, command.tag);
+    out_.write(cat({"* NO [NOUPDATE ", tag, "] Too many searches go on\r\n"}));
+    return {};
+}
+
+Reply Session::cancel_updates(const imap::CancelUpdateArguments& arguments) {
+    if (!selected_ || !selected_->contexts) return Reply::ok("No search goes on.");
+    for (const std::string& tag : arguments.tags) selected_->contexts->cancel(tag);
+    if (selected_->contexts->empty()) selected_->contexts.reset();
+    return Reply::ok("Cancelupdate completed.");
+}
+
 Reply Session::thread(const imap::Command& command) {
     const auto& arguments = std::get<imap::ThreadArguments>(command.arguments);
+    if (auto refusal = refuse(arguments.search, false, enabled_)) return *refusal;
     bool with_modseq = false;
-    auto found = find(arguments.search, with_modseq);
+    auto found = find(command, arguments.search, with_modseq);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
     auto facts = thread_facts(*selected_->view, selected_->source, **found, command.uid);
@@ -131,27 +276,93 @@ void Session::write_numbers(std::string_view verb, bool uid, const Seqs& found, 
 }
 
 void Session::write_esearch(const imap::Command& command, const imap::ReturnOptions& options,
-                            const Seqs& found, bool with_modseq) {
-    if (options.save && !options.says_something()) return;  // RFC 5182 2.1
-    const auto number = [&](std::uint32_t seq) {
-        return std::to_string(command.uid ? selected_->view->message(seq).uid : seq);
-    };
+                            const Seqs& found, bool with_modseq, const Relevancies* scores) {
+    if (options.save && !options.says_something() && !options.update) return;  // RFC 5182 2.1
     std::string line = "* ESEARCH (TAG ";
     imap::append_string(line, command.tag);
     line += command.uid ? ") UID" : ")";
-    // RFC 4731 3.1: nothing is said of messages when there are none
-    if (options.min && !found.empty()) line += " MIN " + number(found.front());
-    if (options.max && !found.empty()) line += " MAX " + number(found.back());
-    if (options.count) line += " COUNT " + std::to_string(found.size());
-    if (options.all && !found.empty()) line += " ALL " + numbers_of(found, command.uid);
-    if (options.partial) {
-        const Seqs part = window_of(found, *options.partial);
-        line += cat({" PARTIAL (", options.partial->str(), " ",
-                     part.empty() ? "NIL" : numbers_of(part, command.uid), ")"});
+    out_.write(
+        cat({line, results_of(*selected_->view, command.uid, options, found, with_modseq, scores),
+             "\r\n"}));
+}
+
+// --- Several mailboxes, RFC 7377
+
+// Each once, INBOX first. Those that are named and do not exist are passed over.
+Result<std::vector<std::string>> Session::filtered_names(
+    const std::vector<imap::MailboxFilter>& filters) const {
+    using Kind = imap::MailboxFilter::Kind;
+    TRY_ASSIGN(const auto folders, store_.folders());
+    TRY_ASSIGN(const auto subscribed, store_.subscriptions());
+    std::vector<std::string> out;
+    for (const auto& folder : folders) {
+        const bool is_subscribed =
+            std::binary_search(subscribed.begin(), subscribed.end(), folder.name);
+        const bool is_selected = selected_ && selected_->name == folder.name;
+        const bool wanted =
+            std::any_of(filters.begin(), filters.end(), [&](const imap::MailboxFilter& filter) {
+                if (filter.kind == Kind::selected || filter.kind == Kind::selected_delayed)
+                    return is_selected;
+                return filter.covers(folder.name, is_subscribed, mailbox::kSeparator);
+            });
+        if (wanted && folder.selectable) out.push_back(folder.name);
     }
-    if (with_modseq && !found.empty())
-        line += " MODSEQ " + std::to_string(modseq_of(*selected_->view, found, options));
-    out_.write(line + "\r\n");
+    return out;
+}
+
+// The ESEARCH response about one mailbox; empty when nothing was found.
+Result<std::string> Session::search_elsewhere(const imap::Command& command, const std::string& name,
+                                              const imap::SearchKey& key) {
+    const auto& options = std::get<imap::EsearchArguments>(command.arguments).search.options;
+    const bool here = selected_ && selected_->name == name;
+    std::unique_ptr<mailbox::View> other;
+    if (!here) {
+        TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
+        TRY_ASSIGN(other, box.open(mailbox::Access::read_only));
+    }
+    mailbox::View& view = here ? *selected_->view : *other;
+    MessageSource source(view);
+    const std::function<void(std::size_t, std::size_t)> progress =
+        Progress(out_, command.tag, options_.progress_interval);
+    TRY_ASSIGN(const Seqs found, imapd::search(view, source, key, {nullptr, &progress}));
+    if (found.empty()) return std::string();
+    Relevancies scores;
+    if (options.relevancy) {
+        TRY_ASSIGN(scores, relevancies(view, source, key, found));
+    }
+    std::string line = "* ESEARCH (TAG ";
+    imap::append_string(line, command.tag);
+    line += " MAILBOX ";
+    imap::append_mailbox_name(line, shown_name(name));
+    line += cat({" UIDVALIDITY ", std::to_string(view.uid_validity()), ") UID"});
+    imap::ReturnOptions what = options;
+    if (!what.given) what.all = true;
+    const bool with_modseq = imap::has_key(key, imap::SearchKey::Kind::modseq);
+    return cat({line, results_of(view, true, what, found, with_modseq, &scores), "\r\n"});
+}
+
+Reply Session::esearch(const imap::Command& command) {
+    const auto& arguments = std::get<imap::EsearchArguments>(command.arguments);
+    const auto& options = arguments.search.options;
+    if (auto refusal = refuse(arguments.search, false, enabled_)) return *refusal;
+    // RFC 7377 2.2: sequence numbers and "$" are of one mailbox
+    if (options.save || options.update || options.context ||
+        imap::has_numbers(arguments.search.key) || imap::has_saved_result(arguments.search.key))
+        return Reply::bad("Not with a search of several mailboxes");
+    if (arguments.filters.empty() && !selected_) return Reply::bad("No mailbox selected.");
+    imap::SearchKey key = arguments.search.key;
+    if (!imap::convert_texts(key, arguments.search.charset)) return unknown_charset();
+    auto filters = arguments.filters;
+    if (filters.empty()) filters.push_back({imap::MailboxFilter::Kind::selected, {}});
+    const auto names = filtered_names(filters);
+    if (!names) return failed(names.error());
+    for (const std::string& name : *names) {
+        const auto line = search_elsewhere(command, name, key);
+        // RFC 7377 2.1: one that is gone meanwhile is no failure of the command
+        if (!line && line.error().code != Errc::not_found) return failed(line.error());
+        if (line) out_.write(*line);
+    }
+    return Reply::ok("Esearch completed.");
 }
 
 std::vector<imap::Range> Session::saved_ranges() const {

@@ -14,6 +14,8 @@ namespace postern::imapd {
 Reply Session::select(const imap::SelectArguments& arguments, bool examine) {
     if (arguments.qresync && !enabled_.qresync)
         return Reply::bad("QRESYNC is not enabled");  // RFC 7162 3.2.5
+    if (arguments.qresync && enabled_.uid_only && !arguments.qresync->match_seqs.empty())
+        return uid_required();
     // RFC 7162 3.2.11, RFC 9051 7.1: what follows is about the new mailbox
     if (selected_ && (enabled_.qresync || enabled_.rev2))
         out_.write("* OK [CLOSED] Previous mailbox is closed now\r\n");
@@ -40,7 +42,7 @@ void Session::describe_selected() {
     out_.write("* " + number(v.count()) + " EXISTS\r\n");
     if (!enabled_.rev2) {
         out_.write("* " + number(v.recent()) + " RECENT\r\n");
-        if (v.first_unseen() != 0)
+        if (v.first_unseen() != 0 && !enabled_.uid_only)  // RFC 9586 3.1
             out_.write("* OK [UNSEEN " + number(v.first_unseen()) + "] First unseen.\r\n");
     }
     out_.write("* OK [UIDVALIDITY " + number(v.uid_validity()) + "] UIDs valid\r\n");
@@ -81,18 +83,36 @@ Reply Session::close(bool expunges) {
 }
 
 void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
+    std::vector<mailbox::Uid> before;  // the numbers that the client knows
+    const mailbox::View& view = *selected_->view;
+    for (std::uint32_t seq = 1; selected_->contexts && seq <= view.count(); ++seq)
+        before.push_back(view.message(seq).uid);
     auto changes = selected_->view->sync(expunges, thorough);
-    if (changes) return announce(*changes);
+    if (changes) {
+        if (selected_->contexts && !changes->expunged_uids.empty())
+            out_.write(selected_->contexts->without(changes->expunged_uids, before));
+        announce(*changes);
+        return update_contexts();
+    }
     // The folder was deleted or replaced under us: there are no numbers any more to speak of.
     log::warning(options_.trace, changes.error().what);
     out_.write("* BYE The selected mailbox is not available any more\r\n");
     end("Selected mailbox is gone: " + changes.error().what);
 }
 
+// RFC 5267 4.3.4: after the client has learned of new messages
+void Session::update_contexts() {
+    if (!selected_->contexts) return;
+    const auto lines = selected_->contexts->update(*selected_->view, selected_->source);
+    if (lines) return out_.write(*lines);
+    log::warning(options_.trace, lines.error().what);
+    selected_->contexts.reset();
+}
+
 void Session::announce(const mailbox::Changes& changes) {
     mailbox::View& view = *selected_->view;
     announce_flags();  // before a FETCH that names new ones
-    if (enabled_.qresync) {
+    if (enabled_.qresync || enabled_.uid_only) {
         if (!changes.expunged_uids.empty())
             out_.write(vanished_line(imap::to_ranges(changes.expunged_uids), false));
     } else {
@@ -111,11 +131,13 @@ void Session::announce_fetch(std::uint32_t seq, bool uid, bool flags) {
     const mailbox::View& view = *selected_->view;
     const mailbox::Message message = view.message(seq);
     std::vector<std::string> items;
-    if (uid || enabled_.qresync || enabled_.rev2)
+    if ((uid || enabled_.qresync || enabled_.rev2) && !enabled_.uid_only)
         items.push_back("UID " + std::to_string(message.uid));
     if (flags) items.push_back("FLAGS " + flag_list(message, view.keywords(), style().recent));
     if (enabled_.condstore) items.push_back("MODSEQ (" + std::to_string(message.modseq) + ")");
-    out_.write(cat({"* ", std::to_string(seq), " FETCH (", join(items, " "), ")\r\n"}));
+    const std::string head = enabled_.uid_only ? std::to_string(message.uid) + " UIDFETCH"
+                                               : std::to_string(seq) + " FETCH";
+    out_.write(cat({"* ", head, " (", join(items, " "), ")\r\n"}));
 }
 
 void Session::announce_flags() {

@@ -51,6 +51,12 @@ bool needs_selection(Verb verb) {
     }
 }
 
+// Commands that take, or answer with, sequence numbers in their form without UID.
+bool has_numbers(Verb verb) {
+    return needs_selection(verb) && verb != Verb::check && verb != Verb::close &&
+           verb != Verb::unselect && verb != Verb::expunge;
+}
+
 }  // namespace
 
 Session::Session(Connection& connection, mailbox::Store& store, Options options)
@@ -191,6 +197,9 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::getquotaroot: return get_quota_root(mailbox());
         case Verb::getquota:
             return get_quota(std::get<imap::QuotaArguments>(command.arguments).root);
+        case Verb::esearch: return esearch(command);
+        case Verb::cancelupdate:
+            return cancel_updates(std::get<imap::CancelUpdateArguments>(command.arguments));
         case Verb::genurlauth:
             return generate_urls(std::get<imap::GenUrlAuthArguments>(command.arguments));
         case Verb::resetkey:
@@ -224,6 +233,7 @@ Reply Session::dispatch(const imap::Command& command) {
 
 Reply Session::dispatch_selected(const imap::Command& command) {
     if (!selected_) return Reply::bad("No mailbox selected.");
+    if (enabled_.uid_only && !command.uid && has_numbers(command.verb)) return uid_required();
     switch (command.verb) {
         case Verb::check: return Reply::ok("Check completed.");
         case Verb::close: return close(true);

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "imapd/connection.h"
+#include "imapd/contexts.h"
 #include "imapd/fetch.h"
 #include "imapd/hibernation.h"
 #include "imapd/message_source.h"
 #include "imapd/message_urls.h"
+#include "imapd/search.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
 #include "lib/mailbox/store.h"
@@ -26,6 +28,7 @@ struct Options {
     Millis write_timeout{5 * 60 * 1000};  // a client that takes nothing
     Millis keepalive{2 * 60 * 1000};      // "* OK Still here" in IDLE
     Millis poll_interval{1000};           // IDLE where nothing can be watched
+    Millis progress_interval{10'000};     // RFC 9585 4: between two words of it
     std::size_t max_line = 65536;
     std::uint64_t max_message = 0;  // APPEND; 0: no limit
     std::string trace;              // session id, for the log
@@ -41,8 +44,9 @@ std::string capabilities(const Options& options);
 struct Enabled {
     bool condstore = false;
     bool qresync = false;
-    bool rev2 = false;  // RFC 9051
-    bool utf8 = false;  // RFC 6855
+    bool rev2 = false;      // RFC 9051
+    bool utf8 = false;      // RFC 6855
+    bool uid_only = false;  // RFC 9586
     bool utf8_names() const { return rev2 || utf8; }
 };
 
@@ -56,6 +60,11 @@ struct Reply {
     static Reply no(std::string_view text) { return {Kind::no, std::string(text)}; }
     static Reply bad(std::string_view text) { return {Kind::bad, std::string(text)}; }
 };
+
+// RFC 9586 3
+inline Reply uid_required() {
+    return Reply::bad("[UIDREQUIRED] Message numbers are not allowed once UIDONLY is enabled");
+}
 
 class Session {
   public:
@@ -74,8 +83,9 @@ class Session {
         mailbox::Mailbox mailbox;
         std::unique_ptr<mailbox::View> view;
         MessageSource source;
-        std::size_t announced_keywords = 0;      // how many the client has been told of
-        std::vector<mailbox::Uid> saved_result;  // "$" of RFC 5182, ascending
+        std::size_t announced_keywords = 0;        // how many the client has been told of
+        std::vector<mailbox::Uid> saved_result;    // "$" of RFC 5182, ascending
+        std::unique_ptr<SearchContexts> contexts;  // null: no search goes on
 
         Selected(std::string canonical_name, mailbox::Mailbox where,
                  std::unique_ptr<mailbox::View> snapshot)
@@ -122,7 +132,8 @@ class Session {
     void announce_flags();  // when there are some that the client does not know
     // "* 5 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))": what of it, is as the client wants it
     void announce_fetch(std::uint32_t seq, bool uid, bool flags);
-    FetchStyle style() const { return {enabled_.condstore, !enabled_.rev2}; }
+    FetchStyle style() const { return {enabled_.condstore, !enabled_.rev2, enabled_.uid_only}; }
+    void update_contexts();
 
     // folder_commands.cc
     Reply create(const imap::CreateArguments& arguments);
@@ -137,6 +148,7 @@ class Session {
                                     const std::vector<imap::StatusItem>& items);
     Reply get_metadata(const imap::GetMetadataArguments& arguments);
     Reply set_metadata(const imap::SetMetadataArguments& arguments);
+    void write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments);
     // quota_commands.cc
     Reply get_quota(const std::string& root);
     Reply get_quota_root(const std::string& name);
@@ -161,11 +173,24 @@ class Session {
     Reply search(const imap::Command& command);
     Reply sort(const imap::Command& command);
     Reply thread(const imap::Command& command);
-    Result<std::optional<Seqs>> find(const imap::SearchArguments& arguments, bool& with_modseq);
+    Reply esearch(const imap::Command& command);
+    Result<std::vector<std::string>> filtered_names(
+        const std::vector<imap::MailboxFilter>& filters) const;
+    Result<std::string> search_elsewhere(const imap::Command& command, const std::string& name,
+                                         const imap::SearchKey& key);
+    Result<void> follow(const imap::Command& command, const imap::SearchArguments& arguments,
+                        const std::vector<imap::SortKey>& order, const Seqs& found);
+    Reply cancel_updates(const imap::CancelUpdateArguments& arguments);
+    Result<std::optional<Seqs>> find(const imap::Command& command,
+                                     const imap::SearchArguments& arguments, bool& with_modseq);
+    Result<std::optional<Relevancies>> scores_of(const imap::SearchArguments& arguments,
+                                                 const std::vector<imap::SortKey>& order,
+                                                 const Seqs& found);
+    imap::SearchKey converted(const imap::SearchArguments& arguments) const;
     void save_result(Seqs found, const imap::ReturnOptions& options);
     void write_numbers(std::string_view verb, bool uid, const Seqs& found, bool with_modseq);
     void write_esearch(const imap::Command& command, const imap::ReturnOptions& options,
-                       const Seqs& found, bool with_modseq);
+                       const Seqs& found, bool with_modseq, const Relevancies* scores);
     std::vector<imap::Range> saved_ranges() const;
 
     // append.cc

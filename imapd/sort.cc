@@ -41,7 +41,8 @@ std::string first_display(const std::vector<mail::ListedAddress>& list) {
 
 class Facts {
   public:
-    Facts(mailbox::View& view, MessageSource& source) : view_(view), source_(source) {}
+    Facts(mailbox::View& view, MessageSource& source, const Relevancies* scores = nullptr)
+        : view_(view), source_(source), scores_(scores) {}
 
     Result<std::string> field(std::uint32_t seq, std::string_view name) {
         TRY_ASSIGN(const std::string_view header, header_with(view_, source_, seq, name));
@@ -67,6 +68,9 @@ class Facts {
                 TRY_ASSIGN(out.number, view_.internal_date(seq));
                 break;
             }
+            case OrderKind::relevancy:  // RFC 6203 5: the best first
+                if (scores_ != nullptr && scores_->contains(seq)) out.number = -scores_->at(seq);
+                break;
             case OrderKind::size: {
                 TRY_ASSIGN(const std::uint64_t size, view_.crlf_size(seq));
                 out.number = static_cast<std::int64_t>(size);
@@ -100,6 +104,7 @@ class Facts {
 
     mailbox::View& view_;
     MessageSource& source_;
+    const Relevancies* scores_;
 };
 
 struct Sortable {
@@ -149,8 +154,9 @@ Result<imap::ThreadMessage> thread_fact(Facts& facts, std::uint32_t seq) {
 
 Result<std::vector<std::uint32_t>> sort_messages(mailbox::View& view, MessageSource& source,
                                                  const std::vector<std::uint32_t>& seqs,
-                                                 const std::vector<SortKey>& keys) {
-    Facts facts(view, source);
+                                                 const std::vector<SortKey>& keys,
+                                                 const Relevancies* scores) {
+    Facts facts(view, source, scores);
     std::vector<Sortable> all;
     all.reserve(seqs.size());
     for (const std::uint32_t seq : seqs) {

@@ -49,6 +49,8 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"GETQUOTA", Verb::getquota},
     {"GETQUOTAROOT", Verb::getquotaroot},
     {"SETQUOTA", Verb::setquota},
+    {"ESEARCH", Verb::esearch},
+    {"CANCELUPDATE", Verb::cancelupdate},
     {"GENURLAUTH", Verb::genurlauth},
     {"RESETKEY", Verb::resetkey},
     {"URLFETCH", Verb::urlfetch},
@@ -411,6 +413,17 @@ Result<GenUrlAuthArguments> parse_genurlauth(Parser& parser) {
     return out;
 }
 
+Result<CancelUpdateArguments> parse_cancel_update(Parser& parser) {
+    CancelUpdateArguments out;
+    do {
+        TRY(parser.space());
+        TRY_ASSIGN(std::string tag, parser.string());
+        out.tags.push_back(std::move(tag));
+        if (out.tags.size() > kMaxUrls) return bad("Too many tags");
+    } while (!parser.at_end());
+    return out;
+}
+
 Result<ResetKeyArguments> parse_resetkey(Parser& parser) {
     ResetKeyArguments out;
     if (!parser.eat(' ') || parser.at_end()) return out;
@@ -474,6 +487,8 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::setmetadata: return take(command, parse_set_metadata(parser));
         case Verb::enable: return take(command, parse_enable(parser));
         case Verb::getquota: return take(command, parse_quota(parser));
+        case Verb::esearch: return take(command, parse_esearch_arguments(parser));
+        case Verb::cancelupdate: return take(command, parse_cancel_update(parser));
         case Verb::genurlauth: return take(command, parse_genurlauth(parser));
         case Verb::resetkey: return take(command, parse_resetkey(parser));
         case Verb::urlfetch: return take(command, parse_urlfetch(parser));

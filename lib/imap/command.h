@@ -62,6 +62,8 @@ enum class Verb : unsigned char {
     getquota,
     getquotaroot,
     setquota,
+    esearch,
+    cancelupdate,
     genurlauth,
     resetkey,
     urlfetch,
@@ -98,6 +100,9 @@ struct GenUrlAuthArguments {
         std::string url, mechanism;
     };
     std::vector<One> urls;
+};
+struct CancelUpdateArguments {  // RFC 5267 4.3.5
+    std::vector<std::string> tags;
 };
 struct ResetKeyArguments {
     std::string mailbox;  // empty: all
@@ -182,7 +187,7 @@ struct Command {
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
                  SortArguments, ThreadArguments, CompressArguments, GetMetadataArguments,
                  SetMetadataArguments, QuotaArguments, GenUrlAuthArguments, ResetKeyArguments,
-                 UrlFetchArguments>
+                 UrlFetchArguments, EsearchArguments, CancelUpdateArguments>
         arguments;
 };
 

@@ -291,6 +291,7 @@ std::string shown(const SearchKey& key) {
         case Kind::and_: return "(" + children + ")";
         case Kind::or_: return "or(" + children + ")";
         case Kind::not_: return "!" + children;
+        case Kind::fuzzy: return "~" + children;
     }
     return "?";
 }

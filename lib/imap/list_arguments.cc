@@ -53,6 +53,11 @@ Result<void> parse_return(Parser& parser, ListArguments& out) {
     } else if (iequals(word, "STATUS")) {
         TRY(parser.space());
         TRY_ASSIGN(out.status, parse_status_items(parser));
+    } else if (iequals(word, "METADATA")) {
+        TRY(parser.space());
+        TRY_ASSIGN(out.metadata, parse_listed_metadata(parser));
+    } else if (iequals(word, "MYRIGHTS")) {
+        out.return_my_rights = true;
     } else if (!iequals(word, "CHILDREN")) {  // which is always said
         return bad("Unknown LIST return option " + printable(word, 40));
     }

@@ -2,10 +2,12 @@
 // items, which LIST can ask for too.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/imap/metadata_arguments.h"
 #include "lib/imap/parser.h"
 
 namespace postern::imap {
@@ -36,8 +38,10 @@ struct ListArguments {
     // What is said of them, RFC 5258 3.2
     bool return_subscribed = false;
     bool return_special_use = false;
-    std::vector<StatusItem> status;  // RFC 5819
-    bool extended = false;           // any of this was written, or several patterns
+    bool return_my_rights = false;                 // RFC 8440
+    std::vector<StatusItem> status;                // RFC 5819
+    std::optional<GetMetadataArguments> metadata;  // RFC 9590
+    bool extended = false;                         // any of this was written, or several patterns
 
     std::string reference;
     std::vector<std::string> patterns;

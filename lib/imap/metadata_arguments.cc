@@ -50,6 +50,16 @@ Result<void> parse_options(Parser& parser, GetMetadataArguments& out) {
     return parser.expect(')');
 }
 
+Result<void> parse_entries(Parser& parser, GetMetadataArguments& out) {
+    const bool several = parser.eat('(');
+    do {
+        TRY_ASSIGN(std::string name, parse_entry_name(parser));
+        out.entries.push_back(std::move(name));
+        if (out.entries.size() > kMaxMetadataNames) return bad("Too many entries");
+    } while (several && parser.eat(' '));
+    return several ? parser.expect(')') : Result<void>();
+}
+
 }  // namespace
 
 bool GetMetadataArguments::asks_for(std::string_view entry) const {
@@ -70,13 +80,17 @@ Result<GetMetadataArguments> parse_get_metadata(Parser& parser) {
     }
     TRY_ASSIGN(out.mailbox, parser.astring());
     TRY(parser.space());
-    const bool several = parser.eat('(');
-    do {
-        TRY_ASSIGN(std::string name, parse_entry_name(parser));
-        out.entries.push_back(std::move(name));
-        if (out.entries.size() > kMaxMetadataNames) return bad("Too many entries");
-    } while (several && parser.eat(' '));
-    if (several) TRY(parser.expect(')'));
+    TRY(parse_entries(parser, out));
+    return out;
+}
+
+Result<GetMetadataArguments> parse_listed_metadata(Parser& parser) {
+    GetMetadataArguments out;
+    if (istarts_with(parser.rest(), "(MAXSIZE ") || istarts_with(parser.rest(), "(DEPTH ")) {
+        TRY(parse_options(parser, out));
+        TRY(parser.space());
+    }
+    TRY(parse_entries(parser, out));
     return out;
 }
 

@@ -35,6 +35,8 @@ struct SetMetadataArguments {
 
 // After the command's name.
 Result<GetMetadataArguments> parse_get_metadata(Parser& parser);
+// What LIST is to return of each mailbox, RFC 9590: "(/private/comment)", with options before it.
+Result<GetMetadataArguments> parse_listed_metadata(Parser& parser);
 Result<SetMetadataArguments> parse_set_metadata(Parser& parser);
 
 }  // namespace postern::imap

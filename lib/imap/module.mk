@@ -7,6 +7,7 @@ lib_imap_libimap_a_SOURCES = \
 	%reldir%/command_reader.h %reldir%/command_reader.cc \
 	%reldir%/fetch_item.h %reldir%/fetch_item.cc \
 	%reldir%/list_arguments.h %reldir%/list_arguments.cc \
+	%reldir%/mailbox_filter.h %reldir%/mailbox_filter.cc \
 	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
 	%reldir%/message_url.h %reldir%/message_url.cc \
 	%reldir%/metadata_arguments.h %reldir%/metadata_arguments.cc \
@@ -21,6 +22,7 @@ EXTRA_DIST += %reldir%/README.md
 check_PROGRAMS += lib/imap/imap_test
 lib_imap_imap_test_SOURCES = \
 	%reldir%/command_test.cc \
+	%reldir%/extensions_test.cc \
 	%reldir%/message_url_test.cc \
 	%reldir%/reader_test.cc \
 	%reldir%/response_test.cc \

@@ -8,6 +8,8 @@
 namespace postern::imap {
 namespace {
 
+constexpr std::size_t kMaxFilters = 100;
+
 constexpr std::pair<std::string_view, SortKey::Kind> kSortKeys[] = {
     {"ARRIVAL", SortKey::Kind::arrival},
     {"CC", SortKey::Kind::cc},
@@ -15,6 +17,7 @@ constexpr std::pair<std::string_view, SortKey::Kind> kSortKeys[] = {
     {"DISPLAYFROM", SortKey::Kind::display_from},
     {"DISPLAYTO", SortKey::Kind::display_to},
     {"FROM", SortKey::Kind::from},
+    {"RELEVANCY", SortKey::Kind::relevancy},
     {"SIZE", SortKey::Kind::size},
     {"SUBJECT", SortKey::Kind::subject},
     {"TO", SortKey::Kind::to},
@@ -32,6 +35,12 @@ Result<void> parse_return_option(Parser& parser, ReturnOptions& out) {
         out.count = true;
     } else if (iequals(word, "SAVE")) {  // RFC 5182 2.1
         out.save = true;
+    } else if (iequals(word, "UPDATE")) {
+        out.update = true;
+    } else if (iequals(word, "CONTEXT")) {
+        out.context = true;
+    } else if (iequals(word, "RELEVANCY")) {
+        out.relevancy = true;
     } else if (iequals(word, "PARTIAL")) {
         if (out.partial) return bad("PARTIAL is there twice");
         TRY(parser.space());
@@ -55,7 +64,7 @@ Result<ReturnOptions> parse_return_options(Parser& parser) {
         if (parser.peek() != ')') TRY(parser.space());
     }
     TRY(parser.space());
-    out.all = out.all || !(out.says_something() || out.save);
+    out.all = out.all || !(out.says_something() || out.save || out.update);
     // RFC 9394 3.1
     if (out.all && out.partial) return bad("ALL and PARTIAL exclude each other");
     return out;
@@ -132,6 +141,25 @@ Result<SearchArguments> parse_search_arguments(Parser& parser) {
         TRY(parser.space());
     }
     TRY_ASSIGN(out.key, parse_search_keys(parser));
+    return out;
+}
+
+// RFC 7377 3: ESEARCH [IN (filters [(options)])] [RETURN (...)] keys
+Result<EsearchArguments> parse_esearch_arguments(Parser& parser) {
+    EsearchArguments out;
+    if (istarts_with(parser.rest(), " IN (")) {
+        TRY(parser.space());
+        TRY(parser.word());
+        TRY(parser.space());
+        TRY(parser.expect('('));
+        do {
+            TRY_ASSIGN(MailboxFilter filter, parse_mailbox_filter(parser));
+            out.filters.push_back(std::move(filter));
+            if (out.filters.size() > kMaxFilters) return bad("Too many mailbox filters");
+        } while (parser.eat(' '));
+        TRY(parser.expect(')'));
+    }
+    TRY_ASSIGN(out.search, parse_search_arguments(parser));
     return out;
 }
 

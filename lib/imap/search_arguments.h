@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/imap/mailbox_filter.h"
 #include "lib/imap/parser.h"
 #include "lib/imap/search_key.h"
 #include "lib/imap/thread.h"
@@ -34,14 +35,23 @@ Result<PartialRange> parse_partial_range(Parser& parser);
 struct ReturnOptions {
     bool given = false;  // "RETURN (...)": the answer is an ESEARCH response
     bool min = false, max = false, all = false, count = false, save = false;
+    bool update = false;     // RFC 5267 4.3: tell what changes
+    bool context = false;    // RFC 5267 4.2: a hint, of no use here
+    bool relevancy = false;  // RFC 6203 4
     std::optional<PartialRange> partial;
-    bool says_something() const { return min || max || all || count || partial; }
+    bool says_something() const { return min || max || all || count || partial || relevancy; }
 };
 
 struct SearchArguments {
     ReturnOptions options;
     std::string charset;  // empty: not given
     SearchKey key;
+};
+
+// ESEARCH of RFC 7377: several mailboxes at once.
+struct EsearchArguments {
+    std::vector<MailboxFilter> filters;  // none: the selected one
+    SearchArguments search;
 };
 
 struct SortKey {
@@ -52,6 +62,7 @@ struct SortKey {
         display_from,
         display_to,
         from,
+        relevancy,  // RFC 6203 5
         size,
         subject,
         to,
@@ -71,6 +82,7 @@ struct ThreadArguments {
 
 // After the command's name.
 Result<SearchArguments> parse_search_arguments(Parser& parser);
+Result<EsearchArguments> parse_esearch_arguments(Parser& parser);
 Result<SortArguments> parse_sort_arguments(Parser& parser);
 Result<ThreadArguments> parse_thread_arguments(Parser& parser);
 

@@ -1,5 +1,6 @@
 #include "lib/imap/search_key.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "lib/base/strings.h"
@@ -110,6 +111,7 @@ class KeyParser {
         TRY_ASSIGN(const std::string_view name, parser_.word());
         if (iequals(name, "NOT")) return negation(depth);
         if (iequals(name, "OR")) return disjunction(depth);
+        if (iequals(name, "FUZZY")) return fuzzy(depth);
         if (iequals(name, "UID")) {
             TRY(parser_.space());
             return set(KeyKind::uid_set);
@@ -123,6 +125,15 @@ class KeyParser {
         TRY(parser_.space());
         TRY_ASSIGN(SearchKey key, one(depth + 1));
         return negate(std::move(key));
+    }
+
+    Result<SearchKey> fuzzy(int depth) {
+        SearchKey out;
+        out.kind = KeyKind::fuzzy;
+        TRY(parser_.space());
+        TRY_ASSIGN(SearchKey key, one(depth + 1));
+        out.children.push_back(std::move(key));
+        return out;
     }
 
     Result<SearchKey> disjunction(int depth) {
@@ -219,7 +230,42 @@ class KeyParser {
     std::size_t keys_ = 0;
 };
 
+bool has_text(const SearchKey& key) {
+    return key.kind == KeyKind::header || key.kind == KeyKind::body || key.kind == KeyKind::text;
+}
+
+// Shorter words are taken whole: too much would match.
+constexpr std::size_t kMinStem = 4;
+
+std::string_view stem_of(std::string_view word) {
+    if (word.size() <= kMinStem) return word;
+    while ((static_cast<unsigned char>(word.back()) & 0xC0) == 0x80) word.remove_suffix(1);
+    word.remove_suffix(1);
+    return word;
+}
+
+// The key of a text as the conjunction of those of its words.
+SearchKey loosened(SearchKey key, Fuzz fuzz) {
+    if (key.kind == KeyKind::fuzzy) return loosened(std::move(key.children.front()), fuzz);
+    for (SearchKey& child : key.children) child = loosened(std::move(child), fuzz);
+    if (!has_text(key) || fuzz == Fuzz::exact) return key;
+    SearchKey all;
+    all.kind = KeyKind::and_;
+    for (const std::string_view word : split_words(key.text)) {
+        SearchKey one = key;
+        one.text = fuzz == Fuzz::stems ? stem_of(word) : word;
+        all.children.push_back(std::move(one));
+    }
+    return all.children.empty() ? key : all;
+}
+
 }  // namespace
+
+SearchKey without_fuzzy(SearchKey key, Fuzz fuzz) {
+    if (key.kind == KeyKind::fuzzy) return loosened(std::move(key.children.front()), fuzz);
+    for (SearchKey& child : key.children) child = without_fuzzy(std::move(child), fuzz);
+    return key;
+}
 
 Result<SearchKey> parse_search_keys(Parser& parser) { return KeyParser(parser).conjunction(0); }
 
@@ -228,6 +274,16 @@ bool has_key(const SearchKey& key, SearchKey::Kind kind) {
     for (const SearchKey& child : key.children)
         if (has_key(child, kind)) return true;
     return false;
+}
+
+bool has_numbers(const SearchKey& key) {
+    if (key.kind == KeyKind::set && !key.set.is_saved_result()) return true;
+    return std::any_of(key.children.begin(), key.children.end(), has_numbers);
+}
+
+bool has_saved_result(const SearchKey& key) {
+    return key.set.is_saved_result() ||
+           std::any_of(key.children.begin(), key.children.end(), has_saved_result);
 }
 
 void replace_saved_result(SearchKey& key, const std::vector<Range>& uids) {
@@ -239,7 +295,7 @@ void replace_saved_result(SearchKey& key, const std::vector<Range>& uids) {
 }
 
 Result<void> convert_texts(SearchKey& key, const std::string& charset) {
-    if (key.kind == KeyKind::header || key.kind == KeyKind::body || key.kind == KeyKind::text) {
+    if (has_text(key)) {
         // Without CHARSET strings are US-ASCII; clients that send UTF-8 all the same are
         // understood.
         auto text = charset.empty() ? mail::guess_utf8(key.text) : mail::to_utf8(charset, key.text);

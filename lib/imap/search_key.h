@@ -47,6 +47,7 @@ struct SearchKey {
         and_,    // children
         or_,     // two children
         not_,    // one child
+        fuzzy,   // one child, RFC 6203
     };
 
     Kind kind = Kind::all;
@@ -64,8 +65,17 @@ Result<SearchKey> parse_search_keys(Parser& parser);
 // Is there a key of this kind anywhere in the tree?
 bool has_key(const SearchKey& key, SearchKey::Kind kind);
 
+bool has_numbers(const SearchKey& key);       // sequence numbers anywhere in the tree
+bool has_saved_result(const SearchKey& key);  // "$"
+
 // Puts UIDs in the place of every "$" (RFC 5182).
 void replace_saved_result(SearchKey& key, const std::vector<Range>& uids);
+
+// How texts under FUZZY (RFC 6203) are compared: as they stand; each word by itself, in any order;
+// words without their last letter, which forgives endings.
+enum class Fuzz : unsigned char { exact, words, stems };
+// The key without FUZZY, texts under it taken so. After convert_texts().
+SearchKey without_fuzzy(SearchKey key, Fuzz fuzz);
 
 // Makes all texts UTF-8 from the charset, in the folded form in which messages are compared
 // (mail::fold_for_search). Errc::not_found for an unknown charset.

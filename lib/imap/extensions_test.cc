@@ -1,0 +1,120 @@
+// The grammar of FUZZY (RFC 6203), MULTISEARCH (RFC 7377), UPDATE (RFC 5267), LIST-METADATA (RFC
+// 9590).
+#include "lib/imap/command.h"
+
+namespace postern::imap {
+namespace {
+
+using testing::ElementsAre;
+
+SearchKey key_of(const std::string& text) {
+    Parser parser(text);
+    auto key = parse_search_keys(parser);
+    EXPECT_TRUE(key) << text;
+    return key ? *key : SearchKey();
+}
+
+TEST(Fuzzy, TakesTextsWordByWord) {
+    const SearchKey key = key_of("FUZZY (SUBJECT \"old houses\" FROM bob) UNSEEN");
+    const SearchKey& fuzzy = key.children[0];
+    EXPECT_EQ(fuzzy.kind, SearchKey::Kind::fuzzy);
+    const SearchKey exact = without_fuzzy(fuzzy, Fuzz::exact);
+    EXPECT_EQ(exact.children[0].text, "old houses");
+    const SearchKey words = without_fuzzy(fuzzy, Fuzz::words);
+    EXPECT_EQ(words.children[0].kind, SearchKey::Kind::and_);
+    EXPECT_EQ(words.children[0].children[0].text, "old");
+    EXPECT_EQ(words.children[0].children[1].text, "houses");
+    EXPECT_EQ(words.children[0].children[1].field, "Subject");
+    const SearchKey stems = without_fuzzy(key, Fuzz::stems);
+    EXPECT_EQ(stems.children[0].children[0].children[1].text, "house");
+    EXPECT_EQ(stems.children[0].children[1].children[0].text, "bob");
+    EXPECT_FALSE(has_key(stems, SearchKey::Kind::fuzzy));
+    // A letter of several bytes goes as a whole; nothing to look for stays so
+    EXPECT_EQ(without_fuzzy(key_of("FUZZY BODY caf\xc3\xa9"), Fuzz::stems).children[0].text, "caf");
+    EXPECT_EQ(without_fuzzy(key_of("FUZZY BODY \" \""), Fuzz::stems).text, " ");
+    EXPECT_FALSE(parse_command("a SEARCH FUZZY"));
+}
+
+TEST(Numbers, AreFoundInKeys) {
+    EXPECT_TRUE(has_numbers(key_of("NOT (OR SEEN 1:3)")));
+    EXPECT_FALSE(has_numbers(key_of("UID 1:3 $")));
+    EXPECT_TRUE(has_saved_result(key_of("OR SEEN $")));
+    EXPECT_TRUE(has_saved_result(key_of("UID $")));
+    EXPECT_FALSE(has_saved_result(key_of("1:3")));
+}
+
+// RFC 7377 2.3
+TEST(Esearch, ReadsItsExamples) {
+    const auto command = parse_command(
+        "tag1 ESEARCH IN (mailboxes \"folder1\" subtree \"folder2\") RETURN (COUNT) unseen");
+    ASSERT_TRUE(command);
+    const auto& arguments = std::get<EsearchArguments>(command->arguments);
+    ASSERT_EQ(arguments.filters.size(), 2U);
+    EXPECT_EQ(arguments.filters[0].kind, MailboxFilter::Kind::mailboxes);
+    EXPECT_THAT(arguments.filters[0].names, ElementsAre("folder1"));
+    EXPECT_EQ(arguments.filters[1].kind, MailboxFilter::Kind::subtree);
+    EXPECT_TRUE(arguments.search.options.count);
+    EXPECT_TRUE(parse_command("t ESEARCH IN (subtree-one (a b) personal) subject \"chad\""));
+    EXPECT_TRUE(
+        std::get<EsearchArguments>(parse_command("t ESEARCH UNSEEN")->arguments).filters.empty());
+    for (const char* text : {"t ESEARCH", "t ESEARCH IN () ALL", "t ESEARCH IN (all) ALL",
+                             "t ESEARCH IN (mailboxes) ALL", "t ESEARCH IN (personal)"})
+        EXPECT_FALSE(parse_command(text)) << text;
+}
+
+TEST(MailboxFilterTest, Covers) {
+    struct Case {
+        const char *filter, *mailbox;
+        bool covered;
+    };
+    const Case cases[] = {
+        {"personal", "x", true},
+        {"inboxes", "inbox", true},
+        {"inboxes", "INBOX.x", false},
+        {"subscribed", "x", false},
+        {"mailboxes (x y)", "y", true},
+        {"mailboxes x", "x.y", false},
+        {"mailboxes inbox", "INBOX", true},
+        {"subtree x", "x", true},
+        {"subtree x", "x.y.z", true},
+        {"subtree x", "xy", false},
+        {"subtree-one x", "x.y", true},
+        {"subtree-one x", "x.y.z", false},
+        {"selected", "x", false},
+    };
+    for (const auto& one : cases) {
+        Parser parser(one.filter);
+        const auto filter = parse_mailbox_filter(parser);
+        ASSERT_TRUE(filter) << one.filter;
+        EXPECT_EQ(filter->covers(one.mailbox, false, '.'), one.covered)
+            << one.filter << " " << one.mailbox;
+    }
+}
+
+TEST(Update, IsAnOption) {
+    const auto command = parse_command("B01 SEARCH RETURN (UPDATE CONTEXT COUNT) ALL");
+    ASSERT_TRUE(command);
+    const auto& options = std::get<SearchArguments>(command->arguments).options;
+    EXPECT_TRUE(options.update && options.context && options.count && !options.all);
+    EXPECT_THAT(std::get<CancelUpdateArguments>(
+                    parse_command("B02 CANCELUPDATE \"B01\" \"B03\"")->arguments)
+                    .tags,
+                ElementsAre("B01", "B03"));
+    EXPECT_FALSE(parse_command("B02 CANCELUPDATE B01"));
+}
+
+TEST(ListReturn, Metadata) {
+    const auto command = parse_command(
+        "a LIST \"\" % RETURN (METADATA (DEPTH 1) (\"/shared/vendor/x/color\" /private/comment) "
+        "MYRIGHTS)");
+    ASSERT_TRUE(command);
+    const auto& arguments = std::get<ListArguments>(command->arguments);
+    EXPECT_TRUE(arguments.return_my_rights);
+    EXPECT_THAT(arguments.metadata->entries,
+                ElementsAre("/shared/vendor/x/color", "/private/comment"));
+    EXPECT_FALSE(parse_command("a LIST \"\" % RETURN (METADATA)"));
+    EXPECT_FALSE(parse_command("a LIST \"\" % RETURN (METADATA (bad))"));
+}
+
+}  // namespace
+}  // namespace postern::imap
