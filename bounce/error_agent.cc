@@ -78,7 +78,7 @@ ipc::DeliverReport ErrorAgent::deliver(const ipc::DeliverRequest& request) const
         line.times = {
             request.arrival, request.queue_active, started, {}, SystemClock::instance().now()};
         line.dsn = verdict.status;
-        line.status = queue::status_word(verdict.kind);
+        line.status = queue::status_word(verdict.kind, request.probe);
         line.text = verdict.text;
         log::info(request.queue_id.str(), queue::delivery_line(line));
         result.recipients.push_back(std::move(report));

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += bounce/libbounce.a
 bounce_libbounce_a_SOURCES = %reldir%/dsn.h %reldir%/dsn.cc %reldir%/options.h \
-	%reldir%/records.h %reldir%/records.cc %reldir%/submission.h %reldir%/submission.cc \
+	%reldir%/records.h %reldir%/records.cc \
 	%reldir%/notifier.h %reldir%/notifier.cc %reldir%/worker.h %reldir%/worker.cc \
 	%reldir%/error_agent.h %reldir%/error_agent.cc
 

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/ipc/submission.h"
 #include "lib/log/log.h"
 #include "lib/mail/xtext.h"
 
-#include "bounce/submission.h"
 
 namespace postern::bounce {
 namespace {
@@ -95,7 +95,7 @@ std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
         one.logged_as = logged_as;
         letters.push_back(std::move(one));
     };
-    const std::string double_sender = cat({options_.double_bounce_sender, "@", options_.myorigin});
+    const std::string double_sender = this->double_sender();
     const auto add_copy = [&](Dsn::Kind kind, const std::string& to, std::string_view logged_as) {
         add(kind, to, logged_as);
         letters.back().from = double_sender;
@@ -141,6 +141,36 @@ std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
     return letters;
 }
 
+std::string Notifier::double_sender() const {
+    return cat({options_.double_bounce_sender, "@", options_.myorigin});
+}
+
+Result<void> Notifier::tell_postmaster(const ipc::PostmasterNotice& notice) {
+    if (!has_class("protocol")) return {};
+    ipc::SubmitOpen envelope;
+    envelope.origin = ipc::Origin::internal;
+    envelope.sender = double_sender();
+    envelope.rewrite_headers = true;
+    envelope.recipients.push_back({options_.error_notice_recipient, "", ipc::kNotifyNever, ""});
+    const std::string peer = printable(notice.peer, ipc::kMaxName);
+    std::string text =
+        cat({"From: MAILER-DAEMON (Mail Delivery System)\r\nTo: ", options_.error_notice_recipient,
+             "\r\nSubject: ", options_.mail_name, " ", printable(notice.client, 32),
+             ": errors from ", peer, "\r\nAuto-Submitted: auto-generated\r\n\r\nUnexpected response from ",
+             peer, ".\r\n\r\nTranscript of session follows.\r\n\r\n"});
+    for (const std::string_view line : split(notice.transcript, '\n'))
+        text += cat({printable(trim_right(line), 600), "\r\n"});
+    text += "\r\nFor other details, see the local mail logfile\r\n";
+    TRY_ASSIGN(ipc::Submission submission,
+               ipc::Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
+    TRY(submission.write(text));
+    TRY_ASSIGN(const ipc::SubmitResult result, std::move(submission).commit());
+    if (result.outcome != ipc::Outcome::accept)
+        return Error{Errc::temporary, cat({"cleanup: ", result.text})};
+    log::info(result.queue_id.str(), cat({"postmaster notification of a session with ", peer}));
+    return {};
+}
+
 Result<void> Notifier::send(const ipc::BounceSend& request, int queue_file) {
     ipc::BounceLog log = log_of(request.notification);
     TRY_ASSIGN(std::vector<queue::BounceRecord> records, records_.read(log, request.queue_id));
@@ -179,8 +209,8 @@ Result<void> Notifier::submit(const ipc::BounceSend& request, const Letter& lett
 
     TRY_ASSIGN(std::uint64_t left, returned_size(request, letter.dsn, queue_file));
     DsnText text = make_dsn(letter.dsn);
-    TRY_ASSIGN(Submission submission,
-               Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
+    TRY_ASSIGN(ipc::Submission submission,
+               ipc::Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
     TRY(submission.write(text.before));
     for (std::uint64_t at = request.body_offset; left > 0;) {
         auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk));

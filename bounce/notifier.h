@@ -27,6 +27,9 @@ class Notifier {
     // forgotten, ask again later. `queue_file` holds the message.
     Result<void> send(const ipc::BounceSend& request, int queue_file);
 
+    // Tells the postmaster of a session, where notify_classes wants to hear of such.
+    Result<void> tell_postmaster(const ipc::PostmasterNotice& notice);
+
   private:
     struct Letter {
         Dsn dsn;
@@ -38,6 +41,7 @@ class Notifier {
                                 std::vector<queue::BounceRecord> records) const;
     Letter letter(const ipc::BounceSend& request,
                   const std::vector<queue::BounceRecord>& records) const;
+    std::string double_sender() const;
     bool has_class(std::string_view name) const;
     Result<void> submit(const ipc::BounceSend& request, const Letter& letter, int queue_file);
     Result<std::uint64_t> returned_size(const ipc::BounceSend& request, const Dsn& dsn,

@@ -42,6 +42,7 @@ Result<Options> options_from(const config::Config& config) {
     options.mail_name = config.get(param::mail_name);
     options.size_limit = config.get(param::bounce_size_limit);
     options.notify_classes = config.get(param::notify_classes);
+    options.error_notice_recipient = config.get(param::error_notice_recipient);
     options.bounce_notice_recipient = config.get(param::bounce_notice_recipient);
     options.delay_notice_recipient = config.get(param::delay_notice_recipient);
     options.double_bounce_notice_recipient = config.get(param::double_bounce_notice_recipient);

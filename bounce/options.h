@@ -21,6 +21,7 @@ struct Options {
     std::string mail_name = "Postern";
     std::uint64_t size_limit = 50'000;  // longer messages are returned as their header alone
     std::vector<std::string> notify_classes;
+    std::string error_notice_recipient = "postmaster";
     std::string bounce_notice_recipient = "postmaster";
     std::string delay_notice_recipient = "postmaster";
     std::string double_bounce_notice_recipient = "postmaster";

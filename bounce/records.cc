@@ -42,6 +42,8 @@ std::string_view action_word(ipc::DsnAction action) {
         case ipc::DsnAction::delivered: return "delivered";
         case ipc::DsnAction::relayed: return "relayed";
         case ipc::DsnAction::expanded: return "expanded";
+        case ipc::DsnAction::deliverable: return "deliverable";
+        case ipc::DsnAction::undeliverable: return "undeliverable";
     }
     return "failed";
 }

@@ -1,6 +1,8 @@
 // The bounce service: see worker.h.
 #include "bounce/worker.h"
 
+#include <unistd.h>
+
 #include <chrono>
 
 #include "lib/base/strings.h"
@@ -16,7 +18,7 @@ service::Worker::Conversation BounceWorker::serve(ipc::Channel& channel) {
         if (packet.error().code != Errc::closed) log::warning("", packet.error().what);
         return Conversation::over;
     }
-    Result<void> done = handle(*packet);
+    Result<void> done = handle(*packet, channel);
     if (!done) log::warning(packet->trace(), done.error().what);
     ipc::BounceDone answer;
     answer.ok = done.has_value();
@@ -26,7 +28,19 @@ service::Worker::Conversation BounceWorker::serve(ipc::Channel& channel) {
     return Conversation::over;
 }
 
-Result<void> BounceWorker::handle(ipc::Packet& packet) {
+namespace {
+
+// The records are qmgr's; the forwarder, which talks with strangers, may only tell of a session.
+Result<void> check_caller(const ipc::Channel& channel) {
+    TRY_ASSIGN(const auto peer, channel.peer());
+    if (peer.uid == 0 || peer.uid == ::geteuid()) return {};
+    return Error{Errc::denied, "only the queue manager may ask for that"};
+}
+
+}  // namespace
+
+Result<void> BounceWorker::handle(ipc::Packet& packet, const ipc::Channel& channel) {
+    if (packet.type() != ipc::Type::postmaster_notice) TRY(check_caller(channel));
     std::size_t expected = packet.type() == ipc::Type::bounce_send ? 1 : 0;
     if (packet.descriptor_count() != expected)
         return Error{Errc::invalid, "wrong number of descriptors"};
@@ -43,6 +57,10 @@ Result<void> BounceWorker::handle(ipc::Packet& packet) {
         case ipc::Type::bounce_forget: {
             TRY_ASSIGN(ipc::BounceForget request, packet.as<ipc::BounceForget>());
             return records_.forget(request.log, request.queue_id);
+        }
+        case ipc::Type::postmaster_notice: {
+            TRY_ASSIGN(const auto notice, packet.as<ipc::PostmasterNotice>());
+            return notifier_.tell_postmaster(notice);
         }
         default: return Error{Errc::invalid, "message of an unexpected kind"};
     }

@@ -17,7 +17,7 @@ class BounceWorker final : public service::Worker {
     Conversation serve(ipc::Channel& channel) override;
 
   private:
-    Result<void> handle(ipc::Packet& packet);
+    Result<void> handle(ipc::Packet& packet, const ipc::Channel& channel);
 
     Options options_;
     Records records_;

@@ -15,6 +15,7 @@
 #include "lib/queue/directories.h"
 #include "lib/sys/file.h"
 #include "lib/sys/unix_socket.h"
+#include "tests/support/fake_cleanup.h"
 
 #include "bounce/error_agent.h"
 
@@ -22,65 +23,7 @@ namespace postern::bounce {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Plays cleanup for a number of submissions.
-class FakeCleanup {
-  public:
-    FakeCleanup(const std::string& path, ipc::Outcome outcome)
-        : listener_(*sys::listen_unix(path, 0600)) {
-        thread_ = std::thread([this, outcome] { run(outcome); });
-    }
-    ~FakeCleanup() {
-        stop_ = true;
-        thread_.join();
-    }
-    struct Submitted {
-        ipc::SubmitOpen envelope;
-        std::string text;
-    };
-    std::vector<Submitted> submitted() {
-        std::lock_guard lock(mutex_);
-        return submitted_;
-    }
-
-  private:
-    void run(ipc::Outcome outcome) {
-        while (!stop_) {
-            if (!sys::wait_ready(listener_.get(), sys::Ready::read, Deadline::in(Millis{20})))
-                continue;
-            Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-            if (socket) converse(ipc::Channel(std::move(socket)), outcome);
-        }
-    }
-    void converse(ipc::Channel channel, ipc::Outcome outcome) {
-        auto packet = channel.receive_packet(Deadline::in(5s));
-        auto open = packet->as<ipc::SubmitOpen>();
-        Fd content = packet->take_descriptor();
-        (void)sys::set_nonblocking(content.get(), false);
-        (void)channel.send(ipc::SubmitOpened{*QueueId::parse("BCDF123")}, Deadline::in(5s));
-        std::string text;
-        char buffer[4096];
-        for (ssize_t n = 0; (n = ::read(content.get(), buffer, sizeof buffer)) > 0;)
-            text.append(buffer, n);
-        auto end = channel.receive<ipc::SubmitEnd>(Deadline::in(5s));
-        EXPECT_EQ(end->size, text.size());
-        {
-            std::lock_guard lock(mutex_);
-            submitted_.push_back({*open, text});
-        }
-        ipc::SubmitResult result;
-        result.outcome = outcome;
-        result.text = "said cleanup";
-        result.queue_id = *QueueId::parse("BCDF123");
-        (void)channel.send(result, Deadline::in(5s));
-    }
-
-    Fd listener_;
-    std::mutex mutex_;
-    std::vector<Submitted> submitted_;
-    std::atomic<bool> stop_ = false;
-    std::thread thread_;
-};
+using support::FakeCleanup;
 
 class BounceTest : public testing::Test {
   protected:
@@ -172,6 +115,29 @@ TEST_F(BounceTest, ReturnsAMessageToItsSender) {
         EXPECT_NE(all[0].text.find(part), std::string::npos) << part << "\n" << all[0].text;
     }
     EXPECT_EQ(log::take_captured(), "info B123456k: sender non-delivery notification: BCDF123\n");
+}
+
+// The forwarder's session, where notify_classes has "protocol".
+TEST_F(BounceTest, TellsThePostmasterOfASession) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    const ipc::PostmasterNotice notice{"SMTP client", "mx.test[192.0.2.1]:25",
+                                       " In:  500 what?\r\n Out: \x01QUIT\r\n"};
+    options_.notify_classes = {"resource", "policy"};
+    EXPECT_TRUE(ask(notice).ok);
+    EXPECT_TRUE(cleanup.submitted().empty()) << "nobody wants it";
+    options_.notify_classes = {"Protocol"};
+    options_.error_notice_recipient = "boss";
+    EXPECT_TRUE(ask(notice).ok);
+    const auto all = cleanup.submitted();
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all[0].envelope.sender, "double-bounce@localhost");
+    EXPECT_EQ(all[0].envelope.recipients.at(0).address, "boss");
+    for (std::string_view part :
+         {"Subject: Postern SMTP client: errors from mx.test[192.0.2.1]:25\r\n",
+          "Unexpected response from mx.test[192.0.2.1]:25.\r\n",
+          "\r\n In:  500 what?\r\n Out: ?QUIT\r\n",
+          "For other details, see the local mail logfile\r\n"})
+        EXPECT_NE(all[0].text.find(part), std::string::npos) << part << "\n" << all[0].text;
 }
 
 TEST_F(BounceTest, LongMessagesComeBackAsHeaders) {

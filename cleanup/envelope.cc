@@ -53,6 +53,8 @@ queue::Envelope envelope_of(const ipc::SubmitOpen& open) {
     if (open.smtputf8) e.flags |= queue::kSmtpUtf8;
     if (open.hold) e.flags |= queue::kHold;
     if (open.report_all && !open.sender.empty()) e.flags |= queue::kReportAll;
+    if (open.probe == ipc::Probe::cache) e.flags |= queue::kProbe;
+    if (open.probe == ipc::Probe::report) e.flags |= queue::kProbeReport;
     e.attributes.reserve(16);
     const auto add = [&e](std::string_view key, std::string_view value) {
         // Names are all different: no search for an older one.

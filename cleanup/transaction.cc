@@ -263,7 +263,8 @@ void Transaction::obey_rules() {
     }
     first_bcc_ = recipients_.size();
     for (const std::string& address : effects.bcc) add_bcc(address);
-    if (is_external() && !open_.no_address_mappings && !tools_.options.always_bcc.empty())
+    const bool copies = is_external() && open_.probe == ipc::Probe::none;
+    if (copies && !open_.no_address_mappings && !tools_.options.always_bcc.empty())
         add_bcc(tools_.options.always_bcc);
 }
 
@@ -463,7 +464,8 @@ void Transaction::ask(const std::string& address, ipc::AddressRole role,
             if (result->outcome == ipc::LookupOutcome::permanent)
                 return self->answer(Verdict::reject(result->status, "Error: " + result->text));
             // Copies of copies are not made, nor copies of what our own programs send.
-            if (self->is_external() && self->next_recipient_ <= self->first_bcc_)
+            if (self->is_external() && self->open_.probe == ipc::Probe::none &&
+                    self->next_recipient_ <= self->first_bcc_)
                 for (const std::string& copy : result->bcc) self->add_bcc(copy);
             use(result->addresses);
         },

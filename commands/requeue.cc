@@ -48,6 +48,7 @@ queue::MaildropEnvelope requeued_envelope(const queue::Message& message, bool to
     to.ret = from.attribute(queue::attribute::kRet);
     to.body_8bit = from.has(queue::kBody8bit);
     to.smtputf8 = from.has(queue::kSmtpUtf8);
+    to.probe = from.is_probe();
     to.report_all = from.has(queue::kReportAll) && !told;
     to.requeued = from.id;
     for (const queue::Recipient& recipient : from.recipients) {

@@ -127,6 +127,27 @@ Result<void> submit(SendmailOptions options, const SubmitSettings& settings) {
     return submission->commit();
 }
 
+// As Postfix: no text is read; the report goes to the sender.
+Result<void> submit_probe(SendmailOptions options, const SubmitSettings& settings) {
+    if (options.recipients_from_header) return usage_error("-t option cannot be used with -bv");
+    complete_sender(options);
+    Input input(true);
+    TRY(collect_recipients(options, input));
+    postern::queue::MaildropWriter writer;
+    TRY_ASSIGN(std::string out, writer.begin(options.envelope));
+    TRY_ASSIGN(const auto submission, Submission::open(settings));
+    out += writer.content(
+        postern::cat({options.envelope.sender.empty() ? "" : "From: ", options.envelope.sender,
+                      options.envelope.sender.empty() ? "" : "\r\n", "Subject: probe\r\nTo: ",
+                      postern::join(options.envelope.recipients, ", "), "\r\n\r\n"}));
+    out += writer.end();
+    TRY(submission->write(out));
+    TRY(submission->commit());
+    return postern::sys::RealFs::instance().write(
+        STDOUT_FILENO, postern::cat({"Mail Delivery Status Report will be mailed to <",
+                                     options.envelope.sender, ">.\n"}));
+}
+
 Result<void> stand_alone(SendmailOptions options, const SubmitSettings& settings) {
     complete_sender(options);
     Input input(false);
@@ -171,9 +192,9 @@ Result<void> perform(SendmailOptions options) {
     TRY_ASSIGN(const SubmitSettings settings, SubmitSettings::read(directory));
     switch (options.mode) {
         case Mode::submit:
-            if (options.verify_only)
-                return usage_error("-bv (verify without delivery) is not supported");
-            options.envelope.report_all = options.report;
+            options.envelope.report_all = options.report && !options.verify_only;
+            options.envelope.probe = options.verify_only;
+            if (options.verify_only) return submit_probe(std::move(options), settings);
             return submit(std::move(options), settings);
         case Mode::list_queue: return run(settings, {"postqueue", "-p"});
         case Mode::flush_queue: return run(settings, {"postqueue", "-f"});

@@ -117,6 +117,7 @@ void Connection::on_connected() {
 void Connection::on_input() {
     std::string input(stream_->input());
     stream_->consume(input.size());
+    if (options_.tell_protocol) transcript_.received(input);
     Step step = Step::wait;
     if (!input.empty()) step = session_.on_input(input);
     take(step);
@@ -252,7 +253,9 @@ void Connection::send_body() {
 
 void Connection::push() {
     if (!stream_ || closed_ || !session_.has_output()) return;
-    stream_->write(session_.take_output());
+    const std::string output = session_.take_output();
+    if (options_.tell_protocol) transcript_.sent(output);
+    stream_->write(output);
 }
 
 void Connection::close() {

@@ -16,6 +16,7 @@
 #include "forwarder/body_source.h"
 #include "forwarder/options.h"
 #include "forwarder/target_finder.h"
+#include "forwarder/transcript.h"
 
 namespace postern::forwarder {
 
@@ -64,6 +65,7 @@ class Connection final : private loop::StreamHandler {
     const smtp::ClientSession& session() const { return session_; }
     // Why open() failed.
     const smtp::RecipientOutcome& failure() const { return failure_; }
+    const Transcript& transcript() const { return transcript_; }
     bool tls_failed() const { return session_.tls_failed(); }
     // The server was reached: relay= names it.
     bool connected() const { return connected_; }
@@ -101,6 +103,7 @@ class Connection final : private loop::StreamHandler {
     std::unique_ptr<loop::Stream> stream_;
     loop::Timer timer_;
     std::optional<BodySource> body_;
+    Transcript transcript_;  // where main.cf wants one
     smtp::RecipientOutcome failure_;
     SteadyTime opened_{};
     std::size_t transactions_ = 0;

@@ -83,6 +83,9 @@ void ConnectionPool::drain() {
 }
 
 void ConnectionPool::over(Connection* connection) {
+    const smtp::ClientSession& session = connection->session();
+    if (options_.tell_protocol && session.protocol_trouble() && on_trouble_)
+        on_trouble_(session.peer().with_port(), connection->transcript().text());
     std::erase(idle_, connection);
     all_.erase(connection);
 }

@@ -35,6 +35,11 @@ class ConnectionPool {
     std::size_t size() const { return all_.size(); }
     std::size_t idle_count() const { return idle_.size(); }
 
+    // What was said with a server that did not understand us, or we not it, when the session is over
+    // (Options::tell_protocol).
+    using OnTrouble = std::function<void(const std::string& peer, const std::string& transcript)>;
+    void on_trouble(OnTrouble tell) { on_trouble_ = std::move(tell); }
+
   private:
     struct Entry {
         std::unique_ptr<Connection> connection;
@@ -49,6 +54,7 @@ class ConnectionPool {
     ServerRules rules_;
     std::unordered_map<Connection*, Entry> all_;
     std::vector<Connection*> idle_;  // latest last
+    OnTrouble on_trouble_;
     bool draining_ = false;
 };
 

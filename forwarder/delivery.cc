@@ -178,6 +178,7 @@ void Delivery::transmit() {
     transaction.size = request_.body_size;
     transaction.body_8bit = request_.body_8bit;
     transaction.smtputf8 = request_.smtputf8;
+    transaction.probe = request_.probe;
     // A local submitter writes his ENVID himself: what is no xtext goes no further.
     if (mail::is_printable_xtext(request_.envid)) transaction.envid = request_.envid;
     if (request_.ret == ipc::DsnReturn::full) transaction.ret = "FULL";
@@ -265,7 +266,7 @@ void Delivery::log_recipient(std::size_t i, const Decision& decision) {
     line.relay = decision.relay;
     line.times = times_;
     line.dsn = verdict.status;
-    line.status = queue::status_word(verdict.kind);
+    line.status = queue::status_word(verdict.kind, request_.probe);
     line.text = verdict.text;
     log::info(id(), queue::delivery_line(line));
 }

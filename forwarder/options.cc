@@ -111,6 +111,10 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
                          : "smtp_discard_ehlo_keyword_address_maps");
     options.reply_filter = config.text(lmtp ? "lmtp_reply_filter" : "smtp_reply_filter");
     if (!lmtp) options.always_ehlo = config.get(param::smtp_always_send_ehlo);
+    const auto classes = config.get(param::notify_classes);
+    options.tell_protocol = std::any_of(classes.begin(), classes.end(),
+                                        [](const auto& one) { return iequals(one, "protocol"); });
+    options.bounce_service = config.get(param::bounce_service_name);
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
     TRY_ASSIGN(options.default_port, sys::parse_port(port));
     read_timeouts(options, config);

@@ -63,6 +63,9 @@ struct Options {
     std::string ignored_extension_maps, reply_filter;  // tables
     bool always_ehlo = true;
 
+    bool tell_protocol = false;  // notify_classes: the postmaster hears of misunderstandings
+    std::string bounce_service = "bounce";
+
     static Result<Options> from(const config::Config& config, bool lmtp,
                                 const service::KeyFiles& keys);
 };

@@ -1,5 +1,9 @@
 #include "forwarder/service.h"
 
+#include "lib/base/strings.h"
+#include "lib/ipc/messages/bounce.h"
+#include "lib/log/log.h"
+
 namespace postern::forwarder {
 Result<std::unique_ptr<service::LoopService>> ForwarderService::create(
     const service::LoopContext& context) {
@@ -22,7 +26,26 @@ ForwarderService::ForwarderService(const service::LoopContext& context, Options 
       passwords_(options_.sasl),
       finder_(context.loop, *resolver_, options_, SystemRandom::instance()),
       pool_(context.loop, options_),
-      tools_{context.loop, options_, finder_, pool_, tls_, passwords_} {}
+      tools_{context.loop, options_, finder_, pool_, tls_, passwords_},
+      postmaster_(context.loop, cat({"private/", options_.bounce_service})) {
+    pool_.on_trouble([this](const std::string& peer, const std::string& transcript) {
+        tell_postmaster(peer, transcript);
+    });
+}
+
+void ForwarderService::tell_postmaster(const std::string& peer, const std::string& transcript) {
+    constexpr Millis kNoticeWait{120'000};
+    ipc::PostmasterNotice notice{options_.lmtp ? "LMTP client" : "SMTP client",
+                                 printable(peer, ipc::kMaxName), transcript};
+    ++telling_;
+    postmaster_.call<ipc::BounceDone>(
+        notice, kNoticeWait, [this, peer](const Result<ipc::BounceDone>& answer) {
+            --telling_;
+            if (answer && answer->ok) return;
+            log::warning("", cat({"postmaster notification of a session with ", peer,
+                                  " not sent: ", answer ? answer->text : answer.error().what}));
+        });
+}
 
 void ForwarderService::on_connection(Fd socket) {
     auto delivery = std::make_unique<Delivery>(tools_, std::move(socket), [this](Delivery* over) {

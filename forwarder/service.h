@@ -7,6 +7,7 @@
 
 #include "lib/base/random.h"
 #include "lib/dns/resolver.h"
+#include "lib/ipc/client.h"
 #include "lib/service/service.h"
 
 #include "forwarder/connection_pool.h"
@@ -23,10 +24,12 @@ class ForwarderService final : public service::LoopService {
 
     void on_connection(Fd socket) override;
     void drain() override { pool_.drain(); }
-    bool busy() const override { return pool_.size() > 0; }
+    bool busy() const override { return pool_.size() > 0 || telling_ > 0; }
     std::size_t session_limit() const override { return 100; }
 
   private:
+    void tell_postmaster(const std::string& peer, const std::string& transcript);
+
     service::LoopContext context_;
     const Options options_;
     std::unique_ptr<dns::AsyncResolver> resolver_;
@@ -35,6 +38,8 @@ class ForwarderService final : public service::LoopService {
     TargetFinder finder_;
     ConnectionPool pool_;
     Tools tools_;
+    ipc::Client postmaster_;
+    std::size_t telling_ = 0;
     std::unordered_map<Delivery*, std::unique_ptr<Delivery>> deliveries_;
 };
 

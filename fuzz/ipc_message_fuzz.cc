@@ -17,6 +17,7 @@
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/ipc/messages/route.h"
+#include "lib/ipc/messages/verify.h"
 
 namespace {
 
@@ -55,10 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                ipc::SubmitRecipients, ipc::SubmitEnd, ipc::SubmitResult, ipc::QueueNudge,
                ipc::QueueControl, ipc::QueueControlAnswer, ipc::QueueListEntry, ipc::QueueListEnd,
                ipc::DeliverRequest, ipc::DeliverReport, ipc::BounceAppend, ipc::BounceSend,
-               ipc::BounceForget, ipc::BounceDone, ipc::AuthRequest, ipc::AuthAnswer,
+               ipc::BounceForget, ipc::PostmasterNotice, ipc::BounceDone, ipc::AuthRequest, ipc::AuthAnswer,
                ipc::AuthResponse, ipc::RedeemToken, ipc::Grant, ipc::Handoff, ipc::HandoffAnswer,
                ipc::Hibernate, ipc::HibernateAnswer, ipc::Status, ipc::Control, ipc::NameQuestion,
                ipc::NameAnswer, ipc::AnvilQuestion, ipc::AnvilAnswer, ipc::ClientQuestion,
-               ipc::ClientTraits, ipc::MapQuestion, ipc::MapAnswer>(number, bytes);
+               ipc::ClientTraits, ipc::MapQuestion, ipc::MapAnswer, ipc::VerifyQuestion,
+               ipc::VerifyAnswer, ipc::VerifyUpdate, ipc::VerifyUpdated>(number, bytes);
     return 0;
 }

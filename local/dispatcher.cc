@@ -15,6 +15,7 @@
 #include "lib/sys/users.h"
 
 #include "local/forward_worker.h"
+#include "local/intention.h"
 #include "local/mailbox_worker.h"
 #include "local/planner.h"
 #include "local/runner.h"
@@ -33,6 +34,8 @@ constexpr std::string_view kRelays[] = {"local", "virtual"};
 struct AgentJob {
     ipc::DeliverRequest request;
 };
+
+std::string intention(const AgentJob&) { return {}; }  // it says for itself
 
 bool is_service_name(std::string_view name) {
     return !name.empty() && name.front() != '.' &&
@@ -112,53 +115,62 @@ void Dispatcher::plan(const ipc::DeliverRequest& request, Work& work) {
     for (const auto& recipient : request.recipients) plan_one(request, recipient, work);
 }
 
-namespace {
-
-// For mailtrace; no log tool expects it.
-void tell_expansion(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,
-                    const Plan& plan) {
-    if (!log::records_kept()) return;
-    constexpr std::size_t kTold = 20;
-    std::vector<std::string> to;
-    if (!plan.user.empty()) to.push_back(cat({"mailbox of ", plan.user}));
-    for (const auto& one : plan.forwards) to.push_back(cat({"<", one, ">"}));
-    for (const auto& order : plan.orders) to.push_back(order.text);
-    const std::size_t count = to.size();
-    if (count > kTold) to.resize(kTold);
-    log::story(request.queue_id.str(),
-               cat({"to=<", recipient.address, ">: an alias of ", join(to, ", "),
-                    count > kTold ? ", and more" : ""}),
-               {log::kv("rule", "alias_maps")});
+Verdict Dispatcher::place_one(const ipc::DeliverRequest& request,
+                              const ipc::DeliverRecipient& recipient, Work& work) {
+    auto plan = ask_planner(recipient.address);
+    if (!plan) {
+        log::warning(request.queue_id.str(), plan.error().what);
+        return Verdict::defer("4.3.0", "alias database unavailable");
+    }
+    switch (plan->kind) {
+        case PlanKind::refuse: return Verdict::reject(plan->status, plan->text);
+        case PlanKind::defer: return Verdict::defer(plan->status, plan->text);
+        case PlanKind::mailbox: return to_mailbox(work, request, recipient, *plan);
+        case PlanKind::user: return to_user(work, request, recipient, *plan);
+        case PlanKind::forward: break;
+    }
+    tell_expansion(request, recipient, *plan);
+    Verdict verdict =
+        plan->user.empty() ? Verdict::accept() : to_user(work, request, recipient, *plan);
+    // The others shall not suffer from a mailbox that does not exist. They do wait for one that
+    // nobody can tell about, or the next attempt would double their mail.
+    if (verdict.deferred()) return verdict;
+    if (auto others = to_others(work, request, recipient, *plan); !others.accepted()) return others;
+    return verdict;
 }
-
-}  // namespace
 
 void Dispatcher::plan_one(const ipc::DeliverRequest& request,
                           const ipc::DeliverRecipient& recipient, Work& work) {
-    auto plan = ask_planner(recipient.address);
-    Verdict verdict = Verdict::defer("4.3.0", "alias database unavailable");
-    if (!plan) {
-        log::warning(request.queue_id.str(), plan.error().what);
-    } else {
-        switch (plan->kind) {
-            case PlanKind::refuse: verdict = Verdict::reject(plan->status, plan->text); break;
-            case PlanKind::defer: verdict = Verdict::defer(plan->status, plan->text); break;
-            case PlanKind::mailbox: verdict = to_mailbox(work, request, recipient, *plan); break;
-            case PlanKind::user: verdict = to_user(work, request, recipient, *plan); break;
-            case PlanKind::forward:
-                tell_expansion(request, recipient, *plan);
-                verdict = plan->user.empty() ? Verdict::accept()
-                                             : to_user(work, request, recipient, *plan);
-                // The others shall not suffer from a mailbox that does not exist. They do wait for
-                // one that nobody can tell about, or the next attempt would double their mail.
-                if (verdict.deferred()) break;
-                if (auto others = to_others(work, request, recipient, *plan); !others.accepted())
-                    verdict = std::move(others);
-                break;
-        }
-    }
-    // Accepted means here that a worker will see to it.
+    if (request.probe) return probe_one(request, recipient, work);
+    const Verdict verdict = place_one(request, recipient, work);
     if (verdict.accepted()) return;
+    work.decided.recipients.push_back(queue::report_delivery(
+        request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));
+}
+
+// A probe: places are looked for, and nothing is done there. Another agent says for itself.
+void Dispatcher::probe_one(const ipc::DeliverRequest& request,
+                           const ipc::DeliverRecipient& recipient, Work& work) {
+    Work imagined;
+    imagined.started = work.started;
+    Verdict verdict = place_one(request, recipient, imagined);
+    if (verdict.accepted()) {
+        std::vector<std::string> texts;
+        for (auto& one : imagined.jobs) {
+            std::optional<ipc::DeliverRequest> passed;
+            if (auto* agent = std::get_if<AgentJob>(&one.job)) passed = std::move(agent->request);
+            const auto* runner = std::get_if<RunnerJob>(&one.job);
+            if (runner != nullptr && !runner->targets.front().transport.empty())
+                passed = agent_request(request, recipient, runner->targets.front().address,
+                                       runner->targets.front().transport);
+            if (passed) {
+                work.jobs.push_back({{}, AgentJob{std::move(*passed)}});
+                return;
+            }
+            std::visit([&](const auto& job) { texts.push_back(intention(job)); }, one.job);
+        }
+        verdict = Verdict::accept("2.0.0", printable(postern::join(texts, ", "), ipc::kMaxReportText));
+    }
     work.decided.recipients.push_back(queue::report_delivery(
         request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));
 }

@@ -37,6 +37,11 @@ class Dispatcher {
     struct Work;
     Result<void> handle(ipc::Channel& connection);
     void plan(const ipc::DeliverRequest& request, Work& work);
+    // Accepted: a worker will see to it.
+    Verdict place_one(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,
+                      Work& work);
+    void probe_one(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,
+                   Work& work);
     void plan_one(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,
                   Work& work);
     void add_mailbox(Work& work, const ipc::DeliverRequest& request,

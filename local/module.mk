@@ -3,7 +3,7 @@ local_liblocal_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/messages.h %reldir%/planner.h %reldir%/planner.cc \
 	%reldir%/mailbox_worker.h %reldir%/mailbox_worker.cc %reldir%/forward_worker.h %reldir%/forward_worker.cc \
 	%reldir%/user_facts.h %reldir%/user_facts.cc %reldir%/forward_file.h %reldir%/forward_file.cc \
-	%reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/mailbox_text.h %reldir%/mailbox_text.cc \
+	%reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/intention.h %reldir%/intention.cc %reldir%/mailbox_text.h %reldir%/mailbox_text.cc \
 	%reldir%/runner.h %reldir%/runner.cc \
 	%reldir%/processes.h %reldir%/processes.cc %reldir%/accounts.h %reldir%/accounts.cc \
 	%reldir%/dispatcher.h %reldir%/dispatcher.cc
@@ -19,7 +19,7 @@ local_virtual_SOURCES = %reldir%/main.cc
 local_virtual_LDADD = $(LOCAL_LIBS)
 
 check_PROGRAMS += local/local_test
-local_local_test_SOURCES = %reldir%/planner_test.cc %reldir%/delivery_test.cc %reldir%/user_facts_test.cc \
+local_local_test_SOURCES = %reldir%/intention_test.cc %reldir%/planner_test.cc %reldir%/delivery_test.cc %reldir%/user_facts_test.cc \
 	%reldir%/forward_file_test.cc %reldir%/mbox_file_test.cc %reldir%/runner_test.cc
 local_local_test_CXXFLAGS = $(TEST_CXXFLAGS)
 local_local_test_LDADD = tests/support/libsupport.a $(LOCAL_LIBS) $(TEST_LIBS)

@@ -295,6 +295,38 @@ Decision Evaluation::unknown_helo() {
     return rejected(code, "4.7.1", Subject::helo, "Host not found");
 }
 
+// As Postfix: asked again a few times while a probe is under way, then the client shall come back.
+Decision Evaluation::unverified(Subject subject) {
+    const bool sender = subject == Subject::sender;
+    const auto& address = sender ? sender_ : recipient_;
+    if (address.empty()) return Decision::dunno();
+    if (engine_.verifier_ == nullptr)
+        return server_error("no service for address verification");
+    const auto& rules = sender ? options_.unverified_sender : options_.unverified_recipient;
+    auto answer = engine_.verifier_->ask(address);
+    for (unsigned asked = 1; answer && answer->status == ipc::AddressStatus::unknown &&
+                             asked < options_.verify_poll_count;
+         ++asked) {
+        engine_.verifier_->pause(options_.verify_poll_delay);
+        answer = engine_.verifier_->ask(address);
+    }
+    if (!answer) log::warning(trace(), answer.error().what);
+    if (answer && answer->status == ipc::AddressStatus::deliverable) return Decision::dunno();
+    const bool bounced = answer && answer->status == ipc::AddressStatus::undeliverable;
+    const int code = bounced ? rules.reject_code : rules.defer_code;
+    const std::string_view status = sender ? "5.1.7" : "5.1.1";
+    std::string why = answer ? answer->text : "address verification problem";
+    if (answer && !rules.reason.empty()) why = rules.reason;
+    why = cat({code < 500 ? "unverified" : "undeliverable", " address: ", printable(why, 250)});
+    if (code >= 500 || rules.defer_now || warn_only_)
+        return rejected(code, status, subject, why);
+    if (!defer_if_permit_)
+        defer_if_permit_ = make_reply(
+            code, status,
+            cat({"<", name_of(subject), ">: ", class_of(subject), " rejected: ", why}));
+    return Decision::dunno();
+}
+
 Decision Evaluation::ask_policy_service(const Restriction& one, int depth) {
     auto target = DelegationTarget::parse(one.argument, options_.delegation);
     if (!target) return server_error(target.error().what);

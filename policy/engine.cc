@@ -15,9 +15,12 @@ Reply make_reply(int code, std::string_view status, std::string_view text) {
 
 Reply configuration_error() { return make_reply(451, "4.3.5", "Server configuration error"); }
 
-Engine::Engine(Options options, UserDirectory* users, Names* names)
+Engine::Engine(Options options, UserDirectory* users, Names* names, AddressVerifier* verifier,
+               const Clock& clock)
     : options_(std::move(options)),
       names_(names),
+      verifier_(verifier),
+      clock_(clock),
       domains_(options_.domains),
       mynetworks_(table::MatchList::parse(options_.mynetworks, options_.mynetworks_parents)),
       rbl_replies_(table::Maps::open(options_.rbl_reply_maps)),

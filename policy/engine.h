@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/ipc/messages/policy.h"
+#include "lib/ipc/messages/verify.h"
 #include "lib/table/address_class.h"
 #include "lib/table/match_list.h"
 
@@ -34,11 +36,20 @@ class Names {
     virtual Lookup<std::string> name_of(const IpAddress& address, bool verified) = 0;
 };
 
+// Whether an address takes mail (verify). An Error: nobody answers.
+class AddressVerifier {
+  public:
+    virtual ~AddressVerifier() = default;
+    virtual Result<ipc::VerifyAnswer> ask(const std::string& address) = 0;
+    virtual void pause(Seconds time) = 0;
+};
+
 class Engine {
   public:
-    // `users` and `names` are borrowed and may be null: then users are those of the tables, and
-    // checks that need the DNS are temporary failures.
-    Engine(Options options, UserDirectory* users, Names* names);
+    // `users`, `names` and `verifier` are borrowed and may be null: then users are those of the tables, and
+    // checks that need the DNS or the verifier are temporary failures.
+    Engine(Options options, UserDirectory* users, Names* names,
+           AddressVerifier* verifier = nullptr, const Clock& clock = SystemClock::instance());
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -53,6 +64,8 @@ class Engine {
 
     const Options options_;
     Names* names_;
+    AddressVerifier* verifier_;
+    const Clock& clock_;
     table::DomainClasses domains_;
     table::MatchList mynetworks_;
     table::Maps rbl_replies_;

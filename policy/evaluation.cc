@@ -191,6 +191,8 @@ Decision Evaluation::run_one(const Restriction& one, int depth) {
         case Check::reject_rhsbl_recipient:
         case Check::permit_dnswl_client:
         case Check::reject_rbl_client: return run_dns(one);
+        case Check::reject_unverified_recipient: return unverified(Subject::recipient);
+        case Check::reject_unverified_sender: return unverified(Subject::sender);
         case Check::policy_service: return ask_policy_service(one, depth);
         case Check::unsupported:
             return server_error(cat({"smtpd restriction not supported yet: \"", one.name, "\""}));

@@ -55,6 +55,7 @@ class Evaluation {
                     const std::string& what, const std::string& why);
     Decision unknown_helo();
     Decision ask_policy_service(const Restriction& one, int depth);
+    Decision unverified(Subject subject);
     Decision plaintext() const;
 
     Decision access(const Restriction& one, Check check, int depth);

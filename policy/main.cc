@@ -1,9 +1,11 @@
 // policy: answers smtpd's questions whether a client, sender, recipient or message may proceed.
+#include "lib/base/strings.h"
 #include "lib/dns/unbound_resolver.h"
 #include "lib/service/service.h"
 
 #include "policy/dns_names.h"
 #include "policy/users.h"
+#include "policy/verify_client.h"
 #include "policy/worker.h"
 
 namespace {
@@ -25,12 +27,15 @@ class Policy final : public service::Worker {
     Policy(const service::Context& context, config::MasterFile master)
         : users_(context.config.get(postern::param::auth_passwd_file), "private/postern-auth"),
           names_([&config = context.config] { return make_resolver(config); }),
-          worker_(context.config, std::move(master), &users_, &names_) {}
+          verifier_(postern::cat(
+              {"private/", context.config.get(postern::param::address_verify_service_name)})),
+          worker_(context.config, std::move(master), &users_, &names_, &verifier_) {}
     Conversation serve(postern::ipc::Channel& channel) override { return worker_.serve(channel); }
 
   private:
     postern::policy::MailUsers users_;
     postern::policy::DnsNames names_;
+    postern::policy::VerifyClient verifier_;
     postern::policy::PolicyWorker worker_;
 };
 

@@ -1,9 +1,11 @@
 #include "policy/options.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "lib/base/strings.h"
 #include "lib/config/receive_overrides.h"
+#include "lib/log/log.h"
 #include "lib/table/address_options.h"
 #include "lib/table/source.h"
 
@@ -72,12 +74,48 @@ void set_local_recipients(Options& o, const config::Config& config) {
     }
 }
 
+// Postfix's words for it; a wrong one is told and means the default.
+bool defers_now(const config::Config& config, config::TextParam param, std::string_view name) {
+    const std::string action = config.get(param);
+    if (action == "defer") return true;
+    if (action != "defer_if_permit")
+        log::warning("", cat({name, ": \"", printable(action, 40),
+                              "\" is neither defer nor defer_if_permit; using the latter"}));
+    return false;
+}
+
+void set_verification(Options& o, const config::Config& config) {
+    o.unverified_recipient = {code(config, param::unverified_recipient_defer_code),
+                              code(config, param::unverified_recipient_reject_code),
+                              config.get(param::unverified_recipient_reject_reason),
+                              defers_now(config, param::unverified_recipient_tempfail_action,
+                                         "unverified_recipient_tempfail_action")};
+    o.unverified_sender = {code(config, param::unverified_sender_defer_code),
+                           code(config, param::unverified_sender_reject_code),
+                           config.get(param::unverified_sender_reject_reason),
+                           defers_now(config, param::unverified_sender_tempfail_action,
+                                      "unverified_sender_tempfail_action")};
+    constexpr unsigned kMostPolls = 10;
+    const std::string polls = config.get(param::address_verify_poll_count);
+    const auto count = parse_number<unsigned>(polls);
+    if (!count || *count == 0) {
+        log::warning("", cat({"address_verify_poll_count: \"", printable(polls, 40),
+                              "\" is no number from 1; using 3"}));
+    } else {
+        o.verify_poll_count = std::min(*count, kMostPolls);
+    }
+    o.verify_poll_delay =
+        std::chrono::duration_cast<Seconds>(config.get(param::address_verify_poll_delay));
+    o.verify_sender = config::VerifySender::from(config);
+}
+
 }  // namespace
 
 Options options_from(const config::Config& config) {
     Options o;
     set_lists(o, config);
     set_codes(o, config);
+    set_verification(o, config);
     o.delay_reject = config.get(param::smtpd_delay_reject);
     o.relay_before_recipient = config.get(param::smtpd_relay_before_recipient_restrictions);
     // An unknown word is its smtpd's to complain about, which does not start with it.

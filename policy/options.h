@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "lib/config/config.h"
+#include "lib/config/verify_sender.h"
 #include "lib/table/address_class.h"
 #include "lib/table/address_lookup.h"
 
@@ -56,6 +57,16 @@ struct Options {
         "$rbl_domain${rbl_reason?; $rbl_reason}";
     std::string rbl_reply_maps;
     DelegationOptions delegation;  // check_policy_service
+    // reject_unverified_recipient, reject_unverified_sender
+    struct Unverified {
+        int defer_code = 450, reject_code = 450;
+        std::string reason;       // instead of the probed server's
+        bool defer_now = false;   // tempfail_action: not only if nobody else refuses
+    };
+    Unverified unverified_recipient, unverified_sender;
+    unsigned verify_poll_count = 3;
+    Seconds verify_poll_delay{3};
+    config::VerifySender verify_sender;
 };
 
 Options options_from(const config::Config& config);

@@ -146,7 +146,7 @@ TEST(Policy, DefersWhenATableCannotTell) {
 
 TEST(Policy, NeverIgnoresAnUnknownRestriction) {
     for (const auto* list : {"no_such_thing", "permit_mynetworks no_such", "check_sender_access",
-                             "check_sender_access reject", "reject_unverified_sender", "sleep x",
+                             "check_sender_access reject", "check_ccert_access hash:/x", "sleep x",
                              "reject_rbl_client x.test"}) {
         auto o = base();
         o.recipient_restrictions = list;

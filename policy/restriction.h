@@ -58,6 +58,8 @@ enum class Check : unsigned char {
     reject_rhsbl_recipient,
     reject_unknown_helo,
     policy_service,
+    reject_unverified_recipient,
+    reject_unverified_sender,
     nothing,  // known, and without effect here: smtpd itself sees to it
     table,    // a bare type:table: the access check of the list that it stands in
     restriction_class,

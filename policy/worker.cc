@@ -11,8 +11,12 @@ constexpr Millis kPatience{100'000};  // for a peer's next question; peers close
 }  // namespace
 
 PolicyWorker::PolicyWorker(const config::Config& config, config::MasterFile master,
-                           UserDirectory* users, Names* names)
-    : config_(config), master_(std::move(master)), users_(users), names_(names) {}
+                           UserDirectory* users, Names* names, AddressVerifier* verifier)
+    : config_(config),
+      master_(std::move(master)),
+      users_(users),
+      names_(names),
+      verifier_(verifier) {}
 
 // A service that master.cf does not list gets main.cf's settings. The names come from a peer, but
 // only listed ones get rules of their own, so their number is bounded.
@@ -32,9 +36,9 @@ PolicyWorker::Service& PolicyWorker::service_of(const std::string& name) {
         // Its own smtpd does not start with such options either; nothing is permitted meanwhile.
         Options broken;
         broken.relay_restrictions = "broken_master_cf_entry, reject";
-        service.engine = std::make_unique<Engine>(std::move(broken), users_, names_);
+        service.engine = std::make_unique<Engine>(std::move(broken), users_, names_, verifier_);
     } else {
-        service.engine = std::make_unique<Engine>(options_from(*own), users_, names_);
+        service.engine = std::make_unique<Engine>(options_from(*own), users_, names_, verifier_);
     }
     return service;
 }

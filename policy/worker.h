@@ -17,9 +17,9 @@ namespace postern::policy {
 
 class PolicyWorker {
   public:
-    // Borrows all; `users` and `names` may be null.
+    // Borrows all; `users`, `names` and `verifier` may be null.
     PolicyWorker(const config::Config& config, config::MasterFile master, UserDirectory* users,
-                 Names* names);
+                 Names* names, AddressVerifier* verifier = nullptr);
 
     // Answers one question. The conversation is over when the peer closes it or says something that
     // it may not.
@@ -40,6 +40,7 @@ class PolicyWorker {
     config::MasterFile master_;
     UserDirectory* users_;
     Names* names_;
+    AddressVerifier* verifier_;
     std::map<std::string, Service, std::less<>> services_;
 };
 

@@ -141,7 +141,7 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
 void Manager::flush_site(const std::string& site, const Answered& answered) {
     if (draining_) return answered(answer(false, 0, "the queue manager is ending"));
     resolver_.resolve(
-        "", cat({"postmaster@", site}),
+        "", cat({"postmaster@", site}), false,
         [this, site, answered](const Result<ipc::ResolveAnswer>& route) {
             const bool told = route && route->outcome == ipc::LookupOutcome::ok &&
                               route->flush_site != ipc::FlushSite::unknown;

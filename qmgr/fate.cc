@@ -84,7 +84,9 @@ void Manager::log_outcome(const Message& message, const ipc::RecipientReport& re
     line.relay = "none";
     line.times = {message.envelope().arrival, message.since, {}, {}, now()};
     line.dsn = report.status;
-    line.status = report.outcome == ipc::Outcome::reject ? "bounced" : "deferred";
+    const bool rejected = report.outcome == ipc::Outcome::reject;
+    line.status = queue::status_word(rejected ? Verdict::Kind::reject : Verdict::Kind::defer,
+                                     message.envelope().is_probe());
     line.text = report.text;
     log::info(message.id().str(), queue::delivery_line(line));
 }
@@ -107,7 +109,55 @@ void Manager::note_for_report(Message& message, const ipc::BounceAppend& record)
     });
 }
 
+namespace {
+
+ipc::AddressStatus address_status(ipc::Outcome outcome) {
+    switch (outcome) {
+        case ipc::Outcome::accept: return ipc::AddressStatus::deliverable;
+        case ipc::Outcome::reject: return ipc::AddressStatus::undeliverable;
+        case ipc::Outcome::defer: break;
+    }
+    return ipc::AddressStatus::deferred;
+}
+
+}  // namespace
+
+// Whatever was found out ends the probe: nothing of it is tried again.
+void Manager::on_probed(Message& message, const ipc::RecipientReport& report) {
+    const bool good = report.outcome == ipc::Outcome::accept;
+    if (message.envelope().has(queue::kProbeReport)) {
+        ipc::BounceAppend record = record_of(message, ipc::BounceLog::trace, report);
+        record.report.action =
+            good ? ipc::DsnAction::deliverable : ipc::DsnAction::undeliverable;
+        note_for_report(message, record);
+        give_up(message, report.index);
+        return settle(message);
+    }
+    const queue::Recipient& recipient = message.envelope().recipients.at(report.index);
+    const ipc::AddressStatus status = address_status(report.outcome);
+    std::vector<ipc::VerifyUpdate> news{{recipient.shown_original(), status, report.text}};
+    if (recipient.address != news.front().address)
+        news.push_back({recipient.address, status, report.text});
+    tell_verify(message.key, report.index, std::move(news));
+}
+
+void Manager::tell_verify(MessageKey key, std::uint32_t index,
+                          std::vector<ipc::VerifyUpdate> news) {
+    ipc::VerifyUpdate next = std::move(news.back());
+    news.pop_back();
+    verifications_.tell(
+        std::move(next), [this, key, index, news = std::move(news)](const Result<void>& done) {
+            Message* still = find(key);
+            if (still == nullptr) return;
+            if (!done) log::warning(still->id().str(), done.error().what);
+            if (!news.empty()) return tell_verify(key, index, news);
+            give_up(*still, index);
+            settle(*still);
+        });
+}
+
 void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
+    if (message.envelope().is_probe()) return on_probed(message, report);
     if (reports_all(message))
         note_for_report(message, record_of(message, ipc::BounceLog::trace, report));
     switch (report.outcome) {
@@ -119,10 +169,17 @@ void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
     }
 }
 
+// Who has heard of a delay hears that it is over (confirm_delay_cleared).
+bool Manager::clears_delay(const Message& message, std::uint8_t notify) const {
+    return options_.confirm_delay_cleared && wants(notify, ipc::kNotifyDelay, true) &&
+           (message.file->mode & queue::kModeDelayTold) != 0;
+}
+
 // RFC 3461 5.2: success is reported where it was asked for, and not by the next host.
 void Manager::on_accepted(Message& message, const ipc::RecipientReport& report) {
     std::uint8_t notify = message.envelope().recipients.at(report.index).notify;
-    if (reports_all(message) || report.passed_on || !wants(notify, ipc::kNotifySuccess, false)) {
+    const bool asked = !report.passed_on && wants(notify, ipc::kNotifySuccess, false);
+    if (reports_all(message) || !(asked || clears_delay(message, notify))) {
         give_up(message, report.index);
         return settle(message);
     }
@@ -202,7 +259,7 @@ void Manager::complete(Message& message) {
     if (message.bounced) return notify(message, ipc::Notification::failure);
     if (message.reported)
         return notify(message,
-                      reports_all(message) ? ipc::Notification::trace : ipc::Notification::success);
+                      reports_all(message) || message.envelope().has(queue::kProbeReport) ? ipc::Notification::trace : ipc::Notification::success);
     if (message.envelope().remaining() == 0 && !message.notice_failed) return finish(message);
 
     bool told = (message.file->mode & queue::kModeDelayTold) != 0;
@@ -404,6 +461,7 @@ void Manager::finish(Message& message) {
 
 void Manager::erase(Message& message) {
     recipients_ -= message.envelope().recipients.size();
+    if (message.envelope().is_probe()) --probes_;
     by_id_.erase(message.id().str());
     messages_.erase(message.key);
     room_again();

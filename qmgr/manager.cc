@@ -73,6 +73,7 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
                                        share_of(options_.recipient_active_limit)}),
       resolver_(loop, cat({services, "/", options_.rewrite_service}), resolver_limits(options_)),
       bouncer_(loop, cat({services, "/", options_.bounce_service}), options_.ipc_timeout),
+      verifications_(loop, cat({services, "/", options_.verify_service}), options_.ipc_timeout),
       agents_(loop, services, options_.delivery_timeout),
       scanner_(loop, fs,
                {[this](Directory directory) { return has_room(directory); },
@@ -187,6 +188,7 @@ void Manager::admit(const QueueFilePtr& file, queue::Message found, Reason reaso
         message->reported = store_.fs().info(queue::path_of(Directory::trace, id)).has_value();
     }
     recipients_ += message->envelope().recipients.size();
+    if (message->envelope().is_probe()) ++probes_;
     by_id_.emplace(message->id().str(), message->key);
     Message& held = *messages_.emplace(message->key, std::move(message)).first->second;
     begin(held, reason);
@@ -258,6 +260,13 @@ void Manager::resolve_all(Message& message) {
     for (std::uint32_t index : open) {
         Message* still = find(key);
         if (still == nullptr) return;
+        if (still->envelope().has(queue::kProbe) && probes_ > options_.probe_limit) {
+            ipc::ResolveAnswer later;
+            later.status = "4.3.3";
+            later.text = "too many address probes at once";
+            on_resolved(key, index, later);
+            continue;
+        }
         if (still->force_expire) {
             on_resolved(key, index, Error{Errc::permanent, "expired by the administrator"});
             continue;
@@ -265,12 +274,13 @@ void Manager::resolve_all(Message& message) {
         // A content filter takes all recipients, wherever they go afterwards.
         const std::string_view filter =
             still->envelope().attribute(queue::attribute::kContentFilter);
-        if (!filter.empty()) {
+        const bool probe = still->envelope().is_probe();
+        if (!filter.empty() && !probe) {
             on_resolved(key, index,
                         filter_route(filter, still->envelope().recipients[index].address));
             continue;
         }
-        resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address,
+        resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address, probe,
                           [this, key, index](const Result<ipc::ResolveAnswer>& answer) {
                               on_resolved(key, index, answer);
                           });

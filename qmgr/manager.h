@@ -29,6 +29,7 @@
 #include "qmgr/scheduler.h"
 #include "qmgr/site_logs.h"
 #include "qmgr/store.h"
+#include "qmgr/verifications.h"
 
 namespace postern::qmgr {
 
@@ -99,6 +100,9 @@ class Manager {
     static bool reports_all(const Message& message);
     void note_for_report(Message& message, const ipc::BounceAppend& record);
     void on_report(Message& message, const ipc::RecipientReport& report);
+    void on_probed(Message& message, const ipc::RecipientReport& report);
+    void tell_verify(MessageKey key, std::uint32_t index, std::vector<ipc::VerifyUpdate> news);
+    bool clears_delay(const Message& message, std::uint8_t notify) const;
     void on_accepted(Message& message, const ipc::RecipientReport& report);
     void on_rejected(Message& message, const ipc::RecipientReport& report);
     void on_deferred(Message& message, const ipc::RecipientReport& report);
@@ -146,6 +150,7 @@ class Manager {
     Scheduler scheduler_;
     Resolver resolver_;
     Bouncer bouncer_;
+    Verifications verifications_;
     Agents agents_;
     Scanner scanner_;
     SiteLogs sites_;
@@ -167,6 +172,7 @@ class Manager {
     std::unordered_map<std::string, Notes> notes_;
     MessageKey next_key_ = 1;
     std::size_t recipients_ = 0;  // in memory
+    std::size_t probes_ = 0;      // messages in memory that are probes
     std::size_t closing_ = 0;     // notifications under way
     bool incoming_missed_ = false;
     bool draining_ = false;

@@ -174,6 +174,30 @@ TEST_F(ManagerTest, DelayWarningOnce) {
     EXPECT_EQ(notices_, std::vector<std::string>{id(1).str() + " 1"});
 }
 
+// confirm_delay_cleared: who was told of a delay hears that it is over.
+TEST_F(ManagerTest, ADelayThatIsOver) {
+    options_.confirm_delay_cleared = true;
+    const std::pair<int, bool> cases[] = {{0, true}, {ipc::kNotifyDelay, true},
+                                          {ipc::kNotifyFailure, false}, {ipc::kNotifyNever, false}};
+    int number = 0;
+    for (const auto& [notify, told] : cases) {
+        records_.clear(), notices_.clear(), delivered_.clear();
+        notify_ = static_cast<std::uint8_t>(notify);
+        auto manager = make_manager();
+        const QueueId name = write_file({envelope(++number, {"yes@a.test"})}, Directory::deferred);
+        const std::string path = queue::path_of(Directory::deferred, name);
+        ASSERT_TRUE(fs_.set_mode(path, fs_.info(path)->mode | queue::kModeDelayTold));
+        ASSERT_TRUE(try_again(*manager));
+        const std::vector<std::string> notices =
+            told ? std::vector<std::string>{name.str() + " 2"} : std::vector<std::string>{};
+        EXPECT_EQ(notices_, notices) << notify;
+        records_.clear(), notices_.clear();
+        write_file({envelope(++number, {"yes@a.test"})}, Directory::deferred);
+        ASSERT_TRUE(try_again(*manager));
+        EXPECT_TRUE(notices_.empty()) << "nothing was told of this one";
+    }
+}
+
 // The notice is made from the records: it waits for those that bounce is still writing.
 TEST_F(ManagerTest, ADelayWarningWaitsForItsReasons) {
     options_.delay_warning = Seconds{3600};

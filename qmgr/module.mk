@@ -3,12 +3,12 @@ noinst_LIBRARIES += qmgr/libqmgr.a
 qmgr_libqmgr_a_SOURCES = \
 	%reldir%/scheduler.h %reldir%/scheduler.cc %reldir%/retry.h %reldir%/retry.cc \
 	%reldir%/store.h %reldir%/store.cc %reldir%/options.h %reldir%/resolver.h %reldir%/resolver.cc \
-	%reldir%/scanner.h %reldir%/scanner.cc %reldir%/bouncer.h %reldir%/bouncer.cc %reldir%/message.h \
+	%reldir%/scanner.h %reldir%/scanner.cc %reldir%/bouncer.h %reldir%/bouncer.cc %reldir%/verifications.h %reldir%/verifications.cc %reldir%/message.h \
 	%reldir%/agents.h %reldir%/agents.cc %reldir%/manager.h %reldir%/manager.cc %reldir%/routes.h \
 	%reldir%/fate.cc %reldir%/control.cc %reldir%/site_logs.h %reldir%/site_logs.cc
 
 check_PROGRAMS += qmgr/qmgr_test
-qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/manager_test.cc %reldir%/manager_notices_test.cc \
+qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/manager_test.cc %reldir%/manager_notices_test.cc %reldir%/manager_probes_test.cc \
 	%reldir%/manager_trouble_test.cc %reldir%/manager_orders_test.cc %reldir%/site_logs_test.cc %reldir%/manager_fixture.h %reldir%/agents_test.cc \
 	%reldir%/options_test.cc %reldir%/store_test.cc %reldir%/options.cc
 qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)

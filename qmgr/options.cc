@@ -112,9 +112,12 @@ Options options_from(const config::Config& config) {
     options.message_active_limit = config.get(param::qmgr_message_active_limit);
     options.recipient_active_limit = config.get(param::qmgr_message_recipient_limit);
     options.delay_warning = config.get(param::delay_warning_time);
+    options.confirm_delay_cleared = config.get(param::confirm_delay_cleared);
     options.sync_directories = config.get(param::queue_sync_directory);
     options.rewrite_service = config.get(param::rewrite_service_name);
     options.bounce_service = config.get(param::bounce_service_name);
+    options.verify_service = config.get(param::address_verify_service_name);
+    options.probe_limit = config.get(param::address_verify_pending_request_limit);
     options.site_refresh =
         std::chrono::duration_cast<Seconds>(config.get(param::fast_flush_refresh_time));
     options.defer_transports = config.get(param::defer_transports);

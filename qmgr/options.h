@@ -25,6 +25,7 @@ struct Options {
     std::size_t message_active_limit = 20'000;
     std::size_t recipient_active_limit = 20'000;
     Micros delay_warning{0};
+    bool confirm_delay_cleared = false;
     Millis ipc_timeout{60'000};
     Millis delivery_timeout{18'000'000};  // the agent's own limits are shorter
     Millis service_retry{1'000};          // rewrite or bounce did not answer: ask again after
@@ -33,6 +34,8 @@ struct Options {
     bool sync_directories = false;  // of files that are made
     std::string rewrite_service = "rewrite";
     std::string bounce_service = "bounce";
+    std::string verify_service = "verify";
+    std::size_t probe_limit = 5000;  // at once
     std::vector<std::string> defer_transports;  // deliver only when the queue is flushed
     Scheduler::LimitsFor limits_for = [](std::string_view) { return TransportLimits{}; };
 };

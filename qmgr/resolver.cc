@@ -14,8 +14,10 @@ Resolver::Resolver(loop::Loop& loop, std::string path, Limits limits)
           pump();
       }) {}
 
-void Resolver::resolve(const std::string& sender, const std::string& recipient, Done done) {
-    std::string key = cat({sender, std::string_view("\0", 1), recipient});
+void Resolver::resolve(const std::string& sender, const std::string& recipient, bool probe,
+                       Done done) {
+    const std::string_view separator(probe ? "\1" : "\0", 1);
+    std::string key = cat({sender, separator, recipient});
     if (auto known = known_.find(key); known != known_.end()) {
         if (loop_.clock().steady() < known->second.until)
             return done(Result<ipc::ResolveAnswer>(known->second.answer));
@@ -24,7 +26,7 @@ void Resolver::resolve(const std::string& sender, const std::string& recipient, 
     auto [place, is_new] = questions_.try_emplace(key);
     place->second.waiting.push_back(std::move(done));
     if (!is_new) return;
-    place->second.request = {sender, recipient};
+    place->second.request = {sender, recipient, probe};
     waiting_.push_back(std::move(key));
     pump();
 }

@@ -32,7 +32,8 @@ class Resolver {
 
     Resolver(loop::Loop& loop, std::string path, Limits limits);
 
-    void resolve(const std::string& sender, const std::string& recipient, Done done);
+    // `probe`: by the address_verify_* parameters.
+    void resolve(const std::string& sender, const std::string& recipient, bool probe, Done done);
     std::size_t outstanding() const { return under_way_; }
 
   private:

@@ -10,7 +10,8 @@ namespace service = postern::service;
 class RewriteWorker final : public service::Worker {
   public:
     explicit RewriteWorker(const service::Context& context)
-        : engine_(postern::route::options_from(context.config)) {}
+        : engine_(postern::route::options_from(context.config),
+                  postern::route::probe_options_from(context.config)) {}
     Conversation serve(postern::ipc::Channel& channel) override {
         return postern::route::serve(engine_, channel);
     }

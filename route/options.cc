@@ -37,4 +37,19 @@ Options options_from(const config::Config& config) {
     return o;
 }
 
+Options probe_options_from(const config::Config& config) {
+    Options o = options_from(config);
+    o.local_transport = config.get(param::address_verify_local_transport);
+    o.virtual_transport = config.get(param::address_verify_virtual_transport);
+    o.relay_transport = config.get(param::address_verify_relay_transport);
+    o.default_transport = config.get(param::address_verify_default_transport);
+    o.relayhost = config.get(param::address_verify_relayhost);
+    o.sender_dependent_relayhost_maps =
+        config.text("address_verify_sender_dependent_relayhost_maps");
+    o.sender_dependent_default_transport_maps =
+        config.text("address_verify_sender_dependent_default_transport_maps");
+    o.transport_maps = config.text("address_verify_transport_maps");
+    return o;
+}
+
 }  // namespace postern::route

@@ -34,5 +34,7 @@ struct Options {
 };
 
 Options options_from(const config::Config& config);
+// The same for address probes: transports and relay hosts are those of the address_verify_* parameters.
+Options probe_options_from(const config::Config& config);
 
 }  // namespace postern::route

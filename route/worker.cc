@@ -37,11 +37,13 @@ void set_failure(Answer& answer, const Error& error, std::string_view address) {
 
 }  // namespace
 
-Engine::Engine(Options options)
+Engine::Engine(Options options, Options probe_options)
     : options_(std::move(options)),
+      probe_options_(std::move(probe_options)),
       classes_(options_.classes),
       rewriter_(options_, classes_),
       resolver_(options_, classes_, rewriter_),
+      probe_resolver_(probe_options_, classes_, rewriter_),
       flush_sites_(table::MatchList::parse(options_.fast_flush_domains, options_.flush_parents)) {}
 
 ipc::FlushSite Engine::flush_site(std::string_view recipient) {
@@ -54,7 +56,7 @@ ipc::FlushSite Engine::flush_site(std::string_view recipient) {
 
 ipc::ResolveAnswer Engine::resolve(const ipc::ResolveRequest& request) {
     ipc::ResolveAnswer answer;
-    auto route = resolver_.resolve(request.sender, request.recipient);
+    auto route = (request.probe ? probe_resolver_ : resolver_).resolve(request.sender, request.recipient);
     if (!route) {
         set_failure(answer, route.error(), request.recipient);
         return answer;

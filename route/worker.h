@@ -16,7 +16,8 @@ namespace postern::route {
 
 class Engine {
   public:
-    explicit Engine(Options options);
+    Engine(Options options, Options probe_options);
+    explicit Engine(const Options& options) : Engine(options, options) {}
     Engine(const Engine&) = delete;  // the parts refer to each other
     Engine& operator=(const Engine&) = delete;
 
@@ -26,10 +27,10 @@ class Engine {
   private:
     ipc::FlushSite flush_site(std::string_view recipient);
 
-    const Options options_;
+    const Options options_, probe_options_;
     table::DomainClasses classes_;
     Rewriter rewriter_;
-    Resolver resolver_;
+    Resolver resolver_, probe_resolver_;
     table::MatchList flush_sites_;
 };
 

@@ -18,6 +18,7 @@ constexpr std::string_view kBuiltIn =
     "policy unix - - n - 20 policy\n"
     "peername unix - - n - 1 peername\n"
     "anvil unix - - n - 1 anvil\n"
+    "verify unix - - n - 1 verify\n"
     "postern-auth unix - - n - 1 auth\n"
     "imapd  unix - n n - 0  imapd\n"
     "pop3d  unix - n n - 0  pop3d\n";

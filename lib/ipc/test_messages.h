@@ -15,6 +15,7 @@
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/ipc/messages/route.h"
+#include "lib/ipc/messages/verify.h"
 
 namespace postern::ipc {
 
@@ -23,9 +24,9 @@ using AllMessages = testing::Types<
     NameAnswer, ResolveRequest, ResolveAnswer, ExpandRequest, ExpandAnswer, SubmitOpen,
     SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, MilterEvent, MilterAnswer, QueueNudge,
     QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
-    DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, BounceDone, AuthRequest,
+    DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, PostmasterNotice, BounceDone, AuthRequest,
     AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, Handoff, HandoffAnswer,
     Hibernate, HibernateAnswer, AnvilQuestion, AnvilAnswer, ClientQuestion, ClientTraits,
-    MapQuestion, MapAnswer>;
+    MapQuestion, MapAnswer, VerifyQuestion, VerifyAnswer, VerifyUpdate, VerifyUpdated>;
 
 }  // namespace postern::ipc

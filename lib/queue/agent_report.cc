@@ -47,7 +47,7 @@ ipc::RecipientReport report_delivery(const ipc::DeliverRequest& request,
          .relay = relay,
          .times = {request.arrival, request.queue_active, started, started, now},
          .dsn = verdict.status,
-         .status = queue::status_word(verdict.kind),
+         .status = queue::status_word(verdict.kind, request.probe),
          .text = verdict.text});
     log::info(request.queue_id.str(), line);
     return report_entry(recipient.index, verdict);

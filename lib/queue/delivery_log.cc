@@ -49,6 +49,11 @@ std::string format_delay(Micros delay) {
     return out;
 }
 
+std::string_view status_word(Verdict::Kind kind, bool probe) {
+    if (!probe) return status_word(kind);
+    return kind == Verdict::Kind::accept ? "deliverable" : "undeliverable";
+}
+
 std::string delivery_line(const DeliveryLine& line) {
     std::string out = cat({"to=<", line.to, ">, "});
     if (!line.original.empty() && !iequals(line.original, line.to))

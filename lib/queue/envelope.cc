@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/strings.h"
+
 namespace postern::queue {
 
 std::uint8_t notify_of_members(std::uint8_t notify) {
@@ -13,6 +15,16 @@ std::string_view Envelope::attribute(std::string_view name) const {
     for (const Attribute& a : attributes)
         if (a.name == name) return a.value;
     return {};
+}
+
+int Envelope::priority() const {
+    const auto value = parse_number<int>(attribute(attribute::kPriority));
+    return value && *value >= -9 && *value <= 9 ? *value : 0;
+}
+
+WallTime Envelope::release() const {
+    const auto value = parse_number<std::int64_t>(attribute(attribute::kRelease));
+    return WallTime(Micros(value && *value > 0 ? *value : 0));
 }
 
 void Envelope::set_attribute(std::string_view name, std::string_view value) {

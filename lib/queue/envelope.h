@@ -59,6 +59,8 @@ inline constexpr std::string_view kSession = "session";
 inline constexpr std::string_view kRewriteContext = "rewrite_context";
 inline constexpr std::string_view kMessageId = "message_id";
 inline constexpr std::string_view kContentFilter = "content_filter";  // "transport:destination"
+inline constexpr std::string_view kPriority = "mt_priority";  // RFC 6710: -9 to 9, without it 0
+inline constexpr std::string_view kRelease = "release_time";  // RFC 4865: microseconds since 1970
 inline constexpr std::string_view kOrigin = "origin";  // "smtp", "local" or "internal"
 }  // namespace attribute
 
@@ -68,6 +70,8 @@ enum Flag : std::uint32_t {
     kSmtpUtf8 = 4,     // RFC 6531
     kHold = 8,         // qmgr is to move it to hold/ at once
     kReportAll = 16,   // sendmail -v: the sender hears what became of each recipient
+    kProbe = 32,       // nothing is delivered; what would be goes to the verify service
+    kProbeReport = 64,  // the same, for a report to the sender (sendmail -bv)
 };
 
 struct Envelope {
@@ -81,6 +85,9 @@ struct Envelope {
     std::vector<Recipient> expanded;
 
     bool has(Flag flag) const { return (flags & flag) != 0; }
+    bool is_probe() const { return (flags & (kProbe | kProbeReport)) != 0; }
+    int priority() const;        // RFC 6710
+    WallTime release() const;    // RFC 4865: not to be delivered before; zero: at once
     // The value, or "" when there is none.
     std::string_view attribute(std::string_view name) const;
     // Adds or replaces; an empty value removes it.

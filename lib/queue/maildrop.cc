@@ -63,7 +63,8 @@ Result<std::string> MaildropWriter::begin(const MaildropEnvelope& e) {
     if (!e.envid.empty()) put_record(out, 'V', e.envid);
     if (!e.ret.empty()) put_record(out, 'Y', e.ret);
     if (e.notify != 0) put_record(out, 'O', std::string(1, static_cast<char>(e.notify)));
-    const int flags = (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0);
+    const int flags = (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0) +
+                      (e.probe ? 8 : 0);
     if (flags != 0) put_record(out, 'F', std::string(1, static_cast<char>(flags)));
     if (!e.requeued.empty()) put_record(out, 'Q', e.requeued.str());
     for (std::size_t i = 0; i < e.recipients.size(); ++i) {
@@ -147,11 +148,12 @@ Result<void> MaildropParser::envelope_record(char type, std::string_view value) 
             envelope_.notify = static_cast<std::uint8_t>(value[0]);
             return {};
         case 'F':
-            if (value.size() != 1 || value[0] < 0 || value[0] > 7)
+            if (value.size() != 1 || value[0] < 0 || value[0] > 15)
                 return invalid("impossible flags");
             envelope_.body_8bit = (value[0] & 1) != 0;
             envelope_.smtputf8 = (value[0] & 2) != 0;
             envelope_.report_all = (value[0] & 4) != 0;
+            envelope_.probe = (value[0] & 8) != 0;
             return {};
         case 'Q':
         case 'P': return requeue_record(type, value);

@@ -33,6 +33,7 @@ struct MaildropEnvelope {
     bool body_8bit = false;
     bool smtputf8 = false;
     bool report_all = false;  // sendmail -v: a report of the first attempt to deliver
+    bool probe = false;       // sendmail -bv: a report of what would be delivered
     QueueId requeued;         // the id that it had
     std::vector<RequeuedRecipient> known;  // with `requeued`: one for each recipient
 };

@@ -37,6 +37,7 @@ constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Ancho
                                        {Anchor::queue, "bounce", read}};
 constexpr ProfilePath kBouncePaths[] = {{Anchor::queue, "bounce", write}, {Anchor::queue, "defer", write},
                                         {Anchor::queue, "trace", write}, {Anchor::config, "", read}};
+constexpr ProfilePath kVerifyPaths[] = {{Anchor::data, "", write}};
 constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::system, "/etc", read}};
 
 constexpr auto kFront = Promise::stdio | Promise::inet_accepted | Promise::unix_sockets | Promise::receive_fd;
@@ -65,7 +66,8 @@ constexpr Profile kProfiles[] = {
     {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false},
     {"qmgr",             Account::queue,  Account::net | Account::queue,              true,    kWriter,      kQueuePaths,    false},
     {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
-    {"bounce",           Account::queue,  kQueueOnly,                                false,   kWriter,      kBouncePaths,   false},
+    {"bounce",           Account::queue,  Account::queue | Account::out,                             false,   kWriter,      kBouncePaths,   false},
+    {"verify",           Account::mail,   Account::policy | Account::queue,          false,   kWriter,      kVerifyPaths,   false},
     {"error",            Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
     {"discard",          Account::mail,   kQueueOnly,                                false,   kReader,      {},             false},
     {"local",            Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
@@ -131,6 +133,7 @@ std::vector<sys::PathRule> path_rules(const Profile& profile, const config::Conf
         std::string path(rule.path);
         if (rule.anchor == Anchor::queue) path = cat({config.get(param::queue_directory), "/", rule.path});
         if (rule.anchor == Anchor::config) path = config.directory();
+        if (rule.anchor == Anchor::data) path = config.get(param::data_directory);
         rules.push_back({std::move(path), rule.access});
     }
     return rules;

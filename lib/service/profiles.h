@@ -33,6 +33,7 @@ constexpr bool contains(Accounts set, Account a) { return (set >> static_cast<un
 enum class Anchor : std::uint8_t {
     queue,   // below queue_directory
     config,  // config_directory
+    data,    // data_directory
     system,  // an absolute path
 };
 

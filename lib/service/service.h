@@ -45,6 +45,8 @@ class Worker {
     // passes the connection on).
     virtual Conversation serve(ipc::Channel& channel) = 0;
     virtual void on_wakeup() {}  // master.cf's wakeup column
+    // What it has learnt would be lost with the process: it does not leave for max_idle or max_use.
+    virtual bool keeps_state() const { return false; }
 };
 using WorkerFactory = std::function<Result<std::unique_ptr<Worker>>(const Context&)>;
 int run_worker(int argc, char** argv, const WorkerFactory& make);

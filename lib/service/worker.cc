@@ -82,11 +82,13 @@ class Host {
         : child_(child), worker_(worker), waiter_(std::move(waiter)) {}
 
     void run() {
-        while (child_.max_served() == 0 || child_.served() < child_.max_served()) {
+        while (worker_.keeps_state() || child_.max_served() == 0 ||
+               child_.served() < child_.max_served()) {
             const int kept = kept_ ? kept_->fd() : -1;
             // In turns: who asks without a pause does not shut out who calls.
             const int fd = waiter_.wait(kept, kept_has_turn_, child_.max_idle());
             kept_has_turn_ = fd != kept;
+            if (fd < 0 && worker_.keeps_state()) continue;
             if (fd < 0) return;  // idle for long: master starts another when needed
             if (fd == kept)
                 serve(*std::exchange(kept_, std::nullopt), true);

@@ -24,5 +24,96 @@ TEST(ClientExtensions, IgnoredAsTold) {
     EXPECT_FALSE(some.dsn || some.pipelining);
 }
 
+// A session with a transaction in it, one reply for each command.
+class Probing {
+  public:
+    explicit Probing(std::string_view ehlo, bool lmtp = false)
+        : session_(options(lmtp), {"mx.test", "192.0.2.1", 25}) {
+        session_.on_connected();
+        session_.on_input("220 hello\r\n");
+        session_.on_input(ehlo);
+        session_.take_output();
+    }
+    ClientSession::Step start(std::vector<std::string> recipients) {
+        ClientTransaction transaction;
+        transaction.sender = "v@here.test";
+        transaction.probe = true;
+        for (auto& one : recipients) transaction.recipients.push_back({std::move(one), "", ""});
+        return session_.start(std::move(transaction));
+    }
+    std::string said() { return session_.take_output(); }
+    ClientSession& operator*() { return session_; }
+    ClientSession* operator->() { return &session_; }
+
+  private:
+    static ClientOptions options(bool lmtp) {
+        ClientOptions options;
+        options.lmtp = lmtp;
+        return options;
+    }
+    ClientSession session_;
+};
+
+TEST(ClientProbe, EndsAfterRcpt) {
+    for (const bool lmtp : {false, true}) {
+        Probing probe("250 mx.test\r\n", lmtp);
+        probe.start({"a@x.test", "b@x.test"});
+        EXPECT_EQ(probe.said(), "MAIL FROM:<v@here.test>\r\n");
+        probe->on_input("250 2.1.0 Ok\r\n");
+        EXPECT_EQ(probe.said(), "RCPT TO:<a@x.test>\r\n");
+        probe->on_input("250 2.1.5 Ok\r\n");
+        EXPECT_EQ(probe.said(), "RCPT TO:<b@x.test>\r\n");
+        EXPECT_EQ(probe->on_input("550 5.1.1 nobody\r\n"), ClientSession::Step::finished);
+        EXPECT_EQ(probe.said(), "") << "no DATA";
+        ASSERT_EQ(probe->outcomes().size(), 2U);
+        EXPECT_TRUE(probe->outcomes()[0].verdict.accepted());
+        EXPECT_EQ(probe->outcomes()[0].verdict.text, "250 2.1.5 Ok");
+        EXPECT_TRUE(probe->outcomes()[1].verdict.rejected());
+        ASSERT_TRUE(probe->reusable());
+        probe.start({"c@x.test"});
+        EXPECT_EQ(probe.said(), "RSET\r\n") << "the server still has a transaction open";
+    }
+}
+
+TEST(ClientProbe, WithPipelining) {
+    Probing probe("250-mx.test\r\n250 PIPELINING\r\n");
+    probe.start({"a@x.test", "b@x.test"});
+    EXPECT_EQ(probe.said(),
+              "MAIL FROM:<v@here.test>\r\nRCPT TO:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n");
+    EXPECT_EQ(probe->on_input("250 ok\r\n250 ok\r\n450 4.2.0 later\r\n"),
+              ClientSession::Step::finished);
+    EXPECT_TRUE(probe->outcomes()[0].verdict.accepted());
+    EXPECT_TRUE(probe->outcomes()[1].verdict.deferred());
+}
+
+TEST(ClientProbe, ARefusedSenderIsNoAnswerAboutTheRecipient) {
+    Probing probe("250 mx.test\r\n");
+    probe.start({"a@x.test"});
+    EXPECT_EQ(probe->on_input("451 4.7.1 not now\r\n"), ClientSession::Step::finished);
+    EXPECT_TRUE(probe->outcomes()[0].verdict.deferred());
+}
+
+// notify_classes = protocol: what says that we are not understood, or the server not.
+TEST(ClientTrouble, OfProtocol) {
+    const std::pair<std::string_view, bool> cases[] = {
+        {"550 5.1.1 nobody\r\n", false},
+        {"450 4.2.0 later\r\n", false},
+        {"500 what?\r\n", true},
+        {"503 5.5.1 bad sequence\r\n", true},
+        {"555 no such parameter\r\n", true},
+        {"250 ok\r\n", false},
+        {"hello there\r\n", true},
+    };
+    for (const auto& [reply, trouble] : cases) {
+        Probing probe("250 mx.test\r\n");
+        probe.start({"a@x.test"});
+        probe->on_input("250 ok\r\n");
+        probe->on_input(reply);
+        EXPECT_EQ(probe->protocol_trouble(), trouble) << reply;
+    }
+    Probing old("502 no EHLO here\r\n");
+    EXPECT_FALSE(old->protocol_trouble()) << "HELO follows";
+}
+
 }  // namespace
 }  // namespace postern::smtp

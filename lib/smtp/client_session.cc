@@ -148,6 +148,10 @@ ClientSession::Step ClientSession::on_reply(const Reply& reply) {
     }
     Expected what = expected_.front();
     expected_.pop_front();
+    const bool optional = what.verb == Verb::ehlo || what.verb == Verb::starttls ||
+                          what.verb == Verb::xforward || what.verb == Verb::rset ||
+                          what.verb == Verb::quit;
+    if (!optional) note_trouble(reply);
     switch (what.verb) {
         case Verb::greeting: return on_greeting(reply);
         case Verb::ehlo:
@@ -265,6 +269,8 @@ ClientSession::Step ClientSession::on_mail(const Reply& reply) {
 ClientSession::Step ClientSession::on_rcpt(const Reply& reply, std::size_t recipient) {
     if (reply.positive()) {
         progress_[recipient].accepted = !progress_[recipient].decided;
+        if (transaction_.probe)
+            decide(recipient, {Verdict::accept(reply.status, reply.text()), reply.text()});
     } else {
         decide(recipient, said(reply, "RCPT TO command"));
     }
@@ -374,7 +380,8 @@ ClientSession::Step ClientSession::send_more() {
         } else if (next_recipient_ < progress_.size()) {
             std::size_t recipient = next_recipient_++;
             if (!progress_[recipient].decided) send_rcpt(recipient);
-        } else if (!data_sent_ && (accepted_count() > 0 || (pipelining() && !expected_.empty()))) {
+        } else if (!data_sent_ && !transaction_.probe &&
+                   (accepted_count() > 0 || (pipelining() && !expected_.empty()))) {
             data_sent_ = true;
             send(Verb::data, {"DATA"});
         } else {
@@ -445,6 +452,7 @@ ClientSession::Step ClientSession::fail(Verdict verdict, std::string_view reply)
 }
 
 ClientSession::Step ClientSession::protocol_error(std::string_view text) {
+    protocol_trouble_ = true;
     return lose(cat({"Protocol error: host ", peer_.with_address(), " said: ", text, " (while ",
                      doing(), ")"}));
 }
@@ -462,6 +470,14 @@ ClientSession::Step ClientSession::lose(std::string_view text) {
     expected_.clear();
     state_ = State::over;
     return Step::finished;
+}
+
+// As Postfix: RFC 5321 4.2.1, x0z is about syntax; 555 is RFC 5321 4.1.1.11.
+void ClientSession::note_trouble(const Reply& reply) {
+    if (reply.positive() || reply.intermediate()) return;
+    if (reply.code < 400 || reply.code > 599 || reply.code == 555 ||
+        (reply.code >= 500 && reply.code < 510))
+        protocol_trouble_ = true;
 }
 
 RecipientOutcome ClientSession::said(const Reply& reply, std::string_view command) const {

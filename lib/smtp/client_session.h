@@ -82,6 +82,7 @@ struct ClientTransaction {
     bool smtputf8 = false;
     std::string envid;                // RFC 3461 4.4, xtext form
     std::string ret;                  // "FULL", "HDRS" or empty
+    bool probe = false;               // only find out whether mail would be taken: ends after RCPT
     std::optional<Forwarded> origin;  // told to servers that offer XFORWARD
 };
 
@@ -169,6 +170,9 @@ class ClientSession {
 
     // After `failed`: why. Applies to every recipient that was to be tried here.
     const RecipientOutcome& failure() const { return failure_; }
+    // Some reply said that the server did not understand us, or we not it: worth a look by the
+    // postmaster (notify_classes = protocol).
+    bool protocol_trouble() const { return protocol_trouble_; }
     // The failure was the TLS handshake or a refused STARTTLS: where TLS is optional, the driver
     // may try the same address once without it.
     bool tls_failed() const { return tls_failed_; }
@@ -243,6 +247,7 @@ class ClientSession {
     bool greets_as_us(const Reply& reply) const;
     bool pipelining() const { return extensions_.pipelining && options_.pipelining; }
     std::size_t accepted_count() const;
+    void note_trouble(const Reply& reply);
     RecipientOutcome said(const Reply& reply, std::string_view command) const;
     void decide(std::size_t recipient, const RecipientOutcome& outcome);
     void decide_rest(const RecipientOutcome& outcome);
@@ -258,6 +263,7 @@ class ClientSession {
     bool encrypted_ = false;
     bool logged_in_ = false;
     bool tls_failed_ = false;
+    bool protocol_trouble_ = false;
     bool closing_ = false;  // the server said 421 or broke the protocol
     bool lost_before_end_ = false;
     bool needs_reset_ = false;  // a transaction is open at the server: RSET before the next

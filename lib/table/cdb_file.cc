@@ -97,6 +97,7 @@ class CdbReader final : public MapFile {
 
     Result<bool> put(std::string_view, std::string_view, bool) override { return read_only(); }
     Result<bool> remove(std::string_view) override { return read_only(); }
+    Result<void> sync() override { return Error{Errc::invalid, "cdb: written whole only"}; }
     Result<void> close() override { return {}; }
 
   private:
@@ -193,6 +194,7 @@ class CdbWriter final : public MapFile {
         return {};
     }
 
+    Result<void> sync() override { return Error{Errc::invalid, "cdb: written whole only"}; }
     Result<void> close() override {
         if (dead_ > 0) compact();
         append_tables();

@@ -97,6 +97,11 @@ Result<void> DbFile::each(const Visitor& visit) {
     return {};
 }
 
+Result<void> DbFile::sync() {
+    if (const int error = db_->sync(db_.get(), 0); error != 0) return failure("write", error);
+    return {};
+}
+
 Result<void> DbFile::close() {
     DB* db = db_.release();
     if (const int error = db->close(db, 0); error != 0) return failure("write", error);

@@ -21,6 +21,7 @@ class DbFile final : public MapFile {
     Result<bool> put(std::string_view key, std::string_view value, bool overwrite) override;
     Result<bool> remove(std::string_view key) override;
     Result<void> each(const Visitor& visit) override;
+    Result<void> sync() override;
     Result<void> close() override;
 
   private:

@@ -135,6 +135,13 @@ class LmdbFile final : public MapFile {
         return true;
     }
 
+    Result<void> sync() override {
+        Txn* txn = std::exchange(txn_, nullptr);
+        TRY(done("write", api_.txn_commit(txn)));
+        TRY(done("write", api_.env_sync(env_, 1)));
+        return done("read", api_.txn_begin(env_, nullptr, 0, &txn_));
+    }
+
     Result<void> close() override {
         Txn* txn = std::exchange(txn_, nullptr);
         TRY(done("write", api_.txn_commit(txn)));

@@ -31,6 +31,8 @@ class MapFile {
     virtual Result<bool> put(std::string_view key, std::string_view value, bool overwrite) = 0;
     // False when the key is not there.
     virtual Result<bool> remove(std::string_view key) = 0;
+    // Writes everything out; more may follow. Errc::invalid for a format that is written whole.
+    virtual Result<void> sync() = 0;
     // Writes everything out and closes; nothing may be called afterwards.
     virtual Result<void> close() = 0;
 };

@@ -2,7 +2,7 @@ noinst_LIBRARIES += lib/table/libtable.a
 lib_table_libtable_a_SOURCES = \
 	%reldir%/table.h %reldir%/table.cc %reldir%/source.h %reldir%/source.cc \
 	%reldir%/map_file.h %reldir%/map_file.cc %reldir%/map_table.h %reldir%/map_table.cc \
-	%reldir%/map_builder.h %reldir%/map_builder.cc %reldir%/db_file.h %reldir%/db_file.cc \
+	%reldir%/map_builder.h %reldir%/map_builder.cc %reldir%/cache_file.h %reldir%/cache_file.cc %reldir%/db_file.h %reldir%/db_file.cc \
 	%reldir%/cdb_file.h %reldir%/cdb_file.cc %reldir%/lmdb_file.h %reldir%/lmdb_file.cc \
 	%reldir%/shared_library.h %reldir%/shared_library.cc %reldir%/regex.h %reldir%/regex.cc \
 	%reldir%/stream.h %reldir%/stream.cc %reldir%/server_table.h %reldir%/server_table.cc \

@@ -29,7 +29,7 @@ DAEMONS = {
     "master": "master/master", "smtpd": "smtpd/smtpd", "policy": "policy/policy", "peername": "peername/peername", "anvil": "limits/anvil", "pickup": "pickup/pickup",
     "cleanup": "cleanup/cleanup", "qmgr": "qmgr/qmgr", "showq": "qmgr/showq", "bounce": "bounce/bounce",
     "error": "bounce/error", "discard": "bounce/discard", "trivial-rewrite": "route/trivial-rewrite", "local": "local/local",
-    "virtual": "local/local", "pipe": "pipe/pipe", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth",
+    "virtual": "local/local", "pipe": "pipe/pipe", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth", "verify": "verify/verify",
     "login": "login/login", "imapd": "imapd/imapd", "pop3d": "pop3d/pop3d",
 }
 

@@ -239,6 +239,24 @@ class Transcripts(unittest.TestCase):
             self.assertIn(" In:  NONSENSE\n Out: 502 5.5.2 Error: command not recognized\n", letter.get_content())
             self.assertIsNotNone(letter["Date"])
 
+    def test_the_clients_session(self):
+        mail = Instance(params={"notify_classes": "protocol", "error_notice_recipient": "chief@example.test", "smtp_fallback_relay": ""})
+        self.addCleanup(mail.__exit__, None)
+        folder = mail.prefix / "sink"
+        folder.mkdir()
+        with Sink(folder, "-r", "RCPT") as sink:
+            with open(mail.etc / "main.cf", "a") as file:
+                file.write(f"relayhost = {sink.hop}\n")
+            mail.start()
+            chief = mail.add_user("chief")
+            mail.run("sendmail", "-f", "", "a@far.test", input="Subject: x\n\nthe text\n")
+            (path,) = mail.wait_messages(chief, 1)
+            letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            self.assertRegex(letter["Subject"], r"^Postern SMTP client: errors from 127.0.0.1\[127.0.0.1\]:\d+$")
+            self.assertEqual(letter["Return-Path"], "<double-bounce@example.test>")
+            self.assertRegex(letter.get_content(), r" Out: RCPT TO:<a@far.test>.*\n(.*\n)* In:  500 ")
+            self.assertNotIn("the text", letter.get_content())
+
 
 class Server(unittest.TestCase):
     def test_what_it_refuses(self):

@@ -24,7 +24,7 @@ struct BounceAppend {
     }
 };
 
-// trace: like success, but of everything that became of the message (sendmail -v).
+// trace: like success, but of everything that became of the message (sendmail -v, -bv).
 enum class Notification : std::uint8_t { failure, delay, success, trace, kLast = trace };
 
 // Makes the notification from the log of that kind and submits it; carries a read-only descriptor of the queue file.
@@ -62,6 +62,23 @@ struct BounceForget {
     void attributes(auto& io) {
         io.attr("log", log);
         io.attr("queue_id", queue_id);
+    }
+};
+
+// forwarder -> bounce: a session in which a server and we did not understand each other, for the
+// postmaster where notify_classes has "protocol". Anybody else's messages to bounce are qmgr's alone.
+struct PostmasterNotice {
+    static constexpr Type kType = Type::postmaster_notice;
+    static constexpr std::size_t kMaxTranscript = 20'000;
+
+    std::string client;  // "SMTP client" or "LMTP client"
+    std::string peer;    // name[address]:port
+    std::string transcript;
+
+    void attributes(auto& io) {
+        io.attr("client", client, 32);
+        io.attr("peer", peer, kMaxName);
+        io.attr("transcript", transcript, kMaxTranscript);
     }
 };
 

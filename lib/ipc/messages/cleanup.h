@@ -14,6 +14,10 @@ namespace postern::ipc {
 
 enum class Origin : std::uint8_t { smtp, local, internal, kLast = internal };
 
+// A message that is taken to where it would be delivered and no further: for verify's cache, or for a
+// report to its sender (sendmail -bv).
+enum class Probe : std::uint8_t { none, cache, report, kLast = report };
+
 // RFC 3461: bits of NOTIFY; none means that the parameter was absent.
 constexpr std::uint8_t kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
 enum class DsnReturn : std::uint8_t { unset, full, headers, kLast = headers };
@@ -53,6 +57,9 @@ struct SubmitOpen {
     bool rewrite_headers = false;  // complete header addresses (local clients)
     bool hold = false;             // straight into hold/
     bool report_all = false;       // sendmail -v: the sender wants to hear what becomes of it
+    Probe probe = Probe::none;
+    std::int32_t priority = 0;     // RFC 6710: -9 to 9
+    WallTime release{};            // RFC 4865: not before; zero: at once
     std::uint32_t local_uid =
         0;                  // of the submitter, origin local: "by ... (Postern, from userid N)"
     std::string full_name;  // of the submitter, for a missing From:
@@ -94,6 +101,9 @@ struct SubmitOpen {
         io.attr("rewrite_headers", rewrite_headers);
         io.attr("hold", hold);
         io.attr("report_all", report_all);
+        io.attr("probe", probe);
+        io.attr("priority", priority);
+        io.attr("release", release);
         io.attr("local_uid", local_uid);
         io.attr("full_name", full_name, kMaxName);
         io.attr("no_address_mappings", no_address_mappings);

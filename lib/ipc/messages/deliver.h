@@ -43,6 +43,8 @@ struct DeliverRequest {
     std::string log_ident;   // the name that a relay before us has for the message (XFORWARD)
     bool from_network = false;  // else submitted on this host
     bool connection_may_cache = true;
+    bool probe = false;         // only find out: nothing is delivered
+    std::int32_t priority = 0;  // RFC 6710
     std::vector<DeliverRecipient> recipients;
 
     void attributes(auto& io) {
@@ -68,12 +70,16 @@ struct DeliverRequest {
         io.attr("log_ident", log_ident, kMaxName);
         io.attr("from_network", from_network);
         io.attr("connection_may_cache", connection_may_cache);
+        io.attr("probe", probe);
+        io.attr("priority", priority);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
 };
 
-// RFC 3464 2.3.3.
-enum class DsnAction : std::uint8_t { failed, delayed, delivered, relayed, expanded, kLast = expanded };
+// RFC 3464 2.3.3; the last two, which Postfix has too, are for probes.
+enum class DsnAction : std::uint8_t {
+    failed, delayed, delivered, relayed, expanded, deliverable, undeliverable, kLast = undeliverable
+};
 
 struct RecipientReport {
     std::uint32_t index = 0;

@@ -76,6 +76,8 @@ struct QueueListEntry {
     std::uint64_t size = 0;
     std::string sender;
     bool forced_expire = false;
+    std::int32_t priority = 0;  // RFC 6710
+    WallTime release{};         // RFC 4865: not before; zero: none
     bool more = false;  // the next entry continues this message's recipients
     std::vector<QueueListRecipient> recipients;
 
@@ -86,6 +88,8 @@ struct QueueListEntry {
         io.attr("size", size);
         io.attr("sender", sender, kMaxAddress);
         io.attr("forced_expire", forced_expire);
+        io.attr("priority", priority);
+        io.attr("release", release);
         io.attr("more", more);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }

@@ -15,10 +15,12 @@ struct ResolveRequest {
     static constexpr Type kType = Type::resolve_request;
 
     std::string sender, recipient;
+    bool probe = false;  // by the address_verify_* parameters
 
     void attributes(auto& io) {
         io.attr("sender", sender, kMaxAddress);
         io.attr("recipient", recipient, kMaxAddress);
+        io.attr("probe", probe);
     }
 };
 

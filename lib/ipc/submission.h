@@ -1,4 +1,5 @@
-// Submission of a report through cleanup: the envelope, then the text in pieces, then the verdict.
+// Submission, for straight-line code: a message through cleanup: the envelope, then the text in
+// pieces, then the verdict.
 #pragma once
 
 #include <string>
@@ -11,27 +12,27 @@
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/cleanup.h"
 
-namespace postern::bounce {
+namespace postern::ipc {
 
 class Submission {
   public:
     // Begins a transaction with cleanup. `deadline` covers all of it.
-    static Result<Submission> open(const std::string& cleanup, const ipc::SubmitOpen& envelope,
+    static Result<Submission> open(const std::string& cleanup, const SubmitOpen& envelope,
                                    Deadline deadline);
 
     // Text in wire form (CRLF).
     Result<void> write(std::string_view text);
     // Commits; accept means that the report is on disk. Without this cleanup forgets it.
-    Result<ipc::SubmitResult> commit() &&;
+    Result<SubmitResult> commit() &&;
 
   private:
-    Submission(ipc::Channel channel, Fd content, Deadline deadline)
+    Submission(Channel channel, Fd content, Deadline deadline)
         : channel_(std::move(channel)), content_(std::move(content)), deadline_(deadline) {}
 
-    ipc::Channel channel_;
+    Channel channel_;
     Fd content_;
     Deadline deadline_;
     std::uint64_t size_ = 0;
 };
 
-}  // namespace postern::bounce
+}  // namespace postern::ipc

@@ -1,21 +1,21 @@
 // Submission: see submission.h.
-#include "bounce/submission.h"
+#include "lib/ipc/submission.h"
 
 #include <array>
 #include <utility>
 
 #include "lib/sys/file.h"
 
-namespace postern::bounce {
+namespace postern::ipc {
 
-Result<Submission> Submission::open(const std::string& cleanup, const ipc::SubmitOpen& envelope,
+Result<Submission> Submission::open(const std::string& cleanup, const SubmitOpen& envelope,
                                     Deadline deadline) {
-    TRY_ASSIGN(ipc::Channel channel, ipc::Channel::connect(cleanup, deadline));
+    TRY_ASSIGN(Channel channel, Channel::connect(cleanup, deadline));
     TRY_ASSIGN(sys::Pipe pipe, sys::make_pipe());
     std::array<int, 1> descriptors{pipe.reading.get()};
     TRY(channel.send(envelope, deadline, {}, descriptors));
     pipe.reading.reset();
-    TRY(channel.receive<ipc::SubmitOpened>(deadline));
+    TRY(channel.receive<SubmitOpened>(deadline));
     return Submission(std::move(channel), std::move(pipe.writing), deadline);
 }
 
@@ -24,10 +24,10 @@ Result<void> Submission::write(std::string_view text) {
     return sys::write_all(content_.get(), text, deadline_);
 }
 
-Result<ipc::SubmitResult> Submission::commit() && {
+Result<SubmitResult> Submission::commit() && {
     content_.reset();
-    TRY(channel_.send(ipc::SubmitEnd{size_}, deadline_));
-    return channel_.receive<ipc::SubmitResult>(deadline_);
+    TRY(channel_.send(SubmitEnd{size_}, deadline_));
+    return channel_.receive<SubmitResult>(deadline_);
 }
 
-}  // namespace postern::bounce
+}  // namespace postern::ipc
