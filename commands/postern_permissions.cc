@@ -85,9 +85,10 @@ Result<void> prepare_folder(const Folder& folder, const config::Config& config) 
 Result<void> prepare_data_folder(const config::Config& config) {
     auto& fs = sys::RealFs::instance();
     const std::string path = config.get(param::data_directory);
-    if (fs.info(path)) return {};
     TRY_ASSIGN(const auto identity, service::identity_of(Account::mail, config));
-    TRY(fs.make_directory(path, 0700));
+    const auto present = fs.info(path);
+    if (present && present->uid == identity.uid) return {};
+    if (!present) TRY(fs.make_directory(path, 0700));
     return set_owner_and_mode(path, {identity.uid, identity.gid}, 0700);
 }
 

@@ -1,5 +1,6 @@
 """Address verification: probes that deliver nothing, the cache, what clients hear, sendmail -bv."""
 
+import os
 import smtplib
 import unittest
 
@@ -96,6 +97,24 @@ class Verify(unittest.TestCase):
         self.assertEqual(mail.messages(bob), [])
         refused = mail.run("sendmail", "-bv", "-t", input="To: x\n\n", check=False)
         self.assertEqual(refused.returncode, 64)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_with_accounts_of_their_own(self):
+        with Instance({"smtpd_recipient_restrictions": "reject_unverified_recipient", "smtpd_reject_unlisted_recipient": "no",
+                       "notify_classes": "protocol", "error_notice_recipient": "ann@example.test", "smtp_fallback_relay": "",
+                       "transport_maps": "inline:{far.test=smtp:[127.0.0.1]:$sink_port}", "sink_port": "1", **POLLING},
+                      real_uids=True) as mail:
+            ann = mail.add_user("ann")
+            self.assertEqual(rcpt(mail, "ann@example.test")[:4], "250 ")
+            self.assertRegex(rcpt(mail, "none@example.test"), "^450 4.1.1 .*unknown user")
+            folder = mail.prefix / "sink"
+            folder.mkdir()
+            with Sink(folder, "-r", "RCPT") as sink:
+                with open(mail.etc / "main.cf", "a") as file:
+                    file.write(f"sink_port = {sink.port}\n")
+                mail.run("postern", "reload")
+                wait(lambda: "said: 500" in rcpt(mail, "b@far.test"), "the answer", mail.log)
+                mail.wait_messages(ann, 1)  # smtp may tell of a session, and nothing else
 
 
 if __name__ == "__main__":
