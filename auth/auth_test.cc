@@ -133,9 +133,9 @@ TEST_F(UsersTest, AnUnreadableFileIsNotAnUnknownUser) {
 }
 
 TEST(MailboxPath, Expands) {
-    EXPECT_EQ(expand_mailbox_path("$home/Maildir", "/home/u", "u"), "/home/u/Maildir");
-    EXPECT_EQ(expand_mailbox_path("/srv/${user}/m", "/home/u", "u@d"), "/srv/u@d/m");
-    EXPECT_EQ(expand_mailbox_path("/a$b", "/h", "u"), "/a$b");
+    EXPECT_EQ(sasl::expand_mailbox_path("$home/Maildir", "/home/u", "u"), "/home/u/Maildir");
+    EXPECT_EQ(sasl::expand_mailbox_path("/srv/${user}/m", "/home/u", "u@d"), "/srv/u@d/m");
+    EXPECT_EQ(sasl::expand_mailbox_path("/a$b", "/h", "u"), "/a$b");
 }
 
 // --- HashPool

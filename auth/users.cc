@@ -27,33 +27,6 @@ Result<std::uint32_t> system_gid(const std::string& name) {
 
 }  // namespace
 
-std::string expand_mailbox_path(std::string_view text, std::string_view home,
-                                std::string_view user) {
-    std::string out;
-    while (!text.empty()) {
-        const auto dollar = text.find('$');
-        out += text.substr(0, dollar);
-        if (dollar == std::string_view::npos) break;
-        text.remove_prefix(dollar);
-        bool known = false;
-        for (const auto& [name, value] :
-             {std::pair<std::string_view, std::string_view>{"${home}", home},
-              {"$home", home},
-              {"${user}", user},
-              {"$user", user}}) {
-            if (!text.starts_with(name)) continue;
-            out += value;
-            text.remove_prefix(name.size());
-            known = true;
-            break;
-        }
-        if (known) continue;
-        out += '$';
-        text.remove_prefix(1);
-    }
-    return out;
-}
-
 Lookup<User> Users::find(std::string_view name) {
     if (auto fresh = refresh(); !fresh) return std::move(fresh).error();
     const auto at = entries_.find(to_lower(name));
@@ -120,13 +93,7 @@ Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
     TRY(complete_ids(entry, user));
     user.home = entry.home;
     if (!user.home.starts_with('/')) return Error{Errc::invalid, "home is not an absolute path", 0};
-    std::string_view mailbox = options_.mailbox_path;
-    // Dovecot's override: userdb_mail=maildir:~/Mail
-    auto own = sasl::extra_field(entry.extra, "userdb_mail");
-    if (own && own->starts_with("maildir:"))
-        mailbox = own->substr(8).substr(0, own->substr(8).find(':'));
-    user.mailbox = mailbox.starts_with("~/") ? cat({user.home, mailbox.substr(1)})
-                                             : expand_mailbox_path(mailbox, user.home, user.name);
+    user.mailbox = sasl::mailbox_of(entry, options_.mailbox_path);
     user.quota_rule =
         sasl::extra_field(entry.extra, "userdb_quota_rule").value_or(options_.quota_rule);
     return user;

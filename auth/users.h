@@ -66,8 +66,4 @@ class Users {
     bool loaded_ = false;
 };
 
-// "$home/Maildir" -> "/home/u1/Maildir". Knows $home, ${home}, $user, ${user}.
-std::string expand_mailbox_path(std::string_view text, std::string_view home,
-                                std::string_view user);
-
 }  // namespace postern::auth

@@ -5,7 +5,8 @@ commands_libadmin_a_SOURCES = \
 	%reldir%/postern_control.h %reldir%/postern_control.cc \
 	%reldir%/postern_check.h %reldir%/postern_check.cc \
 	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
-	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc
+	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc \
+	%reldir%/postern_mailbox.h %reldir%/postern_mailbox.cc
 commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
@@ -15,7 +16,7 @@ commands_postern_LDADD = $(POSTERN_LIBS)
 
 check_PROGRAMS += commands/postern_test
 commands_postern_test_SOURCES = \
-	%reldir%/postern_check_test.cc %reldir%/postern_logrotate_test.cc %reldir%/postern_user_test.cc
+	%reldir%/postern_check_test.cc %reldir%/postern_logrotate_test.cc %reldir%/postern_user_test.cc %reldir%/postern_mailbox_test.cc
 commands_postern_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_postern_test_LDADD = $(POSTERN_LIBS) tests/support/libsupport.a $(POSTERN_LIBS) $(TEST_LIBS)
 

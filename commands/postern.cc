@@ -15,6 +15,7 @@
 #include "commands/postern_check.h"
 #include "commands/postern_control.h"
 #include "commands/postern_logrotate.h"
+#include "commands/postern_mailbox.h"
 #include "commands/postern_permissions.h"
 #include "commands/postern_user.h"
 
@@ -45,6 +46,8 @@ const std::vector<Command>& commands() {
         {"logrotate", "begin a new log file", [](const Config& c, const Words&) { return p::logrotate(c); }},
         {"user", "add, change, remove or list users who may log in",
          [](const Config& c, const Words& words) { return Result<int>(p::user_command(words, c)); }},
+        {"mailbox", "look at mailboxes, bring mail in and out, rebuild indexes",
+         [](const Config& c, const Words& words) { return Result<int>(p::mailbox_command(words, c)); }},
         {"set-permissions", "make the users, folders and permissions that are needed", [](const Config& c, const Words&) { return p::set_permissions(c); }},
     };
     return list;

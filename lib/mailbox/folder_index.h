@@ -163,7 +163,8 @@ class FolderIndex final : private ChangeSink {
     std::optional<std::size_t> find_base(Look& look, std::string_view base);
     void log_missing(const Look& look, ChangeWriter& out) const;
     void log_renamed(const Look& look, ChangeWriter& out) const;
-    Result<void> log_new(Look& look, ChangeWriter& out);
+    Result<void> log_new(Look& look, Transaction& transaction);
+    void keep_next_uid(Uid logged, ChangeWriter& out) const;
     Result<std::vector<Uid>> give_uids(std::span<const std::string> bases);
 
     Environment env_;

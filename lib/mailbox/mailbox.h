@@ -34,7 +34,7 @@ struct Environment {
     sys::Fs* fs = nullptr;
     const Clock* clock = nullptr;
     Random* random = nullptr;
-    std::string host = "localhost";  // ends the names of message files
+    std::string host = "localhost";                // ends the names of message files
     std::shared_ptr<const Quota> quota = nullptr;  // null: nobody counts
 };
 
@@ -85,7 +85,7 @@ struct MailboxStatus {
     // Only with `detailed`, since every message is looked at.
     std::uint32_t deleted = 0;
     std::uint64_t deleted_size = 0;  // of those
-    std::uint64_t size = 0;  // of all messages with CRLF line ends
+    std::uint64_t size = 0;          // of all messages with CRLF line ends
 };
 
 // One message of an APPEND. `keywords` are names; those beyond the mailbox's capacity are dropped.

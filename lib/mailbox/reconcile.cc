@@ -7,6 +7,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/mailbox/folder_index.h"
+#include "lib/mailbox/foreign.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
@@ -36,6 +37,42 @@ ArrivalKey arrival_key(std::string_view base) {
 }
 
 std::string_view base_of(std::string_view name) { return MessageName::parse(name).base; }
+
+// Keywords that other programs gave messages: Dovecot by letters in their names, Courier in a file,
+// which is looked at for a folder that we have not seen yet.
+class ForeignKeywords {
+  public:
+    ForeignKeywords(sys::Fs& fs, const std::string& folder, bool adopting)
+        : fs_(fs), folder_(folder) {
+        if (!adopting) return;
+        const auto text =
+            read_small_file(fs, folder + "/courierimapkeywords/:list", kMaxForeignFile);
+        if (text) courier_ = parse_courier_keywords(*text);
+    }
+
+    std::vector<std::string> of(const MessageName& name) {
+        std::vector<std::string> out;
+        for (const char c : name.info.starts_with(":2,") ? name.info.substr(3) : "") {
+            if (c < 'a' || c > 'z') continue;
+            if (!dovecot_) read_dovecot();
+            if (const auto at = dovecot_->find(c); at != dovecot_->end()) out.push_back(at->second);
+        }
+        if (const auto at = courier_.find(name.base); at != courier_.end())
+            out.insert(out.end(), at->second.begin(), at->second.end());
+        return out;
+    }
+
+  private:
+    void read_dovecot() {
+        const auto text = read_small_file(fs_, folder_ + "/dovecot-keywords", kMaxForeignFile);
+        dovecot_ = parse_dovecot_keywords(text ? *text : std::string());
+    }
+
+    sys::Fs& fs_;
+    const std::string& folder_;
+    std::optional<std::map<char, std::string>> dovecot_;  // nothing: not read yet
+    KeywordsByBase courier_;
+};
 
 }  // namespace
 
@@ -80,7 +117,7 @@ Result<void> FolderIndex::reconcile_in(Transaction& transaction) {
     ChangeWriter& out = transaction.changes;
     log_missing(look, out);
     log_renamed(look, out);
-    TRY(log_new(look, out));
+    TRY(log_new(look, transaction));
     TRY_ASSIGN(const SeenState now, this->look());
     look.state.uids_inode = now.uids_inode;
     look.state.uids_size = now.uids_size;
@@ -148,8 +185,12 @@ void FolderIndex::log_renamed(const Look& look, ChangeWriter& out) const {
     }
 }
 
-Result<void> FolderIndex::log_new(Look& look, ChangeWriter& out) {
-    if (look.fresh.empty()) return {};
+Result<void> FolderIndex::log_new(Look& look, Transaction& transaction) {
+    if (look.fresh.empty()) {
+        keep_next_uid(logged_next_, transaction.changes);
+        return {};
+    }
+    ForeignKeywords foreign(*env_.fs, folder_, count() == 0);
     // The list may know UIDs that the log does not: after a crash, or when the log was lost.
     std::map<Uid, const FoundFile*> numbered;
     std::vector<std::string> without;
@@ -173,11 +214,19 @@ Result<void> FolderIndex::log_new(Look& look, ChangeWriter& out) {
         m.flags = flags.system;
         m.place = file->in_new ? place::kNew : 0;
         m.keywords = flags.keywords;
+        for (const std::string& keyword : foreign.of(parts))
+            m.keywords |= transaction.define(keyword);
         m.wire_size = size_in_name(parts.base, 'W').value_or(kUnknownSize);
         m.name = file->name;
-        out.add(m);
+        transaction.changes.add(m);
     }
+    keep_next_uid(numbered.rbegin()->first + 1, transaction.changes);
     return {};
+}
+
+// UIDs that the list has given to messages that are gone (an adopted one may) are not given again.
+void FolderIndex::keep_next_uid(Uid logged, ChangeWriter& out) const {
+    if (next_uid_ > logged) out.numbers(next_uid_, 0);
 }
 
 }  // namespace postern::mailbox

@@ -10,6 +10,7 @@
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
 #include "lib/mailbox/folder_lock.h"
+#include "lib/mailbox/foreign.h"
 #include "lib/mailbox/line_log.h"
 
 namespace postern::mailbox {
@@ -42,6 +43,20 @@ Result<void> remove_tree(sys::Fs& fs, const std::string& path, int depth) {
             TRY(fs.unlink(child));
     }
     return fs.remove_directory(path);
+}
+
+// Of a store that Dovecot or Courier had: good until the first change, which writes ours.
+std::set<std::string> foreign_subscriptions(sys::Fs& fs, const std::string& root) {
+    std::vector<std::string> found;
+    if (const auto text = read_small_file(fs, root + "/subscriptions", kMaxForeignFile))
+        found = parse_dovecot_subscriptions(*text);
+    else if (const auto other =
+                 read_small_file(fs, root + "/courierimapsubscribed", kMaxForeignFile))
+        found = parse_courier_subscriptions(*other);
+    std::set<std::string> out;
+    for (const std::string& name : found)
+        if (auto good = Store::canonical(name)) out.insert(*std::move(good));
+    return out;
 }
 
 }  // namespace
@@ -288,6 +303,7 @@ Result<std::vector<std::string>> Store::subscriptions() const {
     auto exists_now = file.refresh(
         {[](std::string_view) {}, [&](std::string_view line) { names.emplace(line); }});
     if (!exists_now) return std::move(exists_now).error();
+    if (!*exists_now) names = foreign_subscriptions(*env_.fs, env_.root);
     return std::vector<std::string>(names.begin(), names.end());
 }
 

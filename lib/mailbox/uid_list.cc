@@ -7,6 +7,8 @@
 
 #include "lib/base/strings.h"
 #include "lib/mailbox/folder_lock.h"
+#include "lib/mailbox/foreign.h"
+#include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
 namespace {
@@ -77,16 +79,43 @@ Uid UidList::find(std::string_view base) const {
 
 Result<void> UidList::ensure() {
     TRY(refresh());
+    if (!usable() && !env_->fs->info(folder_ + "/postern.uids")) adopt();
     if (!usable()) {
         TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_));
         uids_.clear();
         validity_ = validity;
         next_ = 1;
         TRY(rewrite());
-    } else if (log_.torn()) {
+    } else if (log_.torn() || adopted_) {
+        adopted_ = false;
         TRY(rewrite());
     }
     return {};
+}
+
+// The younger of Dovecot's and Courier's lists, where one can be read.
+void UidList::adopt() {
+    std::optional<ForeignUids> best;
+    std::int64_t best_time = 0;
+    const auto consider = [&](const char* file, auto parse) {
+        const std::string path = cat({folder_, "/", file});
+        const auto info = env_->fs->info(path);
+        if (!info || (best && info->mtime_ns <= best_time)) return;
+        const auto text = read_small_file(*env_->fs, path, kMaxForeignFile);
+        auto uids = text ? parse(*text) : std::nullopt;
+        if (!uids) return;
+        best = std::move(uids);
+        best_time = info->mtime_ns;
+    };
+    consider("dovecot-uidlist", parse_dovecot_uidlist);
+    consider("courierimapuiddb", parse_courier_uiddb);
+    if (!best) return;
+    uids_.clear();
+    for (auto& [uid, base] : best->messages) uids_.insert_or_assign(std::move(base), uid);
+    validity_ = best->validity;
+    next_ = best->next_uid;
+    damaged_ = false;
+    adopted_ = true;
 }
 
 Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::string> bases) {

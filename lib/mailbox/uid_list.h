@@ -21,9 +21,12 @@ namespace postern::mailbox {
 class UidList {
   public:
     UidList(const Environment& env, const std::string& folder)
-        : env_(&env), log_(*env.fs, folder + "/postern.uids") {}
+        : env_(&env), folder_(folder), log_(*env.fs, folder + "/postern.uids") {}
 
-    void move_to(const std::string& folder) { log_.move_to(folder + "/postern.uids"); }
+    void move_to(const std::string& folder) {
+        folder_ = folder;
+        log_.move_to(folder + "/postern.uids");
+    }
 
     // Follows the file. After it, usable() tells whether there is a valid list.
     Result<void> refresh();
@@ -33,8 +36,9 @@ class UidList {
     std::uint32_t validity() const { return validity_; }
     Uid next_uid() const { return next_; }
 
-    // Under the folder's lock. Makes the list (with a UIDVALIDITY never used in this store) where
-    // there is none or where it cannot be read, and repairs a torn tail.
+    // Under the folder's lock. Makes the list where there is none or where it cannot be read: from
+    // that of Dovecot or Courier if there never was one of ours, else with a UIDVALIDITY never used
+    // in this store. Repairs a torn tail.
     Result<void> ensure();
     // Under the folder's lock: gives the names the next UIDs, in order, durably, without reading
     // the list; the caller knows that `first` is the next one. Names that have one get a new one.
@@ -53,14 +57,17 @@ class UidList {
     void on_header(std::string_view header);
     void on_line(std::string_view line);
     Result<void> rewrite();
+    void adopt();
 
     const Environment* env_;
+    std::string folder_;
     LineLog log_;
     std::unordered_map<std::string, Uid, Hash, std::equal_to<>> uids_;
     std::uint32_t validity_ = 0;
     Uid next_ = 1;
     Uid last_line_ = 0;
     bool damaged_ = false;
+    bool adopted_ = false;  // and not written yet
 };
 
 }  // namespace postern::mailbox

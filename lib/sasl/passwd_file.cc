@@ -64,4 +64,40 @@ std::optional<std::string_view> extra_field(std::string_view extra, std::string_
     return std::nullopt;
 }
 
+std::string expand_mailbox_path(std::string_view text, std::string_view home,
+                                std::string_view user) {
+    std::string out;
+    while (!text.empty()) {
+        const auto dollar = text.find('$');
+        out += text.substr(0, dollar);
+        if (dollar == std::string_view::npos) break;
+        text.remove_prefix(dollar);
+        bool known = false;
+        for (const auto& [name, value] :
+             {std::pair<std::string_view, std::string_view>{"${home}", home},
+              {"$home", home},
+              {"${user}", user},
+              {"$user", user}}) {
+            if (!text.starts_with(name)) continue;
+            out += value;
+            text.remove_prefix(name.size());
+            known = true;
+            break;
+        }
+        if (known) continue;
+        out += '$';
+        text.remove_prefix(1);
+    }
+    return out;
+}
+
+std::string mailbox_of(const PasswdEntry& entry, std::string_view path_template) {
+    const auto own = extra_field(entry.extra, "userdb_mail");
+    std::string_view mailbox = path_template;
+    if (own && own->starts_with("maildir:"))
+        mailbox = own->substr(8).substr(0, own->substr(8).find(':'));
+    if (mailbox.starts_with("~/")) return cat({entry.home, mailbox.substr(1)});
+    return expand_mailbox_path(mailbox, entry.home, to_lower(entry.user));
+}
+
 }  // namespace postern::sasl

@@ -1,0 +1,263 @@
+#include "commands/postern_mailbox.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <vector>
+
+#include "lib/base/strings.h"
+#include "lib/mail/charset.h"
+#include "lib/mail/encoded_word.h"
+#include "lib/mail/header.h"
+#include "lib/mailbox/folder_lock.h"
+#include "lib/mailbox/foreign.h"
+#include "lib/mailbox/store.h"
+#include "lib/mailbox/transfer.h"
+#include "lib/sasl/passwd_file.h"
+#include "lib/sys/error.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/users.h"
+
+namespace postern::commands {
+namespace {
+
+constexpr std::size_t kMaxUsersFile = 256 << 20;
+constexpr const char* kMailboxUsage =
+    "usage: postern mailbox list WHOSE\n"
+    "       postern mailbox status WHOSE [FOLDER...]\n"
+    "       postern mailbox check WHOSE\n"
+    "       postern mailbox rebuild WHOSE [FOLDER...]\n"
+    "       postern mailbox search WHOSE FOLDER FIELD TEXT\n"
+    "       postern mailbox export WHOSE --dovecot | --mbox FOLDER\n"
+    "       postern mailbox import WHOSE --mbox FILE FOLDER | --maildir FOLDER\n"
+    "WHOSE is a user, or a Maildir (with a slash in it).\n";
+
+using Arguments = std::span<const std::string>;
+
+Error wrong_usage(std::string_view what) { return {Errc::invalid, std::string(what), 0}; }
+
+void say(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+// Root does not write into users' mailboxes: the process becomes their owner.
+Result<void> become_owner(const std::string& maildir) {
+    if (::geteuid() != 0) return {};
+    sys::Fs& fs = sys::RealFs::instance();
+    auto info = fs.info(maildir);
+    if (!info) info = fs.info(maildir.substr(0, maildir.find_last_of('/')));
+    if (!info) return std::move(info).error();
+    if (info->uid == 0) return {};
+    return sys::become_user(info->uid, info->gid);
+}
+
+// --- What the words do
+
+Result<std::vector<std::string>> chosen_folders(const mailbox::Store& store, Arguments names) {
+    if (!names.empty()) return std::vector<std::string>(names.begin(), names.end());
+    TRY_ASSIGN(const auto folders, store.folders());
+    std::vector<std::string> out;
+    for (const auto& folder : folders)
+        if (folder.selectable) out.push_back(folder.name);
+    return out;
+}
+
+Result<int> list_folders(mailbox::Store& store, Arguments words) {
+    if (!words.empty()) return wrong_usage("unexpected argument: " + words[0]);
+    TRY_ASSIGN(const auto names, chosen_folders(store, {}));
+    for (const std::string& name : names) say(name + "\n");
+    return 0;
+}
+
+Result<int> show_status(mailbox::Store& store, Arguments words) {
+    TRY_ASSIGN(const auto names, chosen_folders(store, words));
+    for (const std::string& name : names) {
+        TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(name));
+        TRY_ASSIGN(const auto status, box.status(true));
+        say(cat({name, " messages=", std::to_string(status.messages),
+                 " unseen=", std::to_string(status.unseen), " size=", std::to_string(status.size),
+                 " uidnext=", std::to_string(status.next_uid),
+                 " uidvalidity=", std::to_string(status.uid_validity),
+                 " highestmodseq=", std::to_string(status.highest_modseq), "\n"}));
+    }
+    return 0;
+}
+
+// Reads every message; what cannot be read is told.
+Result<std::size_t> check_folder(const mailbox::Mailbox& box, const std::string& name) {
+    std::size_t problems = 0;
+    const auto complain = [&](const std::string& what) {
+        ++problems;
+        say(cat({name, ": ", what, "\n"}));
+    };
+    auto view = box.open(mailbox::Access::read_only);
+    if (!view) return complain(view.error().what), problems;
+    mailbox::Uid last = 0;
+    for (std::uint32_t seq = 1; seq <= (*view)->count(); ++seq) {
+        const mailbox::Uid uid = (*view)->message(seq).uid;
+        if (uid <= last) complain("UID " + std::to_string(uid) + " is not in order");
+        last = uid;
+        const auto text = (*view)->read(seq);
+        if (!text && text.error().code != Errc::not_found)
+            complain(cat({"UID ", std::to_string(uid), ": ", text.error().what}));
+        const auto said = (*view)->crlf_size(seq);
+        if (text && said && *said != mailbox::to_crlf(*text).size())
+            complain(cat({"UID ", std::to_string(uid), ": its size is ",
+                          std::to_string(mailbox::to_crlf(*text).size()), ", not ",
+                          std::to_string(*said)}));
+    }
+    if (last >= (*view)->next_uid()) complain("UIDNEXT is not above all UIDs");
+    return problems;
+}
+
+Result<int> check_folders(mailbox::Store& store, Arguments words) {
+    TRY_ASSIGN(const auto names, chosen_folders(store, words));
+    std::size_t problems = 0;
+    for (const std::string& name : names) {
+        TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(name));
+        TRY_ASSIGN(const std::size_t some, check_folder(box, name));
+        problems += some;
+    }
+    say(problems == 0 ? "no problems\n" : std::to_string(problems) + " problems\n");
+    return problems == 0 ? 0 : 1;
+}
+
+// Index and cache go, and are made again from the files, the UID list and the log.
+Result<int> rebuild_folders(mailbox::Store& store, Arguments words) {
+    TRY_ASSIGN(const auto names, chosen_folders(store, words));
+    for (const std::string& name : names) {
+        TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(name));
+        sys::Fs& fs = *box.environment().fs;
+        {
+            TRY_ASSIGN(const auto lock,
+                       mailbox::FolderLock::take(fs, box.path() + "/postern.lock"));
+            for (const char* file : {"/postern.index", "/postern.cache"}) {
+                auto gone = fs.unlink(box.path() + file);
+                if (!gone && gone.error().code != Errc::not_found) return Error(gone.error());
+            }
+        }
+        TRY_ASSIGN(const auto view, box.open(mailbox::Access::read_write));
+        TRY(view->sync(mailbox::Expunges::report, true));
+        for (bool more = true; more;) {
+            TRY_ASSIGN(more, view->tidy());
+        }
+        say(cat({name, ": ", std::to_string(view->count()), " messages\n"}));
+    }
+    return 0;
+}
+
+// The UIDs of messages with the text in a field of the header ("text": anywhere), in any case.
+Result<int> search_folder(mailbox::Store& store, Arguments words) {
+    if (words.size() != 3) return wrong_usage("search needs a folder, a field and a text");
+    TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(words[0]));
+    TRY_ASSIGN(const auto view, box.open(mailbox::Access::read_only));
+    const std::string wanted = mail::fold_for_search(words[2]);
+    const auto contains = [&](std::string_view text) {
+        return mail::fold_for_search(mail::decode_words(text)).find(wanted) != std::string::npos;
+    };
+    for (std::uint32_t seq = 1; seq <= view->count(); ++seq) {
+        const auto text = view->read(seq);
+        if (!text && text.error().code == Errc::not_found) continue;
+        if (!text) return Error(text.error());
+        bool found = iequals(words[1], "text") && contains(*text);
+        mail::HeaderCursor cursor(mail::split_message(*text).header);
+        for (auto field = cursor.next(); field && !found; field = cursor.next())
+            found = iequals(field->name, words[1]) && contains(field->body);
+        if (found) say(std::to_string(view->message(seq).uid) + "\n");
+    }
+    return 0;
+}
+
+Result<int> export_mail(mailbox::Store& store, Arguments words) {
+    if (words.size() == 1 && words[0] == "--dovecot") {
+        TRY_ASSIGN(const std::size_t count, mailbox::export_for_dovecot(store));
+        say(std::to_string(count) + " messages are ready for Dovecot\n");
+        return 0;
+    }
+    if (words.size() != 2 || words[0] != "--mbox")
+        return wrong_usage("export needs --dovecot, or --mbox and a folder");
+    const auto write = [](std::string_view bytes) -> Result<void> {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size())
+            return sys::system_error("write");
+        return {};
+    };
+    TRY(mailbox::export_mbox(store, words[1], write));
+    if (std::fflush(stdout) != 0) return sys::system_error("write");
+    return 0;
+}
+
+Result<int> import_mail(mailbox::Store& store, Arguments words) {
+    if (words.size() == 3 && words[0] == "--mbox") {
+        TRY_ASSIGN(const std::size_t count, mailbox::import_mbox(store, words[2], words[1]));
+        say(std::to_string(count) + " messages\n");
+        return 0;
+    }
+    if (words.size() != 2 || words[0] != "--maildir")
+        return wrong_usage("import needs --mbox, a file and a folder, or --maildir and a Maildir");
+    TRY_ASSIGN(const auto done, mailbox::import_maildir(store, words[1]));
+    say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
+             " folders\n"}));
+    if (done.renumbered != 0)
+        say(cat({std::to_string(done.renumbered),
+                 " of them have new UIDs, as their folders had mail already\n"}));
+    return 0;
+}
+
+struct MailboxVerb {
+    const char* name;
+    Result<int> (*run)(mailbox::Store&, Arguments);
+};
+constexpr MailboxVerb kMailboxVerbs[] = {
+    {"list", list_folders},       {"status", show_status},   {"check", check_folders},
+    {"rebuild", rebuild_folders}, {"search", search_folder}, {"export", export_mail},
+    {"import", import_mail},
+};
+
+Result<int> run_mailbox(Arguments arguments, const config::Config& config) {
+    if (arguments.size() < 2) return wrong_usage("arguments are missing");
+    for (const MailboxVerb& verb : kMailboxVerbs) {
+        if (arguments[0] != verb.name) continue;
+        TRY_ASSIGN(const std::string maildir, find_mailbox(arguments[1], config));
+        TRY(become_owner(maildir));
+        const bool makes = arguments[0] == "import";
+        if (!makes && !sys::RealFs::instance().info(maildir + "/cur"))
+            return Error{Errc::not_found, maildir + " is no Maildir", 0};
+        TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(maildir));
+        return verb.run(store, arguments.subspan(2));
+    }
+    return wrong_usage("unknown word: " + printable(arguments[0], 40));
+}
+
+}  // namespace
+
+Result<std::string> find_mailbox(const std::string& whose, const config::Config& config) {
+    if (whose.find('/') != std::string::npos)
+        return whose.substr(0, std::max<std::size_t>(whose.find_last_not_of('/') + 1, 1));
+    if (!sasl::is_user_name(whose))
+        return wrong_usage("not a user's name: " + printable(whose, 40));
+    const auto users = mailbox::read_small_file(sys::RealFs::instance(),
+                                                config.get(param::auth_passwd_file), kMaxUsersFile);
+    sasl::PasswdEntry found;
+    for (const std::string_view line : split(users ? *users : std::string_view(), '\n')) {
+        const auto entry = sasl::parse_passwd_line(line);
+        if (entry && *entry && iequals((*entry)->user, whose)) found = **entry;
+    }
+    if (found.home.empty()) {
+        const auto account = sys::find_user(whose);
+        if (!account.found()) return Error{Errc::not_found, "no such user: " + whose, 0};
+        found.user = whose;
+        found.home = account.value().home;
+    }
+    return sasl::mailbox_of(found, config.get(param::mailbox_path));
+}
+
+int mailbox_command(std::span<const std::string> arguments, const config::Config& config) {
+    const auto status = run_mailbox(arguments, config);
+    if (status) return *status;
+    std::fprintf(stderr, "postern mailbox: %s\n", status.error().what.c_str());
+    if (status.error().code != Errc::invalid) return 1;
+    std::fputs(kMailboxUsage, stderr);
+    return 2;
+}
+
+}  // namespace postern::commands

@@ -1,0 +1,115 @@
+#include "commands/postern_mailbox.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "lib/mailbox/store.h"
+#include "lib/sys/fs.h"
+#include "tests/support/temp_folder.h"
+
+namespace postern::commands {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class MailboxCommand : public testing::Test {
+  protected:
+    MailboxCommand()
+        : config_(config::Config::parse("auth_passwd_file = " + folder_.path() +
+                                        "/users\nmailbox_path = $home/Maildir\n"
+                                        "mail_owner = root\nsetgid_group = root\n")
+                      .value()) {
+        std::filesystem::create_directory(folder_ / "home");
+        std::ofstream(folder_ / "users") << "fred:{PLAIN}x:0:0::" << folder_.path() << "/home\n"
+                                         << "joe@x.example:{PLAIN}x:0:0::" << folder_.path()
+                                         << "/home::userdb_mail=maildir:~/Mail:LAYOUT=fs\n";
+    }
+
+    int run(std::vector<std::string> arguments) {
+        const Fd saved(::dup(STDOUT_FILENO));
+        const Fd out(sys::RealFs::instance()
+                         .open(folder_ / "output", O_WRONLY | O_CREAT | O_TRUNC, 0600)
+                         .value());
+        std::fflush(stdout);
+        ::dup2(out.get(), STDOUT_FILENO);
+        const int status = mailbox_command(arguments, config_);
+        std::fflush(stdout);
+        ::dup2(saved.get(), STDOUT_FILENO);
+        std::ifstream file(folder_ / "output");
+        output_ = {std::istreambuf_iterator<char>(file), {}};
+        return status;
+    }
+
+    support::TempFolder folder_;
+    config::Config config_;
+    std::string output_;
+};
+
+TEST_F(MailboxCommand, FindsMailboxes) {
+    EXPECT_EQ(find_mailbox("fred", config_).value(), folder_ / "home/Maildir");
+    EXPECT_EQ(find_mailbox("Joe@x.example", config_).value(), folder_ / "home/Mail");
+    EXPECT_EQ(find_mailbox("/a/b", config_).value(), "/a/b");
+    EXPECT_EQ(find_mailbox("nobody-of-this-name", config_).error().code, Errc::not_found);
+    EXPECT_EQ(find_mailbox("a:b", config_).error().code, Errc::invalid);
+}
+
+TEST_F(MailboxCommand, BringsMailInAndOut) {
+    std::ofstream(folder_ / "in")
+        << "From a@x Thu Jan  1 00:00:07 1970\nSubject: Gr=?utf-8?q?=C3=BC?="
+           "n\nSubject: =?utf-8?q?gr=C3=BCn?=\nStatus: R\n\nbody\n";
+    EXPECT_EQ(run({"import", "fred", "--mbox", folder_ / "in", "Old"}), 0);
+    EXPECT_EQ(output_, "1 messages\n");
+    EXPECT_EQ(run({"list", "fred"}), 0);
+    EXPECT_EQ(output_, "INBOX\nOld\n");
+    EXPECT_EQ(run({"status", "fred", "Old"}), 0);
+    EXPECT_THAT(output_, StartsWith("Old messages=1 unseen=0 size="));
+    EXPECT_EQ(run({"search", "fred", "Old", "subject", "GR\xc3\x9cN"}), 0);
+    EXPECT_EQ(output_, "1\n");
+    EXPECT_EQ(run({"search", "fred", "Old", "text", "BODY"}), 0);
+    EXPECT_EQ(output_, "1\n");
+    EXPECT_EQ(run({"search", "fred", "Old", "from", "body"}), 0);
+    EXPECT_EQ(output_, "");
+    EXPECT_EQ(run({"export", "fred", "--mbox", "Old"}), 0);
+    EXPECT_THAT(output_, HasSubstr("Status: RO\n\nbody\n"));
+    EXPECT_EQ(run({"export", "fred", "--dovecot"}), 0);
+    EXPECT_EQ(output_, "1 messages are ready for Dovecot\n");
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "home/Maildir/.Old/dovecot-uidlist"));
+    EXPECT_EQ(run({"import", folder_ / "home/Mail/", "--maildir", folder_ / "home/Maildir"}), 0);
+    EXPECT_EQ(output_, "1 messages in 2 folders\n");
+    EXPECT_EQ(run({"rebuild", "fred", "Old"}), 0);
+    EXPECT_EQ(output_, "Old: 1 messages\n");
+}
+
+TEST_F(MailboxCommand, ChecksMessages) {
+    EXPECT_EQ(run({"check", "fred"}), 1);  // there is none yet
+    ASSERT_TRUE(mailbox::Store::open(folder_ / "home/Maildir"));
+    std::ofstream(folder_ / "home/Maildir/cur/1.a.h,S=5,W=6:2,") << "abcd\n";
+    EXPECT_EQ(run({"check", "fred"}), 0);
+    EXPECT_EQ(output_, "no problems\n");
+    std::ofstream(folder_ / "home/Maildir/cur/2.a.h,S=5,W=60:2,") << "abcd\n";
+    EXPECT_EQ(run({"check", "fred"}), 1);
+    EXPECT_THAT(output_, HasSubstr("INBOX: UID 2: its size is 6, not 60\n"));
+}
+
+TEST_F(MailboxCommand, RefusesWrongUsage) {
+    ASSERT_TRUE(mailbox::Store::open(folder_ / "home/Maildir"));
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{},
+                                               {"list"},
+                                               {"fly", "fred"},
+                                               {"list", "fred", "x"},
+                                               {"search", "fred", "INBOX"},
+                                               {"export", "fred"},
+                                               {"export", "fred", "--mbox"},
+                                               {"import", "fred", "--mbox", "x"}})
+        EXPECT_EQ(run(words), 2) << (words.empty() ? "" : words[0]);
+    EXPECT_EQ(run({"status", "fred", "missing"}), 1);
+    EXPECT_EQ(run({"list", "nobody-of-this-name"}), 1);
+}
+
+}  // namespace
+}  // namespace postern::commands

@@ -1,0 +1,114 @@
+// What Dovecot and Courier wrote is read, and folders of theirs are adopted.
+#include "lib/mailbox/foreign.h"
+
+#include "lib/mailbox/test_folder.h"
+
+namespace postern::mailbox {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+
+TEST(DovecotUidlist, IsRead) {
+    const auto uids = parse_dovecot_uidlist(
+        "3 V1275660208 N25022 G3085f01b7f11094c501100008c4a11c1\n"
+        "25006 :1276528487.M364837P9451.kurkku,S=1355,W=1394:2,\n"
+        "25017 W2481 :1276533073.M242911P3632.kurkku:2,F\n");
+    ASSERT_TRUE(uids);
+    EXPECT_EQ(uids->validity, 1275660208U);
+    EXPECT_EQ(uids->next_uid, 25022U);
+    EXPECT_THAT(uids->messages,
+                ElementsAre(Pair(25006, "1276528487.M364837P9451.kurkku,S=1355,W=1394"),
+                            Pair(25017, "1276533073.M242911P3632.kurkku")));
+    const auto old = parse_dovecot_uidlist("1 1173189136 20221\n20220 1196.M3P4.host:2,S\n");
+    ASSERT_TRUE(old);
+    EXPECT_EQ(old->validity, 1173189136U);
+    EXPECT_THAT(old->messages, ElementsAre(Pair(20220, "1196.M3P4.host")));
+    // What we write for it is what we read
+    EXPECT_EQ(parse_dovecot_uidlist(format_dovecot_uidlist(*uids, std::string(32, 'a')))->messages,
+              uids->messages);
+}
+
+TEST(DovecotUidlist, DamageIsNoList) {
+    for (const char* text :
+         {"", "\n", "3\n", "3 V N\n", "2 V5 N6\n", "3 V5 N6\nx :a\n", "3 V5 N6\n4 a\n",
+          "3 V5 N6\n4 :a\n4 :b\n", "3 V5 N6\n4 :a\n3 :b\n", "3 V5 N6\n0 :a\n", "3 V5 N6\n1 ::2,\n",
+          "3 V5 N6\n4294967295 :a\n", "3 V99999999999 N1\n", "<html>\n"})
+        EXPECT_FALSE(parse_dovecot_uidlist(text)) << text;
+    EXPECT_EQ(parse_dovecot_uidlist("3 V5 N1\n7 :a\n")->next_uid, 8U);
+    for (const char* text : {"", "2 5 6\n", "1 5\n", "1 x y\n", "1 5 6\na\n"})
+        EXPECT_FALSE(parse_courier_uiddb(text)) << text;
+}
+
+TEST(ForeignFormats, AreRead) {
+    const auto courier = parse_courier_uiddb("1 1100000000 12\n10 1100.a.host\n11 1101.b.host\n");
+    ASSERT_TRUE(courier);
+    EXPECT_EQ(courier->validity, 1100000000U);
+    EXPECT_EQ(courier->messages.size(), 2U);
+    EXPECT_THAT(parse_dovecot_keywords("0 $Junk\n3 Work\n26 zz\nx y\n"),
+                ElementsAre(Pair('a', "$Junk"), Pair('d', "Work")));
+    EXPECT_THAT(
+        parse_courier_keywords("one\ntwo\n\n1.a:0 1\n2.b:1 9\nbad\n"),
+        ElementsAre(Pair("1.a", ElementsAre("one", "two")), Pair("2.b", ElementsAre("two"))));
+    EXPECT_THAT(parse_dovecot_subscriptions("V\t2\n\nSent\na\tb\n"), ElementsAre("Sent", "a.b"));
+    EXPECT_THAT(parse_dovecot_subscriptions("Sent\nINBOX.a\n"), ElementsAre("Sent", "a"));
+    EXPECT_THAT(parse_courier_subscriptions("INBOX\nINBOX.Sent\n"), ElementsAre("INBOX", "Sent"));
+    EXPECT_THAT(parse_dovecot_subscriptions(format_dovecot_subscriptions({"x", "y.z"})),
+                ElementsAre("x", "y.z"));
+}
+
+TEST(Adoption, TakesOverDovecotsUidsAndKeywords) {
+    TestMaildir maildir;
+    maildir.store();
+    maildir.put("cur/100.M2P1.h,S=3:2,Sa", "a\n\n");
+    maildir.put("cur/100.M1P1.h,S=3:2,Fb", "b\n\n");
+    maildir.put("new/101.M1P1.h,S=3", "c\n\n");
+    maildir.put("dovecot-uidlist",
+                "3 V1234 N90 Gaa\n7 :100.M2P1.h,S=3\n9 :100.M1P1.h,S=3\n11 :gone\n");
+    maildir.put("dovecot-keywords", "0 $Junk\n1 Work\n");
+    maildir.put("subscriptions", "V\t2\n\nSent\n../x\n");
+    const auto view = maildir.inbox().open(Access::read_write).value();
+    EXPECT_EQ(view->uid_validity(), 1234U);
+    EXPECT_THAT(uids_of(*view), ElementsAre(7, 9, 90));
+    EXPECT_THAT(view->keywords(), testing::UnorderedElementsAre("$Forwarded", "$Junk", "Work"));
+    const auto has = [&](std::uint32_t seq, const std::string& name) {
+        const std::vector<std::string> names{name};
+        return (view->message(seq).flags.keywords & view->keyword_bits(names).value()) != 0;
+    };
+    EXPECT_TRUE(has(1, "$Junk") && !has(1, "Work"));
+    EXPECT_TRUE(has(2, "Work") && !has(2, "$Junk"));
+    EXPECT_EQ(view->message(1).flags.system, kSeen);
+    EXPECT_THAT(maildir.store().subscriptions().value(), ElementsAre("Sent"));
+    // From now on the list is ours: another change of Dovecot's does not count.
+    maildir.put("dovecot-uidlist", "3 V99 N1 Gaa\n");
+    EXPECT_EQ(maildir.inbox().status().value().uid_validity, 1234U);
+    auto store = maildir.store();
+    ASSERT_TRUE(store.subscribe("Work"));
+    EXPECT_THAT(store.subscriptions().value(), ElementsAre("Sent", "Work"));
+}
+
+TEST(Adoption, TakesOverCourierFolders) {
+    TestMaildir maildir;
+    maildir.store();
+    maildir.put("cur/5.a.h:2,S", "a\n\n");
+    maildir.put("courierimapuiddb", "1 777 4\n3 5.a.h\n");
+    std::filesystem::create_directory(maildir.root() + "/courierimapkeywords");
+    maildir.put("courierimapkeywords/:list", "Work\n\n5.a.h:0\n");
+    maildir.put("courierimapsubscribed", "INBOX.Sent\n");
+    const auto view = maildir.inbox().open(Access::read_write).value();
+    EXPECT_EQ(view->uid_validity(), 777U);
+    EXPECT_THAT(uids_of(*view), ElementsAre(3));
+    EXPECT_EQ(view->message(1).flags.keywords, 2U);
+    EXPECT_THAT(maildir.store().subscriptions().value(), ElementsAre("Sent"));
+}
+
+TEST(Adoption, DamagedListsAreNotBelieved) {
+    TestMaildir maildir;
+    maildir.store();
+    maildir.put("cur/5.a.h:2,S", "a\n\n");
+    maildir.put("dovecot-uidlist", "3 V5 N6\n4 :a\n3 :b\n");
+    EXPECT_GT(maildir.inbox().status().value().uid_validity, 1000000U);
+}
+
+}  // namespace
+}  // namespace postern::mailbox
