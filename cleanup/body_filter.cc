@@ -161,7 +161,8 @@ void BodyFilter::end_field(std::string& out) {
     note_content_field(name, std::string_view(field).substr(field.find(':') + 1), part_);
     const auto kind =
         at_nested_ && !is_mime_field(name) ? ContentKind::nested_header : ContentKind::mime_header;
-    judge_field(rules_, kind, field, effects_, out);
+    if (const auto made = judge_field(rules_, kind, std::string(field), effects_, out))
+        out += *made;
 }
 
 void BodyFilter::end_header() {

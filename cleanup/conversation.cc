@@ -60,8 +60,7 @@ Result<void> Conversation::on_milter_event(const ipc::Packet& packet) {
     if (!milters_ && tools_.milters) {
         const auto settings = tools_.milters->of_client(event.service, event.client_address);
         without_milters_ = !settings;
-        if (settings)
-            milters_ = std::make_shared<Milters>(tools_.loop, settings);
+        if (settings) milters_ = std::make_shared<Milters>(tools_.loop, settings);
     }
     if (!milters_) return channel_->send(ipc::MilterAnswer{});
     milters_->tell(std::move(event), [this, alive = alive_](const milter::Outcome& outcome) {

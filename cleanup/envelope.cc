@@ -42,6 +42,16 @@ std::string display_name(std::string_view name) {
     return out + '"';
 }
 
+// RFC 5322 3.2.2: parentheses within a comment are escaped, so that it ends where ours does.
+std::string comment_text(std::string_view name) {
+    std::string out;
+    for (const char c : name) {
+        if (c == '(' || c == ')' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
 }  // namespace
 
 queue::Envelope envelope_of(const ipc::SubmitOpen& open) {
@@ -104,10 +114,12 @@ std::string identity(const queue::Recipient& r) {
 }
 
 std::string author(const ipc::SubmitOpen& open, const Options& options) {
-    const std::string address =
-        complete_address(open.sender.empty() ? "MAILER-DAEMON" : open.sender, options);
-    if (open.full_name.empty()) return printable(address);
-    return cat({display_name(printable(open.full_name, 200)), " <", printable(address), ">"});
+    const std::string address = printable(table::complete_address(
+        open.sender.empty() ? "MAILER-DAEMON" : open.sender, options.completion));
+    if (open.full_name.empty()) return address;
+    const std::string name = printable(open.full_name, 200);
+    if (options.obsolete_from) return cat({address, " (", comment_text(name), ")"});
+    return cat({display_name(name), " <", address, ">"});
 }
 
 }  // namespace postern::cleanup

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/mail/field_addresses.h"
 #include "lib/mail/header.h"
 
 #include "cleanup/header_addresses.h"
@@ -30,23 +31,16 @@ bool is_mime_field(std::string_view lower_name) {
     return std::find(std::begin(kFields), std::end(kFields), lower_name) != std::end(kFields);
 }
 
-void judge_field(ContentRules& rules, ContentKind kind, std::string_view field,
-                 ContentEffects& effects, std::string& out) {
-    if (!rules.wants(kind)) {
-        out += field;
-        return;
-    }
+std::optional<std::string> judge_field(ContentRules& rules, ContentKind kind, std::string field,
+                                       ContentEffects& effects, std::string& out) {
+    if (!rules.wants(kind)) return field;
     std::string text(field);
     std::erase(text, '\r');
     if (text.ends_with('\n')) text.pop_back();
     const ContentFate fate = judge(rules, kind, text, effects);
     if (!fate.prepend.empty()) out += fate.prepend + "\r\n";
-    if (!fate.keep) return;
-    if (!fate.replaced) {
-        out += field;
-    } else {
-        out += fate.text + "\r\n";
-    }
+    if (!fate.keep) return std::nullopt;
+    return fate.replaced ? fate.text + "\r\n" : std::move(field);
 }
 
 MessageFilter::MessageFilter(const Options& options, FilterTask task, ContentRules* rules)
@@ -126,30 +120,43 @@ void MessageFilter::end_field(std::string& out) {
     const auto& drop = options_.drop_headers;
     note_field(name, body);
     if (std::find(drop.begin(), drop.end(), name) == drop.end()) {
-        if (task_.local && has_addresses(name)) {
-            check_field(name, out,
-                        cat({std::string_view(field_).substr(0, field_.size() - body.size()),
-                             complete_addresses(body, options_)}));
-        } else {
-            check_field(name, out, std::move(field_));
-        }
+        if (rules_ == nullptr && task_.completion == nullptr)
+            out += field_;
+        else if (auto field = checked_field(name, out, std::move(field_)))
+            put_field(std::move(*field), out);
     }
     field_.clear();
 }
 
-void MessageFilter::check_field(std::string_view name, std::string& out, std::string field) {
-    if (rules_ == nullptr) {
+// Rules see a field before its addresses are completed, as in Postfix.
+void MessageFilter::put_field(std::string field, std::string& out) {
+    const std::string_view name = std::string_view(field).substr(0, field_name_size(field));
+    if (task_.completion == nullptr ||
+        mail::address_field(to_lower(name)) == mail::AddressField::none) {
         out += field;
         return;
     }
+    const std::size_t colon = field.find(':') + 1;
+    out += std::string_view(field).substr(0, colon);
+    out += complete_addresses(std::string_view(field).substr(colon), *task_.completion,
+                              options_.header_address_token_limit);
+}
+
+std::optional<std::string> MessageFilter::checked_field(std::string_view name, std::string& out,
+                                                        std::string field) {
+    if (rules_ == nullptr) return field;
     note_content_field(name, std::string_view(field).substr(field.find(':') + 1), type_);
     const bool mime = options_.mime_input && is_mime_field(name);
     const std::size_t before = out.size();
-    judge_field(*rules_, mime ? ContentKind::mime_header : ContentKind::header, field, effects_,
-                out);
-    const std::string_view made = std::string_view(out).substr(before);
-    if (made.starts_with('.') || made.find("\n.") != std::string_view::npos) has_dot_lines_ = true;
+    auto made = judge_field(*rules_, mime ? ContentKind::mime_header : ContentKind::header,
+                            std::move(field), effects_, out);
+    const auto dotted = [](std::string_view text) {
+        return text.starts_with('.') || text.find("\n.") != std::string_view::npos;
+    };
+    if (dotted(std::string_view(out).substr(before)) || (made && dotted(*made)))
+        has_dot_lines_ = true;
     take_refusal();
+    return made;
 }
 
 void MessageFilter::begin_body() {

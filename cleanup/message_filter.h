@@ -18,8 +18,10 @@ namespace postern::cleanup {
 
 // What the filter knows about the message beforehand.
 struct FilterTask {
-    std::string received;    // complete Received: field, or empty
-    bool local = false;      // submitted here: complete addresses, add missing fields
+    std::string received;  // complete Received: field, or empty
+    bool local = false;    // submitted here: complete addresses, add missing fields
+    // How addresses in the header are completed; null: not at all.
+    const table::Completion* completion = nullptr;
     std::string date;        // for a missing Date:
     std::string message_id;  // for a missing Message-Id:, with <>
     std::string from;        // for a missing From:, complete field body
@@ -29,9 +31,10 @@ struct FilterTask {
 std::size_t field_name_size(std::string_view line);
 // Is it one of MIME's own fields (Content-Type and the like)? Takes a name in lower case.
 bool is_mime_field(std::string_view lower_name);
-// Asks the rules about a field with its line ends and appends what becomes of it.
-void judge_field(ContentRules& rules, ContentKind kind, std::string_view field,
-                 ContentEffects& effects, std::string& out);
+// Asks the rules about a field with its line ends, appends what they put before it, and returns
+// what becomes of it; nothing: it goes.
+std::optional<std::string> judge_field(ContentRules& rules, ContentKind kind, std::string field,
+                                       ContentEffects& effects, std::string& out);
 
 class MessageFilter {
   public:
@@ -47,6 +50,7 @@ class MessageFilter {
     const std::optional<Verdict>& refusal() const { return refusal_; }
     // What the rules want to become of the message.
     ContentEffects& effects() { return effects_; }
+    bool in_header() const { return in_header_; }
     bool has_dot_lines() const { return has_dot_lines_; }
     // The text of the message id with <>, of the field that was found or added; empty if there is
     // none.
@@ -66,7 +70,9 @@ class MessageFilter {
     void end_field(std::string& out);
     void note_field(std::string_view lower_name, std::string_view body);
     void end_header(std::string& out);
-    void check_field(std::string_view lower_name, std::string& out, std::string field);
+    std::optional<std::string> checked_field(std::string_view lower_name, std::string& out,
+                                             std::string field);
+    void put_field(std::string field, std::string& out);
     void begin_body();
     void body_bytes(std::string_view bytes, std::string& out);
     void put_body(std::string_view bytes, std::string& out);

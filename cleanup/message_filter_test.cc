@@ -12,8 +12,8 @@ namespace {
 Options options_for_tests() {
     Options o;
     o.myhostname = "mail.example.test";
-    o.myorigin = "example.test";
-    o.mydomain = "example.test";
+    o.completion.myorigin = "example.test";
+    o.completion.mydomain = "example.test";
     return o;
 }
 
@@ -38,8 +38,10 @@ Filtered filter(const std::string& text, const FilterTask& task,
     return out;
 }
 
+const table::Completion kCompletion{"example.test", "example.test"};
 const FilterTask kLocal{.received = "Received: x\r\n",
                         .local = true,
+                        .completion = &kCompletion,
                         .date = "DATE",
                         .message_id = "<ID>",
                         .from = "me@here"};
@@ -149,29 +151,30 @@ TEST(HeaderAddresses, AreCompleted) {
         {" Group: a, b@c;\r\n", " Group: a@example.test, b@c;\r\n"},
         {" root (the, <boss>)\r\n", " root@example.test (the, <boss>)\r\n"},
         {" <>\r\n", " <>\r\n"},
-        {" two words\r\n", " two words\r\n"},
+        {" two words\r\n", " two@example.test, words@example.test\r\n"},
         {" a @ b.c\r\n", " a @ b.c\r\n"},
         {" \"quoted local\"\r\n", " \"quoted local\"@example.test\r\n"},
         {" undisclosed-recipients:;\r\n", " undisclosed-recipients:;\r\n"},
         {" <open", " <open@example.test"},
-        {" \"open\r\n", " \"open@example.test\r\n"},
+        {" \"open\r\n", " \"open\r\n"},
         {" (open", " (open"},
-        {" \"open\\", " \"open\\@example.test"},
+        {" \"open\\", " \"open\\"},
+        {" a%b.c, d!e, \"f%g\"\r\n", " a@b.c, e@d, \"f%g\"@example.test\r\n"},
+        {" <@r.test:u>, u@\r\n", " <u@example.test>, u@\r\n"},
         {"", ""},
     };
     for (const auto& c : cases)
-        EXPECT_EQ(complete_addresses(c.in, options_for_tests()), c.out) << c.in;
+        EXPECT_EQ(complete_addresses(c.in, options_for_tests().completion, 1000), c.out) << c.in;
 }
 
 TEST(HeaderAddresses, WhatNeedsRewrite) {
     Options o = options_for_tests();
-    for (const char* address : {"", "a@b.c", "a+x@host", "a@[192.0.2.1]"})
-        EXPECT_TRUE(is_complete(address, o)) << address;
-    for (const char* address : {"a", "@b", "a@", "a%b@c.d", "a!b@c.d", "\"a@b\"@c.d"})
-        EXPECT_FALSE(is_complete(address, o)) << address;
-    o.append_dot_mydomain = true;
-    EXPECT_FALSE(is_complete("a@host", o));
-    EXPECT_EQ(complete_address("a@host", o), "a@host.example.test");
+    for (const char* address : {"", "a@b.c", "a+x@host", "a@[192.0.2.1]", "a%b@c.d"})
+        EXPECT_TRUE(is_complete(address, o.completion)) << address;
+    for (const char* address : {"a", "@b", "a@", "a%b", "a!b", "@a:b@c.d", "a@b."})
+        EXPECT_FALSE(is_complete(address, o.completion)) << address;
+    o.completion.dot_mydomain = true;
+    EXPECT_FALSE(is_complete("a@host", o.completion));
 }
 
 TEST(Received, LooksAsPostfixWritesIt) {
@@ -236,6 +239,10 @@ TEST(Envelope, AuthorOfALocalMessage) {
     EXPECT_EQ(author(open, options_for_tests()), "Charlie Root <root@example.test>");
     open.full_name = "C. \"R\" Root\r\n";
     EXPECT_EQ(author(open, options_for_tests()), "\"C. \\\"R\\\" Root??\" <root@example.test>");
+    Options obsolete = options_for_tests();
+    obsolete.obsolete_from = true;
+    open.full_name = "C. (R) Root";
+    EXPECT_EQ(author(open, obsolete), "root@example.test (C. \\(R\\) Root)");
 }
 
 TEST(Envelope, RecipientsKeepWhatTheClientSaid) {

@@ -6,7 +6,7 @@ cleanup_libcleanup_a_SOURCES = \
 	%reldir%/content_rules.h %reldir%/content_rules.cc %reldir%/body_filter.h %reldir%/body_filter.cc \
 	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
 	%reldir%/milter_settings.h %reldir%/milter_settings.cc %reldir%/milters.h %reldir%/milters.cc \
-	%reldir%/transaction.h %reldir%/transaction.cc %reldir%/content.h %reldir%/content.cc %reldir%/conversation.h %reldir%/conversation.cc
+	%reldir%/transaction.h %reldir%/transaction.cc %reldir%/transaction_filters.cc %reldir%/content.h %reldir%/content.cc %reldir%/conversation.h %reldir%/conversation.cc
 daemonexec_PROGRAMS += cleanup/cleanup
 cleanup_cleanup_SOURCES = %reldir%/main.cc
 cleanup_cleanup_LDADD = cleanup/libcleanup.a lib/queue/libqueue.a lib/table/libtable.a lib/net/libnet.a lib/milter/libmilter.a lib/mail/libmail.a $(SERVICE_LIBS) $(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)

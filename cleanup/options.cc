@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/table/address_options.h"
 
 namespace postern::cleanup {
 namespace {
@@ -31,16 +32,43 @@ void read_checks(Options& o, const config::Config& config) {
     o.soft_bounce = config.get(param::soft_bounce);
 }
 
+bool listed(const std::vector<std::string>& classes, std::string_view name) {
+    return std::find(classes.begin(), classes.end(), name) != classes.end();
+}
+
+// Which addresses some table may change: only about those is rewrite asked.
+void read_rewriting(Options& o, const config::Config& config) {
+    const auto remote = trim(config.get(param::remote_header_rewrite_domain));
+    if (!remote.empty()) {
+        o.remote_completion = o.completion;
+        o.remote_completion->myorigin = o.remote_completion->mydomain = remote;
+    }
+    o.header_address_token_limit = config.get(param::header_address_token_limit);
+    o.obsolete_from = config.get(param::header_from_format) == "obsolete";
+    const auto asks = [&](std::string_view name) {
+        return (any_set(config, {"canonical_maps"}) &&
+                listed(config.get(param::canonical_classes), name)) ||
+               (any_set(config, {"sender_canonical_maps"}) &&
+                listed(config.get(param::sender_canonical_classes), name)) ||
+               (any_set(config, {"recipient_canonical_maps"}) &&
+                listed(config.get(param::recipient_canonical_classes), name)) ||
+               (any_set(config, {"masquerade_domains"}) &&
+                listed(config.get(param::masquerade_classes), name));
+    };
+    o.ask_about_recipients =
+        asks("envelope_recipient") || any_set(config, {"virtual_alias_maps", "recipient_bcc_maps"});
+    o.ask_about_senders = asks("envelope_sender") || any_set(config, {"sender_bcc_maps"});
+    o.rewrite_header_senders = asks("header_sender");
+    o.rewrite_header_recipients = asks("header_recipient");
+}
+
 }  // namespace
 
 Options Options::from(const config::Config& config) {
     Options o;
     o.myhostname = config.text("myhostname");
     o.mail_name = config.get(param::mail_name);
-    o.myorigin = config.text("myorigin");
-    o.mydomain = config.text("mydomain");
-    o.append_at_myorigin = config.get(param::append_at_myorigin);
-    o.append_dot_mydomain = config.get(param::append_dot_mydomain);
+    o.completion = table::completion(config);
     o.header_size_limit = config.get(param::header_size_limit);
     o.message_size_limit = config.get(param::message_size_limit);
     o.hopcount_limit = config.get(param::hopcount_limit);
@@ -51,11 +79,7 @@ Options Options::from(const config::Config& config) {
     o.drop_headers = config.get(param::message_drop_headers);
     for (std::string& name : o.drop_headers) name = to_lower(name);
     o.undisclosed_recipients_header = config.get(param::undisclosed_recipients_header);
-    o.ask_about_recipients =
-        any_set(config, {"virtual_alias_maps", "canonical_maps", "recipient_canonical_maps"});
-    o.ask_about_senders = any_set(config, {"canonical_maps", "sender_canonical_maps"});
-    o.ask_about_recipients = o.ask_about_recipients || any_set(config, {"recipient_bcc_maps"});
-    o.ask_about_senders = o.ask_about_senders || any_set(config, {"sender_bcc_maps"});
+    read_rewriting(o, config);
     read_checks(o, config);
     o.rewrite_socket = "private/" + config.text("rewrite_service_name");
     o.qmgr_socket = "public/" + config.get(param::queue_service_name);

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "lib/table/address_lookup.h"
 
 namespace postern::config {
 class Config;
@@ -14,10 +17,10 @@ namespace postern::cleanup {
 struct Options {
     std::string myhostname = "localhost";
     std::string mail_name = "Postfix";
-    std::string myorigin = "localhost";
-    std::string mydomain = "localdomain";
-    bool append_at_myorigin = true;
-    bool append_dot_mydomain = false;
+    table::Completion completion{"localhost", "localdomain"};
+    // For headers of mail from other clients (remote_header_rewrite_domain); none: left alone.
+    std::optional<table::Completion> remote_completion;
+    std::size_t header_address_token_limit = 10240;
     std::size_t header_size_limit = 102400;       // of one header field
     std::uint64_t message_size_limit = 10240000;  // 0: no limit
     std::size_t hopcount_limit = 50;
@@ -31,6 +34,8 @@ struct Options {
     // Whether some table may change addresses; if not, most messages need no question to rewrite.
     bool ask_about_recipients = false;
     bool ask_about_senders = false;
+    bool rewrite_header_senders = false, rewrite_header_recipients = false;
+    bool obsolete_from = false;  // header_from_format
     // Content checks: lists of tables, and limits of what they see.
     std::string header_checks, mime_header_checks, nested_header_checks, body_checks;
     std::size_t body_checks_size_limit = 51200;  // of each part

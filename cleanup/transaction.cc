@@ -15,8 +15,6 @@
 namespace postern::cleanup {
 namespace {
 
-constexpr Millis kRewriteTimeout{60'000};
-
 // Addresses end up in commands to other servers: a line end within one would begin a command.
 bool is_clean(std::string_view text) { return std::none_of(text.begin(), text.end(), is_control); }
 
@@ -187,16 +185,24 @@ void Transaction::start_filter() {
     const std::string date = mail_date(envelope_.arrival);
     const std::string_view only =
         recipients_.size() == 1 ? std::string_view(recipients_[0].address) : std::string_view();
-    const bool local = open_.origin != ipc::Origin::smtp || open_.rewrite_headers;
+    const bool local = is_local();
     filter_.emplace(o,
                     FilterTask{.received = prepended_fields() +
                                            received_field(open_, o, envelope_.id, only, date),
                                .local = local,
+                               .completion = local                 ? &o.completion
+                                             : o.remote_completion ? &*o.remote_completion
+                                                                   : nullptr,
                                .date = date,
                                .message_id = cat({"<", compact_date(envelope_.arrival), ".",
                                                   envelope_.id.str(), "@", o.myhostname, ">"}),
                                .from = author(open_, o)},
                     is_checked() ? tools_.rules : nullptr);
+}
+
+// Whether the header is one that we may complete, as the client is ours.
+bool Transaction::is_local() const {
+    return open_.origin != ipc::Origin::smtp || open_.rewrite_headers;
 }
 
 // Mail from outside: what our own programs send (bounces, forwarded mail) has been checked before.
@@ -290,7 +296,7 @@ void Transaction::feed_filter(std::string_view bytes) {
 }
 
 void Transaction::write_spilled() {
-    if (file_ && !text_.empty()) {
+    if (file_ && !text_.empty() && header_rewritten()) {
         const Result<void> written = file_->append(text_);
         text_.clear();
         if (!written) fail(written.error());
@@ -328,95 +334,8 @@ void Transaction::complete() {
                   cat({filter_->message_id_name(), "=",
                        filter_->message_id().empty() ? "<>" : filter_->message_id()}));
     if (trouble_) return answer(*trouble_);
-    milters_ ? ask_milters() : accept_text();
-}
-
-// --- milters
-
-// Mail of local users has no session: it is made up, as Postfix does it.
-void Transaction::ask_milters() {
-    state_ = State::filtering;
-    if (open_.has_milters && milters_->discards()) return on_milters({});
-    tell_milters(open_.has_milters ? SIZE_MAX : 0);
-}
-
-// Step 0 is MAIL (connect and HELO come by themselves), then each recipient, DATA, and the text.
-void Transaction::tell_milters(std::size_t step) {
-    const auto then = [weak = weak_from_this(), step](const milter::Outcome& outcome) {
-        const auto self = weak.lock();
-        if (!self || self->state_ != State::filtering) return;
-        if (!outcome.proceeds()) return self->refuse(outcome, "END-OF-MESSAGE");
-        self->tell_milters(step + 1);
-    };
-    if (step <= recipients_.size()) {
-        ipc::MilterEvent event;
-        event.stage = step == 0 ? ipc::MilterStage::mail : ipc::MilterStage::rcpt;
-        event.client_name = event.reverse_name = event.helo = "localhost";
-        event.client_address = "127.0.0.1";
-        event.esmtp = true;
-        event.address = step == 0 ? open_.sender : recipients_[step - 1].address;
-        return milters_->tell(std::move(event), then);
-    }
-    if (step == recipients_.size() + 1) return milters_->data(envelope_.id.str(), then);
-    const bool received = text_.starts_with("Received:");
-    milters_->message(milter::Text(text_, received),
-                      [weak = weak_from_this()](const milter::Outcome& outcome) {
-                          const auto self = weak.lock();
-                          if (self && self->state_ == State::filtering) self->on_milters(outcome);
-                      });
-}
-
-void Transaction::on_milters(const milter::Outcome& outcome) {
-    if (!outcome.proceeds()) return refuse(outcome, "END-OF-MESSAGE");
-    if (milters_->discards()) {
-        tell_milter_line("milter-discard", "milter triggers DISCARD action");
-        return answer(Verdict::accept("2.0.0", "Ok"));
-    }
-    obey_milters();
-    accept_text();
-}
-
-void Transaction::obey_milters() {
-    using Kind = milter::EnvelopeEdit::Kind;
-    if (!milters_->hold().empty()) {
-        envelope_.flags |= queue::kHold;
-        tell_milter_line("milter-hold", milters_->hold());
-    }
-    for (const auto& edit : milters_->edits()) {
-        if (edit.kind == Kind::sender) open_.sender = edit.text;
-        if (edit.kind == Kind::add_recipient) add_bcc(edit.text);
-        if (edit.kind == Kind::delete_recipient)
-            std::erase_if(recipients_,
-                          [&](const auto& r) { return iequals(r.address, edit.text); });
-    }
-    text_ = milters_->text().str();
-    if (milters_->text().has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
-    hold_memory(text_.size());
-}
-
-void Transaction::tell_milter_line(std::string_view what, std::string_view text) {
-    std::string line = cat({what, ": END-OF-MESSAGE from "});
-    line += open_.client_name.empty() ? "localhost[127.0.0.1]"
-                                      : cat({open_.client_name, "[", open_.client_address, "]"});
-    line += cat({": ", text, "; from=<", open_.sender, ">"});
-    if (!recipients_.empty()) line += cat({" to=<", recipients_.back().address, ">"});
-    if (!open_.protocol.empty()) line += cat({" proto=", open_.protocol});
-    if (!open_.helo.empty()) line += cat({" helo=<", open_.helo, ">"});
-    const bool local = open_.origin == ipc::Origin::local;
-    log::info(envelope_.id.str(), printable(line, 1000),
-              {log::kv("rule", cat({local ? "non_smtpd_milters " : "smtpd_milters ",
-                                    milters_->decided_by()}))});
-}
-
-// `where` is DATA before the text has come: then smtpd writes the line.
-void Transaction::refuse(const milter::Outcome& outcome, std::string_view where) {
-    if (where == "END-OF-MESSAGE") tell_milter_line("milter-reject", outcome.text);
-    told_refusal_ = true;
-    reply_code_ = static_cast<std::uint16_t>(outcome.code);
-    const auto space = outcome.text.find(' ');
-    const auto status = outcome.text.substr(0, space);
-    const auto text = space == std::string::npos ? std::string() : outcome.text.substr(space + 1);
-    answer(outcome.code < 500 ? Verdict::defer(status, text) : Verdict::reject(status, text));
+    state_ = State::rewriting;
+    if (header_rewritten()) header_done();
 }
 
 // --- what becomes of it
@@ -445,10 +364,11 @@ void Transaction::accept_text() {
 void Transaction::ask(const std::string& address, ipc::AddressRole role,
                       std::function<void(std::vector<std::string>)> use) {
     const Options& o = tools_.options;
+    const auto& completion = o.completion;
     const bool tables =
         !open_.no_address_mappings &&
         (role == ipc::AddressRole::recipient ? o.ask_about_recipients : o.ask_about_senders);
-    if (!tables && is_complete(address, o)) return use({address});
+    if (!tables && is_complete(address, completion)) return use({address});
     if (address.empty()) return use({address});
     tools_.rewrite.call<ipc::ExpandAnswer>(
         ipc::ExpandRequest{address, role, !open_.no_address_mappings}, kRewriteTimeout,
@@ -476,7 +396,8 @@ void Transaction::expand_next() {
     // A loop where no question is needed: recipients may be many, and the stack is not for them.
     while (state_ == State::expanding && next_recipient_ < recipients_.size()) {
         const ipc::SubmitRecipient r = recipients_[next_recipient_++];  // the list may grow
-        if (!tools_.options.ask_about_recipients && is_complete(r.address, tools_.options)) {
+        if (!tools_.options.ask_about_recipients &&
+            is_complete(r.address, tools_.options.completion)) {
             expanded(r, {r.address});
             continue;
         }

@@ -1,7 +1,8 @@
 // Transaction: one message on its way in: what its submitter says (conversation.h), the content,
 // the questions to rewrite, the commit. Every size is bounded.
 //
-//   opening -> receiving -> expanding -> committing -> answered
+//   opening -> receiving -> rewriting (the header's addresses) -> filtering (milters) -> expanding
+//   -> committing -> answered
 #pragma once
 
 #include <functional>
@@ -23,11 +24,14 @@
 
 #include "cleanup/committer.h"
 #include "cleanup/content_rules.h"
+#include "cleanup/header_addresses.h"
 #include "cleanup/message_filter.h"
 #include "cleanup/milters.h"
 #include "cleanup/options.h"
 
 namespace postern::cleanup {
+
+constexpr Millis kRewriteTimeout{60'000};
 
 // What all transactions share.
 struct Tools {
@@ -79,6 +83,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     enum class State : unsigned char {
         opening,
         receiving,
+        rewriting,
         filtering,
         expanding,
         committing,
@@ -97,6 +102,11 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     void start_filter();
     void feed_filter(std::string_view bytes);
     void write_spilled();
+    bool header_asks() const;
+    bool header_rewritten();
+    void ask_about_header();
+    void header_done();
+    void header_failed(const std::string& why);
 
     void maybe_complete();
     void complete();
@@ -113,6 +123,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
              std::function<void(std::vector<std::string>)> use);
     void tell_expansion(const std::string& from, const std::vector<std::string>& to) const;
     void expanded(const ipc::SubmitRecipient& from, const std::vector<std::string>& addresses);
+    bool is_local() const;
     bool is_external() const;
     bool is_checked() const;
     void tell_notes();
@@ -149,6 +160,8 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     queue::Envelope envelope_;
     std::size_t next_recipient_ = 0;
     std::size_t first_bcc_ = SIZE_MAX;  // from here on recipients_ are copies nobody asked for
+    std::unique_ptr<HeaderRewriting> header_;  // while the header waits for rewrite's answers
+    bool header_rewritten_ = false;
     std::shared_ptr<Milters> milters_;
     std::uint16_t reply_code_ = 0;  // of a milter's refusal
     bool told_refusal_ = false;     // a content rule's, with its own log line

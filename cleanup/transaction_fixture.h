@@ -120,9 +120,17 @@ class TransactionTest : public ::testing::Test {
         const Fd accepted(
             ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         ipc::Channel channel(Fd(::dup(accepted.get())));
-        const auto question = channel.receive<ipc::ExpandRequest>(soon());
-        ASSERT_TRUE(question);
+        const auto packet = channel.receive_packet(soon());
+        ASSERT_TRUE(packet);
         ++questions;
+        if (packet->type() == ipc::HeaderRequest::kType) {
+            const auto question = packet->as<ipc::HeaderRequest>();
+            ASSERT_TRUE(question);
+            (void)channel.send(header_answer(*question), soon());
+            return;
+        }
+        const auto question = packet->as<ipc::ExpandRequest>();
+        ASSERT_TRUE(question);
         (void)channel.send(rewrite_answer(*question), soon());
     }
 
@@ -141,6 +149,14 @@ class TransactionTest : public ::testing::Test {
     std::unique_ptr<loop::Watch> rewrite_watch;
     std::vector<QueueId> nudged;
     int questions = 0;
+    // "s" before senders, "r" before recipients.
+    std::function<ipc::HeaderAnswer(const ipc::HeaderRequest&)> header_answer =
+        [](const ipc::HeaderRequest& q) {
+            ipc::HeaderAnswer answer{ipc::LookupOutcome::ok, "", {}, {}};
+            for (const auto& address : q.senders) answer.senders.push_back("s" + address);
+            for (const auto& address : q.recipients) answer.recipients.push_back("r" + address);
+            return answer;
+        };
     std::function<ipc::ExpandAnswer(const ipc::ExpandRequest&)> rewrite_answer =
         [](const ipc::ExpandRequest& q) {
             return ipc::ExpandAnswer{ipc::LookupOutcome::ok, "", "", {q.address + "@origin.test"}};

@@ -103,6 +103,98 @@ TEST_F(TransactionTest, ASilentOrFailingRewriteMeansTryLater) {
     EXPECT_EQ(gone->outcome, ipc::Outcome::defer);
 }
 
+class HeaderTablesTest : public TransactionTest {
+  protected:
+    HeaderTablesTest() {
+        options.completion = {"origin.test", "origin.test"};
+        options.rewrite_header_senders = options.rewrite_header_recipients = true;
+    }
+    ipc::SubmitOpen local_submission() {
+        auto open = submission({"b@example.test"});
+        open.rewrite_headers = true;
+        return open;
+    }
+    // The stored text without what we put on top.
+    std::string kept(const Result<ipc::SubmitResult>& result) {
+        EXPECT_TRUE(result && result->outcome == ipc::Outcome::accept);
+        if (!result || result->outcome != ipc::Outcome::accept) return "not accepted";
+        std::string text;
+        (void)stored(result->queue_id, &text);
+        return text.substr(std::min(text.find("From:"), text.size()));
+    }
+    const std::string kMail =
+        "From: \"A, b\"\r\n\t<a@x.test>\r\nTo: joe (Joe), b@y.test;\r\nSubject: a@x.test\r\n"
+        "Message-Id: <1>\r\nDate: d\r\n\r\nTo: a@x.test\r\n";
+};
+
+TEST_F(HeaderTablesTest, ChangeAddressesInHeaders) {
+    EXPECT_EQ(kept(submit(local_submission(), kMail)),
+              "From: \"A, b\"\r\n\t<sa@x.test>\r\nTo: rjoe@origin.test (Joe), rb@y.test;\r\n"
+              "Subject: a@x.test\r\nMessage-Id: <1>\r\nDate: d\r\n\r\nTo: a@x.test\r\n");
+    EXPECT_EQ(questions, 1) << "one for all of them";
+    options.rewrite_header_senders = false;
+    EXPECT_THAT(kept(submit(local_submission(), kMail)),
+                testing::AllOf(testing::HasSubstr("<a@x.test>"), testing::HasSubstr("rb@y.test")));
+}
+
+TEST_F(HeaderTablesTest, ForLocalClientsUnlessADomainForOthersIsSet) {
+    EXPECT_EQ(kept(submit(submission({"b@example.test"}), kMail)), kMail);
+    EXPECT_EQ(questions, 0);
+    auto unmapped = local_submission();
+    unmapped.no_address_mappings = true;
+    EXPECT_THAT(kept(submit(unmapped, kMail)), testing::HasSubstr("To: joe@origin.test (Joe), b@"));
+    EXPECT_EQ(questions, 0);
+    options.remote_completion = table::Completion{"far.invalid", "far.invalid"};
+    EXPECT_THAT(kept(submit(submission({"b@example.test"}), kMail)),
+                testing::AllOf(testing::HasSubstr("To: rjoe@far.invalid (Joe), rb@y.test;"),
+                               testing::Not(testing::HasSubstr("Date: D"))));
+}
+
+TEST_F(HeaderTablesTest, ManyAddressesAreAskedInPortions) {
+    std::string list = "From: a@x.test\r\nTo: u0@y.test", changed = list;
+    for (int i = 1; i < 450; ++i) {
+        list += cat({",\r\n u", std::to_string(i), "@y.test"});
+        changed += cat({",\r\n ru", std::to_string(i), "@y.test"});
+    }
+    changed.replace(changed.find("u0"), 2, "ru0");
+    changed.replace(changed.find("a@"), 2, "sa@");
+    EXPECT_THAT(kept(submit(local_submission(), list + "\r\n\r\nbody\r\n")),
+                testing::StartsWith(changed + "\r\n"));
+    EXPECT_EQ(questions, 3);
+}
+
+// The header waits in memory for the answer, then the file is written as the text arrives.
+TEST_F(HeaderTablesTest, LargeMessages) {
+    options.memory_per_message = 4000;
+    std::string mail = kMail;
+    for (int i = 0; i < 20'000; ++i) mail += "0123456789012345678901234567890123456789\r\n";
+    const std::string got = kept(submit(local_submission(), mail));
+    EXPECT_EQ(got.size(), mail.size() + std::string("srr@origin.test").size());
+    EXPECT_THAT(got.substr(0, 200), testing::HasSubstr("<sa@x.test>"));
+    EXPECT_EQ(questions, 1);
+    mail.insert(0, "X: " + std::string(8000, 'x') + "\r\n");
+    EXPECT_EQ(kept(submit(local_submission(), mail)).size(), got.size());
+}
+
+TEST_F(HeaderTablesTest, NoAnswerMeansTryLater) {
+    for (const std::size_t limit : {std::size_t{1} << 20, std::size_t{100}}) {
+        options.memory_per_message = limit;
+        header_answer = [](const ipc::HeaderRequest&) {
+            return ipc::HeaderAnswer{ipc::LookupOutcome::temporary, "table down", {}, {}};
+        };
+        const auto failed = submit(local_submission(), kMail + std::string(30'000, 'x') + "\r\n");
+        ASSERT_TRUE(failed);
+        EXPECT_EQ(failed->outcome, ipc::Outcome::defer);
+        header_answer = [](const ipc::HeaderRequest& q) {  // one is missing
+            return ipc::HeaderAnswer{ipc::LookupOutcome::ok, "", {}, q.recipients};
+        };
+        const auto wrong = submit(local_submission(), kMail);
+        ASSERT_TRUE(wrong);
+        EXPECT_EQ(wrong->outcome, ipc::Outcome::defer);
+    }
+    EXPECT_TRUE(plain.list("incoming").value().empty());
+}
+
 TEST_F(TransactionTest, CommitsOnlyTheWholeContent) {
     connect();
     send_open(submission({"b@example.test"}));

@@ -3,6 +3,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/table/address_lookup.h"
 #include "lib/table/address_options.h"
 
 namespace postern::policy {
@@ -14,6 +15,20 @@ table::MatchList client_list(const config::Config& config, std::string_view para
     return table::MatchList::parse(config.text(parameter), table::parents_of(config, parameter));
 }
 
+// local_header_rewrite_clients: "permit_mynetworks, check_address_map hash:/x, hash:/y".
+std::string rewriting_tables(const config::Config& config) {
+    std::vector<std::string> tables;
+    for (const auto& word : config.get(param::local_header_rewrite_clients))
+        if (word.find(':') != std::string::npos) tables.push_back(word);
+    return join(tables, ", ");
+}
+
+table::MatchList rewriting_networks(const config::Config& config) {
+    for (const auto& word : config.get(param::local_header_rewrite_clients))
+        if (iequals(word, "permit_mynetworks")) return client_list(config, "mynetworks");
+    return {};
+}
+
 }  // namespace
 
 ClientRules::ClientRules(const config::Config& config)
@@ -22,6 +37,8 @@ ClientRules::ClientRules(const config::Config& config)
       xforward_(client_list(config, "smtpd_authorized_xforward_hosts")),
       debug_(client_list(config, "debug_peer_list")),
       without_auth_(client_list(config, "smtpd_sasl_exceptions_networks")),
+      rewriting_networks_(rewriting_networks(config)),
+      rewriting_(table::Maps::open(rewriting_tables(config))),
       usual_hidden_(config.text("smtpd_discard_ehlo_keywords")),
       hidden_keywords_(table::Maps::open(config.text("smtpd_discard_ehlo_keyword_address_maps"))),
       commands_(table::Maps::open(config.text("smtpd_command_filter"), table::Fold::keep)),
@@ -51,12 +68,27 @@ bool ClientRules::look_up(table::Maps& maps, const ipc::ClientQuestion& client, 
     return true;
 }
 
+bool ClientRules::rewrites_headers(const ipc::ClientQuestion& client, bool& failed) {
+    if (is_in(rewriting_networks_, client, failed)) return true;
+    if (rewriting_.empty()) return false;
+    for (const auto& key : table::client_address_keys(client.address)) {
+        const auto found = rewriting_.find(key.key, key.kind);
+        if (found.found()) return true;
+        if (!found.failed()) continue;
+        log::warning("", found.error().what);
+        failed = true;
+        return false;
+    }
+    return false;
+}
+
 ipc::ClientTraits ClientRules::about(const ipc::ClientQuestion& question) {
     ipc::ClientTraits traits;
     traits.unlimited = is_in(exceptions_, question, traits.failed);
     traits.may_xclient = is_in(xclient_, question, traits.failed);
     traits.may_xforward = is_in(xforward_, question, traits.failed);
     traits.debug = is_in(debug_, question, traits.failed);
+    traits.rewrites_headers = rewrites_headers(question, traits.failed);
     traits.hides_keywords =
         look_up(hidden_keywords_, question, traits.hidden_keywords, ipc::kMaxText, traits.failed);
     if (is_in(without_auth_, question, traits.failed)) {

@@ -41,6 +41,19 @@ TEST_F(ClientRulesTest, ListsByAddressAndName) {
     EXPECT_FALSE(about("192.0.2.7").failed);
 }
 
+TEST_F(ClientRulesTest, WhoseHeadersAreRewritten) {
+    configure("");
+    EXPECT_FALSE(about("10.1.2.3").rewrites_headers) << "interfaces are smtpd's business";
+    configure("local_header_rewrite_clients = permit_inet_interfaces, permit_mynetworks\n");
+    EXPECT_TRUE(about("10.1.2.3").rewrites_headers);
+    EXPECT_FALSE(about("192.0.2.1").rewrites_headers);
+    configure("local_header_rewrite_clients = check_address_map inline:{192.0.2=x}\n");
+    EXPECT_TRUE(about("192.0.2.1").rewrites_headers);
+    EXPECT_FALSE(about("10.1.2.3").rewrites_headers);
+    configure("local_header_rewrite_clients = hash:/nonexistent/table\n");
+    EXPECT_TRUE(about("10.1.2.3").failed);
+}
+
 TEST_F(ClientRulesTest, TablesByAddress) {
     configure("smtpd_discard_ehlo_keyword_address_maps = inline:{{192.0.2.1=starttls, dsn}}\n");
     EXPECT_TRUE(about("192.0.2.1").hides_keywords);

@@ -13,6 +13,12 @@ Options options_from(const config::Config& config) {
     o.canonical_maps = config.text("canonical_maps");
     o.sender_canonical_maps = config.text("sender_canonical_maps");
     o.recipient_canonical_maps = config.text("recipient_canonical_maps");
+    o.canonical_classes = config.text("canonical_classes");
+    o.sender_canonical_classes = config.text("sender_canonical_classes");
+    o.recipient_canonical_classes = config.text("recipient_canonical_classes");
+    o.masquerade_domains = config.text("masquerade_domains");
+    o.masquerade_exceptions = config.text("masquerade_exceptions");
+    o.masquerade_classes = config.text("masquerade_classes");
     o.virtual_alias_maps = config.text("virtual_alias_maps");
     o.sender_bcc_maps = config.text("sender_bcc_maps");
     o.recipient_bcc_maps = config.text("recipient_bcc_maps");

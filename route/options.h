@@ -17,6 +17,13 @@ struct Options {
     std::string propagate_unmatched_extensions = "canonical, virtual";
 
     std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;
+    // Where the maps apply: envelope_sender, envelope_recipient, header_sender, header_recipient.
+    std::string canonical_classes =
+        "envelope_sender, envelope_recipient, header_sender, header_recipient";
+    std::string sender_canonical_classes = "envelope_sender, header_sender";
+    std::string recipient_canonical_classes = "envelope_recipient, header_recipient";
+    std::string masquerade_domains, masquerade_exceptions;
+    std::string masquerade_classes = "envelope_sender, header_sender, header_recipient";
     std::string virtual_alias_maps;
     std::string sender_bcc_maps, recipient_bcc_maps;
     std::size_t virtual_alias_expansion_limit = 1000, virtual_alias_recursion_limit = 1000;

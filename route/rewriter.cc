@@ -4,6 +4,8 @@
 #include <set>
 
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/mail/field_addresses.h"
 #include "lib/table/address_list.h"
 #include "lib/table/source.h"
 
@@ -34,7 +36,22 @@ Rewriter::Rewriter(const Options& options, table::DomainClasses& classes)
       sender_bcc_(table::Maps::open(options.sender_bcc_maps)),
       recipient_bcc_(table::Maps::open(options.recipient_bcc_maps)),
       propagate_canonical_(lists(options.propagate_unmatched_extensions, "canonical")),
-      propagate_virtual_(lists(options.propagate_unmatched_extensions, "virtual")) {}
+      propagate_virtual_(lists(options.propagate_unmatched_extensions, "virtual")),
+      masquerade_exceptions_(
+          table::MatchList::parse(options.masquerade_exceptions, table::Parents::none)) {
+    for (const auto& domain : table::split_list(options.masquerade_domains))
+        masquerade_domains_.push_back(to_lower(domain));
+    constexpr std::string_view kClasses[] = {"envelope_sender", "envelope_recipient",
+                                             "header_sender", "header_recipient"};
+    for (std::size_t role = 0; role < std::size(kClasses); ++role) {
+        const auto on = [&](const std::string& which) { return lists(which, kClasses[role]); };
+        by_sender_maps_[role] = !sender_canonical_.empty() && on(options.sender_canonical_classes);
+        by_recipient_maps_[role] =
+            !recipient_canonical_.empty() && on(options.recipient_canonical_classes);
+        by_maps_[role] = !canonical_.empty() && on(options.canonical_classes);
+        masked_[role] = !masquerade_domains_.empty() && on(options.masquerade_classes);
+    }
+}
 
 std::string Rewriter::complete(std::string_view address) const {
     return table::complete_address(address, options_.completion);
@@ -50,8 +67,15 @@ Lookup<std::vector<std::string>> Rewriter::look_up(table::Maps& maps, const std:
     const auto parts = table::split_address(address);
     const auto own = is_own_domain(parts.domain);
     if (!own) return own.error();
-    auto found =
-        table::find_first(maps, table::rewrite_keys(address, options_.recipient_delimiter, *own));
+    const auto find = [&](std::string_view form) {
+        return table::find_first(maps,
+                                 table::rewrite_keys(form, options_.recipient_delimiter, *own));
+    };
+    // Tables may have "two words"@x with its quotes, or without.
+    const std::string quoted = mail::quoted_address(address);
+    Lookup<table::AddressMatch> found = NotFound{};
+    if (quoted != address) found = find(quoted);
+    if (found.not_found()) found = find(address);
     if (found.failed()) return std::move(found).error();
     if (found.not_found()) return NotFound{};
     std::vector<std::string> results;
@@ -62,7 +86,7 @@ Lookup<std::vector<std::string>> Rewriter::look_up(table::Maps& maps, const std:
         else if (propagate && !found->unmatched_extension.empty()) {
             result.insert(std::min(result.rfind('@'), result.size()), found->unmatched_extension);
         }
-        results.push_back(complete(result));
+        results.push_back(complete(table::unquote_local(result)));
     }
     if (results.empty()) return Error{Errc::temporary, cat({"empty result for ", address})};
     return results;
@@ -73,30 +97,59 @@ Result<std::string> Rewriter::map_one(table::Maps& maps, std::string address) {
         auto found = look_up(maps, address, propagate_canonical_);
         if (found.failed()) return std::move(found).error();
         if (found.not_found()) return address;
-        if (found->size() > 1) {
-            return Error{Errc::temporary, cat({"canonical map: multiple results for ", address})};
-        }
+        if (found->size() > 1)
+            log::warning("", cat({"canonical map: multi-valued entry for ", address}));
         if (iequals(found->front(), address)) return std::move(found->front());
         address = std::move(found->front());
     }
     return Error{Errc::temporary, cat({"canonical map: nesting too deep for ", address})};
 }
 
-Result<std::string> Rewriter::canonical(std::string address, Role role) {
-    if (role == Role::sender && !sender_canonical_.empty()) {
+Result<std::string> Rewriter::canonical(std::string_view given, Role role) {
+    if (given.empty()) return std::string();
+    const auto at = static_cast<std::size_t>(role);
+    // Of header fields cleanup has completed them, by the rules for the client.
+    const bool in_header = role == Role::header_sender || role == Role::header_recipient;
+    std::string address = in_header ? std::string(given) : complete(given);
+    if (by_sender_maps_[at]) {
         TRY_ASSIGN(address, map_one(sender_canonical_, std::move(address)));
     }
-    if (role == Role::recipient && !recipient_canonical_.empty()) {
+    if (by_recipient_maps_[at]) {
         TRY_ASSIGN(address, map_one(recipient_canonical_, std::move(address)));
     }
-    if (canonical_.empty()) return address;
-    return map_one(canonical_, std::move(address));
+    if (by_maps_[at]) {
+        TRY_ASSIGN(address, map_one(canonical_, std::move(address)));
+    }
+    return masked_[at] ? masquerade(std::move(address)) : address;
+}
+
+// user@host.example.com -> user@example.com. The first of the domains that fits decides; with '!'
+// it says that nothing is to happen.
+Result<std::string> Rewriter::masquerade(std::string address) {
+    const auto at = address.rfind('@');
+    if (at == std::string::npos) return address;
+    const std::string domain = to_lower(std::string_view(address).substr(at + 1));
+    const auto excepted = masquerade_exceptions_.matches_name(address.substr(0, at));
+    if (!excepted) return excepted.error();
+    if (*excepted) return address;
+    for (std::string_view parent : masquerade_domains_) {
+        bool cut = true;
+        for (; parent.starts_with('!'); parent.remove_prefix(1)) cut = !cut;
+        if (parent == domain) break;
+        const bool below = domain.size() > parent.size() && domain.ends_with(parent) &&
+                           domain[domain.size() - parent.size() - 1] == '.';
+        if (!below) continue;
+        if (cut) address.replace(at + 1, std::string::npos, parent);
+        break;
+    }
+    return address;
 }
 
 // Expands all[at] until it maps to nothing or to itself; further results join `all` and get their
 // turn. As in Postfix, an address may expand into itself once.
-Result<std::vector<std::string>> Rewriter::virtual_aliases(std::string address) {
+Result<std::vector<std::string>> Rewriter::members(std::string address) {
     std::vector<std::string> all{std::move(address)};
+    if (virtual_alias_.empty()) return all;
     std::set<std::string, ILess> kept;
     for (std::size_t at = 0; at < all.size(); ++at) {
         for (std::size_t depth = 0; !kept.contains(all[at]); ++depth) {
@@ -122,21 +175,14 @@ Result<std::vector<std::string>> Rewriter::virtual_aliases(std::string address) 
     return all;
 }
 
-Result<std::vector<std::string>> Rewriter::expand(std::string_view address, Role role) {
-    if (address.empty()) return std::vector<std::string>{""};
-    TRY_ASSIGN(std::string whole, canonical(complete(address), role));
-    if (role != Role::recipient || virtual_alias_.empty())
-        return std::vector<std::string>{std::move(whole)};
-    return virtual_aliases(std::move(whole));
-}
-
 Result<std::vector<std::string>> Rewriter::copies(std::string_view address, Role role) {
     table::Maps& maps = role == Role::sender ? sender_bcc_ : recipient_bcc_;
-    if (maps.empty() || address.empty() || role == Role::header) return std::vector<std::string>();
-    auto found = look_up(maps, complete(address), false);
+    if (maps.empty() || address.empty()) return std::vector<std::string>();
+    auto found = look_up(maps, std::string(address), false);
     if (found.failed()) return std::move(found).error();
     if (found.not_found()) return std::vector<std::string>();
-    if (found->size() > 1) return Error{Errc::temporary, cat({"multiple BCC addresses for ", address})};
+    if (found->size() > 1)
+        return Error{Errc::temporary, cat({"multiple BCC addresses for ", address})};
     return std::move(*found);
 }
 

@@ -73,29 +73,58 @@ ipc::ResolveAnswer Engine::resolve(const ipc::ResolveRequest& request) {
 
 ipc::ExpandAnswer Engine::expand(const ipc::ExpandRequest& request) {
     ipc::ExpandAnswer answer;
-    const auto role = request.role == ipc::AddressRole::sender      ? Role::sender
-                      : request.role == ipc::AddressRole::recipient ? Role::recipient
-                                                                    : Role::header;
+    const auto role = request.role == ipc::AddressRole::sender ? Role::sender : Role::recipient;
     if (!request.mappings) {
         answer.outcome = ipc::LookupOutcome::ok;
         answer.status.clear();
         answer.addresses = {request.address.empty() ? "" : rewriter_.complete(request.address)};
         return answer;
     }
-    auto copies = rewriter_.copies(request.address, role);
+    auto canonical = rewriter_.canonical(request.address, role);
+    if (!canonical) {
+        set_failure(answer, canonical.error(), request.address);
+        return answer;
+    }
+    auto copies = rewriter_.copies(*canonical, role);
     if (!copies) {
         set_failure(answer, copies.error(), request.address);
         return answer;
     }
     answer.bcc = std::move(*copies);
-    auto addresses = rewriter_.expand(request.address, role);
-    if (!addresses) {
-        set_failure(answer, addresses.error(), request.address);
-        return answer;
+    if (role == Role::recipient && !canonical->empty()) {
+        auto addresses = rewriter_.members(std::move(*canonical));
+        if (!addresses) {
+            set_failure(answer, addresses.error(), request.address);
+            return answer;
+        }
+        answer.addresses = std::move(*addresses);
+    } else {
+        answer.addresses = {std::move(*canonical)};
     }
     answer.outcome = ipc::LookupOutcome::ok;
     answer.status.clear();
-    answer.addresses = std::move(*addresses);
+    return answer;
+}
+
+ipc::HeaderAnswer Engine::rewrite_header(const ipc::HeaderRequest& request) {
+    ipc::HeaderAnswer answer;
+    const auto rewrite = [&](const auto& from, auto& to, Role role) {
+        for (const auto& address : from) {
+            auto result = rewriter_.canonical(address, role);
+            if (!result) {
+                ipc::ExpandAnswer failure;
+                set_failure(failure, result.error(), address);
+                answer.text = failure.text;
+                return false;
+            }
+            // Nobody could take a longer one.
+            to.push_back(result->size() <= ipc::kMaxAddress ? std::move(*result) : address);
+        }
+        return true;
+    };
+    if (rewrite(request.senders, answer.senders, Role::header_sender) &&
+        rewrite(request.recipients, answer.recipients, Role::header_recipient))
+        answer.outcome = ipc::LookupOutcome::ok;
     return answer;
 }
 
@@ -108,6 +137,10 @@ service::Worker::Conversation serve(Engine& engine, ipc::Channel& channel) {
         if (packet->type() == ipc::ResolveRequest::kType) {
             TRY_ASSIGN(const auto request, packet->as<ipc::ResolveRequest>());
             return channel.send(engine.resolve(request), deadline);
+        }
+        if (packet->type() == ipc::HeaderRequest::kType) {
+            TRY_ASSIGN(const auto request, packet->as<ipc::HeaderRequest>());
+            return channel.send(engine.rewrite_header(request), deadline);
         }
         TRY_ASSIGN(const auto request, packet->as<ipc::ExpandRequest>());
         return channel.send(engine.expand(request), deadline);

@@ -22,6 +22,7 @@ class Engine {
     Engine& operator=(const Engine&) = delete;
 
     ipc::ResolveAnswer resolve(const ipc::ResolveRequest& request);
+    ipc::HeaderAnswer rewrite_header(const ipc::HeaderRequest& request);
     ipc::ExpandAnswer expand(const ipc::ExpandRequest& request);
 
   private:

@@ -223,6 +223,25 @@ bool read_exceptions(const std::vector<std::string>& words, std::vector<IpNetwor
     return true;
 }
 
+// local_header_rewrite_clients. Whether some word of it is for policy to judge.
+bool read_rewriting(const config::Config& config, Options& options) {
+    bool asks = false;
+    options.rewrite_own = false;
+    for (const auto& word : config.get(param::local_header_rewrite_clients)) {
+        if (iequals(word, "permit_inet_interfaces")) {
+            options.rewrite_own = true;
+        } else if (iequals(word, "permit_sasl_authenticated")) {
+            options.rewrite_authenticated = true;
+        } else if (iequals(word, "permit_mynetworks") || word.find(':') != std::string::npos) {
+            asks = true;
+        } else if (!iequals(word, "check_address_map")) {
+            log::warning("", cat({"parameter local_header_rewrite_clients: \"", word,
+                                  "\" is not supported and permits nobody"}));
+        }
+    }
+    return asks;
+}
+
 void read_client_rules(const config::Config& config, Options& options) {
     auto& limits = options.limits;
     limits.connections = config.get(param::smtpd_client_connection_count_limit);
@@ -236,8 +255,9 @@ void read_client_rules(const config::Config& config, Options& options) {
     const bool plain =
         read_exceptions(config.get(param::smtpd_client_event_limit_exceptions), limits.exceptions);
     if (!plain) limits.exceptions.clear();
+    const bool asks_rewriting = read_rewriting(config, options);
     const auto set = [](const auto& value) { return !value.empty(); };
-    options.ask_client = (limits.any() && !plain) ||
+    options.ask_client = asks_rewriting || (limits.any() && !plain) ||
                          set(config.get(param::smtpd_authorized_xclient_hosts)) ||
                          set(config.get(param::smtpd_authorized_xforward_hosts)) ||
                          set(config.get(param::debug_peer_list)) ||

@@ -54,8 +54,10 @@ struct Options {
         bool excepts(const std::string& address) const;
     };
     Limits limits;
-    std::size_t debug_level = 2;  // debug_peer_level; 0: nothing more than usual
+    std::size_t debug_level = 2;     // debug_peer_level; 0: nothing more than usual
     bool forbid_pipelining = false;  // smtpd_forbid_unauth_pipelining
+    // local_header_rewrite_clients: addresses of ours, clients that logged in.
+    bool rewrite_own = true, rewrite_authenticated = false;
     bool ask_client = false;      // policy knows what this client may do
     bool command_filter = false;  // policy has smtpd_command_filter
     bool reject_footer_maps = false;

@@ -89,6 +89,7 @@ void SessionDriver::apply_rules(const ipc::ClientTraits& traits) {
     const auto& options = shared_.options;
     unlimited_ = unlimited_ || traits.unlimited || traits.may_xclient;
     debug_ = traits.debug && options.debug_level > 0;
+    rewrites_headers_ = traits.rewrites_headers;
     smtp::ClientRules rules;
     rules.xclient = traits.may_xclient;
     rules.xforward = traits.may_xforward;

@@ -169,6 +169,7 @@ class SessionDriver : public loop::StreamHandler,
     bool unlimited_ = false;
     std::optional<std::uint64_t> counted_in_;  // anvil knows of the session: in this epoch
     bool debug_ = false;                       // debug_peer_list
+    bool rewrites_headers_ = false;            // local_header_rewrite_clients, what policy said
     tls::Info tls_;
     std::unique_ptr<loop::Stream> stream_;
     loop::Timer timer_;

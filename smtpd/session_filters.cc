@@ -266,9 +266,10 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.no_milters = shared_.options.overrides.no_milters;
     to.has_milters = shared_.options.milters;
     to.content_filter = shared_.options.content_filter;
-    // local_header_rewrite_clients = permit_inet_interfaces: a client with an address of ours.
     const auto ip = IpAddress::parse(address_);
-    to.rewrite_headers = ip && (*ip == local_.ip() || ip->is_loopback());
+    const bool ours = ip && (*ip == local_.ip() || ip->is_loopback());
+    to.rewrite_headers = (ours && shared_.options.rewrite_own) || rewrites_headers_ ||
+                         (shared_.options.rewrite_authenticated && !session_.user().empty());
     if (const auto& origin = session_.forwarded()) {
         to.forwarded = true;
         to.origin_name = origin->name;

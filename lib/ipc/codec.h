@@ -34,6 +34,7 @@ enum class Type : std::uint16_t {
     anvil_question = 112, anvil_answer,
     client_question = 120, client_traits, map_question, map_answer,
     verify_question = 128, verify_answer, verify_update, verify_updated,
+    header_request = 136, header_answer,
     test_message = 65535,
 };
 

@@ -21,7 +21,7 @@ namespace postern::ipc {
 
 using AllMessages = testing::Types<
     Wakeup, Status, Control, ListingRequest, Listing, PolicyQuestion, PolicyAnswer, NameQuestion,
-    NameAnswer, ResolveRequest, ResolveAnswer, ExpandRequest, ExpandAnswer, SubmitOpen,
+    NameAnswer, ResolveRequest, ResolveAnswer, ExpandRequest, ExpandAnswer, HeaderRequest, HeaderAnswer, SubmitOpen,
     SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, MilterEvent, MilterAnswer, QueueNudge,
     QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
     DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, PostmasterNotice, BounceDone, AuthRequest,

@@ -8,6 +8,7 @@ lib_mail_libmail_a_SOURCES = \
 	%reldir%/date.h %reldir%/date.cc \
 	%reldir%/encoded_word.h %reldir%/encoded_word.cc \
 	%reldir%/envelope.h %reldir%/envelope.cc \
+	%reldir%/field_addresses.h %reldir%/field_addresses.cc \
 	%reldir%/header.h %reldir%/header.cc \
 	%reldir%/mime.h %reldir%/mime.cc \
 	%reldir%/transfer_encoding.h %reldir%/transfer_encoding.cc \
@@ -17,6 +18,7 @@ EXTRA_DIST += %reldir%/README.md
 check_PROGRAMS += lib/mail/mail_test
 lib_mail_mail_test_SOURCES = \
 	%reldir%/address_test.cc \
+	%reldir%/field_addresses_test.cc \
 	%reldir%/header_test.cc \
 	%reldir%/mime_test.cc \
 	%reldir%/text_test.cc \

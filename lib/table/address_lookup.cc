@@ -27,6 +27,30 @@ void add_addresses(Keys& keys, const AddressParts& parts, const std::optional<Lo
     if (split) add(keys, split->user + at, stripped, split->extension);
 }
 
+// RFC 5321 4.1.1.3: "@relay,@relay:user@host" is user@host.
+std::string_view without_route(std::string_view address) {
+    const auto colon = address.find(':');
+    const bool routed =
+        address.starts_with('@') && colon != std::string_view::npos && colon + 1 < address.size();
+    return routed ? address.substr(colon + 1) : address;
+}
+
+// For an address without '@'. What needs quotes is a user's name, whatever characters it has.
+void add_domain(std::string& out, const Completion& completion) {
+    const bool plain = out.find_first_of(" \t\"\\()<>,;:[]") == std::string::npos;
+    const auto bang = out.find('!');
+    const auto percent = out.rfind('%');
+    if (completion.swap_bangpath && plain && bang != std::string::npos && bang > 0 &&
+        bang + 1 < out.size()) {
+        out = cat({std::string_view(out).substr(bang + 1), "@", out.substr(0, bang)});
+    } else if (completion.percent_hack && plain && percent != std::string::npos && percent > 0 &&
+               percent + 1 < out.size()) {
+        out[percent] = '@';
+    } else if (completion.at_myorigin && !completion.myorigin.empty()) {
+        out += "@" + completion.myorigin;
+    }
+}
+
 }  // namespace
 
 AddressParts split_address(std::string_view address) {
@@ -36,19 +60,19 @@ AddressParts split_address(std::string_view address) {
 }
 
 std::string complete_address(std::string_view address, const Completion& completion) {
-    std::string out(address);
+    std::string out(without_route(address));
     if (out.size() > 1 && out.back() == '@') out.pop_back();  // "user@" is "user"
     if (out.empty()) return out;
+    if (out.find('@') == std::string::npos) add_domain(out, completion);
     const auto at = out.rfind('@');
-    if (at == std::string::npos)
-        return completion.at_myorigin ? out + "@" + completion.myorigin : out;
-    if (out.size() > at + 2 && out.back() == '.') out.pop_back();
+    if (at == std::string::npos) return out;
     const auto domain = std::string_view(out).substr(at + 1);
     if (completion.dot_mydomain && !domain.empty() && domain.front() != '[' &&
-        domain.find('.') == std::string_view::npos) {
+        domain.find('.') == std::string_view::npos && !completion.mydomain.empty()) {
         out += '.';
         out += completion.mydomain;
     }
+    if (out.size() > at + 2 && out.back() == '.' && out[out.size() - 2] != '.') out.pop_back();
     return out;
 }
 

@@ -19,13 +19,16 @@ struct AddressParts {
 // Splits at the last '@'.
 AddressParts split_address(std::string_view address);
 
-// What makes an address complete (append_at_myorigin, append_dot_mydomain).
+// What makes an address complete (append_at_myorigin, append_dot_mydomain, swap_bangpath,
+// allow_percent_hack).
 struct Completion {
     std::string myorigin, mydomain;
     bool at_myorigin = true, dot_mydomain = false;
+    bool swap_bangpath = true, percent_hack = true;
 };
-// "user" and "user@" -> user@myorigin, "user@host" -> user@host.mydomain where configured; no
-// trailing dot. The empty address stays empty.
+// "user" and "user@" -> user@myorigin, "user@host" -> user@host.mydomain where configured; without
+// a domain, "site!user" -> user@site and "user%site" -> user@site. No source route, no trailing
+// dot. The empty address stays empty.
 std::string complete_address(std::string_view address, const Completion& completion);
 
 // "user+ext" -> {"user", "ext"} with any character of `delimiters`; the extension keeps its

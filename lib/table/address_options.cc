@@ -63,7 +63,8 @@ ClassLists class_lists(const config::Config& config) {
 
 Completion completion(const config::Config& config) {
     return {config.get(param::myorigin), config.get(param::mydomain),
-            config.get(param::append_at_myorigin), config.get(param::append_dot_mydomain)};
+            config.get(param::append_at_myorigin), config.get(param::append_dot_mydomain),
+            config.get(param::swap_bangpath), config.get(param::allow_percent_hack)};
 }
 
 Parents parents_of(const config::Config& config, std::string_view parameter) {

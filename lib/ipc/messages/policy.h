@@ -113,6 +113,7 @@ struct ClientTraits {
     bool unlimited = false;                  // smtpd_client_event_limit_exceptions
     bool may_xclient = false, may_xforward = false;  // smtpd_authorized_x*_hosts
     bool debug = false;                      // debug_peer_list
+    bool rewrites_headers = false;           // in local_header_rewrite_clients, as far as that is for policy to know
     bool hides_keywords = false;             // smtpd_discard_ehlo_keyword_address_maps has an entry:
     std::string hidden_keywords;
     bool failed = false;                     // a table could not be read; the client should come back later
@@ -122,6 +123,7 @@ struct ClientTraits {
         io.attr("may_xclient", may_xclient);
         io.attr("may_xforward", may_xforward);
         io.attr("debug", debug);
+        io.attr("rewrites_headers", rewrites_headers);
         io.attr("hides_keywords", hides_keywords);
         io.attr("hidden_keywords", hidden_keywords, kMaxText);
         io.attr("failed", failed);

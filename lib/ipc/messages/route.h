@@ -47,7 +47,7 @@ struct ResolveAnswer {
     }
 };
 
-enum class AddressRole : std::uint8_t { sender, recipient, header, kLast = header };
+enum class AddressRole : std::uint8_t { sender, recipient, kLast = recipient };
 
 // Canonical form of an address, and for recipients all that virtual_alias_maps makes of it.
 struct ExpandRequest {
@@ -79,6 +79,36 @@ struct ExpandAnswer {
         io.attr("text", text, kMaxText);
         io.attr("addresses", addresses, kMaxAddresses, kMaxAddress);
         io.attr("bcc", bcc, 10, kMaxAddress);
+    }
+};
+
+// What the canonical maps and masquerade_domains make of addresses in a message's header. All are
+// complete (user@domain); the answer has as many, in the same order.
+struct HeaderRequest {
+    static constexpr Type kType = Type::header_request;
+    static constexpr std::size_t kMaxAddresses = 200;
+    static constexpr std::size_t kBudget = 24'000;  // bytes of all of them: results may be longer
+
+    std::vector<std::string> senders, recipients;  // by the kind of their field
+
+    void attributes(auto& io) {
+        io.attr("senders", senders, kMaxAddresses, kMaxAddress);
+        io.attr("recipients", recipients, kMaxAddresses, kMaxAddress);
+    }
+};
+
+struct HeaderAnswer {
+    static constexpr Type kType = Type::header_answer;
+
+    LookupOutcome outcome = LookupOutcome::temporary;
+    std::string text;
+    std::vector<std::string> senders, recipients;
+
+    void attributes(auto& io) {
+        io.attr("outcome", outcome);
+        io.attr("text", text, kMaxText);
+        io.attr("senders", senders, HeaderRequest::kMaxAddresses, kMaxAddress);
+        io.attr("recipients", recipients, HeaderRequest::kMaxAddresses, kMaxAddress);
     }
 };
 
