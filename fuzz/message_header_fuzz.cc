@@ -19,7 +19,9 @@ struct Filtered {
 Filtered filter(std::string_view bytes, std::size_t portion, bool local) {
     cleanup::Options options;
     options.header_size_limit = 200;
-    cleanup::MessageFilter f(options, {"Received: x\r\n", local, local ? &options.completion : nullptr, "DATE", "<ID>", "a@b"});
+    cleanup::MessageFilter f(
+        options,
+        {"Received: x\r\n", local, local ? &options.completion : nullptr, "DATE", "<ID>", "a@b"});
     Filtered result;
     for (std::size_t at = 0; at < bytes.size(); at += portion)
         f.feed(bytes.substr(at, portion), result.text);
