@@ -105,3 +105,7 @@ fuzz_trace_record_LDADD = $(FUZZ_MAIN) lib/log/liblog.a lib/base/libbase.a $(FUZ
 check_PROGRAMS += fuzz/milter
 fuzz_milter_SOURCES = %reldir%/milter_fuzz.cc
 fuzz_milter_LDADD = $(FUZZ_MAIN) lib/milter/libmilter.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/words
+fuzz_words_SOURCES = %reldir%/words_fuzz.cc
+fuzz_words_LDADD = $(FUZZ_MAIN) lib/fulltext/libfulltext.a lib/sys/libsys.a lib/mail/libmail.a lib/base/libbase.a $(XAPIAN_LIBS) $(FUZZ_LIBS)

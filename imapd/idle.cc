@@ -80,7 +80,7 @@ bool Session::is_drowsy(int watch, const IdleTimes& times) const {
     return options_.sleeper != nullptr && options_.hibernate_after > Millis{0} &&
            !connection_.is_compressed() && !connection_.has_input() && idle_line_.empty() &&
            !(selected_ && selected_->contexts) && (watch >= 0 || !selected_) &&
-           times.quiet.passed();
+           times.quiet.passed() && (options_.indexer == nullptr || !options_.indexer->is_running());
 }
 
 // Waits for one event. False: the client has spoken. After a look at the folder there is a pause in

@@ -38,6 +38,8 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login,
     options.user = user.grant.user;
     LoginSleeper sleeper(login, user.grant, options.keepalive);
     options.sleeper = &sleeper;
+    BackgroundIndexer indexer(trace, connection.stop_fd(), {connection.fd(), login.fd()});
+    if (config.get(param::mailbox_full_text_index)) options.indexer = &indexer;
     Session session(connection, store, options);
     std::string reason;
     if (user.state.empty()) {
@@ -55,6 +57,8 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login,
     log::info(trace, cat({"disconnect: user=<", user.grant.user, ">, ", reason,
                           ", in=", std::to_string(connection.bytes_in()),
                           ", out=", std::to_string(connection.bytes_out())}));
+    login.release().reset();  // the session is over, but not this process
+    indexer.finish();
     return {};
 }
 

@@ -21,6 +21,8 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/idle.cc \
 	%reldir%/listing.h %reldir%/listing.cc \
 	%reldir%/message_commands.cc \
+	%reldir%/indexer.h %reldir%/indexer.cc \
+	%reldir%/message_text.h %reldir%/message_text.cc \
 	%reldir%/message_source.h %reldir%/message_source.cc \
 	%reldir%/message_urls.h %reldir%/message_urls.cc \
 	%reldir%/url_commands.cc \
@@ -30,12 +32,12 @@ EXTRA_DIST += %reldir%/README.md
 
 daemonexec_PROGRAMS += imapd/imapd
 imapd_imapd_SOURCES = %reldir%/main.cc
-imapd_imapd_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a $(SERVICE_LIBS) \
-	lib/crypto/libpcrypto.a lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
+imapd_imapd_LDADD = imapd/libimapd.a lib/fulltext/libfulltext.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a $(SERVICE_LIBS) \
+	lib/crypto/libpcrypto.a lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(XAPIAN_LIBS)
 
 check_PROGRAMS += imapd/imapd_test
 imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/list_test.cc \
-	%reldir%/hibernation_test.cc %reldir%/quota_session_test.cc %reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/metadata_test.cc %reldir%/contexts_test.cc %reldir%/extensions_test.cc %reldir%/url_test.cc %reldir%/test_client.h %reldir%/units_test.cc
+	%reldir%/hibernation_test.cc %reldir%/indexer_test.cc %reldir%/quota_session_test.cc %reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/metadata_test.cc %reldir%/contexts_test.cc %reldir%/extensions_test.cc %reldir%/url_test.cc %reldir%/test_client.h %reldir%/units_test.cc
 imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
-imapd_imapd_test_LDADD = imapd/libimapd.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
-	lib/ipc/libipc.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(TEST_LIBS) $(ZLIB_LIBS)
+imapd_imapd_test_LDADD = imapd/libimapd.a lib/fulltext/libfulltext.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a \
+	lib/ipc/libipc.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(TEST_LIBS) $(ZLIB_LIBS) $(XAPIAN_LIBS)

@@ -5,14 +5,15 @@
 #include <ctime>
 
 #include "imapd/header_source.h"
+#include "imapd/message_text.h"
 #include "lib/base/strings.h"
 #include "lib/imap/sequence_set.h"
+#include "lib/log/log.h"
 #include "lib/mail/address_list.h"
 #include "lib/mail/charset.h"
 #include "lib/mail/date.h"
 #include "lib/mail/encoded_word.h"
 #include "lib/mail/header.h"
-#include "lib/mail/transfer_encoding.h"
 
 namespace postern::imapd {
 namespace {
@@ -87,11 +88,22 @@ struct Node {
     SearchKey key;
     std::vector<imap::Range> ranges;  // set, uid_set
     mailbox::Flags flag;              // flag: one bit; none when no message can have it
+    std::optional<fulltext::Candidates> candidates;  // body, text: of the index
     std::vector<Node> children;
 };
 
-Node make_node(SearchKey key, mailbox::View& view) {
+// Nothing: the index cannot help.
+std::optional<fulltext::Candidates> candidates_of(const SearchKey& key, const TextIndex& index) {
+    const bool looks_into_text = key.kind == KeyKind::body || key.kind == KeyKind::text;
+    if (!looks_into_text || key.text.empty() || !index.index) return std::nullopt;
+    auto found = index.index->find(key.text, key.kind == KeyKind::text);
+    if (!found) log::debug("", found.error().what);
+    return found ? *std::move(found) : std::nullopt;
+}
+
+Node make_node(SearchKey key, mailbox::View& view, const TextIndex& index) {
     Node node;
+    node.candidates = candidates_of(key, index);
     const mailbox::Uid last_uid = view.count() == 0 ? 0 : view.message(view.count()).uid;
     if (key.kind == KeyKind::set) node.ranges = key.set.resolve(view.count());
     if (key.kind == KeyKind::uid_set) node.ranges = key.set.resolve(last_uid);
@@ -109,14 +121,16 @@ Node make_node(SearchKey key, mailbox::View& view) {
     std::stable_sort(children.begin(), children.end(), [](const SearchKey& a, const SearchKey& b) {
         return cost_of(a) < cost_of(b);
     });
-    for (SearchKey& child : children) node.children.push_back(make_node(std::move(child), view));
+    for (SearchKey& child : children)
+        node.children.push_back(make_node(std::move(child), view, index));
     node.key = std::move(key);
     return node;
 }
 
 class Matcher {
   public:
-    Matcher(mailbox::View& view, MessageSource& source) : view_(view), source_(source) {}
+    Matcher(mailbox::View& view, MessageSource& source, TextIndex& index)
+        : view_(view), source_(source), index_(index) {}
 
     Result<bool> matches(const Node& node, std::uint32_t seq) {
         const mailbox::Message& message = view_.message(seq);
@@ -150,7 +164,7 @@ class Matcher {
             case KeyKind::smaller: return size(node.key, seq);
             case KeyKind::header: return header(node.key, seq);
             case KeyKind::body:
-            case KeyKind::text: return text(node.key, seq);
+            case KeyKind::text: return text(node, seq);
             case KeyKind::and_:
             case KeyKind::or_: return several(node, seq);
             case KeyKind::not_: return negated(node, seq);
@@ -223,46 +237,28 @@ class Matcher {
         return false;
     }
 
-    Result<bool> text(const SearchKey& key, std::uint32_t seq) {
+    Result<bool> text(const Node& node, std::uint32_t seq) {
+        const SearchKey& key = node.key;
         if (key.text.empty()) return true;
-        if (key.kind == KeyKind::text) {
-            TRY_ASSIGN(const std::string_view header, source_.header(seq));
-            if (header_contains(header, key.text)) return true;
+        const mailbox::Uid uid = view_.message(seq).uid;
+        if (node.candidates && uid <= index_.covered) {
+            if (is_among(node.candidates->sure, uid)) return true;
+            if (!is_among(node.candidates->maybe, uid)) return false;
         }
-        TRY_ASSIGN(const mail::MimePart* part, source_.structure(seq));
-        TRY_ASSIGN(const std::string_view message, source_.text(seq));
-        return part_contains(*part, message, key);
+        if (uid > index_.covered) ++index_.unindexed;
+        return visit_texts(source_, seq, key.kind == KeyKind::text,
+                           [&](fulltext::Place, const std::string& folded) {
+                               return folded.find(key.text) != std::string::npos;
+                           });
     }
 
-    static bool header_contains(std::string_view header, const std::string& text) {
-        mail::HeaderCursor cursor(header);
-        while (const auto field = cursor.next()) {
-            const std::string line = cat({field->name, ":", mail::decode_words(field->body)});
-            if (contains_folded(line, text)) return true;
-        }
-        return false;
-    }
-
-    static bool part_contains(const mail::MimePart& part, std::string_view message,
-                              const SearchKey& key) {
-        for (const mail::MimePart& child : part.children) {
-            if (key.kind == KeyKind::text && header_contains(child.header(message), key.text))
-                return true;
-            if (part_contains(child, message, key)) return true;
-        }
-        if (!part.children.empty()) return false;
-        // A multipart without parts, and text of any kind, can be read; pictures cannot.
-        if (!part.type.is("text") && !part.is_multipart()) return false;
-        const std::string bytes = mail::decode_content(part.encoding, part.body(message));
-        const std::string* charset = part.type.parameter("charset");
-        std::optional<std::string> utf8;
-        if (charset != nullptr && !iequals(*charset, "us-ascii"))
-            utf8 = mail::to_utf8(*charset, bytes);
-        return contains_folded(utf8 ? *utf8 : mail::guess_utf8(bytes), key.text);
+    static bool is_among(const std::vector<mailbox::Uid>& uids, mailbox::Uid uid) {
+        return std::binary_search(uids.begin(), uids.end(), uid);
     }
 
     mailbox::View& view_;
     MessageSource& source_;
+    TextIndex& index_;
     std::int64_t now_ =
         std::chrono::duration_cast<Seconds>(SystemClock::instance().now().time_since_epoch())
             .count();
@@ -273,8 +269,11 @@ class Matcher {
 Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source, SearchKey key,
                                           const SearchScope& scope) {
     constexpr std::size_t kStep = 64;  // messages between two words of progress
-    const Node root = make_node(imap::without_fuzzy(std::move(key), imap::Fuzz::stems), view);
-    Matcher matcher(view, source);
+    TextIndex none;
+    TextIndex& index = scope.index == nullptr ? none : *scope.index;
+    const Node root =
+        make_node(imap::without_fuzzy(std::move(key), imap::Fuzz::stems), view, index);
+    Matcher matcher(view, source, index);
     std::vector<std::uint32_t> found;
     const std::size_t count = scope.among == nullptr ? view.count() : scope.among->size();
     for (std::size_t i = 0; i < count; ++i) {
@@ -290,7 +289,7 @@ Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& so
 }
 
 Result<Relevancies> relevancies(mailbox::View& view, MessageSource& source, const SearchKey& key,
-                                std::vector<std::uint32_t> found) {
+                                std::vector<std::uint32_t> found, TextIndex* index) {
     constexpr std::pair<imap::Fuzz, int> kScores[] = {{imap::Fuzz::words, 66},
                                                       {imap::Fuzz::exact, 100}};
     Relevancies out;
@@ -298,7 +297,7 @@ Result<Relevancies> relevancies(mailbox::View& view, MessageSource& source, cons
     std::sort(found.begin(), found.end());
     for (const auto& [fuzz, score] : kScores) {
         TRY_ASSIGN(const auto better,
-                   search(view, source, imap::without_fuzzy(key, fuzz), {&found, nullptr}));
+                   search(view, source, imap::without_fuzzy(key, fuzz), {&found, nullptr, index}));
         for (const std::uint32_t seq : better) out[seq] = score;
     }
     return out;

@@ -5,19 +5,29 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "imapd/message_source.h"
 #include "lib/base/result.h"
+#include "lib/fulltext/index.h"
 #include "lib/imap/search_key.h"
 #include "lib/mailbox/mailbox.h"
 
 namespace postern::imapd {
 
+// What a search for text may use, and what it found out.
+struct TextIndex {
+    std::optional<fulltext::Index> index;
+    mailbox::Uid covered = 0;     // messages after that are read
+    std::uint32_t unindexed = 0;  // how often one was
+};
+
 struct SearchScope {
     const std::vector<std::uint32_t>* among = nullptr;  // only these; null: all messages
     // Called now and then: how many messages were looked at, and of how many.
     const std::function<void(std::size_t, std::size_t)>* progress = nullptr;
+    TextIndex* index = nullptr;  // null: messages are read for their text
 };
 
 // Sequence numbers in ascending order. The key's texts must be converted (imap::convert_texts).
@@ -29,6 +39,7 @@ Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& so
 // order of their numbers.
 using Relevancies = std::map<std::uint32_t, int>;
 Result<Relevancies> relevancies(mailbox::View& view, MessageSource& source,
-                                const imap::SearchKey& key, std::vector<std::uint32_t> found);
+                                const imap::SearchKey& key, std::vector<std::uint32_t> found,
+                                TextIndex* index = nullptr);
 
 }  // namespace postern::imapd

@@ -10,11 +10,16 @@
 #include "imapd/sort.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
+#include "lib/log/log.h"
 
 namespace postern::imapd {
 namespace {
 
 using Seqs = std::vector<std::uint32_t>;
+
+// A search that reads so many messages for their text, and takes some milliseconds, has them
+// indexed.
+constexpr std::uint32_t kWorthIndexing = 50;
 
 Reply unknown_charset() {  // RFC 3501 6.4.4
     return Reply::no("[BADCHARSET (UTF-8 US-ASCII)] Unknown charset");
@@ -137,8 +142,10 @@ Result<std::optional<Seqs>> Session::find(const imap::Command& command,
     if (with_modseq) enable_condstore();
     const std::function<void(std::size_t, std::size_t)> progress =
         Progress(out_, command.tag, options_.progress_interval);
+    TextIndex index = text_index(selected_->mailbox, *selected_->view, key);
     TRY_ASSIGN(Seqs found, imapd::search(*selected_->view, selected_->source, std::move(key),
-                                         {nullptr, &progress}));
+                                         {nullptr, &progress, &index}));
+    extend_index(selected_->mailbox, index);
     return std::optional(std::move(found));
 }
 
@@ -150,8 +157,30 @@ Result<std::optional<Relevancies>> Session::scores_of(const imap::SearchArgument
         return std::optional<Relevancies>();
     imap::SearchKey key = converted(arguments);
     TRY(imap::convert_texts(key, arguments.charset));
-    TRY_ASSIGN(Relevancies scores, relevancies(*selected_->view, selected_->source, key, found));
+    TextIndex index = text_index(selected_->mailbox, *selected_->view, key);
+    TRY_ASSIGN(Relevancies scores,
+               relevancies(*selected_->view, selected_->source, key, found, &index));
     return std::optional(std::move(scores));
+}
+
+// The index of a folder, for a key that needs it. Without one, messages are read.
+TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::View& view,
+                              const imap::SearchKey& key) const {
+    using Kind = imap::SearchKey::Kind;
+    TextIndex out;
+    if (options_.indexer == nullptr) return out;
+    if (!imap::has_key(key, Kind::body) && !imap::has_key(key, Kind::text)) return out;
+    auto index = fulltext::Index::open(mailbox.path(), view.uid_validity());
+    if (!index) log::warning(options_.trace, index.error().what);
+    if (!index || !*index) return out;
+    out.index = *std::move(index);
+    out.covered = out.index->covered();
+    return out;
+}
+
+void Session::extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const {
+    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr)
+        options_.indexer->begin(mailbox);
 }
 
 void Session::save_result(Seqs found, const imap::ReturnOptions& options) {
@@ -315,20 +344,22 @@ Result<std::string> Session::search_elsewhere(const imap::Command& command, cons
                                               const imap::SearchKey& key) {
     const auto& options = std::get<imap::EsearchArguments>(command.arguments).search.options;
     const bool here = selected_ && selected_->name == name;
+    TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
     std::unique_ptr<mailbox::View> other;
     if (!here) {
-        TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
         TRY_ASSIGN(other, box.open(mailbox::Access::read_only));
     }
     mailbox::View& view = here ? *selected_->view : *other;
     MessageSource source(view);
     const std::function<void(std::size_t, std::size_t)> progress =
         Progress(out_, command.tag, options_.progress_interval);
-    TRY_ASSIGN(const Seqs found, imapd::search(view, source, key, {nullptr, &progress}));
+    TextIndex index = text_index(box, view, key);
+    TRY_ASSIGN(const Seqs found, imapd::search(view, source, key, {nullptr, &progress, &index}));
+    extend_index(box, index);
     if (found.empty()) return std::string();
     Relevancies scores;
     if (options.relevancy) {
-        TRY_ASSIGN(scores, relevancies(view, source, key, found));
+        TRY_ASSIGN(scores, relevancies(view, source, key, found, &index));
     }
     std::string line = "* ESEARCH (TAG ";
     imap::append_string(line, command.tag);

@@ -14,6 +14,7 @@
 #include "imapd/contexts.h"
 #include "imapd/fetch.h"
 #include "imapd/hibernation.h"
+#include "imapd/indexer.h"
 #include "imapd/message_source.h"
 #include "imapd/message_urls.h"
 #include "imapd/search.h"
@@ -35,6 +36,7 @@ struct Options {
     std::string user;               // who has logged in
     Millis hibernate_after{0};      // in IDLE; 0: never
     Sleeper* sleeper = nullptr;     // who takes a session then
+    Indexer* indexer = nullptr;     // who fills the full-text index; nullptr: there is none
 };
 
 // What the server can do, for CAPABILITY.
@@ -187,6 +189,9 @@ class Session {
                                                  const std::vector<imap::SortKey>& order,
                                                  const Seqs& found);
     imap::SearchKey converted(const imap::SearchArguments& arguments) const;
+    TextIndex text_index(const mailbox::Mailbox& mailbox, const mailbox::View& view,
+                         const imap::SearchKey& key) const;
+    void extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const;
     void save_result(Seqs found, const imap::ReturnOptions& options);
     void write_numbers(std::string_view verb, bool uid, const Seqs& found, bool with_modseq);
     void write_esearch(const imap::Command& command, const imap::ReturnOptions& options,

@@ -1,0 +1,113 @@
+#include "imapd/indexer.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "imapd/message_source.h"
+#include "imapd/message_text.h"
+#include "lib/base/strings.h"
+#include "lib/fulltext/index.h"
+#include "lib/log/log.h"
+#include "lib/sys/error.h"
+#include "lib/sys/file.h"
+#include "lib/sys/stop_signal.h"
+
+namespace postern::imapd {
+namespace {
+
+constexpr int kNice = 10;
+constexpr Millis kLongestRun{30 * 60 * 1000};
+
+// A message that cannot be read is one of which nothing is known: searches will read it, and tell.
+Result<fulltext::MessageWords> words_of(MessageSource& source, std::uint32_t seq) {
+    fulltext::MessageWords words;
+    const auto seen = visit_texts(source, seq, true, [&](fulltext::Place place, const auto& text) {
+        words.add(place, text);
+        return words.given_up();
+    });
+    if (!seen && seen.error().code == Errc::not_found) return std::move(seen).error();
+    if (!seen) words.give_up();
+    return words;
+}
+
+}  // namespace
+
+Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
+                                   const std::function<bool()>& stop) {
+    TRY_ASSIGN(const auto view, mailbox.open(mailbox::Access::read_only));
+    TRY_ASSIGN(auto writer,
+               fulltext::IndexWriter::open(mailbox.path(), view->uid_validity(), view->count()));
+    if (!writer) return 0u;
+    MessageSource source(*view);
+    std::uint32_t added = 0;
+    mailbox::Uid last = writer->covered();
+    for (std::uint32_t seq = view->seq_at_or_after(last + 1); seq <= view->count(); ++seq) {
+        if (stop()) return added;
+        last = view->message(seq).uid;
+        const auto words = words_of(source, seq);
+        if (!words) continue;
+        TRY(writer->add(last, *words));
+        ++added;
+        if (writer->is_full()) TRY(writer->commit(last));
+    }
+    if (last > writer->covered()) TRY(writer->commit(last));
+    return added;
+}
+
+void BackgroundIndexer::begin(const mailbox::Mailbox& mailbox) {
+    if (is_running()) return;
+    if (child_ > 0) ::waitpid(child_, nullptr, 0);
+    child_ = -1;
+    const auto started = start(mailbox);
+    if (!started) log::warning(trace_, started.error().what);
+}
+
+Result<void> BackgroundIndexer::start(const mailbox::Mailbox& mailbox) {
+    TRY_ASSIGN(sys::Pipe pipe, sys::make_pipe());
+    const pid_t session = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) return sys::system_error("fork for the full-text index");
+    if (pid == 0) be_child(mailbox, session);
+    child_ = pid;
+    alive_ = std::move(pipe.reading);
+    return {};
+}
+
+void BackgroundIndexer::be_child(const mailbox::Mailbox& mailbox, pid_t session) const {
+    for (const int fd : not_for_child_) ::close(fd);
+    ::setpriority(PRIO_PROCESS, 0, kNice);
+    const auto limit = Deadline::in(kLongestRun);
+    const auto start = SystemClock::instance().steady();
+    const auto added = update_index(mailbox, [&] {
+        return limit.passed() || sys::is_stopped(stop_) || ::getppid() != session;
+    });
+    const auto took =
+        std::chrono::duration_cast<Millis>(SystemClock::instance().steady() - start).count();
+    if (!added)
+        log::warning(trace_, added.error().what);
+    else if (*added > 0)
+        log::info(trace_, cat({"indexed: folder=", mailbox.path(), ", messages=",
+                               std::to_string(*added), ", ms=", std::to_string(took)}));
+    ::_exit(0);
+}
+
+bool BackgroundIndexer::is_running() const {
+    if (!alive_) return false;
+    const auto ended = sys::wait_ready(alive_.get(), sys::Ready::read, -1, Deadline::in(Millis{0}));
+    return !ended && ended.error().code == Errc::timeout;
+}
+
+void BackgroundIndexer::finish() {
+    if (child_ <= 0) return;
+    const auto ended =
+        sys::wait_ready(alive_.get(), sys::Ready::read, stop_, Deadline::in(kLongestRun));
+    if (!ended) ::kill(child_, SIGTERM);
+    ::waitpid(child_, nullptr, 0);
+    child_ = -1;
+}
+
+}  // namespace postern::imapd

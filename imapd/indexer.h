@@ -1,0 +1,56 @@
+// The full-text index is filled here: in the background, in a process of its own that is the user
+// as well, when a SEARCH had to read many messages for their text.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+#include "lib/mailbox/mailbox.h"
+
+namespace postern::imapd {
+
+// Adds what the index of a folder does not cover yet. Returns how many messages; 0 too when another
+// process is at it. `stop`, asked now and then: true ends it, and what is not committed is lost.
+Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
+                                   const std::function<bool()>& stop);
+
+// Who takes that work.
+class Indexer {
+  public:
+    virtual ~Indexer() = default;
+    // Returns at once.
+    virtual void begin(const mailbox::Mailbox& mailbox) = 0;
+    virtual bool is_running() const = 0;
+};
+
+// A child process for each, one at a time.
+class BackgroundIndexer final : public Indexer {
+  public:
+    // `stop`: becomes readable when the system stops. `not_for_child`: descriptors of this session
+    // that would keep the client connected.
+    BackgroundIndexer(std::string trace, int stop, std::vector<int> not_for_child)
+        : trace_(std::move(trace)), stop_(stop), not_for_child_(std::move(not_for_child)) {}
+
+    void begin(const mailbox::Mailbox& mailbox) override;
+    bool is_running() const override;
+    // Waits for the child, so that it counts as this session's process does. The system's stop ends
+    // both.
+    void finish();
+
+  private:
+    Result<void> start(const mailbox::Mailbox& mailbox);
+    [[noreturn]] void be_child(const mailbox::Mailbox& mailbox, pid_t session) const;
+
+    std::string trace_;
+    int stop_;
+    std::vector<int> not_for_child_;
+    pid_t child_ = -1;
+    Fd alive_;  // its other end is the child's: at its end, the child is gone
+};
+
+}  // namespace postern::imapd
