@@ -43,16 +43,18 @@ Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
                fulltext::IndexWriter::open(mailbox.path(), view->uid_validity(), view->count()));
     if (!writer) return 0u;
     MessageSource source(*view);
-    std::uint32_t added = 0;
+    std::uint32_t added = 0, committed = 0;
     mailbox::Uid last = writer->covered();
     for (std::uint32_t seq = view->seq_at_or_after(last + 1); seq <= view->count(); ++seq) {
-        if (stop()) return added;
+        if (stop()) return committed;
         last = view->message(seq).uid;
         const auto words = words_of(source, seq);
         if (!words) continue;
         TRY(writer->add(last, *words));
         ++added;
-        if (writer->is_full()) TRY(writer->commit(last));
+        if (!writer->is_full()) continue;
+        TRY(writer->commit(last));
+        committed = added;
     }
     if (last > writer->covered()) TRY(writer->commit(last));
     return added;

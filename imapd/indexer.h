@@ -15,7 +15,8 @@
 namespace postern::imapd {
 
 // Adds what the index of a folder does not cover yet. Returns how many messages; 0 too when another
-// process is at it. `stop`, asked now and then: true ends it, and what is not committed is lost.
+// process is at it. `stop`, asked before each message: true ends it, and what is not committed is
+// lost.
 Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
                                    const std::function<bool()>& stop);
 
