@@ -10,7 +10,6 @@
 #include "lib/log/log.h"
 #include "lib/mail/xtext.h"
 
-
 namespace postern::bounce {
 namespace {
 
@@ -153,16 +152,17 @@ Result<void> Notifier::tell_postmaster(const ipc::PostmasterNotice& notice) {
     envelope.rewrite_headers = true;
     envelope.recipients.push_back({options_.error_notice_recipient, "", ipc::kNotifyNever, ""});
     const std::string peer = printable(notice.peer, ipc::kMaxName);
-    std::string text =
-        cat({"From: MAILER-DAEMON (Mail Delivery System)\r\nTo: ", options_.error_notice_recipient,
-             "\r\nSubject: ", options_.mail_name, " ", printable(notice.client, 32),
-             ": errors from ", peer, "\r\nAuto-Submitted: auto-generated\r\n\r\nUnexpected response from ",
-             peer, ".\r\n\r\nTranscript of session follows.\r\n\r\n"});
+    std::string text = cat(
+        {"From: MAILER-DAEMON (Mail Delivery System)\r\nTo: ", options_.error_notice_recipient,
+         "\r\nSubject: ", options_.mail_name, " ", printable(notice.client, 32), ": errors from ",
+         peer, "\r\nAuto-Submitted: auto-generated\r\n\r\nUnexpected response from ", peer,
+         ".\r\n\r\nTranscript of session follows.\r\n\r\n"});
     for (const std::string_view line : split(notice.transcript, '\n'))
         text += cat({printable(trim_right(line), 600), "\r\n"});
     text += "\r\nFor other details, see the local mail logfile\r\n";
-    TRY_ASSIGN(ipc::Submission submission,
-               ipc::Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
+    TRY_ASSIGN(
+        ipc::Submission submission,
+        ipc::Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
     TRY(submission.write(text));
     TRY_ASSIGN(const ipc::SubmitResult result, std::move(submission).commit());
     if (result.outcome != ipc::Outcome::accept)
@@ -209,8 +209,9 @@ Result<void> Notifier::submit(const ipc::BounceSend& request, const Letter& lett
 
     TRY_ASSIGN(std::uint64_t left, returned_size(request, letter.dsn, queue_file));
     DsnText text = make_dsn(letter.dsn);
-    TRY_ASSIGN(ipc::Submission submission,
-               ipc::Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
+    TRY_ASSIGN(
+        ipc::Submission submission,
+        ipc::Submission::open(options_.cleanup, envelope, Deadline::in(options_.submit_timeout)));
     TRY(submission.write(text.before));
     for (std::uint64_t at = request.body_offset; left > 0;) {
         auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk));

@@ -92,6 +92,9 @@ queue::Envelope envelope_of(const ipc::SubmitOpen& open) {
     add(name::kSaslUsername, open.sasl_username);
     add(name::kSaslMethod, open.sasl_method);
     add(name::kSaslSender, open.sasl_sender);
+    if (open.priority != 0) add(name::kPriority, std::to_string(open.priority));
+    if (open.release > WallTime{})
+        add(name::kRelease, std::to_string(open.release.time_since_epoch().count()));
     add(name::kEnvid, open.envid);
     add(name::kRet, return_name(open.ret));
     return e;

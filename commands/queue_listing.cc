@@ -91,6 +91,10 @@ std::string QueueListing::json(const ipc::QueueListEntry& entry) {
                    ", \"arrival_time\": ", std::to_string(unix_seconds(entry.arrival)),
                    ", \"message_size\": ", std::to_string(entry.size),
                    ", \"forced_expire\": ", entry.forced_expire ? "true" : "false",
+                   entry.priority == 0 ? "" : ", \"priority\": ",
+                   entry.priority == 0 ? "" : std::to_string(entry.priority),
+                   entry.release <= WallTime{} ? "" : ", \"release_time\": ",
+                   entry.release <= WallTime{} ? "" : std::to_string(unix_seconds(entry.release)),
                    ", \"sender\": ", json_string(sender_text(entry)), ", \"recipients\": ["});
     }
     bool first = !continued_;

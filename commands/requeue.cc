@@ -51,6 +51,8 @@ queue::MaildropEnvelope requeued_envelope(const queue::Message& message, bool to
     to.probe = from.is_probe();
     to.report_all = from.has(queue::kReportAll) && !told;
     to.requeued = from.id;
+    to.priority = from.priority();
+    to.release = from.release();
     for (const queue::Recipient& recipient : from.recipients) {
         if (recipient.done) continue;
         to.recipients.push_back(recipient.address);

@@ -26,6 +26,8 @@ class RequeueTest : public testing::Test {
         envelope_.flags = queue::kBody8bit | queue::kReportAll;
         envelope_.set_attribute(queue::attribute::kEnvid, "one");
         envelope_.set_attribute(queue::attribute::kRet, "hdrs");
+        envelope_.set_attribute(queue::attribute::kPriority, "-3");
+        envelope_.set_attribute(queue::attribute::kRelease, "1800000000000000");
         envelope_.recipients = {{"done@x.test", {}, {}, 0, true},
                                 {"b@x.test", "first@x.test", "rfc822;f", queue::kNotifyDelay}};
     }
@@ -74,6 +76,8 @@ TEST_F(RequeueTest, TakesAllThatIsOpen) {
     EXPECT_EQ(got.known.at(0).notify, queue::kNotifyDelay);
     EXPECT_EQ(got.envid + " " + got.ret, "one hdrs");
     EXPECT_TRUE(got.body_8bit && got.report_all);
+    EXPECT_EQ(got.priority, -3);
+    EXPECT_EQ(got.release, WallTime(Micros(1'800'000'000'000'000)));
     EXPECT_TRUE(fs_.info(queue::path_of(Directory::hold, id_))) << "who called removes it";
 }
 

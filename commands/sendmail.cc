@@ -136,10 +136,10 @@ Result<void> submit_probe(SendmailOptions options, const SubmitSettings& setting
     postern::queue::MaildropWriter writer;
     TRY_ASSIGN(std::string out, writer.begin(options.envelope));
     TRY_ASSIGN(const auto submission, Submission::open(settings));
-    out += writer.content(
-        postern::cat({options.envelope.sender.empty() ? "" : "From: ", options.envelope.sender,
-                      options.envelope.sender.empty() ? "" : "\r\n", "Subject: probe\r\nTo: ",
-                      postern::join(options.envelope.recipients, ", "), "\r\n\r\n"}));
+    out += writer.content(postern::cat(
+        {options.envelope.sender.empty() ? "" : "From: ", options.envelope.sender,
+         options.envelope.sender.empty() ? "" : "\r\n",
+         "Subject: probe\r\nTo: ", postern::join(options.envelope.recipients, ", "), "\r\n\r\n"}));
     out += writer.end();
     TRY(submission->write(out));
     TRY(submission->commit());

@@ -179,6 +179,7 @@ void Delivery::transmit() {
     transaction.body_8bit = request_.body_8bit;
     transaction.smtputf8 = request_.smtputf8;
     transaction.probe = request_.probe;
+    transaction.priority = request_.priority;
     // A local submitter writes his ENVID himself: what is no xtext goes no further.
     if (mail::is_printable_xtext(request_.envid)) transaction.envid = request_.envid;
     if (request_.ret == ipc::DsnReturn::full) transaction.ret = "FULL";

@@ -106,9 +106,8 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
                                                   : param::smtp_tls_note_starttls_offer);
     options.ignored_extensions =
         config.get(lmtp ? param::lmtp_discard_lhlo_keywords : param::smtp_discard_ehlo_keywords);
-    options.ignored_extension_maps =
-        config.text(lmtp ? "lmtp_discard_lhlo_keyword_address_maps"
-                         : "smtp_discard_ehlo_keyword_address_maps");
+    options.ignored_extension_maps = config.text(lmtp ? "lmtp_discard_lhlo_keyword_address_maps"
+                                                      : "smtp_discard_ehlo_keyword_address_maps");
     options.reply_filter = config.text(lmtp ? "lmtp_reply_filter" : "smtp_reply_filter");
     if (!lmtp) options.always_ehlo = config.get(param::smtp_always_send_ehlo);
     const auto classes = config.get(param::notify_classes);
@@ -125,8 +124,8 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
         config.get(lmtp ? param::lmtp_skip_5xx_greeting : param::smtp_skip_5xx_greeting);
     options.skip_quit_response =
         config.get(lmtp ? param::lmtp_skip_quit_response : param::smtp_skip_quit_response);
-    options.send_xforward = config.get(lmtp ? param::lmtp_send_xforward_command
-                                            : param::smtp_send_xforward_command);
+    options.send_xforward =
+        config.get(lmtp ? param::lmtp_send_xforward_command : param::smtp_send_xforward_command);
     options.cache = config.get(lmtp ? param::lmtp_connection_cache_on_demand
                                     : param::smtp_connection_cache_on_demand) ||
                     !config

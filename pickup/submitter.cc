@@ -65,6 +65,8 @@ ipc::SubmitOpen submission_of(const Options& options, const Dropped& dropped) {
     open.rewrite_headers = true;
     open.report_all = dropped.envelope.report_all;
     if (dropped.envelope.probe) open.probe = ipc::Probe::report;
+    open.priority = dropped.envelope.priority;
+    open.release = dropped.envelope.release;
     open.local_uid = dropped.uid;
     open.content_filter = options.content_filter;
     open.no_address_mappings = options.overrides.no_address_mappings;

@@ -123,7 +123,9 @@ Verdict Agent::run(sys::Fs& fs, const ipc::DeliverRequest& request, int file,
     auto argv = expand_argv(attributes, request, options_.delimiters);
     if (!argv)
         return misconfigured(request, cat({"service ", options_.service, ": ", argv.error().what}));
-    if (request.probe) return Verdict::accept("2.0.0", cat({"delivers to command: ", printable(argv->front(), 200)}));
+    if (request.probe)
+        return Verdict::accept("2.0.0",
+                               cat({"delivers to command: ", printable(argv->front(), 200)}));
     sys::Command command;
     command.argv = std::move(*argv);
     command.environment = sys::exported_environment(options_.environment);

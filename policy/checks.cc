@@ -300,8 +300,7 @@ Decision Evaluation::unverified(Subject subject) {
     const bool sender = subject == Subject::sender;
     const auto& address = sender ? sender_ : recipient_;
     if (address.empty()) return Decision::dunno();
-    if (engine_.verifier_ == nullptr)
-        return server_error("no service for address verification");
+    if (engine_.verifier_ == nullptr) return server_error("no service for address verification");
     const auto& rules = sender ? options_.unverified_sender : options_.unverified_recipient;
     auto answer = engine_.verifier_->ask(address);
     for (unsigned asked = 1; answer && answer->status == ipc::AddressStatus::unknown &&
@@ -318,12 +317,11 @@ Decision Evaluation::unverified(Subject subject) {
     std::string why = answer ? answer->text : "address verification problem";
     if (answer && !rules.reason.empty()) why = rules.reason;
     why = cat({code < 500 ? "unverified" : "undeliverable", " address: ", printable(why, 250)});
-    if (code >= 500 || rules.defer_now || warn_only_)
-        return rejected(code, status, subject, why);
+    if (code >= 500 || rules.defer_now || warn_only_) return rejected(code, status, subject, why);
     if (!defer_if_permit_)
-        defer_if_permit_ = make_reply(
-            code, status,
-            cat({"<", name_of(subject), ">: ", class_of(subject), " rejected: ", why}));
+        defer_if_permit_ =
+            make_reply(code, status,
+                       cat({"<", name_of(subject), ">: ", class_of(subject), " rejected: ", why}));
     return Decision::dunno();
 }
 

@@ -127,8 +127,7 @@ void Manager::on_probed(Message& message, const ipc::RecipientReport& report) {
     const bool good = report.outcome == ipc::Outcome::accept;
     if (message.envelope().has(queue::kProbeReport)) {
         ipc::BounceAppend record = record_of(message, ipc::BounceLog::trace, report);
-        record.report.action =
-            good ? ipc::DsnAction::deliverable : ipc::DsnAction::undeliverable;
+        record.report.action = good ? ipc::DsnAction::deliverable : ipc::DsnAction::undeliverable;
         note_for_report(message, record);
         give_up(message, report.index);
         return settle(message);
@@ -145,15 +144,15 @@ void Manager::tell_verify(MessageKey key, std::uint32_t index,
                           std::vector<ipc::VerifyUpdate> news) {
     ipc::VerifyUpdate next = std::move(news.back());
     news.pop_back();
-    verifications_.tell(
-        std::move(next), [this, key, index, news = std::move(news)](const Result<void>& done) {
-            Message* still = find(key);
-            if (still == nullptr) return;
-            if (!done) log::warning(still->id().str(), done.error().what);
-            if (!news.empty()) return tell_verify(key, index, news);
-            give_up(*still, index);
-            settle(*still);
-        });
+    verifications_.tell(std::move(next),
+                        [this, key, index, news = std::move(news)](const Result<void>& done) {
+                            Message* still = find(key);
+                            if (still == nullptr) return;
+                            if (!done) log::warning(still->id().str(), done.error().what);
+                            if (!news.empty()) return tell_verify(key, index, news);
+                            give_up(*still, index);
+                            settle(*still);
+                        });
 }
 
 void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
@@ -222,8 +221,8 @@ void Manager::record_bounce(Message& message, const ipc::RecipientReport& report
 }
 
 void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) {
-    bool expired = message.force_expire || is_expired(options_.retry, message.envelope().arrival,
-                                                      now(), message.envelope().sender.empty());
+    bool expired = message.force_expire || is_expired(options_.retry, message.born(), now(),
+                                                      message.envelope().sender.empty());
     if (!expired) {
         sites_.note(message.envelope().recipients.at(report.index).address, message.id(), now());
         note_deferral(message, report);
@@ -258,13 +257,14 @@ void Manager::complete(Message& message) {
     if (message.fate == Message::Fate::remove) return finish(message);
     if (message.bounced) return notify(message, ipc::Notification::failure);
     if (message.reported)
-        return notify(message,
-                      reports_all(message) || message.envelope().has(queue::kProbeReport) ? ipc::Notification::trace : ipc::Notification::success);
+        return notify(message, reports_all(message) || message.envelope().has(queue::kProbeReport)
+                                   ? ipc::Notification::trace
+                                   : ipc::Notification::success);
     if (message.envelope().remaining() == 0 && !message.notice_failed) return finish(message);
 
     bool told = (message.file->mode & queue::kModeDelayTold) != 0;
-    bool late = options_.delay_warning > Micros{0} &&
-                now() - message.envelope().arrival >= options_.delay_warning;
+    bool late =
+        options_.delay_warning > Micros{0} && now() - message.born() >= options_.delay_warning;
     bool resting = message.file->directory == Directory::deferred;
     if (late && !told && resting && message.fate == Message::Fate::none &&
         !message.envelope().sender.empty()) {
@@ -340,6 +340,31 @@ void Manager::first_report_told(Message& message) {
     if (!marked) log::warning(message.id().str(), marked.error().what);
 }
 
+// Not before its time, whoever asks.
+WallTime Manager::next_try(const Message& message) const {
+    if (message.envelope().release() > now()) return message.envelope().release();
+    if (message.fate == Message::Fate::requeue) return now();
+    return next_attempt(options_.retry, message.born(), now());
+}
+
+void Manager::wake_at(WallTime release, const QueueId& id) {
+    constexpr std::size_t kMostKnown = 10'000;
+    releases_.emplace(release, id.str());
+    if (releases_.size() > kMostKnown) releases_.erase(std::prev(releases_.end()));
+    release_due();
+}
+
+void Manager::release_due() {
+    while (!releases_.empty() && releases_.begin()->first <= now()) {
+        const auto id = QueueId::parse(releases_.begin()->second);
+        releases_.erase(releases_.begin());
+        if (id && has_room(Directory::deferred)) take_up(Directory::deferred, *id, Reason::found);
+    }
+    if (releases_.empty() || draining_) return;
+    const Micros left = releases_.begin()->first - now();
+    release_timer_.start(std::min(std::chrono::ceil<Millis>(left), options_.queue_run_delay));
+}
+
 void Manager::put_to_rest(Message& message) {
     if (message.file->is_batch()) {
         moving_.push_back(message.key);
@@ -352,11 +377,12 @@ void Manager::put_to_rest(Message& message) {
     }
     bool hold = message.fate == Message::Fate::hold;
     bool at_once = message.fate == Message::Fate::requeue;
-    WallTime retry =
-        at_once ? now() : next_attempt(options_.retry, message.envelope().arrival, now());
+    const WallTime release = message.envelope().release();
+    WallTime retry = next_try(message);
     QueueId id = message.id();
     auto resting = store_.rest(message.file, hold ? Directory::hold : Directory::deferred, retry);
     if (!resting) log::warning(id.str(), resting.error().what);
+    if (resting && !hold && release > now()) wake_at(release, id);
     if (resting) tell_rest(id, hold ? Directory::hold : Directory::deferred, retry);
     erase(message);
     if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
@@ -377,10 +403,8 @@ void Manager::move_batch_out() {
             continue;
         }
         bool hold = message->fate == Message::Fate::hold;
-        bool at_once = message->fate == Message::Fate::requeue;
-        Move move{
-            message->file, &message->message, hold ? Directory::hold : Directory::deferred,
-            at_once ? now() : next_attempt(options_.retry, message->envelope().arrival, now())};
+        Move move{message->file, &message->message, hold ? Directory::hold : Directory::deferred,
+                  next_try(*message)};
         std::string directory =
             options_.sync_directories ? queue::parent_of(move.to, message->id()) : std::string();
         if (!moves.empty() &&
@@ -419,6 +443,8 @@ void Manager::on_moved(const std::vector<MessageKey>& owners, const std::vector<
         bool safe = job.files[i].outcome.has_value();
         if (safe) {
             store_.moved(moves[i]);
+            const WallTime release = message.envelope().release();
+            if (moves[i].to == Directory::deferred && release > now()) wake_at(release, id);
             tell_rest(id, moves[i].to, moves[i].retry);
         } else {
             log::warning(id.str(), job.files[i].outcome.error().what);

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/queue/admin.h"
@@ -90,6 +91,7 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       move_timer_(loop, [this] { move_batch_out(); }),
       pump_timer_(loop, [this] { pump(); }),
       pause_timer_(loop, [this] { pump(); }),
+      release_timer_(loop, [this] { release_due(); }),
       rescan_timer_(loop, [this] {
           scanner_.scan_incoming();
           scanner_.scan_deferred(Scanner::Which::due);
@@ -225,7 +227,18 @@ void Manager::begin(Message& message, Reason reason) {
     }
     // What was announced is new; what was found may have been tried in an earlier life.
     if (resting || reason != Reason::announced) forget_deferrals(message.id());
+    const WallTime release = message.envelope().release();
+    if (message.pending > 0 && release > now() && !message.force_expire) {
+        if (reason == Reason::announced)
+            log::info(message.id().str(),
+                      cat({"future release: held until ", format_date_time(release)}));
+        message.pending = 0;
+        return complete(message);
+    }
     if (message.pending > 0) log_active(message);
+    if (message.pending > 0 && message.envelope().priority() != 0)
+        log::story(message.id().str(),
+                   cat({"has priority ", std::to_string(message.envelope().priority())}));
     note_expansions(message);
     if (message.pending == 0) return complete(message);
     resolve_all(message);
@@ -280,8 +293,8 @@ void Manager::resolve_all(Message& message) {
                         filter_route(filter, still->envelope().recipients[index].address));
             continue;
         }
-        resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address, probe,
-                          [this, key, index](const Result<ipc::ResolveAnswer>& answer) {
+        resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address,
+                          probe, [this, key, index](const Result<ipc::ResolveAnswer>& answer) {
                               on_resolved(key, index, answer);
                           });
     }
@@ -348,8 +361,8 @@ void Manager::schedule(Message& message, const std::string& transport,
         for (std::size_t i = 0; i < recipients.size(); ++i) settle(message);
         return;
     }
-    const Verdict* suspended =
-        scheduler_.add(transport, destination, Work{key, recipients}, steady());
+    const Verdict* suspended = scheduler_.add(
+        transport, destination, Work{key, recipients, message.envelope().priority()}, steady());
     if (suspended == nullptr) return pump_soon();
     Verdict reason = *suspended;
     defer_works({Work{key, std::move(recipients)}}, reason);

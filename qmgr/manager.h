@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -118,6 +119,9 @@ class Manager {
     void on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done);
     void first_report_told(Message& message);
     void put_to_rest(Message& message);
+    WallTime next_try(const Message& message) const;
+    void wake_at(WallTime release, const QueueId& id);
+    void release_due();
     void move_batch_out();
     void on_moved(const std::vector<MessageKey>& owners, const std::vector<Move>& moves,
                   const loop::SyncJob& job);
@@ -159,6 +163,7 @@ class Manager {
     loop::Timer move_timer_;
     loop::Timer pump_timer_;
     loop::Timer pause_timer_;   // main.cf wants pauses between deliveries: one is over
+    loop::Timer release_timer_;
     loop::Timer rescan_timer_;  // another qmgr, draining, still held a file
 
     std::unordered_map<MessageKey, std::unique_ptr<Message>> messages_;
@@ -172,6 +177,8 @@ class Manager {
     std::unordered_map<std::string, Notes> notes_;
     MessageKey next_key_ = 1;
     std::size_t recipients_ = 0;  // in memory
+    // Messages that their senders have held (RFC 4865), the first ones; the others are found by scans.
+    std::set<std::pair<WallTime, std::string>> releases_;
     std::size_t probes_ = 0;      // messages in memory that are probes
     std::size_t closing_ = 0;     // notifications under way
     bool incoming_missed_ = false;

@@ -101,5 +101,61 @@ TEST_F(ManagerTest, OldSiteLogsAreRefreshed) {
     EXPECT_TRUE(run_until([&] { return delivered_.size() == 2; }));
 }
 
+// RFC 4865: nobody has it before its time, and its life begins then.
+TEST_F(ManagerTest, FutureRelease) {
+    for (const bool batch : {false, true}) {
+        delivered_.clear();
+        clock_.shift = Micros{0};
+        const int first = batch ? 20 : 10;
+        auto one = envelope(first, {"yes@a.test"});
+        const WallTime release = loop_.clock().now() + Seconds{10 * 86400};
+        one.set_attribute(queue::attribute::kRelease,
+                          std::to_string(release.time_since_epoch().count()));
+        std::vector<queue::Envelope> messages = {one};
+        if (batch) messages.push_back(envelope(first + 1, {"other@a.test"}));
+        auto manager = make_manager();
+        manager->on_nudge(write_file(messages));
+        ASSERT_TRUE(run_until_idle(*manager));
+        EXPECT_EQ(delivered_.size(), batch ? 1U : 0U);
+        EXPECT_EQ(due(id(first)), WallTime(std::chrono::floor<Seconds>(release)));
+        ipc::QueueControl order;
+        order.operation = ipc::QueueOperation::flush_all;
+        manager->control(order);
+        for (int i = 0; i < 20; ++i) loop_.run_for(Millis{1});
+        ASSERT_TRUE(run_until_idle(*manager));
+        EXPECT_EQ(delivered_.size(), batch ? 1U : 0U) << "flushed before its time";
+        EXPECT_EQ(due(id(first)), WallTime(std::chrono::floor<Seconds>(release)));
+        clock_.shift = Seconds{10 * 86400 + 1};
+        order.operation = ipc::QueueOperation::rescan;
+        manager->control(order);
+        ASSERT_TRUE(run_until([&] { return delivered_.size() == (batch ? 2U : 1U); }));
+        ASSERT_TRUE(run_until_idle(*manager));
+        EXPECT_EQ(delivered_.back(), "yes@a.test") << "not expired either";
+        EXPECT_EQ(files(Directory::deferred), 0U);
+    }
+    clock_.shift = Micros{0};
+}
+
+TEST_F(ManagerTest, FutureReleaseIsOnTime) {
+    auto one = envelope(1, {"yes@a.test"});
+    const WallTime release = loop_.clock().now() + Millis{300};
+    one.set_attribute(queue::attribute::kRelease,
+                      std::to_string(release.time_since_epoch().count()));
+    auto manager = make_manager();
+    manager->on_nudge(write_file({one}));
+    ASSERT_TRUE(run_until([&] { return !delivered_.empty(); })) << "without a scan";
+    EXPECT_GE(loop_.clock().now(), release);
+    ASSERT_TRUE(run_until_idle(*manager));
+}
+
+TEST_F(ManagerTest, PriorityGoesToTheAgent) {
+    auto one = envelope(1, {"yes@a.test"});
+    one.set_attribute(queue::attribute::kPriority, "-7");
+    auto manager = make_manager();
+    manager->on_nudge(write_file({one}));
+    ASSERT_TRUE(run_until_idle(*manager));
+    EXPECT_EQ(requests_.at(0).priority, -7);
+}
+
 }  // namespace
 }  // namespace postern::qmgr

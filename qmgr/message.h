@@ -1,6 +1,7 @@
 // ActiveMessage: a message that qmgr has in memory, and what is still open about it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "lib/base/clock.h"
@@ -32,6 +33,9 @@ struct ActiveMessage {
     bool warn_delay = false;     // a delay warning is due, as soon as defer/ has its reasons
     Fate fate = Fate::none;
     Fate fate_moved = Fate::none;  // what it was when the move began
+
+    // When its life in the queue begins: a message that its sender has held (RFC 4865) is not late.
+    WallTime born() const { return std::max(envelope().arrival, envelope().release()); }
 
     const QueueId& id() const { return message.envelope.id; }
     queue::Envelope& envelope() { return message.envelope; }

@@ -35,6 +35,7 @@ struct Scheduler::Destination {
     double shrunk = 0;    // failures that have not yet taken one from the window
     double failures = 0;  // in windows' worth; reset by a success
     bool in_ready = false;
+    int ready_priority = 0;  // its place there
     bool resting = false;
     bool down = false;
     SteadyTime down_until{};
@@ -148,11 +149,24 @@ const Verdict* Scheduler::add(std::string_view transport_name, std::string_view 
     if (!work.recipients.empty()) {
         queued_ += work.recipients.size();
         site.waiting += work.recipients.size();
-        site.jobs.push_back(Job{work.message, 0, std::move(work.recipients)});
+        insert(site, Job{work.message, 0, static_cast<std::int8_t>(work.priority),
+                         std::move(work.recipients)});
         note_backlog(site);
     }
     make_ready(site);
     return nullptr;
+}
+
+// Behind the last job that is not less urgent; nearly always that is the end.
+void Scheduler::insert(Destination& site, Job job) {
+    const auto less_urgent = [](int priority, const Job& other) {
+        return other.priority < priority;
+    };
+    if (site.jobs.empty() || site.jobs.back().priority >= job.priority)
+        return site.jobs.push_back(std::move(job));
+    site.jobs.insert(
+        std::upper_bound(site.jobs.begin(), site.jobs.end(), job.priority, less_urgent),
+        std::move(job));
 }
 
 // After every change of a site's jobs.
@@ -168,9 +182,26 @@ void Scheduler::note_backlog(Destination& site) {
 }
 
 void Scheduler::make_ready(Destination& site) {
-    if (!site.in_ready && !site.jobs.empty() && site.has_room(site.transport.limits)) {
-        site.in_ready = true;
-        site.transport.ready.push_back(&site);
+    if (!site.jobs.empty() && site.has_room(site.transport.limits)) {
+        auto& ready = site.transport.ready;
+        const int priority = site.jobs.front().priority;
+        // A more urgent job has come to a site that waits for its turn.
+        if (site.in_ready && priority > site.ready_priority) {
+            std::erase(ready, &site);
+            site.in_ready = false;
+        }
+        if (!site.in_ready) {
+            const auto less_urgent = [](int wanted, const Destination* other) {
+                return other->ready_priority < wanted;
+            };
+            const auto place =
+                ready.empty() || ready.back()->ready_priority >= priority
+                    ? ready.end()
+                    : std::upper_bound(ready.begin(), ready.end(), priority, less_urgent);
+            ready.insert(place, &site);
+            site.in_ready = true;
+            site.ready_priority = priority;
+        }
     }
     make_ready(site.transport);
 }
@@ -220,7 +251,7 @@ Scheduler::Batch Scheduler::take(Destination& site) {
         job.begin += static_cast<std::uint32_t>(count);
         Job rest = std::move(job);
         site.jobs.pop_front();
-        if (count < left) site.jobs.push_back(std::move(rest));
+        if (count < left) insert(site, std::move(rest));
     }
     queued_ -= count;
     site.waiting -= count;

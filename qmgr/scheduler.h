@@ -5,7 +5,8 @@
 // recipient per request). Each has its own queue of jobs (one job: the recipients of one message)
 // and its own concurrency window, which grows with success and shrinks with failure as in Postfix's
 // SCHEDULER_README. Transports take turns, destinations of a transport take turns, jobs of a
-// destination take turns: a stalled site or a huge mailing list never delays the others. Where
+// destination take turns, those of a higher priority (RFC 6710) before others, and a destination that has
+// such a job before other destinations of its transport: a stalled site or a huge mailing list never delays the others. Where
 // main.cf wants a pause between deliveries, a destination or a transport has one at a time and then
 // rests.
 #pragma once
@@ -65,6 +66,7 @@ struct TransportLimits {
 struct Work {
     MessageKey message = 0;
     std::vector<std::uint32_t> recipients;
+    int priority = 0;  // RFC 6710: what has more goes first
 };
 
 // What waits, in jobs and in recipients.
@@ -145,12 +147,14 @@ class Scheduler {
     struct Job {
         MessageKey message = 0;
         std::uint32_t begin = 0;  // first recipient not given out yet
+        std::int8_t priority = 0;
         std::vector<std::uint32_t> recipients;
     };
 
     Transport& transport_named(std::string_view name);
     Destination& site_named(Transport& transport, std::string_view name);
     Batch take(Destination& site);
+    static void insert(Destination& site, Job job);
     std::vector<Work> drain(Destination& site);
     void note_success(Destination& site);
     std::vector<Work> note_failure(Destination& site, const Verdict& reason, SteadyTime now);

@@ -107,6 +107,47 @@ TEST(Scheduler, TakesTurns) {
     EXPECT_EQ(order, (std::vector<MessageKey>{1, 4, 3, 2}));
 }
 
+Work urgent(MessageKey message, std::uint32_t count, int priority) {
+    Work result = work(message, count);
+    result.priority = priority;
+    return result;
+}
+
+std::vector<MessageKey> order(Scheduler& scheduler) {
+    std::vector<MessageKey> messages;
+    while (auto batch = scheduler.next(at(0))) {
+        messages.push_back(batch->work.message);
+        scheduler.finish(*batch, Scheduler::Outcome::answered, {}, at(0));
+    }
+    return messages;
+}
+
+// RFC 6710: higher priorities first, equal ones in turns.
+TEST(Scheduler, PrioritiesAtADestination) {
+    Scheduler scheduler = make(limits(1, 1));
+    scheduler.add("smtp", "a.test", urgent(1, 2, 0), at(0));
+    scheduler.add("smtp", "a.test", urgent(2, 1, -3), at(0));
+    scheduler.add("smtp", "a.test", urgent(3, 2, 5), at(0));
+    scheduler.add("smtp", "a.test", urgent(4, 1, 0), at(0));
+    scheduler.add("smtp", "a.test", urgent(5, 1, 5), at(0));
+    EXPECT_EQ(order(scheduler), (std::vector<MessageKey>{3, 5, 3, 1, 4, 1, 2}));
+}
+
+TEST(Scheduler, PrioritiesBetweenDestinations) {
+    Scheduler scheduler = make(limits(20, 50, 1));
+    scheduler.add("smtp", "a.test", urgent(1, 1, 0), at(0));
+    const auto first = scheduler.next(at(0));
+    ASSERT_TRUE(first);
+    scheduler.add("smtp", "b.test", urgent(2, 1, 0), at(0));
+    scheduler.add("smtp", "c.test", urgent(3, 1, -1), at(0));
+    scheduler.add("smtp", "d.test", urgent(4, 1, 0), at(0));
+    scheduler.add("smtp", "e.test", urgent(5, 1, 9), at(0));
+    // A destination that waits already moves forward.
+    scheduler.add("smtp", "c.test", urgent(6, 1, 3), at(0));
+    scheduler.finish(*first, Scheduler::Outcome::answered, {}, at(0));
+    EXPECT_EQ(order(scheduler), (std::vector<MessageKey>{5, 6, 2, 4, 3}));
+}
+
 TEST(Scheduler, WindowGrowsWithSuccessAndIsBounded) {
     Scheduler scheduler = make(limits(10));
     for (MessageKey key = 0; key < 1000; ++key)

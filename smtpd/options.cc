@@ -46,6 +46,9 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.vrfy_enabled = !config.get(param::disable_vrfy_command);
     engine.soft_bounce = config.get(param::soft_bounce);
     engine.dsn = true;  // unless smtpd_discard_ehlo_keywords hides it
+    engine.mt_priority = config.get(param::smtpd_mt_priority);
+    engine.future_release_limit =
+        std::chrono::duration_cast<Seconds>(config.get(param::smtpd_future_release_limit));
     engine.ask_early = !config.get(param::smtpd_delay_reject);
     engine.ask_data = !config.get(param::smtpd_data_restrictions).empty();
     engine.ask_end_of_data = !config.get(param::smtpd_end_of_data_restrictions).empty();
@@ -263,6 +266,11 @@ void read_client_rules(const config::Config& config, Options& options) {
                          set(config.get(param::debug_peer_list)) ||
                          set(config.get(param::smtpd_discard_ehlo_keyword_address_maps)) ||
                          set(config.get(param::smtpd_sasl_exceptions_networks));
+    if (!read_exceptions(config.get(param::smtpd_privileged_clients), options.privileged_clients)) {
+        log::warning("",
+                     "smtpd_privileged_clients: only addresses and networks; none is privileged");
+        options.privileged_clients.clear();
+    }
     options.forbid_pipelining = config.get(param::smtpd_forbid_unauth_pipelining);
     options.debug_level = config.get(param::debug_peer_level);
     options.command_filter = set(config.get(param::smtpd_command_filter));

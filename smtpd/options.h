@@ -53,6 +53,7 @@ struct Options {
         std::string range_of(const std::string& address) const;
         bool excepts(const std::string& address) const;
     };
+    std::vector<IpNetwork> privileged_clients;  // may raise priorities and have messages held
     Limits limits;
     std::size_t debug_level = 2;     // debug_peer_level; 0: nothing more than usual
     bool forbid_pipelining = false;  // smtpd_forbid_unauth_pipelining

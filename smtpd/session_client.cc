@@ -94,6 +94,10 @@ void SessionDriver::apply_rules(const ipc::ClientTraits& traits) {
     rules.xclient = traits.may_xclient;
     rules.xforward = traits.may_xforward;
     rules.ask_early = options.engine.ask_early;
+    const auto ip = IpAddress::parse(address_);
+    rules.privileged =
+        ip && std::any_of(options.privileged_clients.begin(), options.privileged_clients.end(),
+                          [&](const auto& network) { return network.contains(ip->unmapped()); });
     if (traits.hides_keywords) {
         rules.hidden_keywords.emplace();
         for (const auto word : split_words(traits.hidden_keywords, ", \t\r\n"))

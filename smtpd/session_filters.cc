@@ -252,6 +252,8 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.sasl_username = session_.user();
     if (!to.sasl_username.empty()) to.sasl_method = session_.auth_method();
     to.sasl_sender = from.mail.auth;
+    to.priority = from.priority;
+    to.release = from.release;
     to.name_login = shared_.options.name_login;
     if (shared_.options.tls_received_header) to.tls_protocol = tls_.protocol;
     to.tls_cipher = tls_.cipher;

@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 #include "lib/queue/admin.h"
 #include "lib/queue/bounce_log.h"
@@ -123,6 +124,11 @@ bool Lister::tell(const Message& message, ipc::QueueListEntry entry, const Sink&
     entry.arrival = envelope.arrival;
     entry.size = message.body.size;
     entry.sender = envelope.sender;
+    entry.priority = envelope.priority();
+    entry.release = envelope.release();
+    const bool held = entry.release > SystemClock::instance().now();
+    const std::string waiting =
+        held ? cat({"future release: not before ", format_date_time(entry.release)}) : "";
     std::unordered_map<std::string, std::string> reasons;
     if (entry.queue_name != "active") reasons = reasons_for(envelope.id);
     std::vector<ipc::QueueListRecipient> recipients;
@@ -130,7 +136,7 @@ bool Lister::tell(const Message& message, ipc::QueueListEntry entry, const Sink&
         if (recipient.done) continue;
         const auto reason = reasons.find(recipient.address);
         recipients.push_back(
-            {recipient.address, reason == reasons.end() ? std::string() : reason->second});
+            {recipient.address, reason == reasons.end() ? waiting : reason->second});
     }
     return tell_recipients(std::move(entry), std::move(recipients), sink);
 }

@@ -63,10 +63,15 @@ Result<std::string> MaildropWriter::begin(const MaildropEnvelope& e) {
     if (!e.envid.empty()) put_record(out, 'V', e.envid);
     if (!e.ret.empty()) put_record(out, 'Y', e.ret);
     if (e.notify != 0) put_record(out, 'O', std::string(1, static_cast<char>(e.notify)));
-    const int flags = (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0) +
-                      (e.probe ? 8 : 0);
+    const int flags =
+        (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0) + (e.probe ? 8 : 0);
     if (flags != 0) put_record(out, 'F', std::string(1, static_cast<char>(flags)));
-    if (!e.requeued.empty()) put_record(out, 'Q', e.requeued.str());
+    if (!e.requeued.empty()) {
+        put_record(out, 'Q', e.requeued.str());
+        if (e.priority != 0) put_record(out, 'M', std::to_string(e.priority));
+        if (e.release > WallTime{})
+            put_record(out, 'T', std::to_string(e.release.time_since_epoch().count()));
+    }
     for (std::size_t i = 0; i < e.recipients.size(); ++i) {
         if (e.recipients[i].size() > kMaxAddress) return invalid("recipient address too long");
         if (!e.requeued.empty()) put_record(out, 'P', known_text(e.known.at(i)));
@@ -156,6 +161,8 @@ Result<void> MaildropParser::envelope_record(char type, std::string_view value) 
             envelope_.probe = (value[0] & 8) != 0;
             return {};
         case 'Q':
+        case 'M':
+        case 'T':
         case 'P': return requeue_record(type, value);
         case 'R': return take_recipient(value);
         default: return invalid("record of unknown type");
@@ -173,6 +180,14 @@ Result<void> MaildropParser::requeue_record(char type, std::string_view value) {
     }
     if (envelope_.requeued.empty() || envelope_.known.size() != envelope_.recipients.size())
         return invalid("facts about no recipient");
+    if (type == 'M' || type == 'T') {
+        const auto number = parse_number<std::int64_t>(value);
+        const bool possible = number && (type == 'M' ? *number >= -9 && *number <= 9 : *number > 0);
+        if (!possible || !envelope_.recipients.empty()) return invalid("impossible option");
+        if (type == 'M') envelope_.priority = static_cast<int>(*number);
+        if (type == 'T') envelope_.release = WallTime(Micros(*number));
+        return {};
+    }
     const auto space = value.find(' ', 1);
     if (value.empty() || value[0] < '@' || value[0] > 'O' || space == std::string_view::npos)
         return invalid("malformed facts about a recipient");

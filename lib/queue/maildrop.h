@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/base/ids.h"
 #include "lib/base/result.h"
 #include "lib/sys/fs.h"
@@ -34,7 +35,9 @@ struct MaildropEnvelope {
     bool smtputf8 = false;
     bool report_all = false;  // sendmail -v: a report of the first attempt to deliver
     bool probe = false;       // sendmail -bv: a report of what would be delivered
-    QueueId requeued;         // the id that it had
+    QueueId requeued;         // the id that it had; only with it:
+    int priority = 0;         // RFC 6710
+    WallTime release{};       // RFC 4865
     std::vector<RequeuedRecipient> known;  // with `requeued`: one for each recipient
 };
 

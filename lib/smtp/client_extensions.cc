@@ -26,6 +26,7 @@ void ClientSession::parse_extensions(const Reply& reply) {
         if (iequals(keyword, "DSN")) extensions_.dsn = true;
         if (iequals(keyword, "SMTPUTF8")) extensions_.smtputf8 = true;
         if (iequals(keyword, "CHUNKING")) extensions_.chunking = true;
+        if (iequals(keyword, "MT-PRIORITY")) extensions_.mt_priority = true;
         if (iequals(keyword, "AUTH")) extensions_.auth = trim(line.substr(4 + keyword.size()));
         if (iequals(keyword, "XFORWARD"))
             extensions_.xforward = trim(line.substr(4 + keyword.size()));

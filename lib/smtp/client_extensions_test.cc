@@ -54,6 +54,25 @@ class Probing {
     ClientSession session_;
 };
 
+// RFC 6710 5: told to servers that know it.
+TEST(ClientExtensions, Priority) {
+    for (const bool known : {true, false}) {
+        ClientSession session({}, {"mx.test", "192.0.2.1", 25});
+        session.on_connected();
+        session.on_input("220 hello\r\n");
+        session.on_input(known ? "250-mx.test\r\n250 MT-PRIORITY STANAG4406\r\n"
+                               : "250 mx.test\r\n");
+        session.take_output();
+        ClientTransaction transaction;
+        transaction.sender = "a@b.test";
+        transaction.priority = -2;
+        transaction.recipients.push_back({"c@d.test", "", ""});
+        session.start(std::move(transaction));
+        EXPECT_EQ(session.take_output(),
+                  known ? "MAIL FROM:<a@b.test> MT-PRIORITY=-2\r\n" : "MAIL FROM:<a@b.test>\r\n");
+    }
+}
+
 TEST(ClientProbe, EndsAfterRcpt) {
     for (const bool lmtp : {false, true}) {
         Probing probe("250 mx.test\r\n", lmtp);

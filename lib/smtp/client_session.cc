@@ -346,6 +346,8 @@ void ClientSession::send_mail() {
         parameters += " BODY=8BITMIME";  // RFC 6152 3
     }
     if (extensions_.smtputf8 && transaction_.smtputf8) parameters += " SMTPUTF8";  // RFC 6531 3.4
+    if (extensions_.mt_priority && transaction_.priority != 0)
+        parameters += cat({" MT-PRIORITY=", std::to_string(transaction_.priority)});  // RFC 6710 5
     if (extensions_.dsn) {
         // RFC 3461 5.2.1
         if (!transaction_.ret.empty()) parameters += cat({" RET=", transaction_.ret});

@@ -80,6 +80,7 @@ struct ClientTransaction {
     std::uint64_t size = 0;  // for SIZE (RFC 1870); 0: not given
     bool body_8bit = false;
     bool smtputf8 = false;
+    int priority = 0;                 // RFC 6710
     std::string envid;                // RFC 3461 4.4, xtext form
     std::string ret;                  // "FULL", "HDRS" or empty
     bool probe = false;               // only find out whether mail would be taken: ends after RCPT
@@ -101,6 +102,7 @@ struct Extensions {
     bool dsn = false;
     bool smtputf8 = false;
     bool chunking = false;
+    bool mt_priority = false;
     bool size = false;
     std::uint64_t size_limit = 0;  // 0: none given
     std::string auth;              // mechanisms, as offered

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 #include "lib/mail/xtext.h"
+
+#include "lib/smtp/delivery_options.h"
 
 namespace postern::smtp {
 namespace {
@@ -75,6 +78,28 @@ std::optional<ArgumentError> take_dsn(std::string_view option, bool offered, Mai
     return std::nullopt;
 }
 
+// RFC 6710 4, RFC 4865 4: each at most once, and one of the latter two.
+std::optional<ArgumentError> take_priority(std::string_view value, MailArguments& mail) {
+    if (mail.priority) return syntax("Bad MT-PRIORITY parameter syntax");
+    mail.priority = parse_priority(value);
+    if (!mail.priority) return syntax("Bad MT-PRIORITY parameter syntax");
+    return std::nullopt;
+}
+
+std::optional<ArgumentError> take_hold_for(std::string_view value, MailArguments& mail) {
+    if (mail.hold_for || mail.hold_until) return syntax("Bad HOLDFOR parameter syntax");
+    mail.hold_for = parse_hold_for(value);
+    if (!mail.hold_for) return syntax("Bad HOLDFOR parameter syntax");
+    return std::nullopt;
+}
+
+std::optional<ArgumentError> take_hold_until(std::string_view value, MailArguments& mail) {
+    if (mail.hold_for || mail.hold_until) return syntax("Bad HOLDUNTIL parameter syntax");
+    mail.hold_until = parse_date_time(value);
+    if (!mail.hold_until) return syntax("Bad HOLDUNTIL parameter syntax");
+    return std::nullopt;
+}
+
 std::optional<ArgumentError> take_mail_option(std::string_view option, const Offered& extensions,
                                               MailArguments& mail) {
     if (!extensions.esmtp) return unsupported(option);
@@ -89,6 +114,12 @@ std::optional<ArgumentError> take_mail_option(std::string_view option, const Off
     if (iequals(option, "SMTPUTF8") && extensions.smtputf8) {
         mail.smtputf8 = true;
         return std::nullopt;
+    }
+    if (auto value = value_of(option, "MT-PRIORITY"); value && extensions.mt_priority)
+        return take_priority(*value, mail);
+    if (extensions.future_release) {
+        if (auto value = value_of(option, "HOLDFOR")) return take_hold_for(*value, mail);
+        if (auto value = value_of(option, "HOLDUNTIL")) return take_hold_until(*value, mail);
     }
     return take_dsn(option, extensions.dsn, mail);
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/mail/address.h"
 
@@ -56,6 +57,7 @@ struct ArgumentError {
 };
 
 // MAIL FROM:<path> [SIZE=n] [BODY=..] [RET=..] [ENVID=..] [AUTH=..] [SMTPUTF8]
+// [MT-PRIORITY=n] [HOLDFOR=seconds] [HOLDUNTIL=date]
 struct MailArguments {
     mail::Address sender;
     std::uint64_t size = 0;  // 0: not declared
@@ -64,6 +66,9 @@ struct MailArguments {
     std::string ret;    // "FULL", "HDRS" or empty; RFC 3461 4.3
     std::string envid;  // as given, xtext; RFC 3461 4.4
     std::string auth;   // as given, xtext; RFC 4954 5
+    std::optional<int> priority;        // RFC 6710
+    std::optional<Seconds> hold_for;    // RFC 4865
+    std::optional<WallTime> hold_until;  // RFC 4865; at most one of the two
 };
 
 // NOTIFY bits, RFC 3461 4.1.
@@ -82,6 +87,7 @@ struct Offered {
     bool dsn = false;
     bool smtputf8 = false;
     bool auth = false;
+    bool mt_priority = false, future_release = false;
     bool strict_paths = false;  // strict_rfc821_envelopes: not without <>
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/base/date_time.h"
 #include "lib/base/encode.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
@@ -247,12 +248,25 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     offer("ENHANCEDSTATUSCODES");
     offer("8BITMIME");
     if (options_.dsn) offer("DSN");
+    if (options_.mt_priority) offer("MT-PRIORITY");  // RFC 6710 3
+    if (options_.future_release_limit > Seconds{0}) {
+        // RFC 4865 3: the longest time, and what that comes to now.
+        const auto limit = options_.future_release_limit;
+        offer("FUTURERELEASE",
+              cat({std::to_string(limit.count()), " ", format_date_time(now() + limit)}));
+    }
     return lines;
 }
 
 Offered ServerSession::extensions() const {
-    return {esmtp_, options_.dsn && !hides("DSN"), false, options_.auth_enabled,
-            options_.strict_envelopes};
+    Offered offered;
+    offered.esmtp = esmtp_;
+    offered.dsn = options_.dsn && !hides("DSN");
+    offered.auth = options_.auth_enabled;
+    offered.mt_priority = options_.mt_priority && !hides("MT-PRIORITY");
+    offered.future_release = options_.future_release_limit > Seconds{0} && !hides("FUTURERELEASE");
+    offered.strict_paths = options_.strict_envelopes;
+    return offered;
 }
 
 // --- MAIL, RCPT, VRFY ---
@@ -272,14 +286,37 @@ Action ServerSession::do_mail(std::string_view argument) {
     // The question and its log line name the new sender already.
     envelope_.mail = asked_mail_;
     envelope_.sender = asked_mail_.sender.str();
+    if (auto refused = grant_hold()) return std::move(*refused);
+    // RFC 6710 4.1: only whom we trust may have his mail preferred.
+    envelope_.priority = asked_mail_.priority.value_or(0);
+    if (!privileged()) envelope_.priority = std::min(envelope_.priority, 0);
     if (options_.room_for && !options_.room_for(asked_mail_.size))
         return reply(452, "4.3.1", "Insufficient system storage", true);
     if (rules_.ask_early) return ask(Stage::mail, Pending::mail);
     return accept_mail();
 }
 
+// RFC 4865 4: neither for strangers nor for longer than was said in answer to EHLO.
+std::optional<Action> ServerSession::grant_hold() {
+    const auto& mail = asked_mail_;
+    if (!mail.hold_for && !mail.hold_until) return std::nullopt;
+    if (!privileged())
+        return reply(530, "5.7.0", "Authentication required for future release", true);
+    const WallTime present = now();
+    const WallTime release = mail.hold_for ? present + *mail.hold_for : *mail.hold_until;
+    if (release > present + options_.future_release_limit)
+        return reply(501, "5.5.4", "Future release is too far away", true);
+    if (release > present) envelope_.release = release;
+    return std::nullopt;
+}
+
 Action ServerSession::accept_mail() {
     envelope_.open = true;
+    const auto& asked = envelope_.mail.priority;
+    if (asked && *asked != envelope_.priority)  // RFC 6710 4.1
+        return reply(
+            250, "2.3.6",
+            cat({std::to_string(envelope_.priority), " is the new priority of the message"}));
     return reply(250, "2.1.0", "Ok");
 }
 

@@ -38,6 +38,9 @@ struct ServerOptions {
     bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
     bool dsn = false;
+    bool mt_priority = false;         // RFC 6710
+    Seconds future_release_limit{0};  // RFC 4865: how long messages may be held; 0: not offered
+    std::function<WallTime()> now;    // for the latter; empty: the system's clock
     bool strict_envelopes = false;  // addresses only in <>
     bool soft_bounce = false;       // what would be refused for good is refused for now
     bool ask_early = false;         // smtpd_delay_reject = no: also at connect, HELO and MAIL
@@ -95,6 +98,7 @@ using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Co
 struct ClientRules {
     bool xclient = false, xforward = false;
     bool ask_early = false;                                   // as ServerOptions::ask_early
+    bool privileged = false;  // may raise priorities and have messages held without logging in
     std::optional<std::vector<std::string>> hidden_keywords;  // instead of those of ServerOptions
 };
 
@@ -138,6 +142,8 @@ struct Envelope {
     bool open = false;  // MAIL was accepted
     MailArguments mail;
     std::string sender;  // mail.sender.str()
+    int priority = 0;    // what was granted
+    WallTime release{};  // zero: at once
     std::vector<EnvelopeRecipient> recipients;
 };
 
@@ -237,6 +243,9 @@ class ServerSession {
     Action ask(Stage stage, Pending pending);
     Action accept_helo();
     Action accept_mail();
+    std::optional<Action> grant_hold();
+    WallTime now() const { return options_.now ? options_.now() : SystemClock::instance().now(); }
+    bool privileged() const { return rules_.privileged || !user_.empty(); }
     Action accept_rcpt();
     std::vector<std::string> ehlo_lines() const;
     bool hides(std::string_view keyword) const;
