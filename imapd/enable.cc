@@ -22,6 +22,11 @@ bool each_name(imap::Command& command, const std::function<bool(std::string&)>& 
     return std::visit(
         [&use](auto& arguments) {
             if constexpr (requires { arguments.mailbox; }) return use(arguments.mailbox);
+            if constexpr (requires { arguments.groups; }) {
+                for (imap::NotifyGroup& group : arguments.groups)
+                    for (std::string& name : group.filter.names)
+                        if (!use(name)) return false;
+            }
             if constexpr (requires { arguments.filters; }) {
                 for (imap::MailboxFilter& filter : arguments.filters)
                     for (std::string& name : filter.names)
@@ -43,7 +48,8 @@ std::string capabilities(const Options& options) {
         "SPECIAL-USE CREATE-SPECIAL-USE OBJECTID SAVEDATE MULTIAPPEND BINARY "
         "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES PARTIAL PREVIEW "
         "COMPRESS=DEFLATE METADATA LIST-METADATA REPLACE UTF8=ACCEPT CATENATE URLAUTH "
-        "URLAUTH=BINARY CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY UIDONLY INPROGRESS "
+        "URLAUTH=BINARY CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY NOTIFY UIDONLY "
+        "INPROGRESS "
         "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889

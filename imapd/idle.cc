@@ -26,11 +26,13 @@ struct Session::IdleTimes {
 };
 
 void Session::idle(std::string_view tag) {
-    const Fd watch = watch_selected();
+    const Fd watch = notifications_ ? Fd() : watch_selected();
     if (selected_) selected_->source.forget();  // may be idle for hours
     out_.write("+ idling\r\n");
     if (selected_) synchronize(mailbox::Expunges::report);  // what came before the watch stood
+    idling_ = true;
     idle_on(tag, watch);
+    idling_ = false;
 }
 
 Fd Session::watch_selected() {
@@ -79,7 +81,7 @@ void Session::idle_on(std::string_view tag, const Fd& watch) {
 bool Session::is_drowsy(int watch, const IdleTimes& times) const {
     return options_.sleeper != nullptr && options_.hibernate_after > Millis{0} &&
            !connection_.is_compressed() && !connection_.has_input() && idle_line_.empty() &&
-           !(selected_ && selected_->contexts) && (watch >= 0 || !selected_) &&
+           !(selected_ && selected_->contexts) && !notifications_ && (watch >= 0 || !selected_) &&
            times.quiet.passed() && (options_.indexer == nullptr || !options_.indexer->is_running());
 }
 
@@ -87,6 +89,7 @@ bool Session::is_drowsy(int watch, const IdleTimes& times) const {
 // proportion to what the look cost, so that a burst of deliveries into a large folder takes no more
 // than a fifth of a processor.
 bool Session::idle_step(int watch, IdleTimes& times) {
+    if (notifications_) watch = notifications_->watch.fd();
     const bool pausing = !times.quiet.passed();
     Millis wait = std::min(times.silence.left(), options_.keepalive);
     if (selected_ && watch < 0) wait = std::min(wait, options_.poll_interval);
@@ -94,10 +97,15 @@ bool Session::idle_step(int watch, IdleTimes& times) {
     if (is_drowsy(watch, times)) wait = std::min(wait, times.awake.left());
     const auto woken = connection_.wait(pausing ? -1 : watch, Deadline::in(wait));
     if (woken == Connection::Woken::input) return false;
-    if (!selected_ || pausing || (woken == Connection::Woken::nothing && watch >= 0)) return true;
-    if (watch >= 0) mailbox::Mailbox::drain_watch(watch);
+    if (pausing || (!selected_ && !notifications_) ||
+        (woken == Connection::Woken::nothing && watch >= 0))
+        return true;
+    if (watch >= 0 && !notifications_) mailbox::Mailbox::drain_watch(watch);
     const auto start = SystemClock::instance().steady();
-    synchronize(mailbox::Expunges::report, true);
+    if (notifications_)
+        tell_notifications();
+    else
+        synchronize(mailbox::Expunges::report, true);
     const auto cost = std::chrono::ceil<Millis>(SystemClock::instance().steady() - start);
     times.quiet = Deadline::in(std::min(cost * 4, kLongestPause));
     times.awake = Deadline::in(options_.hibernate_after);

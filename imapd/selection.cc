@@ -92,6 +92,7 @@ void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
         if (selected_->contexts && !changes->expunged_uids.empty())
             out_.write(selected_->contexts->without(changes->expunged_uids, before));
         announce(*changes);
+        if (notifications_) tell_new_messages(changes->added);
         return update_contexts();
     }
     // The folder was deleted or replaced under us: there are no numbers any more to speak of.

@@ -51,6 +51,11 @@ bool needs_selection(Verb verb) {
     }
 }
 
+bool changes_selection(Verb verb) {
+    return verb == Verb::select || verb == Verb::examine || verb == Verb::close ||
+           verb == Verb::unselect;
+}
+
 // Commands that take, or answer with, sequence numbers in their form without UID.
 bool has_numbers(Verb verb) {
     return needs_selection(verb) && verb != Verb::check && verb != Verb::close &&
@@ -112,6 +117,8 @@ void Session::end(std::string reason) {
 void Session::serve() {
     if (!connection_.has_input()) out_.flush();
     if (!out_.failed()) tidy();
+    if (notifications_) wait_and_tell();
+    if (over_) return;
     auto input = connection_.input(Deadline::in(options_.idle_timeout));
     if (!input) {
         if (input.error().code == Errc::timeout)
@@ -175,6 +182,7 @@ void Session::on_command(std::string_view text) {
     if (command->verb == Verb::expunge && enabled_.qresync && selected_ &&
         reply.kind == Reply::Kind::ok)
         reply.text = cat({highest_modseq_code(*selected_->view), reply.text});
+    if (notifications_ && changes_selection(command->verb)) follow_selection();
     finish(command->tag, reply);
     if (command->verb == Verb::compress && reply.kind == Reply::Kind::ok) begin_compression();
 }
@@ -200,6 +208,7 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::esearch: return esearch(command);
         case Verb::cancelupdate:
             return cancel_updates(std::get<imap::CancelUpdateArguments>(command.arguments));
+        case Verb::notify: return notify(std::get<imap::NotifyArguments>(command.arguments));
         case Verb::genurlauth:
             return generate_urls(std::get<imap::GenUrlAuthArguments>(command.arguments));
         case Verb::resetkey:

@@ -17,6 +17,7 @@
 #include "imapd/indexer.h"
 #include "imapd/message_source.h"
 #include "imapd/message_urls.h"
+#include "imapd/notify.h"
 #include "imapd/search.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
@@ -213,6 +214,20 @@ class Session {
     Result<std::string> fetched_url(const imap::UrlFetchArguments::One& one);
     Reply fetch_urls(const imap::UrlFetchArguments& arguments);
 
+    // notify_commands.cc
+    Reply notify(const imap::NotifyArguments& arguments);
+    Reply too_many_watches(const Error& error) const;
+    Result<void> watch_folders(bool tell);
+    Result<void> watch_folder(const std::string& name, bool tell);
+    std::string notified_status(const std::string& name,
+                                const mailbox::MailboxStatus& status) const;
+    void tell_notifications();
+    Result<void> tell_mailbox(const std::string& name);
+    void tell_names();
+    void tell_new_messages(std::uint32_t added);
+    void follow_selection();
+    void wait_and_tell();
+
     // idle.cc
     void idle(std::string_view tag);
     void idle_on(std::string_view tag, const Fd& watch);
@@ -231,6 +246,8 @@ class Session {
     Output out_;
     imap::CommandReader reader_;
     std::optional<Selected> selected_;
+    std::unique_ptr<Notifications> notifications_;  // null: no NOTIFY
+    bool idling_ = false;
     Enabled enabled_;
     int bad_in_a_row_ = 0;
     bool over_ = false;

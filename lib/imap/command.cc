@@ -51,13 +51,14 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"SETQUOTA", Verb::setquota},
     {"ESEARCH", Verb::esearch},
     {"CANCELUPDATE", Verb::cancelupdate},
+    {"NOTIFY", Verb::notify},
     {"GENURLAUTH", Verb::genurlauth},
     {"RESETKEY", Verb::resetkey},
     {"URLFETCH", Verb::urlfetch},
 };
 
 constexpr std::size_t kMaxEnabled = 50;
-constexpr std::size_t kMaxUrls = 200;  // of one command
+constexpr std::size_t kMaxTags = 200;  // of CANCELUPDATE
 constexpr std::size_t kMaxSpecialUses = 10;
 constexpr std::size_t kMaxIdPairs = 30;  // RFC 2971 3.3
 
@@ -399,73 +400,13 @@ bool has_uid_variant(Verb verb) {
            verb == Verb::move || verb == Verb::expunge || verb == Verb::replace;
 }
 
-Result<GenUrlAuthArguments> parse_genurlauth(Parser& parser) {
-    GenUrlAuthArguments out;
-    do {
-        GenUrlAuthArguments::One one;
-        TRY(parser.space());
-        TRY_ASSIGN(one.url, parser.astring());
-        TRY(parser.space());
-        TRY_ASSIGN(one.mechanism, parser.atom());
-        out.urls.push_back(std::move(one));
-        if (out.urls.size() > kMaxUrls) return bad("Too many URLs");
-    } while (!parser.at_end());
-    return out;
-}
-
 Result<CancelUpdateArguments> parse_cancel_update(Parser& parser) {
     CancelUpdateArguments out;
     do {
         TRY(parser.space());
         TRY_ASSIGN(std::string tag, parser.string());
         out.tags.push_back(std::move(tag));
-        if (out.tags.size() > kMaxUrls) return bad("Too many tags");
-    } while (!parser.at_end());
-    return out;
-}
-
-Result<ResetKeyArguments> parse_resetkey(Parser& parser) {
-    ResetKeyArguments out;
-    if (!parser.eat(' ') || parser.at_end()) return out;
-    TRY_ASSIGN(out.mailbox, parser.astring());
-    while (parser.eat(' ') && !parser.at_end()) {
-        TRY_ASSIGN(const std::string_view mechanism, parser.atom());
-        out.mechanisms.emplace_back(mechanism);
-        if (out.mechanisms.size() > kMaxUrls) return bad("Too many mechanisms");
-    }
-    return out;
-}
-
-// RFC 5524 4: "(url BINARY BODYPARTSTRUCTURE)", or the URL alone
-Result<UrlFetchArguments::One> parse_one_urlfetch(Parser& parser) {
-    UrlFetchArguments::One out;
-    const bool list = parser.eat('(');
-    TRY_ASSIGN(out.url, parser.astring());
-    if (!list) return out;
-    while (parser.eat(' ')) {
-        TRY_ASSIGN(const std::string_view word, parser.word());
-        if (iequals(word, "BODY"))
-            out.body = true;
-        else if (iequals(word, "BODYPARTSTRUCTURE"))
-            out.structure = true;
-        else if (iequals(word, "BINARY"))
-            out.binary = true;
-        else
-            return bad("Unknown URLFETCH parameter " + printable(word, 40));
-    }
-    TRY(parser.expect(')'));
-    if (!out.extended()) return bad("URLFETCH parameter is missing");
-    if (out.body && out.binary) return bad("BODY and BINARY exclude each other");
-    return out;
-}
-
-Result<UrlFetchArguments> parse_urlfetch(Parser& parser) {
-    UrlFetchArguments out;
-    do {
-        TRY(parser.space());
-        TRY_ASSIGN(UrlFetchArguments::One one, parse_one_urlfetch(parser));
-        out.urls.push_back(std::move(one));
-        if (out.urls.size() > kMaxUrls) return bad("Too many URLs");
+        if (out.tags.size() > kMaxTags) return bad("Too many tags");
     } while (!parser.at_end());
     return out;
 }
@@ -489,6 +430,7 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::getquota: return take(command, parse_quota(parser));
         case Verb::esearch: return take(command, parse_esearch_arguments(parser));
         case Verb::cancelupdate: return take(command, parse_cancel_update(parser));
+        case Verb::notify: return take(command, parse_notify(parser));
         case Verb::genurlauth: return take(command, parse_genurlauth(parser));
         case Verb::resetkey: return take(command, parse_resetkey(parser));
         case Verb::urlfetch: return take(command, parse_urlfetch(parser));

@@ -16,8 +16,10 @@
 #include "lib/imap/fetch_item.h"
 #include "lib/imap/list_arguments.h"
 #include "lib/imap/metadata_arguments.h"
+#include "lib/imap/notify_arguments.h"
 #include "lib/imap/search_arguments.h"
 #include "lib/imap/sequence_set.h"
+#include "lib/imap/url_arguments.h"
 #include "lib/mail/date.h"
 
 namespace postern::imap {
@@ -64,6 +66,7 @@ enum class Verb : unsigned char {
     setquota,
     esearch,
     cancelupdate,
+    notify,
     genurlauth,
     resetkey,
     urlfetch,
@@ -94,28 +97,8 @@ struct CreateArguments {
 struct QuotaArguments {  // GETQUOTA, RFC 9208
     std::string root;
 };
-// RFC 4467 7
-struct GenUrlAuthArguments {
-    struct One {
-        std::string url, mechanism;
-    };
-    std::vector<One> urls;
-};
 struct CancelUpdateArguments {  // RFC 5267 4.3.5
     std::vector<std::string> tags;
-};
-struct ResetKeyArguments {
-    std::string mailbox;  // empty: all
-    std::vector<std::string> mechanisms;
-};
-struct UrlFetchArguments {
-    struct One {
-        std::string url;
-        // RFC 5524; none of them: the answer has the form of RFC 4467
-        bool body = false, structure = false, binary = false;
-        bool extended() const { return body || structure || binary; }
-    };
-    std::vector<One> urls;
 };
 struct CompressArguments {  // RFC 4978
     std::string mechanism;
@@ -187,7 +170,7 @@ struct Command {
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
                  SortArguments, ThreadArguments, CompressArguments, GetMetadataArguments,
                  SetMetadataArguments, QuotaArguments, GenUrlAuthArguments, ResetKeyArguments,
-                 UrlFetchArguments, EsearchArguments, CancelUpdateArguments>
+                 UrlFetchArguments, EsearchArguments, CancelUpdateArguments, NotifyArguments>
         arguments;
 };
 

@@ -103,6 +103,40 @@ TEST(Update, IsAnOption) {
     EXPECT_FALSE(parse_command("B02 CANCELUPDATE B01"));
 }
 
+// RFC 5465 3, 5, 9
+TEST(Notify, ReadsItsExamples) {
+    const auto command = parse_command(
+        "a notify set status (selected MessageNew (uid body.peek[header.fields (from to subject)]) "
+        "MessageExpunge)");
+    EXPECT_FALSE(command);  // events are in parentheses
+    const auto good = parse_command(
+        "a NOTIFY SET STATUS (selected (MessageNew (uid body.peek[header.fields (from to)]) "
+        "MessageExpunge FlagChange)) (subtree Lists (MessageNew MessageExpunge)) "
+        "(personal (MailboxName SubscriptionChange)) (mailboxes misc NONE)");
+    ASSERT_TRUE(good) << good.error().what;
+    const auto& arguments = std::get<NotifyArguments>(good->arguments);
+    EXPECT_TRUE(arguments.status);
+    ASSERT_EQ(arguments.groups.size(), 4U);
+    EXPECT_TRUE(arguments.groups[0].is_selected());
+    EXPECT_EQ(arguments.groups[0].events.new_items.size(), 2U);
+    EXPECT_TRUE(arguments.groups[1].events.of_messages());
+    EXPECT_TRUE(arguments.groups[2].events.mailbox_name);
+    EXPECT_FALSE(arguments.groups[3].events.of_messages());
+    EXPECT_TRUE(
+        std::get<NotifyArguments>(parse_command("a NOTIFY NONE")->arguments).groups.empty());
+    EXPECT_TRUE(
+        std::get<NotifyArguments>(
+            parse_command("a NOTIFY SET (personal (AnnotationChange MailboxName))")->arguments)
+            .has_unknown());
+    for (const char* text :
+         {"a NOTIFY", "a NOTIFY SET", "a NOTIFY SOME", "a NOTIFY SET ()", "a NOTIFY SET (personal)",
+          "a NOTIFY SET (personal (MessageNew))", "a NOTIFY SET (personal (FlagChange))",
+          "a NOTIFY SET (selected (MailboxName))", "a NOTIFY SET LATER (personal (MailboxName))",
+          "a NOTIFY SET (personal (MessageNew (uid) MessageExpunge))",
+          "a NOTIFY SET (selected (MessageNew MessageExpunge)) (selected-delayed NONE)"})
+        EXPECT_FALSE(parse_command(text)) << text;
+}
+
 TEST(ListReturn, Metadata) {
     const auto command = parse_command(
         "a LIST \"\" % RETURN (METADATA (DEPTH 1) (\"/shared/vendor/x/color\" /private/comment) "

@@ -11,12 +11,14 @@ lib_imap_libimap_a_SOURCES = \
 	%reldir%/mailbox_name.h %reldir%/mailbox_name.cc \
 	%reldir%/message_url.h %reldir%/message_url.cc \
 	%reldir%/metadata_arguments.h %reldir%/metadata_arguments.cc \
+	%reldir%/notify_arguments.h %reldir%/notify_arguments.cc \
 	%reldir%/parser.h %reldir%/parser.cc \
 	%reldir%/response.h %reldir%/response.cc \
 	%reldir%/search_arguments.h %reldir%/search_arguments.cc \
 	%reldir%/search_key.h %reldir%/search_key.cc \
 	%reldir%/sequence_set.h %reldir%/sequence_set.cc \
-	%reldir%/thread.h %reldir%/thread.cc
+	%reldir%/thread.h %reldir%/thread.cc \
+	%reldir%/url_arguments.h %reldir%/url_arguments.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/imap/imap_test

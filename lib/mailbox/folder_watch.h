@@ -1,0 +1,36 @@
+// FolderWatch: one inotify descriptor for many folders (NOTIFY, RFC 5465), which says in which of
+// them something happened. It says so for our own changes too.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+
+namespace postern::mailbox {
+
+class FolderWatch {
+  public:
+    static Result<FolderWatch> make();
+
+    // Watches a folder with its new/ and cur/, under this name. Errc::not_found: it is gone;
+    // Errc::no_space and others: the kernel allows no more.
+    Result<void> add(const std::string& name, const std::string& path);
+    bool has(const std::string& name) const { return watched_.contains(name); }
+    void remove(const std::string& name);
+
+    int fd() const { return fd_.get(); }  // readable when there is something
+    // The names of folders where something happened. All of them when the kernel lost some events.
+    std::set<std::string> take();
+
+  private:
+    explicit FolderWatch(Fd fd) : fd_(std::move(fd)) {}
+
+    Fd fd_;
+    std::map<int, std::string> names_;              // by watch
+    std::map<std::string, std::set<int>> watched_;  // the watches of a folder
+};
+
+}  // namespace postern::mailbox
