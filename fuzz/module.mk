@@ -93,6 +93,10 @@ check_PROGRAMS += fuzz/mailbox_uids
 fuzz_mailbox_uids_SOURCES = %reldir%/mailbox_uids_fuzz.cc
 fuzz_mailbox_uids_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/mailbox_foreign
+fuzz_mailbox_foreign_SOURCES = %reldir%/mailbox_foreign_fuzz.cc
+fuzz_mailbox_foreign_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
 check_PROGRAMS += fuzz/content_checks
 fuzz_content_checks_SOURCES = %reldir%/content_checks_fuzz.cc
 fuzz_content_checks_LDADD = $(FUZZ_MAIN) cleanup/libcleanup.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \

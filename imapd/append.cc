@@ -89,12 +89,14 @@ class AppendCommand {
                                  mailbox::MessageWriter& writer);
     Reply done(const mailbox::Appended& appended) const;
     Error stop(Reply reply);
+    mailbox::SystemFlags allowed_flags(mailbox::SystemFlags flags) const;
 
     Session& s_;
     std::string tag_;
     std::string rest_;
     std::optional<Literal> pending_;
     std::optional<Reply> refusal_;  // why the command cannot be carried out
+    std::string rights_;            // in the mailbox
     std::uint32_t replaced_ = 0;    // sequence number; 0: it is no REPLACE
 };
 
@@ -125,6 +127,9 @@ Reply AppendCommand::carry_out(const imap::Command& command) {
     if (!box && box.error().code == Errc::not_found)
         return Reply::no("[TRYCREATE] Mailbox doesn't exist");
     if (!box) return s_.failed(box.error());
+    rights_ = s_.rights_of(arguments.mailbox);
+    if (!mailbox::has_right(rights_, 'i'))
+        return s_.lacks("i", arguments.mailbox).value_or(Reply::no("[NOPERM] Not allowed"));
     Reply reply = receive(arguments.first, *box);
     if (s_.over_) return reply;
     if (replaced_ != 0 && reply.kind == Reply::Kind::ok) reply = replace(reply);
@@ -137,6 +142,8 @@ std::optional<Reply> AppendCommand::find_replaced(const imap::SequenceSet& set, 
     if (!s_.selected_) return Reply::bad("No mailbox selected.");
     if (!uid && s_.enabled_.uid_only) return uid_required();
     if (s_.selected_->view->read_only()) return Reply::no("[READ-ONLY] Mailbox is read-only");
+    if (!s_.selected_->may('t') || !s_.selected_->may('e'))
+        return s_.lacks("te", s_.selected_->name);
     const auto seqs = s_.sequence_numbers(set, uid);
     if (!seqs) return Reply::bad(seqs.error().what);
     if (seqs->empty()) return Reply::no("[NONEXISTENT] No such message");
@@ -210,12 +217,21 @@ Error AppendCommand::stop(Reply reply) {
     return {Errc::invalid, "APPEND is refused", 0};
 }
 
+// RFC 4314 4: others are left out
+mailbox::SystemFlags AppendCommand::allowed_flags(mailbox::SystemFlags flags) const {
+    int mask = 0;
+    if (mailbox::has_right(rights_, 's')) mask |= mailbox::kSeen;
+    if (mailbox::has_right(rights_, 't')) mask |= mailbox::kDeleted;
+    if (mailbox::has_right(rights_, 'w')) mask |= ~(mailbox::kSeen | mailbox::kDeleted);
+    return static_cast<mailbox::SystemFlags>(flags & mask);
+}
+
 // Where the mailbox fails before it asks for the content, the literal stays pending.
 Result<void> AppendCommand::add(const imap::AppendItem& item, mailbox::Appender& appender) {
     TRY_ASSIGN(const NamedFlags flags, sort_flags(item.flags));
     mailbox::AppendMessage message;
-    message.flags = flags.system;
-    message.keywords = flags.keywords;
+    message.flags = allowed_flags(flags.system);
+    if (mailbox::has_right(rights_, 'w')) message.keywords = flags.keywords;
     message.date = item.date ? item.date->seconds : 0;
     message.content = [&](mailbox::MessageWriter& writer) -> Result<void> {
         return item.catenate ? catenate(*item.catenate, writer) : receive_message(item, writer);

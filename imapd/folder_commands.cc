@@ -47,6 +47,7 @@ bool is_within(std::string_view name, std::string_view parent) {
 
 Reply Session::create(const imap::CreateArguments& arguments) {
     if (!imap::decode_mailbox_name(arguments.mailbox)) return not_utf7();
+    if (auto refusal = lacks_create(arguments.mailbox)) return *refusal;
     std::vector<std::string> uses;
     for (const std::string& attribute : arguments.special_use) {
         const auto use = special_use_of(attribute);
@@ -71,6 +72,7 @@ Reply Session::create(const imap::CreateArguments& arguments) {
 
 Reply Session::remove(const std::string& name) {
     if (iequals(name, "INBOX")) return Reply::no("[CANNOT] INBOX can't be deleted");
+    if (auto refusal = lacks("x", name)) return *refusal;
     if (auto done = store_.remove(name); !done) {
         return done.error().code == Errc::permanent ? Reply::no("[CANNOT] Mailbox can't be deleted")
                                                     : failed(done.error());
@@ -84,6 +86,8 @@ Reply Session::remove(const std::string& name) {
 
 Reply Session::rename(const imap::RenameArguments& arguments) {
     if (!imap::decode_mailbox_name(arguments.to)) return not_utf7();
+    if (auto refusal = lacks("x", arguments.from)) return *refusal;
+    if (auto refusal = lacks_create(arguments.to)) return *refusal;
     if (auto done = store_.rename(arguments.from, arguments.to); !done) {
         return done.error().code == Errc::permanent ? already_exists() : failed(done.error());
     }
@@ -139,7 +143,9 @@ Reply Session::list(const imap::ListArguments& arguments) {
         out_.write(list_line("LIST", listed));
         if (arguments.metadata && listed.selectable)
             write_listed_metadata(listed.stored, *arguments.metadata);
-        if (arguments.status.empty() || !listed.selectable) continue;
+        if (arguments.return_my_rights && listed.selectable)  // RFC 8440
+            out_.write(my_rights_line(listed.stored));
+        if (arguments.status.empty() || !listed.selectable || lacks("r", listed.stored)) continue;
         // RFC 5819 2: none for a mailbox that cannot be looked at
         if (auto line = status_line(listed.stored, arguments.status)) out_.write(*line);
     }
@@ -179,6 +185,7 @@ Result<std::string> Session::status_line(const std::string& name,
 
 Reply Session::status(const imap::StatusArguments& arguments) {
     if (has(arguments.items, imap::StatusItem::highest_modseq)) enable_condstore();
+    if (auto refusal = lacks("r", arguments.mailbox)) return *refusal;
     auto line = status_line(arguments.mailbox, arguments.items);
     if (!line) return failed(line.error());
     out_.write(*line);

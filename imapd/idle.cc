@@ -164,6 +164,7 @@ bool Session::wake_up(const SleepState& state) {
         if (!view) return false;
         selected_.emplace(state.folder, *box, std::move(*view));
         selected_->announced_keywords = state.view.keywords;
+        refresh_rights();
         selected_->saved_result = state.saved_result;
         const auto changes = selected_->view->resume(state.view);
         if (!changes) log::warning(options_.trace, changes.error().what);

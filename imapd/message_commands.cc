@@ -83,6 +83,8 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
         if (!gone) return failed(gone.error());
         if (!gone->empty()) out_.write(vanished_line(*gone, true));
     }
+    if (!selected_->may('s'))  // RFC 4314 4: without s, nothing becomes \Seen
+        for (imap::FetchItem& item : arguments.items) item.sets_seen = false;
     Fetcher fetcher(view, selected_->source, out_, style());
     auto outcome = fetcher.run(*seqs, arguments.items);
     if (!outcome) return failed(outcome.error());
@@ -98,11 +100,28 @@ Result<mailbox::Flags> Session::flags_of(const std::vector<std::string>& names) 
     return mailbox::Flags{named.system, bits};
 }
 
-Reply Session::store(const imap::StoreArguments& arguments, bool uid) {
+// RFC 4314 4: flags that may not be changed are left out where others may be. Replacing all needs
+// all of the rights.
+std::optional<Reply> Session::take_storable(imap::StoreArguments& arguments) const {
+    const auto may = [&](const std::string& flag) {
+        const auto bit = mailbox::system_flag(flag).value_or(0);
+        return selected_->may(bit == mailbox::kSeen ? 's' : bit == mailbox::kDeleted ? 't' : 'w');
+    };
+    const bool replaces = arguments.mode == imap::StoreArguments::Mode::replace;
+    const std::size_t wanted = arguments.flags.size();
+    std::erase_if(arguments.flags, [&](const std::string& flag) { return !may(flag); });
+    const bool all = selected_->may('s') && selected_->may('t') && selected_->may('w');
+    const bool none = arguments.flags.empty() && wanted != 0;
+    if (replaces ? all : !none) return std::nullopt;
+    return lacks("swt", selected_->name);
+}
+
+Reply Session::store(imap::StoreArguments arguments, bool uid) {
     mailbox::View& view = *selected_->view;
     auto seqs = sequence_numbers(arguments.set, uid);
     if (!seqs) return Reply::bad(seqs.error().what);
     if (view.read_only()) return read_only();
+    if (auto refusal = take_storable(arguments)) return *refusal;
     auto flags = flags_of(arguments.flags);
     if (!flags && flags.error().code == Errc::invalid) return Reply::bad(flags.error().what);
     if (!flags) return failed(flags.error());
@@ -145,6 +164,8 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     auto seqs = sequence_numbers(arguments.set, uid);
     if (!seqs) return Reply::bad(seqs.error().what);
     if (move && selected_->view->read_only()) return read_only();
+    if (move && !(selected_->may('t') && selected_->may('e')))
+        return lacks("te", selected_->name).value_or(read_only());
     auto target = store_.mailbox(arguments.mailbox);
     if (!target) {
         // RFC 3501 6.4.7: unless it is certain that CREATE would fail too
@@ -152,6 +173,7 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
             return Reply::no("[TRYCREATE] Mailbox doesn't exist");
         return failed(target.error());
     }
+    if (auto refusal = lacks("i", arguments.mailbox)) return *refusal;
     const std::string done = move ? "Move completed." : "Copy completed.";
     if (seqs->empty()) return Reply::ok("No messages found.");
     auto copied = selected_->view->copy(*seqs, *target, move);
@@ -185,6 +207,7 @@ Result<void> Session::remove_deleted(const imap::SequenceSet* uids) {
 
 Reply Session::expunge(const imap::SequenceSet* uids) {
     if (selected_->view->read_only()) return read_only();
+    if (!selected_->may('e')) return lacks("e", selected_->name).value_or(read_only());
     if (auto done = remove_deleted(uids); !done) return failed(done.error());
     return Reply::ok("Expunge completed.");
 }

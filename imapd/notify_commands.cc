@@ -87,6 +87,7 @@ Result<void> Session::watch_folder(const std::string& name, bool tell) {
     const imap::NotifyEvents* events = all.events_of(name);
     const bool wanted = events != nullptr && events->of_messages();
     if (!wanted && !is_selected) return {};
+    if (lacks("r", name)) return {};  // RFC 5465 9
     TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
     if (!all.watch.has(name)) TRY(all.watch.add(name, box.path()));
     if (!wanted || is_selected || all.known.contains(name)) return {};

@@ -388,6 +388,7 @@ Reply Session::esearch(const imap::Command& command) {
     const auto names = filtered_names(filters);
     if (!names) return failed(names.error());
     for (const std::string& name : *names) {
+        if (lacks("r", name)) continue;  // RFC 7377 2.1
         const auto line = search_elsewhere(command, name, key);
         // RFC 7377 2.1: one that is gone meanwhile is no failure of the command
         if (!line && line.error().code != Errc::not_found) return failed(line.error());

@@ -25,9 +25,14 @@ Reply Session::select(const imap::SelectArguments& arguments, bool examine) {
     if (!name) return failed(name.error());
     auto box = store_.mailbox(*name);
     if (!box) return failed(box.error());
+    std::string rights = rights_of(*name);
+    if (!mailbox::has_right(rights, 'r')) return lacks("r", *name).value_or(Reply::no("[NOPERM]"));
+    // RFC 4314 5.2: read-only where nothing may be changed
+    if (rights.find_first_of("swtei") == std::string::npos) examine = true;
     auto view = box->open(examine ? mailbox::Access::read_only : mailbox::Access::read_write);
     if (!view) return failed(view.error());
     selected_.emplace(*name, *box, std::move(*view));
+    selected_->rights = std::move(rights);
     describe_selected();
     if (arguments.qresync) {
         if (auto done = resynchronize(*arguments.qresync); !done) return failed(done.error());
@@ -73,7 +78,7 @@ Result<void> Session::resynchronize(const imap::Qresync& known) {
 // RFC 3501 6.4.2: CLOSE removes deleted messages without a word, unless the mailbox is read-only
 Reply Session::close(bool expunges) {
     Reply reply = Reply::ok(expunges ? "Close completed." : "Unselect completed.");
-    if (expunges && !selected_->view->read_only()) {
+    if (expunges && !selected_->view->read_only() && selected_->may('e')) {
         if (auto done = remove_deleted(nullptr); !done) return failed(done.error());
         // RFC 7162 3.2.8
         if (enabled_.qresync) reply.text = cat({highest_modseq_code(*selected_->view), reply.text});

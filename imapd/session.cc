@@ -208,6 +208,12 @@ Reply Session::dispatch(const imap::Command& command) {
         case Verb::esearch: return esearch(command);
         case Verb::cancelupdate:
             return cancel_updates(std::get<imap::CancelUpdateArguments>(command.arguments));
+        case Verb::setacl: return set_acl(std::get<imap::AclArguments>(command.arguments));
+        case Verb::deleteacl: return delete_acl(std::get<imap::AclArguments>(command.arguments));
+        case Verb::getacl: return get_acl(std::get<imap::AclArguments>(command.arguments).mailbox);
+        case Verb::listrights: return list_rights(std::get<imap::AclArguments>(command.arguments));
+        case Verb::myrights:
+            return my_rights(std::get<imap::AclArguments>(command.arguments).mailbox);
         case Verb::notify: return notify(std::get<imap::NotifyArguments>(command.arguments));
         case Verb::genurlauth:
             return generate_urls(std::get<imap::GenUrlAuthArguments>(command.arguments));

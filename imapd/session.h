@@ -89,6 +89,8 @@ class Session {
         std::size_t announced_keywords = 0;        // how many the client has been told of
         std::vector<mailbox::Uid> saved_result;    // "$" of RFC 5182, ascending
         std::unique_ptr<SearchContexts> contexts;  // null: no search goes on
+        std::string rights{mailbox::kAllRights};   // of the user, RFC 4314
+        bool may(char right) const { return mailbox::has_right(rights, right); }
 
         Selected(std::string canonical_name, mailbox::Mailbox where,
                  std::unique_ptr<mailbox::View> snapshot)
@@ -164,7 +166,7 @@ class Session {
     Result<Seqs> sequence_numbers(const imap::SequenceSet& set, bool uid) const;
     Result<mailbox::Flags> flags_of(const std::vector<std::string>& names);
     Reply fetch(imap::FetchArguments arguments, bool uid);
-    Reply store(const imap::StoreArguments& arguments, bool uid);
+    Reply store(imap::StoreArguments arguments, bool uid);
     void announce_stored(const Seqs& seqs, const Seqs& refused, bool uid, bool silent);
     std::string numbers_of(const Seqs& seqs, bool uid) const;
     Reply copy(const imap::CopyArguments& arguments, bool uid, bool move);
@@ -213,6 +215,19 @@ class Session {
                                             const imap::UrlFetchArguments::One& one);
     Result<std::string> fetched_url(const imap::UrlFetchArguments::One& one);
     Reply fetch_urls(const imap::UrlFetchArguments& arguments);
+
+    // acl_commands.cc
+    std::string rights_of(std::string_view name) const;
+    std::optional<Reply> lacks(std::string_view rights, std::string_view name) const;
+    std::optional<Reply> lacks_create(std::string_view name) const;
+    Reply set_acl(const imap::AclArguments& arguments);
+    Reply delete_acl(const imap::AclArguments& arguments);
+    Reply get_acl(const std::string& name);
+    Reply list_rights(const imap::AclArguments& arguments);
+    std::string my_rights_line(const std::string& name) const;
+    Reply my_rights(const std::string& name);
+    void refresh_rights();
+    std::optional<Reply> take_storable(imap::StoreArguments& arguments) const;
 
     // notify_commands.cc
     Reply notify(const imap::NotifyArguments& arguments);

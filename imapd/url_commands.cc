@@ -49,6 +49,7 @@ Result<std::string> Session::bytes_of_url(const std::string& text) {
     if (!url) return Error{Errc::invalid, url.error().what, 0};
     if (!is_own_url(*url) || (url->auth && !is_access_granted(*url, text)))
         return Error{Errc::denied, "Not a URL of this user", 0};
+    if (lacks("r", url->mailbox)) return Error{Errc::denied, "[NOPERM] Not allowed to read it", 0};
     TRY_ASSIGN(const auto target, UrlTarget::open(store_, *url));
     return target->bytes();
 }
@@ -120,6 +121,7 @@ Result<std::string> Session::fetched_url(const imap::UrlFetchArguments::One& one
     TRY_ASSIGN(const imap::MessageUrl url, imap::parse_message_url(one.url));
     if (!url.absolute || !url.auth || !is_own_url(url) || !is_access_granted(url, one.url))
         return Error{Errc::denied, "not granted", 0};
+    if (lacks("r", url.mailbox)) return Error{Errc::denied, "not granted", 0};
     TRY_ASSIGN(const auto target, UrlTarget::open(store_, url));
     if (one.extended()) return extended_url(*target, one);
     TRY_ASSIGN(const std::string bytes, target->bytes());

@@ -52,6 +52,11 @@ constexpr std::pair<std::string_view, Verb> kVerbs[] = {
     {"ESEARCH", Verb::esearch},
     {"CANCELUPDATE", Verb::cancelupdate},
     {"NOTIFY", Verb::notify},
+    {"SETACL", Verb::setacl},
+    {"DELETEACL", Verb::deleteacl},
+    {"GETACL", Verb::getacl},
+    {"LISTRIGHTS", Verb::listrights},
+    {"MYRIGHTS", Verb::myrights},
     {"GENURLAUTH", Verb::genurlauth},
     {"RESETKEY", Verb::resetkey},
     {"URLFETCH", Verb::urlfetch},
@@ -430,6 +435,12 @@ Result<void> parse_arguments(Parser& parser, Command& command) {
         case Verb::getquota: return take(command, parse_quota(parser));
         case Verb::esearch: return take(command, parse_esearch_arguments(parser));
         case Verb::cancelupdate: return take(command, parse_cancel_update(parser));
+        case Verb::setacl: return take(command, parse_acl_arguments(parser, AclForm::rights));
+        case Verb::deleteacl:
+        case Verb::listrights:
+            return take(command, parse_acl_arguments(parser, AclForm::identifier));
+        case Verb::getacl:
+        case Verb::myrights: return take(command, parse_acl_arguments(parser, AclForm::mailbox));
         case Verb::notify: return take(command, parse_notify(parser));
         case Verb::genurlauth: return take(command, parse_genurlauth(parser));
         case Verb::resetkey: return take(command, parse_resetkey(parser));

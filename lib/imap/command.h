@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/imap/acl_arguments.h"
 #include "lib/imap/fetch_item.h"
 #include "lib/imap/list_arguments.h"
 #include "lib/imap/metadata_arguments.h"
@@ -67,6 +68,11 @@ enum class Verb : unsigned char {
     esearch,
     cancelupdate,
     notify,
+    setacl,
+    deleteacl,
+    getacl,
+    listrights,
+    myrights,
     genurlauth,
     resetkey,
     urlfetch,
@@ -170,7 +176,8 @@ struct Command {
                  SearchArguments, FetchArguments, StoreArguments, CopyArguments, EnableArguments,
                  SortArguments, ThreadArguments, CompressArguments, GetMetadataArguments,
                  SetMetadataArguments, QuotaArguments, GenUrlAuthArguments, ResetKeyArguments,
-                 UrlFetchArguments, EsearchArguments, CancelUpdateArguments, NotifyArguments>
+                 UrlFetchArguments, EsearchArguments, CancelUpdateArguments, NotifyArguments,
+                 AclArguments>
         arguments;
 };
 

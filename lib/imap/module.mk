@@ -1,6 +1,7 @@
 # See README.md in this folder.
 noinst_LIBRARIES += lib/imap/libimap.a
 lib_imap_libimap_a_SOURCES = \
+	%reldir%/acl_arguments.h %reldir%/acl_arguments.cc \
 	%reldir%/base_subject.h %reldir%/base_subject.cc \
 	%reldir%/binary_append.h %reldir%/binary_append.cc \
 	%reldir%/command.h %reldir%/command.cc \

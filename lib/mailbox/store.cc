@@ -245,9 +245,7 @@ Result<void> Store::set_special_use(std::string_view name, std::vector<std::stri
 
 Result<std::string> Store::metadata_file(std::string_view name) const {
     if (name.empty()) return env_.root + "/postern.server-metadata";
-    TRY_ASSIGN(const std::string folder, canonical(name));
-    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
-    return path_of(folder) + "/postern.metadata";
+    return file_in(name, "postern.metadata");
 }
 
 Result<Metadata> Store::metadata(std::string_view name) const {
@@ -261,14 +259,26 @@ Result<void> Store::set_metadata(std::string_view name,
     return change_metadata(*env_.fs, file, changes);
 }
 
-Result<std::string> Store::url_key_file(std::string_view name) const {
+// A file in the folder.
+Result<std::string> Store::file_in(std::string_view name, std::string_view file) const {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
-    return path_of(folder) + "/postern.urlauth";
+    return cat({path_of(folder), "/", file});
+}
+
+Result<Acl> Store::acl(std::string_view name) const {
+    TRY_ASSIGN(const std::string file, file_in(name, "postern.acl"));
+    return read_acl(*env_.fs, file);
+}
+
+Result<void> Store::set_acl(std::string_view name, std::string_view identifier, AclChange change,
+                            std::string_view rights) const {
+    TRY_ASSIGN(const std::string file, file_in(name, "postern.acl"));
+    return edit_acl(*env_.fs, file, identifier, change, rights);
 }
 
 Result<std::string> Store::url_key(std::string_view name, bool make) const {
-    TRY_ASSIGN(const std::string file, url_key_file(name));
+    TRY_ASSIGN(const std::string file, file_in(name, "postern.urlauth"));
     const auto read = [&]() -> Result<std::string> {
         std::string key;
         LineLog log(*env_.fs, file);
@@ -290,7 +300,7 @@ Result<std::string> Store::url_key(std::string_view name, bool make) const {
 }
 
 Result<void> Store::reset_url_key(std::string_view name) const {
-    TRY_ASSIGN(const std::string file, url_key_file(name));
+    TRY_ASSIGN(const std::string file, file_in(name, "postern.urlauth"));
     TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, file + ".lock"));
     auto gone = env_.fs->unlink(file);
     if (!gone && gone.error().code != Errc::not_found) return gone;

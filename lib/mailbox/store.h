@@ -13,6 +13,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "lib/base/result.h"
+#include "lib/mailbox/acl.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/mailbox/metadata.h"
 #include "lib/sys/fs.h"
@@ -55,6 +56,11 @@ class Store {
     Result<std::string> url_key(std::string_view name, bool make) const;
     Result<void> reset_url_key(std::string_view name) const;
 
+    // The folder's access control list, empty where there is none. Errc::not_found.
+    Result<Acl> acl(std::string_view name) const;
+    Result<void> set_acl(std::string_view name, std::string_view identifier, AclChange change,
+                         std::string_view rights) const;
+
     // Errc::invalid: the name cannot be a folder's. Errc::permanent: it exists already.
     Result<void> create(std::string_view name);
     // Errc::not_found; Errc::permanent for INBOX. Folders below stay (RFC 3501 6.3.4).
@@ -84,7 +90,7 @@ class Store {
     explicit Store(Environment env) : env_(std::move(env)) {}
     std::string path_of(std::string_view canonical_name) const;
     Result<std::string> metadata_file(std::string_view name) const;
-    Result<std::string> url_key_file(std::string_view name) const;
+    Result<std::string> file_in(std::string_view name, std::string_view file) const;
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);
