@@ -29,8 +29,12 @@ std::string_view parent_of(std::string_view name) {
 
 std::string Session::rights_of(std::string_view name) const {
     const auto acl = store_.acl(name);
-    // A list that cannot be read gives nobody anything, but for the owner's way to mend it.
-    if (!acl) return acl.error().code == Errc::not_found ? std::string(mailbox::kAllRights) : "la";
+    // Where there is no such mailbox, the command says so. A list that cannot be read gives nobody
+    // anything, but for the owner's way to mend it.
+    const bool missing =
+        !acl && (acl.error().code == Errc::not_found || acl.error().code == Errc::invalid);
+    if (missing) return std::string(mailbox::kAllRights);
+    if (!acl) return "la";
     return mailbox::rights_of_owner(*acl, options_.user);
 }
 

@@ -84,6 +84,19 @@ TEST_F(AclTest, EachRightIsEnforced) {
     EXPECT_THAT(c("STATUS other (MESSAGES)"), HasSubstr("MESSAGES 1)"));
 }
 
+TEST_F(AclTest, UrlsNeedTheRightToRead) {
+    Client c(maildir, owner());
+    c("CREATE box");
+    c.append("box", kPlain);
+    c("SETACL box fred lrswipkxtea");
+    c("SETACL box fred -r");
+    EXPECT_THAT(c("APPEND INBOX CATENATE (URL /box/;UID=1)"),
+                StartsWith("t NO [BADURL \"/box/;UID=1\"] Access control list"));
+    EXPECT_THAT(c("APPEND INBOX CATENATE (URL /../x/;UID=1)"),
+                StartsWith("t NO [BADURL \"/../x/;UID=1\"] Mailbox of the URL"));
+    EXPECT_THAT(c("ESEARCH IN (personal) ALL"), Not(HasSubstr("MAILBOX box")));
+}
+
 TEST_F(AclTest, ReadersWriteNothing) {
     Client c(maildir, owner());
     c("CREATE box");

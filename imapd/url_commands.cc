@@ -49,7 +49,8 @@ Result<std::string> Session::bytes_of_url(const std::string& text) {
     if (!url) return Error{Errc::invalid, url.error().what, 0};
     if (!is_own_url(*url) || (url->auth && !is_access_granted(*url, text)))
         return Error{Errc::denied, "Not a URL of this user", 0};
-    if (lacks("r", url->mailbox)) return Error{Errc::denied, "[NOPERM] Not allowed to read it", 0};
+    if (lacks("r", url->mailbox))
+        return Error{Errc::denied, "Access control list forbids to read it", 0};
     TRY_ASSIGN(const auto target, UrlTarget::open(store_, *url));
     return target->bytes();
 }

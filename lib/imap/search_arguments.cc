@@ -185,6 +185,8 @@ Result<ThreadArguments> parse_thread_arguments(Parser& parser) {
     TRY_ASSIGN(const std::string_view word, parser.word());
     if (iequals(word, "ORDEREDSUBJECT"))
         out.algorithm = ThreadAlgorithm::ordered_subject;
+    else if (iequals(word, "REFS"))
+        out.algorithm = ThreadAlgorithm::refs;
     else if (!iequals(word, "REFERENCES"))
         return bad("Unknown threading algorithm " + printable(word, 40));
     TRY_ASSIGN(out.search, parse_charset_and_keys(parser));

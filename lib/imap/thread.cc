@@ -150,10 +150,14 @@ std::string by_subject(const std::vector<ThreadMessage>& messages) {
 
 class ByReferences {
   public:
+    std::string run_refs(const std::vector<ThreadMessage>& messages) {
+        build(messages);
+        forest_.sort_all();
+        order_by_youngest();
+        return forest_.format();
+    }
     std::string run(const std::vector<ThreadMessage>& messages) {
-        for (const ThreadMessage& message : messages) place(message);
-        forest_.collect();
-        prune();
+        build(messages);
         for (const int top : forest_.at(kRoot).children) forest_.sort_children(top);
         forest_.sort_children(kRoot);
         group_by_subject();
@@ -162,6 +166,30 @@ class ByReferences {
     }
 
   private:
+    // Steps 1 to 3
+    void build(const std::vector<ThreadMessage>& messages) {
+        for (const ThreadMessage& message : messages) place(message);
+        forest_.collect();
+        prune();
+    }
+
+    // Threads in the order of the youngest message of each.
+    void order_by_youngest() {
+        using Moment = std::pair<std::int64_t, std::uint32_t>;
+        std::unordered_map<int, Moment> youngest;
+        for (const int node : forest_.bottom_up()) {
+            Moment best{INT64_MIN, 0};
+            if (!forest_.is_dummy(node))
+                best = {forest_.at(node).message->date, forest_.at(node).message->number};
+            for (const int child : forest_.at(node).children)
+                best = std::max(best, youngest[child]);
+            youngest[node] = best;
+        }
+        auto& tops = forest_.at(kRoot).children;
+        std::sort(tops.begin(), tops.end(),
+                  [&](int a, int b) { return youngest[a] < youngest[b]; });
+    }
+
     int node_of(const std::string& id) {
         const auto [at, is_new] = by_id_.try_emplace(id, kNone);
         if (is_new) at->second = forest_.add(nullptr);
@@ -304,8 +332,12 @@ std::vector<std::string> message_ids(std::string_view field) {
 }
 
 std::string thread_messages(ThreadAlgorithm algorithm, std::vector<ThreadMessage> messages) {
-    return algorithm == ThreadAlgorithm::ordered_subject ? by_subject(messages)
-                                                         : ByReferences().run(messages);
+    switch (algorithm) {
+        case ThreadAlgorithm::ordered_subject: return by_subject(messages);
+        case ThreadAlgorithm::refs: return ByReferences().run_refs(messages);
+        case ThreadAlgorithm::references: break;
+    }
+    return ByReferences().run(messages);
 }
 
 }  // namespace postern::imap

@@ -1,4 +1,5 @@
-// THREAD, RFC 5256 3: which messages belong together. Pure: what is known of each message comes in,
+// THREAD, RFC 5256 3 and REFS (as REFERENCES, but subjects say nothing, and the thread with the
+// youngest message is the last): which messages belong together. Pure: what is known of each message comes in,
 // the text of the response comes out.
 #pragma once
 
@@ -9,7 +10,7 @@
 
 namespace postern::imap {
 
-enum class ThreadAlgorithm : unsigned char { ordered_subject, references };
+enum class ThreadAlgorithm : unsigned char { ordered_subject, references, refs };
 
 struct ThreadMessage {
     std::uint32_t number = 0;  // as it is to be shown: sequence number or UID

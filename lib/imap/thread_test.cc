@@ -88,6 +88,24 @@ TEST(Thread, References) {
               "(1 3)(2)");
 }
 
+TEST(Thread, RefsGoByReferencesOnly) {
+    const auto refs = [](std::vector<ThreadMessage> messages) {
+        return thread_messages(ThreadAlgorithm::refs, std::move(messages));
+    };
+    EXPECT_EQ(refs({}), "");
+    // Subjects bring nothing together
+    EXPECT_EQ(refs({message(1, "a", {}, "x"), message(2, "b", {}, "x", true)}), "(1)(2)");
+    // The thread with the youngest message is the last
+    EXPECT_EQ(refs({message(1, "a", {}), message(2, "b", {}), message(3, "c", {"a"})}), "(2)(1 3)");
+    EXPECT_EQ(refs({message(1, "b", {"a"}), message(2, "x", {}), message(3, "c", {"a"})}),
+              "(2)((1)(3))");
+    EXPECT_EQ(refs({message(1, "a", {"b"}), message(2, "b", {"a"})}), "(2 1)");
+    std::vector<ThreadMessage> deep{message(1, "0", {})};
+    for (std::uint32_t i = 1; i < 5000; ++i)
+        deep.push_back(message(i + 1, std::to_string(i), {std::to_string(i - 1)}));
+    EXPECT_EQ(refs(std::move(deep)).substr(0, 8), "(1 2 3 4");
+}
+
 TEST(Thread, LoopsAreBroken) {
     EXPECT_EQ(references({message(1, "a", {"a"})}), "(1)");
     EXPECT_EQ(references({message(1, "a", {"b"}), message(2, "b", {"a"})}), "(2 1)");
