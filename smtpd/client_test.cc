@@ -1,4 +1,6 @@
 // What depends on who the client is: limits, XCLIENT and XFORWARD, rules that policy knows.
+#include "lib/ipc/channel.h"
+
 #include "smtpd/smtpd_fixture.h"
 
 namespace postern::smtpd {
@@ -288,6 +290,52 @@ TEST_F(ClientTest, AFooterOfTheLastWord) {
     EXPECT_EQ(talk("FOO\r\n", ""),
               "502-5.5.2 Error: command not recognized\r\n502 5.5.2 by rule\r\n"
               "421-4.7.0 mail.test Error: too many errors\r\n421 4.7.0 by rule\r\n");
+}
+
+// A service of type "pass".
+class HandedOverTest : public ClientTest {
+  protected:
+    // As postscreen does it: a connection of its own, the message, and the end.
+    void hand_over(const ipc::Handoff& message, bool with_client = true) {
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        client = Fd(ends[0]);
+        const Fd other(ends[1]);
+        auto [ours, theirs] = sys::packet_pair().value();
+        const int fd = other.get();
+        const auto descriptors = with_client ? std::span(&fd, 1) : std::span<const int>();
+        ASSERT_TRUE(ipc::Channel(std::move(theirs))
+                        .send(message, Deadline::in(Millis(1000)), "", descriptors));
+        smtpd->on_connection(std::move(ours));
+    }
+};
+
+TEST_F(HandedOverTest, TheClientIsWhoPostscreenSays) {
+    options.host_names["127.0.0.1"] = "localhost";
+    begin();
+    talk("QUIT\r\n", "");
+    ipc::Handoff message;
+    message.client_address = "192.0.2.7";
+    message.client_port = 4321;
+    message.server_address = "198.51.100.1";
+    message.server_port = 25;
+    hand_over(message);
+    EXPECT_EQ(talk("", "ESMTP\r\n"), "220 mail.test ESMTP\r\n");
+    EXPECT_THAT(logged(), HasSubstr("connect from unknown[192.0.2.7]"));
+    EXPECT_EQ(talk("QUIT\r\n", ""), "221 2.0.0 Bye\r\n");
+    EXPECT_TRUE(wait_for([&] { return ended == 2; }));
+}
+
+TEST_F(HandedOverTest, NobodyComes) {
+    begin();
+    talk("QUIT\r\n", "");
+    hand_over({}, false);
+    EXPECT_TRUE(wait_for([&] { return ended == 2; }));
+    EXPECT_THAT(logged(), HasSubstr("no client came with it"));
+    auto [ours, theirs] = sys::packet_pair().value();
+    smtpd->on_connection(std::move(ours));
+    theirs.reset();
+    EXPECT_TRUE(wait_for([&] { return ended == 3; }));
 }
 
 }  // namespace

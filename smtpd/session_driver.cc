@@ -45,10 +45,23 @@ SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(Sessi
     server_address_ = local_.is_inet() ? local_.ip().str() : std::string("127.0.0.1");
     client_port_ = peer_.port();
     server_port_ = local_.port();
-    const auto name = shared.options.host_names.find(address());
-    if (name != shared.options.host_names.end()) client_name_ = reverse_name_ = name->second;
+    name_from_hosts();
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
     stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
+}
+
+void SessionDriver::name_from_hosts() {
+    const auto name = shared_.options.host_names.find(address());
+    client_name_ = reverse_name_ =
+        name == shared_.options.host_names.end() ? "unknown" : name->second;
+}
+
+void SessionDriver::speaks_for(const ipc::Handoff& handoff) {
+    address_ = handoff.client_address;
+    client_port_ = handoff.client_port;
+    server_address_ = handoff.server_address;
+    server_port_ = handoff.server_port;
+    name_from_hosts();
 }
 
 void SessionDriver::start() { shared_.dovecot ? ask_mechanisms() : begin(); }

@@ -13,6 +13,7 @@
 #include "lib/base/ids.h"
 #include "lib/ipc/client.h"
 #include "lib/ipc/messages/auth.h"
+#include "lib/ipc/messages/login.h"
 #include "lib/ipc/messages/milter.h"
 #include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
@@ -57,6 +58,8 @@ class SessionDriver : public loop::StreamHandler,
     // the last reference.
     SessionDriver(Shared& shared, Fd socket, std::function<void(SessionDriver*)> ended);
 
+    // Before start(): who the client is, as postscreen knows it (a proxy may stand between).
+    void speaks_for(const ipc::Handoff& handoff);
     void start();  // greet; needs to be owned by a shared_ptr
     void drain();  // the process wants to end
 
@@ -84,6 +87,7 @@ class SessionDriver : public loop::StreamHandler,
     void on_secured() override;
 
     void ask_mechanisms();
+    void name_from_hosts();
     void begin();
     void ask_name();
     void on_name(const Result<ipc::NameAnswer>& answer);

@@ -1,7 +1,21 @@
 // The service, see smtpd_service.h.
 #include "smtpd/smtpd_service.h"
 
+#include <sys/socket.h>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
 namespace postern::smtpd {
+namespace {
+
+bool is_packet_socket(int fd) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<service::LoopService>> SmtpdService::create(
     const service::LoopContext& context) {
@@ -23,18 +37,60 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
                    ? std::make_unique<DovecotAuth>(loop, options_.sasl_server->address,
                                                    options_.sasl_server->name)
                    : nullptr),
-      shared_{options_, loop,           policy_,
-              auth_,    names_,         qmgr_,             anvil_,
-              cleanup_, dovecot_.get(), SystemRandom::instance(),
+      shared_{options_, loop,   policy_,  auth_,          names_,
+              qmgr_,    anvil_, cleanup_, dovecot_.get(), SystemRandom::instance(),
               notices_},
-      session_ended_(std::move(session_ended)) {}
+      session_ended_(std::move(session_ended)),
+      loop_(loop) {}
 
 void SmtpdService::on_connection(Fd socket) {
-    auto driver =
-        std::make_shared<SessionDriver>(shared_, std::move(socket), [this](SessionDriver* session) {
-            sessions_.erase(session);
-            session_ended_();
-        });
+    if (is_packet_socket(socket.get())) return take_over(std::move(socket));
+    add(std::make_shared<SessionDriver>(shared_, std::move(socket), ending()));
+}
+
+// A service of type "pass": the connection is postscreen's, and has the client's with it.
+void SmtpdService::take_over(Fd socket) {
+    const auto key = std::make_shared<ipc::LoopChannel*>(nullptr);
+    const auto forget = [this, key] {
+        // In the middle of its callback: it goes on the next turn.
+        const auto found = bringers_.find(*key);
+        if (found == bringers_.end()) return false;
+        loop_.post([kept = std::shared_ptr<ipc::LoopChannel>(std::move(found->second))] {});
+        bringers_.erase(found);
+        return true;
+    };
+    auto channel = std::make_unique<ipc::LoopChannel>(
+        loop_, std::move(socket),
+        ipc::LoopChannel::Handler{
+            [this, forget](ipc::Packet packet) {
+                if (!forget()) return;
+                auto message = packet.as<ipc::Handoff>();
+                const bool good = message && packet.descriptor_count() == 1;
+                if (!good) {
+                    log::warning("", cat({"pass service: ", message ? "no client came with it"
+                                                                    : message.error().what}));
+                    return session_ended_();
+                }
+                auto driver =
+                    std::make_shared<SessionDriver>(shared_, packet.take_descriptor(), ending());
+                driver->speaks_for(*message);
+                add(std::move(driver));
+            },
+            [this, forget](const Error&) {
+                if (forget()) session_ended_();
+            }});
+    *key = channel.get();
+    bringers_.emplace(channel.get(), std::move(channel));
+}
+
+std::function<void(SessionDriver*)> SmtpdService::ending() {
+    return [this](SessionDriver* session) {
+        sessions_.erase(session);
+        session_ended_();
+    };
+}
+
+void SmtpdService::add(std::shared_ptr<SessionDriver> driver) {
     sessions_.emplace(driver.get(), driver);
     driver->start();
 }

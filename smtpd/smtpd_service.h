@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "lib/base/random.h"
+#include "lib/ipc/loop_channel.h"
 #include "lib/service/service.h"
 
 #include "smtpd/options.h"
@@ -23,6 +24,10 @@ class SmtpdService : public service::LoopService {
     std::size_t session_limit() const override { return options_.client_limit; }
 
   private:
+    void take_over(Fd socket);
+    std::function<void(SessionDriver*)> ending();
+    void add(std::shared_ptr<SessionDriver> driver);
+
     Options options_;
     ipc::Client policy_;
     ipc::Client auth_;
@@ -34,6 +39,9 @@ class SmtpdService : public service::LoopService {
     std::unique_ptr<DovecotAuth> dovecot_;
     Shared shared_;
     std::function<void()> session_ended_;
+    loop::Loop& loop_;
+    // Connections of postscreen, each of which brings one client.
+    std::unordered_map<ipc::LoopChannel*, std::unique_ptr<ipc::LoopChannel>> bringers_;
     std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;
 };
 

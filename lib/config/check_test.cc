@@ -75,9 +75,9 @@ TEST(Check, AnOptionThatSpoilsADefault) {
 
 TEST(Check, Standing) {
     Report found = report(
-        "mine = 1\nmyorigin = $mine\nfork_delay = 2s\npostscreen_greet_ttl = 2d\n"
+        "mine = 1\nmyorigin = $mine\nfork_delay = 2s\nqmqpd_error_delay = 2d\n"
         "slow_destination_recipient_limit = 3\nqmqpd_timeout = 300s\nwhatever_this = 1\n",
-        "smtp inet n - n - - smtpd -o postscreen_dnsbl_threshold=3 -o "
+        "smtp inet n - n - - smtpd -o smtpd_history_flush_threshold=3 -o "
         "syslog_name=x/$service_name\n");
     std::vector<std::string> standings;
     for (const SetParameter& set : found.set) {
@@ -85,16 +85,17 @@ TEST(Check, Standing) {
                                  standing_text(set), set.is_default ? " default" : ""}));
     }
     EXPECT_THAT(standings, ElementsAre("mine: user-defined", "myorigin: honoured",
-                                       "fork_delay: no effect", "postscreen_greet_ttl: not yet",
+                                       "fork_delay: no effect", "qmqpd_error_delay: not yet",
                                        "slow_destination_recipient_limit: honoured",
                                        "qmqpd_timeout: not yet default", "whatever_this: unknown",
-                                       "smtp/inet postscreen_dnsbl_threshold: not yet",
+                                       "smtp/inet smtpd_history_flush_threshold: not yet",
                                        "smtp/inet syslog_name: honoured"));
     EXPECT_THAT(
         not_yet_warnings(found),
-        ElementsAre("/c/main.cf, line 4: postscreen_greet_ttl: not honoured yet, has no effect",
-                    "/c/master.cf, line 1: smtp/inet: -o postscreen_dnsbl_threshold: not honoured "
-                    "yet, has no effect"));
+        ElementsAre(
+            "/c/main.cf, line 4: qmqpd_error_delay: not honoured yet, has no effect",
+            "/c/master.cf, line 1: smtp/inet: -o smtpd_history_flush_threshold: not honoured "
+            "yet, has no effect"));
 }
 
 TEST(Check, Text) {

@@ -26,7 +26,7 @@ TEST(Params, Readers) {
     EXPECT_EQ(readers(*find_row("smtpd_timeout")), "smtpd");
     EXPECT_EQ(readers(*find_row("max_use")), "all");
     EXPECT_EQ(readers(*find_row("stress")), "$name");
-    EXPECT_EQ(readers(*find_row("postscreen_greet_wait")), "");
+    EXPECT_EQ(readers(*find_row("postscreen_greet_wait")), "postscreen");
 }
 
 TEST(Params, EveryRowIsDocumented) {

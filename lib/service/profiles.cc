@@ -25,6 +25,7 @@ constexpr ProfilePath kForwarderPaths[] = {{Anchor::config, "", read}, {Anchor::
 // cleanup reads the tables of header_checks and body_checks.
 constexpr ProfilePath kCleanupPaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "hold", write},
                                          {Anchor::config, "", read}, {Anchor::system, "/", read}};
+constexpr ProfilePath kScreenPaths[] = {{Anchor::data, "", write}, {Anchor::config, "", read}, {Anchor::system, "/", read}};
 constexpr ProfilePath kPickupPaths[] = {{Anchor::queue, "maildrop", write}};
 constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anchor::queue, "active", write},
                                        {Anchor::queue, "deferred", write}, {Anchor::queue, "hold", write},
@@ -56,7 +57,9 @@ constexpr Accounts kSubmitters = Account::net | Account::mail | Account::queue;
 
 constexpr Profile kProfiles[] = {
     // program           account          callers                                    commands promises      paths           itself
-    {"smtpd",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
+    {"smtpd",            Account::net,    only(Account::mail),                       false,   kFront,       {},             false},
+    // As mail_owner, which owns the folder of its cache.
+    {"postscreen",       Account::mail,   kNobody,                                   false,   kFront | kWriter | Promise::dns, kScreenPaths, false},
     {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
     {"policy",           Account::policy, only(Account::net),                        false,   kTables | Promise::dns, kTablePaths, false},
     {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false},
@@ -110,7 +113,7 @@ const Profile* find_profile(std::string_view program) {
 std::span<const Profile> profiles() { return kProfiles; }
 
 bool tells_of_messages(const Profile& profile) {
-    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "peername", "anvil"};
+    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "peername", "anvil", "postscreen"};
     return std::find(std::begin(kOthers), std::end(kOthers), profile.program) == std::end(kOthers);
 }
 

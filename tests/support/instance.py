@@ -26,7 +26,7 @@ DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "20"))
 
 # Where the build leaves each program that master starts, by its installed name.
 DAEMONS = {
-    "master": "master/master", "smtpd": "smtpd/smtpd", "policy": "policy/policy", "peername": "peername/peername", "anvil": "limits/anvil", "pickup": "pickup/pickup",
+    "master": "master/master", "smtpd": "smtpd/smtpd", "policy": "policy/policy", "peername": "peername/peername", "postscreen": "postscreen/postscreen", "anvil": "limits/anvil", "pickup": "pickup/pickup",
     "cleanup": "cleanup/cleanup", "qmgr": "qmgr/qmgr", "showq": "qmgr/showq", "bounce": "bounce/bounce",
     "error": "bounce/error", "discard": "bounce/discard", "trivial-rewrite": "route/trivial-rewrite", "local": "local/local",
     "virtual": "local/local", "pipe": "pipe/pipe", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth", "verify": "verify/verify",
