@@ -4,6 +4,7 @@ subscriptions, and Dovecot takes ours over; postern mailbox."""
 import imaplib
 import os
 import pathlib
+import poplib
 import re
 import subprocess
 import unittest
@@ -55,7 +56,7 @@ def rows(answer):
 class Moves(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.mail = Instance(services=("imap",))
+        cls.mail = Instance(services=("imap", "pop3"))
         cls.mail.__enter__()
 
     @classmethod
@@ -91,6 +92,14 @@ class Moves(unittest.TestCase):
         self.assertEqual(imap.response("UIDVALIDITY")[1], [validity.encode()])
         self.assertEqual(rows(imap.uid("FETCH", "1:*", "(UID FLAGS)")[1]), before)
         self.assertIn(b'() "." Work.a', imap.lsub()[1])
+        # Dovecot's pop3_uidl_format as it is shipped, %08Xu%08Xv: mail left on the server is not fetched again.
+        pop3 = poplib.POP3(*self.mail.address("pop3"))
+        self.addCleanup(pop3.close)
+        pop3.user("mover")
+        pop3.pass_("secret")
+        self.assertEqual([line.split()[1].decode() for line in pop3.uidl()[1]],
+                         [f"{uid:08X}{int(validity):08X}" for uid in sorted(before)])
+        pop3.quit()
         imap.uid("STORE", "4", "+FLAGS", "(\\Seen New)")
         imap.append("INBOX", "(Job)", None, b"Subject: six\r\n\r\nbody\r\n")
         imap.subscribe("Work")
