@@ -59,8 +59,8 @@ Result<void> copy_file(sys::Fs& fs, const std::string& from, const std::string& 
 }
 
 // The folders of a foreign store: their names and paths, INBOX first.
-Result<std::vector<std::pair<std::string, std::string>>> folders_of(sys::Fs& fs,
-                                                                    const std::string& root) {
+Result<std::vector<std::pair<std::string, std::string>>> foreign_folders(sys::Fs& fs,
+                                                                         const std::string& root) {
     TRY_ASSIGN(const auto entries, fs.list(root));
     std::vector<std::pair<std::string, std::string>> out;
     for (const auto& entry : entries) {
@@ -186,7 +186,7 @@ Result<Imported> import_maildir(Store& store, const std::string& source) {
     TRY_ASSIGN(const Mailbox inbox, store.mailbox("INBOX"));
     sys::Fs& fs = *inbox.environment().fs;
     if (!fs.info(source + "/cur")) return Error{Errc::not_found, source + " is no Maildir", 0};
-    TRY_ASSIGN(const auto folders, folders_of(fs, source));
+    TRY_ASSIGN(const auto folders, foreign_folders(fs, source));
     Imported out;
     for (const auto& [name, path] : folders) {
         TRY_ASSIGN(const auto files, messages_of(fs, path));
