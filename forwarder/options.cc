@@ -55,7 +55,18 @@ void read_timeouts(Options& options, const config::Config& config) {
 }
 
 void read_addressing(Options& options, const config::Config& config) {
-    options.dns_lookups = !config.get(param::disable_dns_lookups);
+    // The newer parameter wins where it is set. DNSSEC is asked for by nothing that we do.
+    const std::string level =
+        config.get(options.lmtp ? param::lmtp_dns_support_level : param::smtp_dns_support_level);
+    options.dns_lookups =
+        level.empty() ? !config.get(param::disable_dns_lookups) : level != "disabled";
+    // The system's own way ("native") has /etc/hosts, the DNS has not.
+    const auto ways = config.get(options.lmtp ? param::lmtp_host_lookup : param::smtp_host_lookup);
+    if (options.dns_lookups && !contains(ways, "native")) options.resolver.hosts.clear();
+    options.ignore_mx_error = config.get(param::ignore_mx_lookup_error);
+    options.defer_without_mx_address =
+        config.get(options.lmtp ? param::lmtp_defer_if_no_mx_address_found
+                                : param::smtp_defer_if_no_mx_address_found);
     auto protocols = config.get(param::inet_protocols);
     bool all = contains(protocols, "all");
     options.ask_ipv4 = all || contains(protocols, "ipv4");

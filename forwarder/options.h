@@ -37,6 +37,8 @@ struct Options {
 
     // Hosts and addresses.
     bool dns_lookups = true;
+    bool ignore_mx_error = false;  // a failed question for MX records is taken for "there are none"
+    bool defer_without_mx_address = false;
     bool ask_ipv4 = true, ask_ipv6 = true;
     enum class Prefer : unsigned char { any, ipv4, ipv6 } prefer = Prefer::any;
     bool randomize = true;
@@ -59,7 +61,7 @@ struct Options {
 
     dns::Options resolver;
 
-    std::vector<std::string> ignored_extensions;  // of servers, upper or lower case
+    std::vector<std::string> ignored_extensions;       // of servers, upper or lower case
     std::string ignored_extension_maps, reply_filter;  // tables
     bool always_ehlo = true;
 

@@ -92,6 +92,7 @@ void TargetFinder::Search::ask_mx() {
 void TargetFinder::Search::on_mx(dns::AnswerLookup answer) {
     const std::string& domain = hops_[current_].name;
     if (answer.failed()) {
+        if (finder_.options_.ignore_mx_error) return use_host(domain);
         return give_up_hop(Verdict::defer("4.4.3", name_error(domain, "MX", kTryAgain)));
     }
     if (answer.not_found()) {
@@ -224,6 +225,8 @@ bool TargetFinder::Search::drop_own(std::vector<Target>& targets) const {
 
 Verdict TargetFinder::Search::no_address() const {
     if (lookup_failed_) return Verdict::defer("4.4.3", missing_text_);
+    if (by_mx_ && finder_.options_.defer_without_mx_address)
+        return Verdict::defer("4.4.4", missing_text_);
     return Verdict::reject("5.4.4", missing_text_);
 }
 

@@ -1,4 +1,5 @@
 #include "forwarder/target_finder.h"
+#include "lib/service/key_files.h"
 #include "tests/support/fake_dns.h"
 
 namespace postern::forwarder {
@@ -132,6 +133,32 @@ TEST_F(TargetFinderTest, DroppedSearchIsSilent) {
     search.reset();
     find("host.test");
     EXPECT_FALSE(called);
+}
+
+TEST_F(TargetFinderTest, WhatFailsMayBeIgnoredOrWaitedFor) {
+    EXPECT_THAT(find("broken.test"), testing::StartsWith("4.4.3 "));
+    options_.ignore_mx_error = true;
+    EXPECT_THAT(find("broken.test"), testing::HasSubstr("name=broken.test type=A"))
+        << "its addresses are asked for";
+    EXPECT_THAT(find("noaddr.test"), testing::StartsWith("5.4.4 "));
+    options_.defer_without_mx_address = true;
+    EXPECT_THAT(find("noaddr.test"), testing::StartsWith("4.4.4 "));
+    EXPECT_THAT(find("[nowhere.test]"), testing::StartsWith("5.4.4 ")) << "not by MX";
+}
+
+TEST(Options, HowHostsAreFound) {
+    const service::KeyFiles keys{};
+    const auto from = [&](const std::string& text) {
+        return Options::from(*config::Config::parse(text), false, keys).value();
+    };
+    EXPECT_EQ(from("").resolver.hosts, "") << "name servers only";
+    EXPECT_TRUE(from("").dns_lookups);
+    EXPECT_EQ(from("smtp_host_lookup = dns, native\n").resolver.hosts, "/etc/hosts");
+    EXPECT_EQ(from("disable_dns_lookups = yes\n").resolver.hosts, "/etc/hosts");
+    EXPECT_FALSE(from("disable_dns_lookups = yes\n").dns_lookups);
+    EXPECT_FALSE(from("smtp_dns_support_level = disabled\n").dns_lookups);
+    EXPECT_TRUE(from("disable_dns_lookups = yes\nsmtp_dns_support_level = dnssec\n").dns_lookups);
+    EXPECT_TRUE(from("ignore_mx_lookup_error = yes\n").ignore_mx_error);
 }
 
 }  // namespace
