@@ -187,7 +187,7 @@ class FieldParser {
     std::size_t end_ = 0;  // of the last address, with its '>'
 };
 
-bool is_dot_string(std::string_view local) {
+bool is_plain_local(std::string_view local) {
     constexpr std::string_view kMarks = ".!#$%&'*+-/=?^_`{|}~";
     return !local.empty() && local.front() != '.' && local.back() != '.' &&
            std::all_of(local.begin(), local.end(), [&](char c) {
@@ -257,7 +257,7 @@ std::string unquoted_address(std::string_view text) {
 std::string quoted_address(std::string_view address) {
     const std::size_t at = address.rfind('@');
     const std::string_view local = address.substr(0, at);
-    if (is_dot_string(local)) return std::string(address);
+    if (is_plain_local(local)) return std::string(address);
     std::string out = "\"";
     for (const char c : local) {
         if (c == '"' || c == '\\') out += '\\';
