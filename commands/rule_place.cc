@@ -19,7 +19,7 @@ constexpr std::string_view kFileTypes[] = {"hash", "btree", "lmdb",    "cdb",
 bool is_parameter(std::string_view word) {
     return !word.empty() &&
            std::all_of(word.begin(), word.end(), [](char c) { return is_alnum(c) || c == '_'; }) &&
-           word.find('_') != std::string_view::npos;
+           (word.find('_') != std::string_view::npos || word == "relayhost");
 }
 
 // The physical line, of those of one logical line, on which a word stands; the first one where none

@@ -31,7 +31,7 @@ using Mode = SendmailOptions::Mode;
 namespace commands = postern::commands;
 
 constexpr std::size_t kChunk = 64 << 10;
-constexpr std::size_t kMaxHeaderForRecipients = 1 << 20;
+constexpr std::size_t kMaxHeaderForRecipients = 4 << 20;
 
 // Standard input as it comes, in wire form; the first part is kept while the header is looked at.
 class Input {
@@ -90,6 +90,9 @@ Result<std::string> collect_recipients(SendmailOptions& options, Input& input) {
             if (more.empty()) break;
             first += more;
         }
+        // Nobody is left out in silence.
+        if (first.size() >= kMaxHeaderForRecipients && !commands::has_whole_header(first))
+            return usage_error("the message header is too long for the -t option");
         for (std::string& address : commands::header_recipients(first))
             recipients.push_back(std::move(address));
         if (recipients.empty())

@@ -1,5 +1,7 @@
 #include "commands/sendmail_message.h"
 
+#include <utility>
+
 #include "lib/base/strings.h"
 #include "lib/mail/address_list.h"
 #include "lib/mail/header.h"
@@ -77,12 +79,49 @@ void LineConverter::finish(std::string& out) {
     line(whole, out);
 }
 
+namespace {
+
+// The front part of a list that the address parser takes whole: it ends behind a comma between two
+// entries (RFC 5322 3.4), not within quotes, comments, angle brackets or groups.
+std::string_view take_portion(std::string_view& list) {
+    constexpr std::size_t kEntries = mail::kMaxListedAddresses / 2;
+    std::size_t entries = 0;
+    int comment = 0;
+    bool quoted = false, angle = false, group = false;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const char c = list[i];
+        if (c == '\\') {
+            ++i;
+        } else if (comment > 0 || quoted) {
+            if (quoted && c == '"') quoted = false;
+            if (comment > 0) comment += c == '(' ? 1 : c == ')' ? -1 : 0;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '(') {
+            comment = 1;
+        } else if (c == '<' || c == '>') {
+            angle = c == '<';
+        } else if (!angle && (c == ':' || c == ';')) {
+            group = c == ':';
+        } else if (c == ',' && !angle && !group && ++entries == kEntries) {
+            const std::string_view front = list.substr(0, i);
+            list.remove_prefix(i + 1);
+            return front;
+        }
+    }
+    return std::exchange(list, std::string_view());
+}
+
+}  // namespace
+
 std::vector<std::string> parse_recipients(std::string_view list) {
     std::vector<std::string> addresses;
-    for (const mail::ListedAddress& entry : mail::parse_address_list(list)) {
-        if (entry.kind != mail::ListedAddress::Kind::mailbox || entry.local.empty()) continue;
-        const std::string local = quoted_local(entry.local);
-        addresses.push_back(entry.domain.empty() ? local : cat({local, "@", entry.domain}));
+    while (!list.empty()) {
+        for (const mail::ListedAddress& entry : mail::parse_address_list(take_portion(list))) {
+            if (entry.kind != mail::ListedAddress::Kind::mailbox || entry.local.empty()) continue;
+            const std::string local = quoted_local(entry.local);
+            addresses.push_back(entry.domain.empty() ? local : cat({local, "@", entry.domain}));
+        }
     }
     return addresses;
 }

@@ -122,6 +122,17 @@ TEST(HeaderRecipients, AreFoundAsSendmailFindsThem) {
               (std::vector<std::string>{"a@b.test", "\"odd one\"@c.test"}));
     EXPECT_TRUE(header_recipients("Subject: x\r\n\r\n").empty());
     EXPECT_EQ(parse_recipients("a@b.test, c"), (std::vector<std::string>{"a@b.test", "c"}));
+    // More than the address parser takes at once; commas that part nothing stay where they are.
+    std::string many;
+    for (int i = 0; i < 12'000; ++i)
+        many += cat({i % 3 == 0 ? "\"Doe, \\\" J\" (x, (y), z) <u" : "<u", std::to_string(i),
+                     "@b.test>,\r\n "});
+    many += "G: last@b.test, least@b.test;";
+    const auto all = header_recipients(cat({"To: ", many, "\r\n\r\n"}));
+    ASSERT_EQ(all.size(), 12'002U);
+    for (std::size_t i = 0; i < 12'000; ++i)
+        ASSERT_EQ(all[i], cat({"u", std::to_string(i), "@b.test"}));
+    EXPECT_EQ(all.back(), "least@b.test");
     EXPECT_TRUE(has_whole_header("A: b\r\n\r\n"));
     EXPECT_FALSE(has_whole_header("A: b\r\n"));
 }

@@ -37,6 +37,7 @@ ipc::ResolveAnswer filter_route(std::string_view filter, const std::string& reci
     if (colon != std::string_view::npos) answer.next_hop = filter.substr(colon + 1);
     if (answer.next_hop.empty()) answer.next_hop = recipient.substr(recipient.rfind('@') + 1);
     answer.recipient = recipient;
+    answer.rule = queue::attribute::kContentFilter;
     return answer;
 }
 
@@ -339,6 +340,12 @@ void Manager::note_route(Message& message, std::uint32_t index, const ipc::Resol
         if (recipient.original.empty()) recipient.original = recipient.address;
         recipient.address = route.recipient;
     }
+    // For mailtrace; no log tool expects it.
+    if (!route.rule.empty() && log::records_kept() && !message.envelope().is_probe())
+        log::story(
+            message.id().str(),
+            cat({"to=<", recipient.address, ">: goes to ", route.transport, ":", route.next_hop}),
+            {log::kv("rule", route.rule)});
     bool per_recipient = scheduler_.recipient_limit(route.transport) == 1;
     std::string destination = destination_name(route, recipient.address, per_recipient);
     routes_[message.key].groups[{route.transport, std::move(destination)}].push_back(index);

@@ -12,6 +12,14 @@ std::pair<std::string, std::string> split_transport(std::string_view text) {
     return {std::string(parts->first), std::string(parts->second)};
 }
 
+// As policy names a rule: "parameter (table, key key)".
+std::string rule_of(std::string_view parameter, std::string_view maps, std::string_view key) {
+    maps = trim(maps);
+    const bool one = maps.find_first_of(", \t\n") == maps.npos;
+    return cat(
+        {parameter, " (", one ? maps : "", one ? ", " : "", "key ", printable(key, 300), ")"});
+}
+
 bool plausible_label(std::string_view label) {
     if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
         return false;
@@ -51,9 +59,13 @@ Result<Resolver::Hop> Resolver::remote(std::string transport, const std::string&
         table::mailbox_keys(sender.empty() ? "<>" : sender, options_.recipient_delimiter);
     if (auto relay = table::find_first(sender_relayhost_, sender_keys); !relay.not_found()) {
         if (relay.failed()) return std::move(relay).error();
-        if (!iequals(relay->value, "DUNNO")) return Hop{std::move(name), relay->value};
+        if (!iequals(relay->value, "DUNNO"))
+            return Hop{std::move(name), relay->value,
+                       rule_of("sender_dependent_relayhost_maps",
+                               options_.sender_dependent_relayhost_maps, relay->key)};
     }
-    return Hop{std::move(name), options_.relayhost.empty() ? domain : options_.relayhost};
+    if (options_.relayhost.empty()) return Hop{std::move(name), domain};
+    return Hop{std::move(name), options_.relayhost, "relayhost"};
 }
 
 Result<Resolver::Hop> Resolver::by_class(table::DomainClass domain_class, const std::string& sender,
@@ -74,7 +86,13 @@ Result<Resolver::Hop> Resolver::by_class(table::DomainClass domain_class, const 
         table::mailbox_keys(sender.empty() ? "<>" : sender, options_.recipient_delimiter);
     auto own = table::find_first(sender_transport_, sender_keys);
     if (own.failed()) return std::move(own).error();
-    if (own.found() && !iequals(own->value, "DUNNO")) return remote(own->value, sender, domain);
+    if (own.found() && !iequals(own->value, "DUNNO")) {
+        TRY_ASSIGN(Hop hop, remote(own->value, sender, domain));
+        if (hop.rule.empty())
+            hop.rule = rule_of("sender_dependent_default_transport_maps",
+                               options_.sender_dependent_default_transport_maps, own->key);
+        return hop;
+    }
     return remote(options_.default_transport, sender, domain);
 }
 
@@ -89,6 +107,8 @@ Result<void> Resolver::apply_transport_maps(Hop& hop, const std::string& recipie
     if (found.failed()) return std::move(found).error();
     if (found.not_found()) return {};
     auto [transport, next_hop] = split_transport(found->value);
+    if (!transport.empty() || !next_hop.empty())
+        hop.rule = rule_of("transport_maps", options_.transport_maps, found->key);
     if (!transport.empty()) {
         hop.transport = std::move(transport);
         hop.next_hop = domain;
@@ -115,6 +135,7 @@ Result<Route> Resolver::resolve(std::string_view sender, std::string_view recipi
     }
     route.transport = std::move(hop.transport);
     route.next_hop = std::move(hop.next_hop);
+    route.rule = std::move(hop.rule);
     return route;
 }
 

@@ -19,6 +19,7 @@ struct Route {
     std::string next_hop;
     std::string recipient;  // as the delivery agent shall see it
     table::DomainClass domain_class = table::DomainClass::other;
+    std::string rule;  // "transport_maps (hash:/etc/transport, key far.test)", "relayhost" or empty
 };
 
 class Resolver {
@@ -32,6 +33,7 @@ class Resolver {
   private:
     struct Hop {
         std::string transport, next_hop;
+        std::string rule = {};
     };
     Result<Hop> by_class(table::DomainClass domain_class, const std::string& sender,
                          const std::string& domain);

@@ -91,6 +91,35 @@ TEST(Resolve, AppliesTransportMaps) {
     EXPECT_EQ(resolve(o, "b@any.test"), "relay [all.test] b@any.test");
 }
 
+// For mailtrace: what of main.cf sent it there.
+TEST(Resolve, NamesTheRule) {
+    auto o = base();
+    const auto rule = [&o](const char* recipient, const char* sender = "s@x.test") {
+        ipc::ResolveRequest request;
+        request.sender = sender;
+        request.recipient = recipient;
+        return Engine(o).resolve(request).rule;
+    };
+    EXPECT_EQ(rule("u@far.test"), "") << "its class alone";
+    o.relayhost = "[hub.test]";
+    EXPECT_EQ(rule("u@far.test"), "relayhost");
+    EXPECT_EQ(rule("u@vm.test"), "");
+    o.sender_dependent_relayhost_maps = "inline:{@y.test=[mine.test]}";
+    EXPECT_EQ(rule("u@far.test", "me@y.test"),
+              "sender_dependent_relayhost_maps (inline:{@y.test=[mine.test]}, key @y.test)");
+    o.sender_dependent_default_transport_maps = "inline:{@z.test=other:[z.test]}";
+    EXPECT_EQ(
+        rule("u@far.test", "me@z.test"),
+        "sender_dependent_default_transport_maps (inline:{@z.test=other:[z.test]}, key @z.test)");
+    o.transport_maps = "inline:{far.test=smtp:[one.test]}";
+    EXPECT_EQ(rule("u@far.test"),
+              "transport_maps (inline:{far.test=smtp:[one.test]}, key far.test)");
+    EXPECT_EQ(rule("u@other.test"), "relayhost");
+    o.transport_maps = "inline:{far.test=:}, inline:{other.test=smtp:}";
+    EXPECT_EQ(rule("u@far.test"), "relayhost") << "the entry changes nothing";
+    EXPECT_EQ(rule("u@other.test"), "transport_maps (key other.test)");
+}
+
 TEST(Resolve, DefersWhenATableCannotTell) {
     auto o = base();
     o.transport_maps = "hash:/nonexistent/transport";

@@ -66,6 +66,7 @@ ipc::ResolveAnswer Engine::resolve(const ipc::ResolveRequest& request) {
     answer.transport = std::move(route->transport);
     answer.next_hop = std::move(route->next_hop);
     answer.recipient = std::move(route->recipient);
+    answer.rule = route->rule.substr(0, ipc::kMaxText);
     answer.flush_site = flush_site(answer.recipient);
     answer.address_class = to_ipc(route->domain_class);
     return answer;

@@ -15,6 +15,8 @@ namespace {
 
 constexpr Millis kRetry{20};  // cleanup's backlog is full
 constexpr int kMaxAttempts = 500;
+constexpr int kPacketsAtOnce = 100;
+constexpr Millis kPace{5};
 
 std::size_t bytes_of(const ipc::SubmitRecipient& r) {
     return r.address.size() + r.original.size() + r.orcpt.size() + 64;
@@ -50,7 +52,8 @@ Submission::Submission(CleanupLinks& links, Handler handler, std::unique_ptr<Cle
     : links_(links),
       handler_(std::move(handler)),
       own_(own),
-      retry_(links.loop(), [this] { attempt(); }) {}
+      retry_(links.loop(), [this] { attempt(); }),
+      pace_(links.loop(), [this] { send_rest(); }) {}
 
 // Where a session's own link is gone, cleanup will not take the message over another: it knows
 // nothing of its milters there, and says "try later".
@@ -95,12 +98,38 @@ Result<void> Submission::send_envelope() {
     Recipients rest = all;
     envelope_.recipients = take_packet(rest);
     auto sent = link_->channel().send(envelope_, envelope_.session.str(), descriptors);
-    while (sent && !rest.empty()) {
-        sent = link_->channel().send(ipc::SubmitRecipients{take_packet(rest)},
-                                     envelope_.session.str());
-    }
     envelope_.recipients = std::move(all);
-    return sent;
+    sent_ = envelope_.recipients.size() - rest.size();
+    TRY(std::move(sent));
+    return send_recipients();
+}
+
+// Of very many recipients some at a time: the channel holds no more than it must.
+Result<void> Submission::send_recipients() {
+    Recipients rest = Recipients(envelope_.recipients).subspan(sent_);
+    for (int packets = 0; packets < kPacketsAtOnce && !rest.empty(); ++packets) {
+        auto sent = link_->channel().send(ipc::SubmitRecipients{take_packet(rest)},
+                                          envelope_.session.str());
+        if (!sent && sent.error().code == Errc::no_space && ++attempts_ < kMaxAttempts) break;
+        TRY(std::move(sent));
+        sent_ = envelope_.recipients.size() - rest.size();
+        attempts_ = 0;
+    }
+    if (sent_ < envelope_.recipients.size()) pace_.start(kPace);
+    return {};
+}
+
+void Submission::send_rest() {
+    if (!link_) return;
+    if (auto sent = send_recipients(); !sent) return fail(std::move(sent).error());
+    if (opened_ && sent_ == envelope_.recipients.size()) tell_opened();
+}
+
+void Submission::tell_opened() {
+    envelope_ = {};
+    sent_ = 0;
+    const auto callback = handler_.on_opened;
+    callback(std::move(queue_id_));
 }
 
 // Cleanup may hang up between two messages: one that it has not heard of goes over another link.
@@ -120,9 +149,8 @@ void Submission::on_packet(ipc::Packet packet) {
     if (opened_) return fail(Error{Errc::invalid, "cleanup: unexpected message"});
     if (opened->queue_id.empty()) return;  // its SubmitResult follows
     opened_ = true;
-    envelope_ = {};
-    const auto callback = handler_.on_opened;
-    callback(std::move(opened->queue_id));
+    queue_id_ = std::move(opened->queue_id);
+    if (sent_ == envelope_.recipients.size()) tell_opened();
 }
 
 void Submission::on_result(ipc::SubmitResult result) {

@@ -43,6 +43,9 @@ class Submission {
     void attempt();
     Result<void> start(Result<std::unique_ptr<CleanupLink>> link);
     Result<void> send_envelope();
+    Result<void> send_recipients();
+    void send_rest();
+    void tell_opened();
     void on_packet(ipc::Packet packet);
     void on_result(ipc::SubmitResult result);
     void on_closed(Error error);
@@ -57,6 +60,9 @@ class Submission {
     std::unique_ptr<CleanupLink> link_;
     std::unique_ptr<loop::Watch> room_;
     loop::Timer retry_;
+    loop::Timer pace_;      // cleanup has to read recipients before it gets more of them
+    std::size_t sent_ = 0;  // recipients
+    QueueId queue_id_;      // while not all of them are
     std::uint64_t written_ = 0;
     int attempts_ = 0;
     bool reused_ = false;  // the link has carried messages before this one

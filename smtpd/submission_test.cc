@@ -47,6 +47,24 @@ TEST_F(SmtpdTest, ManyRecipientsGoInSeveralPackets) {
     EXPECT_EQ(cleanup->envelopes.at(0).recipients.back().address, "user219@d.test");
 }
 
+// More packets than a channel holds: they wait for their turn, and the content for them.
+TEST_F(SmtpdTest, VeryManyRecipients) {
+    options.engine.recipient_limit = 30'000;
+    options.engine.junk_command_limit = 1000;  // NOOP marks where a portion ends
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\n", "2.1.0 Ok\r\n");
+    for (int i = 0; i < 30'000; i += 100) {
+        std::string commands;
+        for (int k = i; k < i + 100; ++k)
+            commands += "RCPT TO:<" + std::to_string(k) + "@d.test>\r\n";
+        talk(commands + "NOOP\r\n", "2.0.0 Ok\r\n");
+    }
+    EXPECT_THAT(talk("DATA\r\n", "\n"), HasSubstr("354 "));
+    EXPECT_THAT(talk("x\r\n.\r\n", "\n"), HasSubstr("250 2.0.0 Ok: queued as"));
+    ASSERT_EQ(cleanup->envelopes.at(0).recipients.size(), 30'000u);
+    EXPECT_EQ(cleanup->envelopes.at(0).recipients.back().address, "29999@d.test");
+}
+
 class KeptLinks : public SmtpdTest {
   protected:
     std::string message() {

@@ -57,6 +57,8 @@ std::string MaildropWriter::counted(std::string bytes) {
 }
 
 Result<std::string> MaildropWriter::begin(const MaildropEnvelope& e) {
+    if (e.recipients.size() > MaildropParser::Limits{}.recipients)
+        return Error{Errc::permanent, "too many recipients"};
     std::string out(kMagic);
     put_record(out, 'S', e.sender);
     if (!e.full_name.empty()) put_record(out, 'N', e.full_name);

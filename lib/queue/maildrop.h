@@ -60,7 +60,7 @@ class MaildropWriter {
 class MaildropParser {
   public:
     struct Limits {
-        std::size_t recipients = 50'000;
+        std::size_t recipients = 200'000;
         std::uint64_t content = UINT64_MAX;
         bool requeued = false;  // whether the writer may say that it was in the queue already
     };

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import smtplib
+import socket
 import subprocess
 import unittest
 
@@ -104,6 +105,32 @@ class BadInput(unittest.TestCase):
             mail.run("sendmail", "a@ok.test", input="Subject: x\n\nx\n")
             mail.wait_log(r"pickup\[\d+\]: warning: maildrop/\w+: Error: insufficient system storage: will be tried again")
             self.assertEqual(len(list((mail.queue / "maildrop").iterdir())), 1)
+
+    def test_very_many_recipients(self):
+        count = 20_000
+        with Instance({"smtpd_recipient_limit": "200000", "transport_maps": "inline:{far.test=discard:}"}) as mail:
+            with socket.create_connection(mail.address("smtp")) as client, client.makefile("rb") as replies:
+                replies.readline()
+                client.sendall(b"HELO x\r\nMAIL FROM:<a@client.test>\r\n")
+                for _ in range(2):
+                    self.assertTrue(replies.readline().startswith(b"250"))
+                for base in range(0, count, 500):
+                    client.sendall(b"".join(b"RCPT TO:<u%d@far.test>\r\n" % i for i in range(base, base + 500)))
+                    for _ in range(500):
+                        self.assertEqual(replies.readline(), b"250 2.1.5 Ok\r\n")
+                client.sendall(b"DATA\r\n")
+                self.assertTrue(replies.readline().startswith(b"354 "))
+                client.sendall(b"Subject: x\r\n\r\nx\r\n.\r\n")
+                self.assertTrue(replies.readline().startswith(b"250 2.0.0 Ok: queued as"))
+            wait(lambda: mail.log().count("status=sent") == count, "all of them", mail.log)
+            # More than fit into maildrop/ is an error that its sender hears of.
+            header = "To: " + ",\n ".join(f"u{i}" for i in range(210_000)) + "\n"
+            refused = mail.run("sendmail", "-t", input=header + "\nx\n", check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("too many recipients", refused.stderr)
+            refused = mail.run("sendmail", "-t", input=header * 3 + "\nx\n", check=False)
+            self.assertIn("header is too long for the -t option", refused.stderr)
+            mail.wait_empty_queue()
 
     def test_two_postsupers_at_once(self):
         for running in (True, False):

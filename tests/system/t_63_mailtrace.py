@@ -333,6 +333,7 @@ class Journeys(unittest.TestCase):
         text = story(mail, qid, has="all is done")
         self.assertRegex(text, r"smtp +<a@far.test>: given to 127.0.0.1\[127.0.0.1\]:\d+, 2.0.0: 250 2.0.0 Ok")
         self.assertRegex(text, r"rule: default: smtpd_relay_restrictions permit_mynetworks")
+        self.assertRegex(text, r"to=<a@far.test>: goes to smtp:\[127.0.0.1\]:\d+\n +rule: " + line_of(mail.etc / "main.cf", "relayhost") + " relayhost")
 
     def test_deferred_then_sent(self):
         mail = self.instance(minimal_backoff_time="600s", maximal_backoff_time="600s")
@@ -340,6 +341,7 @@ class Journeys(unittest.TestCase):
         text = story(mail, qid, has=r"^now: deferred until \S+ \(in (9|10) min\)")
         self.assertRegex(text, r"smtp +<a@far.test>: not now, 4.4.1: connect to 127.0.0.1\[127.0.0.1\]:1: Connection refused")
         self.assertRegex(text, r"qmgr +rests in the deferred queue until ")
+        self.assertRegex(text, r"goes to smtp:\S+\n +rule: " + line_of(mail.etc / "main.cf", "relayhost") + " relayhost")
         mail.run("postconf", "-e", f"relayhost = {self.sink().hop}")
         mail.run("postern", "reload")
         mail.wait_log("reload -- version")
@@ -398,6 +400,7 @@ class Journeys(unittest.TestCase):
             text = story(mail, qid, has=r"all is done\nnow: \w+: .*all is done")
             self.assertRegex(text, rf"smtp +{qid}: <bob@example.test>: given to 127.0.0.1.*queued as (\w+)")
             again = re.search(r"queued as (\w+)", text).group(1)
+            self.assertRegex(text, r"goes to smtp:\S+\n +rule: " + line_of(mail.etc / "main.cf", "content_filter") + " content_filter")
             self.assertRegex(text, rf"smtpd +{again}: comes from localhost\[127.0.0.1\]")
             self.assertRegex(text, rf"local +{again}: <bob@example.test>: delivered")
             self.assertEqual(mail.run("mailtrace", again).stdout, text, "either id tells it all")

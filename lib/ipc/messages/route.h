@@ -34,6 +34,7 @@ struct ResolveAnswer {
     std::string recipient;  // as the delivery agent shall see it
     AddressClass address_class = AddressClass::other;
     FlushSite flush_site = FlushSite::no;
+    std::string rule;  // what of main.cf sends it there, for mailtrace; empty: its class alone
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -44,6 +45,7 @@ struct ResolveAnswer {
         io.attr("recipient", recipient, kMaxAddress);
         io.attr("address_class", address_class);
         io.attr("flush_site", flush_site);
+        io.attr("rule", rule, kMaxText);
     }
 };
 
