@@ -120,7 +120,7 @@ TEST_F(StandAloneTest, SaysWhatIsWrong) {
         talk(cat({"HELO p\r\nFROB\r\nSTARTTLS\r\nAUTH PLAIN AGEAYg==\r\nVRFY bob\r\n"
                   "MAIL FROM:<a@b.test>\r\nRCPT TO:<bob@x.test>\r\nDATA\r\n",
                   std::string(200, 'x'), "\r\n.\r\nNOOP\r\n", std::string(3000, 'y')}));
-    EXPECT_THAT(said, HasSubstr("502 5.5.2 Error: command not recognized\r\n"));
+    EXPECT_THAT(said, HasSubstr("500 5.5.2 Error: command not recognized\r\n"));
     EXPECT_THAT(said, HasSubstr("552 5.3.4 Error: message file too big\r\n250 2.0.0 Ok\r\n"));
     EXPECT_TRUE(said.ends_with("500 5.5.2 Error: line too long\r\n")) << said;
     EXPECT_TRUE(submitted.files.empty());

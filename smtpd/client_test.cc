@@ -270,9 +270,9 @@ TEST_F(ClientTest, RefusalsHaveFooters) {
     options.reject_footer = "Ask ${server_name} about $client_address";
     options.reject_footer_maps = true;
     begin();
-    policy->lines["502 5.5.2 Error: command not recognized"] = "\\c. Sorry, $helo_name!";
+    policy->lines["500 5.5.2 Error: command not recognized"] = "\\c. Sorry, $helo_name!";
     talk("EHLO me\r\n", "8BITMIME\r\n");
-    EXPECT_EQ(talk("FOO\r\n", "\n"), "502 5.5.2 Error: command not recognized. Sorry, me!\r\n");
+    EXPECT_EQ(talk("FOO\r\n", "\n"), "500 5.5.2 Error: command not recognized. Sorry, me!\r\n");
     talk("MAIL FROM:<a@b.test>\r\n", "\n");
     EXPECT_EQ(talk("RCPT TO:<nosuch@example.test>\r\n", "127.0.0.1\r\n"),
               "550-5.1.1 <nosuch@example.test>: Recipient address rejected: User unknown\r\n"
@@ -288,7 +288,7 @@ TEST_F(ClientTest, AFooterOfTheLastWord) {
     begin();
     talk("EHLO me\r\n", "8BITMIME\r\n");
     EXPECT_EQ(talk("FOO\r\n", ""),
-              "502-5.5.2 Error: command not recognized\r\n502 5.5.2 by rule\r\n"
+              "500-5.5.2 Error: command not recognized\r\n500 5.5.2 by rule\r\n"
               "421-4.7.0 mail.test Error: too many errors\r\n421 4.7.0 by rule\r\n");
 }
 

@@ -343,7 +343,7 @@ TEST_F(SmtpdTest, ThePostmasterHearsOfErrors) {
     EXPECT_EQ(cleanup->envelopes.at(0).recipients.at(0).address, "postmaster");
     EXPECT_THAT(
         cleanup->messages.at(0),
-        HasSubstr(" In:  FOO\r\n Out: 502 5.5.2 Error: command not recognized\r\n In:  QUIT"));
+        HasSubstr(" In:  FOO\r\n Out: 500 5.5.2 Error: command not recognized\r\n In:  QUIT"));
     EXPECT_TRUE(wait_for([&] {
         return logged().find("postmaster notification of a session's errors") != std::string::npos;
     }));

@@ -16,7 +16,7 @@ TEST(Transcript, ClassesOfReplies) {
         {"554", false, 0},
         {"554 5.7.1 <a@b>: Relay access denied\r\n", true, kPolicy},
         {"550 5.1.1 <a@b>: Recipient address rejected\r\n", true, kPolicy},
-        {"502 5.5.2 Error: command not recognized\r\n", false, kProtocol},
+        {"500 5.5.2 Error: command not recognized\r\n", false, kProtocol},
         {"501 Syntax: HELO hostname\r\n", false, kProtocol},
         {"452 4.3.1 Insufficient system storage\r\n", true, kResource},
         {"451 4.3.0 Error: queue file write error\r\n", true, kResource},
@@ -44,7 +44,7 @@ TEST(Transcript, Letter) {
     EXPECT_FALSE(t.is_wanted());
     t.out("554 5.7.1 <x>: Relay access denied\r\n", true);
     EXPECT_FALSE(t.is_wanted()) << "another class";
-    t.out("502 5.5.2 Error: command not recognized\r\n", false);
+    t.out("500 5.5.2 Error: command not recognized\r\n", false);
     EXPECT_TRUE(t.is_wanted());
     t.aborted("lost connection after EHLO");
     EXPECT_EQ(
@@ -56,7 +56,7 @@ TEST(Transcript, Letter) {
         " Out: 220 mail.test ESMTP\r\n In:  EHLO x?\r\n Out: 250-mail.test\r\n Out: 250 SIZE\r\n"
         " In:  AUTH PLAIN [not shown]\r\n In:  [not shown]\r\n"
         " Out: 554 5.7.1 <x>: Relay access denied\r\n"
-        " Out: 502 5.5.2 Error: command not recognized\r\n\r\n"
+        " Out: 500 5.5.2 Error: command not recognized\r\n\r\n"
         "\r\nSession aborted, reason: lost connection after EHLO\r\n"
         "\r\nFor other details, see the local mail logfile\r\n");
 }

@@ -161,7 +161,7 @@ Action ServerSession::dispatch(const Command& command) {
             count(false);
             return Close{"221 2.7.0 Error: I can break rules, too. Goodbye.\r\n", true};
         }
-        return reply(502, "5.5.2", "Error: command not recognized");
+        return reply(500, "5.5.2", "Error: command not recognized");
     }
     if (refused_all_ && verb_ != Verb::quit) return reply(503, "5.5.1", "Error: access denied");
     if (options_.tls_required && !secured_ && !allowed_in_plaintext(verb_)) {
@@ -198,7 +198,7 @@ Action ServerSession::do_simple(const Command& command) {
             junk();
             return reply(214, "2.0.0",
                          "HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY ETRN QUIT HELP");
-        default: return reply(502, "5.5.2", "Error: command not recognized");
+        default: return reply(500, "5.5.2", "Error: command not recognized");
     }
 }
 

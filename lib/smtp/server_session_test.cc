@@ -103,7 +103,7 @@ TEST(ServerSession, RepliesInEveryState) {
         {{}, "HELO", "501 Syntax: HELO hostname\r\n"},
         {{}, "EHLO", "501 Syntax: EHLO hostname\r\n"},
         {{}, "", "500 5.5.2 Error: bad syntax\r\n"},
-        {{}, "FOO", "502 5.5.2 Error: command not recognized\r\n"},
+        {{}, "FOO", "500 5.5.2 Error: command not recognized\r\n"},
         {{}, "ETRN site.test", "250 Queuing started\r\n"},
         {{}, "etrn @site.test", "250 Queuing started\r\n"},
         {{}, "ETRN #site.test", "250 Queuing started\r\n"},
@@ -481,10 +481,10 @@ TEST(ServerSession, ResetsInEveryState) {
 TEST(ServerSession, NulBytesAreDataLikeAnyOther) {
     using namespace std::string_view_literals;
     const std::pair<std::string_view, const char*> cases[] = {
-        {"NOOP\0"sv, "502 5.5.2 Error: command not recognized\r\n"},
-        {"\0"sv, "502 5.5.2 Error: command not recognized\r\n"},
+        {"NOOP\0"sv, "500 5.5.2 Error: command not recognized\r\n"},
+        {"\0"sv, "500 5.5.2 Error: command not recognized\r\n"},
         {"NOOP \0"sv, "250 2.0.0 Ok\r\n"},
-        {"QUIT\0x"sv, "502 5.5.2 Error: command not recognized\r\n"},
+        {"QUIT\0x"sv, "500 5.5.2 Error: command not recognized\r\n"},
         {"MAIL FROM:<a\0b@c.test>"sv, "501 5.1.7 Bad sender address syntax\r\n"},
         {"MAIL FROM:<a@c.test>\0"sv, "501 5.1.7 Bad sender address syntax\r\n"},
         {"MAIL FROM:<a@c.test> SIZE=1\0"sv, "501 5.5.4 Bad message size syntax\r\n"},

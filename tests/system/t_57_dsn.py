@@ -236,7 +236,7 @@ class Transcripts(unittest.TestCase):
             letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
             self.assertRegex(letter["Subject"], r"^Postern SMTP server: errors from localhost\[127.0.0.1\]$")
             self.assertEqual(letter["Return-Path"], "<double-bounce@example.test>")
-            self.assertIn(" In:  NONSENSE\n Out: 502 5.5.2 Error: command not recognized\n", letter.get_content())
+            self.assertIn(" In:  NONSENSE\n Out: 500 5.5.2 Error: command not recognized\n", letter.get_content())
             self.assertIsNotNone(letter["Date"])
 
     def test_the_clients_session(self):

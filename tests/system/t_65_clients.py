@@ -149,7 +149,7 @@ class Actions(unittest.TestCase):
                 code, text = smtp.docmd("NONSENSE")
                 self.assertEqual(text, b"5.5.2 Error: command not recognized; ask mail.example.test\n5.5.2 not 127.0.0.1")
             mail.wait_log(r"postfix/smtpd\[\d+\]: < localhost\[127.0.0.1\]: NONSENSE")
-            mail.wait_log(r"postfix/smtpd\[\d+\]: > localhost\[127.0.0.1\]: 502-5.5.2 Error")
+            mail.wait_log(r"postfix/smtpd\[\d+\]: > localhost\[127.0.0.1\]: 500-5.5.2 Error")
 
 
 if __name__ == "__main__":
