@@ -429,7 +429,7 @@ TEST(ServerSession, HiddenKeywordsAndDsn) {
 TEST(ServerSession, SoftBounceRefusesForNow) {
     Talk t;
     t.options.soft_bounce = true;
-    EXPECT_EQ(t.line("FOO"), "402 4.5.2 Error: command not recognized\r\n");
+    EXPECT_EQ(t.line("FOO"), "400 4.5.2 Error: command not recognized\r\n");
     EXPECT_EQ(t.line("HELO"), "401 Syntax: HELO hostname\r\n");
     EXPECT_EQ(t.line("MAIL FROM:<a@b.test>"), "250 2.1.0 Ok\r\n");
     EXPECT_EQ(t.line("DATA"), "454 4.5.1 Error: no valid recipients\r\n");

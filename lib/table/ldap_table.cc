@@ -6,6 +6,7 @@
 #include <map>
 
 #include "lib/base/strings.h"
+#include "lib/table/kept_connection.h"
 #include "lib/table/shared_library.h"
 
 namespace postern::table {
@@ -344,17 +345,13 @@ Result<void> LdapTable::collect(const Question& question, Answer& answer, std::s
     return {};
 }
 
-// A connection that was kept may have been closed by the server meanwhile: then once more.
-Result<void> LdapTable::collect_once_more(const Question& question, Answer& answer) {
-    const bool kept = connection_ != nullptr;
-    if (!kept) TRY(connect());
-    auto done = collect(question, answer, 0);
-    if (done || done.error().code != Errc::closed) return done;
-    connection_.reset();
-    if (!kept) return done;
-    TRY(connect());
-    answer = {answer.key, {}, 0};
-    return collect(question, answer, 0);
+Result<void> LdapTable::ask(const Question& question, Answer& answer) {
+    return ask_kept(
+        connection_, [this] { return connect(); },
+        [&] {
+            answer = {answer.key, {}, 0};  // whatever a connection that broke has brought
+            return collect(question, answer, 0);
+        });
 }
 
 Lookup<std::string> LdapTable::lookup(std::string_view given) {
@@ -366,7 +363,7 @@ Lookup<std::string> LdapTable::lookup(std::string_view given) {
     auto base = expand_format(settings_.search_base, key, key, quote_name);
     if (!filter || !base) return NotFound{};  // the key has no such part
     Answer answer{key, {}, 0};
-    auto done = collect_once_more({*base, *filter, settings_.scope}, answer);
+    auto done = ask({*base, *filter, settings_.scope}, answer);
     if (!done) {
         Error error = std::move(done).error();
         if (error.code == Errc::closed) error.code = Errc::temporary;

@@ -59,7 +59,7 @@ class LdapTable final : public Table {
     };
     Result<void> connect();
     Result<void> collect(const Question& question, Answer& answer, std::size_t depth);
-    Result<void> collect_once_more(const Question& question, Answer& answer);
+    Result<void> ask(const Question& question, Answer& answer);
 
     LdapSettings settings_;
     Fold fold_;

@@ -6,7 +6,7 @@ lib_table_libtable_a_SOURCES = \
 	%reldir%/cdb_file.h %reldir%/cdb_file.cc %reldir%/lmdb_file.h %reldir%/lmdb_file.cc \
 	%reldir%/shared_library.h %reldir%/shared_library.cc %reldir%/regex.h %reldir%/regex.cc \
 	%reldir%/stream.h %reldir%/stream.cc %reldir%/server_table.h %reldir%/server_table.cc \
-	%reldir%/query.h %reldir%/query.cc %reldir%/sql_table.h %reldir%/sql_table.cc \
+	%reldir%/query.h %reldir%/query.cc %reldir%/kept_connection.h %reldir%/sql_table.h %reldir%/sql_table.cc \
 	%reldir%/memcache_table.h %reldir%/memcache_table.cc %reldir%/ldap_table.h %reldir%/ldap_table.cc \
 	%reldir%/sqlite.cc %reldir%/pgsql.cc %reldir%/mysql.cc \
 	%reldir%/memory_table.h %reldir%/memory_table.cc \

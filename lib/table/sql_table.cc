@@ -1,6 +1,7 @@
 #include "lib/table/sql_table.h"
 
 #include "lib/base/strings.h"
+#include "lib/table/kept_connection.h"
 
 namespace postern::table {
 
@@ -32,16 +33,10 @@ Result<void> SqlTable::open_connection() {
     return Error{Errc::temporary, cat({settings_.path(), ": ", why})};
 }
 
-// A connection that was kept may have been closed by the server meanwhile: then once more.
 Result<std::vector<SqlRow>> SqlTable::run(const std::vector<std::string>& values) {
-    const bool kept = connection_ != nullptr;
-    if (!kept) TRY(open_connection());
-    auto rows = connection_->run(statement_, values);
-    if (rows || rows.error().code != Errc::closed) return rows;
-    connection_.reset();
-    if (!kept) return rows;
-    TRY(open_connection());
-    return connection_->run(statement_, values);
+    return ask_kept(
+        connection_, [this] { return open_connection(); },
+        [&] { return connection_->run(statement_, values); });
 }
 
 Lookup<std::string> SqlTable::lookup(std::string_view given) {
