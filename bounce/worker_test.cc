@@ -130,7 +130,7 @@ TEST_F(BounceTest, TellsThePostmasterOfASession) {
     EXPECT_TRUE(ask(notice).ok);
     const auto all = cleanup.submitted();
     ASSERT_EQ(all.size(), 1U);
-    EXPECT_EQ(all[0].envelope.sender, "double-bounce@localhost");
+    EXPECT_EQ(all[0].envelope.sender, "double-bounce@example.test");
     EXPECT_EQ(all[0].envelope.recipients.at(0).address, "boss");
     for (std::string_view part :
          {"Subject: Postern SMTP client: errors from mx.test[192.0.2.1]:25\r\n",

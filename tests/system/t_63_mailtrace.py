@@ -365,8 +365,8 @@ class Journeys(unittest.TestCase):
 
     def test_bounced(self):
         mail = self.instance(self.sink("-r", "RCPT"))
-        qid = send(mail, "a@far.test", sender="ann@example.test")
         mail.add_user("ann")
+        qid = send(mail, "a@far.test", sender="ann@example.test")
         text = story(mail, qid, has=r"bounce +\w+: sender non-delivery notification: \w+")
         self.assertRegex(text, r"smtp +(\w+: )?<a@far.test>: failed for good at 127.0.0.1.*\n +rule: the remote server, 127.0.0.1\[127.0.0.1\]:\d+")
         text = story(mail, qid, has=r"all is done\nnow: \w+: .*all is done")
