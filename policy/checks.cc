@@ -119,6 +119,8 @@ Decision Evaluation::unlisted(ListedAddresses::Whose whose) {
     const bool sender = whose == ListedAddresses::Whose::sender;
     const auto& address = sender ? sender_ : recipient_;
     if (address.empty()) return Decision::dunno();  // the null sender is nobody's
+    // A server that was sent a probe may ask back whether its sender takes mail.
+    if (options_.verify_sender.is_one(address, engine_.clock_.now())) return Decision::dunno();
     const Subject subject = sender ? Subject::sender : Subject::recipient;
     auto unknown = engine_.listed_.check(address, whose);
     if (!unknown) return lookup_failure(unknown.error(), subject);

@@ -91,6 +91,11 @@ TEST(Policy, RefusesUnknownRecipients) {
     EXPECT_EQ(stranger(o, "postmaster"), "ok");
     EXPECT_EQ(stranger(o, "postmaster@localhost"), "ok");
     EXPECT_EQ(stranger(o, "anything@relay.test"), "ok");
+    // The sender of our probes is no user, and takes mail.
+    EXPECT_EQ(stranger(o, "probe@here.test"),
+              "550 5.1.1 <probe@here.test>" + tail + "local recipient table");
+    o.verify_sender = {"probe", "here.test", Seconds{0}};
+    EXPECT_EQ(stranger(o, "Probe@here.test"), "ok");
     o.relay_recipient_maps = "inline:{a@relay.test=x}";
     EXPECT_EQ(stranger(o, "b@relay.test"),
               "550 5.1.1 <b@relay.test>" + tail + "relay recipient table");
