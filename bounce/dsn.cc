@@ -50,6 +50,7 @@ void add_header(std::string& out, const Dsn& dsn) {
     add_line(out, {"From: ", author(dsn)});
     add_line(out, {"Subject: ", subject(dsn)});
     add_line(out, {"To: ", dsn.to});
+    out += dsn.thread_fields;
     add_line(out, {"Auto-Submitted: auto-replied"});  // RFC 3834 5
     add_line(out, {"MIME-Version: 1.0"});
     add_line(out, {"Content-Type: multipart/report; report-type=",

@@ -26,9 +26,10 @@ struct Dsn {
     std::string myhostname;
     std::string from_domain;  // $myorigin
     std::string mail_name;
-    std::string to;      // where the report goes
-    std::string sender;  // of the message that is reported on; empty for a bounce
-    std::string envid;   // RFC 3461 ENVID, decoded; may be empty
+    std::string to;             // where the report goes
+    std::string sender;         // of the message that is reported on; empty for a bounce
+    std::string envid;          // RFC 3461 ENVID, decoded; may be empty
+    std::string thread_fields;  // see threading.h
     WallTime arrival{};
     WallTime now{};
     WallTime retry_until{};     // delay: when it is given up

@@ -10,6 +10,8 @@
 #include "lib/log/log.h"
 #include "lib/mail/xtext.h"
 
+#include "bounce/threading.h"
+
 namespace postern::bounce {
 namespace {
 
@@ -177,28 +179,37 @@ Result<void> Notifier::send(const ipc::BounceSend& request, int queue_file) {
     if (records.empty()) {
         log::warning(request.queue_id.str(), "nothing is recorded to tell the sender of");
     } else {
-        for (const Letter& letter : letters(request, std::move(records)))
-            TRY(submit(request, letter, queue_file));
+        for (Letter& letter : letters(request, std::move(records)))
+            TRY(submit(request, std::move(letter), queue_file));
     }
     if (log == ipc::BounceLog::defer) return {};
     return records_.forget(log, request.queue_id);
 }
 
-// How much of the message goes back: all, or its header with the line that ends it.
-Result<std::uint64_t> Notifier::returned_size(const ipc::BounceSend& request, const Dsn& dsn,
-                                              int queue_file) const {
-    if (!dsn.headers_only) return request.body_size;
-    std::uint64_t most = std::min(request.body_size, kMaxHeader);
+// With the line end before the empty line; what is too long is cut at the end of a line.
+Result<std::string> Notifier::header_of(const ipc::BounceSend& request, int queue_file) const {
+    const std::uint64_t most = std::min(request.body_size, kMaxHeader);
     TRY_ASSIGN(std::string head,
                fs_.read_at(queue_file, request.body_offset, static_cast<std::size_t>(most)));
     auto end = head.find("\r\n\r\n");
-    if (end != std::string::npos) return end + 2;
-    auto line = head.rfind("\r\n");  // cut, but at a line's end
-    return line == std::string::npos ? 0 : line + 2;
+    if (end == std::string::npos) end = head.rfind("\r\n");
+    head.resize(end == std::string::npos ? 0 : end + 2);
+    return head;
 }
 
-Result<void> Notifier::submit(const ipc::BounceSend& request, const Letter& letter,
-                              int queue_file) {
+// How much of the message goes back: all, or its header.
+Result<std::uint64_t> Notifier::returned_size(const ipc::BounceSend& request, const Dsn& dsn,
+                                              int queue_file) const {
+    if (!dsn.headers_only) return request.body_size;
+    TRY_ASSIGN(const std::string head, header_of(request, queue_file));
+    return head.size();
+}
+
+Result<void> Notifier::submit(const ipc::BounceSend& request, Letter letter, int queue_file) {
+    if (options_.threaded) {
+        TRY_ASSIGN(const std::string head, header_of(request, queue_file));
+        letter.dsn.thread_fields = thread_fields(head);
+    }
     ipc::SubmitOpen envelope;
     envelope.origin = ipc::Origin::internal;
     envelope.sender = letter.from;

@@ -43,7 +43,8 @@ class Notifier {
                   const std::vector<queue::BounceRecord>& records) const;
     std::string double_sender() const;
     bool has_class(std::string_view name) const;
-    Result<void> submit(const ipc::BounceSend& request, const Letter& letter, int queue_file);
+    Result<void> submit(const ipc::BounceSend& request, Letter letter, int queue_file);
+    Result<std::string> header_of(const ipc::BounceSend& request, int queue_file) const;
     Result<std::uint64_t> returned_size(const ipc::BounceSend& request, const Dsn& dsn,
                                         int queue_file) const;
 

@@ -47,6 +47,7 @@ Result<Options> options_from(const config::Config& config) {
     options.delay_notice_recipient = config.get(param::delay_notice_recipient);
     options.double_bounce_notice_recipient = config.get(param::double_bounce_notice_recipient);
     options.double_bounce_sender = config.get(param::double_bounce_sender);
+    options.threaded = config.get(param::enable_threaded_bounces);
     options.templates = read_templates(config);
     for (auto* one : {&options.templates.failure, &options.templates.delay,
                       &options.templates.success, &options.templates.verify}) {

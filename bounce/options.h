@@ -26,6 +26,7 @@ struct Options {
     std::string delay_notice_recipient = "postmaster";
     std::string double_bounce_notice_recipient = "postmaster";
     std::string double_bounce_sender = "double-bounce";
+    bool threaded = false;  // enable_threaded_bounces
     queue::BounceTemplates templates = queue::BounceTemplates::built_in();  // expanded
     Micros queue_lifetime{Seconds{5 * 86400}};
     std::string cleanup = "public/cleanup";

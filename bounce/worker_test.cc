@@ -36,12 +36,17 @@ class BounceTest : public testing::Test {
         options_.cleanup = "cleanup";
         options_.myhostname = "mail.example.test";
         options_.myorigin = "example.test";
-        EXPECT_TRUE(sys::replace_file("message", "XXFrom: a\r\nSubject: b\r\n\r\nText.\r\nYY"));
-        file_ = *fs_.open("message", O_RDONLY, 0);
+        put_message("From: a\r\nSubject: b\r\n\r\nText.\r\n");
     }
     ~BounceTest() override {
         std::filesystem::current_path("/");
         std::filesystem::remove_all(directory_);
+    }
+
+    void put_message(const std::string& text) {
+        EXPECT_TRUE(sys::replace_file("message", "XX" + text + "YY"));
+        file_ = *fs_.open("message", O_RDONLY, 0);
+        size_ = text.size();
     }
 
     template <class T>
@@ -76,8 +81,7 @@ class BounceTest : public testing::Test {
         request.envid = "QQ+2B1";
         request.ret = ret_;
         request.body_offset = 2;
-        request.body_size = 31 - 2;
-        request.body_size = std::string("From: a\r\nSubject: b\r\n\r\nText.\r\n").size();
+        request.body_size = size_;
         request.arrival = WallTime{Seconds{1795290600}};
         std::array<int, 1> descriptors{file_.get()};
         return ask(request, descriptors);
@@ -91,6 +95,7 @@ class BounceTest : public testing::Test {
     Options options_;
     ipc::DsnReturn ret_ = ipc::DsnReturn::unset;
     Fd file_;
+    std::size_t size_ = 0;  // of the message in it
     QueueId id_ = *QueueId::parse("B123456k");
 };
 
@@ -149,6 +154,21 @@ TEST_F(BounceTest, LongMessagesComeBackAsHeaders) {
     EXPECT_NE(text.find("Content-Type: text/rfc822-headers\r\n\r\nFrom: a\r\nSubject: b\r\n\r\n--"),
               std::string::npos)
         << text;
+}
+
+// enable_threaded_bounces
+TEST_F(BounceTest, IsPartOfTheConversation) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    put_message("From: a\r\nMessage-ID: <1@a.test>\r\n\r\nMessage-ID: <2@a.test>\r\n");
+    for (const bool threaded : {false, true}) {
+        options_.threaded = threaded;
+        EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+        EXPECT_TRUE(send(ipc::Notification::failure, "s@client.test").ok);
+        const std::string text = cleanup.submitted().back().text;
+        const auto fields =
+            text.find("References: <1@a.test>\r\nIn-Reply-To: <1@a.test>\r\nAuto-Submitted: ");
+        EXPECT_EQ(fields != std::string::npos, threaded) << text;
+    }
 }
 
 // RFC 3461 6.2: how much comes back, by RET and kind; the envelope id, decoded.
