@@ -17,15 +17,11 @@ namespace {
 constexpr std::string_view kSupported =
     "[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)] ";
 
-bool is_listed(const std::set<std::string>& names, const std::string& name) {
-    return names.contains(name);
-}
-
 }  // namespace
 
 const imap::NotifyEvents* Notifications::events_of(const std::string& name) const {
     for (const imap::NotifyGroup& group : groups)
-        if (group.filter.covers(name, is_listed(subscribed, name), mailbox::kSeparator))
+        if (group.filter.covers(name, subscribed.contains(name), mailbox::kSeparator))
             return &group.events;
     return nullptr;
 }
@@ -109,8 +105,7 @@ std::string Session::notified_status(const std::string& name,
     return line + ")\r\n";
 }
 
-// Tells what the watch has seen. The selected mailbox has its own rules; `thorough`: also without
-// the client asking.
+// Tells what the watch has seen. The selected mailbox has its own rules.
 void Session::tell_notifications() {
     const std::set<std::string> changed = notifications_->watch.take();
     if (changed.contains("INBOX") && notifications_->wants_names()) tell_names();
