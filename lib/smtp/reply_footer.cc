@@ -1,6 +1,7 @@
 // Footers of refusals, see reply_footer.h.
 #include "lib/smtp/reply_footer.h"
 
+#include <utility>
 #include <vector>
 
 #include "lib/base/strings.h"
