@@ -151,7 +151,7 @@ Result<std::string> read_small_file(sys::Fs& fs, const std::string& path, std::s
     TRY_ASSIGN(const Fd file, fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
     TRY_ASSIGN(const auto info, fs.info(file.get()));
     if (info.kind != sys::FileInfo::Kind::regular || info.size > limit)
-        return Error{Errc::no_space, path + ": no file, or too large", 0};
+        return Error{Errc::corrupt, path + ": not a regular file, or too large", 0};
     return fs.read_at(file.get(), 0, static_cast<std::size_t>(info.size));
 }
 

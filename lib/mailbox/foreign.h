@@ -45,7 +45,7 @@ std::string format_dovecot_subscriptions(const std::vector<std::string>& names);
 inline constexpr std::size_t kDovecotKeywords = 26;
 
 inline constexpr std::size_t kMaxForeignFile = 256 << 20;
-// A file as a whole. Errc::no_space for a larger one.
+// A file as a whole. Errc::corrupt for a larger one, and for what is no regular file.
 Result<std::string> read_small_file(sys::Fs& fs, const std::string& path, std::size_t limit);
 
 }  // namespace postern::mailbox

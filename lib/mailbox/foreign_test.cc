@@ -102,6 +102,29 @@ TEST(Adoption, TakesOverCourierFolders) {
     EXPECT_THAT(maildir.store().subscriptions().value(), ElementsAre("Sent"));
 }
 
+// Not knowing its UIDs now is no reason to give all messages new ones for ever.
+TEST(Adoption, AListThatCannotBeReadIsWaitedFor) {
+    TestMaildir maildir;
+    maildir.store();
+    maildir.put("cur/100.M2P1.h:2,S", "Subject: a\n\nb\n");
+    const std::filesystem::path list = maildir.root() + "/dovecot-uidlist";
+    std::filesystem::create_symlink("elsewhere", list);
+    EXPECT_FALSE(maildir.inbox().open(Access::read_write));
+    std::filesystem::remove(list);
+    std::filesystem::create_directory(list);
+    const auto opened = maildir.inbox().open(Access::read_write);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().what.find("dovecot-uidlist: not a regular file"), std::string::npos)
+        << opened.error().what;
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.uids"));
+    std::filesystem::remove(list);
+    maildir.put("dovecot-uidlist", "3 V1234 N90 Gaa\n7 :100.M2P1.h\n");
+    const auto view = maildir.inbox().open(Access::read_write);
+    ASSERT_TRUE(view);
+    EXPECT_EQ((*view)->uid_validity(), 1234U);
+    EXPECT_EQ((*view)->message(1).uid, 7U);
+}
+
 TEST(Adoption, DamagedListsAreNotBelieved) {
     TestMaildir maildir;
     maildir.store();

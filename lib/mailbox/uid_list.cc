@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/message_name.h"
@@ -79,7 +80,10 @@ Uid UidList::find(std::string_view base) const {
 
 Result<void> UidList::ensure() {
     TRY(refresh());
-    if (!usable() && !env_->fs->info(folder_ + "/postern.uids")) adopt();
+    if (!usable()) {
+        const auto ours = env_->fs->info(folder_ + "/postern.uids");
+        if (!ours && ours.error().code == Errc::not_found) TRY(adopt());
+    }
     if (!usable()) {
         TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_));
         uids_.clear();
@@ -93,29 +97,37 @@ Result<void> UidList::ensure() {
     return {};
 }
 
-// The younger of Dovecot's and Courier's lists, where one can be read.
-void UidList::adopt() {
+// The younger of Dovecot's and Courier's lists. One that is there and cannot be read now may be
+// read later: to go on without it would give all messages new UIDs for ever.
+Result<void> UidList::adopt() {
     std::optional<ForeignUids> best;
     std::int64_t best_time = 0;
-    const auto consider = [&](const char* file, auto parse) {
+    const auto consider = [&](const char* file, auto parse) -> Result<void> {
         const std::string path = cat({folder_, "/", file});
-        const auto info = env_->fs->info(path);
-        if (!info || (best && info->mtime_ns <= best_time)) return;
-        const auto text = read_small_file(*env_->fs, path, kMaxForeignFile);
-        auto uids = text ? parse(*text) : std::nullopt;
-        if (!uids) return;
+        auto info = env_->fs->info(path);
+        if (!info && info.error().code == Errc::not_found) return {};
+        if (!info) return std::move(info).error();
+        if (best && info->mtime_ns <= best_time) return {};
+        TRY_ASSIGN(const std::string text, read_small_file(*env_->fs, path, kMaxForeignFile));
+        auto uids = parse(text);
+        if (!uids) {
+            log::warning("", cat({path, ": is damaged, UIDs are not taken over from it"}));
+            return {};
+        }
         best = std::move(uids);
         best_time = info->mtime_ns;
+        return {};
     };
-    consider("dovecot-uidlist", parse_dovecot_uidlist);
-    consider("courierimapuiddb", parse_courier_uiddb);
-    if (!best) return;
+    TRY(consider("dovecot-uidlist", parse_dovecot_uidlist));
+    TRY(consider("courierimapuiddb", parse_courier_uiddb));
+    if (!best) return {};
     uids_.clear();
     for (auto& [uid, base] : best->messages) uids_.insert_or_assign(std::move(base), uid);
     validity_ = best->validity;
     next_ = best->next_uid;
     damaged_ = false;
     adopted_ = true;
+    return {};
 }
 
 Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::string> bases) {

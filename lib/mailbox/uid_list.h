@@ -57,7 +57,7 @@ class UidList {
     void on_header(std::string_view header);
     void on_line(std::string_view line);
     Result<void> rewrite();
-    void adopt();
+    Result<void> adopt();
 
     const Environment* env_;
     std::string folder_;
