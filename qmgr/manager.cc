@@ -354,22 +354,29 @@ void Manager::note_route(Message& message, std::uint32_t index, const ipc::Resol
 void Manager::schedule_routes(MessageKey key) {
     auto node = routes_.extract(key);
     if (node.empty()) return;
+    std::map<std::string_view, std::size_t> requests;  // of each transport
+    for (const auto& [where, recipients] : node.mapped().groups) {
+        const std::size_t each = std::max(1U, scheduler_.recipient_limit(where.first));
+        requests[where.first] += (recipients.size() + each - 1) / each;
+    }
     for (auto& [where, recipients] : node.mapped().groups) {
         Message* message = find(key);
         if (message == nullptr) return;
-        schedule(*message, where.first, where.second, std::move(recipients));
+        schedule(*message, where.first, where.second, std::move(recipients), requests[where.first]);
     }
 }
 
 void Manager::schedule(Message& message, const std::string& transport,
-                       const std::string& destination, std::vector<std::uint32_t> recipients) {
+                       const std::string& destination, std::vector<std::uint32_t> recipients,
+                       std::size_t requests) {
     MessageKey key = message.key;
     if (message.fate != Message::Fate::none) {  // taken away meanwhile
         for (std::size_t i = 0; i < recipients.size(); ++i) settle(message);
         return;
     }
-    const Verdict* suspended = scheduler_.add(
-        transport, destination, Work{key, recipients, message.envelope().priority()}, steady());
+    const Verdict* suspended =
+        scheduler_.add(transport, destination,
+                       Work{key, recipients, message.envelope().priority(), requests}, steady());
     if (suspended == nullptr) return pump_soon();
     Verdict reason = *suspended;
     defer_works({Work{key, std::move(recipients)}}, reason);
@@ -405,7 +412,8 @@ void Manager::deliver(Scheduler::Batch batch) {
         recipients.end());
     recipients.resize(request.recipients.size());
     ++message->under_way;
-    if (!rest.empty()) schedule(*message, transport, destination, std::move(rest));
+    if (!rest.empty())
+        schedule(*message, transport, destination, std::move(rest), batch.work.requests);
 
     Result<int> file = store_.descriptor(*message->file);
     if (!file) {

@@ -87,7 +87,7 @@ class Manager {
     void note_route(Message& message, std::uint32_t index, const ipc::ResolveAnswer& route);
     void schedule_routes(MessageKey key);
     void schedule(Message& message, const std::string& transport, const std::string& destination,
-                  std::vector<std::uint32_t> recipients);
+                  std::vector<std::uint32_t> recipients, std::size_t requests);
 
     // Deliveries.
     void pump_soon();

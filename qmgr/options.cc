@@ -73,6 +73,16 @@ void set_feedback(TransportLimits& limits, const config::Config& config,
     }
 }
 
+SlotRules slots_of(const config::Config& config, std::string_view transport) {
+    const auto count = [&](std::string_view suffix, config::CountParam general) {
+        return bounded(config.lookup_service_param(transport, suffix, general), 1'000'000);
+    };
+    return {.cost = count("_delivery_slot_cost", param::default_delivery_slot_cost),
+            .loan = count("_delivery_slot_loan", param::default_delivery_slot_loan),
+            .discount = count("_delivery_slot_discount", param::default_delivery_slot_discount),
+            .minimum = count("_minimum_delivery_slots", param::default_minimum_delivery_slots)};
+}
+
 TransportLimits limits_of(const config::Config& config, std::string_view transport) {
     TransportLimits limits;
     limits.processes = bounded(config.get(param::default_process_limit), 100'000);
@@ -94,6 +104,7 @@ TransportLimits limits_of(const config::Config& config, std::string_view transpo
                                                     param::default_destination_rate_delay);
     limits.transport_pause = config.lookup_service_param(transport, "_transport_rate_delay",
                                                          param::default_transport_rate_delay);
+    limits.slots = slots_of(config, transport);
     limits.site_retry = config.get(param::minimal_backoff_time);
     limits.transport_retry = config.get(param::transport_retry_time);
     return limits;

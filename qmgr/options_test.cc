@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "lib/config/config.h"
 #include "lib/ipc/messages/limits.h"
 #include "lib/log/log.h"
@@ -53,6 +55,19 @@ TEST(Options, recipients_of_one_request) {
     // 0 is no limit: as many as fit into one request.
     EXPECT_EQ(limits("smtp_destination_recipient_limit = 0\n", "smtp").recipients,
               ipc::kMaxRecipientsPerMessage);
+}
+
+TEST(Options, SlotsOfATransport) {
+    const SlotRules usual = limits("", "smtp").slots;
+    EXPECT_EQ(std::tie(usual.cost, usual.loan, usual.discount, usual.minimum),
+              std::make_tuple(5U, 3U, 50U, 3U));
+    const char* main_cf =
+        "default_delivery_slot_loan = 9\nslow_delivery_slot_cost = 2\nslow_delivery_slot_loan = 1\n"
+        "slow_delivery_slot_discount = 10\nslow_minimum_delivery_slots = 0\n";
+    const SlotRules slow = limits(main_cf, "slow").slots;
+    EXPECT_EQ(std::tie(slow.cost, slow.loan, slow.discount, slow.minimum),
+              std::make_tuple(2U, 1U, 10U, 0U));
+    EXPECT_EQ(limits(main_cf, "smtp").slots.loan, 9U);
 }
 
 TEST(Options, FeedbackAndPausesOfATransport) {

@@ -1,10 +1,11 @@
-// Scheduler: see scheduler.h. Invariants: a destination is in its transport's ready list at most
-// once (in_ready) and is never erased while it is there, has a request under way or rests; a
-// transport likewise in ready_. Entries of the lists that have become useless meanwhile are skipped
-// when they come up.
+// Scheduler: see scheduler.h. Invariants: a destination is in its transport's ready list of a lane
+// at most once (in_ready of its queue there; the queue stays for as long, even if it is empty) and
+// is never erased while it has a queue, a request under way or rests; a transport likewise in
+// ready_. Entries of the lists that have become useless meanwhile are skipped when they come up.
 #include "qmgr/scheduler.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -22,25 +23,59 @@ struct Scheduler::Destination {
         return limits.concurrency == 0 || active < window;
     }
 
-    bool is_idle() const { return jobs.empty() && active == 0 && !in_ready && !resting && !down; }
+    bool is_idle() const { return queues.empty() && active == 0 && !resting && !down; }
 
     Transport& transport;
     std::string name;
-    std::deque<Job> jobs;
-    std::size_t waiting = 0;  // recipients in jobs
+    std::map<Lane, Queue> queues;
+    std::size_t jobs = 0;     // in queues
+    std::size_t waiting = 0;  // recipients in queues
     Backlog excess;           // our part of Scheduler::excess_
     unsigned active = 0;
     unsigned window = 1;
     double grown = 0;     // successes that the last growth has paid for already
     double shrunk = 0;    // failures that have not yet taken one from the window
     double failures = 0;  // in windows' worth; reset by a success
-    bool in_ready = false;
-    int ready_priority = 0;  // its place there
     bool resting = false;
     bool down = false;
     SteadyTime down_until{};
     Verdict reason;
 };
+
+namespace {
+
+// Who lets whom pass, of one transport: what large messages have earned by their own requests, and
+// what was used of it.
+class SlotAccount {
+  public:
+    void earn() { ++made_; }
+    void close() { *this = {}; }
+
+    // Whether a message of `requests` requests may make one now, before one of `large` requests
+    // that has waited longer. Once it may, the account pays for all of its requests.
+    bool pays(const SlotRules& rules, std::size_t requests, std::size_t large) {
+        if (rules.cost == 0) return false;
+        if (passing_ == 0) {
+            const double cost = rules.cost;
+            const double own = static_cast<double>(large) / cost;  // nobody pays for others
+            const double available = std::min(static_cast<double>(made_) / cost - used_, own);
+            const auto needed = static_cast<double>(requests);
+            if (needed * (100 - std::min(rules.discount, 100U)) / 100 > available + rules.loan)
+                return false;
+            used_ += needed;
+            passing_ = requests;
+        }
+        --passing_;
+        return true;
+    }
+
+  private:
+    std::size_t made_ = 0;     // requests of large messages
+    double used_ = 0;          // slots
+    std::size_t passing_ = 0;  // requests that are paid for and were not made yet
+};
+
+}  // namespace
 
 struct Scheduler::Transport {
     Transport(std::string_view its_name, const TransportLimits& its_limits)
@@ -54,7 +89,8 @@ struct Scheduler::Transport {
     std::string name;
     TransportLimits limits;
     std::unordered_map<std::string, std::unique_ptr<Destination>> sites;
-    std::deque<Destination*> ready;
+    std::map<Lane, std::deque<Destination*>> ready;
+    SlotAccount slots;
     unsigned active = 0;
     bool in_ready = false;
     bool resting = false;
@@ -101,6 +137,22 @@ double Feedback::at(double window) const {
     }
     return amount;
 }
+
+namespace {
+
+std::size_t requests_for(std::size_t recipients, const TransportLimits& limits) {
+    const std::size_t each = std::max(1U, limits.recipients);
+    return (recipients + each - 1) / each;
+}
+
+// 0 where the slots that it could earn are too few for anybody to pass it.
+unsigned size_class(std::size_t requests, const SlotRules& rules) {
+    if (rules.cost == 0) return 0;
+    const std::size_t large = std::max<std::size_t>(1, std::size_t{rules.minimum} * rules.cost);
+    return static_cast<unsigned>(std::bit_width(requests / large));
+}
+
+}  // namespace
 
 const std::string& Scheduler::Batch::transport() const { return site_->transport.name; }
 const std::string& Scheduler::Batch::destination() const { return site_->name; }
@@ -149,24 +201,16 @@ const Verdict* Scheduler::add(std::string_view transport_name, std::string_view 
     if (!work.recipients.empty()) {
         queued_ += work.recipients.size();
         site.waiting += work.recipients.size();
-        insert(site, Job{work.message, 0, static_cast<std::int8_t>(work.priority),
-                         std::move(work.recipients)});
+        ++site.jobs;
+        const std::size_t requests =
+            std::max(work.requests, requests_for(work.recipients.size(), transport.limits));
+        site.queues[Lane{work.priority, size_class(requests, transport.limits.slots)}]
+            .jobs.push_back(Job{work.message, ++arrivals_, 0, static_cast<std::uint32_t>(requests),
+                                std::move(work.recipients)});
         note_backlog(site);
     }
     make_ready(site);
     return nullptr;
-}
-
-// Behind the last job that is not less urgent; nearly always that is the end.
-void Scheduler::insert(Destination& site, Job job) {
-    const auto less_urgent = [](int priority, const Job& other) {
-        return other.priority < priority;
-    };
-    if (site.jobs.empty() || site.jobs.back().priority >= job.priority)
-        return site.jobs.push_back(std::move(job));
-    site.jobs.insert(
-        std::upper_bound(site.jobs.begin(), site.jobs.end(), job.priority, less_urgent),
-        std::move(job));
 }
 
 // After every change of a site's jobs.
@@ -174,33 +218,18 @@ void Scheduler::note_backlog(Destination& site) {
     const auto beyond = [](std::size_t count, std::size_t share) {
         return count > share ? count - share : 0;
     };
-    const Backlog now{beyond(site.jobs.size(), share_.jobs),
-                      beyond(site.waiting, share_.recipients)};
+    const Backlog now{beyond(site.jobs, share_.jobs), beyond(site.waiting, share_.recipients)};
     excess_.jobs += now.jobs - site.excess.jobs;
     excess_.recipients += now.recipients - site.excess.recipients;
     site.excess = now;
 }
 
 void Scheduler::make_ready(Destination& site) {
-    if (!site.jobs.empty() && site.has_room(site.transport.limits)) {
-        auto& ready = site.transport.ready;
-        const int priority = site.jobs.front().priority;
-        // A more urgent job has come to a site that waits for its turn.
-        if (site.in_ready && priority > site.ready_priority) {
-            std::erase(ready, &site);
-            site.in_ready = false;
-        }
-        if (!site.in_ready) {
-            const auto less_urgent = [](int wanted, const Destination* other) {
-                return other->ready_priority < wanted;
-            };
-            const auto place =
-                ready.empty() || ready.back()->ready_priority >= priority
-                    ? ready.end()
-                    : std::upper_bound(ready.begin(), ready.end(), priority, less_urgent);
-            ready.insert(place, &site);
-            site.in_ready = true;
-            site.ready_priority = priority;
+    if (site.jobs > 0 && site.has_room(site.transport.limits)) {
+        for (auto& [lane, queue] : site.queues) {
+            if (queue.in_ready || queue.jobs.empty()) continue;
+            queue.in_ready = true;
+            site.transport.ready[lane].push_back(&site);
         }
     }
     make_ready(site.transport);
@@ -219,46 +248,91 @@ std::optional<Scheduler::Batch> Scheduler::next(SteadyTime now) {
         ready_.pop_front();
         transport.in_ready = false;
         if (!transport.has_room()) continue;
-        while (!transport.ready.empty()) {
-            Destination& site = *transport.ready.front();
-            transport.ready.pop_front();
-            site.in_ready = false;
-            if (site.jobs.empty() || !site.has_room(transport.limits)) {
-                forget_if_idle(site);
-                continue;
-            }
-            return take(site);
-        }
+        const Turn turn = choose(transport);
+        if (turn.site != nullptr) return take(turn);
     }
     return std::nullopt;
 }
 
-// The next request of the site's first job; a job with more to do goes to the end of the line.
-Scheduler::Batch Scheduler::take(Destination& site) {
-    Job& job = site.jobs.front();
-    std::size_t left = job.recipients.size() - job.begin;
-    std::size_t count = std::min<std::size_t>(left, std::max(1U, site.transport.limits.recipients));
+// The destination of a lane whose turn it is; none: the lane is gone.
+Scheduler::Turn Scheduler::first_in(Transport& transport, const Lane& lane) {
+    const auto list = transport.ready.find(lane);
+    while (!list->second.empty()) {
+        Destination& site = *list->second.front();
+        Queue& queue = site.queues.at(lane);
+        if (!queue.jobs.empty() && site.has_room(transport.limits))
+            return {&site, lane, queue.jobs.front().arrival};
+        list->second.pop_front();
+        queue.in_ready = false;
+        forget_queue(site, lane);
+        forget_if_idle(site);
+    }
+    transport.ready.erase(list);
+    return {};
+}
+
+// Of the most urgent lanes the one whose work has waited longest, or the one of the smallest
+// messages where slots are there for them.
+Scheduler::Turn Scheduler::choose(Transport& transport) {
+    Turn smallest;
+    Turn oldest;
+    for (auto at = transport.ready.begin(); at != transport.ready.end();) {
+        const Lane lane = at->first;
+        ++at;  // the lane may go
+        if (smallest.site != nullptr && lane.priority != smallest.lane.priority) break;
+        const Turn turn = first_in(transport, lane);
+        if (turn.site == nullptr) continue;
+        if (smallest.site == nullptr) smallest = turn;
+        if (oldest.site == nullptr || turn.arrival < oldest.arrival) oldest = turn;
+    }
+    if (oldest.site == nullptr || oldest.lane.size == 0) {
+        transport.slots.close();
+    } else if (smallest.lane.size < oldest.lane.size) {
+        const auto requests = [](const Turn& turn) -> std::size_t {
+            return turn.site->queues.at(turn.lane).jobs.front().requests;
+        };
+        if (transport.slots.pays(transport.limits.slots, requests(smallest), requests(oldest)))
+            return smallest;
+    }
+    return oldest;
+}
+
+// The next request of the first job there; then it is the next destination's turn.
+Scheduler::Batch Scheduler::take(const Turn& turn) {
+    Destination& site = *turn.site;
+    Transport& transport = site.transport;
+    Queue& queue = site.queues.at(turn.lane);
+    Job& job = queue.jobs.front();
+    const std::size_t left = job.recipients.size() - job.begin;
+    const std::size_t count =
+        std::min<std::size_t>(left, std::max(1U, transport.limits.recipients));
 
     Batch batch;
     batch.site_ = &site;
     batch.work.message = job.message;
+    batch.work.priority = turn.lane.priority;
+    batch.work.requests = job.requests;
     if (count == job.recipients.size()) {
         batch.work.recipients = std::move(job.recipients);
-        site.jobs.pop_front();
     } else {
-        auto first = job.recipients.begin() + job.begin;
+        const auto first = job.recipients.begin() + job.begin;
         batch.work.recipients.assign(first, first + static_cast<std::ptrdiff_t>(count));
         job.begin += static_cast<std::uint32_t>(count);
-        Job rest = std::move(job);
-        site.jobs.pop_front();
-        if (count < left) insert(site, std::move(rest));
     }
+    if (count == left) {
+        queue.jobs.pop_front();
+        --site.jobs;
+    }
+    if (turn.lane.size > 0) transport.slots.earn();
+    transport.ready.at(turn.lane).pop_front();
+    queue.in_ready = false;
+    forget_queue(site, turn.lane);
     queued_ -= count;
     site.waiting -= count;
     note_backlog(site);
     ++under_way_;
     ++site.active;
-    ++site.transport.active;
+    ++transport.active;
     make_ready(site);
     return batch;
 }
@@ -376,13 +450,18 @@ std::vector<Work> Scheduler::suspend_transport(Transport& transport, const Verdi
 
 std::vector<Work> Scheduler::drain(Destination& site) {
     std::vector<Work> works;
-    works.reserve(site.jobs.size());
-    for (Job& job : site.jobs) {
-        queued_ -= job.recipients.size() - job.begin;
-        job.recipients.erase(job.recipients.begin(), job.recipients.begin() + job.begin);
-        works.push_back(Work{job.message, std::move(job.recipients)});
+    works.reserve(site.jobs);
+    for (auto at = site.queues.begin(); at != site.queues.end();) {
+        auto& [lane, queue] = *at;
+        for (Job& job : queue.jobs) {
+            queued_ -= job.recipients.size() - job.begin;
+            job.recipients.erase(job.recipients.begin(), job.recipients.begin() + job.begin);
+            works.push_back(Work{job.message, std::move(job.recipients), lane.priority});
+        }
+        queue.jobs.clear();
+        at = queue.in_ready ? std::next(at) : site.queues.erase(at);
     }
-    site.jobs.clear();
+    site.jobs = 0;
     site.waiting = 0;
     note_backlog(site);
     return works;
@@ -390,16 +469,23 @@ std::vector<Work> Scheduler::drain(Destination& site) {
 
 std::size_t Scheduler::cancel(MessageKey message) {
     std::size_t removed = 0;
-    for (auto& [name, transport] : transports_) {
-        for (auto& [site_name, site] : transport->sites) {
-            std::erase_if(site->jobs, [&](const Job& job) {
-                if (job.message != message) return false;
-                removed += job.recipients.size() - job.begin;
-                site->waiting -= job.recipients.size() - job.begin;
-                return true;
-            });
-            note_backlog(*site);
+    const auto cancel_at = [&](Destination& site) {
+        const auto is_its = [&](const Job& job) {
+            if (job.message != message) return false;
+            removed += job.recipients.size() - job.begin;
+            site.waiting -= job.recipients.size() - job.begin;
+            --site.jobs;
+            return true;
+        };
+        for (auto at = site.queues.begin(); at != site.queues.end();) {
+            std::erase_if(at->second.jobs, is_its);
+            const bool useless = at->second.jobs.empty() && !at->second.in_ready;
+            at = useless ? site.queues.erase(at) : std::next(at);
         }
+        note_backlog(site);
+    };
+    for (auto& [name, transport] : transports_) {
+        for (auto& [site_name, site] : transport->sites) cancel_at(*site);
     }
     queued_ -= removed;
     return removed;
@@ -425,6 +511,12 @@ void Scheduler::expire(SteadyTime now) {
         });
         make_ready(*transport);
     }
+}
+
+// A queue is there for its jobs and for its place in the ready list.
+void Scheduler::forget_queue(Destination& site, const Lane& lane) {
+    const auto at = site.queues.find(lane);
+    if (at->second.jobs.empty() && !at->second.in_ready) site.queues.erase(at);
 }
 
 // What we learnt of a site that has nothing to do is not kept, so that memory follows the work.

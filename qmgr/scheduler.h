@@ -4,17 +4,19 @@
 // A *destination* is one next hop of one transport (one recipient, where a transport takes one
 // recipient per request). Each has its own queue of jobs (one job: the recipients of one message)
 // and its own concurrency window, which grows with success and shrinks with failure as in Postfix's
-// SCHEDULER_README. Transports take turns, destinations of a transport take turns, jobs of a
-// destination take turns, those of a higher priority (RFC 6710) before others, and a destination that has
-// such a job before other destinations of its transport: a stalled site or a huge mailing list never delays the others. Where
-// main.cf wants a pause between deliveries, a destination or a transport has one at a time and then
-// rests.
+// SCHEDULER_README. Transports take turns. In a transport the oldest work goes first, but small
+// messages may pass a large one that has earned delivery slots for them (doc/decisions/slots.md);
+// a higher priority (RFC 6710) goes before all of that. Messages of about one size let their
+// destinations take turns. So neither a stalled site nor a huge mailing list delays the others.
+// Where main.cf wants a pause between deliveries, a destination or a transport has one at a time
+// and then rests.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,12 +49,21 @@ struct Feedback {
     double at(double window) const;
 };
 
+// When a small message may pass a large one (Postfix's SCHEDULER_README, "How the preemptive
+// scheduler works").
+struct SlotRules {
+    unsigned cost = 5;       // requests of the large one that earn one slot; 0: nobody passes
+    unsigned loan = 3;       // slots lent in advance
+    unsigned discount = 50;  // percent of the slots needed that may be missing at the beginning
+    unsigned minimum = 3;    // who cannot earn as many is not large, and is not passed
+};
+
 // What main.cf says about one transport.
 struct TransportLimits {
-    unsigned processes = 100;        // requests under way over all destinations
-    unsigned concurrency = 20;       // requests under way to one destination; 0 = no limit
-    unsigned initial = 5;            // window of a destination that we know nothing about
-    unsigned recipients = 50;        // recipients in one request
+    unsigned processes = 100;   // requests under way over all destinations
+    unsigned concurrency = 20;  // requests under way to one destination; 0 = no limit
+    unsigned initial = 5;       // window of a destination that we know nothing about
+    unsigned recipients = 50;   // recipients in one request
     double failed_cohorts = 1;  // this many windows' worth of failures: the site is down; 0 = never
     Feedback growth;            // of the window by a success: at the beginning of a run of them
     Feedback shrinkage;         // by a failure: at the end of a run of them
@@ -60,6 +71,7 @@ struct TransportLimits {
     Millis transport_retry{60'000};  // how long a transport that does not answer is left alone
     Millis site_pause{0};            // after each delivery to a destination
     Millis transport_pause{0};       // after each delivery by the transport
+    SlotRules slots;
 };
 
 // Recipients of one message, by index in its queue file.
@@ -67,6 +79,9 @@ struct Work {
     MessageKey message = 0;
     std::vector<std::uint32_t> recipients;
     int priority = 0;  // RFC 6710: what has more goes first
+    // How many requests its message makes of the transport, those to other destinations included;
+    // 0: as many as this work makes.
+    std::size_t requests = 0;
 };
 
 // What waits, in jobs and in recipients.
@@ -134,8 +149,8 @@ class Scheduler {
     // Drops what is known of sites whose suspension is over. To be called now and then.
     void expire(SteadyTime now);
 
-    std::size_t queued() const { return queued_; }              // recipients waiting
-    std::size_t under_way() const { return under_way_; }        // requests given out
+    std::size_t queued() const { return queued_; }        // recipients waiting
+    std::size_t under_way() const { return under_way_; }  // requests given out
     // The part of what waits that is beyond the share of its destination. Whoever limits how much
     // is in memory leaves it out, or a stalled destination would keep everybody's mail out.
     Backlog excess() const { return excess_; }
@@ -144,17 +159,41 @@ class Scheduler {
     unsigned window(std::string_view transport, std::string_view destination) const;
 
   private:
+    // Where work waits: urgent before less urgent, then by size. Size 0 is what is too small to be
+    // passed; each further size is for messages of twice as many requests.
+    struct Lane {
+        int priority = 0;
+        unsigned size = 0;
+        friend bool operator<(const Lane& a, const Lane& b) {
+            return a.priority != b.priority ? a.priority > b.priority : a.size < b.size;
+        }
+    };
+    // One message's recipients at one destination.
     struct Job {
         MessageKey message = 0;
-        std::uint32_t begin = 0;  // first recipient not given out yet
-        std::int8_t priority = 0;
+        std::uint64_t arrival = 0;   // order in which work came
+        std::uint32_t begin = 0;     // first recipient not given out yet
+        std::uint32_t requests = 0;  // Work::requests
         std::vector<std::uint32_t> recipients;
+    };
+    // What waits at a destination in one lane.
+    struct Queue {
+        std::list<Job> jobs;    // never empty
+        bool in_ready = false;  // in its transport's list of the lane
     };
 
     Transport& transport_named(std::string_view name);
     Destination& site_named(Transport& transport, std::string_view name);
-    Batch take(Destination& site);
-    static void insert(Destination& site, Job job);
+    // A destination whose turn it is, and the lane of its work.
+    struct Turn {
+        Destination* site = nullptr;
+        Lane lane;
+        std::uint64_t arrival = 0;
+    };
+    Turn first_in(Transport& transport, const Lane& lane);
+    Turn choose(Transport& transport);
+    Batch take(const Turn& turn);
+    void forget_queue(Destination& site, const Lane& lane);
     std::vector<Work> drain(Destination& site);
     void note_success(Destination& site);
     std::vector<Work> note_failure(Destination& site, const Verdict& reason, SteadyTime now);
@@ -178,6 +217,7 @@ class Scheduler {
     std::deque<Transport*> ready_;
     std::multimap<SteadyTime, Pause> pauses_;  // by their ends
     Backlog excess_;
+    std::uint64_t arrivals_ = 0;
     std::size_t queued_ = 0;
     std::size_t under_way_ = 0;
     std::size_t destinations_ = 0;

@@ -56,6 +56,23 @@ class Scheduling(unittest.TestCase):
             self.assertGreaterEqual(time.monotonic() - began, 3)
             self.assertEqual(len(re.findall(r"@slow\.test>.*status=sent", mail.log())), 4)
 
+    def test_a_small_message_passes_a_list(self):
+        """With a slot cost of 0 nobody passes."""
+        for cost, place in (("2", 3), ("0", 6)):
+            with self.subTest(cost), instance(slow_delivery_slot_cost=cost, slow_delivery_slot_loan="1", slow_minimum_delivery_slots="1",
+                                              slow_destination_recipient_limit="1", slow_transport_rate_delay="1s") as mail:
+                with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                    smtp.sendmail("ann@ok.test", [f"user{n}@slow.test" for n in range(6)], MESSAGE)
+                    mail.wait_log(r"user\d@slow\.test>.*status=sent")
+                    send(smtp, "quick@slow.test")
+                mail.wait_empty_queue()
+                sent = re.findall(r"to=<(\w+)@slow\.test>.*status=sent", mail.log())
+                self.assertEqual(len(sent), 7)
+                if cost == "0":
+                    self.assertEqual(sent.index("quick"), place, sent)
+                else:
+                    self.assertLess(sent.index("quick"), place, sent)
+
     def test_a_setting_that_is_none_is_said(self):
         with instance(slow_destination_concurrency_positive_feedback="quick") as mail:
             with smtplib.SMTP(*mail.address("smtp")) as smtp:
