@@ -12,7 +12,7 @@
 namespace postern::qmgr {
 namespace {
 
-TransportLimits limits(const std::string& main_cf, std::string_view transport) {
+TransportLimits limits_in(const std::string& main_cf, std::string_view transport) {
     const auto config = config::Config::parse(main_cf).value();
     return options_from(config).limits_for(transport);
 }
@@ -43,36 +43,36 @@ TEST(Options, concurrency_of_a_destination) {
         {"virtual_destination_concurrency_limit = 20\n", "virtual", 20},
     };
     for (const auto& one : cases) {
-        EXPECT_EQ(limits(one.main_cf, one.transport).concurrency, one.concurrency)
+        EXPECT_EQ(limits_in(one.main_cf, one.transport).concurrency, one.concurrency)
             << one.transport << " with " << one.main_cf;
     }
 }
 
 TEST(Options, recipients_of_one_request) {
-    EXPECT_EQ(limits("", "local").recipients, 1U);
-    EXPECT_EQ(limits("", "smtp").recipients, 50U);
-    EXPECT_EQ(limits("virtual_destination_recipient_limit = 1\n", "virtual").recipients, 1U);
+    EXPECT_EQ(limits_in("", "local").recipients, 1U);
+    EXPECT_EQ(limits_in("", "smtp").recipients, 50U);
+    EXPECT_EQ(limits_in("virtual_destination_recipient_limit = 1\n", "virtual").recipients, 1U);
     // 0 is no limit: as many as fit into one request.
-    EXPECT_EQ(limits("smtp_destination_recipient_limit = 0\n", "smtp").recipients,
+    EXPECT_EQ(limits_in("smtp_destination_recipient_limit = 0\n", "smtp").recipients,
               ipc::kMaxRecipientsPerMessage);
 }
 
 TEST(Options, SlotsOfATransport) {
-    const SlotRules usual = limits("", "smtp").slots;
+    const SlotRules usual = limits_in("", "smtp").slots;
     EXPECT_EQ(std::tie(usual.cost, usual.loan, usual.discount, usual.minimum),
               std::make_tuple(5U, 3U, 50U, 3U));
     const char* main_cf =
         "default_delivery_slot_loan = 9\nslow_delivery_slot_cost = 2\nslow_delivery_slot_loan = 1\n"
         "slow_delivery_slot_discount = 10\nslow_minimum_delivery_slots = 0\n";
-    const SlotRules slow = limits(main_cf, "slow").slots;
+    const SlotRules slow = limits_in(main_cf, "slow").slots;
     EXPECT_EQ(std::tie(slow.cost, slow.loan, slow.discount, slow.minimum),
               std::make_tuple(2U, 1U, 10U, 0U));
-    EXPECT_EQ(limits(main_cf, "smtp").slots.loan, 9U);
+    EXPECT_EQ(limits_in(main_cf, "smtp").slots.loan, 9U);
 }
 
 TEST(Options, FeedbackAndPausesOfATransport) {
     log::open_capture();
-    TransportLimits smtp = limits(
+    TransportLimits smtp = limits_in(
         "smtp_destination_concurrency_positive_feedback = 1/concurrency\n"
         "default_destination_concurrency_negative_feedback = 0.5\n"
         "default_destination_concurrency_failed_cohort_limit = 1.5\n"
@@ -84,7 +84,7 @@ TEST(Options, FeedbackAndPausesOfATransport) {
     EXPECT_EQ(smtp.site_pause, Seconds{2});
     EXPECT_EQ(smtp.transport_pause, Seconds{1});
     EXPECT_EQ(log::take_captured(), "");
-    smtp = limits(
+    smtp = limits_in(
         "smtp_destination_concurrency_positive_feedback = fast\n"
         "default_destination_concurrency_failed_cohort_limit = -1\n",
         "smtp");
@@ -97,7 +97,7 @@ TEST(Options, FeedbackAndPausesOfATransport) {
     EXPECT_NE(said.find("default_destination_concurrency_failed_cohort_limit: \"-1\""),
               std::string::npos)
         << said;
-    smtp = limits("smtp_destination_concurrency_failed_cohort_limit =\n", "smtp");
+    smtp = limits_in("smtp_destination_concurrency_failed_cohort_limit =\n", "smtp");
     EXPECT_DOUBLE_EQ(smtp.failed_cohorts, 1) << "nothing is not \"never\"";
     EXPECT_NE(log::take_captured().find("smtp_destination_concurrency_failed_cohort_limit: \"\""),
               std::string::npos);
