@@ -54,9 +54,26 @@ constexpr Implied kImplied[] = {
     {"Must issue a STARTTLS command first", "smtpd_tls_security_level"},
     {"mail to command is restricted", "allow_mail_to_commands"},
     {"mail to file is restricted", "allow_mail_to_files"},
+    {"placed on hold", "postsuper -h"},
+    {"released from hold", "postsuper -H"},
+    {"requeued as ", "postsuper -r"},
+    {"unknown user: \"", "alias_maps and the users of this host"},
+    {"loops back to myself", "inet_interfaces; proxy_interfaces; myhostname"},
+    {"does not accept mail (nullMX)", "the domain's own null MX record"},
+    {"Host or domain name not found", "the DNS"},
+    {"SASL authentication failed", "smtp_sasl_password_maps"},
+    {" exceeds size limit ", "the remote server's SIZE"},
+    {"SMTPUTF8 is required, but was not offered", "the remote server, which lacks SMTPUTF8"},
+    {"delivery temporarily suspended", "default_destination_concurrency_failed_cohort_limit"},
 };
 
+// The same of what begins with certain words.
+constexpr Implied kImpliedByBegin[] = {{"uid=", "authorized_submit_users"}};
+
 std::string implied_rule(std::string_view text) {
+    for (const auto& [words, rule] : kImpliedByBegin) {
+        if (text.starts_with(words)) return std::string(rule);
+    }
     for (const auto& [words, rule] : kImplied) {
         if (ifind(text, words) != std::string_view::npos) return std::string(rule);
     }
@@ -151,6 +168,8 @@ Event explain(log::Record record) {
     if (event.rule.empty()) event.rule = implied_rule(record.text);
     if (event.rule == "mailbox_size_limit" && event.delivery && event.delivery->relay == "virtual")
         event.rule = "virtual_mailbox_limit";
+    if (event.rule == "smtp_sasl_password_maps" && program_of(record) == "lmtp")
+        event.rule = "lmtp_sasl_password_maps";
     if (const auto until = parse_number<std::int64_t>(record.field("until")))
         event.until = WallTime(Micros(*until));
     event.record = std::move(record);

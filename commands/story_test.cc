@@ -61,7 +61,21 @@ TEST(Explain, NamesWhatHappened) {
         std::string child, rule;
     } cases[] = {
         {"client=a[192.0.2.1]", Happening::received, "", ""},
-        {"uid=1000 from=<u>", Happening::submitted, "", ""},
+        {"uid=1000 from=<u>", Happening::submitted, "", "authorized_submit_users"},
+        {"placed on hold", Happening::other, "", "postsuper -h"},
+        {"released from hold", Happening::other, "", "postsuper -H"},
+        {cat({"requeued as ", kB}), Happening::other, kB, "postsuper -r"},
+        {"to=<a@b>, relay=local, status=bounced (unknown user: \"a\")", Happening::bounced, "",
+         "alias_maps and the users of this host"},
+        {"to=<a@b>, relay=none, status=bounced (mail for b loops back to myself)",
+         Happening::bounced, "", "inet_interfaces; proxy_interfaces; myhostname"},
+        {"to=<a@b>, relay=r, status=deferred (SASL authentication failed; server r said: 535 no)",
+         Happening::deferred, "", "the remote server, r"},
+        {"to=<a@b>, relay=r, status=deferred (SASL authentication failed; cannot authenticate to "
+         "server r: no mechanism available)",
+         Happening::deferred, "", "smtp_sasl_password_maps"},
+        {"to=<a@b>, relay=none, status=deferred (delivery temporarily suspended: connect to b)",
+         Happening::deferred, "", "default_destination_concurrency_failed_cohort_limit"},
         {"message-id=<a@b>", Happening::identified, "", ""},
         {"from=<a@b>, size=1, nrcpt=1 (queue active)", Happening::queued, "", ""},
         {cat({"to=<a@b>, relay=r, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok: "

@@ -9,6 +9,11 @@
 namespace postern::forwarder {
 namespace {
 
+// RFC 3463 3.8, X.7.4 and X.7.5: security features not supported, cryptographic failure.
+bool concerns_tls(const Verdict& verdict) {
+    return verdict.status == "4.7.4" || verdict.status == "4.7.5";
+}
+
 constexpr std::pair<std::uint8_t, std::string_view> kNotifyWords[] = {
     {1, "NEVER"}, {2, "SUCCESS"}, {4, "FAILURE"}, {8, "DELAY"}};
 constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461 4.2
@@ -153,6 +158,10 @@ void Delivery::on_failed() {
     // Opportunistic: better in plaintext than not at all, once; but no password goes that way.
     const bool plaintext =
         tls_failed && plan.tls.level == smtp::TlsLevel::may && !plan.authenticator;
+    if (concerns_tls(failure.verdict)) {
+        tls_failure_ = failure.verdict.text;
+        tls_rule_ = plan.tls.rule;
+    }
     tools_.pool.give_back(*std::exchange(connection_, nullptr), false);
     if (plaintext) {
         log::info(id(),
@@ -269,7 +278,8 @@ void Delivery::log_recipient(std::size_t i, const Decision& decision) {
     line.dsn = verdict.status;
     line.status = queue::status_word(verdict.kind, request_.probe);
     line.text = verdict.text;
-    log::info(id(), queue::delivery_line(line));
+    const bool by_rule = !tls_rule_.empty() && verdict.text == tls_failure_;
+    log::info(id(), queue::delivery_line(line), {log::kv("rule", by_rule ? tls_rule_ : "")});
 }
 
 void Delivery::report() {

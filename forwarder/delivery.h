@@ -77,8 +77,9 @@ class Delivery final : private Connection::User {
     std::size_t sessions_tried_ = 0;
     Connection* connection_ = nullptr;
     std::optional<Target> current_;
-    bool had_kept_ = false;   // present connection came from the pool
-    bool looked_up_ = false;  // targets_ are known
+    std::string tls_failure_, tls_rule_;  // the last one's words, and what of main.cf wanted TLS
+    bool had_kept_ = false;               // present connection came from the pool
+    bool looked_up_ = false;              // targets_ are known
     std::string answered_endpoint_;
     std::vector<std::size_t> tried_;
     queue::DeliveryTimes times_;

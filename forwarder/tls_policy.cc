@@ -164,8 +164,12 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
     TlsSettings s;
     const std::string level =
         config.get(lmtp ? param::lmtp_tls_security_level : param::smtp_tls_security_level);
+    const std::string_view protocol = lmtp ? "lmtp" : "smtp";
+    s.maps_rule = cat({protocol, "_tls_policy_maps"});
+    s.level_rule = cat({protocol, "_tls_security_level"});
     if (level.empty()) {
         read_level(s, config, lmtp, s.level);
+        if (s.level > TlsLevel::may) s.level_rule = cat({protocol, "_enforce_tls"});
     } else {
         auto parsed = parse_tls_level(level);
         if (!parsed)
@@ -180,7 +184,7 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
         config.get(lmtp ? param::lmtp_tls_secure_cert_match : param::smtp_tls_secure_cert_match);
     s.fingerprints = config.get(lmtp ? param::lmtp_tls_fingerprint_cert_match
                                      : param::smtp_tls_fingerprint_cert_match);
-    s.policy_maps = config.text(lmtp ? "lmtp_tls_policy_maps" : "smtp_tls_policy_maps");
+    s.policy_maps = config.text(s.maps_rule);
     s.multiple_labels = config.get(param::tls_wildcard_matches_multiple_labels);
     tls::ClientOptions& base = s.base;
     base.verify = false;  // judged by mistrust(), so that the log can tell what was wrong
@@ -204,6 +208,7 @@ TlsPolicies::TlsPolicies(TlsSettings settings)
 TlsPolicy TlsPolicies::of_level(TlsLevel level) const {
     TlsPolicy policy = level > TlsLevel::may ? settings_.mandatory : settings_.may;
     policy.level = level;
+    policy.rule = settings_.level_rule;
     if (level == TlsLevel::fingerprint) policy.match = settings_.fingerprints;
     if (level == TlsLevel::verify) policy.match = settings_.verify_match;
     if (level == TlsLevel::secure) policy.match = settings_.secure_match;
@@ -261,6 +266,7 @@ Result<TlsPolicy> TlsPolicies::find(const std::string& destination) {
             if (!policy)
                 return std::move(policy).error().within(
                     cat({"TLS policy table, destination ", destination}));
+            policy->rule = cat({settings_.maps_rule, " (", maps_.matched(), ", key ", key, ")"});
             return policy;
         }
         const std::size_t dot = domain ? key.find('.', 1) : std::string::npos;

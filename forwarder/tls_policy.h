@@ -33,6 +33,7 @@ struct TlsPolicy {
     // digests.
     std::vector<std::string> match;
     std::string servername;  // "", "hostname", "nexthop" or a name, for SNI
+    std::string rule;        // what of main.cf wants it, as mailtrace names rules
 
     // Two connections with the same key are interchangeable.
     std::string key() const;
@@ -47,6 +48,8 @@ struct TlsSettings {
     std::vector<std::string> verify_match = {"hostname"}, secure_match = {"nexthop", "dot-nexthop"};
     std::vector<std::string> fingerprints;
     std::string policy_maps;
+    std::string level_rule;  // the parameter that the level comes from
+    std::string maps_rule;   // the name of policy_maps
     std::map<std::string, std::string, std::less<>> grades;  // cipher lists by grade
     bool multiple_labels = true;                             // tls_wildcard_matches_multiple_labels
     tls::ClientOptions base;  // trust, our certificate, groups, options

@@ -114,6 +114,9 @@ TEST(TlsPolicy, Table) {
     EXPECT_EQ(policies.find("sub.test")->level, TlsLevel::may);
     EXPECT_THAT(policies.find("f.test")->match, testing::ElementsAre("AA:BB", "CC:DD", "EE:FF"));
     EXPECT_THAT(policies.find("v.test")->match, testing::ElementsAre("hostname"));
+    EXPECT_TRUE(a->rule.starts_with("smtp_tls_policy_maps (inline:{")) << a->rule;
+    EXPECT_TRUE(a->rule.ends_with(", key a.test)")) << a->rule;
+    EXPECT_EQ(policies.find("relay.test")->rule, "smtp_tls_security_level");
     for (const char* bad : {"bad1.test", "bad2.test", "bad3.test", "bad4.test", "bad5.test"})
         EXPECT_FALSE(policies.find(bad)) << bad;
 }

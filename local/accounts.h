@@ -30,7 +30,7 @@ struct Account {
     Place place;
     std::string mailbox;  // with a trailing / a Maildir, otherwise a file
     std::string user, home, shell;
-    std::string command;     // mailbox_command
+    std::string command;  // mailbox_command
     std::string quota_rule;
     bool is_system = false;  // of the system's database, not a mail user
 };

@@ -122,6 +122,7 @@ Verdict Dispatcher::place_one(const ipc::DeliverRequest& request,
         log::warning(request.queue_id.str(), plan.error().what);
         return Verdict::defer("4.3.0", "alias database unavailable");
     }
+    tell_expansion(request, recipient, *plan);
     switch (plan->kind) {
         case PlanKind::refuse: return Verdict::reject(plan->status, plan->text);
         case PlanKind::defer: return Verdict::defer(plan->status, plan->text);
@@ -129,7 +130,6 @@ Verdict Dispatcher::place_one(const ipc::DeliverRequest& request,
         case PlanKind::user: return to_user(work, request, recipient, *plan);
         case PlanKind::forward: break;
     }
-    tell_expansion(request, recipient, *plan);
     Verdict verdict =
         plan->user.empty() ? Verdict::accept() : to_user(work, request, recipient, *plan);
     // The others shall not suffer from a mailbox that does not exist. They do wait for one that
@@ -169,7 +169,8 @@ void Dispatcher::probe_one(const ipc::DeliverRequest& request,
             }
             std::visit([&](const auto& job) { texts.push_back(intention(job)); }, one.job);
         }
-        verdict = Verdict::accept("2.0.0", printable(postern::join(texts, ", "), ipc::kMaxReportText));
+        verdict =
+            Verdict::accept("2.0.0", printable(postern::join(texts, ", "), ipc::kMaxReportText));
     }
     work.decided.recipients.push_back(queue::report_delivery(
         request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));

@@ -15,7 +15,8 @@ TEST(Intention, OfEachJob) {
     mailbox.targets[0].command = "/usr/bin/procmail -a x";
     EXPECT_EQ(intention(mailbox), "delivers to command: /usr/bin/procmail -a x");
 
-    EXPECT_EQ(intention(ForwardJob{{}, {"a@x.test", "b@y.test"}}), "forwards to a@x.test, b@y.test");
+    EXPECT_EQ(intention(ForwardJob{{}, {"a@x.test", "b@y.test"}}),
+              "forwards to a@x.test, b@y.test");
 
     RunnerJob runner;
     runner.targets.resize(1);

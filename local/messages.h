@@ -50,6 +50,7 @@ struct Plan {
     static constexpr std::size_t kMaxForwards = 1000;
     static constexpr std::size_t kForwardBudget = 40'000;  // bytes of all forwards and orders
     static constexpr std::size_t kMaxOrders = 50;
+    static constexpr std::size_t kMaxFollowed = 20;  // for mailtrace; the first ones of more
 
     PlanKind kind = PlanKind::defer;
     std::string status, text;
@@ -60,6 +61,8 @@ struct Plan {
     std::uint32_t uid = 0, gid = 0;
     std::vector<std::string> forwards;
     std::vector<Order> orders;  // forward: commands and files
+    // The aliases that were followed, in their order; the last one again where they are a loop.
+    std::vector<std::string> followed;
     // user: what main.cf says about his mailbox, and about names that no user has.
     std::string command;    // mailbox_command_maps
     std::string transport;  // mailbox_transport, mailbox_transport_maps
@@ -78,6 +81,7 @@ struct Plan {
         io.attr("gid", gid);
         io.attr("forwards", forwards, kMaxForwards, ipc::kMaxAddress);
         io.attr("orders", orders, kMaxOrders);
+        io.attr("followed", followed, kMaxFollowed, ipc::kMaxAddress);
         io.attr("command", command, ipc::kMaxPath);
         io.attr("transport", transport, ipc::kMaxNextHop);
         io.attr("fallback", fallback, ipc::kMaxNextHop);

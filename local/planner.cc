@@ -218,12 +218,14 @@ Plan Planner::plan_local(std::string_view address) {
     std::string local = to_lower(table::unquote_local(table::split_address(address).local));
     std::string owner, final_address(address);
     std::set<std::string, ILess> visited;
+    std::vector<std::string> followed;
     for (int hops = 0;; ++hops) {
         if (hops > kMaxAliases)
             return misconfigured(cat({"aliases nested too deeply for ", address}));
         auto alias = find_alias(local);
         if (alias.failed()) return unavailable(alias.error(), "alias database unavailable");
         if (alias.not_found()) break;
+        if (followed.size() < Plan::kMaxFollowed) followed.push_back(alias->name);
         if (!visited.insert(alias->name).second) break;  // a: b, b: a ends at the mailbox of a
         auto new_owner = owner_of(alias->name);
         if (!new_owner) return unavailable(new_owner.error(), "alias database unavailable");
@@ -240,6 +242,7 @@ Plan Planner::plan_local(std::string_view address) {
             plan.address = plan.user.empty()
                                ? std::string(address)
                                : table::complete_address(plan.user, options_.completion);
+            plan.followed = std::move(followed);
             return plan;
         }
         const bool escaped = only.front() == '\\';
@@ -249,6 +252,7 @@ Plan Planner::plan_local(std::string_view address) {
     }
     Plan plan = to_user(local, owner);
     plan.address = final_address;
+    plan.followed = std::move(followed);
     return plan;
 }
 

@@ -6,6 +6,8 @@
 
 #include "lib/log/log.h"
 
+#include "local/intention.h"
+
 namespace postern::local {
 namespace {
 
@@ -73,6 +75,20 @@ TEST(Planner, FollowsAliases) {
     auto expanded = o;
     expanded.expand_owner_alias = true;
     EXPECT_EQ(plan(expanded, "list@here.test"), "forward x@far.test y@far.test from boss@far.test");
+}
+
+TEST(Planner, TellsWhichAliasesItFollowed) {
+    const auto o = base("x=y, {y=u1, far@far.test}, one=u1, a=b, b=a, self=self");
+    Planner planner(o);
+    const auto followed = [&](std::string_view address) {
+        const Plan plan = planner.plan(address);
+        return cat({join(plan.followed, " "), ": ", expansion(plan)});
+    };
+    EXPECT_EQ(followed("u1@here.test"), ": ");
+    EXPECT_EQ(followed("x@here.test"), "x y: <u1@here.test>, <far@far.test>, by way of y");
+    EXPECT_EQ(followed("One@here.test"), "one: the mailbox of u1");
+    EXPECT_EQ(followed("a@here.test"), "a b a: itself: a, b, a");
+    EXPECT_EQ(followed("self@here.test"), "self self: itself: self, self");
 }
 
 TEST(Planner, FindsCommandsAndFiles) {

@@ -69,7 +69,8 @@ class Stories(unittest.TestCase):
         cls.mail = mail = Instance(services=("smtp", "submission"))
         etc = mail.etc
         (etc / "aliases").write_text("# people\nstaff: bob, carl\n"
-                                     "loop: bob-loop\nbob-loop: loop\n")
+                                     "loop: bob-loop\nbob-loop: loop\n"
+                                 "boss: chief\nchief: bob\n")
         mail.run("postalias", f"hash:{etc}/aliases")
         (etc / "senders").write_text("# nobody\nspammer@client.test REJECT 5.7.9 not you\n")
         (etc / "helos").write_text("/^friend/ OK\n\n# bad names\n/^evil/ REJECT evil name\n")
@@ -123,7 +124,8 @@ smtpd_recipient_restrictions =
 
     def test_submitted_here(self):
         self.mail.run("sendmail", "-f", "bob@example.test", "carl@example.test", input="Subject: from here\n\nhi\n")
-        story(self.mail, "carl@example.test", has=r"pickup +submitted on this host, uid=\d+ from=<bob@example.test>")
+        story(self.mail, "carl@example.test", has=r"pickup +submitted on this host, uid=\d+ from=<bob@example.test>\n"
+                                                  r" +rule: default: authorized_submit_users")
 
     def test_relaying_denied(self):
         self.refused("x@elsewhere.test", sender="relay@client.test")
@@ -185,7 +187,17 @@ smtpd_recipient_restrictions =
 
     def test_alias_loop(self):
         qid = send(self.mail, "loop@example.test", name="loop1")
-        story(self.mail, qid, has=r"local +(\w+: )?<loop@example.test>: failed for good, 5.*loop")
+        text = story(self.mail, qid, has=r"local +(\w+: )?<loop@example.test>: failed for good, 5.*unknown user: .loop")
+        place = re.escape(f"{self.mail.etc}/aliases")
+        self.assertRegex(text, r"to=<loop@example.test>: an alias of itself: loop, bob-loop, loop\n +rule: " + self.main("alias_maps = hash") +
+                         rf" alias_maps, {place}:3 \(key loop\)")
+        self.assertRegex(text, r"unknown user: .*\n +rule: " + self.main("alias_maps = hash") + " alias_maps and the users of this host")
+
+    def test_alias_of_one(self):
+        qid = send(self.mail, "boss@example.test")
+        text = story(self.mail, qid, has="all is done")
+        place = re.escape(f"{self.mail.etc}/aliases")
+        self.assertRegex(text, rf"to=<boss@example.test>: an alias of the mailbox of bob, by way of chief\n +rule: .* alias_maps, {place}:5 \(key boss\)")
 
     def test_virtual_alias(self):
         qid = send(self.mail, "team@example.test")
@@ -212,7 +224,7 @@ smtpd_recipient_restrictions =
         self.assertRegex(text, r"hold: header Subject: aside please .*\n +rule: main.cf:\d+ header_checks, .*/checks:2")
         self.mail.run("postsuper", "-H", qid)
         text = story(self.mail, qid, has="all is done")
-        self.assertRegex(text, r"postsuper +released from hold")
+        self.assertRegex(text, r"postsuper +released from hold\n +rule: postsuper -H")
 
     def test_nothing_and_nonsense(self):
         result = self.mail.run("mailtrace", "never@seen.test", check=False)
@@ -355,8 +367,26 @@ class Journeys(unittest.TestCase):
         story(mail, qid, has="^now: deferred")
         mail.run("postsuper", "-h", qid)
         text = story(mail, qid, has="^now: held")
-        self.assertRegex(text, r"postsuper +placed on hold")
+        self.assertRegex(text, r"postsuper +placed on hold\n +rule: postsuper -h")
 
+    def test_tls_required_but_not_offered(self):
+        mail = self.instance(self.sink())
+        hop = mail.run("postconf", "-h", "relayhost").stdout.strip()
+        etc = mail.etc
+        (etc / "tls").write_text(f"# who must\n{hop} encrypt\n")
+        mail.run("postconf", "-e", f"smtp_tls_policy_maps = texthash:{etc}/tls")
+        mail.run("postern", "reload")
+        mail.wait_log("reload -- version")
+        qid = send(mail, "a@far.test")
+        place = re.escape(f"{etc}/tls")
+        story(mail, qid, has=r"smtp +<a@far.test>: not now.*TLS is required, but was not offered by host .*\n +rule: " +
+              line_of(etc / "main.cf", "smtp_tls_policy_maps") + rf" smtp_tls_policy_maps, {place}:2 \(key ")
+        mail.run("postconf", "-e", "smtp_tls_policy_maps =", "smtp_tls_security_level = encrypt")
+        mail.run("postern", "reload")
+        wait(lambda: mail.log().count("reload -- version") == 2, "a second reload", mail.log)
+        qid = send(mail, "b@far.test")
+        story(mail, qid, has=r"TLS is required, but was not offered by host .*\n +rule: " +
+              line_of(etc / "main.cf", "smtp_tls_security_level") + " smtp_tls_security_level")
     def test_defer_transports(self):
         mail = self.instance(defer_transports="smtp")
         qid = send(mail, "a@far.test")
