@@ -1,15 +1,13 @@
 // What of a message is a header of which kind, and what is text, whatever portions it comes in.
-#include "cleanup/body_filter.h"
-
 #include "cleanup/message_filter.h"
 
 namespace postern::cleanup {
 namespace {
 
 // Notes all that is asked, and answers from a list.
-struct Recorder final : ContentRules {
-    bool wants(ContentKind) const override { return true; }
-    Lookup<std::string> find(ContentKind kind, std::string_view text) override {
+struct Recorder final : content::Rules {
+    bool wants(content::Kind) const override { return true; }
+    Lookup<std::string> find(content::Kind kind, std::string_view text) override {
         asked.push_back(std::string(1, "HMNB"[static_cast<int>(kind)]) + " " + std::string(text));
         for (const auto& [key, value] : answers) {
             if (text == key) return value;
@@ -84,7 +82,7 @@ TEST(BodyFilter, KnowsWhatIsWhat) {
 
 TEST(BodyFilter, WithoutMimeAllIsText) {
     Options options;
-    options.mime_input = false;
+    options.content.mime_input = false;
     const Outcome r = run(kNested, 100, options);
     EXPECT_EQ(r.asked[1], "H Content-Type: multipart/mixed;\n boundary=\"a b\"");
     EXPECT_EQ(r.asked[3], "B --a b");
@@ -122,7 +120,7 @@ TEST(BodyFilter, ReplacedLinesCountForDots) {
 
 TEST(BodyFilter, LooksAtTheBeginningOfEachPartOnly) {
     Options options;
-    options.body_checks_size_limit = 6;
+    options.content.body_checks_size = 6;
     const Outcome r = run("A: b\r\n\r\n1234\r\n5678\r\n", 1, options);
     EXPECT_EQ(r.asked, (std::vector<std::string>{"H A: b", "B 1234"}));
     EXPECT_EQ(r.out, "A: b\r\n\r\n1234\r\n5678\r\n");

@@ -15,35 +15,7 @@ constexpr std::string_view kBareLf = "Error: bare <LF> in message content";
 
 }  // namespace
 
-// RFC 5322 2.2: printable, no colon; 4.5.8: white space before the colon.
-std::size_t field_name_size(std::string_view line) {
-    std::size_t size = 0;
-    while (size < line.size() && line[size] > ' ' && line[size] < 127 && line[size] != ':') ++size;
-    std::size_t colon = size;
-    while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
-    return colon < line.size() && line[colon] == ':' ? size : 0;
-}
-
-bool is_mime_field(std::string_view lower_name) {
-    constexpr std::string_view kFields[] = {"content-description", "content-disposition",
-                                            "content-id",          "content-transfer-encoding",
-                                            "content-type",        "mime-version"};
-    return std::find(std::begin(kFields), std::end(kFields), lower_name) != std::end(kFields);
-}
-
-std::optional<std::string> judge_field(ContentRules& rules, ContentKind kind, std::string field,
-                                       ContentEffects& effects, std::string& out) {
-    if (!rules.wants(kind)) return field;
-    std::string text(field);
-    std::erase(text, '\r');
-    if (text.ends_with('\n')) text.pop_back();
-    const ContentFate fate = judge(rules, kind, text, effects);
-    if (!fate.prepend.empty()) out += fate.prepend + "\r\n";
-    if (!fate.keep) return std::nullopt;
-    return fate.replaced ? fate.text + "\r\n" : std::move(field);
-}
-
-MessageFilter::MessageFilter(const Options& options, FilterTask task, ContentRules* rules)
+MessageFilter::MessageFilter(const Options& options, FilterTask task, content::Rules* rules)
     : options_(options), task_(std::move(task)), rules_(rules) {}
 
 // The first refusal stands; what was wrong with the message itself comes before what rules say.
@@ -77,7 +49,7 @@ void MessageFilter::header_bytes(std::string_view bytes, std::string& out) {
             bytes.substr(0, end == std::string_view::npos ? end : end + 1);
         bytes.remove_prefix(part.size());
         // A longer line than the limit keeps its beginning and its end, as a longer field does.
-        if (partial_.size() + part.size() <= options_.header_size_limit)
+        if (partial_.size() + part.size() <= options_.content.header_size)
             partial_ += part;
         else if (end != std::string_view::npos)
             partial_ += "\r\n";
@@ -100,11 +72,11 @@ bool MessageFilter::header_line(std::string_view line, std::string& out) {
     const bool continues = (line[0] == ' ' || line[0] == '\t') && !field_.empty();
     if (line[0] == '.') has_dot_lines_ = true;
     if (continues) {
-        if (field_.size() + line.size() <= options_.header_size_limit) field_ += line;
+        if (field_.size() + line.size() <= options_.content.header_size) field_ += line;
         return true;
     }
     end_field(out);
-    if (field_name_size(line) > 0) {
+    if (content::field_name_size(line) > 0) {
         field_ = line;
         return true;
     }
@@ -114,7 +86,7 @@ bool MessageFilter::header_line(std::string_view line, std::string& out) {
 
 void MessageFilter::end_field(std::string& out) {
     if (field_.empty()) return;
-    const std::size_t name_size = field_name_size(field_);
+    const std::size_t name_size = content::field_name_size(field_);
     const std::string name = to_lower(std::string_view(field_).substr(0, name_size));
     const std::string_view body = std::string_view(field_).substr(field_.find(':') + 1);
     const auto& drop = options_.drop_headers;
@@ -130,7 +102,8 @@ void MessageFilter::end_field(std::string& out) {
 
 // Rules see a field before its addresses are completed, as in Postfix.
 void MessageFilter::put_field(std::string field, std::string& out) {
-    const std::string_view name = std::string_view(field).substr(0, field_name_size(field));
+    const std::string_view name =
+        std::string_view(field).substr(0, content::field_name_size(field));
     if (task_.completion == nullptr ||
         mail::address_field(to_lower(name)) == mail::AddressField::none) {
         out += field;
@@ -145,11 +118,12 @@ void MessageFilter::put_field(std::string field, std::string& out) {
 std::optional<std::string> MessageFilter::checked_field(std::string_view name, std::string& out,
                                                         std::string field) {
     if (rules_ == nullptr) return field;
-    note_content_field(name, std::string_view(field).substr(field.find(':') + 1), type_);
-    const bool mime = options_.mime_input && is_mime_field(name);
+    content::note_content_field(name, std::string_view(field).substr(field.find(':') + 1), type_);
+    const bool mime = options_.content.mime_input && content::is_mime_field(name);
     const std::size_t before = out.size();
-    auto made = judge_field(*rules_, mime ? ContentKind::mime_header : ContentKind::header,
-                            std::move(field), effects_, out);
+    auto made =
+        content::judge_field(*rules_, mime ? content::Kind::mime_header : content::Kind::header,
+                             std::move(field), effects_, out);
     const auto dotted = [](std::string_view text) {
         return text.starts_with('.') || text.find("\n.") != std::string_view::npos;
     };
@@ -161,12 +135,8 @@ std::optional<std::string> MessageFilter::checked_field(std::string_view name, s
 
 void MessageFilter::begin_body() {
     if (rules_ == nullptr) return;
-    // Parts have headers only where there are parts.
-    const bool parts =
-        options_.mime_input && type_.kind != PartType::Kind::text &&
-        (rules_->wants(ContentKind::mime_header) || rules_->wants(ContentKind::nested_header));
-    if (parts || rules_->wants(ContentKind::body))
-        body_.emplace(*rules_, options_, effects_, type_);
+    if (content::BodyFilter::needed(*rules_, options_.content, type_))
+        body_.emplace(*rules_, options_.content, effects_, type_);
 }
 
 void MessageFilter::note_field(std::string_view name, std::string_view body) {

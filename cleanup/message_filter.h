@@ -9,9 +9,8 @@
 #include <string_view>
 
 #include "lib/base/verdict.h"
+#include "lib/content/body_filter.h"
 
-#include "cleanup/body_filter.h"
-#include "cleanup/content_rules.h"
 #include "cleanup/options.h"
 
 namespace postern::cleanup {
@@ -27,19 +26,10 @@ struct FilterTask {
     std::string from;        // for a missing From:, complete field body
 };
 
-// The length of a field's name when the line begins a header field, else 0.
-std::size_t field_name_size(std::string_view line);
-// Is it one of MIME's own fields (Content-Type and the like)? Takes a name in lower case.
-bool is_mime_field(std::string_view lower_name);
-// Asks the rules about a field with its line ends, appends what they put before it, and returns
-// what becomes of it; nothing: it goes.
-std::optional<std::string> judge_field(ContentRules& rules, ContentKind kind, std::string field,
-                                       ContentEffects& effects, std::string& out);
-
 class MessageFilter {
   public:
     // `options` and `rules` must outlive the filter; rules: null when nothing is to be checked.
-    MessageFilter(const Options& options, FilterTask task, ContentRules* rules = nullptr);
+    MessageFilter(const Options& options, FilterTask task, content::Rules* rules = nullptr);
 
     // Takes the next bytes of the message (CRLF lines) and appends what goes into the file to out.
     void feed(std::string_view bytes, std::string& out);
@@ -49,7 +39,7 @@ class MessageFilter {
     // Why the message must be refused; then what was written is of no use.
     const std::optional<Verdict>& refusal() const { return refusal_; }
     // What the rules want to become of the message.
-    ContentEffects& effects() { return effects_; }
+    content::Effects& effects() { return effects_; }
     bool in_header() const { return in_header_; }
     bool has_dot_lines() const { return has_dot_lines_; }
     // The text of the message id with <>, of the field that was found or added; empty if there is
@@ -93,11 +83,11 @@ class MessageFilter {
     bool has_dot_lines_ = false;
     std::string message_id_;
     std::optional<Verdict> refusal_;
-    ContentRules* rules_;
-    ContentEffects effects_;
-    PartType type_;
-    std::optional<BodyFilter> body_;  // when lines of the text are to be checked
-    std::string checked_;             // what came out of it
+    content::Rules* rules_;
+    content::Effects effects_;
+    content::PartType type_;
+    std::optional<content::BodyFilter> body_;  // when lines of the text are to be checked
+    std::string checked_;                      // what came out of it
 };
 
 }  // namespace postern::cleanup

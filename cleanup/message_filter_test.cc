@@ -129,7 +129,7 @@ TEST(MessageFilter, RefusesLoopsAndHugeMessages) {
 
 TEST(MessageFilter, CutsAnEndlessHeaderField) {
     Options o = options_for_tests();
-    o.header_size_limit = 100;
+    o.content.header_size = 100;
     const std::string line(60, 'x');
     const Filtered folded = filter("A: " + line + "\r\n " + line + "\r\n\r\nbody\r\n", kRemote, o);
     EXPECT_EQ(folded.text, "Received: x\r\nA: " + line + "\r\n\r\nbody\r\n");

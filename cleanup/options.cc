@@ -15,14 +15,15 @@ bool any_set(const config::Config& config, std::initializer_list<std::string_vie
 }
 
 void read_checks(Options& o, const config::Config& config) {
-    o.header_checks = join(config.get(param::header_checks), ", ");
-    o.mime_header_checks = join(config.get(param::mime_header_checks), ", ");
-    o.nested_header_checks = join(config.get(param::nested_header_checks), ", ");
-    o.body_checks = join(config.get(param::body_checks), ", ");
-    o.body_checks_size_limit = config.get(param::body_checks_size_limit);
-    o.mime_input = !config.get(param::disable_mime_input_processing);
-    o.mime_nesting_limit = config.get(param::mime_nesting_limit);
-    o.mime_boundary_length_limit = config.get(param::mime_boundary_length_limit);
+    o.checks.header = join(config.get(param::header_checks), ", ");
+    o.checks.mime_header = join(config.get(param::mime_header_checks), ", ");
+    o.checks.nested_header = join(config.get(param::nested_header_checks), ", ");
+    o.checks.body = join(config.get(param::body_checks), ", ");
+    o.milter_header_checks = join(config.get(param::milter_header_checks), ", ");
+    o.content.body_checks_size = config.get(param::body_checks_size_limit);
+    o.content.mime_input = !config.get(param::disable_mime_input_processing);
+    o.content.mime_nesting = config.get(param::mime_nesting_limit);
+    o.content.mime_boundary_length = config.get(param::mime_boundary_length_limit);
     for (const auto& word : config.get(param::internal_mail_filter_classes)) {
         if (word == "bounce") o.check_bounces = true;
         if (word == "notify") o.check_notices = true;
@@ -69,7 +70,7 @@ Options Options::from(const config::Config& config) {
     o.myhostname = config.text("myhostname");
     o.mail_name = config.get(param::mail_name);
     o.completion = table::completion(config);
-    o.header_size_limit = config.get(param::header_size_limit);
+    o.content.header_size = config.get(param::header_size_limit);
     o.message_size_limit = config.get(param::message_size_limit);
     o.hopcount_limit = config.get(param::hopcount_limit);
     o.duplicate_filter_limit = config.get(param::duplicate_filter_limit);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/content/rules.h"
 #include "lib/table/address_lookup.h"
 
 namespace postern::config {
@@ -21,7 +22,6 @@ struct Options {
     // For headers of mail from other clients (remote_header_rewrite_domain); none: left alone.
     std::optional<table::Completion> remote_completion;
     std::size_t header_address_token_limit = 10240;
-    std::size_t header_size_limit = 102400;       // of one header field
     std::uint64_t message_size_limit = 10240000;  // 0: no limit
     std::size_t hopcount_limit = 50;
     std::size_t duplicate_filter_limit = 1000;
@@ -37,10 +37,9 @@ struct Options {
     bool rewrite_header_senders = false, rewrite_header_recipients = false;
     bool obsolete_from = false;  // header_from_format
     // Content checks: lists of tables, and limits of what they see.
-    std::string header_checks, mime_header_checks, nested_header_checks, body_checks;
-    std::size_t body_checks_size_limit = 51200;  // of each part
-    bool mime_input = true;                      // look for parts (disable_mime_input_processing)
-    std::size_t mime_nesting_limit = 100, mime_boundary_length_limit = 2048;
+    content::TableNames checks;
+    std::string milter_header_checks;  // for fields that milters add or change
+    content::Limits content;
     bool check_bounces = false, check_notices = false;  // internal_mail_filter_classes
     std::string double_bounce_sender = "double-bounce";
     std::string always_bcc;  // a complete address

@@ -10,6 +10,10 @@
 namespace postern::cleanup {
 namespace {
 
+// What milter_header_checks(5) can do, and how the log names it.
+constexpr content::Dialect kMilterDialect{
+    .prefix = "milter_", .prepends = false, .noted_as = "milter-header-"};
+
 constexpr Millis kSweepEvery{60'000};
 constexpr Seconds kAbandonedAfter{3600};  // longer than any timeout of a submitter's client
 constexpr std::size_t kDescriptorsPerMessage = 3;  // conversation, content, file
@@ -43,7 +47,8 @@ CleanupService::CleanupService(const service::LoopContext& context,
       committer_(context.loop, sys::RealFs::instance(), options_,
                  [this](const QueueId& file) { nudger_.nudge(file); }),
       rewrite_(context.loop, options_.rewrite_socket, ipc::Client::Connections::kept),
-      rules_(options_),
+      rules_(options_.checks),
+      milter_rules_({options_.milter_header_checks, "", "", ""}, kMilterDialect),
       milters_(context.config, master),
       tools_{context.loop,
              sys::RealFs::instance(),
@@ -53,6 +58,7 @@ CleanupService::CleanupService(const service::LoopContext& context,
              committer_,
              rewrite_,
              &rules_,
+             milter_rules_.empty() ? nullptr : &milter_rules_,
              &milters_},
       sweeper_(context.loop, [this] { sweep(); }) {
     sweeper_.start(kSweepEvery);

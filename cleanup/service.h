@@ -38,7 +38,7 @@ class CleanupService final : public service::LoopService {
     Nudger nudger_;
     Committer committer_;
     ipc::Client rewrite_;
-    TableRules rules_;
+    content::TableRules rules_, milter_rules_;
     MilterCatalog milters_;
     Tools tools_;
     loop::Timer sweeper_;

@@ -228,13 +228,14 @@ void Transaction::tell_notes() {
         if (!open_.protocol.empty()) line += cat({" proto=", open_.protocol});
         if (!open_.helo.empty()) line += cat({" helo=<", open_.helo, ">"});
         if (!note.text.empty()) line += cat({": ", note.text});
-        told_refusal_ = told_refusal_ || note.what.starts_with("reject");
+        told_refusal_ = told_refusal_ || note.what.starts_with("reject") ||
+                        note.what.starts_with("milter-header-reject");
         log::info(envelope_.id.str(), printable(line, 1000), {log::kv("rule", note.rule)});
     }
 }
 
 // What access tables and policy services wanted, as far as no content rule wants something else.
-void Transaction::note_actions(ContentEffects& effects) const {
+void Transaction::note_actions(content::Effects& effects) const {
     using enum ipc::MailActionKind;
     for (const auto& action : open_.actions) {
         if (action.kind == hold) effects.hold = true;
@@ -250,14 +251,15 @@ void Transaction::note_actions(ContentEffects& effects) const {
 std::string Transaction::prepended_fields() const {
     std::string fields;
     for (const auto& action : open_.actions) {
-        const bool fits = field_name_size(action.argument) > 0 && is_clean(action.argument);
+        const bool fits =
+            content::field_name_size(action.argument) > 0 && is_clean(action.argument);
         if (action.kind == ipc::MailActionKind::prepend && fits) fields += action.argument + "\r\n";
     }
     return fields;
 }
 
 void Transaction::obey_rules() {
-    const ContentEffects& effects = filter_->effects();
+    const content::Effects& effects = filter_->effects();
     if (effects.hold) envelope_.flags |= queue::kHold;
     const std::string& filter = effects.filter.empty() ? open_.content_filter : effects.filter;
     envelope_.set_attribute(queue::attribute::kContentFilter, filter);
@@ -385,7 +387,7 @@ void Transaction::ask(const std::string& address, ipc::AddressRole role,
                 return self->answer(Verdict::reject(result->status, "Error: " + result->text));
             // Copies of copies are not made, nor copies of what our own programs send.
             if (self->is_external() && self->open_.probe == ipc::Probe::none &&
-                    self->next_recipient_ <= self->first_bcc_)
+                self->next_recipient_ <= self->first_bcc_)
                 for (const std::string& copy : result->bcc) self->add_bcc(copy);
             use(result->addresses);
         },

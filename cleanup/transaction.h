@@ -23,7 +23,6 @@
 #include "lib/sys/fs.h"
 
 #include "cleanup/committer.h"
-#include "cleanup/content_rules.h"
 #include "cleanup/header_addresses.h"
 #include "cleanup/message_filter.h"
 #include "cleanup/milters.h"
@@ -42,7 +41,8 @@ struct Tools {
     const Options& options;
     Committer& committer;
     ipc::Client& rewrite;
-    ContentRules* rules = nullptr;  // null: no content checks are configured
+    content::Rules* rules = nullptr;         // null: no content checks are configured
+    content::Rules* milter_rules = nullptr;  // for fields that milters put in; null: none
     MilterCatalog* milters = nullptr;
     std::size_t memory_in_use = 0;  // text held by transactions
 };
@@ -115,6 +115,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     void tell_milters(std::size_t step);
     void on_milters(const milter::Outcome& outcome);
     void obey_milters();
+    milter::Text text_for_milters();
     void refuse(const milter::Outcome& outcome, std::string_view where);
     void tell_milter_line(std::string_view what, std::string_view text);
     void say_opened();
@@ -127,7 +128,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     bool is_external() const;
     bool is_checked() const;
     void tell_notes();
-    void note_actions(ContentEffects& effects) const;
+    void note_actions(content::Effects& effects) const;
     std::string prepended_fields() const;
     void obey_rules();
     void add_bcc(const std::string& address);

@@ -94,20 +94,35 @@ void Transaction::tell_milters(std::size_t step) {
         return milters_->tell(std::move(event), then);
     }
     if (step == recipients_.size() + 1) return milters_->data(envelope_.id.str(), then);
-    const bool received = text_.starts_with("Received:");
-    milters_->message(milter::Text(text_, received),
+    milters_->message(text_for_milters(),
                       [weak = weak_from_this()](const milter::Outcome& outcome) {
                           const auto self = weak.lock();
                           if (self && self->state_ == State::filtering) self->on_milters(outcome);
                       });
 }
 
+// The text, and milter_header_checks for the fields that milters put in.
+milter::Text Transaction::text_for_milters() {
+    milter::Text text(text_, text_.starts_with("Received:"));
+    if (tools_.milter_rules == nullptr) return text;
+    text.filter_fields([weak = weak_from_this()](std::string field) -> std::optional<std::string> {
+        const auto self = weak.lock();
+        if (!self) return field;
+        std::string before;  // nothing: PREPEND is not supported here
+        return content::judge_field(*self->tools_.milter_rules, content::Kind::header,
+                                    std::move(field), self->filter_->effects(), before);
+    });
+    return text;
+}
+
 void Transaction::on_milters(const milter::Outcome& outcome) {
+    tell_notes();
     if (!outcome.proceeds()) return refuse(outcome, "END-OF-MESSAGE");
     if (milters_->discards()) {
         tell_milter_line("milter-discard", "milter triggers DISCARD action");
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
+    if (const auto& refusal = filter_->effects().refusal) return answer(Verdict(*refusal));
     obey_milters();
     accept_text();
 }

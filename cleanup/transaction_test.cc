@@ -435,9 +435,9 @@ TEST_F(TransactionTest, ReadsContentFromAPlainFile) {
     EXPECT_EQ(result->outcome, ipc::Outcome::accept);
 }
 
-struct HeldRule final : ContentRules {
-    bool wants(ContentKind kind) const override { return kind == ContentKind::header; }
-    Lookup<std::string> find(ContentKind, std::string_view text) override {
+struct HeldRule final : content::Rules {
+    bool wants(content::Kind kind) const override { return kind == content::Kind::header; }
+    Lookup<std::string> find(content::Kind, std::string_view text) override {
         const auto found = rules.find(std::string(text));
         if (found == rules.end()) return NotFound{};
         return found->second;

@@ -21,14 +21,29 @@ Result<void> BodySource::read(std::string& out) {
         if (got < 0) return sys::system_error("read queue file");
         if (got == 0) return Error{Errc::corrupt, "queue file: shorter than its message"};
         auto count = static_cast<std::size_t>(got);
-        stuffer_.add({buffer.data(), count}, out);
+        TRY(take({buffer.data(), count}, out));
         extent_.offset += count;
         extent_.size -= count;
     }
     if (extent_.size == 0) {
+        if (filter_) {
+            filtered_.clear();
+            TRY(filter_->finish(filtered_));
+            stuffer_.add(filtered_, out);
+        }
         stuffer_.finish(out);
         finished_ = true;
     }
+    return {};
+}
+
+Result<void> BodySource::take(std::string_view bytes, std::string& out) {
+    if (filter_) {
+        filtered_.clear();
+        TRY(filter_->feed(bytes, filtered_));
+        bytes = filtered_;
+    }
+    stuffer_.add(bytes, out);
     return {};
 }
 

@@ -63,10 +63,11 @@ Result<std::unique_ptr<loop::Stream>> Connection::connect() {
     return loop::Stream::connecting(loop_, std::move(socket).value(), name, *this);
 }
 
-void Connection::start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body) {
+void Connection::start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body,
+                       std::unique_ptr<OutgoingFilter> filter) {
     user_ = user;
     ++transactions_;
-    body_.emplace(body, options_.line_limit);
+    body_.emplace(body, options_.line_limit, std::move(filter));
     Step step = session_.start(std::move(transaction));
     if (step == Step::wait && (closed_ || stream_->at_eof())) step = session_.on_lost();
     if (step != Step::wait) return later(step);

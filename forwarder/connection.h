@@ -49,7 +49,8 @@ class Connection final : private loop::StreamHandler {
 
     // Each of these calls the user back later, never from inside.
     void open(User* user);
-    void start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body);
+    void start(User* user, smtp::ClientTransaction transaction, const BodyExtent& body,
+               std::unique_ptr<OutgoingFilter> filter = nullptr);
     // Nobody uses it any more. idle(): it waits for its next transaction; leave(): it says QUIT and
     // goes.
     void idle(Millis limit);

@@ -35,8 +35,8 @@ class ConnectionPool {
     std::size_t size() const { return all_.size(); }
     std::size_t idle_count() const { return idle_.size(); }
 
-    // What was said with a server that did not understand us, or we not it, when the session is over
-    // (Options::tell_protocol).
+    // What was said with a server that did not understand us, or we not it, when the session is
+    // over (Options::tell_protocol).
     using OnTrouble = std::function<void(const std::string& peer, const std::string& transcript)>;
     void on_trouble(OnTrouble tell) { on_trouble_ = std::move(tell); }
 

@@ -53,7 +53,24 @@ void Delivery::on_packet(ipc::Packet packet) {
     begin();
 }
 
+// The addresses for the world outside; log lines and reports keep ours, as in Postfix.
+Result<void> Delivery::map_envelope() {
+    TRY_ASSIGN(sender_, tools_.outgoing.generic(request_.sender));
+    for (const auto& to : request_.recipients) {
+        TRY_ASSIGN(std::string address, tools_.outgoing.generic(to.address));
+        recipients_.push_back(std::move(address));
+    }
+    return {};
+}
+
 void Delivery::begin() {
+    if (auto mapped = map_envelope(); !mapped) {
+        log::warning(
+            id(),
+            cat({tools_.options.lmtp ? "lmtp" : "smtp",
+                 "_generic_maps lookup problem -- deferring delivery: ", mapped.error().what}));
+        return give_up(Verdict::defer("4.3.0", "address lookup failure"));
+    }
     destination_ = to_lower(request_.next_hop);
     destination_key_ = destination_;
     // Who logs in as its sender must not ride on another sender's connection.
@@ -183,7 +200,7 @@ void Delivery::transmit() {
     times_.connected = tools_.loop.clock().now();
     tried_ = attempts_->open();
     smtp::ClientTransaction transaction;
-    transaction.sender = request_.sender;
+    transaction.sender = sender_;
     transaction.size = request_.body_size;
     transaction.body_8bit = request_.body_8bit;
     transaction.smtputf8 = request_.smtputf8;
@@ -196,7 +213,7 @@ void Delivery::transmit() {
     if (tools_.options.send_xforward) transaction.origin = origin();
     for (std::size_t i : tried_) {
         const ipc::DeliverRecipient& to = request_.recipients[i];
-        smtp::ClientRecipient recipient{to.address, "", to.orcpt};
+        smtp::ClientRecipient recipient{recipients_[i], "", to.orcpt};
         // RFC 3461 5.2.1: for whoever reports on it, the address as we were given it.
         if (recipient.orcpt.empty()) {
             recipient.orcpt = mail::orcpt_of(to.original.empty() ? to.address : to.original);
@@ -210,7 +227,9 @@ void Delivery::transmit() {
     }
     connection_->start(
         this, std::move(transaction),
-        {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines});
+        {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines},
+        tools_.outgoing.changes_text() ? std::make_unique<OutgoingFilter>(tools_.outgoing, id())
+                                       : nullptr);
 }
 
 // Where the message came from, as XFORWARD tells it.

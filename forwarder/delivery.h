@@ -29,6 +29,7 @@ struct Tools {
     ConnectionPool& pool;
     TlsPolicies& tls;
     Passwords& passwords;
+    Outgoing& outgoing;
 };
 
 class Delivery final : private Connection::User {
@@ -41,6 +42,7 @@ class Delivery final : private Connection::User {
   private:
     void on_packet(ipc::Packet packet);
     void begin();
+    Result<void> map_envelope();
     void look_up();
     void on_targets(TargetsOrVerdict found);
     void next_target();
@@ -67,8 +69,10 @@ class Delivery final : private Connection::User {
     std::unique_ptr<ipc::LoopChannel> channel_;
     ipc::DeliverRequest request_;
     Fd file_;
-    std::string destination_;      // next hop, lower case
-    std::string destination_key_;  // for the connection cache
+    std::string sender_;                   // as the server is told
+    std::vector<std::string> recipients_;  // the same, in the request's order
+    std::string destination_;              // next hop, lower case
+    std::string destination_key_;          // for the connection cache
     std::optional<Attempts> attempts_;
     std::shared_ptr<TargetFinder::Search> search_;
     std::vector<Target> targets_;

@@ -172,12 +172,13 @@ class DeliveryTest : public testing::Test {
             pool_ = std::make_unique<ConnectionPool>(loop_, options_);
             tls_ = std::make_unique<TlsPolicies>(options_.tls);
             passwords_ = std::make_unique<Passwords>(options_.sasl);
+            outgoing_ = std::make_unique<Outgoing>(options_.outgoing);
         }
         int pair[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
         std::optional<ipc::DeliverReport> report;
         std::unique_ptr<Delivery> delivery;
-        Tools tools{loop_, options_, *finder_, *pool_, *tls_, *passwords_};
+        Tools tools{loop_, options_, *finder_, *pool_, *tls_, *passwords_, *outgoing_};
         delivery = std::make_unique<Delivery>(tools, Fd(pair[0]), [&](Delivery*) {
             delivery.reset();
             if (report) loop_.stop();
@@ -211,6 +212,7 @@ class DeliveryTest : public testing::Test {
     tests::FakeAsyncDns dns_{loop_, ""};
     std::unique_ptr<TlsPolicies> tls_;
     std::unique_ptr<Passwords> passwords_;
+    std::unique_ptr<Outgoing> outgoing_;
     Fd content_;
     std::size_t size_ = 0;
     std::unique_ptr<TargetFinder> finder_;

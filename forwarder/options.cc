@@ -104,6 +104,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
     options.helo_name = config.get(lmtp ? param::lmtp_lhlo_name : param::smtp_helo_name);
     TRY_ASSIGN(options.tls, TlsSettings::from(config, lmtp, keys));
     TRY_ASSIGN(options.sasl, SaslSettings::from(config, lmtp, keys));
+    options.outgoing = OutgoingSettings::from(config, lmtp);
     options.tls_wrapper =
         config.get(lmtp ? param::lmtp_tls_wrappermode : param::smtp_tls_wrappermode);
     if (options.tls_wrapper && options.tls.level < smtp::TlsLevel::encrypt) {

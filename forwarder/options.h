@@ -12,6 +12,7 @@
 #include "lib/dns/unbound_resolver.h"
 #include "lib/smtp/client_session.h"
 
+#include "forwarder/outgoing.h"
 #include "forwarder/passwords.h"
 #include "forwarder/tls_policy.h"
 
@@ -26,6 +27,7 @@ struct Options {
     int tls_loglevel = 0;
     bool note_starttls_offer = false;
     SaslSettings sasl;
+    OutgoingSettings outgoing;
     std::uint16_t default_port = 25;
 
     // Limits on waiting; 0: the system's (connecting only).

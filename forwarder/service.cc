@@ -24,9 +24,10 @@ ForwarderService::ForwarderService(const service::LoopContext& context, Options 
       resolver_(std::move(resolver)),
       tls_(options_.tls),
       passwords_(options_.sasl),
+      outgoing_(options_.outgoing),
       finder_(context.loop, *resolver_, options_, SystemRandom::instance()),
       pool_(context.loop, options_),
-      tools_{context.loop, options_, finder_, pool_, tls_, passwords_},
+      tools_{context.loop, options_, finder_, pool_, tls_, passwords_, outgoing_},
       postmaster_(context.loop, cat({"private/", options_.bounce_service})) {
     pool_.on_trouble([this](const std::string& peer, const std::string& transcript) {
         tell_postmaster(peer, transcript);

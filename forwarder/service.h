@@ -35,6 +35,7 @@ class ForwarderService final : public service::LoopService {
     std::unique_ptr<dns::AsyncResolver> resolver_;
     TlsPolicies tls_;
     Passwords passwords_;
+    Outgoing outgoing_;
     TargetFinder finder_;
     ConnectionPool pool_;
     Tools tools_;

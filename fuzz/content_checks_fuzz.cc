@@ -12,14 +12,14 @@ namespace {
 
 using postern::Lookup;
 using postern::NotFound;
-using postern::cleanup::ContentKind;
-using postern::cleanup::ContentRules;
 using postern::cleanup::MessageFilter;
 using postern::cleanup::Options;
+using postern::content::Kind;
+using postern::content::Rules;
 
-struct Watch final : ContentRules {
-    bool wants(ContentKind) const override { return true; }
-    Lookup<std::string> find(ContentKind, std::string_view text) override {
+struct Watch final : Rules {
+    bool wants(Kind) const override { return true; }
+    Lookup<std::string> find(Kind, std::string_view text) override {
         if (edit && text.size() % 3 == 0)
             return std::string(text.size() % 2 == 0 ? "IGNORE" : "PREPEND X: y");
         return NotFound{};

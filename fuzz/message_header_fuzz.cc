@@ -18,7 +18,7 @@ struct Filtered {
 
 Filtered filter(std::string_view bytes, std::size_t portion, bool local) {
     cleanup::Options options;
-    options.header_size_limit = 200;
+    options.content.header_size = 200;
     cleanup::MessageFilter f(
         options,
         {"Received: x\r\n", local, local ? &options.completion : nullptr, "DATE", "<ID>", "a@b"});

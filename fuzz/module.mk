@@ -99,7 +99,7 @@ fuzz_mailbox_foreign_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/content_checks
 fuzz_content_checks_SOURCES = %reldir%/content_checks_fuzz.cc
-fuzz_content_checks_LDADD = $(FUZZ_MAIN) cleanup/libcleanup.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \
+fuzz_content_checks_LDADD = $(FUZZ_MAIN) cleanup/libcleanup.a lib/queue/libqueue.a lib/content/libcontent.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \
 	lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/trace_record

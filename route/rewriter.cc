@@ -4,6 +4,7 @@
 #include <set>
 
 #include "lib/base/strings.h"
+#include "lib/content/address_map.h"
 #include "lib/log/log.h"
 #include "lib/mail/field_addresses.h"
 #include "lib/table/address_list.h"
@@ -64,32 +65,10 @@ Result<bool> Rewriter::is_own_domain(const std::string& domain) {
 
 Lookup<std::vector<std::string>> Rewriter::look_up(table::Maps& maps, const std::string& address,
                                                    bool propagate) {
-    const auto parts = table::split_address(address);
-    const auto own = is_own_domain(parts.domain);
+    const auto own = is_own_domain(table::split_address(address).domain);
     if (!own) return own.error();
-    const auto find = [&](std::string_view form) {
-        return table::find_first(maps,
-                                 table::rewrite_keys(form, options_.recipient_delimiter, *own));
-    };
-    // Tables may have "two words"@x with its quotes, or without.
-    const std::string quoted = mail::quoted_address(address);
-    Lookup<table::AddressMatch> found = NotFound{};
-    if (quoted != address) found = find(quoted);
-    if (found.not_found()) found = find(address);
-    if (found.failed()) return std::move(found).error();
-    if (found.not_found()) return NotFound{};
-    std::vector<std::string> results;
-    for (auto& result : table::split_addresses(found->value)) {
-        // "@other.example": the same user in another domain.
-        if (result.front() == '@')
-            result.insert(0, parts.local);
-        else if (propagate && !found->unmatched_extension.empty()) {
-            result.insert(std::min(result.rfind('@'), result.size()), found->unmatched_extension);
-        }
-        results.push_back(complete(table::unquote_local(result)));
-    }
-    if (results.empty()) return Error{Errc::temporary, cat({"empty result for ", address})};
-    return results;
+    return content::map_address(
+        maps, address, {options_.recipient_delimiter, options_.completion, propagate, *own});
 }
 
 Result<std::string> Rewriter::map_one(table::Maps& maps, std::string address) {

@@ -249,5 +249,23 @@ TEST(Text, KeepsWhatItDoesNotUnderstand) {
     EXPECT_EQ(text.value(2), " a\n\tbc");
 }
 
+TEST(Text, FieldsThatGoInAreJudged) {
+    Text text("A: 1\r\n\r\n", false);
+    text.filter_fields([](std::string field) -> std::optional<std::string> {
+        if (field.starts_with("Bad")) return std::nullopt;
+        return field.starts_with("B:") ? "C: made\r\n" : field;
+    });
+    EXPECT_TRUE(text.add("Bad", "1"));
+    EXPECT_TRUE(text.insert(0, "Bad", "2"));
+    EXPECT_TRUE(text.add("B", "x"));
+    EXPECT_TRUE(text.change(1, "A", "2"));
+    EXPECT_EQ(text.str(), "A: 2\r\nC: made\r\n\r\n");
+    text.filter_fields(
+        [](const std::string&) -> std::optional<std::string> { return std::nullopt; });
+    EXPECT_TRUE(text.change(1, "A", "3"));  // stays as it was
+    EXPECT_TRUE(text.change(1, "C", ""));   // what goes is nobody's business
+    EXPECT_EQ(text.str(), "A: 2\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace postern::milter

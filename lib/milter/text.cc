@@ -71,18 +71,25 @@ std::string Text::value(std::size_t field) const {
     return out;
 }
 
+std::optional<std::string> Text::made(std::string_view name, std::string_view value) const {
+    std::string field = field_of(name, value);
+    return filter_ ? filter_(std::move(field)) : std::move(field);
+}
+
 bool Text::add(std::string_view name, std::string_view value) {
     if (!is_name(name) || fields_.size() >= kMaxFields) return false;
-    fields_.push_back(field_of(name, value));
+    if (auto field = made(name, value)) fields_.push_back(std::move(*field));
     return true;
 }
 
 bool Text::insert(std::uint32_t at, std::string_view name, std::string_view value) {
     if (!is_name(name) || fields_.size() >= kMaxFields) return false;
+    auto field = made(name, value);
+    if (!field) return true;
     const auto place = std::min<std::size_t>(at, fields_.size());
     if (own_received_ && place == 0)
         own_received_ = false;  // it is the second from now on, and to be seen
-    fields_.insert(fields_.begin() + static_cast<std::ptrdiff_t>(place), field_of(name, value));
+    fields_.insert(fields_.begin() + static_cast<std::ptrdiff_t>(place), std::move(*field));
     return true;
 }
 
@@ -93,8 +100,8 @@ bool Text::change(std::uint32_t n, std::string_view name, std::string_view value
         if (!iequals(this->name(i), name) || ++seen < n) continue;
         if (value.empty()) {
             fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(i));
-        } else {
-            fields_[i] = field_of(name, value);
+        } else if (auto field = made(name, value)) {
+            fields_[i] = std::move(*field);
         }
         return true;
     }

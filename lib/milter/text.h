@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace postern::milter {
@@ -25,6 +28,11 @@ class Text {
     std::string value(std::size_t field) const;
     const std::string& body() const { return body_; }
 
+    // Judges each field that an edit would put in (with its line end): what goes in instead of it,
+    // or nothing: the edit is left out.
+    using FieldFilter = std::function<std::optional<std::string>(std::string field)>;
+    void filter_fields(FieldFilter filter) { filter_ = std::move(filter); }
+
     // Edits. A name or place that cannot be is false, and nothing changes.
     bool add(std::string_view name, std::string_view value);
     // At this place from the top, 0 being the first, before our own Received:.
@@ -42,6 +50,9 @@ class Text {
     std::size_t size() const;
 
   private:
+    std::optional<std::string> made(std::string_view name, std::string_view value) const;
+
+    FieldFilter filter_;
     std::vector<std::string> fields_;  // with line ends
     std::string body_;
     bool own_received_ = false;

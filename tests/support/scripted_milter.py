@@ -77,6 +77,8 @@ class Scripted(Milter.Base):
                 self.addheader("X-Top", "first", 0)
             if word == "change":
                 self.chgheader("Subject", 1, "changed")
+            if word.startswith("subject:"):
+                self.chgheader("Subject", 1, word[8:])
             if word == "delete":
                 self.chgheader("X-Secret", 1, None)
             if word == "body":

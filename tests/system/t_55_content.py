@@ -1,11 +1,13 @@
 """header_checks, body_checks, copies, content filters and soft_bounce, through a whole instance."""
 
+import pathlib
 import re
 import smtplib
+import tempfile
 import unittest
 
 from instance import Instance
-from t_30_relay import Sink
+from t_30_relay import Sink, relay_to
 
 HEADER_CHECKS = r"""
 /^Subject: forbidden/    REJECT We do not want that
@@ -71,6 +73,31 @@ class Content(unittest.TestCase):
     def test_a_changed_table_is_seen(self):
         (self.mail.etc / "header_checks").write_text(HEADER_CHECKS + "/^Subject: later/ REJECT\n")
         self.refused("later")
+
+
+class Outgoing(unittest.TestCase):
+    def test_the_world_outside_sees_other_addresses_and_less(self):
+        with Instance(params={"smtp_generic_maps": "hash:$config_directory/generic",
+                              "smtp_header_checks": "regexp:$config_directory/outgoing"}) as mail, \
+                tempfile.TemporaryDirectory() as folder, Sink(pathlib.Path(folder)) as sink:
+            relay_to(mail, sink.hop)
+            (mail.etc / "generic").write_text("ann@inside.test ann@world.example\n@inside.test info@world.example\n")
+            mail.run("postmap", f"hash:{mail.etc}/generic")
+            (mail.etc / "outgoing").write_text("/^X-Internal:/ IGNORE\n/^Subject: (.*)/ WARN seen\n/^X-Bad/ REJECT\n")
+            mail.start()
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.sendmail("ann@inside.test", ["bob@far.test"],
+                              "From: Ann <ann@inside.test>\r\nCc: cy@inside.test\r\nX-Internal: 1\r\nX-Bad: 1\r\n"
+                              "Subject: out\r\n\r\n.hi\r\n")
+            mail.wait_log(r"to=<bob@far.test>, .*status=sent")
+            text = sink.messages()[0].read_text()
+            self.assertIn("<ann@world.example>", text.split("\nFrom:")[0])  # X-Mail-Args of the sink
+            self.assertIn("From: Ann <ann@world.example>", text)
+            self.assertIn("Cc: info@world.example", text)
+            self.assertNotIn("X-Internal", text)
+            self.assertIn("X-Bad: 1", text)
+            mail.wait_log(r"smtp\[\d+\]: \w+: warning: header Subject: out: seen")
+            mail.wait_log(r"warning: unsupported command: REJECT in smtp_header_checks map")
 
 
 class Filter(unittest.TestCase):

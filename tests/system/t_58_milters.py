@@ -68,7 +68,10 @@ class ScriptedMilter(unittest.TestCase):
         cls.mail = Instance(params={"smtpd_milters": f"inet:localhost:{cls.milter.port}",
                                     "non_smtpd_milters": "$smtpd_milters", "milter_macro_daemon_name": "ORIGINATING",
                                     "milter_command_timeout": "20s", "relayhost": "[127.0.0.1]:1",
-                                    "minimal_backoff_time": "1000s", "maximal_backoff_time": "1000s", "recipient_delimiter": "+"})
+                                    "minimal_backoff_time": "1000s", "maximal_backoff_time": "1000s", "recipient_delimiter": "+",
+                                    "milter_header_checks": "regexp:$config_directory/milter_header_checks"})
+        (cls.mail.etc / "milter_header_checks").write_text(
+            "/^X-Top: (.*)/ WARN seen\n/^Subject: forbidden/ REJECT not so\n/^Subject: unwanted/ IGNORE\n")
         cls.mail.start()
         cls.bob, cls.carol = cls.mail.add_user("bob"), cls.mail.add_user("carol")
 
@@ -112,6 +115,13 @@ class ScriptedMilter(unittest.TestCase):
         self.assertIn("connect localhost 127.0.0.1 mail.example.test ORIGINATING\n", log)
         self.assertRegex(log, r"mail <ann@client.test> SIZE=\d+ auth=None\nrcpt <bob@example.test> bob@example.test\ndata \w+\nheader From ")
         self.assertNotIn("header Received", log)
+
+    def test_fields_of_milters_are_looked_up(self):
+        self.delivered("insert")
+        self.mail.wait_log(r"\w+: milter-header-warning: header X-Top: first from \S+\[127.0.0.1\]; from=<ann@client.test> .*: seen")
+        self.assertNotIn("\nSubject: unwanted", self.delivered("subject:unwanted"))
+        self.refused(550, "5.7.1 not so", do="subject:forbidden")
+        self.mail.wait_log(r"\w+: milter-header-reject: header Subject: forbidden from .*: not so")
 
     def test_refusals(self):
         self.refused(550, "5.7.1 Command rejected", do="reject")

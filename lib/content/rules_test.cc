@@ -1,16 +1,16 @@
 // Every action of header_checks(5), good and bad.
-#include "cleanup/content_rules.h"
+#include "lib/content/rules.h"
 
 #include "lib/log/log.h"
 
-namespace postern::cleanup {
+namespace postern::content {
 namespace {
 
 // One answer for everything, or a failure.
-struct OneRule final : ContentRules {
+struct OneRule final : Rules {
     explicit OneRule(std::string value) : value_(std::move(value)) {}
-    bool wants(ContentKind) const override { return true; }
-    Lookup<std::string> find(ContentKind, std::string_view) override {
+    bool wants(Kind) const override { return true; }
+    Lookup<std::string> find(Kind, std::string_view) override {
         if (value_ == "fail") return Error{Errc::temporary, "table is away"};
         if (value_.empty()) return NotFound{};
         return value_;
@@ -19,12 +19,12 @@ struct OneRule final : ContentRules {
 };
 
 struct Judged {
-    ContentEffects effects;
-    ContentFate fate;
+    Effects effects;
+    Fate fate;
     std::string log;
 };
 
-Judged judged(const std::string& rule, ContentKind kind = ContentKind::header,
+Judged judged(const std::string& rule, Kind kind = Kind::header,
               std::string_view text = "Subject: x") {
     log::open_capture();
     OneRule rules(rule);
@@ -75,7 +75,7 @@ TEST(ContentRules, WhatIsDoneToTheMessage) {
     EXPECT_THAT(judged("BCC copy@example.test").effects.bcc,
                 testing::ElementsAre("copy@example.test"));
     EXPECT_EQ(judged("HOLD look at it").effects.notes.at(0).text, "look at it");
-    EXPECT_EQ(judged("BCC copy@example.test", ContentKind::body, "spam").effects.notes.at(0).what,
+    EXPECT_EQ(judged("BCC copy@example.test", Kind::body, "spam").effects.notes.at(0).what,
               "bcc: body spam");
 }
 
@@ -90,7 +90,7 @@ TEST(ContentRules, WhatIsDoneToTheField) {
     EXPECT_EQ(j.fate.text, "Subject: y");
     EXPECT_EQ(judged("WARN look").effects.notes.at(0).what, "warning: header Subject: x");
     EXPECT_EQ(judged("INFO look").effects.notes.at(0).what, "info: header Subject: x");
-    EXPECT_EQ(judged("REPLACE any text", ContentKind::body).fate.text, "any text");
+    EXPECT_EQ(judged("REPLACE any text", Kind::body).fate.text, "any text");
 }
 
 TEST(ContentRules, MistakesAreWarnedOfAndChangeNothing) {
@@ -112,7 +112,7 @@ TEST(ContentRules, MistakesAreWarnedOfAndChangeNothing) {
             << rule;
         EXPECT_THAT(j.log, testing::HasSubstr("in header_checks map")) << rule;
     }
-    EXPECT_THAT(judged("NONSENSE", ContentKind::nested_header).log,
+    EXPECT_THAT(judged("NONSENSE", Kind::nested_header).log,
                 testing::HasSubstr("in nested_header_checks map"));
 }
 
@@ -125,22 +125,22 @@ TEST(ContentRules, ATableThatFailsMakesMailWait) {
 
 TEST(ContentRules, CopiesAreBounded) {
     OneRule rules("BCC a@b.test");
-    ContentEffects effects;
-    for (int i = 0; i < 500; ++i) (void)judge(rules, ContentKind::body, "x", effects);
+    Effects effects;
+    for (int i = 0; i < 500; ++i) (void)judge(rules, Kind::body, "x", effects);
     EXPECT_EQ(effects.bcc.size(), 100u);
 }
 
 TEST(ContentRules, Tables) {
-    Options options;
-    options.header_checks = "inline:{{subject: spam=REJECT}}";
-    options.body_checks = "static:DUNNO";
-    TableRules rules(options);
-    EXPECT_TRUE(rules.wants(ContentKind::header));
-    EXPECT_FALSE(rules.wants(ContentKind::mime_header));
-    EXPECT_TRUE(rules.find(ContentKind::header, "Subject: SPAM").found());
-    EXPECT_TRUE(rules.find(ContentKind::header, "Subject: ham").not_found());
-    EXPECT_EQ(*rules.find(ContentKind::body, "x"), "DUNNO");
+    TableNames names;
+    names.header = "inline:{{subject: spam=REJECT}}";
+    names.body = "static:DUNNO";
+    TableRules rules(names);
+    EXPECT_TRUE(rules.wants(Kind::header));
+    EXPECT_FALSE(rules.wants(Kind::mime_header));
+    EXPECT_TRUE(rules.find(Kind::header, "Subject: SPAM").found());
+    EXPECT_TRUE(rules.find(Kind::header, "Subject: ham").not_found());
+    EXPECT_EQ(*rules.find(Kind::body, "x"), "DUNNO");
 }
 
 }  // namespace
-}  // namespace postern::cleanup
+}  // namespace postern::content

@@ -1,12 +1,10 @@
-#include "cleanup/body_filter.h"
+#include "lib/content/body_filter.h"
 
 #include <algorithm>
 
 #include "lib/base/strings.h"
 
-#include "cleanup/message_filter.h"
-
-namespace postern::cleanup {
+namespace postern::content {
 namespace {
 
 constexpr std::size_t kLineLimit = 2048;
@@ -64,10 +62,16 @@ void note_content_field(std::string_view lower_name, std::string_view body, Part
     type.boundary = parameter(body, "boundary");
 }
 
-BodyFilter::BodyFilter(ContentRules& rules, const Options& options, ContentEffects& effects,
-                       const PartType& type)
-    : rules_(rules), options_(options), effects_(effects) {
-    if (options_.mime_input) enter(type);
+// Parts have headers only where there are parts.
+bool BodyFilter::needed(const Rules& rules, const Limits& limits, const PartType& type) {
+    const bool parts = limits.mime_input && type.kind != PartType::Kind::text &&
+                       (rules.wants(Kind::mime_header) || rules.wants(Kind::nested_header));
+    return parts || rules.wants(Kind::body);
+}
+
+BodyFilter::BodyFilter(Rules& rules, const Limits& limits, Effects& effects, const PartType& type)
+    : rules_(rules), limits_(limits), effects_(effects) {
+    if (limits_.mime_input) enter(type);
 }
 
 void BodyFilter::feed(std::string_view bytes, std::string& out) {
@@ -137,7 +141,7 @@ void BodyFilter::begin_part(bool message) {
 void BodyFilter::header_line(std::string_view text, std::string& out) {
     const bool continues = !field_.empty() && is_space(text.front()) && !without_end(text).empty();
     if (continues) {
-        if (field_.size() + text.size() <= options_.header_size_limit) field_ += text;
+        if (field_.size() + text.size() <= limits_.header_size) field_ += text;
         return;
     }
     end_field(out);
@@ -159,8 +163,7 @@ void BodyFilter::end_field(std::string& out) {
     field.swap(field_);
     const std::string name = to_lower(std::string_view(field).substr(0, field_name_size(field)));
     note_content_field(name, std::string_view(field).substr(field.find(':') + 1), part_);
-    const auto kind =
-        at_nested_ && !is_mime_field(name) ? ContentKind::nested_header : ContentKind::mime_header;
+    const auto kind = at_nested_ && !is_mime_field(name) ? Kind::nested_header : Kind::mime_header;
     if (const auto made = judge_field(rules_, kind, std::string(field), effects_, out))
         out += *made;
 }
@@ -173,24 +176,22 @@ void BodyFilter::end_header() {
 }
 
 void BodyFilter::enter(const PartType& type) {
-    if (levels_.size() >= options_.mime_nesting_limit) return;
+    if (levels_.size() >= limits_.mime_nesting) return;
     if (type.kind == PartType::Kind::multipart && !type.boundary.empty()) {
-        levels_.push_back(
-            {type.boundary.substr(0, options_.mime_boundary_length_limit), type.digest});
+        levels_.push_back({type.boundary.substr(0, limits_.mime_boundary_length), type.digest});
     } else if (type.kind == PartType::Kind::message && !type.encoded) {
         begin_part(true);
     }
 }
 
 void BodyFilter::text_line(std::string_view text, std::string& out) {
-    const bool looked_at =
-        seen_ < options_.body_checks_size_limit && rules_.wants(ContentKind::body);
+    const bool looked_at = seen_ < limits_.body_checks_size && rules_.wants(Kind::body);
     seen_ += text.size();
     if (!looked_at) {
         out += text;
         return;
     }
-    const ContentFate fate = judge(rules_, ContentKind::body, without_end(text), effects_);
+    const Fate fate = judge(rules_, Kind::body, without_end(text), effects_);
     if (!fate.prepend.empty()) out += fate.prepend + "\r\n";
     if (fate.keep && fate.replaced) out += fate.text + "\r\n";
     if (fate.keep && !fate.replaced) out += text;
@@ -198,4 +199,4 @@ void BodyFilter::text_line(std::string_view text, std::string& out) {
     if ((!fate.keep || fate.replaced) && overlong_) out += "\r\n";
 }
 
-}  // namespace postern::cleanup
+}  // namespace postern::content

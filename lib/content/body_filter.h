@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cleanup/content_rules.h"
+#include "lib/content/rules.h"
 
-namespace postern::cleanup {
+namespace postern::content {
 
 // What Content-Type and Content-Transfer-Encoding of a header say about what follows it.
 struct PartType {
@@ -24,9 +24,10 @@ void note_content_field(std::string_view lower_name, std::string_view body, Part
 
 class BodyFilter {
   public:
+    // Whether any of the rules look at what comes after a header that says this.
+    static bool needed(const Rules& rules, const Limits& limits, const PartType& type);
     // Borrows all. `type` is what the message's own header said.
-    BodyFilter(ContentRules& rules, const Options& options, ContentEffects& effects,
-               const PartType& type);
+    BodyFilter(Rules& rules, const Limits& limits, Effects& effects, const PartType& type);
 
     void feed(std::string_view bytes, std::string& out);
     void finish(std::string& out);
@@ -45,9 +46,9 @@ class BodyFilter {
         std::string boundary;
         bool digest;
     };
-    ContentRules& rules_;
-    const Options& options_;
-    ContentEffects& effects_;
+    Rules& rules_;
+    const Limits& limits_;
+    Effects& effects_;
     std::vector<Level> levels_;  // innermost last
     std::string partial_;        // a line that is not complete yet
     bool overlong_ = false;      // the present line is beyond the limit: its rest passes unseen
@@ -58,4 +59,4 @@ class BodyFilter {
     std::uint64_t seen_ = 0;  // bytes of text of the present part
 };
 
-}  // namespace postern::cleanup
+}  // namespace postern::content

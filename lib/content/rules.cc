@@ -1,26 +1,21 @@
-#include "cleanup/content_rules.h"
+#include "lib/content/rules.h"
 
 #include <algorithm>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 
-namespace postern::cleanup {
+namespace postern::content {
 namespace {
 
 constexpr std::size_t kMaxBcc = 100;  // recipients that the rules of one message may add
-constexpr std::size_t kLogged = 200;  // of a line
 
-std::string_view word_of(ContentKind kind) { return kind == ContentKind::body ? "body" : "header"; }
+std::string_view word_of(Kind kind) { return kind == Kind::body ? "body" : "header"; }
 
-std::string_view parameter_of(ContentKind kind) {
-    switch (kind) {
-        case ContentKind::header: return "header_checks";
-        case ContentKind::mime_header: return "mime_header_checks";
-        case ContentKind::nested_header: return "nested_header_checks";
-        case ContentKind::body: break;
-    }
-    return "body_checks";
+std::string parameter_of(Kind kind, const Dialect& dialect) {
+    constexpr std::string_view kNames[] = {"header_checks", "mime_header_checks",
+                                           "nested_header_checks", "body_checks"};
+    return cat({dialect.prefix, kNames[static_cast<std::size_t>(kind)]});
 }
 
 bool looks_like_field(std::string_view text) {
@@ -48,19 +43,33 @@ std::pair<std::string, std::string_view> split_status(std::string_view text,
 // One rule's action on one piece of text.
 class Judgement {
   public:
-    Judgement(ContentKind kind, std::string_view text, std::string matched, ContentEffects& effects)
-        : kind_(kind), text_(text), matched_(std::move(matched)), effects_(effects) {}
+    Judgement(const Rules& rules, Kind kind, std::string_view text, Effects& effects)
+        : kind_(kind),
+          text_(text),
+          dialect_(rules.dialect()),
+          matched_(rules.matched(kind)),
+          effects_(effects) {}
 
-    ContentFate act(std::string_view value) {
+    Fate act(std::string_view value) {
         const std::string_view command = value.substr(0, value.find_first_of(" \t"));
         const std::string_view rest = trim(value.substr(command.size()));
-        if (!silent(command) && !stops(command, rest) && !reroutes(command, rest) &&
-            !edits(command, rest))
-            complain(cat({"unknown command: ", printable(value, kLogged)}));
+        if (unsupported(command))
+            complain(cat({"unsupported command: ", printable(value, dialect_.logged)}));
+        else if (!silent(command) && !stops(command, rest) && !reroutes(command, rest) &&
+                 !edits(command, rest))
+            complain(cat({"unknown command: ", printable(value, dialect_.logged)}));
         return std::move(fate_);
     }
 
   private:
+    bool unsupported(std::string_view command) const {
+        constexpr std::string_view kDecisions[] = {"REJECT", "DISCARD",  "HOLD",
+                                                   "FILTER", "REDIRECT", "BCC"};
+        if (!dialect_.prepends && iequals(command, "PREPEND")) return true;
+        return dialect_.edits_only &&
+               std::any_of(std::begin(kDecisions), std::end(kDecisions),
+                           [&](std::string_view one) { return iequals(command, one); });
+    }
     bool silent(std::string_view command) {
         if (iequals(command, "IGNORE")) fate_.keep = false;
         return iequals(command, "IGNORE") || iequals(command, "DUNNO") || iequals(command, "OK");
@@ -124,8 +133,8 @@ class Judgement {
         if (!prepend && !iequals(command, "REPLACE")) return false;
         if (rest.empty()) {
             complain(cat({command, " action without text"}));
-        } else if (kind_ != ContentKind::body && !looks_like_field(rest)) {
-            complain(cat({command, " action without valid header: ", printable(rest, kLogged)}));
+        } else if (kind_ != Kind::body && !looks_like_field(rest)) {
+            complain(cat({command, " action without valid header: ", printable(rest, 200)}));
         } else if (prepend) {
             note("prepend", rest);
             fate_.prepend = rest;
@@ -138,59 +147,93 @@ class Judgement {
     }
 
     void note(std::string_view action, std::string_view rest) {
-        effects_.notes.push_back(
-            {cat({action, ": ", word_of(kind_), " ", printable(text_, kLogged)}),
-             printable(rest, kLogged), cat({parameter_of(kind_), " (", matched_, ")"})});
+        effects_.notes.push_back({cat({dialect_.noted_as, action, ": ", word_of(kind_), " ",
+                                       printable(text_, dialect_.logged)}),
+                                  printable(rest, 200),
+                                  cat({parameter_of(kind_, dialect_), " (", matched_, ")"})});
     }
     void complain(const std::string& what) const {
-        log::warning("", cat({what, " in ", parameter_of(kind_), " map"}));
+        log::warning("", cat({what, " in ", parameter_of(kind_, dialect_), " map"}));
     }
 
-    ContentKind kind_;
+    Kind kind_;
     std::string_view text_;
+    Dialect dialect_;
     std::string matched_;
-    ContentEffects& effects_;
-    ContentFate fate_;
+    Effects& effects_;
+    Fate fate_;
 };
 
 }  // namespace
 
-TableRules::TableRules(const Options& options)
-    : maps_{table::Maps::open(options.header_checks), table::Maps::open(options.mime_header_checks),
-            table::Maps::open(options.nested_header_checks),
-            table::Maps::open(options.body_checks)} {
+TableRules::TableRules(const TableNames& tables, const Dialect& dialect)
+    : maps_{table::Maps::open(tables.header), table::Maps::open(tables.mime_header),
+            table::Maps::open(tables.nested_header), table::Maps::open(tables.body)},
+      dialect_(dialect) {
     for (auto& maps : maps_) {
         for (const Error& problem : maps.problems()) log::warning("", problem.what);
     }
 }
 
-bool TableRules::wants(ContentKind kind) const {
-    return !maps_[static_cast<std::size_t>(kind)].empty();
+bool TableRules::empty() const {
+    return std::all_of(std::begin(maps_), std::end(maps_),
+                       [](const table::Maps& maps) { return maps.empty(); });
 }
 
-Lookup<std::string> TableRules::find(ContentKind kind, std::string_view text) {
+bool TableRules::wants(Kind kind) const { return !maps_[static_cast<std::size_t>(kind)].empty(); }
+
+Lookup<std::string> TableRules::find(Kind kind, std::string_view text) {
     return maps_[static_cast<std::size_t>(kind)].find(text);
 }
 
-std::string TableRules::matched(ContentKind kind) const {
+std::string TableRules::matched(Kind kind) const {
     return maps_[static_cast<std::size_t>(kind)].matched();
 }
 
-ContentFate judge(ContentRules& rules, ContentKind kind, std::string_view text,
-                  ContentEffects& effects) {
+Fate judge(Rules& rules, Kind kind, std::string_view text, Effects& effects) {
     if (!rules.wants(kind)) return {};
     auto found = rules.find(kind, text);
     if (found.failed()) {
         if (!effects.refusal) {
-            log::warning("", cat({parameter_of(kind),
-                                  " map lookup problem -- message not accepted, try again later: ",
+            const Dialect dialect = rules.dialect();
+            log::warning("", cat({parameter_of(kind, dialect), " map lookup problem -- ",
+                                  dialect.edits_only ? "deferring delivery: "
+                                                     : "message not accepted, try again later: ",
                                   found.error().what}));
             effects.refusal = Verdict::defer("4.3.0", "Error: content checks are not available");
         }
         return {};
     }
     if (!found.found()) return {};
-    return Judgement(kind, text, rules.matched(kind), effects).act(trim(*found));
+    return Judgement(rules, kind, text, effects).act(trim(*found));
 }
 
-}  // namespace postern::cleanup
+// RFC 5322 2.2: printable, no colon; 4.5.8: white space before the colon.
+std::size_t field_name_size(std::string_view line) {
+    std::size_t size = 0;
+    while (size < line.size() && line[size] > ' ' && line[size] < 127 && line[size] != ':') ++size;
+    std::size_t colon = size;
+    while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
+    return colon < line.size() && line[colon] == ':' ? size : 0;
+}
+
+bool is_mime_field(std::string_view lower_name) {
+    constexpr std::string_view kFields[] = {"content-description", "content-disposition",
+                                            "content-id",          "content-transfer-encoding",
+                                            "content-type",        "mime-version"};
+    return std::find(std::begin(kFields), std::end(kFields), lower_name) != std::end(kFields);
+}
+
+std::optional<std::string> judge_field(Rules& rules, Kind kind, std::string field, Effects& effects,
+                                       std::string& out) {
+    if (!rules.wants(kind)) return field;
+    std::string text(field);
+    std::erase(text, '\r');
+    if (text.ends_with('\n')) text.pop_back();
+    const Fate fate = judge(rules, kind, text, effects);
+    if (!fate.prepend.empty()) out += fate.prepend + "\r\n";
+    if (!fate.keep) return std::nullopt;
+    return fate.replaced ? fate.text + "\r\n" : std::move(field);
+}
+
+}  // namespace postern::content
