@@ -269,7 +269,23 @@ Result<std::unique_ptr<Table>> PatternTable::parse(Kind kind, std::string_view n
         kind, std::string(name), std::move(rules), std::move(warnings)));
 }
 
+// Every rule in braces is a line.
+Result<std::string> PatternTable::inline_rules(const std::string& spec) {
+    TRY_ASSIGN(const std::string list, strip_braces(spec));
+    std::string text;
+    for (const auto& rule : split_list(list)) {
+        if (rule.front() != '{') return Error{Errc::invalid, cat({"rule without '{': ", rule})};
+        TRY_ASSIGN(const std::string line, strip_braces(rule));
+        text += line + "\n";
+    }
+    return text;
+}
+
 Result<std::unique_ptr<Table>> PatternTable::open(Kind kind, const std::string& path) {
+    if (path.starts_with('{')) {
+        TRY_ASSIGN(const std::string text, inline_rules(path));
+        return parse(kind, path, text);
+    }
     auto table = std::make_unique<ReloadedTable>(kind, path);
     TRY(table->refresh());
     return std::unique_ptr<Table>(std::move(table));

@@ -16,12 +16,16 @@ class PatternTable : public Table {
   public:
     enum class Kind : unsigned char { regexp, pcre, cidr };
 
+    // A file, or the rules themselves: "{ {/pattern/ result}, {/other/ result} }".
     static Result<std::unique_ptr<Table>> open(Kind kind, const std::string& path);
     // `name` is for error messages: "name, line 3: …".
     static Result<std::unique_ptr<Table>> parse(Kind kind, std::string_view name,
                                                 std::string_view text);
 
     bool patterns() const final { return true; }
+
+  private:
+    static Result<std::string> inline_rules(const std::string& spec);
 };
 
 }  // namespace postern::table

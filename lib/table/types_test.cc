@@ -152,6 +152,23 @@ TEST(Pcre, MatchesWithItsOwnOptions) {
     EXPECT_EQ(ask_pcre("/^(a+)+$/ yes", std::string(60, 'a') + "b"), "FAILED");
 }
 
+TEST(Patterns, RulesInMainCf) {
+    const auto find = [](std::string_view spec, std::string_view key) -> std::string {
+        auto table = open_table(spec);
+        if (!table) return "error: " + table.error().what;
+        const auto found = (*table)->lookup(key);
+        return found.found() ? *found : found.failed() ? "failed" : "-";
+    };
+    EXPECT_EQ(find("regexp:{{/^a(.*)/ one $1}, {/b/ two}}", "abc"), "one bc");
+    EXPECT_EQ(find("regexp:{ {/^a(.*)/ one $1} {/b/ two} }", "xb"), "two");
+    EXPECT_EQ(find("regexp:{{/^x{2,3}$/ braces}}", "xxx"), "braces");
+    EXPECT_EQ(find("cidr:{{192.0.2.0/24 REJECT}}", "192.0.2.7"), "REJECT");
+    EXPECT_EQ(find("cidr:{{192.0.2.0/24 REJECT}}", "192.0.3.7"), "-");
+    EXPECT_THAT(find("regexp:{/a/ b}", "a"), testing::StartsWith("error: rule without '{'"));
+    EXPECT_THAT(find("regexp:{{/a/ b}", "a"), testing::StartsWith("error: "));
+    EXPECT_EQ(find("regexp:{}", "a"), "-");
+}
+
 TEST(Patterns, AreReadAgainWhenReplaced) {
     const TestFiles files;
     const auto path = files.write("t", "/a/ 1\n");
