@@ -165,7 +165,7 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
     const std::string level =
         config.get(lmtp ? param::lmtp_tls_security_level : param::smtp_tls_security_level);
     const std::string_view protocol = lmtp ? "lmtp" : "smtp";
-    s.maps_rule = cat({protocol, "_tls_policy_maps"});
+    s.maps_rule = lmtp ? "lmtp_tls_policy_maps" : "smtp_tls_policy_maps";
     s.level_rule = cat({protocol, "_tls_security_level"});
     if (level.empty()) {
         read_level(s, config, lmtp, s.level);
