@@ -1,5 +1,7 @@
 // Manager, second half: what becomes of a recipient after an answer, and of a message when none of
 // its recipients is open any more.
+#include <malloc.h>
+
 #include <chrono>
 #include <utility>
 
@@ -490,7 +492,16 @@ void Manager::erase(Message& message) {
     if (message.envelope().is_probe()) --probes_;
     by_id_.erase(message.id().str());
     messages_.erase(message.key);
+    give_memory_back();
     room_again();
+}
+
+// A queue that was full once would keep that memory for ever.
+void Manager::give_memory_back() {
+    constexpr std::size_t kWorthIt = 1000;
+    if (most_recipients_ < kWorthIt || recipients_ > most_recipients_ / 10) return;
+    ::malloc_trim(0);
+    most_recipients_ = recipients_;
 }
 
 void Manager::note_deferral(const Message& message, const ipc::RecipientReport& report) {

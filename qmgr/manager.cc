@@ -191,6 +191,7 @@ void Manager::admit(const QueueFilePtr& file, queue::Message found, Reason reaso
         message->reported = store_.fs().info(queue::path_of(Directory::trace, id)).has_value();
     }
     recipients_ += message->envelope().recipients.size();
+    most_recipients_ = std::max(most_recipients_, recipients_);
     if (message->envelope().is_probe()) ++probes_;
     by_id_.emplace(message->id().str(), message->key);
     Message& held = *messages_.emplace(message->key, std::move(message)).first->second;

@@ -128,6 +128,7 @@ class Manager {
     void apply_late_fate(const QueueId& id, Message::Fate before, Message::Fate now);
     void finish(Message& message);
     void erase(Message& message);
+    void give_memory_back();
     void remove_log(queue::Directory directory, const QueueId& id);
     // Why it waits, for mailq: written behind our back, so that a record may be under way when
     // nobody wants it any more.
@@ -162,7 +163,7 @@ class Manager {
     loop::Timer incoming_timer_;  // finds what a lost nudge did not tell
     loop::Timer move_timer_;
     loop::Timer pump_timer_;
-    loop::Timer pause_timer_;   // main.cf wants pauses between deliveries: one is over
+    loop::Timer pause_timer_;  // main.cf wants pauses between deliveries: one is over
     loop::Timer release_timer_;
     loop::Timer rescan_timer_;  // another qmgr, draining, still held a file
 
@@ -176,11 +177,13 @@ class Manager {
     };
     std::unordered_map<std::string, Notes> notes_;
     MessageKey next_key_ = 1;
-    std::size_t recipients_ = 0;  // in memory
-    // Messages that their senders have held (RFC 4865), the first ones; the others are found by scans.
+    std::size_t recipients_ = 0;       // in memory
+    std::size_t most_recipients_ = 0;  // since free memory was last given back
+    // Messages that their senders have held (RFC 4865), the first ones; the others are found by
+    // scans.
     std::set<std::pair<WallTime, std::string>> releases_;
-    std::size_t probes_ = 0;      // messages in memory that are probes
-    std::size_t closing_ = 0;     // notifications under way
+    std::size_t probes_ = 0;   // messages in memory that are probes
+    std::size_t closing_ = 0;  // notifications under way
     bool incoming_missed_ = false;
     bool draining_ = false;
 };
