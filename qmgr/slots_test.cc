@@ -1,9 +1,11 @@
 // Small messages before large ones (doc/decisions/slots.md), and that nothing is lost in any order.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "qmgr/scheduler.h"
@@ -131,6 +133,50 @@ TEST(Slots, UrgentMailPassesWithoutSlots) {
     scheduler.add("smtp", "b.test", urgent(1, 1, 1), at(0));
     scheduler.add("smtp", "a.test", urgent(2, 1, 2), at(0));
     EXPECT_EQ(order_of(scheduler, 3), (std::vector<MessageKey>{2, 1, kList}));
+}
+
+// A million messages in 500 seconds of a clock of its own, each answered after 20 ms; among them
+// 50,000 for a site that takes requests and gives no answer for five minutes. Nobody else's mail
+// waits for a second.
+TEST(Slots, AStalledSiteDelaysNobodyOfAMillion) {
+    constexpr MessageKey kMessages = 1'000'000;
+    constexpr int kPerMilli = 2;
+    constexpr MessageKey kStalled = 50'000;  // the first ones of every other message
+    const auto moment = [](std::int64_t millis) { return SteadyTime{Millis{millis}}; };
+    Scheduler scheduler = make(limits(20));
+    std::deque<std::pair<std::int64_t, Scheduler::Batch>> answers, timeouts;  // by their time
+    std::int64_t longest = 0;
+    std::size_t delivered = 0;
+    std::size_t deferred = 0;
+    MessageKey next_message = 0;
+    for (std::int64_t now = 0; delivered + deferred < kMessages; ++now) {
+        ASSERT_LT(now, 2'000'000);
+        for (int i = 0; i < kPerMilli && next_message < kMessages; ++i, ++next_message) {
+            const bool stalls = next_message < 2 * kStalled && next_message % 2 == 0;
+            const std::string site =
+                stalls ? "tarpit" : "site" + std::to_string(next_message * 7919 % 10'000);
+            if (scheduler.add("smtp", site, work(next_message, 1), moment(now)) != nullptr)
+                ++deferred;
+        }
+        for (; !answers.empty() && answers.front().first <= now; answers.pop_front(), ++delivered)
+            scheduler.finish(answers.front().second, Scheduler::Outcome::answered, {}, moment(now));
+        for (; !timeouts.empty() && timeouts.front().first <= now; timeouts.pop_front())
+            deferred += 1 + scheduler
+                                .finish(timeouts.front().second, Scheduler::Outcome::site_down,
+                                        kDown, moment(now))
+                                .size();
+        while (auto batch = scheduler.next(moment(now))) {
+            if (batch->destination() == "tarpit") {
+                timeouts.emplace_back(now + 300'000, std::move(*batch));
+                continue;
+            }
+            longest =
+                std::max(longest, now - static_cast<std::int64_t>(batch->work.message) / kPerMilli);
+            answers.emplace_back(now + 20, std::move(*batch));
+        }
+    }
+    EXPECT_LT(longest, 1000) << "milliseconds";
+    EXPECT_EQ(delivered, kMessages - kStalled);
 }
 
 // Whatever is added, given out, suspended and cancelled in any order: each recipient is given out,

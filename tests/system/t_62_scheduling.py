@@ -40,7 +40,7 @@ class Scheduling(unittest.TestCase):
                 for n in range(20):
                     send(smtp, f"quick{n}@ok.test")
             delays = [float(mail.wait_log(SENT.format(f"quick{n}@ok.test")).group(1)) for n in range(20)]
-            self.assertLess(max(delays), 10, delays)
+            self.assertLess(max(delays), 10, delays)  # a busy machine; bench/scale --only stalled measures it
             self.assertEqual(len(mail.queue_ids()), 600)
             self.assertNotRegex(mail.log(), r"stalled\.test>, .*status=")
 
