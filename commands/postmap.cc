@@ -39,19 +39,34 @@ Result<std::string> read_stream(std::FILE* in) {
     return text;
 }
 
-Result<std::vector<std::string>> keys_of(const MapOptions& options, std::FILE* in) {
-    std::vector<std::string> keys;
-    if (options.key != "-") {
-        keys.push_back(options.key);
+// The keys that are wanted.
+class Keys {
+  public:
+    static Result<Keys> read(const MapOptions& options, std::FILE* in) {
+        Keys keys;
+        if (options.key != "-") {
+            keys.list_.push_back(options.key);
+            return keys;
+        }
+        TRY_ASSIGN(keys.text_, read_stream(in));
+        const bool message = options.from_message.header || options.from_message.body;
+        if (message) keys.list_ = message_keys(keys.text_, options.from_message);
+        keys.by_line_ = !message;
         return keys;
     }
-    TRY_ASSIGN(std::string text, read_stream(in));
-    if (options.from_message.header || options.from_message.body)
-        return message_keys(text, options.from_message);
-    if (text.ends_with('\n')) text.pop_back();
-    for (const auto line : split(text, '\n')) keys.emplace_back(line);
-    return keys;
-}
+
+    std::vector<std::string_view> all() const {
+        if (!by_line_) return {list_.begin(), list_.end()};
+        std::string_view text = text_;
+        if (text.ends_with('\n')) text.remove_suffix(1);
+        return split(text, '\n');
+    }
+
+  private:
+    std::string text_;
+    std::vector<std::string> list_;
+    bool by_line_ = false;  // the lines of the text, not the list
+};
 
 // The identity of a source file's owner, for as long as its table is written: root does not write
 // into other people's folders as root.
@@ -157,16 +172,15 @@ Result<void> build(const MapOptions& options, const MapName& name, std::FILE* in
     return builder.commit();
 }
 
-Result<bool> remove(const MapOptions& options, const MapName& name,
-                    const std::vector<std::string>& keys) {
+Result<bool> remove(const MapOptions& options, const MapName& name, const Keys& keys) {
     TRY_ASSIGN(Target target, target_of(options, name));
     target.options.keep_entries = true;
     const AsOwner owner(!options.keep_root, target.uid, target.gid);
     TRY(table::stamp_of(cat({name.path, suffix_of(name)})));
     TRY_ASSIGN(auto builder, table::MapBuilder::start(target.type, target.path, target.options));
     bool removed = false;
-    for (const auto& key : keys) {
-        TRY_ASSIGN(const bool one, builder.remove(options.fold ? to_lower(key) : key));
+    for (const auto key : keys.all()) {
+        TRY_ASSIGN(const bool one, builder.remove(options.fold ? to_lower(key) : std::string(key)));
         removed = removed || one;
     }
     if (removed) TRY(builder.commit());
@@ -193,16 +207,19 @@ Result<int> query(const MapOptions& options, std::FILE* in, std::FILE* out) {
         tables.push_back(std::move(table));
     }
     bool any = false;
-    TRY_ASSIGN(const auto keys, keys_of(options, in));
-    for (const auto& key : keys) {
+    TRY_ASSIGN(const auto keys, Keys::read(options, in));
+    for (const auto key : keys.all()) {
         for (const auto& table : tables) {
             auto found = table->lookup(key);
             if (found.failed()) return std::move(found).error();
             if (found.not_found()) continue;
             TRY_ASSIGN(const std::string value, shown(options, std::move(found).value()));
-            const std::string line =
-                options.key == "-" ? cat({key, "\t", value, "\n"}) : value + "\n";
-            std::fwrite(line.data(), 1, line.size(), out);
+            if (options.key == "-") {
+                std::fwrite(key.data(), 1, key.size(), out);
+                std::fputc('\t', out);
+            }
+            std::fwrite(value.data(), 1, value.size(), out);
+            std::fputc('\n', out);
             any = true;
             break;
         }
@@ -314,7 +331,7 @@ Result<MapOptions> parse_map_options(int argc, char** argv) {
 Result<int> run_map(const MapOptions& options, std::FILE* in, std::FILE* out) {
     if (options.action == Action::query) return query(options, in, out);
     if (options.action == Action::remove) {
-        TRY_ASSIGN(const auto keys, keys_of(options, in));
+        TRY_ASSIGN(const auto keys, Keys::read(options, in));
         bool removed = false;
         for (const auto& map : options.maps) {
             TRY_ASSIGN(const bool one, remove(options, split_map(options, map), keys));

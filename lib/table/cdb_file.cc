@@ -5,6 +5,7 @@
 #include "lib/table/cdb_file.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/strings.h"
+#include "lib/sys/error.h"
 #include "lib/sys/fs.h"
 
 namespace postern::table {
@@ -21,7 +23,7 @@ constexpr std::size_t kTables = 256;
 constexpr std::size_t kHeader = kTables * 8;
 constexpr std::uint64_t kMaxFile = UINT32_MAX;
 constexpr std::size_t kMaxValue = 64u << 20;
-constexpr std::uint64_t kShortRecord = 256;
+constexpr std::size_t kShortRecord = 256;
 
 std::uint32_t hash_of(std::string_view key) {
     std::uint32_t hash = 5381;
@@ -115,13 +117,18 @@ class CdbReader final : public MapFile {
     // Most records are short: one read brings lengths, key and value.
     Lookup<std::string> value_at(std::uint64_t position, std::string_view key) {
         if (position + 8 > size_) return damaged();
-        TRY_ASSIGN(const std::string start,
-                   bytes(position, std::min(size_ - position, kShortRecord)));
+        std::array<char, kShortRecord> buffer;
+        const std::size_t wanted = std::min<std::uint64_t>(size_ - position, kShortRecord);
+        const ssize_t got =
+            ::pread(file_.get(), buffer.data(), wanted, static_cast<off_t>(position));
+        if (got < 0) return sys::system_error(cat({"read ", path_}));
+        if (static_cast<std::size_t>(got) != wanted) return damaged();
+        const std::string_view start(buffer.data(), wanted);
         const std::uint64_t value = number_at(start, 4);
         if (number_at(start, 0) != key.size()) return NotFound{};
         if (8 + key.size() + value <= start.size()) {
-            if (std::string_view(start).substr(8, key.size()) != key) return NotFound{};
-            return start.substr(8 + key.size(), value);
+            if (start.substr(8, key.size()) != key) return NotFound{};
+            return std::string(start.substr(8 + key.size(), value));
         }
         TRY_ASSIGN(std::string both, bytes(position + 8, key.size() + value));
         if (!both.starts_with(key)) return NotFound{};

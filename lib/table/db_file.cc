@@ -18,10 +18,13 @@ DBT view(std::string_view bytes) {
 
 std::string_view bytes_of(const DBT& dbt) { return {static_cast<const char*>(dbt.data), dbt.size}; }
 
+// A table of ordinary size is kept whole, as far as it is used. Of a larger one Berkeley DB keeps
+// little: replacing its pages costs more than reading them again from the kernel's cache.
 u_int32_t reader_cache(const std::string& path) {
-    constexpr std::uint64_t kLeast = 256u << 10, kMost = 8u << 20;
+    constexpr std::uint64_t kLeast = 256u << 10, kMost = 32u << 20;
     const auto info = sys::RealFs::instance().info(path);
-    return static_cast<u_int32_t>(std::clamp<std::uint64_t>(info ? info->size : 0, kLeast, kMost));
+    if (!info || info->size > kMost) return kLeast;
+    return static_cast<u_int32_t>(std::max(info->size, kLeast));
 }
 
 // Berkeley DB would write its diagnostics to standard error; ours travel in the Error.
@@ -41,7 +44,6 @@ Result<std::unique_ptr<MapFile>> DbFile::open(MapType type, const std::string& p
     }
     std::unique_ptr<DbFile> file(new DbFile(db, path));
     db->set_errcall(db, silent);
-    // A reader keeps the pages of a table of ordinary size, a part of a larger one.
     if (mode == MapMode::read) db->set_cachesize(db, 0, reader_cache(path), 1);
     if (mode == MapMode::create) db->set_cachesize(db, 0, 16u << 20, 1);
     if (mode == MapMode::create && type == MapType::hash) db->set_h_nelem(db, 4096);

@@ -77,6 +77,10 @@ bool MapTable::is_current() const {
 // place is either before it (and we read it) or after it (and the next lookup sees it).
 Result<void> MapTable::refresh() {
     const std::int64_t now_coarse = coarse_now();
+    // What needs no lock is replaced, never changed: to be seen when the coarse clock goes on,
+    // within milliseconds, is soon enough.
+    if (file_ && !needs_lock() && now_coarse == looked_) return {};
+    looked_ = now_coarse;
     if (file_ && now_coarse < look_again_) {
         TRY(lock());
         if (is_current()) return {};

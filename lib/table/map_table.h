@@ -39,6 +39,7 @@ class MapTable final : public Table {
     Nulls nulls_ = Nulls::unknown;
     FileStamp stamp_;
     std::uint64_t links_ = 0;      // names that the open file had
+    std::int64_t looked_ = 0;      // when the open file was last seen to be current
     std::int64_t look_again_ = 0;  // when its name is looked up again
     Fd lock_;
     std::unique_ptr<MapFile> file_;
