@@ -197,7 +197,8 @@ ipc::UserAnswer AuthService::located(const ipc::UserRequest& request) {
     }
     if (found.not_found()) return {ipc::UserOutcome::unknown};
     return {ipc::UserOutcome::known, found->name, found->uid, found->gid, found->home,
-            found->mailbox, found->quota_rule.substr(0, ipc::kMaxQuotaRule)};
+            found->mailbox, found->quota_rule.substr(0, ipc::kMaxQuotaRule),
+            found->inbox_file};
 }
 
 // A token of a login is good once; that of a session which was hibernated as long as the session.
@@ -228,6 +229,7 @@ ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {
     grant.gid = user->gid;
     grant.home = user->home;
     grant.mailbox = user->mailbox;
+    grant.inbox_file = user->inbox_file;
     grant.quota_rule = user->quota_rule.substr(0, ipc::kMaxQuotaRule);
     if (request.protocol == ipc::AuthProtocol::imap) {
         grant.resume_token = resume_.token(user->name, request.session, request.protocol);

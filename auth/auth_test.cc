@@ -132,10 +132,34 @@ TEST_F(UsersTest, AnUnreadableFileIsNotAnUnknownUser) {
     EXPECT_TRUE(users.find("u1").failed());
 }
 
+TEST(MailboxPath, AnMboxMayBeTheInbox) {
+    const struct {
+        std::string extra, want;
+    } cases[] = {
+        {"", "/var/mail/u"},
+        {"userdb_mail=mbox:~/mail:INBOX=/spool/%u", "/spool/u"},
+        {"userdb_mail=mbox:~/mail:INDEX=/x:INBOX=~/in", "/h/in"},
+        {"userdb_mail=mbox:~/mail", "/h/mail/inbox"},
+        {"userdb_mail=maildir:~/Maildir", ""},
+    };
+    for (const auto& c : cases) {
+        sasl::PasswdEntry entry;
+        entry.user = "u";
+        entry.home = "/h";
+        entry.extra = c.extra;
+        EXPECT_EQ(sasl::inbox_file_of(entry, "/var/mail/$user"), c.want) << c.extra;
+        const bool own = c.extra.find("=maildir:") != std::string::npos;
+        EXPECT_EQ(sasl::mailbox_of(entry, "$home/M"), own ? "/h/Maildir" : "/h/M");
+    }
+    EXPECT_EQ(sasl::inbox_file_of({}, ""), "");
+}
+
 TEST(MailboxPath, Expands) {
     EXPECT_EQ(sasl::expand_mailbox_path("$home/Maildir", "/home/u", "u"), "/home/u/Maildir");
     EXPECT_EQ(sasl::expand_mailbox_path("/srv/${user}/m", "/home/u", "u@d"), "/srv/u@d/m");
     EXPECT_EQ(sasl::expand_mailbox_path("/a$b", "/h", "u"), "/a$b");
+    EXPECT_EQ(sasl::expand_mailbox_path("/srv/%d/%n/%u%h", "/h", "u@d"), "/srv/d/u/u@d/h");
+    EXPECT_EQ(sasl::expand_mailbox_path("/%d%n%x%", "/h", "u"), "/u%x%");
 }
 
 // --- HashPool

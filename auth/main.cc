@@ -14,6 +14,7 @@ Options options_from(const config::Config& config, const service::KeyFiles& keys
     options.users.passwd_file = config.get(param::auth_passwd_file);
     options.users.quota_rule = config.get(param::mailbox_quota_rule);
     options.users.mailbox_path = config.get(param::mailbox_path);
+    options.users.inbox_file = config.get(param::mailbox_inbox_file);
     options.users.first_valid_uid = static_cast<std::uint32_t>(config.get(param::first_valid_uid));
     options.users.own_uid = ::geteuid();
     options.users.own_gid = ::getegid();

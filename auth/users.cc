@@ -94,6 +94,7 @@ Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
     user.home = entry.home;
     if (!user.home.starts_with('/')) return Error{Errc::invalid, "home is not an absolute path", 0};
     user.mailbox = sasl::mailbox_of(entry, options_.mailbox_path);
+    user.inbox_file = sasl::inbox_file_of(entry, options_.inbox_file);
     user.quota_rule =
         sasl::extra_field(entry.extra, "userdb_quota_rule").value_or(options_.quota_rule);
     return user;

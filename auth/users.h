@@ -16,6 +16,7 @@ namespace postern::auth {
 struct UserOptions {
     std::string passwd_file;
     std::string mailbox_path;  // template with $home and $user
+    std::string inbox_file;    // the same for an INBOX that is an mbox; empty: none
     std::string quota_rule;    // of users who have none of their own
     std::uint32_t first_valid_uid = 500;
     std::uint32_t own_uid = 0;  // an unprivileged instance serves all users under it
@@ -29,6 +30,7 @@ struct User {
     std::uint32_t gid = 0;
     std::string home;
     std::string mailbox;
+    std::string inbox_file;  // empty: INBOX is the Maildir's
     std::string quota_rule;  // lib/mailbox/quota.h
 };
 

@@ -74,7 +74,7 @@ sbin_PROGRAMS += commands/postkick commands/postlock
 commands_postkick_SOURCES = %reldir%/postkick.cc
 commands_postkick_LDADD = lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
 commands_postlock_SOURCES = %reldir%/postlock.cc
-commands_postlock_LDADD = lib/mailbox/libmailbox.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
+commands_postlock_LDADD = lib/mailbox/libmailbox.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS)
 
 noinst_LIBRARIES += commands/libstory.a
 commands_libstory_a_SOURCES = \

@@ -217,12 +217,18 @@ Result<int> run_mailbox(Arguments arguments, const config::Config& config) {
     if (arguments.size() < 2) return wrong_usage("arguments are missing");
     for (const MailboxVerb& verb : kMailboxVerbs) {
         if (arguments[0] != verb.name) continue;
-        TRY_ASSIGN(const std::string maildir, find_mailbox(arguments[1], config));
+        std::string inbox_file;
+        TRY_ASSIGN(const std::string maildir, find_mailbox(arguments[1], config, &inbox_file));
         TRY(become_owner(maildir));
         const bool makes = arguments[0] == "import";
         if (!makes && !sys::RealFs::instance().info(maildir + "/cur"))
             return Error{Errc::not_found, maildir + " is no Maildir", 0};
         TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(maildir));
+        if (!inbox_file.empty()) {
+            TRY_ASSIGN(const auto rules,
+                       mailbox::parse_locks(join(config.get(param::mailbox_delivery_lock), " ")));
+            store.set_mbox_inbox(inbox_file, rules);
+        }
         return verb.run(store, arguments.subspan(2));
     }
     return wrong_usage("unknown word: " + printable(arguments[0], 40));
@@ -230,7 +236,8 @@ Result<int> run_mailbox(Arguments arguments, const config::Config& config) {
 
 }  // namespace
 
-Result<std::string> find_mailbox(const std::string& whose, const config::Config& config) {
+Result<std::string> find_mailbox(const std::string& whose, const config::Config& config,
+                                 std::string* inbox_file) {
     if (whose.find('/') != std::string::npos)
         return whose.substr(0, std::max<std::size_t>(whose.find_last_not_of('/') + 1, 1));
     if (!sasl::is_user_name(whose))
@@ -248,6 +255,8 @@ Result<std::string> find_mailbox(const std::string& whose, const config::Config&
         found.user = whose;
         found.home = account.value().home;
     }
+    if (inbox_file != nullptr)
+        *inbox_file = sasl::inbox_file_of(found, config.get(param::mailbox_inbox_file));
     return sasl::mailbox_of(found, config.get(param::mailbox_path));
 }
 

@@ -15,7 +15,9 @@ namespace postern::commands {
 int mailbox_command(std::span<const std::string> arguments, const config::Config& config);
 
 // Where the mailbox of a user is: by auth_passwd_file, else by the system's account and
-// mailbox_path. A name with a slash is a Maildir itself. Errc::not_found.
-Result<std::string> find_mailbox(const std::string& whose, const config::Config& config);
+// mailbox_path. A name with a slash is a Maildir itself. Errc::not_found. `inbox_file`: the mbox
+// that is the INBOX, or empty.
+Result<std::string> find_mailbox(const std::string& whose, const config::Config& config,
+                                 std::string* inbox_file = nullptr);
 
 }  // namespace postern::commands

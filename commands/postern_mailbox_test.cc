@@ -57,6 +57,12 @@ TEST_F(MailboxCommand, FindsMailboxes) {
     EXPECT_EQ(find_mailbox("a:b", config_).error().code, Errc::invalid);
 }
 
+TEST_F(MailboxCommand, KnowsAnInboxThatIsAnMbox) {
+    std::string file = "x";
+    EXPECT_EQ(find_mailbox("fred", config_, &file).value(), folder_ / "home/Maildir");
+    EXPECT_EQ(file, "");
+}
+
 TEST_F(MailboxCommand, BringsMailInAndOut) {
     std::ofstream(folder_ / "in")
         << "From a@x Thu Jan  1 00:00:07 1970\nSubject: Gr=?utf-8?q?=C3=BC?="

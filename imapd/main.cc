@@ -2,8 +2,11 @@
 // then on this process is the user and sees nothing but the user's home.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "imapd/session.h"
 #include "lib/base/strings.h"
+#include "lib/imap/mailbox_name.h"
 #include "lib/log/log.h"
 #include "lib/service/service.h"
 #include "lib/service/user_session.h"
@@ -26,12 +29,30 @@ Millis oldest_state(const config::Config& config) {
     return config.get(param::imap_idle_timeout) + Millis{60'000};
 }
 
+// A session does without them.
+void make_initial_folders(mailbox::Store& store, const config::Config& config,
+                          const std::string& trace) {
+    std::vector<std::string> names;
+    for (std::string name : config.get(param::mailbox_initial_folders)) {
+        std::replace(name.begin(), name.end(), '_', ' ');
+        names.push_back(imap::encode_mailbox_name(name));
+    }
+    if (auto made = store.make_initial_folders(names); !made)
+        log::warning(trace, "mailbox_initial_folders: " + made.error().what);
+}
+
 Result<void> serve_user(service::UserSession user, ipc::Channel& login,
                         const config::Config& config) {
     const std::string trace = user.handoff.session.str();
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
-    TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
+    TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox, user.grant.inbox_file));
+    if (!user.grant.inbox_file.empty()) {
+        TRY_ASSIGN(const auto rules,
+                   mailbox::parse_locks(join(config.get(param::mailbox_delivery_lock), " ")));
+        store.set_mbox_inbox(user.grant.inbox_file, rules);
+    }
     store.set_quota(mailbox::limits_or_none(user.grant.quota_rule, user.grant.user));
+    make_initial_folders(store, config, trace);
     Connection connection(std::move(user.client), std::move(user.handoff.pending),
                           std::move(user.stop));
     Options options = options_of(config, trace);

@@ -94,6 +94,8 @@ Lookup<Account> Accounts::mail_user(const std::string& user) {
         account.place.folder = slash == 0 ? maildir : maildir.substr(0, slash);
     }
     account.mailbox = maildir + "/";
+    if (answer->inbox_file.empty()) return account;
+    if (auto done = into_file(account, answer->inbox_file); !done) return std::move(done).error();
     return account;
 }
 
@@ -133,13 +135,31 @@ Result<void> Accounts::into_spool(Account& account) const {
     account.mailbox = cat({folder, "/", account.user, maildirs ? "/" : ""});
     account.place.also = folder;
     if (!account.command.empty() || !sys::is_root()) return {};
+    return may_lock_in(folder, "mail_spool_directory", account);
+}
+
+// A mail user's INBOX that is an mbox: mailbox_inbox_file.
+Result<void> Accounts::into_file(Account& account, const std::string& file) {
+    const auto slash = file.rfind('/');
+    if (!file.starts_with('/') || slash == 0 || slash + 1 == file.size())
+        return not_now(cat({"user ", account.user, ": mailbox_inbox_file ", file,
+                            " is not the absolute path of a file"}));
+    account.mailbox = file;
+    account.place.also = file.substr(0, slash);
+    account.quota_rule.clear();  // mailbox_size_limit is the limit of files
+    if (below(file, account.place.folder) || !sys::is_root()) return {};
+    return may_lock_in(account.place.also, "mailbox_inbox_file", account);
+}
+
+Result<void> Accounts::may_lock_in(const std::string& folder, std::string_view parameter,
+                                   Account& account) {
     struct stat st {};
     if (stat(folder.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
-        return not_now(cat({"mail_spool_directory ", folder, " is not a folder"}));
+        return not_now(cat({parameter, ": ", folder, " is not a folder"}));
     if ((st.st_mode & S_IWOTH) != 0) return {};
     if ((st.st_mode & S_IWGRP) == 0 || st.st_gid == 0) {
         return not_now(
-            cat({"mail_spool_directory ", folder,
+            cat({parameter, " ", folder,
                  ": neither its group (other than root's) nor everybody may write there"}));
     }
     account.place.gid = st.st_gid;

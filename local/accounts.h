@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "lib/base/clock.h"
 #include "lib/base/lookup.h"
@@ -52,6 +53,9 @@ class Accounts {
     Lookup<Account> mail_user(const std::string& user);
     Lookup<Account> system_user(const std::string& user);
     Result<void> into_spool(Account& account) const;
+    static Result<void> into_file(Account& account, const std::string& file);
+    static Result<void> may_lock_in(const std::string& folder, std::string_view parameter,
+                                    Account& account);
 
     const Options& options_;
     std::string auth_;

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
@@ -18,6 +20,7 @@ namespace postern::pop3d {
 
 struct Options {
     Millis idle_timeout{600'000};
+    std::string uidl_format = "%08Xu%08Xv";       // pop3_uidl_format
     std::string greeting = "+OK Logged in.\r\n";  // the answer to the command that logged in
 };
 
@@ -27,6 +30,12 @@ struct Summary {
     std::string end;  // "Logged out", "Disconnected for inactivity", ...
     std::string str() const;
 };
+
+// A unique id in this format: "%u" or "%08Xu" UID, "%v" UIDVALIDITY, "%f" base name of the file,
+// "%%". Nothing: the format makes no sense, or what it makes is no id (RFC 1939 7: 1 to 70
+// characters from 0x21 to 0x7E).
+std::optional<std::string> format_uidl(std::string_view format, std::uint32_t uid,
+                                       std::uint32_t uid_validity, std::string_view file);
 
 // RFC 1939 4: one POP3 session has the maildrop at a time. IMAP sessions and deliveries go on:
 // nobody else takes this lock. Errc::timeout: another session has it.

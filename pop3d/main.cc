@@ -41,13 +41,24 @@ class Service final : public service::Forked {
   private:
     Result<std::string> serve_user(ClientStream& stream, service::UserSession& user) {
         TRY_ASSIGN(auto store, mailbox::Store::open(user.grant.mailbox));
-        TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox));
+        TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox, user.grant.inbox_file));
+        if (!user.grant.inbox_file.empty()) {
+            TRY_ASSIGN(const auto rules,
+                       mailbox::parse_locks(join(config_.get(param::mailbox_delivery_lock), " ")));
+            store.set_mbox_inbox(user.grant.inbox_file, rules);
+        }
         store.set_quota(mailbox::limits_or_none(user.grant.quota_rule, user.grant.user));
         TRY_ASSIGN(const auto inbox, store.mailbox("INBOX"));
         TRY_ASSIGN(const auto lock, lock_maildrop(inbox));
         TRY_ASSIGN(const auto view, inbox.open(mailbox::Access::read_write));
         Options options;
         options.idle_timeout = config_.get(param::pop3_idle_timeout);
+        options.uidl_format = config_.get(param::pop3_uidl_format);
+        if (!format_uidl(options.uidl_format, 1, 1, "x")) {
+            log::warning("", cat({"pop3_uidl_format: \"", printable(options.uidl_format, 100),
+                                  "\" is no format of unique ids; the default is used"}));
+            options.uidl_format = Options{}.uidl_format;
+        }
         return MailSession(stream, *view, options, std::move(user.handoff.pending)).run().str();
     }
 

@@ -28,7 +28,7 @@ enum class Type : std::uint16_t {
     queue_nudge = 48, queue_control, queue_control_answer, queue_list_request, queue_list_entry, queue_list_end,
     deliver_request = 64, deliver_report,
     bounce_append = 72, bounce_done, bounce_send, bounce_forget, postmaster_notice,
-    auth_request = 80, auth_answer, auth_response, redeem_token, grant, user_request, user_answer,
+    auth_request = 80, auth_answer, auth_response, redeem_token, grant, user_request, user_answer, quota_question, quota_answer,
     handoff = 96, handoff_answer, hibernate, hibernate_answer,
     plan_request = 104, plan_answer, mailbox_job, forward_job, runner_job,
     anvil_question = 112, anvil_answer,

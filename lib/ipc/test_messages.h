@@ -14,6 +14,7 @@
 #include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
+#include "lib/ipc/messages/quota.h"
 #include "lib/ipc/messages/route.h"
 #include "lib/ipc/messages/verify.h"
 
@@ -25,7 +26,7 @@ using AllMessages = testing::Types<
     SubmitOpened, SubmitRecipients, SubmitEnd, SubmitResult, MilterEvent, MilterAnswer, QueueNudge,
     QueueControl, QueueControlAnswer, QueueListRequest, QueueListEntry, QueueListEnd,
     DeliverRequest, DeliverReport, BounceAppend, BounceSend, BounceForget, PostmasterNotice, BounceDone, AuthRequest,
-    AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, Handoff, HandoffAnswer,
+    AuthResponse, AuthAnswer, RedeemToken, Grant, UserRequest, UserAnswer, QuotaQuestion, QuotaAnswer, Handoff, HandoffAnswer,
     Hibernate, HibernateAnswer, AnvilQuestion, AnvilAnswer, ClientQuestion, ClientTraits,
     MapQuestion, MapAnswer, VerifyQuestion, VerifyAnswer, VerifyUpdate, VerifyUpdated>;
 

@@ -1,6 +1,7 @@
 #include "lib/mailbox/appender.h"
 
 #include "lib/base/strings.h"
+#include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
@@ -30,6 +31,7 @@ Result<void> Appender::add(const AppendMessage& message) {
     arrival.wire_size =
         size_in_name(MessageName::parse(arrival.name).base, 'W').value_or(kUnknownSize);
     if (message.date != 0) arrival.date = message.date;
+    arrival.uid = message.uid;
     arrivals_.push_back(std::move(arrival));
     return {};
 }
@@ -53,12 +55,14 @@ Result<Appended> Appender::commit() {
     const Quota* quota = env_.quota.get();
     const std::uint64_t bytes = quota == nullptr ? 0 : size_of_all();
     if (quota != nullptr) TRY(quota->check(bytes, arrivals_.size()));
+    if (env_.mbox) TRY(env_.mbox->pull(env_, path_, MboxInbox::Patience::some));
     FolderIndex index(env_, path_);
     TRY(index.load(false));
     auto appended = index.arrive(
         arrivals_, [&] { return group_.publish_names(), none_failed(); },
         [&] { return group_.sync_names(), none_failed(); });
     committed_ = appended.has_value();
+    if (committed_ && env_.mbox) TRY(env_.mbox->push(env_, path_, index.modseq()));
     if (committed_ && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(arrivals_.size()));
     return appended;

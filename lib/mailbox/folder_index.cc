@@ -226,15 +226,36 @@ KeywordBits FolderIndex::Transaction::define(std::string_view name) {
     return KeywordBits{1} << bit;
 }
 
+// Runs of messages whose UIDs follow each other become one change of the list.
+Result<std::vector<Uid>> FolderIndex::give_uids(std::span<const Arrival> arrivals) {
+    std::vector<Uid> all;
+    std::vector<std::string> run;
+    Uid first = next_uid_, next = next_uid_;
+    const auto give = [&]() -> Result<void> {
+        TRY_ASSIGN(const auto given, uids_.append_at(first, run));
+        all.insert(all.end(), given.begin(), given.end());
+        run.clear();
+        return {};
+    };
+    for (const Arrival& a : arrivals) {
+        if (a.uid > next) {
+            TRY(give());
+            first = next = a.uid;
+        }
+        run.emplace_back(MessageName::parse(a.name).base);
+        ++next;
+    }
+    TRY(give());
+    return all;
+}
+
 Result<Appended> FolderIndex::arrive(std::span<const Arrival> arrivals,
                                      const std::function<Result<void>()>& publish,
                                      const std::function<Result<void>()>& sync) {
     TRY_ASSIGN(Transaction transaction, begin());
     // First the renames: whoever sees a UID must be able to find its file.
     TRY(publish());
-    std::vector<std::string> bases;
-    for (const Arrival& a : arrivals) bases.emplace_back(MessageName::parse(a.name).base);
-    TRY_ASSIGN(std::vector<Uid> uids, give_uids(bases));
+    TRY_ASSIGN(std::vector<Uid> uids, give_uids(arrivals));
     TRY(sync());
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         const Arrival& a = arrivals[i];

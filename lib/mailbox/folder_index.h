@@ -113,6 +113,7 @@ class FolderIndex final : private ChangeSink {
         std::vector<std::string> keywords;
         std::uint64_t wire_size = kUnknownSize;
         std::int64_t date = kUnknownDate;
+        Uid uid = 0;  // wanted; 0: the next
     };
     Result<Appended> arrive(std::span<const Arrival> arrivals,
                             const std::function<Result<void>()>& publish,
@@ -166,6 +167,7 @@ class FolderIndex final : private ChangeSink {
     Result<void> log_new(Look& look, Transaction& transaction);
     void keep_next_uid(Uid logged, ChangeWriter& out) const;
     Result<std::vector<Uid>> give_uids(std::span<const std::string> bases);
+    Result<std::vector<Uid>> give_uids(std::span<const Arrival> arrivals);
 
     Environment env_;
     std::string folder_;

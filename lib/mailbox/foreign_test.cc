@@ -1,6 +1,7 @@
 // What Dovecot and Courier wrote is read, and folders of theirs are adopted.
 #include "lib/mailbox/foreign.h"
 
+#include "lib/log/log.h"
 #include "lib/mailbox/test_folder.h"
 
 namespace postern::mailbox {
@@ -131,6 +132,20 @@ TEST(Adoption, DamagedListsAreNotBelieved) {
     maildir.put("cur/5.a.h:2,S", "a\n\n");
     maildir.put("dovecot-uidlist", "3 V5 N6\n4 :a\n3 :b\n");
     EXPECT_GT(maildir.inbox().status().value().uid_validity, 1000000U);
+}
+
+TEST(Foreign, FilesThatCannotBeReadAreTold) {
+    TestMaildir maildir;
+    (void)maildir.store();
+    maildir.put("cur/1.a:2,Sa", "Subject: x\n\n");
+    for (const char* name : {"dovecot-keywords", "subscriptions"})
+        std::filesystem::create_directory(maildir.root() + "/" + name);
+    log::open_capture();
+    EXPECT_EQ((*maildir.inbox().open(Access::read_only))->count(), 1U);
+    EXPECT_TRUE(maildir.store().subscriptions()->empty());
+    const std::string told = log::take_captured();
+    EXPECT_THAT(told, testing::HasSubstr("keywords are not taken over"));
+    EXPECT_THAT(told, testing::HasSubstr("subscriptions are not taken over"));
 }
 
 }  // namespace

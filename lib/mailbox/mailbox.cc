@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include "lib/mailbox/appender.h"
+#include "lib/mailbox/mbox_inbox.h"
+#include "lib/mailbox/uid_list.h"
 #include "lib/mailbox/view.h"
 #include "lib/sys/error.h"
 
 namespace postern::mailbox {
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
+    if (env_.mbox) TRY(env_.mbox->pull(env_, path_, MboxInbox::Patience::some));
     return FolderView::open(env_, path_, access);
 }
 
@@ -39,6 +42,17 @@ Result<Appended> Mailbox::append(std::span<const AppendMessage> messages) const 
     return appender.commit();
 }
 
+Result<bool> Mailbox::begin_numbers(std::uint32_t uid_validity) const {
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, path_ + "/postern.lock"));
+    UidList list(env_, path_);
+    TRY(list.refresh());
+    if (list.usable() || uid_validity == 0) return false;
+    const auto known = env_.fs->info(path_ + "/postern.uids");
+    if (known || known.error().code != Errc::not_found) return false;
+    TRY(list.replace(uid_validity, 1, ""));
+    return true;
+}
+
 Result<Fd> Mailbox::watch() const {
     Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (!fd) return sys::system_error("inotify for " + path_);
@@ -47,6 +61,14 @@ Result<Fd> Mailbox::watch() const {
     for (const char* part : {"", "/new", "/cur"})  // "": postern.log, for flags
         if (::inotify_add_watch(fd.get(), (path_ + part).c_str(), kEvents) < 0)
             return sys::system_error("watch " + path_ + part);
+    // The file may be missing; then its folder tells when it comes.
+    if (env_.mbox && ::inotify_add_watch(fd.get(), env_.mbox->file().c_str(),
+                                         IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF) < 0) {
+        const std::string& file = env_.mbox->file();
+        const std::string folder = file.substr(0, file.rfind('/') + 1);
+        if (::inotify_add_watch(fd.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+            return sys::system_error("watch " + folder);
+    }
     return fd;
 }
 

@@ -28,6 +28,8 @@ namespace postern::mailbox {
 
 using Uid = std::uint32_t;  // 1..; 0 is "none"
 
+class MboxInbox;
+
 // What the classes here need from outside: the seams and the root of the user's store.
 struct Environment {
     std::string root;
@@ -36,6 +38,7 @@ struct Environment {
     Random* random = nullptr;
     std::string host = "localhost";                // ends the names of message files
     std::shared_ptr<const Quota> quota = nullptr;  // null: nobody counts
+    std::shared_ptr<MboxInbox> mbox = nullptr;     // the folder shows an mbox file
 };
 
 // One message of a View.
@@ -94,6 +97,7 @@ struct AppendMessage {
     SystemFlags flags = 0;
     std::vector<std::string> keywords;
     std::int64_t date = 0;  // INTERNALDATE, seconds; 0: now
+    Uid uid = 0;  // the one it shall have, if it is free and above all others; 0: the next
 };
 
 struct Appended {
@@ -120,6 +124,10 @@ class Mailbox {
 
     // STATUS without taking recent messages away from anybody.
     Result<MailboxStatus> status(bool detailed = false) const;
+
+    // Gives a folder that has no list of UIDs yet the UIDVALIDITY of another server; false: it has
+    // one.
+    Result<bool> begin_numbers(std::uint32_t uid_validity) const;
 
     // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
     Result<Appended> append(std::span<const AppendMessage> messages) const;
@@ -187,6 +195,8 @@ class View {
     // RFC 8474: the same for copies of a message that we made; the folder's, which it keeps under
     // other names.
     virtual std::string email_id(std::uint32_t seq) const = 0;
+    // Of the message's file, without the flags behind it.
+    virtual std::string base_name(std::uint32_t seq) const = 0;
     virtual std::string mailbox_id() const = 0;
 
     // What postern.cache knows of a message; views hold until the next call for another one.

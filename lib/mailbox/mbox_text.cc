@@ -47,8 +47,21 @@ bool take_status(std::string_view line, MboxMessage& out) {
             if (is_keyword(word)) out.keywords.emplace_back(word);
         return true;
     }
-    return iequals(parts->first, "X-UID") || iequals(parts->first, "X-IMAP") ||
-           iequals(parts->first, "X-IMAPbase");
+    if (iequals(parts->first, "X-UID")) {
+        out.uid = parse_number<std::uint32_t>(trim(parts->second)).value_or(0);
+        return true;
+    }
+    const bool of_internal = iequals(parts->first, "X-IMAP");
+    if (!of_internal && !iequals(parts->first, "X-IMAPbase")) return false;
+    out.base = trim(parts->second);
+    out.internal = out.internal || of_internal;
+    return true;
+}
+
+// A field that says something about the message in this mailbox.
+bool is_status_field(std::string_view line) {
+    MboxMessage ignored;
+    return take_status(line, ignored);
 }
 
 std::int64_t date_of_from_line(std::string_view line) {
@@ -68,14 +81,94 @@ std::string asctime_of(std::int64_t seconds) {
     return cat({words[0], " ", words[2], " ", day, " ", words[4], " ", words[3]});
 }
 
-std::string letters_of(const MboxMessage& message, std::span<const StatusLetter> table) {
+std::string letters_of(SystemFlags flags, std::span<const StatusLetter> table) {
     std::string out;
     for (const StatusLetter& row : table)
-        if ((message.flags & row.flag) != 0) out += row.letter;
+        if ((flags & row.flag) != 0) out += row.letter;
     return out;
 }
 
+constexpr std::size_t kSpareForKeywords = 24;
+
+// The fields, of `size` bytes altogether where they fit into that, else with some to spare.
+std::string fields_in(const MboxFields& fields, std::string_view end, std::size_t size) {
+    std::string out;
+    if (!fields.base.empty()) out += cat({"X-IMAPbase: ", fields.base, end});
+    if (fields.uid != 0) out += cat({"X-UID: ", std::to_string(fields.uid), end});
+    out += cat({"Status: ", letters_of(fields.flags, kStatus), "O", end});
+    out += cat({"X-Status: ", letters_of(fields.flags, kXStatus), end});
+    out += cat({"X-Keywords: ", join(fields.keywords, " ")});
+    const std::size_t bare = out.size() + end.size();
+    out.append(bare <= size ? size - bare : kSpareForKeywords, ' ');
+    return out.append(end);
+}
+
 }  // namespace
+
+std::optional<MboxNumbers> numbers_of_base(std::string_view base) {
+    const auto words = split_words(base);
+    if (words.size() < 2) return std::nullopt;
+    const auto validity = parse_number<std::uint32_t>(words[0]);
+    const auto last = parse_number<std::uint32_t>(words[1]);
+    if (!validity || *validity == 0 || !last || *last == UINT32_MAX) return std::nullopt;
+    return MboxNumbers{*validity, *last};
+}
+
+// Of fixed width, as other programs have it too: the numbers change in their place.
+std::string format_base(const MboxNumbers& numbers, const std::vector<std::string>& keywords) {
+    const auto ten = [](std::uint32_t number) {
+        const std::string digits = std::to_string(number);
+        return std::string(10 - digits.size(), '0') + digits;
+    };
+    std::string out = cat({ten(numbers.validity), " ", ten(numbers.last_uid)});
+    for (const std::string& keyword : keywords) out += cat({" ", keyword});
+    return out;
+}
+
+std::size_t find_next_message(std::string_view text, std::size_t from) {
+    for (auto at = text.find("\nFrom ", from); at != std::string_view::npos;
+         at = text.find("\nFrom ", at + 1)) {
+        const std::string_view before = text.substr(0, at);
+        if (before.ends_with('\n') || before.ends_with("\n\r")) return at + 1;
+    }
+    return std::string_view::npos;
+}
+
+std::size_t header_size_of(std::string_view message) {
+    std::string_view rest = message;
+    while (!rest.empty()) {
+        const auto line = take_line(rest);
+        if (line == "\n" || line == "\r\n") break;
+    }
+    return message.size() - rest.size();
+}
+
+std::string with_fields(std::string_view header, const MboxFields& fields, bool internal) {
+    const std::string_view end =
+        header.substr(0, header.find('\n')).ends_with('\r') ? "\r\n" : "\n";
+    std::string kept;
+    std::size_t known = 0;  // bytes of the fields
+    bool skipping = false, first = true;
+    for (std::string_view rest = header; !rest.empty(); first = false) {
+        const std::string_view line = take_line(rest);
+        const std::string_view bare = line.substr(0, line.find_last_not_of("\r\n") + 1);
+        if (bare.empty()) break;
+        if (!first && !bare.starts_with(' ') && !bare.starts_with('\t')) {
+            skipping = is_status_field(bare);
+            if (internal && iequals(bare.substr(0, bare.find(':')), "X-IMAP")) {
+                kept += cat({"X-IMAP: ", fields.base, end});
+                continue;
+            }
+        }
+        if (skipping && !internal)
+            known += line.size();
+        else
+            kept += line;
+    }
+    if (!kept.ends_with('\n')) kept += end;
+    if (!internal) kept += fields_in(fields, end, known);
+    return kept.append(end);
+}
 
 // Up to the next "From " line behind an empty line.
 std::string_view MboxReader::take_message() {
@@ -109,6 +202,7 @@ std::optional<MboxMessage> MboxReader::next() {
         if (is_from_line(bare, 1)) bare.remove_prefix(1);
         out.text += cat({bare, "\n"});
     }
+    out.internal = out.internal && out.text.find("FOLDER INTERNAL DATA") != std::string::npos;
     // The empty line before the next message is not the message's.
     if (out.text.ends_with("\n\n")) out.text.pop_back();
     return out;
@@ -116,8 +210,10 @@ std::optional<MboxMessage> MboxReader::next() {
 
 std::string to_mbox(const MboxMessage& message) {
     std::string out = cat({"From MAILER-DAEMON ", asctime_of(message.date), "\n"});
-    std::string fields = cat({"Status: ", letters_of(message, kStatus), "O\n"});
-    const std::string other = letters_of(message, kXStatus);
+    std::string fields = cat({"Status: ", letters_of(message.flags, kStatus), "O\n"});
+    if (!message.base.empty()) fields += cat({"X-IMAPbase: ", message.base, "\n"});
+    if (message.uid != 0) fields += cat({"X-UID: ", std::to_string(message.uid), "\n"});
+    const std::string other = letters_of(message.flags, kXStatus);
     if (!other.empty()) fields += cat({"X-Status: ", other, "\n"});
     if (!message.keywords.empty())
         fields += cat({"X-Keywords: ", join(message.keywords, " "), "\n"});

@@ -13,6 +13,7 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \
 	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
 	%reldir%/acl.h %reldir%/acl.cc %reldir%/folder_watch.h %reldir%/folder_watch.cc %reldir%/foreign.h %reldir%/foreign.cc %reldir%/mbox_text.h %reldir%/mbox_text.cc \
+	%reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/mbox_inbox.h %reldir%/mbox_inbox.cc \
 	%reldir%/transfer.h %reldir%/transfer.cc \
 	%reldir%/quota.h %reldir%/quota.cc %reldir%/store.h %reldir%/store.cc
 EXTRA_DIST += %reldir%/README.md
@@ -21,7 +22,8 @@ EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
 lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/quota_test.cc %reldir%/store_test.cc \
 	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc \
-	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc
+	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc \
+	%reldir%/mbox_file_test.cc %reldir%/mbox_inbox_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a tests/support/libsupport.a lib/imap/libimap.a lib/sys/libsys.a \
-	lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(TEST_LIBS)
+	lib/mail/libmail.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(TEST_LIBS)

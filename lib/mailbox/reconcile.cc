@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/message_name.h"
@@ -45,9 +46,10 @@ class ForeignKeywords {
     ForeignKeywords(sys::Fs& fs, const std::string& folder, bool adopting)
         : fs_(fs), folder_(folder) {
         if (!adopting) return;
-        const auto text =
-            read_small_file(fs, folder + "/courierimapkeywords/:list", kMaxForeignFile);
+        const std::string path = folder + "/courierimapkeywords/:list";
+        const auto text = read_small_file(fs, path, kMaxForeignFile);
         if (text) courier_ = parse_courier_keywords(*text);
+        tell(text, "keywords");
     }
 
     std::vector<std::string> of(const MessageName& name) {
@@ -66,6 +68,13 @@ class ForeignKeywords {
     void read_dovecot() {
         const auto text = read_small_file(fs_, folder_ + "/dovecot-keywords", kMaxForeignFile);
         dovecot_ = parse_dovecot_keywords(text ? *text : std::string());
+        tell(text, "keywords");
+    }
+
+    // Messages are shown without them; that there were some shall be known.
+    static void tell(const Result<std::string>& text, std::string_view what) {
+        if (!text && text.error().code != Errc::not_found)
+            log::warning("", cat({text.error().what, ": ", what, " are not taken over from it"}));
     }
 
     sys::Fs& fs_;

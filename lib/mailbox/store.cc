@@ -9,9 +9,11 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/line_log.h"
+#include "lib/mailbox/mbox_inbox.h"
 
 namespace postern::mailbox {
 namespace {
@@ -48,11 +50,15 @@ Result<void> remove_tree(sys::Fs& fs, const std::string& path, int depth) {
 // Of a store that Dovecot or Courier had: good until the first change, which writes ours.
 std::set<std::string> foreign_subscriptions(sys::Fs& fs, const std::string& root) {
     std::vector<std::string> found;
-    if (const auto text = read_small_file(fs, root + "/subscriptions", kMaxForeignFile))
-        found = parse_dovecot_subscriptions(*text);
-    else if (const auto other =
-                 read_small_file(fs, root + "/courierimapsubscribed", kMaxForeignFile))
-        found = parse_courier_subscriptions(*other);
+    const auto dovecot = read_small_file(fs, root + "/subscriptions", kMaxForeignFile);
+    const auto courier = read_small_file(fs, root + "/courierimapsubscribed", kMaxForeignFile);
+    for (const auto* text : {&dovecot, &courier})
+        if (!*text && text->error().code != Errc::not_found)
+            log::warning("", text->error().what + ": subscriptions are not taken over from it");
+    if (dovecot)
+        found = parse_dovecot_subscriptions(*dovecot);
+    else if (courier)
+        found = parse_courier_subscriptions(*courier);
     std::set<std::string> out;
     for (const std::string& name : found)
         if (auto good = Store::canonical(name)) out.insert(*std::move(good));
@@ -66,6 +72,10 @@ Result<Store> Store::open(std::string root, sys::Fs& fs, const Clock& clock, Ran
     if (root.empty()) return Error{Errc::invalid, "empty Maildir path", 0};
     TRY(make_maildir(fs, root));
     return Store(Environment{std::move(root), &fs, &clock, &random, host_name()});
+}
+
+void Store::set_mbox_inbox(std::string file, LockRules rules) {
+    mbox_ = std::make_shared<MboxInbox>(std::move(file), rules);
 }
 
 void Store::set_quota(QuotaLimits limits) {
@@ -130,6 +140,19 @@ Result<std::vector<Folder>> Store::folders() const {
     return folders;
 }
 
+Result<void> Store::make_initial_folders(const std::vector<std::string>& names) {
+    const std::string marker = env_.root + "/postern.initial-folders";
+    if (names.empty() || env_.fs->info(marker)) return {};
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, marker + ".lock"));
+    for (const std::string& name : names) {
+        TRY_ASSIGN(const std::string folder, canonical(name));
+        if (!exists(folder)) TRY(create(folder));
+        TRY(change_subscription(folder, true));
+    }
+    TRY_ASSIGN(const Fd made, env_.fs->open(marker, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+    return env_.fs->sync_directory(env_.root);
+}
+
 Result<void> Store::create(std::string_view name) {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (exists(folder)) return Error{Errc::permanent, "Mailbox already exists", 0};
@@ -190,8 +213,8 @@ Result<void> Store::rename(std::string_view from, std::string_view to) {
 Result<void> Store::rename_inbox(const std::string& to) {
     TRY(create(to));
     TRY_ASSIGN(const Mailbox target, mailbox(to));
-    TRY_ASSIGN(const std::unique_ptr<View> inbox,
-               Mailbox(env_, env_.root).open(Access::read_write));
+    TRY_ASSIGN(const Mailbox source, mailbox(kInbox));
+    TRY_ASSIGN(const std::unique_ptr<View> inbox, source.open(Access::read_write));
     std::vector<std::uint32_t> all(inbox->count());
     std::iota(all.begin(), all.end(), 1U);
     auto copied = inbox->copy(all, target, true);
@@ -205,7 +228,9 @@ Result<Mailbox> Store::mailbox(std::string_view name) const {
     const std::string path = path_of(folder);
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
     if (!env_.fs->info(path + "/new")) TRY(make_maildir(*env_.fs, path));
-    return Mailbox(env_, path);
+    Environment env = env_;
+    if (folder == kInbox) env.mbox = mbox_;
+    return Mailbox(std::move(env), path);
 }
 
 Result<Store::SpecialUses> Store::special_uses() const {

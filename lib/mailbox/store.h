@@ -15,6 +15,7 @@
 #include "lib/base/result.h"
 #include "lib/mailbox/acl.h"
 #include "lib/mailbox/mailbox.h"
+#include "lib/mailbox/mbox_lock.h"
 #include "lib/mailbox/metadata.h"
 #include "lib/sys/fs.h"
 
@@ -61,6 +62,10 @@ class Store {
     Result<void> set_acl(std::string_view name, std::string_view identifier, AclChange change,
                          std::string_view rights) const;
 
+    // The first time that it is called for a store: makes and subscribes these folders, where they
+    // are not there. Nothing ever after, so that what its user deletes stays away.
+    Result<void> make_initial_folders(const std::vector<std::string>& names);
+
     // Errc::invalid: the name cannot be a folder's. Errc::permanent: it exists already.
     Result<void> create(std::string_view name);
     // Errc::not_found; Errc::permanent for INBOX. Folders below stay (RFC 3501 6.3.4).
@@ -80,6 +85,9 @@ class Store {
     // cannot be a folder: empty levels, control characters, '/', too long.
     static Result<std::string> canonical(std::string_view name);
 
+    // INBOX is an mbox file, and the root a Maildir that shows it (mbox_inbox.h).
+    void set_mbox_inbox(std::string file, LockRules rules);
+
     // From now on what is added must fit, and what comes and goes is counted.
     void set_quota(QuotaLimits limits);
     const Quota* quota() const { return env_.quota.get(); }  // null: none
@@ -97,6 +105,7 @@ class Store {
     Result<std::vector<std::string>> folder_names() const;
 
     Environment env_;
+    std::shared_ptr<MboxInbox> mbox_;
 };
 
 }  // namespace postern::mailbox

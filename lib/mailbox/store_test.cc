@@ -64,6 +64,20 @@ TEST(Store, CreateListRemove) {
     for (const auto& name : maildir.files("")) EXPECT_EQ(name.find("trash"), std::string::npos);
 }
 
+TEST(Store, InitialFoldersAreMadeOnce) {
+    TestMaildir maildir;
+    auto store = maildir.store();
+    ASSERT_TRUE(store.make_initial_folders({}));
+    ASSERT_TRUE(store.create("Sent"));
+    EXPECT_EQ(store.make_initial_folders({"Drafts", "../x"}).error().code, Errc::invalid);
+    ASSERT_TRUE(store.make_initial_folders({"Drafts", "Sent", "Junk"}));
+    EXPECT_THAT(listing(store), ElementsAre("INBOX", "Drafts", "Junk", "Sent"));
+    EXPECT_THAT(*store.subscriptions(), ElementsAre("Drafts", "Junk", "Sent"));
+    ASSERT_TRUE(store.remove("Junk"));
+    ASSERT_TRUE(store.make_initial_folders({"Drafts", "Junk", "More"}));
+    EXPECT_THAT(listing(store), ElementsAre("INBOX", "Drafts", "Sent"));
+}
+
 TEST(Store, ANewFolderOfAnOldNameHasANewUidValidity) {
     TestMaildir maildir;
     auto store = maildir.store();

@@ -7,6 +7,7 @@
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
 #include "lib/mailbox/expunge_history.h"
+#include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
@@ -58,6 +59,7 @@ std::uint32_t FolderView::seq_of(Uid uid) const {
 }
 
 Result<Changes> FolderView::sync(Expunges expunges, bool thorough) {
+    if (env_.mbox) TRY(env_.mbox->pull(env_, index_.folder(), MboxInbox::Patience::none));
     TRY(index_.follow());
     TRY_ASSIGN(const bool behind, index_.is_behind(thorough));
     if (behind) TRY(index_.reconcile());
@@ -194,6 +196,10 @@ std::string FolderView::email_id(std::uint32_t seq) const {
     return email_id_of(MessageName::parse(index_.name(row(seq))).base);
 }
 
+std::string FolderView::base_name(std::uint32_t seq) const {
+    return std::string(MessageName::parse(index_.name(row(seq))).base);
+}
+
 // A UIDVALIDITY is never given to two folders of a store, and a folder keeps it when it is renamed.
 std::string FolderView::mailbox_id() const { return cat({"F", std::to_string(uid_validity())}); }
 
@@ -259,6 +265,7 @@ void FolderView::flush_cache() {
 Result<bool> FolderView::tidy() {
     TRY_ASSIGN(const bool more, index_.rename_some(kRenamesAtOnce, !read_only()));
     if (more) return true;
+    if (env_.mbox) TRY(env_.mbox->push(env_, index_.folder(), index_.modseq()));
     TRY(index_.save_if_worth());
     return false;
 }

@@ -47,6 +47,7 @@ class FolderView final : public View {
     Result<std::int64_t> internal_date(std::uint32_t seq) override;
     Result<std::int64_t> save_date(std::uint32_t seq) override;
     std::string email_id(std::uint32_t seq) const override;
+    std::string base_name(std::uint32_t seq) const override;
     std::string mailbox_id() const override;
     std::optional<CachedMessage> cached(std::uint32_t seq) override;
     void remember(std::uint32_t seq, const Summary& summary) override;

@@ -5,6 +5,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/message_name.h"
 #include "lib/mailbox/view.h"
 
@@ -220,6 +221,8 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
             return std::move(room).error();
         }
     }
+    if (const auto& mbox = to.environment().mbox)
+        (void)mbox->pull(to.environment(), to.path(), MboxInbox::Patience::some).has_value();
     FolderIndex target(to.environment(), to.path());
     auto loaded = target.load(false);
     auto copied = loaded ? target.arrive(
@@ -229,6 +232,8 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     if (!copied) plan.undo(*env_.fs);
     if (copied && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
+    const auto& mbox = to.environment().mbox;
+    if (copied && mbox) TRY(mbox->push(to.environment(), to.path(), target.modseq()));
     return copied;
 }
 

@@ -66,38 +66,53 @@ std::optional<std::string_view> extra_field(std::string_view extra, std::string_
 
 std::string expand_mailbox_path(std::string_view text, std::string_view home,
                                 std::string_view user) {
+    const auto at = user.find('@');
+    const std::string_view domain =
+        at == std::string_view::npos ? std::string_view() : user.substr(at + 1);
+    const std::pair<std::string_view, std::string_view> known[] = {
+        {"${home}", home}, {"$home", home}, {"${user}", user},          {"$user", user},
+        {"%h", home},      {"%u", user},    {"%n", user.substr(0, at)}, {"%d", domain}};
     std::string out;
     while (!text.empty()) {
-        const auto dollar = text.find('$');
-        out += text.substr(0, dollar);
-        if (dollar == std::string_view::npos) break;
-        text.remove_prefix(dollar);
-        bool known = false;
-        for (const auto& [name, value] :
-             {std::pair<std::string_view, std::string_view>{"${home}", home},
-              {"$home", home},
-              {"${user}", user},
-              {"$user", user}}) {
-            if (!text.starts_with(name)) continue;
-            out += value;
-            text.remove_prefix(name.size());
-            known = true;
-            break;
-        }
-        if (known) continue;
-        out += '$';
-        text.remove_prefix(1);
+        const auto sign = text.find_first_of("$%");
+        out += text.substr(0, sign);
+        if (sign == std::string_view::npos) break;
+        text.remove_prefix(sign);
+        const auto found = std::find_if(std::begin(known), std::end(known), [&](const auto& row) {
+            return text.starts_with(row.first);
+        });
+        const bool is_known = found != std::end(known);
+        out += is_known ? found->second : text.substr(0, 1);
+        text.remove_prefix(is_known ? found->first.size() : 1);
     }
     return out;
 }
+
+namespace {
+
+std::string path_for(const PasswdEntry& entry, std::string_view path) {
+    if (path.starts_with("~/")) return cat({entry.home, path.substr(1)});
+    return expand_mailbox_path(path, entry.home, to_lower(entry.user));
+}
+
+}  // namespace
 
 std::string mailbox_of(const PasswdEntry& entry, std::string_view path_template) {
     const auto own = extra_field(entry.extra, "userdb_mail");
     std::string_view mailbox = path_template;
     if (own && own->starts_with("maildir:"))
         mailbox = own->substr(8).substr(0, own->substr(8).find(':'));
-    if (mailbox.starts_with("~/")) return cat({entry.home, mailbox.substr(1)});
-    return expand_mailbox_path(mailbox, entry.home, to_lower(entry.user));
+    return path_for(entry, mailbox);
+}
+
+std::string inbox_file_of(const PasswdEntry& entry, std::string_view path_template) {
+    const auto own = extra_field(entry.extra, "userdb_mail");
+    if (!own) return path_for(entry, path_template);
+    if (!own->starts_with("mbox:")) return {};
+    const auto parts = split(own->substr(5), ':');
+    for (const std::string_view part : parts)
+        if (part.starts_with("INBOX=")) return path_for(entry, part.substr(6));
+    return path_for(entry, cat({parts[0], "/inbox"}));
 }
 
 }  // namespace postern::sasl

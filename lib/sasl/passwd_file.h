@@ -35,11 +35,16 @@ bool is_user_name(std::string_view name);
 // The value of key in the extra field: "userdb_mail" -> "maildir:~/Mail".
 std::optional<std::string_view> extra_field(std::string_view extra, std::string_view key);
 
-// "$home/Maildir", also "${home}", "$user", "${user}"; other dollars stay.
+// "$home/Maildir", also "${home}", "$user", "${user}", and as Dovecot writes it: %h home, %u user,
+// %n and %d what is before and behind its @; other dollars and per cents stay.
 std::string expand_mailbox_path(std::string_view text, std::string_view home,
                                 std::string_view user);
 // Where the entry's mail is: by its own userdb_mail ("maildir:~/Mail", as Dovecot has it), else by
 // the template.
 std::string mailbox_of(const PasswdEntry& entry, std::string_view path_template);
+// The mbox file that is the entry's INBOX: its own ("mbox:~/mail:INBOX=/var/mail/u", as Dovecot has
+// it), else by the template; empty: none, INBOX is the Maildir's. A userdb_mail of "maildir:" has
+// none.
+std::string inbox_file_of(const PasswdEntry& entry, std::string_view path_template);
 
 }  // namespace postern::sasl

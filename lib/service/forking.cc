@@ -140,13 +140,16 @@ int run_forking(int argc, char** argv, const ForkedFactory& make) {
     return done ? 0 : start_failed(done.error());
 }
 
-Result<void> restrict_to_home(const std::string& home, const std::string& also) {
+Result<void> restrict_to_home(const std::string& home, const std::string& also,
+                              const std::string& inbox_file) {
     using enum sys::PathRule::Access;
     std::vector<sys::PathRule> rules = {{home, write},
                                         {"/etc/localtime", read},
                                         {"/usr/share/zoneinfo", read},
                                         {"/usr/lib", read}};  // iconv's modules
     if (!also.empty()) rules.push_back({also, write});
+    if (const auto slash = inbox_file.rfind('/'); slash != std::string::npos && slash != 0)
+        rules.push_back({inbox_file.substr(0, slash), write});
     TRY_ASSIGN(const auto done,
                sys::restrict(sys::Promise::stdio | sys::Promise::write_files, rules));
     if (!done.note.empty()) log::debug("", done.note);

@@ -87,6 +87,8 @@ using ForkedFactory = std::function<Result<std::unique_ptr<Forked>>(const Contex
 int run_forking(int argc, char** argv, const ForkedFactory& make);
 
 // For a program that confines itself after becoming its user: its home (or Maildir) and nothing else.
-Result<void> restrict_to_home(const std::string& home, const std::string& also = {});
+// An mbox that is the INBOX needs its folder, for the lock file beside it.
+Result<void> restrict_to_home(const std::string& home, const std::string& also = {},
+                              const std::string& inbox_file = {});
 
 }  // namespace postern::service

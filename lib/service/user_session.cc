@@ -59,6 +59,9 @@ Result<void> check_grant(const ipc::Grant& grant, const SessionId& session,
     if (!is_safe_path(grant.home) || !is_safe_path(grant.mailbox))
         return Error{Errc::denied,
                      "grant for user " + grant.user + ": home or mailbox is not an absolute path"};
+    if (!grant.inbox_file.empty() && !is_safe_path(grant.inbox_file))
+        return Error{Errc::denied, "grant for user " + grant.user +
+                                       ": mailbox_inbox_file is not an absolute path"};
     // An unprivileged instance serves everybody under its own uid, whatever that is; but nobody is
     // served as root.
     const bool already = grant.uid == own_uid && own_uid != 0;

@@ -90,6 +90,7 @@ struct Grant {
     SessionId session;
     std::string quota_rule = {};    // lib/mailbox/quota.h; empty: no limits
     std::string resume_token = {};  // proves this session to auth again, when it was hibernated
+    std::string inbox_file = {};    // an mbox that is the INBOX; empty: it is the Maildir's
     std::string session_key = {};   // of this session, the same each time: what a worker seals, its successor opens
 
     void attributes(auto& io) {
@@ -103,6 +104,7 @@ struct Grant {
         io.attr("quota_rule", quota_rule, kMaxQuotaRule);
         io.attr("resume_token", resume_token, kMaxResumeToken);
         io.attr("session_key", session_key, kSessionKeySize);
+        io.attr("inbox_file", inbox_file, kMaxPath);
     }
 };
 
@@ -127,6 +129,7 @@ struct UserAnswer {
     std::uint32_t uid = 0, gid = 0;
     std::string home, mailbox;  // absolute; empty: auth cannot tell
     std::string quota_rule = {};
+    std::string inbox_file = {};  // as in Grant
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -136,6 +139,7 @@ struct UserAnswer {
         io.attr("home", home, kMaxPath);
         io.attr("mailbox", mailbox, kMaxPath);
         io.attr("quota_rule", quota_rule, kMaxQuotaRule);
+        io.attr("inbox_file", inbox_file, kMaxPath);
     }
 };
 
