@@ -12,8 +12,10 @@
 #include "lib/queue/agent_report.h"
 #include "lib/service/service.h"
 #include "lib/sys/sandbox.h"
+#include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
 
+#include "local/dispatch_work.h"
 #include "local/forward_worker.h"
 #include "local/intention.h"
 #include "local/mailbox_worker.h"
@@ -29,13 +31,6 @@ constexpr Millis kHandOverWait{10'000};   // for room in a worker's queue
 constexpr Millis kWorkersWait{3600'000};  // in the process that joins their reports
 
 constexpr std::string_view kRelays[] = {"local", "virtual"};
-
-// For another delivery agent; the request names the transport.
-struct AgentJob {
-    ipc::DeliverRequest request;
-};
-
-std::string intention(const AgentJob&) { return {}; }  // it says for itself
 
 bool is_service_name(std::string_view name) {
     return !name.empty() && name.front() != '.' &&
@@ -63,26 +58,6 @@ std::optional<ipc::DeliverRequest> agent_request(const ipc::DeliverRequest& requ
 
 }  // namespace
 
-// What one request comes to: recipients that are decided already, and jobs for workers.
-struct Dispatcher::Work {
-    struct Job {
-        Place place;  // of a mailbox or runner job
-        std::variant<MailboxJob, ForwardJob, RunnerJob, AgentJob> job;
-    };
-    ipc::DeliverReport decided;
-    std::vector<Job> jobs;
-    WallTime started{};
-
-    // Whether somebody must speak to another delivery agent.
-    bool needs_agents() const {
-        return std::any_of(jobs.begin(), jobs.end(), [](const Job& one) {
-            const auto* runner = std::get_if<RunnerJob>(&one.job);
-            return std::holds_alternative<AgentJob>(one.job) ||
-                   (runner != nullptr && !runner->targets.front().transport.empty());
-        });
-    }
-};
-
 Dispatcher::Dispatcher(Options options, service::Identity mail_owner, Sockets sockets)
     : options_(std::move(options)),
       mail_owner_(std::move(mail_owner)),
@@ -96,6 +71,15 @@ void Dispatcher::serve(ipc::Channel& connection) {
 
 Result<void> Dispatcher::handle(ipc::Channel& connection) {
     TRY_ASSIGN(ipc::Packet packet, connection.receive_packet(Deadline::in(kRequestWait)));
+    if (packet.type() == ipc::QuotaQuestion::kType) {
+        TRY_ASSIGN(const auto question, packet.as<ipc::QuotaQuestion>());
+        return answer_quota(question, connection);
+    }
+    if (sockets_.asks_only) {
+        TRY_ASSIGN(const auto peer, sys::peer_credentials(connection.fd()));
+        if (peer.uid == *sockets_.asks_only)
+            return Error{Errc::denied, "delivery request from somebody who may only ask"};
+    }
     if (packet.descriptor_count() != 1)
         return Error{Errc::invalid, "delivery request: the queue file is missing"};
     TRY_ASSIGN(const auto request, packet.as<ipc::DeliverRequest>());
@@ -413,11 +397,7 @@ Processes::Body Dispatcher::mailbox_body(const Place& place) {
             runner.emplace(std::move(pair->first));
             pair->second.reset();
         }
-        if (auto done = sys::become_user(place.uid, place.gid, place.user); !done) {
-            return log::error("", done.error().what);
-        }
-        if (auto done = service::restrict_to_home(place.folder, place.also); !done)
-            return log::error("", done.error().what);
+        if (auto done = take_place(place); !done) return log::error("", done.error().what);
         MailboxOptions options;
         options.relay = kRelays[options_.is_virtual ? 1 : 0];
         options.myhostname = options_.myhostname;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/base/verdict.h"
 #include "lib/ipc/channel.h"
+#include "lib/ipc/messages/quota.h"
 #include "lib/service/profiles.h"
 
 #include "local/accounts.h"
@@ -20,6 +22,8 @@ namespace postern::local {
 
 struct Sockets {
     std::string auth = "private/postern-auth", cleanup = "public/cleanup", agents = "private";
+    // Whoever has this uid (policy) may ask for quota, and not have mail delivered.
+    std::optional<uid_t> asks_only = std::nullopt;
 };
 
 class Dispatcher {
@@ -36,6 +40,8 @@ class Dispatcher {
   private:
     struct Work;
     Result<void> handle(ipc::Channel& connection);
+    Result<void> answer_quota(const ipc::QuotaQuestion& question, ipc::Channel& connection);
+    Result<void> take_place(const Place& place) const;
     void plan(const ipc::DeliverRequest& request, Work& work);
     // Accepted: a worker will see to it.
     Verdict place_one(const ipc::DeliverRequest& request, const ipc::DeliverRecipient& recipient,

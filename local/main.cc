@@ -1,4 +1,6 @@
 // local and virtual: deliver to mailboxes of this host.
+#include <unistd.h>
+
 #include "lib/service/service.h"
 #include "lib/sys/sandbox.h"
 
@@ -11,8 +13,9 @@ using postern::local::Dispatcher;
 
 class LocalWorker final : public service::Worker {
   public:
-    LocalWorker(postern::local::Options options, service::Identity mail_owner)
-        : dispatcher_(std::move(options), std::move(mail_owner), {}) {}
+    LocalWorker(postern::local::Options options, service::Identity mail_owner,
+                postern::local::Sockets sockets)
+        : dispatcher_(std::move(options), std::move(mail_owner), std::move(sockets)) {}
     Conversation serve(postern::ipc::Channel& channel) override {
         dispatcher_.serve(channel);
         return Conversation::over;
@@ -30,8 +33,11 @@ postern::Result<std::unique_ptr<service::Worker>> make(const service::Context& c
     TRY_ASSIGN(auto options,
                postern::local::options_from(context.config, context.program == "virtual"));
     TRY_ASSIGN(auto mail_owner, service::identity_of(service::Account::mail, context.config));
-    return std::unique_ptr<service::Worker>(
-        std::make_unique<LocalWorker>(std::move(options), std::move(mail_owner)));
+    TRY_ASSIGN(const auto policy, service::identity_of(service::Account::policy, context.config));
+    postern::local::Sockets sockets;
+    if (policy.uid != ::geteuid()) sockets.asks_only = policy.uid;
+    return std::unique_ptr<service::Worker>(std::make_unique<LocalWorker>(
+        std::move(options), std::move(mail_owner), std::move(sockets)));
 }
 
 }  // namespace

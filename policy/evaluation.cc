@@ -56,8 +56,20 @@ Decision Evaluation::run() {
         rule_ = if_permit_rule_;
         return Decision::refuse(*defer_if_permit_);
     }
+    if (question_.stage == ipc::PolicyStage::rcpt) {
+        if (auto full = engine_.listed_.full(recipient_, question_.size)) return over_quota(*full);
+    }
     rule_ = permit_rule_;
     return decision;
+}
+
+// RFC 5321 4.2.3: 452 and 552 are what a full mailbox gets
+Decision Evaluation::over_quota(const ipc::QuotaAnswer& answer) {
+    rule_ = "mailbox_quota_at_recipient";
+    const bool defers = answer.outcome == ipc::Outcome::defer;
+    return Decision::refuse(make_reply(
+        defers ? 452 : 552, "5.2.2",
+        cat({"<", question_.recipient, ">: Recipient address rejected: ", answer.text})));
 }
 
 // What was put off until RCPT must be asked now: ETRN has none.

@@ -35,6 +35,7 @@ class Evaluation {
     Decision run_list(const RestrictionList& list, Subject subject, int depth = 0);
     Decision run_recipient_stage();
     Decision run_etrn_stage();
+    Decision over_quota(const ipc::QuotaAnswer& answer);
     Decision run_one(const Restriction& one, int depth);
     Decision run_simple(const Restriction& one);
     Decision run_dns(const Restriction& one);

@@ -111,11 +111,29 @@ void set_verification(Options& o, const config::Config& config) {
 
 }  // namespace
 
+namespace {
+
+// The service of "local:$myhostname", where that is a delivery agent that knows of quota.
+std::string quota_agent(std::string_view transport, std::string_view ours) {
+    const auto name = transport.substr(0, transport.find(':'));
+    return name == ours ? std::string(name) : std::string();
+}
+
+void set_quota(Options& o, const config::Config& config) {
+    o.quota_at_recipient = config.get(param::mailbox_quota_at_recipient) &&
+                           !config.get(param::mailbox_quota_rule).empty();
+    o.local_agent = quota_agent(config.get(param::local_transport), "local");
+    o.virtual_agent = quota_agent(config.get(param::virtual_transport), "virtual");
+}
+
+}  // namespace
+
 Options options_from(const config::Config& config) {
     Options o;
     set_lists(o, config);
     set_codes(o, config);
     set_verification(o, config);
+    set_quota(o, config);
     o.delay_reject = config.get(param::smtpd_delay_reject);
     o.relay_before_recipient = config.get(param::smtpd_relay_before_recipient_restrictions);
     // An unknown word is its smtpd's to complain about, which does not start with it.

@@ -43,6 +43,9 @@ struct Options {
     std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;
     std::string sender_login_maps;
     bool show_user_unknown_table_name = true;
+    // Whom to ask whether a mailbox has room; empty: the mail goes to another program's.
+    bool quota_at_recipient = false;
+    std::string local_agent, virtual_agent;
 
     int access_map_reject_code = 554, access_map_defer_code = 450, defer_code = 450;
     int reject_code = 554, relay_domains_reject_code = 554, non_fqdn_reject_code = 504;

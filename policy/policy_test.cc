@@ -1,5 +1,6 @@
 #include "policy/engine.h"
 
+#include "lib/base/strings.h"
 #include "lib/log/log.h"
 
 namespace postern::policy {
@@ -422,6 +423,58 @@ TEST(Policy, EtrnHasItsOwnRestrictionsAndThoseThatWaited) {
     EXPECT_EQ(ask(o, q), "554 5.7.1 <client.test>: Helo command rejected: no");
     q.helo.clear();
     EXPECT_EQ(ask(o, q), "ok");
+}
+
+class FullMailboxes final : public UserDirectory {
+  public:
+    Lookup<bool> known(std::string_view) override { return true; }
+    ipc::QuotaAnswer room(const std::string& agent, const std::string& recipient,
+                          std::uint64_t size) override {
+        asked.push_back(cat({agent, " ", recipient, " ", std::to_string(size)}));
+        return answer;
+    }
+    std::vector<std::string> asked;
+    ipc::QuotaAnswer answer{ipc::Outcome::reject, "Quota exceeded"};
+};
+
+TEST(Policy, FullMailboxesAreRefusedAtRcpt) {
+    Options o = base();
+    o.quota_at_recipient = true;
+    o.local_agent = "local";
+    o.virtual_agent = "virtual";
+    FullMailboxes users;
+    const auto say = [&](const std::string& recipient, ipc::PolicyStage stage) {
+        auto question = from("192.0.2.7", "s@far.test", recipient);
+        question.stage = stage;
+        question.size = 77;
+        log::open_capture();
+        return shown(Engine(o, &users, nullptr).answer(question));
+    };
+    const auto rcpt = ipc::PolicyStage::rcpt;
+    EXPECT_EQ(say("u1@here.test", rcpt),
+              "552 5.2.2 <u1@here.test>: Recipient address rejected: Quota exceeded");
+    EXPECT_EQ(say("v1@vm.test", rcpt),
+              "552 5.2.2 <v1@vm.test>: Recipient address rejected: Quota exceeded");
+    EXPECT_THAT(users.asked,
+                testing::ElementsAre("local u1@here.test 77", "virtual v1@vm.test 77"));
+    users.asked.clear();
+    // Others' mail, addresses that become others, and what is refused for another reason.
+    EXPECT_EQ(say("x@relay.test", rcpt), "ok");
+    EXPECT_EQ(say("info@va.test", rcpt), "ok");
+    EXPECT_THAT(say("a@b.test", rcpt), testing::HasSubstr("Relay access denied"));
+    EXPECT_EQ(say("u1@here.test", ipc::PolicyStage::vrfy), "ok");
+    o.virtual_agent.clear();  // virtual_transport is another program
+    EXPECT_EQ(say("v1@vm.test", rcpt), "ok");
+    EXPECT_TRUE(users.asked.empty());
+    users.answer.outcome = ipc::Outcome::defer;
+    EXPECT_EQ(say("u1@here.test", rcpt),
+              "452 4.2.2 <u1@here.test>: Recipient address rejected: Quota exceeded");
+    users.answer = {};
+    EXPECT_EQ(say("u1@here.test", rcpt), "ok");
+    o.quota_at_recipient = false;
+    users.asked.clear();
+    EXPECT_EQ(say("u1@here.test", rcpt), "ok");
+    EXPECT_TRUE(users.asked.empty());
 }
 
 }  // namespace

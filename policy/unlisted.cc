@@ -94,4 +94,20 @@ Result<std::optional<ListedAddresses::Unknown>> ListedAddresses::check(const std
     return Answer{};
 }
 
+// Addresses that become others are for the mailbox of those.
+std::optional<ipc::QuotaAnswer> ListedAddresses::full(const std::string& address,
+                                                      std::uint64_t size) {
+    if (users_ == nullptr || !options_.quota_at_recipient) return std::nullopt;
+    const auto domain_class = classes_.classify(table::split_address(address).domain);
+    if (!domain_class) return std::nullopt;
+    const bool local = *domain_class == DomainClass::local;
+    if (!local && *domain_class != DomainClass::virtual_mailbox) return std::nullopt;
+    const std::string& agent = local ? options_.local_agent : options_.virtual_agent;
+    const auto elsewhere = rewritten(address, local, Whose::recipient);
+    if (agent.empty() || !elsewhere || *elsewhere) return std::nullopt;
+    auto answer = users_->room(agent, address, size);
+    if (answer.outcome == ipc::Outcome::accept) return std::nullopt;
+    return answer;
+}
+
 }  // namespace postern::policy

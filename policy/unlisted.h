@@ -3,11 +3,13 @@
 // sender's own system still holds the message.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "lib/base/result.h"
+#include "lib/ipc/messages/quota.h"
 #include "lib/table/address_class.h"
 #include "lib/table/maps.h"
 
@@ -20,6 +22,12 @@ class UserDirectory {
   public:
     virtual ~UserDirectory() = default;
     virtual Lookup<bool> known(std::string_view user) = 0;
+    // Whether the mailbox of a user of this host has room for a message, as this delivery agent
+    // says; yes, where nobody can tell.
+    virtual ipc::QuotaAnswer room(const std::string& /*agent*/, const std::string& /*recipient*/,
+                                  std::uint64_t /*size*/) {
+        return {};
+    }
 };
 
 class ListedAddresses {
@@ -36,6 +44,9 @@ class ListedAddresses {
     // Nothing when the address (complete) is listed, or of a class that has no list. Fails when a
     // table cannot tell.
     Result<std::optional<Unknown>> check(const std::string& address, Whose whose);
+    // Of a recipient that is a mailbox of this host as it stands, and of this message: is there
+    // room? Only what refuses is told.
+    std::optional<ipc::QuotaAnswer> full(const std::string& address, std::uint64_t size);
 
   private:
     Result<bool> rewritten(const std::string& address, bool local, Whose whose);

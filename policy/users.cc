@@ -3,11 +3,13 @@
 #include "lib/base/strings.h"
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/auth.h"
+#include "lib/log/log.h"
 
 namespace postern::policy {
 namespace {
 
 constexpr Millis kAuthWait{10'000};
+constexpr Millis kQuotaWait{5'000};
 
 }  // namespace
 
@@ -24,6 +26,17 @@ Lookup<bool> MailUsers::known(std::string_view user) {
         if (found.not_found()) return NotFound{};
     }
     return ask_auth(user);
+}
+
+// A delivery agent that does not answer will say what it thinks when the message comes.
+ipc::QuotaAnswer MailUsers::room(const std::string& agent, const std::string& recipient,
+                                 std::uint64_t size) {
+    if (recipient.size() > ipc::kMaxAddress) return {};
+    auto answer = ipc::call<ipc::QuotaAnswer>(
+        "private/" + agent, ipc::QuotaQuestion{recipient, size}, Deadline::in(kQuotaWait));
+    if (answer) return *std::move(answer);
+    log::warning("", cat({"quota of ", printable(recipient, 100), ": ", answer.error().what}));
+    return {};
 }
 
 Lookup<bool> MailUsers::ask_auth(std::string_view user) {

@@ -14,6 +14,8 @@ class MailUsers final : public UserDirectory {
   public:
     MailUsers(std::string passwd_file, std::string auth_socket);
     Lookup<bool> known(std::string_view user) override;
+    ipc::QuotaAnswer room(const std::string& agent, const std::string& recipient,
+                          std::uint64_t size) override;
 
   private:
     Lookup<bool> ask_auth(std::string_view user);

@@ -7,7 +7,7 @@ import unittest
 
 from instance import Instance, wait
 
-PARAMS = {"mailbox_quota_rule": "*:storage=20k:messages=10"}
+PARAMS = {"mailbox_quota_rule": "*:storage=20k:messages=10", "mailbox_quota_at_recipient": "no"}
 
 
 def letter(size, subject="x"):
@@ -48,6 +48,43 @@ class Quota(unittest.TestCase):
         self.assertRegex((maildir / "maildirsize").read_text(), r"^20480S,10C\n15\d{3} 1\n2\d{3} 1\n$")
         mail.wait_log(r"warning: .*to=<bob@example.test>: mailbox is 8\d% full")
         self.assertEqual(len(mail.messages(maildir)), 2)
+
+    def refusal(self, mail, size, user="bob"):
+        """What RCPT says to a message of that size; empty: it is taken."""
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.ehlo()
+            smtp.mail("ann@client.test", [f"size={size}"])
+            code, text = smtp.rcpt(f"{user}@example.test")
+            return "" if code == 250 else f"{code} {text.decode()}"
+
+    def test_rcpt_refuses_what_does_not_fit(self):
+        mail = self.serve(mailbox_quota_at_recipient="yes", alias_maps="inline:{single=bob, {list=bob,eve}}")
+        mail.add_user("bob")
+        self.assertIn("status=sent", self.send(mail, 15000))
+        self.assertEqual(self.refusal(mail, 9000),
+                         "552 5.2.2 <bob@example.test>: Recipient address rejected: Quota exceeded (mailbox is full)")
+        mail.wait_log(r"NOQUEUE: reject: RCPT from .*: 552 5.2.2 <bob@example.test>: Recipient address rejected: Quota exceeded")
+        self.assertEqual(self.refusal(mail, 2000), "")
+        self.assertTrue(self.refusal(mail, 9000, "single").startswith("552 5.2.2"), "an alias of one user")
+        self.assertEqual(self.refusal(mail, 9000, "list"), "", "an alias of several: the delivery tells")
+        # Room again: at once.
+        imap = self.imap(mail)
+        imap.select()
+        imap.store("1", "+FLAGS", "\\Deleted")
+        imap.expunge()
+        self.assertEqual(self.refusal(mail, 9000), "")
+        # Who forwards his mail is not asked.
+        mail.run("postern", "user", "quota", "bob", "*:bytes=10")
+        wait(lambda: self.refusal(mail, 9000).startswith("552 5.2.2"), "the new rule", mail.log)  # local keeps rules for a moment
+        (mail.prefix / "home/bob/.forward").write_text("else@client.test\n")
+        self.assertEqual(self.refusal(mail, 9000), "")
+
+    def test_rcpt_may_say_later(self):
+        mail = self.serve(mailbox_quota_at_recipient="yes", mailbox_quota_full_action="defer")
+        mail.add_user("bob")
+        self.assertEqual(self.refusal(mail, 30000),
+                         "452 4.2.2 <bob@example.test>: Recipient address rejected: Quota exceeded (mailbox is full)")
+        self.assertEqual(self.refusal(mail, 3000), "")
 
     def test_or_waits(self):
         mail = self.serve(mailbox_quota_full_action="defer")
