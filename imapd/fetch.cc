@@ -5,6 +5,7 @@
 
 #include "imapd/flag_names.h"
 #include "imapd/preview.h"
+#include "imapd/thread_id.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
 #include "lib/mail/date.h"
@@ -197,6 +198,9 @@ Result<bool> Fetcher::prepare_summary(std::uint32_t seq, const std::vector<Fetch
 
 Result<Fetcher::Prepared> Fetcher::prepare(std::uint32_t seq, const std::vector<FetchItem>& items) {
     Prepared out;
+    if (wants(items, ItemKind::thread_id)) {
+        TRY_ASSIGN(out.thread_id, thread_id(view_, source_, seq));
+    }
     const bool asks_summary = std::any_of(items.begin(), items.end(), is_of_summary);
     const bool asks_more = std::any_of(items.begin(), items.end(), needs_message);
     bool done = !asks_summary && !asks_more;
@@ -279,7 +283,7 @@ void Fetcher::write_item(std::uint32_t seq, const Prepared& prepared, const Fetc
             out += cat({"(", std::to_string(view_.message(seq).modseq), ")"});
             break;
         case ItemKind::email_id: out += cat({"(", view_.email_id(seq), ")"}); break;
-        case ItemKind::thread_id: out += "NIL"; break;  // RFC 8474 5.2: threads are not kept
+        case ItemKind::thread_id: out += cat({"(", prepared.thread_id, ")"}); break;
         case ItemKind::rfc822_size: out += std::to_string(prepared.size); break;
         case ItemKind::envelope:
             if (prepared.summarized) {

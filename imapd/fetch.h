@@ -37,6 +37,7 @@ class Fetcher {
         std::uint64_t size = 0;
         std::int64_t date = 0;
         std::int64_t save_date = 0;
+        std::string thread_id;
         std::string_view text;  // header or all, as far as needed
         const mail::MimePart* structure = nullptr;
         bool flags_changed = false;

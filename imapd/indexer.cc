@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kNice = 10;
 constexpr Millis kLongestRun{30 * 60 * 1000};
+constexpr Millis kAfterSession{5000};
 
 // A message that cannot be read is one of which nothing is known: searches will read it, and tell.
 Result<fulltext::MessageWords> words_of(MessageSource& source, std::uint32_t seq) {
@@ -46,7 +47,11 @@ Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
     std::uint32_t added = 0, committed = 0;
     mailbox::Uid last = writer->covered();
     for (std::uint32_t seq = view->seq_at_or_after(last + 1); seq <= view->count(); ++seq) {
-        if (stop()) return committed;
+        if (stop()) {
+            // The next one goes on from here.
+            if (added > committed) TRY(writer->commit(last));
+            return added;
+        }
         last = view->message(seq).uid;
         const auto words = words_of(source, seq);
         if (!words) continue;
@@ -106,9 +111,12 @@ bool BackgroundIndexer::is_running() const {
 void BackgroundIndexer::finish() {
     if (child_ <= 0) return;
     const auto ended =
-        sys::wait_ready(alive_.get(), sys::Ready::read, stop_, Deadline::in(kLongestRun));
-    if (!ended) ::kill(child_, SIGTERM);
-    ::waitpid(child_, nullptr, 0);
+        sys::wait_ready(alive_.get(), sys::Ready::read, stop_, Deadline::in(kAfterSession));
+    const bool has_time = !ended && ended.error().code == Errc::timeout;
+    // The session's process ends now. A child that is not done sees that it has another parent,
+    // keeps what it has, and ends too.
+    if (!ended && !has_time) ::kill(child_, SIGTERM);
+    if (!has_time) ::waitpid(child_, nullptr, 0);
     child_ = -1;
 }
 

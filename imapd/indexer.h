@@ -39,8 +39,8 @@ class BackgroundIndexer final : public Indexer {
 
     void begin(const mailbox::Mailbox& mailbox) override;
     bool is_running() const override;
-    // Waits for the child, so that it counts as this session's process does. The system's stop ends
-    // both.
+    // The session is over: waits a few seconds for the child, which otherwise keeps what it has
+    // done and ends when this process has. The system's stop ends it at once.
     void finish();
 
   private:

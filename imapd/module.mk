@@ -27,6 +27,7 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/message_text.h %reldir%/message_text.cc \
 	%reldir%/message_source.h %reldir%/message_source.cc \
 	%reldir%/message_urls.h %reldir%/message_urls.cc \
+	%reldir%/thread_id.h %reldir%/thread_id.cc \
 	%reldir%/url_commands.cc \
 	%reldir%/search.h %reldir%/search.cc \
 	%reldir%/session.h %reldir%/session.cc

@@ -1,5 +1,7 @@
 // CONDSTORE and QRESYNC (RFC 7162), ESEARCH (RFC 4731), SEARCHRES (RFC 5182), WITHIN (RFC 5032),
 // OBJECTID (RFC 8474), SAVEDATE (RFC 8514): sessions in the manner of the RFCs' examples.
+#include <set>
+
 #include "imapd/test_client.h"
 
 namespace postern::imapd {
@@ -262,7 +264,7 @@ TEST_F(ResyncTest, ObjectIds) {
     c("SELECT INBOX");
     const std::string fetched = c("FETCH 1 (EMAILID THREADID)");
     EXPECT_THAT(fetched, HasSubstr("* 1 FETCH (EMAILID (M"));
-    EXPECT_THAT(fetched, HasSubstr(") THREADID NIL)"));
+    EXPECT_THAT(fetched, HasSubstr(") THREADID (T"));
     const auto at = fetched.find("(M") + 1;
     const std::string id = fetched.substr(at, fetched.find(')', at) - at);
     EXPECT_THAT(c("SEARCH EMAILID " + id), StartsWith("* SEARCH 1\r\n"));
@@ -271,6 +273,39 @@ TEST_F(ResyncTest, ObjectIds) {
     c("MOVE 1 b");
     c("SELECT b");
     EXPECT_THAT(c("FETCH 1 EMAILID"), HasSubstr("(" + id + ")"));
+}
+
+TEST_F(ResyncTest, ThreadIds) {
+    Client c(maildir);
+    c("CREATE b");
+    const auto append = [&](const std::string& folder, const std::string& fields) {
+        c.append(folder, fields + "Subject: x\r\n\r\nbody\r\n");
+    };
+    append("INBOX", "Message-ID: <1@x>\r\n");
+    append("INBOX", "Message-ID: <2@x>\r\nIn-Reply-To: <1@x>\r\n");
+    append("INBOX", "Message-ID: <3@x>\r\nReferences: <1@x> <2@x>\r\nIn-Reply-To: <2@x>\r\n");
+    append("INBOX", "Message-ID: <4@x>\r\n");
+    append("INBOX", "");
+    append("INBOX", "Message-ID: nonsense\r\nReferences: \r\n");
+    append("b", "Message-ID: <5@x>\r\nReferences:\r\n <1@x>\r\n");
+    c("SELECT INBOX");
+    const auto id_of = [&](int seq) {
+        const std::string line = c("FETCH " + std::to_string(seq) + " THREADID");
+        const auto at = line.find("(THREADID (") + 11;
+        return line.substr(at, line.find(')', at) - at);
+    };
+    const std::string first = id_of(1);
+    EXPECT_EQ(first.size(), 21U);
+    EXPECT_EQ(id_of(2), first);
+    EXPECT_EQ(id_of(3), first);
+    std::set<std::string> all;
+    for (int seq = 1; seq <= 6; ++seq) all.insert(id_of(seq));
+    EXPECT_EQ(all.size(), 4U) << "the others are alone";
+    EXPECT_THAT(c("SEARCH THREADID " + first), StartsWith("* SEARCH 1 2 3\r\n"));
+    EXPECT_THAT(c("SEARCH NOT THREADID " + first), StartsWith("* SEARCH 4 5 6\r\n"));
+    EXPECT_THAT(c("FETCH 2 (THREADID ENVELOPE)"), HasSubstr("<2@x>"));
+    c("SELECT b");
+    EXPECT_EQ(id_of(1), first);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "imapd/header_source.h"
 #include "imapd/message_text.h"
+#include "imapd/thread_id.h"
 #include "lib/base/strings.h"
 #include "lib/imap/sequence_set.h"
 #include "lib/log/log.h"
@@ -36,6 +37,7 @@ int cost_of(const SearchKey& key) {
         case KeyKind::saved_on:
         case KeyKind::saved_since: return kStat;
         case KeyKind::header:
+        case KeyKind::thread_id:
         case KeyKind::sent_before:
         case KeyKind::sent_on:
         case KeyKind::sent_since: return kHeader;
@@ -159,7 +161,7 @@ class Matcher {
             case KeyKind::save_date_supported: return true;
             case KeyKind::modseq: return message.modseq >= node.key.number;  // RFC 7162 3.1.5
             case KeyKind::email_id: return view_.email_id(seq) == node.key.text;
-            case KeyKind::thread_id: return false;  // no message has one
+            case KeyKind::thread_id: return thread(node.key, seq);
             case KeyKind::larger:
             case KeyKind::smaller: return size(node.key, seq);
             case KeyKind::header: return header(node.key, seq);
@@ -221,6 +223,11 @@ class Matcher {
         TRY_ASSIGN(const std::string_view header, header_with(view_, source_, seq, "Date"));
         const auto date = mail::parse_date(mail::field_text(header, "Date"));
         return date && compare(key, mail::local_day(*date));
+    }
+
+    Result<bool> thread(const SearchKey& key, std::uint32_t seq) {
+        TRY_ASSIGN(const std::string id, thread_id(view_, source_, seq));
+        return id == key.text;
     }
 
     Result<bool> size(const SearchKey& key, std::uint32_t seq) {
