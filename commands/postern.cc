@@ -3,14 +3,17 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <optional>
+#include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/config/value.h"
 #include "lib/log/log.h"
+#include "lib/sys/error.h"
 
 #include "commands/postern_check.h"
 #include "commands/postern_control.h"
@@ -59,6 +62,21 @@ int usage() {
     return 1;
 }
 
+// With several mail systems on the host (postmulti) what is said to the first one is said to all,
+// unless one of them is named.
+Result<void> hand_over(const Config& config, const std::string& command, const Words& rest) {
+    TRY_ASSIGN(const std::string wrapper, config.expand(config.get(postern::param::multi_instance_wrapper)));
+    Words words = postern::config::split_list(wrapper);
+    if (words.empty()) return {};
+    words.push_back(command);
+    words.insert(words.end(), rest.begin(), rest.end());
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    ::execv(arguments[0], arguments.data());
+    return postern::sys::system_error("multi_instance_wrapper: run " + words[0]);
+}
+
 // Everything that is wrong, not only what was found first.
 postern::Error refuse(const std::string& directory, const postern::Error& first) {
     const auto snapshot = postern::config::Snapshot::read(directory);
@@ -89,6 +107,9 @@ int main(int argc, char** argv) {
             if (name == "check") return postern::commands::check(chosen, rest);  // works without a good one
             auto config = Config::load(chosen);
             if (!config) return refuse(chosen, config.error());
+            const char* named = std::getenv("MAIL_CONFIG");
+            const bool is_for_all = name != "user" && name != "mailbox" && name != "logrotate" && name != "start-fg";
+            if (is_for_all && !directory && (named == nullptr || *named == '\0')) TRY(hand_over(*config, name, rest));
             return command.run(*config, rest);
         }();
         if (status) return *status;

@@ -88,6 +88,11 @@ Result<void> print_services(const config::Config& config) {
 
 }  // namespace
 
+Result<bool> is_running(const config::Config& config) {
+    TRY_ASSIGN(const auto pid, master_pid(config));
+    return pid.has_value();
+}
+
 Result<int> start(const config::Config& config, bool foreground) {
     TRY_ASSIGN(const auto running, master_pid(config));
     if (running) return Error{Errc::denied, "the Postern mail system is already running"};

@@ -14,4 +14,7 @@ Result<int> reload(const config::Config& config);
 Result<int> status(const config::Config& config);
 Result<int> flush(const config::Config& config);
 
+// Whether a master runs with that queue.
+Result<bool> is_running(const config::Config& config);
+
 }  // namespace postern::commands

@@ -39,7 +39,7 @@ constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Ancho
 constexpr ProfilePath kBouncePaths[] = {{Anchor::queue, "bounce", write}, {Anchor::queue, "defer", write},
                                         {Anchor::queue, "trace", write}, {Anchor::config, "", read}};
 constexpr ProfilePath kVerifyPaths[] = {{Anchor::data, "", write}};
-constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::system, "/etc", read}};
+constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::users, "", read}, {Anchor::system, "/etc", read}};
 
 constexpr auto kFront = Promise::stdio | Promise::inet_accepted | Promise::unix_sockets | Promise::receive_fd;
 constexpr auto kReader = Promise::stdio | Promise::read_files | Promise::unix_sockets;
@@ -130,6 +130,15 @@ Result<Identity> identity_of(Account account, const config::Config& config) {
     return Identity{name, user->uid, user->gid, *group};
 }
 
+namespace {
+
+std::string folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
 std::vector<sys::PathRule> path_rules(const Profile& profile, const config::Config& config) {
     std::vector<sys::PathRule> rules;
     for (const auto& rule : profile.paths) {
@@ -137,6 +146,7 @@ std::vector<sys::PathRule> path_rules(const Profile& profile, const config::Conf
         if (rule.anchor == Anchor::queue) path = cat({config.get(param::queue_directory), "/", rule.path});
         if (rule.anchor == Anchor::config) path = config.directory();
         if (rule.anchor == Anchor::data) path = config.get(param::data_directory);
+        if (rule.anchor == Anchor::users) path = folder_of(config.get(param::auth_passwd_file));
         rules.push_back({std::move(path), rule.access});
     }
     return rules;

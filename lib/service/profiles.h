@@ -34,6 +34,7 @@ enum class Anchor : std::uint8_t {
     queue,   // below queue_directory
     config,  // config_directory
     data,    // data_directory
+    users,   // the folder of auth_passwd_file, which may be replaced there
     system,  // an absolute path
 };
 
