@@ -13,7 +13,7 @@ TEST(PosternCheck, TablesThatCannotBeOpened) {
     config::Snapshot snapshot{"/c",
                               "alias_maps = texthash:/nosuch/aliases, inline:{a=b}, nosuch:x\n"
                               "virtual_alias_maps = $my\nmy = regexp:/nosuch/patterns\n"
-                              "smtp_generic_maps = regexp:/nosuch/not_honoured_yet\n",
+                              "tlsproxy_client_policy_maps = regexp:/nosuch/without_effect\n",
                               ""};
     config::Report report = config::examine(snapshot);
     EXPECT_FALSE(report.has_errors());
