@@ -254,6 +254,7 @@ class WholeProgram : public Delivery {
             answer.gid = kGid;
             answer.home = root_ + "/home/" + question->user;
             answer.mailbox = answer.home + "/Maildir";
+            answer.quota_rule = quota_rule_;
         }
         (void)channel.send(answer, Deadline::in(kWait)).has_value();
     }
@@ -284,9 +285,48 @@ class WholeProgram : public Delivery {
         (void)channel.send(result, Deadline::in(kWait)).has_value();
     }
 
+    std::string quota_rule_;
     std::string submitted_, submitted_to_, submitted_sender_;
     int submitted_notify_ = -1;
 };
+
+TEST_F(WholeProgram, TellsWhetherThereIsRoom) {
+    Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
+    quota_rule_ = "*:bytes=100";
+    const auto outcome = [&](const std::string& recipient, std::uint64_t size) {
+        auto pair = sys::packet_pair();
+        ipc::Channel policy(std::move(pair->first)), connection(std::move(pair->second));
+        EXPECT_TRUE(policy.send(ipc::QuotaQuestion{recipient, size}, Deadline::in(kWait)));
+        Dispatcher dispatcher(options(), {"", geteuid(), getegid(), getegid()},
+                              {root_ + "/auth", root_ + "/cleanup", root_, geteuid()});
+        dispatcher.serve(connection);
+        connection.release();
+        auto answer = policy.receive<ipc::QuotaAnswer>(Deadline::in(kWait));
+        EXPECT_TRUE(answer) << answer.error().what;
+        return answer ? answer->outcome : ipc::Outcome::defer;
+    };
+    std::filesystem::create_directories(root_ + "/home/u1");
+    EXPECT_EQ(outcome("u1@here.test", 50), ipc::Outcome::accept);
+    EXPECT_EQ(outcome("u1@here.test", 101), ipc::Outcome::reject);
+    EXPECT_EQ(outcome("Postmaster@here.test", 101), ipc::Outcome::reject) << "an alias of one";
+    EXPECT_EQ(outcome("u2@here.test", 101), ipc::Outcome::accept) << "he has a copy sent on";
+    EXPECT_EQ(outcome("far@here.test", 101), ipc::Outcome::accept);
+    EXPECT_EQ(outcome("unknown@here.test", 101), ipc::Outcome::accept);
+}
+
+TEST_F(WholeProgram, WhoMayOnlyAskHasNothingDelivered) {
+    auto pair = sys::packet_pair();
+    ipc::Channel policy(std::move(pair->first)), connection(std::move(pair->second));
+    const Fd file = queue_file("Subject: x\r\n\r\nhello\r\n");
+    const int descriptors[] = {file.get()};
+    ASSERT_TRUE(policy.send(request({"u1@here.test"}), Deadline::in(kWait), {}, descriptors));
+    Dispatcher dispatcher(options(), {"", geteuid(), getegid(), getegid()},
+                          {root_ + "/auth", root_ + "/cleanup", root_, geteuid()});
+    dispatcher.serve(connection);
+    connection.release();
+    EXPECT_EQ(policy.receive<ipc::DeliverReport>(Deadline::in(kWait)).error().code, Errc::closed);
+    EXPECT_TRUE(messages(root_ + "/home/u1/Maildir").empty());
+}
 
 TEST_F(WholeProgram, DeliversToMailUsers) {
     Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });

@@ -9,6 +9,8 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/prepare_new.h"
+#include "lib/mailbox/store.h"
 #include "lib/queue/agent_report.h"
 #include "lib/queue/message_text.h"
 
@@ -19,6 +21,8 @@ namespace postern::local {
 namespace {
 
 constexpr Millis kAnswerWait{10'000};
+constexpr int kQuiet = 500;                   // milliseconds without a job
+constexpr std::size_t kPreparedAtOnce = 100;  // messages
 
 Result<OpenJob> open_job(ipc::Packet packet) {
     if (packet.descriptor_count() != 2)
@@ -65,10 +69,31 @@ std::vector<OpenJob> MailboxWorker::next_jobs(ipc::Channel& parent) {
     pollfd both[] = {{parent_open_ ? parent.fd() : -1, POLLIN, 0},
                      {have_runner ? runner_->fd() : -1, POLLIN, 0}};
     std::vector<OpenJob> jobs;
-    if (poll(both, 2, -1) <= 0) return jobs;
+    const int ready = poll(both, 2, delivered_.empty() ? -1 : kQuiet);
+    if (ready == 0) prepare_one();
+    if (ready <= 0) return jobs;
     if (both[0].revents != 0) take_jobs(parent, jobs, parent_open_);
     if (both[1].revents != 0) take_jobs(*runner_, jobs, runner_open_);
     return jobs;
+}
+
+void MailboxWorker::note_delivered(const std::vector<mailbox::Delivery>& group,
+                                   const std::vector<Result<std::string>>& results) {
+    for (std::size_t i = 0; i < group.size() && delivered_.size() < kMaxPrepared; ++i)
+        if (results[i]) delivered_.insert(group[i].maildir);
+}
+
+// Nobody waits for it, and who opens the folder can do it too.
+void MailboxWorker::prepare_one() {
+    const std::string folder = std::move(delivered_.extract(delivered_.begin()).value());
+    auto store = mailbox::Store::open(folder, fs_);
+    auto box = store ? store->mailbox("INBOX") : Result<mailbox::Mailbox>(store.error());
+    auto done = box ? mailbox::prepare_new(*box, kPreparedAtOnce)
+                    : Result<std::size_t>(std::move(box).error());
+    if (!done)
+        log::info("", cat({"not prepared for its readers: ", folder, ": ", done.error().what}));
+    else if (*done == kPreparedAtOnce)
+        delivered_.insert(folder);  // there is more
 }
 
 void MailboxWorker::run(ipc::Channel& parent) {
@@ -242,6 +267,7 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
     std::vector<mailbox::Delivery> group;
     plan(jobs, plans, group);
     const auto results = mailbox::deliver(fs_, group);
+    note_delivered(group, results);
     count(jobs, plans, results);
     std::vector<ipc::DeliverReport> reports(jobs.size());
     std::vector<std::vector<std::size_t>> for_runner(jobs.size());

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,8 @@ struct OpenJob {
 
 class MailboxWorker {
   public:
-    static constexpr std::size_t kMaxJobs = 64;  // in one group
+    static constexpr std::size_t kMaxJobs = 64;        // in one group
+    static constexpr std::size_t kMaxPrepared = 1000;  // folders that wait for a quiet moment
 
     // `runner`: null where nobody has a .forward file (virtual).
     MailboxWorker(sys::Fs& fs, MailboxOptions options, ipc::Channel* runner)
@@ -56,6 +58,9 @@ class MailboxWorker {
     struct Plan;
     std::vector<OpenJob> next_jobs(ipc::Channel& parent);
     void take_jobs(ipc::Channel& from, std::vector<OpenJob>& jobs, bool& open);
+    void note_delivered(const std::vector<mailbox::Delivery>& group,
+                        const std::vector<Result<std::string>>& results);
+    void prepare_one();
     void plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& plans,
               std::vector<mailbox::Delivery>& group);
     bool wants_runner(const MailboxJob& job, const Target& target);
@@ -74,6 +79,7 @@ class MailboxWorker {
     sys::Fs& fs_;
     const MailboxOptions options_;
     ipc::Channel* runner_;
+    std::set<std::string> delivered_;  // Maildirs whose new mail nobody has looked at
     bool parent_open_ = true, runner_open_ = true;
 };
 

@@ -9,7 +9,7 @@ local_liblocal_a_SOURCES = \
 	%reldir%/dispatcher.h %reldir%/dispatcher.cc %reldir%/dispatch_work.h %reldir%/dispatcher_quota.cc
 EXTRA_DIST += %reldir%/README.md
 
-LOCAL_LIBS = local/liblocal.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/queue/libqueue.a lib/table/libtable.a $(SERVICE_LIBS) \
+LOCAL_LIBS = local/liblocal.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a lib/queue/libqueue.a lib/table/libtable.a $(SERVICE_LIBS) \
 	$(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 # Installed under both names; the program looks at its own.
 daemonexec_PROGRAMS += local/local local/virtual

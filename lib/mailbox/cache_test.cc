@@ -3,6 +3,7 @@
 
 #include "lib/mail/mime.h"
 #include "lib/mailbox/message_cache.h"
+#include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/test_folder.h"
 
 namespace postern::mailbox {
@@ -121,6 +122,32 @@ TEST(Cache, OfAnotherUidValidityIsNone) {
     }
     maildir.put("postern.uids", "");
     EXPECT_FALSE(maildir.inbox().open(Access::read_write).value()->cached(1));
+}
+
+TEST(PrepareNew, DoesWhatTheFirstFetchWouldHaveTo) {
+    TestMaildir maildir;
+    (void)maildir.store();
+    const auto deliver = [&](int n) {
+        maildir.put("new/" + std::to_string(1'700'000'000 + n) + ".Q.host",
+                    "Subject: " + std::to_string(n) + "\n\nbody\n");
+    };
+    for (int i = 0; i < 5; ++i) deliver(i);
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 100), 0U) << "nobody has ever opened it";
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.log"));
+    { auto view = maildir.inbox().open(Access::read_only).value(); }
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 3U);
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 2U);
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 0U);
+    deliver(5);
+    maildir.put("new/1700000009.Q.host", "Subject: large\n\n" + std::string(5 << 20, 'x'));
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 1U) << "and not the large one";
+    auto view = maildir.inbox().open(Access::read_write).value();
+    ASSERT_EQ(view->count(), 7U);
+    EXPECT_EQ(view->recent(), 7U) << "nobody has seen them";
+    for (std::uint32_t seq = 1; seq <= 6; ++seq) {
+        ASSERT_TRUE(view->cached(seq)) << seq;
+        EXPECT_EQ(view->cached(seq)->header, "Subject: " + std::to_string(seq - 1) + "\r\n");
+    }
 }
 
 }  // namespace

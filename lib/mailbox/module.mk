@@ -13,7 +13,7 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \
 	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
 	%reldir%/acl.h %reldir%/acl.cc %reldir%/folder_watch.h %reldir%/folder_watch.cc %reldir%/foreign.h %reldir%/foreign.cc %reldir%/mbox_text.h %reldir%/mbox_text.cc \
-	%reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/mbox_inbox.h %reldir%/mbox_inbox.cc \
+	%reldir%/prepare_new.h %reldir%/prepare_new.cc %reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/mbox_inbox.h %reldir%/mbox_inbox.cc \
 	%reldir%/transfer.h %reldir%/transfer.cc \
 	%reldir%/quota.h %reldir%/quota.cc %reldir%/store.h %reldir%/store.cc
 EXTRA_DIST += %reldir%/README.md

@@ -1,11 +1,14 @@
 """As root: master keeps root, each daemon changes to its own user, and users are kept apart."""
 
+import grp
+import imaplib
 import os
 import pathlib
 import pwd
+import shutil
 import smtplib
-import imaplib
 import stat
+import tempfile
 import unittest
 
 from instance import Instance, private_mounts, wait
@@ -171,6 +174,52 @@ class RealUids(unittest.TestCase):
             self.assertFalse(no_text.exists())
         finally:
             (mail.etc / "main.cf").write_text(before)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class Mailboxes(unittest.TestCase):
+    """With uids of their own: policy asks local for quota; an mbox that is the INBOX."""
+
+    def serve(self, **params):
+        private_mounts()
+        mail = Instance(services=("smtp", "imap"), real_uids=True, params=params)
+        mail.run("postern", "set-permissions")
+        mail.take_standard_place()
+        mail.start()
+        self.addCleanup(mail.__exit__, None)
+        return mail
+
+    def test_a_full_mailbox_is_refused_at_rcpt(self):
+        mail = self.serve(mailbox_quota_rule="*:bytes=1000")
+        mail.add_user("bob")
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.ehlo()
+            smtp.mail("ann@client.test", ["size=5000"])
+            code, text = smtp.rcpt("bob@example.test")
+            self.assertEqual((code, text[:6]), (552, b"5.2.2 "), mail.log())
+            smtp.rset()
+            smtp.mail("ann@client.test", ["size=500"])
+            self.assertEqual(smtp.rcpt("bob@example.test")[0], 250)
+
+    def test_an_mbox_in_a_spool_directory_of_the_group(self):
+        """As on Debian: users may not make files there, so that fcntl alone locks."""
+        spool = pathlib.Path(tempfile.mkdtemp(prefix="postern-spool-"))
+        self.addCleanup(shutil.rmtree, spool)
+        os.chown(spool, 0, grp.getgrnam("mail").gr_gid)
+        os.chmod(spool, 0o2775)
+        mail = self.serve(mailbox_inbox_file=f"{spool}/$user")
+        uid = mail.add_user("bob").parent.stat().st_uid
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.sendmail("ann@client.test", ["bob@example.test"], "Subject: one\n\nhi\n")
+        wait(lambda: (spool / "bob").exists() and b"Subject: one" in (spool / "bob").read_bytes(), "the delivery", mail.log)
+        self.assertEqual((spool / "bob").stat().st_uid, uid)
+        imap = imaplib.IMAP4(*mail.address("imap"))
+        imap.login("bob", "secret")
+        self.assertEqual(imap.select()[1], [b"1"], mail.log())
+        imap.store("1", "+FLAGS", "\\Seen")
+        imap.logout()
+        wait(lambda: b"Status: RO" in (spool / "bob").read_bytes(), "the flag", mail.log)
+        self.assertEqual([path.name for path in spool.iterdir()], ["bob"])
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@ them, and when two POP3 clients want one maildrop."""
 
 import imaplib
 import poplib
+import smtplib
 import socket
 import threading
 import unittest
 
-from instance import Instance
+from instance import Instance, wait
 
 TEXT = b"From: Ann <ann@client.test>\r\nSubject: one\r\n\r\nline\r\n"
 
@@ -154,6 +155,34 @@ class OneAtATime(unittest.TestCase):
                 third.pass_("secret")
                 self.assertEqual(third.stat()[0], 2)
                 third.quit()
+
+
+class Prepared(unittest.TestCase):
+    def test_deliveries_fill_the_cache_when_nothing_else_is_to_do(self):
+        with Instance(services=("smtp", "imap")) as mail:
+            maildir = mail.add_user("bob")
+
+            def deliver(subject):
+                with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                    smtp.sendmail("ann@client.test", ["bob@example.test"], f"Subject: {subject}\n\nbody\n")
+
+            deliver("before")
+            mail.wait_messages(maildir, 1)
+            imap = imaplib.IMAP4(*mail.address("imap"))
+            imap.login("bob", "secret")
+            imap.select(readonly=True)
+            imap.logout()
+            deliver("after one")
+            deliver("after two")
+            cache = maildir / "postern.cache"
+            wait(lambda: cache.exists() and b"after two" in cache.read_bytes(), "the cache", mail.log)
+            self.assertIn(b"before", cache.read_bytes())
+            imap = imaplib.IMAP4(*mail.address("imap"))
+            self.addCleanup(imap.sock.close)
+            imap.login("bob", "secret")
+            self.assertEqual(imap.select()[1], [b"3"])
+            self.assertEqual(imap.response("RECENT")[1], [b"3"], "nobody has seen them")
+            self.assertIn(b"after one", imap.fetch("2", "ENVELOPE")[1][0])
 
 
 if __name__ == "__main__":
