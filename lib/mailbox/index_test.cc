@@ -15,7 +15,7 @@ using testing::IsEmpty;
 
 using Seqs = std::vector<std::uint32_t>;
 
-std::unique_ptr<View> open_view(TestMaildir& maildir, Access access = Access::read_write) {
+std::unique_ptr<View> open_indexed(TestMaildir& maildir, Access access = Access::read_write) {
     auto view = maildir.inbox().open(access);
     EXPECT_TRUE(view) << (view ? "" : view.error().what);
     return std::move(view).value();
@@ -35,10 +35,10 @@ void tidy(View& view) {
 TEST(Index, NamesFollowTheLog) {
     TestMaildir maildir;
     fill(maildir, 3);
-    auto view = open_view(maildir);
+    auto view = open_indexed(maildir);
     ASSERT_TRUE(view->store(Seqs{1, 3}, StoreMode::add, {kSeen, 1}));
     EXPECT_THAT(maildir.files("cur"), ElementsAre("1000.h:2,", "1001.h:2,", "1002.h:2,"));
-    auto other = open_view(maildir);
+    auto other = open_indexed(maildir);
     EXPECT_EQ(other->message(1).flags, (Flags{kSeen, 1})) << "known all the same";
     EXPECT_EQ(*other->read(1), "text\n");
     tidy(*view);
@@ -51,16 +51,16 @@ TEST(Index, NamesFollowTheLog) {
 TEST(Index, TheLastSessionRenamesWhatOthersCouldNot) {
     TestMaildir maildir;
     fill(maildir, 2);
-    auto view = open_view(maildir);
+    auto view = open_indexed(maildir);
     ASSERT_TRUE(view->store(Seqs{1, 2}, StoreMode::add, {kFlagged, 0}));
-    open_view(maildir).reset();
+    open_indexed(maildir).reset();
     EXPECT_THAT(maildir.files("cur"), ElementsAre("1000.h:2,F", "1001.h:2,F"));
 }
 
 TEST(Index, ForeignChangesMergeWithOnesNotInNamesYet) {
     TestMaildir maildir;
     fill(maildir, 2);
-    auto view = open_view(maildir);
+    auto view = open_indexed(maildir);
     ASSERT_TRUE(view->store(Seqs{1}, StoreMode::add, {kSeen, 0}));
     maildir.move("cur/1000.h:2,", "cur/1000.h:2,R");
     EXPECT_THAT(view->sync(Expunges::report, true)->changed, ElementsAre(1));
@@ -76,7 +76,7 @@ TEST(Index, ASnapshotIsUsedAndCanBeDeleted) {
     fill(maildir, 400);
     std::uint64_t modseq = 0;
     {
-        auto view = open_view(maildir);
+        auto view = open_indexed(maildir);
         ASSERT_TRUE(view->store(Seqs{7}, StoreMode::add,
                                 {kSeen, *view->keyword_bits(std::vector<std::string>{"Work"})}));
         modseq = view->highest_modseq();
@@ -84,7 +84,7 @@ TEST(Index, ASnapshotIsUsedAndCanBeDeleted) {
     const std::string index = maildir.root() + "/postern.index";
     ASSERT_TRUE(std::filesystem::exists(index));
     const auto expect_all = [&] {
-        auto view = open_view(maildir);
+        auto view = open_indexed(maildir);
         EXPECT_EQ(view->count(), 400U);
         EXPECT_EQ(view->unseen(), 399U);
         EXPECT_EQ(view->first_unseen(), 1U);
@@ -108,7 +108,7 @@ TEST(Index, ADamagedLogCostsKeywordsAndNothingElse) {
     std::uint64_t modseq = 0;
     std::uint32_t validity = 0;
     {
-        auto view = open_view(maildir);
+        auto view = open_indexed(maildir);
         ASSERT_TRUE(view->store(Seqs{1}, StoreMode::add,
                                 {kSeen, *view->keyword_bits(std::vector<std::string>{"Work"})}));
         modseq = view->highest_modseq();
@@ -117,7 +117,7 @@ TEST(Index, ADamagedLogCostsKeywordsAndNothingElse) {
         ASSERT_TRUE(view->expunge(Seqs{2}));
     }
     maildir.put("postern.log", "rubbish");
-    auto view = open_view(maildir);
+    auto view = open_indexed(maildir);
     EXPECT_EQ(view->uid_validity(), validity);
     EXPECT_THAT(uids_of(*view), ElementsAre(1, 3));
     EXPECT_EQ(view->message(1).flags, (Flags{kSeen, 0}));
@@ -176,7 +176,7 @@ TEST(Index, SessionsLiveThroughANewLog) {
 TEST(Index, ModSequencesGrowWithEachChange) {
     TestMaildir maildir;
     fill(maildir, 3);
-    auto view = open_view(maildir);
+    auto view = open_indexed(maildir);
     const auto first = view->highest_modseq();
     EXPECT_GT(first, 0U);
     ASSERT_TRUE(view->store(Seqs{2}, StoreMode::add, {kSeen, 0}));
@@ -193,9 +193,9 @@ TEST(Index, ModSequencesGrowWithEachChange) {
 TEST(Index, StoreUnlessChangedSince) {
     TestMaildir maildir;
     fill(maildir, 3);
-    auto view = open_view(maildir);
+    auto view = open_indexed(maildir);
     const auto base = view->highest_modseq();
-    auto other = open_view(maildir);
+    auto other = open_indexed(maildir);
     ASSERT_TRUE(other->store(Seqs{2}, StoreMode::add, {kFlagged, 0}));
     const auto refused = view->store_unchanged(Seqs{1, 2, 3}, StoreMode::add, {kSeen, 0}, base);
     ASSERT_TRUE(refused);
@@ -209,22 +209,22 @@ TEST(Index, StoreUnlessChangedSince) {
 TEST(Index, KeywordsAreTheSameBitsEverywhere) {
     TestMaildir maildir;
     fill(maildir, 1);
-    auto one = open_view(maildir);
-    auto two = open_view(maildir);
+    auto one = open_indexed(maildir);
+    auto two = open_indexed(maildir);
     const std::vector<std::string> a{"A"}, b{"B"}, both{"B", "A"};
     const auto bit_a = *one->keyword_bits(a);
     const auto bit_b = *two->keyword_bits(b);
     EXPECT_NE(bit_a, bit_b);
     EXPECT_EQ(*one->keyword_bits(both), bit_a | bit_b);
-    EXPECT_EQ(*open_view(maildir, Access::read_only)->keyword_bits(both), bit_a | bit_b);
-    EXPECT_EQ(*open_view(maildir, Access::read_only)->keyword_bits(std::vector<std::string>{"C"}),
-              0U);
+    EXPECT_EQ(*open_indexed(maildir, Access::read_only)->keyword_bits(both), bit_a | bit_b);
+    EXPECT_EQ(
+        *open_indexed(maildir, Access::read_only)->keyword_bits(std::vector<std::string>{"C"}), 0U);
 }
 
 TEST(Snapshot, OnlyAWholeOneIsOne) {
     TestMaildir maildir;
     fill(maildir, 500);
-    open_view(maildir).reset();
+    open_indexed(maildir).reset();
     const std::string good = maildir.text("postern.index");
     SnapshotParts parts;
     ASSERT_TRUE(parse_snapshot(good, parts));
