@@ -33,7 +33,7 @@ constexpr std::string_view kNewMainCf =
     "# none of local users until master_service_disable and authorized_submit_users say otherwise, "
     "and\n"
     "# \"postmulti -e enable\" lets it start with the others.\n";
-constexpr std::size_t kMaxFile = 10u << 20;
+constexpr std::size_t kMaxConfigurationFile = 10u << 20;
 
 Error invalid(std::string text) { return {Errc::invalid, std::move(text)}; }
 
@@ -43,7 +43,7 @@ std::string main_cf(const std::string& directory) { return cat({directory, "/mai
 
 Result<void> set(const std::string& directory, const std::vector<std::string>& assignments) {
     if (assignments.empty()) return {};
-    TRY_ASSIGN(const std::string text, sys::read_file(main_cf(directory), kMaxFile));
+    TRY_ASSIGN(const std::string text, sys::read_file(main_cf(directory), kMaxConfigurationFile));
     TRY_ASSIGN(const std::string edited,
                edit_main(text, PostconfOptions::Change::set, assignments));
     return sys::replace_file(main_cf(directory), edited);
@@ -156,7 +156,7 @@ Result<void> write_configuration(const config::Config& primary,
             settings.push_back(cat({name, "=", value->second.text}));
     }
     TRY_ASSIGN(const std::string services,
-               sys::read_file(cat({primary.directory(), "/master.cf"}), kMaxFile));
+               sys::read_file(cat({primary.directory(), "/master.cf"}), kMaxConfigurationFile));
     TRY_ASSIGN(const std::string text,
                edit_main(kNewMainCf, PostconfOptions::Change::set, settings));
     for (const auto& [name, path] : directories) TRY(make_folders(path));
