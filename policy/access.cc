@@ -79,6 +79,17 @@ Decision Evaluation::access(const Restriction& one, Check check, int depth) {
             if (question_.sasl_username.empty()) return Decision::dunno();
             return access_in(maps, {{question_.sasl_username, table::KeyKind::whole, {}}}, subject_,
                              depth, one.argument);
+        case Check::reverse_client_access:
+            if (question_.reverse_name.empty() || question_.reverse_name == "unknown")
+                return Decision::dunno();
+            return access_in(maps, table::domain_keys(question_.reverse_name, plain),
+                             Subject::client, depth, one.argument);
+        case Check::ccert_access:
+            if (question_.certificate_fingerprint.empty()) return Decision::dunno();
+            return access_in(maps,
+                             {{question_.certificate_fingerprint, table::KeyKind::whole, {}},
+                              {question_.key_fingerprint, table::KeyKind::whole, {}}},
+                             Subject::client, depth, one.argument);
         case Check::etrn_access:
             return access_in(maps, table::domain_keys(question_.recipient, plain), Subject::etrn,
                              depth, one.argument);

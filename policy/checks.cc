@@ -102,7 +102,9 @@ Decision Evaluation::permit_destination() {
     auto domain_class = engine_.domains_.classify(parts.domain);
     if (!domain_class) return lookup_failure(domain_class.error(), Subject::recipient);
     if (*domain_class == DomainClass::other) return Decision::dunno();
-    if (*domain_class == DomainClass::relay && routed(parts.local)) return Decision::dunno();
+    if (*domain_class == DomainClass::relay && routed(parts.local) &&
+        !options_.allow_untrusted_routing)
+        return Decision::dunno();
     return Decision::permit();
 }
 
@@ -125,7 +127,9 @@ Decision Evaluation::unlisted(ListedAddresses::Whose whose) {
     auto unknown = engine_.listed_.check(address, whose);
     if (!unknown) return lookup_failure(unknown.error(), subject);
     if (!*unknown) return Decision::dunno();
-    return rejected((*unknown)->code, sender ? "5.1.0" : "5.1.1", subject, (*unknown)->text);
+    const std::string_view usual = sender ? "5.1.0" : "5.1.1";
+    return rejected((*unknown)->code, (*unknown)->status.empty() ? usual : (*unknown)->status,
+                    subject, (*unknown)->text);
 }
 
 Decision Evaluation::fqdn_address(const std::string& address, Subject subject) {
@@ -156,6 +160,17 @@ Decision Evaluation::plaintext() const {
     if (!question_.tls_protocol.empty()) return Decision::dunno();
     return Decision::refuse(
         make_reply(options_.plaintext_reject_code, "5.7.1", "Session encryption is required"));
+}
+
+// Known by its fingerprint: who has signed it does not matter.
+Decision Evaluation::permit_certificate() {
+    for (const auto& fingerprint : {question_.certificate_fingerprint, question_.key_fingerprint}) {
+        if (fingerprint.empty()) continue;
+        const auto known = engine_.client_certificates_.find(fingerprint);
+        if (known.failed()) return lookup_failure(known.error(), Subject::client);
+        if (known.found()) return Decision::permit();
+    }
+    return Decision::dunno();
 }
 
 // Does the sender address belong to somebody else than the one who logged in?
@@ -190,9 +205,12 @@ Decision Evaluation::unknown_domain(const std::string& address, Subject subject)
     auto known = engine_.names_->receives_mail(domain);
     if (known.found()) return Decision::dunno();
     const std::string_view status = subject == Subject::sender ? "5.1.8" : "5.1.2";
-    // What the DNS cannot tell now may be there later.
-    const int code = known.failed() ? 450 : options_.unknown_address_reject_code;
-    return rejected(code, status, subject, "Domain not found");
+    if (known.failed()) {
+        return not_known_now(options_.unknown_address_defers_now,
+                             subject == Subject::sender ? "4.1.8" : "4.1.2", subject,
+                             "Domain not found");
+    }
+    return rejected(options_.unknown_address_reject_code, status, subject, "Domain not found");
 }
 
 Decision Evaluation::unknown_client(bool verified) {
@@ -278,12 +296,14 @@ Decision Evaluation::listed_domain(const Restriction& one) {
         what = subject == Subject::sender ? sender_ : recipient_;
         domain = table::split_address(what).domain;
     }
+    const bool permits = one.check == Check::permit_rhswl_client;
     // Names only: there is nothing to look up for an address literal or a client without a name.
     if (domain.empty() || domain == "unknown" || domain.front() == '[' || IpAddress::parse(domain))
         return Decision::dunno();
     const std::string name = cat({domain, ".", list.domain});
     auto entry = engine_.names_->address(name);
     if (!entry.found() || !list.matches(*entry)) return Decision::dunno();
+    if (permits) return Decision::permit();
     auto why = engine_.names_->text(name);
     return listed(one.argument, list.domain, subject, what, why.found() ? *why : std::string());
 }
@@ -293,8 +313,11 @@ Decision Evaluation::unknown_helo() {
     if (helo.empty() || table::parse_address_literal(helo)) return Decision::dunno();
     auto known = engine_.names_->receives_mail(helo);
     if (known.found()) return Decision::dunno();
-    const int code = known.failed() ? 450 : options_.unknown_hostname_reject_code;
-    return rejected(code, "4.7.1", Subject::helo, "Host not found");
+    if (known.failed())
+        return not_known_now(options_.unknown_helo_defers_now, "4.7.1", Subject::helo,
+                             "Host not found");
+    return rejected(options_.unknown_hostname_reject_code, "4.7.1", Subject::helo,
+                    "Host not found");
 }
 
 // As Postfix: asked again a few times while a probe is under way, then the client shall come back.
@@ -320,10 +343,15 @@ Decision Evaluation::unverified(Subject subject) {
     if (answer && !rules.reason.empty()) why = rules.reason;
     why = cat({code < 500 ? "unverified" : "undeliverable", " address: ", printable(why, 250)});
     if (code >= 500 || rules.defer_now || warn_only_) return rejected(code, status, subject, why);
-    if (!defer_if_permit_)
-        defer_if_permit_ =
-            make_reply(code, status,
-                       cat({"<", name_of(subject), ">: ", class_of(subject), " rejected: ", why}));
+    doubt(code, status, subject, why);
+    return Decision::dunno();
+}
+
+// What the DNS cannot tell now it may tell later: a doubt, or a refusal for now at once.
+Decision Evaluation::not_known_now(bool defer_now, std::string_view status, Subject subject,
+                                   std::string_view why) {
+    if (defer_now || warn_only_) return rejected(450, status, subject, why);
+    doubt(450, status, subject, why);
     return Decision::dunno();
 }
 

@@ -100,13 +100,13 @@ std::string delegation_request(const ipc::PolicyQuestion& q, const std::string& 
     add("sasl_method", q.sasl_method);
     add("sasl_username", q.sasl_username);
     add("sasl_sender", "");
-    add("ccert_subject", "");
-    add("ccert_issuer", "");
-    add("ccert_fingerprint", "");
-    add("ccert_pubkey_fingerprint", "");
+    add("ccert_subject", q.certificate_subject);
+    add("ccert_issuer", q.certificate_issuer);
+    add("ccert_fingerprint", q.certificate_fingerprint);
+    add("ccert_pubkey_fingerprint", q.key_fingerprint);
     add("encryption_protocol", q.tls_protocol);
     add("encryption_cipher", q.tls_cipher);
-    add("encryption_keysize", "0");
+    add("encryption_keysize", std::to_string(q.tls_bits));
     add("policy_context", context);
     return out;
 }

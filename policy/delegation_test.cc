@@ -187,6 +187,10 @@ struct FewNames final : Names {
     }
     Lookup<std::string> text(const std::string&) override { return std::string("see there"); }
     Lookup<std::string> name_of(const IpAddress&, bool) override { return NotFound{}; }
+    Lookup<std::vector<Server>> servers(const std::string&, ServerKind) override {
+        return NotFound{};
+    }
+    Lookup<std::vector<IpAddress>> addresses(const std::string&) override { return NotFound{}; }
     std::map<std::string, std::string> records = {{"7.2.0.192.bl.test", "127.0.0.4"},
                                                   {"far.test.dom.test", "127.0.0.2"},
                                                   {"mx.far.test.dom.test", "127.0.0.2"},

@@ -64,4 +64,33 @@ Lookup<std::string> DnsNames::name_of(const IpAddress& address, bool verified) {
     return name;
 }
 
+Lookup<std::vector<Names::Server>> DnsNames::servers(const std::string& domain, ServerKind kind) {
+    if (!dns::is_valid_name(domain)) return NotFound{};
+    const auto type = kind == ServerKind::mail ? dns::RecordType::mx : dns::RecordType::ns;
+    auto answer = ask(domain, type);
+    if (answer.failed()) return std::move(answer).error();
+    if (answer.not_found() || answer->records.empty()) return NotFound{};
+    std::vector<Server> all;
+    if (kind == ServerKind::mail && dns::is_null_mx(*answer)) return all;
+    for (auto& record : answer->records) all.push_back({std::move(record.data), record.preference});
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Server& a, const Server& b) { return a.preference < b.preference; });
+    return all;
+}
+
+Lookup<std::vector<IpAddress>> DnsNames::addresses(const std::string& name) {
+    if (!dns::is_valid_name(name)) return NotFound{};
+    std::vector<IpAddress> all;
+    for (const auto type : {dns::RecordType::a, dns::RecordType::aaaa}) {
+        const auto answer = ask(name, type);
+        if (answer.failed()) return answer.error();
+        if (answer.not_found()) return NotFound{};
+        for (const auto& record : answer->records) {
+            if (const auto address = IpAddress::parse(record.data)) all.push_back(*address);
+        }
+    }
+    if (all.empty()) return NotFound{};
+    return all;
+}
+
 }  // namespace postern::policy

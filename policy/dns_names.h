@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/dns/resolver.h"
 
@@ -22,6 +23,8 @@ class DnsNames final : public Names {
     Lookup<std::string> address(const std::string& name) override;
     Lookup<std::string> text(const std::string& name) override;
     Lookup<std::string> name_of(const IpAddress& address, bool verified) override;
+    Lookup<std::vector<Server>> servers(const std::string& domain, ServerKind kind) override;
+    Lookup<std::vector<IpAddress>> addresses(const std::string& name) override;
 
   private:
     dns::AnswerLookup ask(const std::string& name, dns::RecordType type);

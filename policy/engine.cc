@@ -23,8 +23,11 @@ Engine::Engine(Options options, UserDirectory* users, Names* names, AddressVerif
       clock_(clock),
       domains_(options_.domains),
       mynetworks_(table::MatchList::parse(options_.mynetworks, options_.mynetworks_parents)),
+      mx_backup_networks_(
+          table::MatchList::parse(options_.mx_backup_networks, options_.mx_backup_parents)),
       rbl_replies_(table::Maps::open(options_.rbl_reply_maps)),
       sender_logins_(table::Maps::open(options_.sender_login_maps)),
+      client_certificates_(table::Maps::open(options_.relay_clientcerts)),
       listed_(options_, domains_, users) {
     const auto is_class = [this](std::string_view name) { return options_.classes.contains(name); };
     for (const auto& [name, text] : options_.classes) {

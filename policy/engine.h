@@ -34,6 +34,15 @@ class Names {
     virtual Lookup<std::string> text(const std::string& name) = 0;
     // The name of an address: found only when it resolves back to the address (`verified`).
     virtual Lookup<std::string> name_of(const IpAddress& address, bool verified) = 0;
+    // The MX or NS hosts of a domain, best first. A null MX
+    // is an empty list.
+    struct Server {
+        std::string name;
+        unsigned preference = 0;
+    };
+    virtual Lookup<std::vector<Server>> servers(const std::string& domain, ServerKind kind) = 0;
+    // All its addresses.
+    virtual Lookup<std::vector<IpAddress>> addresses(const std::string& name) = 0;
 };
 
 // Whether an address takes mail (verify). An Error: nobody answers.
@@ -46,10 +55,10 @@ class AddressVerifier {
 
 class Engine {
   public:
-    // `users`, `names` and `verifier` are borrowed and may be null: then users are those of the tables, and
-    // checks that need the DNS or the verifier are temporary failures.
-    Engine(Options options, UserDirectory* users, Names* names,
-           AddressVerifier* verifier = nullptr, const Clock& clock = SystemClock::instance());
+    // `users`, `names` and `verifier` are borrowed and may be null: then users are those of the
+    // tables, and checks that need the DNS or the verifier are temporary failures.
+    Engine(Options options, UserDirectory* users, Names* names, AddressVerifier* verifier = nullptr,
+           const Clock& clock = SystemClock::instance());
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -67,9 +76,10 @@ class Engine {
     AddressVerifier* verifier_;
     const Clock& clock_;
     table::DomainClasses domains_;
-    table::MatchList mynetworks_;
+    table::MatchList mynetworks_, mx_backup_networks_;
     table::Maps rbl_replies_;
     table::Maps sender_logins_;
+    table::Maps client_certificates_;
     ListedAddresses listed_;
     Delegation delegation_;
     std::map<std::string, RestrictionList, std::less<>> classes_;

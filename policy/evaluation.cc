@@ -31,21 +31,27 @@ Decision Evaluation::run() {
     const auto& lists = engine_.lists_;
     switch (question_.stage) {
         case ipc::PolicyStage::connect:
-            return options_.delay_reject ? Decision::dunno()
-                                         : run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
+            return options_.delay_reject
+                       ? Decision::dunno()
+                       : run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
         case ipc::PolicyStage::helo:
-            return options_.delay_reject ? Decision::dunno() : run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
+            return options_.delay_reject
+                       ? Decision::dunno()
+                       : run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
         case ipc::PolicyStage::mail: {
             if (options_.delay_reject) return Decision::dunno();
-            Decision decision = run_parameter("smtpd_sender_restrictions", lists.sender, Subject::sender);
+            Decision decision =
+                run_parameter("smtpd_sender_restrictions", lists.sender, Subject::sender);
             if (decision.refused() || !options_.reject_unlisted_sender) return decision;
             decision = unlisted(ListedAddresses::Whose::sender);
             if (decision.refused()) rule_ = "smtpd_reject_unlisted_sender";
             return decision;
         }
-        case ipc::PolicyStage::data: return run_parameter("smtpd_data_restrictions", lists.data, Subject::data);
+        case ipc::PolicyStage::data:
+            return run_parameter("smtpd_data_restrictions", lists.data, Subject::data);
         case ipc::PolicyStage::end_of_data:
-            return run_parameter("smtpd_end_of_data_restrictions", lists.end_of_data, Subject::end_of_data);
+            return run_parameter("smtpd_end_of_data_restrictions", lists.end_of_data,
+                                 Subject::end_of_data);
         case ipc::PolicyStage::etrn: return run_etrn_stage();
         case ipc::PolicyStage::rcpt:
         case ipc::PolicyStage::vrfy: break;
@@ -76,9 +82,11 @@ Decision Evaluation::over_quota(const ipc::QuotaAnswer& answer) {
 Decision Evaluation::run_etrn_stage() {
     const auto& lists = engine_.lists_;
     if (options_.delay_reject) {
-        Decision decision = run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
+        Decision decision =
+            run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
         if (decision.refused()) return decision;
-        if (!question_.helo.empty()) decision = run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
+        if (!question_.helo.empty())
+            decision = run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
         if (decision.refused()) return decision;
     }
     return run_parameter("smtpd_etrn_restrictions", lists.etrn, Subject::etrn);
@@ -96,9 +104,11 @@ Decision Evaluation::run_recipient_stage() {
             "defer_if_permit");
     }
     if (options_.delay_reject && question_.stage == ipc::PolicyStage::rcpt) {
-        Decision decision = run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
+        Decision decision =
+            run_parameter("smtpd_client_restrictions", lists.client, Subject::client);
         if (decision.refused()) return decision;
-        if (!question_.helo.empty()) decision = run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
+        if (!question_.helo.empty())
+            decision = run_parameter("smtpd_helo_restrictions", lists.helo, Subject::helo);
         if (decision.refused()) return decision;
         decision = run_parameter("smtpd_sender_restrictions", lists.sender, Subject::sender);
         if (decision.refused()) return decision;
@@ -180,6 +190,8 @@ Decision Evaluation::run_one(const Restriction& one, int depth) {
         case Check::sender_access:
         case Check::recipient_access:
         case Check::etrn_access:
+        case Check::ccert_access:
+        case Check::reverse_client_access:
         case Check::sasl_access: return access(one, one.check, depth);
         case Check::table: {
             // As in Postfix: in a list about X, a table is a check of X.
@@ -202,7 +214,10 @@ Decision Evaluation::run_one(const Restriction& one, int depth) {
         case Check::reject_rhsbl_sender:
         case Check::reject_rhsbl_recipient:
         case Check::permit_dnswl_client:
-        case Check::reject_rbl_client: return run_dns(one);
+        case Check::permit_rhswl_client:
+        case Check::permit_mx_backup:
+        case Check::server_access:
+        case Check::reject_rbl_client: return run_dns(one, depth);
         case Check::reject_unverified_recipient: return unverified(Subject::recipient);
         case Check::reject_unverified_sender: return unverified(Subject::sender);
         case Check::policy_service: return ask_policy_service(one, depth);
@@ -221,11 +236,15 @@ Decision Evaluation::run_named_class(const Restriction& one, int depth) {
     return run_list(at->second, subject_, depth + 1);
 }
 
-Decision Evaluation::run_dns(const Restriction& one) {
+Decision Evaluation::run_dns(const Restriction& one, int depth) {
     if (engine_.names_ == nullptr) {
         return server_error(cat({"no name service for smtpd restriction: \"", one.name, "\""}));
     }
     switch (one.check) {
+        case Check::permit_mx_backup:
+            return subject_ == Subject::client || subject_ == Subject::helo ? Decision::dunno()
+                                                                            : permit_mx_backup();
+        case Check::server_access: return server_access(one, depth);
         case Check::reject_unknown_sender_domain: return unknown_domain(sender_, Subject::sender);
         case Check::reject_unknown_recipient_domain:
             return unknown_domain(recipient_, Subject::recipient);
@@ -273,6 +292,9 @@ Decision Evaluation::run_simple(const Restriction& one) {
         case Check::permit_mynetworks: return permit_networks();
         case Check::permit_sasl_authenticated:
             return question_.sasl_username.empty() ? Decision::dunno() : Decision::permit();
+        case Check::permit_tls_clientcerts: return permit_certificate();
+        case Check::permit_tls_all_clientcerts:
+            return question_.certificate_trusted ? Decision::permit() : Decision::dunno();
         case Check::permit_inet_interfaces: {
             const auto address = IpAddress::parse(question_.client_address);
             const auto& own = options_.domains.local_addresses;

@@ -12,10 +12,6 @@
 
 namespace postern::policy {
 
-// What a list is about: the words before "rejected", the thing in angle brackets, and which access
-// check a bare type:table stands for.
-enum class Subject : unsigned char { client, helo, sender, recipient, data, end_of_data, etrn };
-
 class Evaluation {
   public:
     Evaluation(Engine& engine, const ipc::PolicyQuestion& question);
@@ -38,11 +34,22 @@ class Evaluation {
     Decision over_quota(const ipc::QuotaAnswer& answer);
     Decision run_one(const Restriction& one, int depth);
     Decision run_simple(const Restriction& one);
-    Decision run_dns(const Restriction& one);
+    Decision run_dns(const Restriction& one, int depth);
     Decision run_named_class(const Restriction& one, int depth);
 
     Decision permit_networks();
     Decision permit_destination();
+    Decision permit_certificate();
+    Decision permit_mx_backup();
+    Decision mx_unknown(const Error& why);
+    Decision server_access(const Restriction& one, int depth);
+    Lookup<std::vector<Names::Server>> servers_of(std::string domain, ServerKind kind);
+    Lookup<std::vector<IpAddress>> addresses_of(const std::string& server);
+    std::string domain_for(Subject subject, bool reverse) const;
+    // Defers, if nobody refuses for good.
+    void doubt(int code, std::string_view status, Subject subject, std::string_view why);
+    Decision not_known_now(bool defer_now, std::string_view status, Subject subject,
+                           std::string_view why);
     Decision guard_destination(bool permanently);
     Decision unlisted(ListedAddresses::Whose whose);
     Decision fqdn_address(const std::string& address, Subject subject);
@@ -84,9 +91,10 @@ class Evaluation {
     std::string sender_, recipient_;  // complete
     Subject subject_ = Subject::client;
     bool warn_only_ = false;
-    std::string_view parameter_;            // whose list we are in
-    std::vector<const Restriction*> path_;  // the restriction at work, below the classes that name it
-    std::string found_;                     // where in a table: " (hash:/x, key example.com)"
+    std::string_view parameter_;  // whose list we are in
+    std::vector<const Restriction*>
+        path_;           // the restriction at work, below the classes that name it
+    std::string found_;  // where in a table: " (hash:/x, key example.com)"
     std::string rule_, permit_rule_;
     std::vector<ipc::MailAction> actions_;
     std::string if_permit_rule_, if_reject_rule_;  // who set these doubts

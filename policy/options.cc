@@ -149,6 +149,7 @@ Options options_from(const config::Config& config) {
     o.access_parents_plain = plain(config, "smtpd_access_maps");
     o.null_access_lookup_key = config.get(param::smtpd_null_access_lookup_key);
     set_local_recipients(o, config);
+    o.relocated_maps = config.text("relocated_maps");
     o.virtual_alias_maps = config.text("virtual_alias_maps");
     o.virtual_mailbox_maps = config.text("virtual_mailbox_maps");
     o.relay_recipient_maps = config.text("relay_recipient_maps");
@@ -156,6 +157,14 @@ Options options_from(const config::Config& config) {
     o.sender_canonical_maps = config.text("sender_canonical_maps");
     o.recipient_canonical_maps = config.text("recipient_canonical_maps");
     o.sender_login_maps = config.text("smtpd_sender_login_maps");
+    o.mx_backup_networks = config.text("permit_mx_backup_networks");
+    o.mx_backup_parents = table::parents_of(config, "permit_mx_backup_networks");
+    o.allow_untrusted_routing = config.get(param::allow_untrusted_routing);
+    o.unknown_address_defers_now = defers_now(config, param::unknown_address_tempfail_action,
+                                              "unknown_address_tempfail_action");
+    o.unknown_helo_defers_now = defers_now(config, param::unknown_helo_hostname_tempfail_action,
+                                           "unknown_helo_hostname_tempfail_action");
+    o.relay_clientcerts = config.text("relay_clientcerts");
     o.default_rbl_reply = config.get(param::default_rbl_reply);
     o.rbl_reply_maps = config.text("rbl_reply_maps");
     o.show_user_unknown_table_name = config.get(param::show_user_unknown_table_name);

@@ -41,7 +41,15 @@ struct Options {
     std::string local_recipient_maps, virtual_alias_maps, virtual_mailbox_maps,
         relay_recipient_maps;
     std::string canonical_maps, sender_canonical_maps, recipient_canonical_maps;
+    std::string relocated_maps;
     std::string sender_login_maps;
+    std::string mx_backup_networks;  // permit_mx_backup_networks
+    table::Parents mx_backup_parents = table::Parents::plain;
+    bool allow_untrusted_routing = false;
+    // unknown_address_tempfail_action, unknown_helo_hostname_tempfail_action: not only if nobody
+    // else refuses
+    bool unknown_address_defers_now = false, unknown_helo_defers_now = false;
+    std::string relay_clientcerts;  // by fingerprint
     bool show_user_unknown_table_name = true;
     // Whom to ask whether a mailbox has room; empty: the mail goes to another program's.
     bool quota_at_recipient = false;
@@ -63,8 +71,8 @@ struct Options {
     // reject_unverified_recipient, reject_unverified_sender
     struct Unverified {
         int defer_code = 450, reject_code = 450;
-        std::string reason;       // instead of the probed server's
-        bool defer_now = false;   // tempfail_action: not only if nobody else refuses
+        std::string reason;      // instead of the probed server's
+        bool defer_now = false;  // tempfail_action: not only if nobody else refuses
     };
     Unverified unverified_recipient, unverified_sender;
     unsigned verify_poll_count = 3;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/table/source.h"
@@ -62,11 +64,10 @@ constexpr auto kKnown = std::to_array<Known>({
     {"reject_unknown_client", Check::reject_unknown_client},
     {"reject_unknown_reverse_client_hostname", Check::reject_unknown_reverse_client},
     {"reject_rbl_client", Check::reject_rbl_client, Takes::word},
-    // smtpd notices commands that come too early; no session of ours has a client certificate, so
-    // nobody is permitted by one.
+    // smtpd notices commands that come too early.
     {"reject_unauth_pipelining", Check::nothing},
-    {"permit_tls_clientcerts", Check::nothing},
-    {"permit_tls_all_clientcerts", Check::nothing},
+    {"permit_tls_clientcerts", Check::permit_tls_clientcerts},
+    {"permit_tls_all_clientcerts", Check::permit_tls_all_clientcerts},
     {"check_policy_service", Check::policy_service, Takes::word},
     {"reject_rhsbl_client", Check::reject_rhsbl_client, Takes::word},
     {"reject_rhsbl_helo", Check::reject_rhsbl_helo, Takes::word},
@@ -74,31 +75,36 @@ constexpr auto kKnown = std::to_array<Known>({
     {"reject_rhsbl_recipient", Check::reject_rhsbl_recipient, Takes::word},
     {"reject_rhsbl_reverse_client", Check::reject_rhsbl_reverse_client, Takes::word},
     {"permit_dnswl_client", Check::permit_dnswl_client, Takes::word},
-    {"permit_rhswl_client", Check::unsupported, Takes::word},
-    {"permit_mx_backup", Check::unsupported},
+    {"permit_rhswl_client", Check::permit_rhswl_client, Takes::word},
+    {"permit_mx_backup", Check::permit_mx_backup},
     {"reject_unknown_helo_hostname", Check::reject_unknown_helo},
     {"reject_unknown_hostname", Check::reject_unknown_helo},
     {"reject_unknown_forward_client_hostname", Check::unsupported},
     {"reject_unverified_sender", Check::reject_unverified_sender},
     {"reject_unverified_recipient", Check::reject_unverified_recipient},
-    {"check_ccert_access", Check::unsupported, Takes::table},
-    {"check_client_a_access", Check::unsupported, Takes::table},
-    {"check_client_mx_access", Check::unsupported, Takes::table},
-    {"check_client_ns_access", Check::unsupported, Takes::table},
-    {"check_reverse_client_hostname_access", Check::unsupported, Takes::table},
-    {"check_reverse_client_hostname_a_access", Check::unsupported, Takes::table},
-    {"check_reverse_client_hostname_mx_access", Check::unsupported, Takes::table},
-    {"check_reverse_client_hostname_ns_access", Check::unsupported, Takes::table},
-    {"check_helo_a_access", Check::unsupported, Takes::table},
-    {"check_helo_mx_access", Check::unsupported, Takes::table},
-    {"check_helo_ns_access", Check::unsupported, Takes::table},
-    {"check_sender_a_access", Check::unsupported, Takes::table},
-    {"check_sender_mx_access", Check::unsupported, Takes::table},
-    {"check_sender_ns_access", Check::unsupported, Takes::table},
-    {"check_recipient_a_access", Check::unsupported, Takes::table},
-    {"check_recipient_mx_access", Check::unsupported, Takes::table},
-    {"check_recipient_ns_access", Check::unsupported, Takes::table},
+    {"check_ccert_access", Check::ccert_access, Takes::table},
+    {"check_reverse_client_hostname_access", Check::reverse_client_access, Takes::table},
 });
+
+// "check_sender_mx_access" and its kind: about whose servers.
+std::optional<ServerCheck> server_check(std::string_view name) {
+    constexpr std::pair<std::string_view, Subject> kSubjects[] = {
+        {"check_client_", Subject::client},
+        {"check_reverse_client_hostname_", Subject::client},
+        {"check_helo_", Subject::helo},
+        {"check_sender_", Subject::sender},
+        {"check_recipient_", Subject::recipient}};
+    constexpr std::pair<std::string_view, ServerKind> kKinds[] = {{"a_access", ServerKind::itself},
+                                                                  {"mx_access", ServerKind::mail},
+                                                                  {"ns_access", ServerKind::name}};
+    for (const auto& [prefix, subject] : kSubjects) {
+        for (const auto& [suffix, kind] : kKinds) {
+            if (iequals(name, cat({prefix, suffix})))
+                return ServerCheck{subject, kind, prefix.starts_with("check_reverse")};
+        }
+    }
+    return std::nullopt;
+}
 
 bool looks_like_table(std::string_view word) { return word.find(':') != std::string_view::npos; }
 
@@ -135,8 +141,16 @@ RestrictionList parse_restrictions(std::string_view text,
         one.name = words[at];
         const auto* known = std::find_if(kKnown.begin(), kKnown.end(),
                                          [&](const Known& k) { return iequals(k.name, one.name); });
+        const auto servers = server_check(one.name);
         if (is_class(one.name)) {
             one.check = Check::restriction_class;
+        } else if (servers) {
+            one.check = Check::unknown;  // "need map type:name"
+            if (at + 1 < words.size() && looks_like_table(words[at + 1])) {
+                one.check = Check::server_access;
+                one.servers = *servers;
+                set_table(one, words[++at]);
+            }
         } else if (known != kKnown.end()) {
             const bool has_argument = at + 1 < words.size();
             one.check =

@@ -60,6 +60,13 @@ enum class Check : unsigned char {
     policy_service,
     reject_unverified_recipient,
     reject_unverified_sender,
+    permit_tls_clientcerts,
+    permit_tls_all_clientcerts,
+    permit_mx_backup,
+    permit_rhswl_client,
+    server_access,  // check_sender_mx_access and its kind
+    ccert_access,
+    reverse_client_access,
     nothing,  // known, and without effect here: smtpd itself sees to it
     table,    // a bare type:table: the access check of the list that it stands in
     restriction_class,
@@ -67,11 +74,24 @@ enum class Check : unsigned char {
     unknown,
 };
 
+// What a list is about: the words before "rejected", the thing in angle brackets, and which access
+// check a bare type:table stands for.
+enum class Subject : unsigned char { client, helo, sender, recipient, data, end_of_data, etrn };
+
+// Of Check::server_access: whose servers, and which.
+enum class ServerKind : unsigned char { itself, mail, name };
+struct ServerCheck {
+    Subject subject = Subject::client;
+    ServerKind kind = ServerKind::mail;
+    bool reverse = false;  // the client's unverified name
+};
+
 struct Restriction {
     Check check = Check::unknown;
     std::string name;                   // as written
     std::string argument;               // table, list, number
     std::shared_ptr<table::Maps> maps;  // of an access check
+    ServerCheck servers;
 };
 using RestrictionList = std::vector<Restriction>;
 

@@ -17,6 +17,7 @@ ListedAddresses::ListedAddresses(const Options& options, table::DomainClasses& c
       virtual_alias_(Maps::open(options.virtual_alias_maps)),
       virtual_mailbox_(Maps::open(options.virtual_mailbox_maps)),
       relay_(Maps::open(options.relay_recipient_maps)),
+      relocated_(Maps::open(options.relocated_maps)),
       canonical_(Maps::open(options.canonical_maps)),
       sender_canonical_(Maps::open(options.sender_canonical_maps)),
       recipient_canonical_(Maps::open(options.recipient_canonical_maps)) {}
@@ -39,6 +40,18 @@ Result<bool> ListedAddresses::rewritten(const std::string& address, bool local, 
     return false;
 }
 
+// Who has moved is said in the refusal, as route would say it in a bounce.
+Result<std::optional<ListedAddresses::Unknown>> ListedAddresses::relocated(
+    const std::string& address, bool local) {
+    if (relocated_.empty()) return std::optional<Unknown>();
+    auto found = table::find_first(
+        relocated_, table::rewrite_keys(address, options_.recipient_delimiter, local));
+    if (found.failed()) return std::move(found).error();
+    if (found.not_found()) return std::optional<Unknown>();
+    return std::optional(
+        Unknown{550, cat({"User has moved to ", printable(found->value, 400)}), "5.1.6"});
+}
+
 // postmaster is accepted always (RFC 5321 4.5.1), double-bounce is our own.
 Result<bool> ListedAddresses::local_user(const std::string& address) {
     const auto parts = table::split_address(address);
@@ -59,15 +72,21 @@ Result<std::optional<ListedAddresses::Unknown>> ListedAddresses::check(const std
                                                                        Whose whose) {
     using Answer = std::optional<Unknown>;
     const auto unknown = [&](int code, std::string_view table) {
-        return Answer(Unknown{code, options_.show_user_unknown_table_name
-                                        ? cat({"User unknown in ", table, " table"})
-                                        : "User unknown"});
+        return Answer(Unknown{code,
+                              options_.show_user_unknown_table_name
+                                  ? cat({"User unknown in ", table, " table"})
+                                  : "User unknown",
+                              {}});
     };
     const auto parts = table::split_address(address);
     TRY_ASSIGN(const DomainClass domain_class, classes_.classify(parts.domain));
     const bool local = domain_class == DomainClass::local;
     TRY_ASSIGN(const bool known_elsewhere, rewritten(address, local, whose));
     if (known_elsewhere) return Answer{};
+    if (whose == Whose::recipient) {
+        TRY_ASSIGN(Answer moved, relocated(address, local));
+        if (moved) return moved;
+    }
     switch (domain_class) {
         case DomainClass::local: {
             if (local_.empty() && !options_.mail_users_listed) return Answer{};

@@ -35,7 +35,8 @@ class ListedAddresses {
     enum class Whose : bool { sender, recipient };
     struct Unknown {
         int code = 550;
-        std::string text;  // "User unknown in local recipient table"
+        std::string text;         // "User unknown in local recipient table"
+        std::string_view status;  // empty: the usual one
     };
 
     // Borrows all; `users` may be null.
@@ -50,13 +51,14 @@ class ListedAddresses {
 
   private:
     Result<bool> rewritten(const std::string& address, bool local, Whose whose);
+    Result<std::optional<Unknown>> relocated(const std::string& address, bool local);
     Result<bool> local_user(const std::string& address);
     Result<bool> in(table::Maps& maps, const std::string& address, bool local);
 
     const Options& options_;
     table::DomainClasses& classes_;
     UserDirectory* users_;
-    table::Maps local_, virtual_alias_, virtual_mailbox_, relay_;
+    table::Maps local_, virtual_alias_, virtual_mailbox_, relay_, relocated_;
     table::Maps canonical_, sender_canonical_, recipient_canonical_;
 };
 

@@ -39,6 +39,11 @@ Options options_from(const config::Config& config) {
         table::parents_of(config, "transport_maps") == table::Parents::plain;
     o.fast_flush_domains = config.text("fast_flush_domains");
     o.flush_parents = table::parents_of(config, "fast_flush_domains");
+    o.empty_sender_relayhost_key = config.get(param::empty_address_relayhost_maps_lookup_key);
+    o.empty_sender_transport_key =
+        config.get(param::empty_address_default_transport_maps_lookup_key);
+    o.resolve_numeric_domain = config.get(param::resolve_numeric_domain);
+    o.relocated_maps = config.text("relocated_maps");
     o.empty_address_recipient = config.get(param::empty_address_recipient);
     return o;
 }

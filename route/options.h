@@ -38,10 +38,15 @@ struct Options {
     std::string fast_flush_domains;
     table::Parents flush_parents = table::Parents::plain;
     std::string empty_address_recipient = "MAILER-DAEMON";
+    // What the empty sender is looked up as.
+    std::string empty_sender_relayhost_key = "<>", empty_sender_transport_key = "<>";
+    bool resolve_numeric_domain = false;  // user@192.0.2.1 is user@[192.0.2.1]
+    std::string relocated_maps;
 };
 
 Options options_from(const config::Config& config);
-// The same for address probes: transports and relay hosts are those of the address_verify_* parameters.
+// The same for address probes: transports and relay hosts are those of the address_verify_*
+// parameters.
 Options probe_options_from(const config::Config& config);
 
 }  // namespace postern::route

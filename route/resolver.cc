@@ -20,6 +20,11 @@ std::string rule_of(std::string_view parameter, std::string_view maps, std::stri
         {parameter, " (", one ? maps : "", one ? ", " : "", "key ", printable(key, 300), ")"});
 }
 
+// "192.0.2.1", or something like it.
+bool is_numeric(std::string_view domain) {
+    return domain.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 bool plausible_label(std::string_view label) {
     if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
         return false;
@@ -39,7 +44,7 @@ bool plausible_domain(std::string_view domain) {
     for (const auto label : split(domain, '.')) {
         if (!plausible_label(label)) return false;
     }
-    return true;
+    return !is_numeric(domain);  // RFC 1123 2.1: an address, and those have brackets
 }
 
 Resolver::Resolver(const Options& options, table::DomainClasses& classes, const Rewriter& rewriter)
@@ -48,7 +53,8 @@ Resolver::Resolver(const Options& options, table::DomainClasses& classes, const 
       rewriter_(rewriter),
       transport_(table::Maps::open(options.transport_maps)),
       sender_relayhost_(table::Maps::open(options.sender_dependent_relayhost_maps)),
-      sender_transport_(table::Maps::open(options.sender_dependent_default_transport_maps)) {}
+      sender_transport_(table::Maps::open(options.sender_dependent_default_transport_maps)),
+      relocated_(table::Maps::open(options.relocated_maps)) {}
 
 // A next hop in the transport parameter itself wins over relayhost.
 Result<Resolver::Hop> Resolver::remote(std::string transport, const std::string& sender,
@@ -56,7 +62,8 @@ Result<Resolver::Hop> Resolver::remote(std::string transport, const std::string&
     auto [name, next_hop] = split_transport(transport);
     if (!next_hop.empty()) return Hop{std::move(name), std::move(next_hop)};
     const auto sender_keys =
-        table::mailbox_keys(sender.empty() ? "<>" : sender, options_.recipient_delimiter);
+        table::mailbox_keys(sender.empty() ? options_.empty_sender_relayhost_key : sender,
+                            options_.recipient_delimiter);
     if (auto relay = table::find_first(sender_relayhost_, sender_keys); !relay.not_found()) {
         if (relay.failed()) return std::move(relay).error();
         if (!iequals(relay->value, "DUNNO"))
@@ -83,7 +90,8 @@ Result<Resolver::Hop> Resolver::by_class(table::DomainClass domain_class, const 
         case table::DomainClass::other: break;
     }
     const auto sender_keys =
-        table::mailbox_keys(sender.empty() ? "<>" : sender, options_.recipient_delimiter);
+        table::mailbox_keys(sender.empty() ? options_.empty_sender_transport_key : sender,
+                            options_.recipient_delimiter);
     auto own = table::find_first(sender_transport_, sender_keys);
     if (own.failed()) return std::move(own).error();
     if (own.found() && !iequals(own->value, "DUNNO")) {
@@ -117,11 +125,28 @@ Result<void> Resolver::apply_transport_maps(Hop& hop, const std::string& recipie
     return {};
 }
 
+// relocated(5): who has moved gets no mail here; the sender is told where to.
+Result<void> Resolver::apply_relocated_maps(Hop& hop, const std::string& recipient, bool local) {
+    if (relocated_.empty() || hop.transport == "error" || hop.transport == "retry") return {};
+    auto found = table::find_first(
+        relocated_, table::rewrite_keys(recipient, options_.recipient_delimiter, local));
+    if (found.failed()) return std::move(found).error();
+    if (found.not_found()) return {};
+    hop.transport = "error";
+    hop.next_hop = cat({"5.1.6 User has moved to ", printable(found->value, 400)});
+    hop.rule = rule_of("relocated_maps", options_.relocated_maps, found->key);
+    return {};
+}
+
 Result<Route> Resolver::resolve(std::string_view sender, std::string_view recipient) {
     Route route;
     route.recipient =
         rewriter_.complete(recipient.empty() ? options_.empty_address_recipient : recipient);
-    const auto parts = table::split_address(route.recipient);
+    auto parts = table::split_address(route.recipient);
+    if (!parts.domain.empty() && is_numeric(parts.domain) && options_.resolve_numeric_domain) {
+        parts.domain = cat({"[", parts.domain, "]"});
+        route.recipient = cat({parts.local, "@", parts.domain});
+    }
     if (parts.local.empty()) return Error{Errc::permanent, "bad address syntax"};
     if (!parts.domain.empty() && !plausible_domain(parts.domain)) {
         return Error{Errc::permanent, "bad address syntax"};
@@ -130,6 +155,8 @@ Result<Route> Resolver::resolve(std::string_view sender, std::string_view recipi
     const std::string domain = parts.domain.empty() ? options_.myhostname : parts.domain;
     TRY_ASSIGN(Hop hop, by_class(route.domain_class, std::string(sender), domain));
     TRY(apply_transport_maps(hop, route.recipient, domain));
+    TRY(apply_relocated_maps(hop, route.recipient,
+                             route.domain_class == table::DomainClass::local));
     if (hop.transport.empty()) {
         return Error{Errc::temporary, cat({"no transport configured for ", route.recipient})};
     }

@@ -38,13 +38,14 @@ class Resolver {
     Result<Hop> by_class(table::DomainClass domain_class, const std::string& sender,
                          const std::string& domain);
     Result<Hop> remote(std::string transport, const std::string& sender, const std::string& domain);
+    Result<void> apply_relocated_maps(Hop& hop, const std::string& recipient, bool local);
     Result<void> apply_transport_maps(Hop& hop, const std::string& recipient,
                                       const std::string& domain);
 
     const Options& options_;
     table::DomainClasses& classes_;
     const Rewriter& rewriter_;
-    table::Maps transport_, sender_relayhost_, sender_transport_;
+    table::Maps transport_, sender_relayhost_, sender_transport_, relocated_;
 };
 
 // Is this a domain that mail can be sent to: labels of RFC 1123 2.1 (underscores let pass), or an

@@ -54,9 +54,27 @@ TEST(Resolve, ByAddressClass) {
 
 TEST(Resolve, RefusesWhatIsNoAddress) {
     const auto o = base();
-    for (const auto* bad : {"@x.test", "u@x..test", "u@-x.test", "u@x y", "u@[192.0.2]"}) {
+    for (const auto* bad :
+         {"@x.test", "u@x..test", "u@-x.test", "u@x y", "u@[192.0.2]", "u@192.0.2.2", "u@17"}) {
         EXPECT_EQ(resolve(o, bad), "5.1.3 bad address syntax") << bad;
     }
+    auto numeric = base();
+    numeric.resolve_numeric_domain = true;
+    EXPECT_EQ(resolve(numeric, "u@192.0.2.2"), "smtp [192.0.2.2] u@[192.0.2.2]");
+    EXPECT_EQ(resolve(numeric, "u@17"), "5.1.3 bad address syntax");
+}
+
+TEST(Resolve, WhoHasMovedGetsNoMail) {
+    auto o = base();
+    o.relocated_maps = "inline:{{u@mail.here.test=new@far.test}, {@gone.test=nowhere}}";
+    EXPECT_EQ(resolve(o, "u+x@mail.here.test"),
+              "error 5.1.6 User has moved to new@far.test u+x@mail.here.test");
+    EXPECT_EQ(resolve(o, "a@gone.test"), "error 5.1.6 User has moved to nowhere a@gone.test");
+    EXPECT_EQ(resolve(o, "v@mail.here.test"), "local mail.here.test v@mail.here.test");
+    o.transport_maps = "inline:{{a@gone.test=error:5.1.1 other}}";
+    EXPECT_EQ(resolve(o, "a@gone.test"), "error 5.1.1 other a@gone.test");
+    o.relocated_maps = "fail:x";
+    EXPECT_THAT(resolve(o, "v@mail.here.test"), testing::Not(testing::HasSubstr("local")));
 }
 
 TEST(Resolve, UsesRelayhostUnlessATransportNamesItsHop) {

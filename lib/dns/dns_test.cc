@@ -60,6 +60,10 @@ TEST(RdataTest, EveryType) {
         {RecordType::mx, "000ac00c", "", 0, false},      // compressed
         {RecordType::mx, "000a026d2f00", "", 0, false},  // "m/"
         {RecordType::ptr, "026d78017800", "mx.x", 0, true},
+        {RecordType::ns, "026e73017800", "ns.x", 0, true},
+        {RecordType::ns, "026e73", "", 0, false},
+        {RecordType::tlsa, "03010178", std::string("\3\1\1x", 4), 0, true},
+        {RecordType::tlsa, "030101", "", 0, false},
         {RecordType::txt, "026162026364", "abcd", 0, true},
         {RecordType::txt, "0561", "", 0, false},
     };

@@ -61,7 +61,11 @@ std::optional<Record> parse_rdata(RecordType type, std::string_view data) {
         case RecordType::a: return parse_address(data, 4);
         case RecordType::aaaa: return parse_address(data, 16);
         case RecordType::mx: return parse_mx(data);
+        case RecordType::ns:
         case RecordType::ptr: return only(parse_name(data));
+        case RecordType::tlsa:
+            if (data.size() < 4) return std::nullopt;
+            return Record{std::string(data)};
         case RecordType::txt: return only(parse_text(data));
     }
     return std::nullopt;

@@ -9,6 +9,8 @@ std::string_view type_name(RecordType type) {
     switch (type) {
         case RecordType::a: return "A";
         case RecordType::ptr: return "PTR";
+        case RecordType::ns: return "NS";
+        case RecordType::tlsa: return "TLSA";
         case RecordType::mx: return "MX";
         case RecordType::txt: return "TXT";
         case RecordType::aaaa: return "AAAA";

@@ -15,11 +15,21 @@
 namespace postern::dns {
 
 // RFC 1035 3.2.2, RFC 3596 2.1.
-enum class RecordType : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28 };
+enum class RecordType : std::uint16_t {
+    a = 1,
+    ns = 2,
+    ptr = 12,
+    mx = 15,
+    txt = 16,
+    aaaa = 28,
+    tlsa = 52
+};
 std::string_view type_name(RecordType type);  // "MX"
 
 struct Record {
-    std::string data;              // numeric address, host name without final dot, or text
+    // Numeric address, host name without final dot, or text; of TLSA the record as it came (RFC
+    // 6698 2.1: usage, selector, matching type, data).
+    std::string data;
     std::uint16_t preference = 0;  // MX only
 };
 

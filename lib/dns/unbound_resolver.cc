@@ -2,7 +2,9 @@
 
 #include <poll.h>
 #include <unbound.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "lib/base/strings.h"
@@ -68,6 +70,14 @@ Result<void> configure(ub_ctx* context, const Options& options) {
         ub_ctx_resolvconf(context, options.resolv_conf.c_str());
     }
     if (!options.hosts.empty()) ub_ctx_hosts(context, options.hosts.c_str());
+    if (!options.trust_anchor.empty()) {
+        if (::access(options.trust_anchor.c_str(), R_OK) != 0)
+            return Error{Errc::invalid,
+                         cat({"DNSSEC trust anchor ", options.trust_anchor, " cannot be read"}),
+                         errno};
+        if (int code = ub_ctx_add_ta_file(context, options.trust_anchor.c_str()))
+            return unbound_error(options.trust_anchor, code);
+    }
     if (int code = ub_ctx_async(context, 1)) return unbound_error("libunbound", code);
     // libunbound answers for "test." itself unless told not to. Reads no more files after this.
     if (int code = ub_ctx_zone_remove(context, "test.")) return unbound_error("libunbound", code);

@@ -24,6 +24,9 @@ struct Options {
     std::vector<std::string> forwarders;
     std::string resolv_conf = "/etc/resolv.conf";  // empty: none, ask the root servers
     std::string hosts = "/etc/hosts";              // empty: none
+    // The keys of the root zone ("/usr/share/dns/root.key"): with them answers are validated
+    // (DNSSEC). Empty: nothing is.
+    std::string trust_anchor;
 };
 
 namespace detail {

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "lib/base/encode.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
 
@@ -29,6 +30,10 @@ FakeDns::FakeDns(std::string_view zone) {
         if (entry.type == "MX" && words.size() > 3) {
             entry.record = {std::string(words[3]),
                             parse_number<std::uint16_t>(words[2]).value_or(0)};
+        } else if (entry.type == "TLSA" && words.size() > 5) {
+            for (std::size_t i = 2; i < 5; ++i)
+                entry.record.data += static_cast<char>(parse_number<int>(words[i]).value_or(0));
+            entry.record.data += hex_decode(words[5]).value_or("");
         } else if (entry.type == "NULLMX") {
             entry.type = "MX";
         } else if (words.size() > 2) {
@@ -42,16 +47,20 @@ dns::AnswerLookup FakeDns::lookup(std::string_view asked_name, dns::RecordType t
     dns::Answer answer;
     answer.canonical_name = normal(asked_name);
     answer.ttl = Seconds{60};
+    answer.authenticated = true;
     for (int hops = 0; hops < 10; ++hops) {
         auto [begin, end] = lines_.equal_range(answer.canonical_name);
         if (begin == end) return NotFound{};
         std::string next;
+        bool secure = false;
         for (auto at = begin; at != end; ++at) {
             const Line& line = at->second;
             if (line.type == "FAIL") return Error{Errc::temporary, "fake DNS failure"};
+            if (line.type == "SECURE") secure = true;
             if (line.type == "CNAME") next = normal(line.record.data);
             if (line.type == dns::type_name(type)) answer.records.push_back(line.record);
         }
+        answer.authenticated = answer.authenticated && secure;
         if (next.empty()) return answer;
         answer.canonical_name = next;
     }
@@ -103,7 +112,9 @@ std::string rdata(dns::RecordType type, const dns::Record& record) {
             put16(data, record.preference);
             return data + wire_name(record.data);
         }
+        case dns::RecordType::ns:
         case dns::RecordType::ptr: return wire_name(record.data);
+        case dns::RecordType::tlsa: return record.data;
         case dns::RecordType::txt:
             return std::string(1, static_cast<char>(record.data.size())) + record.data;
     }

@@ -6,6 +6,8 @@
 //   NAME FAIL      every question about that name fails (SERVFAIL)
 //   NAME CNAME T   as usual; names that end a CNAME chain answer with their own records
 //   NAME NULLMX    a null MX record (RFC 7505)
+//   NAME SECURE    answers about that name are signed (not by the server)
+//   NAME TLSA 3 1 1 HEX
 #pragma once
 
 #include <map>
