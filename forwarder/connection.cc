@@ -224,8 +224,11 @@ void Connection::later(Step step) {
 void Connection::start_tls() {
     Error error{Errc::invalid, "no TLS context"};
     if (plan_.context) {
+        const auto& tlsa = plan_.tls.tlsa;
+        const tls::Dane dane{tlsa.records, tlsa.base, {target_.host, target_.domain}};
         auto started =
-            stream_->start_tls_client(*plan_.context, plan_.tls.sni(target_.host, target_.domain));
+            stream_->start_tls_client(*plan_.context, plan_.tls.sni(target_.host, target_.domain),
+                                      tlsa.records.empty() ? nullptr : &dane);
         if (started) return restart_timer();
         error = std::move(started).error();
     }

@@ -24,6 +24,7 @@ namespace postern::forwarder {
 struct ConnectionPlan {
     TlsPolicy tls;
     const tls::ClientContext* context = nullptr;  // null without TLS
+    std::string refused;  // why the host must not be used (DANE), else empty
     std::shared_ptr<smtp::ClientAuthenticator> authenticator;
     // Under which the connection is found again: by destination (empty: not), by address and port.
     std::string destination_key, endpoint_key;

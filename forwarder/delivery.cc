@@ -91,8 +91,28 @@ void Delivery::look_up() {
     for (const std::string& relay : tools_.options.fallback_relays) {
         if (auto hop = parse_next_hop(relay)) hops->push_back(std::move(hop).value());
     }
-    search_ = tools_.finder.find(std::move(hops).value(),
-                                 [this](TargetsOrVerdict found) { on_targets(std::move(found)); });
+    const bool dane = wants_dane(*hops);
+    search_ = tools_.finder.find(
+        std::move(hops).value(), [this](TargetsOrVerdict found) { on_targets(std::move(found)); },
+        dane);
+}
+
+// Whether some destination is to be known by its TLSA records. What is wrong with a policy comes up
+// when the host is tried.
+bool Delivery::wants_dane(const std::vector<NextHop>& hops) {
+    if (!tools_.options.tls.dnssec) return false;
+    return std::any_of(hops.begin(), hops.end(), [this](const NextHop& hop) {
+        const auto policy = tools_.tls.find(hop.text);
+        return policy && (policy->level == smtp::TlsLevel::dane ||
+                          policy->level == smtp::TlsLevel::dane_only);
+    });
+}
+
+// A host whose certificate could not be judged: the next one, as Postfix does.
+void Delivery::skip_target(const std::string& why) {
+    log::info(id(), why);
+    attempts_->on_failure({Verdict::defer("4.7.5", why), ""}, nullptr, more_targets());
+    proceed();
 }
 
 void Delivery::on_targets(TargetsOrVerdict found) {
@@ -124,6 +144,11 @@ Result<ConnectionPlan> Delivery::plan_for(const Target& target, Tls tls) {
     ConnectionPlan plan;
     if (tls == Tls::as_planned) {
         TRY_ASSIGN(plan.tls, tools_.tls.find(target.hop.empty() ? destination_ : target.hop));
+        auto refused = tools_.tls.settle_dane(plan.tls, target.tlsa, target.host, target.port);
+        if (refused) {
+            plan.refused = std::move(*refused);
+            return plan;
+        }
         if (plan.tls.level != smtp::TlsLevel::none) {
             TRY_ASSIGN(plan.context, tools_.tls.context(plan.tls));
         }
@@ -147,6 +172,7 @@ void Delivery::try_target(const Target& target, Tls tls, bool may_reuse) {
         return give_up(
             Verdict::defer("4.3.5", cat({"client configuration problem: ", plan.error().what})));
     }
+    if (!plan->refused.empty()) return skip_target(plan->refused);
     if (may_reuse) {
         if (Connection* kept = tools_.pool.take_for_endpoint(plan->endpoint_key)) {
             had_kept_ = true;

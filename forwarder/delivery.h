@@ -44,10 +44,12 @@ class Delivery final : private Connection::User {
     void begin();
     Result<void> map_envelope();
     void look_up();
+    bool wants_dane(const std::vector<NextHop>& hops);
     void on_targets(TargetsOrVerdict found);
     void next_target();
     enum class Tls : bool { as_planned, never };
     void try_target(const Target& target, Tls tls, bool may_reuse);
+    void skip_target(const std::string& why);
     Result<ConnectionPlan> plan_for(const Target& target, Tls tls);
     void use(Connection& connection);
     void on_ready() override;

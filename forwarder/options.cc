@@ -55,7 +55,7 @@ void read_timeouts(Options& options, const config::Config& config) {
 }
 
 void read_addressing(Options& options, const config::Config& config) {
-    // The newer parameter wins where it is set. DNSSEC is asked for by nothing that we do.
+    // The newer parameter wins where it is set.
     const std::string level =
         config.get(options.lmtp ? param::lmtp_dns_support_level : param::smtp_dns_support_level);
     options.dns_lookups =
@@ -92,6 +92,7 @@ void read_addressing(Options& options, const config::Config& config) {
     options.bind_address6 =
         config.get(options.lmtp ? param::lmtp_bind_address6 : param::smtp_bind_address6);
     options.resolver.forwarders = config.get(param::dns_forwarders);
+    if (level == "dnssec") options.resolver.trust_anchor = config.get(param::dns_trust_anchor_file);
 }
 
 }  // namespace

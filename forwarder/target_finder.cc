@@ -37,18 +37,20 @@ TargetFinder::TargetFinder(loop::Loop& loop, dns::AsyncResolver& resolver, const
                            Random& random)
     : loop_(loop), resolver_(resolver), options_(options), random_(random) {}
 
-std::shared_ptr<TargetFinder::Search> TargetFinder::find(std::vector<NextHop> hops, Done done) {
-    auto search = std::make_shared<Search>(*this, std::move(hops), std::move(done));
+std::shared_ptr<TargetFinder::Search> TargetFinder::find(std::vector<NextHop> hops, Done done,
+                                                         bool dane) {
+    auto search = std::make_shared<Search>(*this, std::move(hops), std::move(done), dane);
     loop_.post([weak = std::weak_ptr<Search>(search)] {
         if (auto self = weak.lock()) self->next_hop();
     });
     return search;
 }
 
-TargetFinder::Search::Search(TargetFinder& finder, std::vector<NextHop> hops, Done done)
+TargetFinder::Search::Search(TargetFinder& finder, std::vector<NextHop> hops, Done done, bool dane)
     : finder_(finder),
       hops_(std::move(hops)),
       done_(std::move(done)),
+      dane_(dane),
       verdict_(Verdict::defer("4.4.0", "no destination")) {}
 
 TargetFinder::Search::~Search() {
@@ -60,6 +62,7 @@ void TargetFinder::Search::next_hop() {
     const NextHop& hop = hops_[current_];
     hosts_.clear();
     lookup_failed_ = by_mx_ = false;
+    mx_secure_ = true;
     if (hop.kind == NextHop::Kind::unix_path) {
         Target target;
         target.host = finder_.options_.own_name;
@@ -71,7 +74,7 @@ void TargetFinder::Search::next_hop() {
         return next_hop();
     }
     if (auto address = IpAddress::parse(hop.name)) {
-        hosts_.push_back({hop.name, 0, 0, {*address}});
+        hosts_.push_back({hop.name, 0, 0, {*address}, false, {}, {}});
         return hop_done();
     }
     if (hop.kind == NextHop::Kind::domain && finder_.options_.dns_lookups) return ask_mx();
@@ -105,9 +108,11 @@ void TargetFinder::Search::on_mx(dns::AnswerLookup answer) {
     }
     if (answer->records.empty()) return use_host(domain);
     by_mx_ = true;
+    mx_secure_ = answer->authenticated;
     for (auto& record : answer->records) {
         if (record.data.empty()) continue;
-        hosts_.push_back({std::move(record.data), record.preference, finder_.random_.next(), {}});
+        hosts_.push_back(
+            {std::move(record.data), record.preference, finder_.random_.next(), {}, true, {}, {}});
     }
     std::sort(hosts_.begin(), hosts_.end(), [](const Host& a, const Host& b) {
         return std::pair(a.preference, a.order) < std::pair(b.preference, b.order);
@@ -117,14 +122,14 @@ void TargetFinder::Search::on_mx(dns::AnswerLookup answer) {
 }
 
 void TargetFinder::Search::use_host(std::string name) {
-    hosts_.push_back({std::move(name), 0, 0, {}});
+    hosts_.push_back({std::move(name), 0, 0, {}, true, {}, {}});
     ask_addresses();
 }
 
 void TargetFinder::Search::ask_addresses() {
     const Options& options = finder_.options_;
     outstanding_ = hosts_.size() * ((options.ask_ipv4 ? 1U : 0U) + (options.ask_ipv6 ? 1U : 0U));
-    if (outstanding_ == 0) return hop_done();
+    if (outstanding_ == 0) return addresses_done();
     for (std::size_t i = 0; i < hosts_.size(); ++i) {
         if (options.ask_ipv4) ask(i, dns::RecordType::a);
         if (options.ask_ipv6) ask(i, dns::RecordType::aaaa);
@@ -146,6 +151,8 @@ void TargetFinder::Search::on_address(std::size_t host, dns::RecordType type,
     Host& entry = hosts_[host];
     if (answer.failed()) lookup_failed_ = true;
     if (answer.found()) {
+        entry.secure = entry.secure && answer->authenticated;
+        entry.canonical_name = answer->canonical_name;
         for (const auto& record : answer->records) {
             if (auto address = IpAddress::parse(record.data)) entry.addresses.push_back(*address);
         }
@@ -156,6 +163,52 @@ void TargetFinder::Search::on_address(std::size_t host, dns::RecordType type,
                                    : answer.found() ? kNoData
                                                     : kNotFound);
     }
+    if (--outstanding_ == 0) addresses_done();
+}
+
+std::uint16_t TargetFinder::Search::port() const {
+    return hops_[current_].port ? hops_[current_].port : finder_.options_.default_port;
+}
+
+// RFC 7672 2.2: TLSA records count for hosts that signed records lead to.
+void TargetFinder::Search::addresses_done() {
+    if (!dane_) return hop_done();
+    const bool mx_counts = mx_secure_ || finder_.options_.tls.insecure_mx == smtp::TlsLevel::dane;
+    std::vector<std::size_t> wanted;
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+        Host& host = hosts_[i];
+        host.tlsa.insecure_mx = !mx_secure_;
+        if (mx_counts && host.secure && !host.addresses.empty()) wanted.push_back(i);
+    }
+    if (wanted.empty()) return hop_done();
+    outstanding_ = wanted.size();
+    for (const std::size_t i : wanted) {
+        const auto& canonical = hosts_[i].canonical_name;
+        ask_tlsa(i, !canonical.empty() && !iequals(canonical, hosts_[i].name));
+    }
+}
+
+// RFC 7672 2.2.2: under the name that CNAMEs led to, then under the one that they began with.
+void TargetFinder::Search::ask_tlsa(std::size_t host, bool canonical) {
+    Host& entry = hosts_[host];
+    entry.tlsa.base = canonical ? entry.canonical_name : entry.name;
+    const std::string name = cat({"_", std::to_string(port()), "._tcp.", entry.tlsa.base});
+    questions_.push_back(finder_.resolver_.resolve(
+        name, dns::RecordType::tlsa, finder_.options_.dns,
+        [weak = weak_from_this(), host, canonical](const dns::AnswerLookup& answer) {
+            if (auto self = weak.lock()) self->on_tlsa(host, canonical, answer);
+        }));
+}
+
+void TargetFinder::Search::on_tlsa(std::size_t host, bool canonical,
+                                   const dns::AnswerLookup& answer) {
+    Tlsa& tlsa = hosts_[host].tlsa;
+    tlsa.state = answer.failed() ? Tlsa::State::failed : Tlsa::State::none;
+    if (answer.found() && answer->authenticated) {
+        for (const auto& record : answer->records) tlsa.records.push_back(record.data);
+        if (!tlsa.records.empty()) tlsa.state = Tlsa::State::found;
+    }
+    if (canonical && tlsa.state == Tlsa::State::none) return ask_tlsa(host, false);
     if (--outstanding_ == 0) hop_done();
 }
 
@@ -173,14 +226,14 @@ void TargetFinder::Search::hop_done() {
 
 std::vector<Target> TargetFinder::Search::order_targets() {
     const Options& options = finder_.options_;
-    std::uint16_t port = hops_[current_].port ? hops_[current_].port : options.default_port;
     std::vector<Target> targets;
     for (const Host& host : hosts_) {
         for (const IpAddress& address : host.addresses) {
             Target target;
             target.host = host.name;
             target.address = address;
-            target.port = port;
+            target.port = port();
+            target.tlsa = host.tlsa;
             target.preference = host.preference;
             target.hop = hops_[current_].text;
             target.domain = hops_[current_].name;

@@ -28,6 +28,7 @@ struct Target {
     std::string hop;     // the destination that led here, as written: "[mx.test]:587"
     std::string domain;  // the same without [] and port
     unsigned preference = 0;
+    Tlsa tlsa;         // where DANE is wanted
     bool best = true;  // of the best preference: its connection may be kept for the destination
 
     std::string endpoint() const;  // "192.0.2.1:25": names the place for the connection cache
@@ -47,7 +48,8 @@ class TargetFinder {
     // Looks up all hops; targets of an earlier hop come before those of a later one. Calls back
     // once, never from inside. Dropping the handle cancels.
     class Search;
-    std::shared_ptr<Search> find(std::vector<NextHop> hops, Done done);
+    // `dane`: whether the hosts' TLSA records are wanted, too.
+    std::shared_ptr<Search> find(std::vector<NextHop> hops, Done done, bool dane = false);
 
   private:
     loop::Loop& loop_;
@@ -58,7 +60,7 @@ class TargetFinder {
 
 class TargetFinder::Search : public std::enable_shared_from_this<Search> {
   public:
-    Search(TargetFinder& finder, std::vector<NextHop> hops, Done done);
+    Search(TargetFinder& finder, std::vector<NextHop> hops, Done done, bool dane);
     ~Search();
     Search(const Search&) = delete;
     Search& operator=(const Search&) = delete;
@@ -71,6 +73,9 @@ class TargetFinder::Search : public std::enable_shared_from_this<Search> {
         unsigned preference = 0;
         std::uint64_t order = 0;  // among equals
         std::vector<IpAddress> addresses;
+        bool secure = true;          // all answers about it were signed
+        std::string canonical_name;  // where CNAMEs led
+        Tlsa tlsa;
     };
 
     void ask_mx();
@@ -79,6 +84,10 @@ class TargetFinder::Search : public std::enable_shared_from_this<Search> {
     void ask_addresses();
     void ask(std::size_t host, dns::RecordType type);
     void on_address(std::size_t host, dns::RecordType type, dns::AnswerLookup answer);
+    void addresses_done();
+    void ask_tlsa(std::size_t host, bool canonical);
+    void on_tlsa(std::size_t host, bool canonical, const dns::AnswerLookup& answer);
+    std::uint16_t port() const;
     void hop_done();
     std::vector<Target> order_targets();
     bool drop_own(std::vector<Target>& targets) const;
@@ -90,7 +99,8 @@ class TargetFinder::Search : public std::enable_shared_from_this<Search> {
     std::vector<NextHop> hops_;
     Done done_;
     std::size_t current_ = 0;
-    bool by_mx_ = false;
+    const bool dane_;
+    bool by_mx_ = false, mx_secure_ = true;
     std::vector<Host> hosts_;
     std::size_t outstanding_ = 0;
     std::vector<dns::AsyncResolver::Id> questions_;

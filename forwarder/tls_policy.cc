@@ -114,26 +114,37 @@ Result<void> read_identity(tls::ClientOptions& base, const config::Config& confi
     return {};
 }
 
+Result<void> read_dane(TlsSettings& s, const config::Config& config, bool lmtp) {
+    const std::string support =
+        config.get(lmtp ? param::lmtp_dns_support_level : param::smtp_dns_support_level);
+    s.dnssec = support == "dnssec";
+    s.dane_digests = config.get(param::tls_dane_digests);
+    const std::string insecure = config.get(param::smtp_tls_dane_insecure_mx_policy);
+    TRY_ASSIGN(s.insecure_mx, parse_tls_level(insecure));
+    if (s.insecure_mx > TlsLevel::dane || s.insecure_mx == TlsLevel::none)
+        return Error{Errc::invalid, cat({"smtp_tls_dane_insecure_mx_policy: ", insecure,
+                                         " is none of may, encrypt, dane"})};
+    return {};
+}
+
 }  // namespace
 
 Result<TlsLevel> parse_tls_level(std::string_view word) {
     constexpr std::pair<std::string_view, TlsLevel> kLevels[] = {
         {"none", TlsLevel::none},       {"may", TlsLevel::may},
         {"encrypt", TlsLevel::encrypt}, {"fingerprint", TlsLevel::fingerprint},
+        {"dane", TlsLevel::dane},       {"dane-only", TlsLevel::dane_only},
         {"verify", TlsLevel::verify},   {"secure", TlsLevel::secure}};
     for (const auto& [name, level] : kLevels) {
         if (iequals(word, name)) return level;
-    }
-    if (iequals(word, "dane") || iequals(word, "dane-only")) {
-        // A promise that this program does not keep: mail waits rather than going out unverified.
-        return Error{Errc::invalid, cat({"TLS security level ", word, ": not supported yet"})};
     }
     return Error{Errc::invalid, cat({"unknown TLS security level ", word})};
 }
 
 std::string TlsPolicy::key() const {
     return cat({std::to_string(static_cast<int>(level)), "\n", protocols, "\n", grade, "\n",
-                join(excluded, " "), "\n", join(match, " "), "\n", servername});
+                join(excluded, " "), "\n", join(match, " "), "\n", servername, "\n", tlsa.base,
+                "\n", join(tlsa.records, "")});
 }
 
 std::string TlsPolicy::sni(std::string_view host, std::string_view nexthop) const {
@@ -147,6 +158,10 @@ std::optional<std::string> mistrust(const TlsPolicy& policy, const tls::Info& in
                                     bool multiple_labels) {
     if (policy.level == TlsLevel::fingerprint) {
         if (has_fingerprint(info, policy.match)) return std::nullopt;
+        return "Server certificate not verified";
+    }
+    if (policy.level == TlsLevel::dane) {
+        if (info.peer_certificate && info.peer_verified) return std::nullopt;
         return "Server certificate not verified";
     }
     if (policy.level != TlsLevel::verify && policy.level != TlsLevel::secure) return std::nullopt;
@@ -185,6 +200,7 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
     s.fingerprints = config.get(lmtp ? param::lmtp_tls_fingerprint_cert_match
                                      : param::smtp_tls_fingerprint_cert_match);
     s.policy_maps = config.text(s.maps_rule);
+    TRY(read_dane(s, config, lmtp));
     s.multiple_labels = config.get(param::tls_wildcard_matches_multiple_labels);
     tls::ClientOptions& base = s.base;
     base.verify = false;  // judged by mistrust(), so that the log can tell what was wrong
@@ -195,7 +211,15 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
         config.get(lmtp ? param::lmtp_tls_scert_verifydepth : param::smtp_tls_scert_verifydepth));
     base.fingerprint_digest =
         config.get(lmtp ? param::lmtp_tls_fingerprint_digest : param::smtp_tls_fingerprint_digest);
-    base.groups = join(config.get(param::tls_eecdh_auto_curves), ":");
+    base.append_default_ca = config.get(param::tls_append_default_CA);
+    auto groups = config.get(param::tls_eecdh_auto_curves);
+    if (!groups.empty()) {
+        for (auto& group : config.get(param::tls_ffdhe_auto_groups))
+            groups.push_back(std::move(group));
+    }
+    base.groups = join(groups, ":");
+    TRY(tls::load_configuration(config.get(param::tls_config_file),
+                                config.get(param::tls_config_name)));
     base.ssl_options = config.get(param::tls_ssl_options);
     if (s.level != TlsLevel::none || !s.policy_maps.empty())
         TRY(read_identity(base, config, lmtp, keys));
@@ -273,6 +297,42 @@ Result<TlsPolicy> TlsPolicies::find(const std::string& destination) {
         key = dot == std::string::npos ? "" : key.substr(dot);
     }
     return of_level(settings_.level);
+}
+
+// RFC 7672 2.2 and 6; the texts are Postfix's.
+std::optional<std::string> TlsPolicies::settle_dane(TlsPolicy& policy, const Tlsa& tlsa,
+                                                    std::string_view host,
+                                                    std::uint16_t port) const {
+    if (policy.level != TlsLevel::dane && policy.level != TlsLevel::dane_only) return std::nullopt;
+    const auto fall_to = [&](TlsLevel level, std::string why) -> std::optional<std::string> {
+        if (policy.level == TlsLevel::dane_only) return why;
+        TlsPolicy less = of_level(level);
+        less.rule = policy.rule;
+        less.servername = policy.servername;
+        policy = std::move(less);
+        return std::nullopt;
+    };
+    if (!settings_.dnssec)
+        return fall_to(TlsLevel::may, "dane configured with dnssec lookups disabled");
+    switch (tlsa.state) {
+        case Tlsa::State::failed:
+            return cat({"TLSA lookup error for ", host, ":", std::to_string(port)});
+        case Tlsa::State::insecure:
+            return fall_to(tlsa.insecure_mx && settings_.insecure_mx == TlsLevel::encrypt
+                               ? TlsLevel::encrypt
+                               : TlsLevel::may,
+                           "non DNSSEC destination");
+        case Tlsa::State::none: return fall_to(TlsLevel::may, "no TLSA records found");
+        case Tlsa::State::found: break;
+    }
+    Tlsa usable = tlsa;
+    std::erase_if(usable.records, [&](const std::string& record) {
+        return !tls::is_usable_tlsa(record, settings_.dane_digests);
+    });
+    if (usable.records.empty()) return fall_to(TlsLevel::encrypt, "TLSA records unusable");
+    policy.level = TlsLevel::dane;
+    policy.tlsa = std::move(usable);
+    return std::nullopt;
 }
 
 Result<const tls::ClientContext*> TlsPolicies::context(const TlsPolicy& policy) {

@@ -3,6 +3,7 @@
 // tables of smtp_tls_policy_maps. The judgement of a certificate (mistrust) is pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,20 @@ class KeyFiles;
 
 namespace postern::forwarder {
 
+// What the DNS says of a host's certificate (RFC 7672 2.2).
+struct Tlsa {
+    enum class State : unsigned char {
+        insecure,  // MX or address records are not signed: nothing was asked
+        none,      // there are no signed records
+        failed,    // nobody knows at present: the host must not be used
+        found
+    };
+    State state = State::insecure;
+    std::string base;                  // the name that they were found under
+    std::vector<std::string> records;  // as tls::Dane has them
+    bool insecure_mx = false;          // of State::insecure: it was the MX record
+};
+
 struct TlsPolicy {
     smtp::TlsLevel level = smtp::TlsLevel::none;
     std::string protocols = ">=TLSv1";  // as smtp_tls_protocols
@@ -32,6 +47,7 @@ struct TlsPolicy {
     // For verify and secure: names and the words hostname, nexthop, dot-nexthop. For fingerprint:
     // digests.
     std::vector<std::string> match;
+    Tlsa tlsa;               // at level dane, once the host is known
     std::string servername;  // "", "hostname", "nexthop" or a name, for SNI
     std::string rule;        // what of main.cf wants it, as mailtrace names rules
 
@@ -51,8 +67,11 @@ struct TlsSettings {
     std::string level_rule;  // the parameter that the level comes from
     std::string maps_rule;   // the name of policy_maps
     std::map<std::string, std::string, std::less<>> grades;  // cipher lists by grade
-    bool multiple_labels = true;                             // tls_wildcard_matches_multiple_labels
-    tls::ClientOptions base;  // trust, our certificate, groups, options
+    bool dnssec = false;                                     // smtp_dns_support_level
+    smtp::TlsLevel insecure_mx = smtp::TlsLevel::may;        // smtp_tls_dane_insecure_mx_policy
+    std::vector<std::string> dane_digests = {"sha512", "sha256"};
+    bool multiple_labels = true;  // tls_wildcard_matches_multiple_labels
+    tls::ClientOptions base;      // trust, our certificate, groups, options
 
     static Result<TlsSettings> from(const config::Config& config, bool lmtp,
                                     const service::KeyFiles& keys);
@@ -75,6 +94,10 @@ class TlsPolicies {
     // An Error (table, nonsense in it) means: not now.
     Result<TlsPolicy> find(const std::string& destination);
     // Made once for each set of protocols and ciphers.
+    // At the levels dane and dane-only: what they mean for this host. Afterwards the level is dane
+    // (with records), encrypt or may. Text: why the host must not be used.
+    std::optional<std::string> settle_dane(TlsPolicy& policy, const Tlsa& tlsa,
+                                           std::string_view host, std::uint16_t port) const;
     Result<const tls::ClientContext*> context(const TlsPolicy& policy);
     // Why TLS will not work as configured, for an error at start.
     Result<void> problem();

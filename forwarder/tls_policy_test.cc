@@ -78,10 +78,7 @@ TEST(TlsPolicy, LevelFromMainCf) {
         {"smtp_tls_security_level = secure", TlsLevel::secure},
     };
     for (const auto& [text, level] : cases) EXPECT_EQ(settings(text)->level, level) << text;
-    // A promise that is not kept is refused, loudly.
-    EXPECT_THAT(
-        settings("smtp_tls_security_level = dane").error().what,
-        testing::HasSubstr("smtp_tls_security_level: TLS security level dane: not supported yet"));
+    EXPECT_EQ(settings("smtp_tls_security_level = dane-only")->level, TlsLevel::dane_only);
     EXPECT_EQ(settings("lmtp_tls_security_level = encrypt", true)->level, TlsLevel::encrypt);
     EXPECT_FALSE(settings("smtp_tls_security_level = may\nsmtp_tls_cert_file = /nonexistent"));
 }

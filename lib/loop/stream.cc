@@ -302,9 +302,9 @@ Result<void> Stream::start_tls_server(const tls::ServerContext& context) {
 }
 
 Result<void> Stream::start_tls_client(const tls::ClientContext& context,
-                                      const std::string& hostname) {
+                                      const std::string& hostname, const tls::Dane* dane) {
     if (!input().empty()) return Error{Errc::denied, "plaintext input before the TLS handshake"};
-    TRY_ASSIGN(auto engine, tls::Engine::client(context, hostname));
+    TRY_ASSIGN(auto engine, tls::Engine::client(context, hostname, dane));
     tls_.emplace(std::move(engine));
     TRY(tls_->start(out_));
     update_interest();

@@ -81,7 +81,8 @@ class Stream {
     // Errc::denied when input is waiting that came in plaintext: whoever injected it must not have
     // it taken for the peer's protected words (CVE-2011-0411). The connection must then be ended.
     Result<void> start_tls_server(const tls::ServerContext& context);
-    Result<void> start_tls_client(const tls::ClientContext& context, const std::string& hostname);
+    Result<void> start_tls_client(const tls::ClientContext& context, const std::string& hostname,
+                                  const tls::Dane* dane = nullptr);
     bool secured() const { return tls_ && tls_->established(); }
     bool tls_started() const { return tls_.has_value(); }
     tls::Info tls_info() const { return tls_->info(); }  // precondition: secured()

@@ -36,7 +36,16 @@ struct PeerName {
 };
 
 // Everything above `may` means: not without TLS. Who the server must be is the driver's business.
-enum class TlsLevel : unsigned char { none, may, encrypt, dane, fingerprint, verify, secure };
+enum class TlsLevel : unsigned char {
+    none,
+    may,
+    encrypt,
+    dane,
+    dane_only,
+    fingerprint,
+    verify,
+    secure
+};
 
 // Logs in to the server (RFC 4954): the mechanism and the credentials behind it. Decoded bytes; the
 // session does the base64. One object serves one session.
