@@ -4,7 +4,7 @@
 
 #include "cleanup/envelope.h"
 #include "cleanup/header_addresses.h"
-#include "cleanup/received.h"
+#include "lib/queue/received.h"
 
 namespace postern::cleanup {
 namespace {
@@ -185,23 +185,37 @@ TEST(Received, LooksAsPostfixWritesIt) {
     open.client_name = "unknown";
     open.client_address = "127.0.0.1";
     open.protocol = "SMTP";
-    EXPECT_EQ(received_field(open, o, id, "u1@example.test", "DATE"),
-              "Received: from vm (unknown [127.0.0.1])\r\n\tby mail.example.test (Postfix) with "
-              "SMTP id 772CE2083D1\r\n"
-              "\tfor <u1@example.test>; DATE\r\n");
+    EXPECT_EQ(
+        queue::received_field(open, {o.myhostname, o.mail_name}, id, "u1@example.test", "DATE"),
+        "Received: from vm (unknown [127.0.0.1])\r\n\tby mail.example.test (Postfix) with "
+        "SMTP id 772CE2083D1\r\n"
+        "\tfor <u1@example.test>; DATE\r\n");
     open.client_address = "::1";
     open.helo = "evil\r\nX: y";
-    EXPECT_EQ(received_field(open, o, id, "", "DATE"),
+    {
+        ipc::SubmitOpen secured = open;
+        secured.tls_protocol = "TLSv1.3";
+        secured.tls_cipher = "TLS_X";
+        secured.tls_bits = 256;
+        secured.tls_peer = "Client CN \"a(b\", Issuer \"c\" (verified OK)";
+        EXPECT_THAT(queue::received_field(secured, {o.myhostname, o.mail_name}, id, "", "DATE"),
+                    testing::HasSubstr("\t(using TLSv1.3 with cipher TLS_X (256/256 bits))\r\n"
+                                       "\t(Client CN \"a\\(b\", Issuer \"c\" (verified OK))\r\n"));
+        secured.tls_peer = "No client certificate requested";
+        EXPECT_THAT(queue::received_field(secured, {o.myhostname, o.mail_name}, id, "", "DATE"),
+                    testing::HasSubstr("\t(No client certificate requested)\r\n"));
+    }
+    EXPECT_EQ(queue::received_field(open, {o.myhostname, o.mail_name}, id, "", "DATE"),
               "Received: from evil??X: y (unknown [IPv6:::1])\r\n\tby mail.example.test (Postfix) "
               "with SMTP id 772CE2083D1; "
               "DATE\r\n");
     open.origin = ipc::Origin::local;
     open.local_uid = 1000;
     EXPECT_EQ(
-        received_field(open, o, id, "x@y", "DATE"),
+        queue::received_field(open, {o.myhostname, o.mail_name}, id, "x@y", "DATE"),
         "Received: by mail.example.test (Postfix, from userid 1000)\r\n\tid 772CE2083D1; DATE\r\n");
     open.origin = ipc::Origin::internal;
-    EXPECT_EQ(received_field(open, o, id, "x@y", "DATE"),
+    EXPECT_EQ(queue::received_field(open, {o.myhostname, o.mail_name}, id, "x@y", "DATE"),
               "Received: by mail.example.test (Postfix)\r\n\tid 772CE2083D1; DATE\r\n");
 }
 
@@ -216,19 +230,20 @@ TEST(Received, NamesWhoLoggedInWhereToldTo) {
     open.tls_bits = 256;
     open.sasl_username = "bob)(\\";
     const QueueId id = QueueId::parse("772CE2083D1").value();
-    EXPECT_EQ(received_field(open, options_for_tests(), id, "", "D").find("bob"),
-              std::string::npos);
+    EXPECT_EQ(
+        queue::received_field(open, {"mail.example.test", "Postfix"}, id, "", "D").find("bob"),
+        std::string::npos);
     open.name_login = true;
     EXPECT_THAT(
-        received_field(open, options_for_tests(), id, "", "D"),
+        queue::received_field(open, {"mail.example.test", "Postfix"}, id, "", "D"),
         testing::HasSubstr("\t(using TLSv1.3 with cipher X (256/256 bits))\r\n"
                            "\t(Authenticated sender: bob\\)\\(\\\\)\r\n\tby mail.example.test "));
 }
 
 TEST(Received, Dates) {
     const WallTime t(Seconds(1795290704));
-    EXPECT_EQ(compact_date(t), "20261121195144");
-    EXPECT_TRUE(mail_date(t).ends_with(")")) << mail_date(t);
+    EXPECT_EQ(queue::compact_date(t), "20261121195144");
+    EXPECT_TRUE(queue::mail_date(t).ends_with(")")) << queue::mail_date(t);
 }
 
 TEST(Envelope, AuthorOfALocalMessage) {

@@ -363,6 +363,8 @@ std::string Milters::macro(std::string_view name) const {
     if (name == "client_ptr") return e.reverse_name;
     if (name == "tls_version") return e.tls_protocol;
     if (name == "cipher") return e.tls_cipher;
+    if (name == "cert_subject") return e.certificate_subject;
+    if (name == "cert_issuer") return e.certificate_issuer;
     if (name == "cipher_bits") return e.tls_bits == 0 ? "" : std::to_string(e.tls_bits);
     if (name == "auth_type") return e.sasl_method;
     if (name == "auth_authen") return e.sasl_username;

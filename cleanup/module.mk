@@ -1,7 +1,7 @@
 # All but main.cc is an archive, so that the test program links what the daemon links.
 noinst_LIBRARIES += cleanup/libcleanup.a
 cleanup_libcleanup_a_SOURCES = \
-	%reldir%/options.h %reldir%/options.cc %reldir%/service.h %reldir%/service.cc %reldir%/received.h %reldir%/received.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
+	%reldir%/options.h %reldir%/options.cc %reldir%/service.h %reldir%/service.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
 	%reldir%/message_filter.h %reldir%/message_filter.cc %reldir%/envelope.h %reldir%/envelope.cc \
 	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
 	%reldir%/milter_settings.h %reldir%/milter_settings.cc %reldir%/milters.h %reldir%/milters.cc \

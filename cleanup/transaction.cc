@@ -5,12 +5,12 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/queue/directories.h"
+#include "lib/queue/received.h"
 #include "lib/sys/disk_space.h"
 #include "lib/sys/file.h"
 
 #include "cleanup/envelope.h"
 #include "cleanup/header_addresses.h"
-#include "cleanup/received.h"
 
 namespace postern::cleanup {
 namespace {
@@ -182,19 +182,20 @@ void Transaction::spill() {
 
 void Transaction::start_filter() {
     const Options& o = tools_.options;
-    const std::string date = mail_date(envelope_.arrival);
+    const std::string date = queue::mail_date(envelope_.arrival);
     const std::string_view only =
         recipients_.size() == 1 ? std::string_view(recipients_[0].address) : std::string_view();
     const bool local = is_local();
     filter_.emplace(o,
                     FilterTask{.received = prepended_fields() +
-                                           received_field(open_, o, envelope_.id, only, date),
+                                           queue::received_field(open_, {o.myhostname, o.mail_name},
+                                                                 envelope_.id, only, date),
                                .local = local,
                                .completion = local                 ? &o.completion
                                              : o.remote_completion ? &*o.remote_completion
                                                                    : nullptr,
                                .date = date,
-                               .message_id = cat({"<", compact_date(envelope_.arrival), ".",
+                               .message_id = cat({"<", queue::compact_date(envelope_.arrival), ".",
                                                   envelope_.id.str(), "@", o.myhostname, ">"}),
                                .from = author(open_, o)},
                     is_checked() ? tools_.rules : nullptr);

@@ -7,8 +7,8 @@ login_liblogin_a_SOURCES = \
 	%reldir%/login_service.h %reldir%/login_service.cc
 EXTRA_DIST += %reldir%/README.md
 
-LOGIN_LIBS = login/liblogin.a $(SERVICE_LIBS) lib/tls/libtls.a lib/sasl/libsasl.a lib/pop3/libpop3.a lib/imap/libimap.a \
-	lib/mail/libmail.a lib/crypto/libpcrypto.a lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+LOGIN_LIBS = login/liblogin.a lib/service/libservice.a lib/table/libtable.a $(SERVICE_LIBS) lib/tls/libtls.a lib/sasl/libsasl.a lib/pop3/libpop3.a lib/imap/libimap.a \
+	lib/mail/libmail.a lib/crypto/libpcrypto.a lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 daemonexec_PROGRAMS += login/login
 login_login_SOURCES = %reldir%/main.cc

@@ -2,6 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/service/server_names.h"
 
 namespace postern::login {
 namespace {
@@ -13,12 +14,16 @@ Result<tls::ServerContext> make_tls(const config::Config& config, const service:
     if (certificate.empty()) return Error{Errc::invalid, "login_tls_cert_file is not set", 0};
     TRY_ASSIGN(options.certificate_pem, keys.read(certificate));
     TRY_ASSIGN(options.key_pem, keys.read(key.empty() ? certificate : key));
+    TRY(tls::load_configuration(config.get(param::tls_config_file),
+                                config.get(param::tls_config_name)));
+    TRY_ASSIGN(options.identity_for, service::certificates_by_name(config, keys));
     auto context = tls::ServerContext::make(options);
     if (!context) return std::move(context).error().within(certificate);
     return context;
 }
 
-Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys, Options& options) {
+Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys,
+                      Options& options) {
     const auto level = config.get(param::login_tls_security_level);
     options.wrapper_mode = config.get(param::login_tls_wrappermode);
     options.tls_required = level == "encrypt";

@@ -47,7 +47,7 @@ void Notices::send(const Transcript& transcript, const std::string& client) {
 void Notices::write(Place letter) {
     const std::string_view rest = std::string_view(letter->text).substr(letter->written);
     letter->written += letter->submission->write(rest);
-    if (letter->written == letter->text.size()) letter->submission->commit();
+    if (letter->written == letter->text.size()) letter->submission->commit({});
 }
 
 void Notices::over(Place letter, std::string_view problem, std::string_view queue_id) {

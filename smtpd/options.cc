@@ -8,6 +8,7 @@
 #include "lib/log/log.h"
 #include "lib/net/stream.h"
 #include "lib/sasl/dovecot_client.h"
+#include "lib/service/server_names.h"
 #include "lib/sys/disk_space.h"
 #include "lib/sys/file.h"
 
@@ -98,6 +99,29 @@ std::string grade_list(const config::Config& config, std::string_view grade) {
     return config.get(param::tls_medium_cipherlist);
 }
 
+// For key exchange: elliptic curves, then finite fields.
+std::string tls_groups(const config::Config& config) {
+    auto groups = config.get(param::tls_eecdh_auto_curves);
+    if (groups.empty()) return {};
+    for (auto& group : config.get(param::tls_ffdhe_auto_groups)) groups.push_back(std::move(group));
+    return join(groups, ":");
+}
+
+// What is wanted of clients' certificates.
+void read_client_certificates(const config::Config& config, bool mandatory,
+                              tls::ServerOptions& options) {
+    const bool required = config.get(param::smtpd_tls_req_ccert);
+    if (required && !mandatory)
+        log::warning("", "Can't require client certs unless TLS is required");
+    options.ask_client_certificate = required || config.get(param::smtpd_tls_ask_ccert);
+    options.trusted_ca_file = config.get(param::smtpd_tls_CAfile);
+    options.trusted_ca_path = config.get(param::smtpd_tls_CApath);
+    options.append_default_ca = config.get(param::tls_append_default_CA);
+    options.verify_depth = static_cast<int>(config.get(param::smtpd_tls_ccert_verifydepth));
+    if (options.ask_client_certificate)
+        options.fingerprint_digest = config.get(param::smtpd_tls_fingerprint_digest);
+}
+
 Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys,
                                     bool mandatory) {
     tls::ServerOptions options;
@@ -116,15 +140,15 @@ Result<tls::ServerContext> make_tls(const config::Config& config, const service:
         grade_list(config, mandatory ? config.get(param::smtpd_tls_mandatory_ciphers)
                                      : config.get(param::smtpd_tls_ciphers)),
         excluded);
-    options.groups = join(config.get(param::tls_eecdh_auto_curves), ":");
+    options.groups = tls_groups(config);
     options.ssl_options = config.get(param::tls_ssl_options);
     options.server_preference = config.get(param::tls_preempt_cipherlist);
     options.session_lifetime =
         std::chrono::duration_cast<Seconds>(config.get(param::smtpd_tls_session_cache_timeout));
-    options.ask_client_certificate = config.get(param::smtpd_tls_ask_ccert);
-    options.trusted_ca_file = config.get(param::smtpd_tls_CAfile);
-    options.trusted_ca_path = config.get(param::smtpd_tls_CApath);
-    options.verify_depth = static_cast<int>(config.get(param::smtpd_tls_ccert_verifydepth));
+    read_client_certificates(config, mandatory, options);
+    TRY(tls::load_configuration(config.get(param::tls_config_file),
+                                config.get(param::tls_config_name)));
+    TRY_ASSIGN(options.identity_for, service::certificates_by_name(config, keys));
     auto context = tls::ServerContext::make(options);
     if (!context) return std::move(context).error().within("TLS server");
     return context;
@@ -142,6 +166,32 @@ Result<sys::SocketAddress> sasl_server_address(const std::string& path) {
     auto found = net::resolve(*endpoint);
     if (!found) return std::move(found).error().within("smtpd_sasl_path");
     return found->front();
+}
+
+// smtpd_proxy_filter: host:port, inet:host:port or unix:path. Names of hosts are looked up once,
+// here.
+Result<void> read_proxy(const config::Config& config, Options& options) {
+    const std::string name(trim(config.get(param::smtpd_proxy_filter)));
+    if (name.empty()) return {};
+    const bool typed = name.starts_with("inet:") || name.starts_with("unix:");
+    const bool is_path = name.starts_with("unix:");
+    const bool port_only = name.find(':') == std::string::npos;
+    const auto endpoint =
+        net::parse_endpoint(typed ? name : cat({"inet:", port_only ? "localhost:" : "", name}), 0);
+    if (!endpoint || (!is_path && endpoint->port == 0))
+        return Error{Errc::invalid,
+                     cat({"smtpd_proxy_filter = ", name, ": neither host:port nor unix:path"})};
+    auto found = net::resolve(*endpoint);
+    if (!found) return std::move(found).error().within("smtpd_proxy_filter");
+    ProxyOptions proxy;
+    proxy.name = name;
+    proxy.address = found->front();
+    proxy.helo_name = config.get(param::smtpd_proxy_ehlo);
+    proxy.timeout = config.get(param::smtpd_proxy_timeout);
+    proxy.hostname = config.get(param::myhostname);
+    proxy.mail_name = config.get(param::mail_name);
+    options.proxy = std::move(proxy);
+    return {};
 }
 
 // Who checks passwords. AUTH is not offered where it could not work, rather than to refuse
@@ -213,6 +263,9 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
     options.tls.emplace(std::move(context).value());
     options.engine.tls_available = true;
     options.engine.tls_required = required;
+    options.require_client_certificate = required && config.get(param::smtpd_tls_req_ccert);
+    options.ask_client_certificate =
+        options.require_client_certificate || config.get(param::smtpd_tls_ask_ccert);
     return {};
 }
 
@@ -350,6 +403,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.policy_early = options.engine.ask_early;
     options.engine.ask_early = options.policy_early || options.milters;
     TRY(read_tls(config, keys, options));
+    TRY(read_proxy(config, options));
     options.auth_line_limit =
         std::max<std::size_t>(options.line_limit, config.get(param::smtpd_sasl_response_limit));
     read_sasl_type(config, options);

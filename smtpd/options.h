@@ -17,6 +17,7 @@
 #include "lib/tls/context.h"
 
 #include "smtpd/notices.h"
+#include "smtpd/proxy_delivery.h"
 
 namespace postern::smtpd {
 
@@ -34,7 +35,11 @@ struct Options {
     bool wrapper_mode = false;            // TLS from the first byte
     bool log_port = false;
     int tls_loglevel = 0;
-    bool name_login = false;           // Received: names who logged in
+    bool name_login = false;  // Received: names who logged in
+    std::optional<ProxyOptions>
+        proxy;  // smtpd_proxy_filter: messages go there instead of to cleanup
+    // smtpd_tls_ask_ccert, smtpd_tls_req_ccert (with mandatory TLS)
+    bool ask_client_certificate = false, require_client_certificate = false;
     bool tls_received_header = false;  // Received: tells protocol and cipher
     bool name_lookup = false;          // smtpd_peername_lookup
     Millis name_timeout{25000};        // for peername: two questions to the DNS

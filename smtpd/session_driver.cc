@@ -319,51 +319,13 @@ void SessionDriver::run(smtp::Authenticate&& login) {
     crypto::wipe(request.response);
 }
 
-void SessionDriver::run(smtp::StartTls&& tls) {
-    stream_->write(tls.text);
-    transcript_.out(tls.text, false);
-    auto started = stream_->start_tls_server(*shared_.options.tls);
-    if (!started) {
-        // Injected plaintext (CVE-2011-0411), or no memory: either way there is no going on.
-        log::warning("", cat({"STARTTLS from ", client_, ": ", started.error().what}));
-        return run(smtp::Close{});
-    }
-    waiting_ = Waiting::handshake;
-    expecting_ = false;
-    stream_->flush();
-    expect_client(shared_.options.starttls_timeout);
-}
-
-void SessionDriver::on_secured() {
-    tls_ = stream_->tls_info();
-    if (shared_.options.tls_loglevel > 0) {
-        log::info("", cat({!tls_.peer_certificate ? "Anonymous"
-                           : tls_.peer_verified   ? "Trusted"
-                                                  : "Untrusted",
-                           " TLS connection established from ", client_, ": ", tls_.describe()}));
-    }
-    expecting_ = false;
-    waiting_ = Waiting::nothing;
-    count_tls_session([this] { go_on_secured(); });
-}
-
-void SessionDriver::go_on_secured() {
-    if (shared_.options.wrapper_mode) {
-        session_.set_wrapped();
-        admit();
-    } else {
-        session_.on_tls();
-    }
-    if (waiting_ == Waiting::nothing && !closing_) expect_client(shared_.options.command_timeout);
-}
-
 // --- The message ---
 
 void SessionDriver::run(smtp::Open&&) {
     waiting_ = Waiting::cleanup;
     result_.reset();
     committing_ = false;
-    Submission::Handler handler;
+    MessageTarget::Handler handler;
     handler.on_opened = [this](const QueueId& id) { on_opened(id); };
     handler.on_result = [this](ipc::SubmitResult result) { on_result(std::move(result)); };
     handler.on_failed = [this](const Error& error) { on_cleanup_failed(error); };
@@ -375,8 +337,12 @@ void SessionDriver::run(smtp::Open&&) {
         waiting_ = Waiting::nothing;
         pump();
     };
-    submission_ = std::make_unique<Submission>(shared_.cleanup, std::move(handler),
-                                               shared_.options.milters ? &milter_link_ : nullptr);
+    if (shared_.options.proxy)
+        submission_ = std::make_unique<ProxyDelivery>(shared_.loop, *shared_.options.proxy,
+                                                      std::move(handler));
+    else
+        submission_ = std::make_unique<Submission>(
+            shared_.cleanup, std::move(handler), shared_.options.milters ? &milter_link_ : nullptr);
     expecting_ = false;
     timer_.start(shared_.options.cleanup_timeout);
     submission_->open(envelope());
@@ -395,7 +361,7 @@ void SessionDriver::on_opened(const QueueId& id) {
         line += cat({", orig_client=", origin->name, "[", origin->address, "]"});
     }
     log::info(
-        trace(), line,
+        queue_id_.empty() ? "NOQUEUE" : trace(), line,
         {log::kv("client", client_), log::kv("session", id_.str()), log::kv("rule", rule_.passed),
          log::kv("protocol", session_.protocol()), log::kv("service", shared_.options.service)});
     rule_.passed.clear();
@@ -431,7 +397,7 @@ void SessionDriver::on_result(ipc::SubmitResult result) {
         result_->text = "Error: queue file write error";
     }
     if (waiting_ == Waiting::cleanup) {
-        milter_refused_ = result_->smtp_code != 0;
+        milter_refused_ = result_->smtp_code != 0 && !shared_.options.proxy;
         return resume(session_.on_opened(answer_of(*result_)));
     }
     if (waiting_ == Waiting::room) {
@@ -444,6 +410,7 @@ void SessionDriver::on_result(ipc::SubmitResult result) {
 void SessionDriver::committed() {
     const auto id = result_->queue_id.empty() ? queue_id_.str() : result_->queue_id.str();
     const auto answer = answer_of(*result_);
+    if (shared_.options.proxy) log_proxy_result();
     told_elsewhere_ = result_->smtp_code != 0;
     perform(session_.on_committed(answer, id));
     committing_ = false;

@@ -134,6 +134,10 @@ class SessionDriver : public loop::StreamHandler,
     void say_and_wait(std::string text);
     void say_and_close(const std::string& text);
     void go_on_secured();
+    void log_certificate() const;
+    void log_proxy_result();
+    bool certificate_missing();
+    std::string certificate_note() const;
     void show(std::string_view direction, std::string_view text) const;
     void ask_milters(smtp::Stage stage);
     Result<void> send_milter_event(smtp::Stage stage);
@@ -198,7 +202,7 @@ class SessionDriver : public loop::StreamHandler,
         bool too_big = false;
     };
     std::optional<Content> content_;
-    std::unique_ptr<Submission> submission_;
+    std::unique_ptr<MessageTarget> submission_;
     std::optional<ipc::SubmitResult> result_;  // cleanup's word
     bool committing_ = false;
     QueueId queue_id_;

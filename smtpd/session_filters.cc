@@ -204,6 +204,10 @@ ipc::MilterEvent SessionDriver::milter_event(smtp::Stage stage) const {
     event.tls_protocol = tls_.protocol;
     event.tls_cipher = tls_.cipher;
     event.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
+    if (tls_.peer_verified) {
+        event.certificate_subject = printable(tls_.peer_name, ipc::kMaxName);
+        event.certificate_issuer = printable(tls_.issuer_name, ipc::kMaxName);
+    }
     return event;
 }
 
@@ -255,7 +259,10 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     to.priority = from.priority;
     to.release = from.release;
     to.name_login = shared_.options.name_login;
-    if (shared_.options.tls_received_header) to.tls_protocol = tls_.protocol;
+    if (shared_.options.tls_received_header) {
+        to.tls_protocol = tls_.protocol;
+        to.tls_peer = certificate_note();
+    }
     to.tls_cipher = tls_.cipher;
     to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
     to.envid = from.mail.envid;
@@ -292,6 +299,23 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     return to;
 }
 
+// --- The filter before the queue ---
+
+// What the filter before the queue said, in Postfix's words.
+void SessionDriver::log_proxy_result() {
+    const bool accepted = result_->outcome == ipc::Outcome::accept;
+    if (result_->smtp_code == 0) return;  // its failure has been logged
+    const auto& envelope = session_.envelope();
+    std::string line = cat({accepted ? "proxy-accept" : "proxy-reject", ": END-OF-MESSAGE from ",
+                            client_, ": ", std::to_string(result_->smtp_code), " ", result_->status,
+                            " ", printable(result_->text, 200), "; from=<", envelope.sender, ">"});
+    if (!envelope.recipients.empty())
+        line += cat({" to=<", envelope.recipients.front().address, ">"});
+    line += cat({" proto=", session_.log_protocol()});
+    if (!session_.helo().empty()) line += cat({" helo=<", session_.helo(), ">"});
+    log::info("NOQUEUE", line, {log::kv("client", client_), log::kv("rule", "smtpd_proxy_filter")});
+}
+
 // --- Policy ---
 
 ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
@@ -317,6 +341,16 @@ ipc::PolicyQuestion SessionDriver::question(smtp::Stage stage) const {
     if (!q.sasl_username.empty()) q.sasl_method = session_.auth_method();
     q.tls_protocol = tls_.protocol;
     q.tls_cipher = tls_.cipher;
+    q.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
+    q.certificate_trusted = tls_.peer_certificate && tls_.peer_verified;
+    if (q.certificate_trusted) {
+        q.certificate_subject = printable(tls_.peer_name, ipc::kMaxName);
+        q.certificate_issuer = printable(tls_.issuer_name, ipc::kMaxName);
+    }
+    if (tls_.peer_fingerprints.size() == 2) {
+        q.certificate_fingerprint = tls_.peer_fingerprints[0];
+        q.key_fingerprint = tls_.peer_fingerprints[1];
+    }
     q.queue_id = queue_id_;
     return q;
 }

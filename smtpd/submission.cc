@@ -207,6 +207,9 @@ void Submission::fail(Error error) {
 }
 
 smtp::Answer answer_of(const ipc::SubmitResult& result) {
+    if (result.outcome == ipc::Outcome::accept && result.smtp_code != 0)
+        return smtp::Answer::as_told(result.smtp_code, result.status,
+                                     printable(result.text, ipc::kMaxText));
     if (result.outcome == ipc::Outcome::accept) return smtp::Answer::accept();
     return smtp::Answer::refuse(code_of(result), result.status,
                                 printable(result.text, ipc::kMaxText));

@@ -12,32 +12,23 @@
 #include "lib/smtp/server_session.h"
 
 #include "smtpd/cleanup_links.h"
+#include "smtpd/message_target.h"
 
 namespace postern::smtpd {
 
-class Submission {
+class Submission final : public MessageTarget {
   public:
-    // Called from the loop, never from inside a method. Any but on_room may destroy the submission.
-    struct Handler {
-        std::function<void(QueueId)> on_opened;            // ready for content
-        std::function<void()> on_room;                     // the pipe takes more
-        std::function<void(ipc::SubmitResult)> on_result;  // also a refusal, at any time
-        std::function<void(Error)> on_failed;              // cleanup cannot be reached, or is gone
-    };
-
     // `own`: the link to use, and where it belongs afterwards: that of a session that has milters.
     Submission(CleanupLinks& links, Handler handler, std::unique_ptr<CleanupLink>* own = nullptr);
-    ~Submission();
+    ~Submission() override;
     Submission(const Submission&) = delete;
     Submission& operator=(const Submission&) = delete;
 
     // Sends the envelope. Recipients beyond those that fit into one packet follow.
-    void open(ipc::SubmitOpen envelope);
-    // Takes content as far as the pipe has room; gives how many bytes it took.
-    std::size_t write(std::string_view content);
+    void open(ipc::SubmitOpen envelope) override;
+    std::size_t write(std::string_view content) override;
     bool broken() const { return broken_; }  // cleanup closed the pipe: its result tells why
-    // The content is complete.
-    void commit(std::vector<ipc::MailAction> actions = {});
+    void commit(std::vector<ipc::MailAction> actions) override;
 
   private:
     void attempt();

@@ -15,8 +15,10 @@ namespace {
 using testing::HasSubstr;
 
 struct TlsClient {
-    explicit TlsClient(int fd_in)
-        : fd(fd_in), engine(tls::Engine::client(context, "mail.test").value()) {
+    explicit TlsClient(int fd_in, tls::ClientContext own = tls::ClientContext::make({}).value())
+        : fd(fd_in),
+          context(std::move(own)),
+          engine(tls::Engine::client(context, "mail.test").value()) {
         std::string out;
         EXPECT_TRUE(engine.start(out));
         send(out);
@@ -36,7 +38,7 @@ struct TlsClient {
         send(out);
     }
     int fd;
-    tls::ClientContext context = tls::ClientContext::make({}).value();
+    tls::ClientContext context;
     tls::Engine engine;
     std::string plain;
 };
@@ -113,6 +115,83 @@ TEST_F(SmtpdTls, WrapperMode) {
     EXPECT_TRUE(wait_for([&] { return ended == 1; }));
 }
 
+// As a client with a certificate, or without one; what is left of the session after the greeting.
+class SmtpdClientCertificate : public SmtpdTls {
+  protected:
+    void configure(bool required, const std::string& authority) {
+        auto pair = tls::make_self_signed("mail.test").value();
+        tls::ServerOptions server;
+        server.certificate_pem = pair.certificate_pem;
+        server.key_pem = pair.key_pem;
+        server.ask_client_certificate = true;
+        server.fingerprint_digest = "sha256";
+        server.trusted_ca_file = authority;
+        options.tls.emplace(tls::ServerContext::make(server).value());
+        options.wrapper_mode = options.engine.tls_required = true;
+        options.ask_client_certificate = true;
+        options.require_client_certificate = required;
+        options.tls_loglevel = 2;
+    }
+    std::string greeting(tls::ClientContext context) {
+        begin();
+        TlsClient tls(client.get(), std::move(context));
+        run_until(tls, "\r\n");
+        return tls.plain;
+    }
+    static tls::ClientContext with(const tls::CertificatePair& pair) {
+        tls::ClientOptions client;
+        client.certificate_pem = pair.certificate_pem;
+        client.key_pem = pair.key_pem;
+        return tls::ClientContext::make(client).value();
+    }
+    const tls::CertificatePair own = tls::make_self_signed("client.test").value();
+};
+
+TEST_F(SmtpdClientCertificate, IsRequired) {
+    configure(true, "");
+    EXPECT_EQ(greeting(tls::ClientContext::make({}).value()),
+              "421 4.7.1 mail.test Error: No client certificate presented\r\n");
+    EXPECT_THAT(logged(), HasSubstr("NOQUEUE: abort: TLS from unknown[127.0.0.1]: No client "
+                                    "certificate presented"));
+}
+
+TEST_F(SmtpdClientCertificate, MustBeTrustedWhereRequired) {
+    configure(true, "");
+    EXPECT_EQ(greeting(with(own)), "421 4.7.1 mail.test Error: Client certificate not trusted\r\n");
+    EXPECT_THAT(logged(), HasSubstr("unknown[127.0.0.1]: Untrusted: subject_CN=client.test, "
+                                    "issuer=client.test, fingerprint="));
+}
+
+TEST_F(SmtpdClientCertificate, IsToldToPolicyAndInReceived) {
+    const std::string path = testing::TempDir() + "/smtpd_tls_test_ca.pem";
+    ASSERT_TRUE(sys::replace_file(path, own.certificate_pem));
+    configure(true, path);
+    begin();
+    TlsClient tls(client.get(), with(own));
+    run_until(tls, "220 mail.test ESMTP\r\n");
+    tls.say("EHLO c\r\n");
+    run_until(tls, "8BITMIME\r\n");
+    tls.say("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n");
+    run_until(tls, "<CR><LF>\r\n");
+    tls.say("text\r\n.\r\nQUIT\r\n");
+    run_until(tls, "Bye\r\n");
+    EXPECT_EQ(cleanup->envelopes.at(0).tls_peer,
+              "Client CN \"client.test\", Issuer \"client.test\" (verified OK)");
+    const auto& question = policy->questions.back();
+    EXPECT_TRUE(question.certificate_trusted);
+    EXPECT_EQ(question.certificate_subject, "client.test");
+    EXPECT_EQ(question.certificate_fingerprint.size(), 32u * 3 - 1);
+    EXPECT_EQ(question.key_fingerprint.size(), 32u * 3 - 1);
+    EXPECT_GT(question.tls_bits, 0u);
+    EXPECT_THAT(logged(), HasSubstr("Trusted TLS connection established from unknown[127.0.0.1]"));
+    ::unlink(path.c_str());
+}
+
+TEST_F(SmtpdClientCertificate, MayBeMissingWhereItIsOnlyAskedFor) {
+    configure(false, "");
+    EXPECT_EQ(greeting(tls::ClientContext::make({}).value()), "220 mail.test ESMTP\r\n");
+}
+
 TEST_F(SmtpdTls, AFailedHandshakeIsLogged) {
     options.wrapper_mode = true;
     begin();
@@ -143,6 +222,15 @@ TEST(Options, TlsAndSaslOfMainCf) {
     EXPECT_TRUE(good->engine.auth_enabled && good->engine.auth_tls_only &&
                 good->tls_received_header);
     EXPECT_TRUE(read("smtpd_enforce_tls = yes\n")->engine.tls_required);
+    // A certificate can be required only of those who must use TLS.
+    const std::string required = "smtpd_tls_req_ccert = yes\nsmtpd_tls_security_level = ";
+    EXPECT_TRUE(read(required + "encrypt\n")->require_client_certificate);
+    EXPECT_FALSE(read(required + "may\n")->require_client_certificate);
+    EXPECT_THAT(log::take_captured(),
+                testing::HasSubstr("Can't require client certs unless TLS is required"));
+    // Tables of certificates: what has them, and what has none.
+    EXPECT_TRUE(read("smtpd_tls_security_level = may\ntls_server_sni_maps = hash:/no/such\n")->tls);
+    EXPECT_FALSE(read("smtpd_tls_security_level = encrypt\ntls_server_sni_maps = pcre:/etc/x\n"));
     EXPECT_FALSE(read("smtpd_tls_security_level = may\n")->engine.auth_tls_only);
     // noplaintext leaves nothing, in clear and under TLS: AUTH is not offered, and the log says so.
     EXPECT_FALSE(read("smtpd_sasl_security_options = noplaintext\n")->engine.auth_enabled);

@@ -4,7 +4,7 @@ lib_queue_libqueue_a_SOURCES = \
 	%reldir%/writer.h %reldir%/writer.cc %reldir%/directories.h %reldir%/directories.cc \
 	%reldir%/delivery_log.h %reldir%/delivery_log.cc %reldir%/maildrop.h %reldir%/maildrop.cc %reldir%/bounce_log.h %reldir%/bounce_log.cc %reldir%/admin.h %reldir%/admin.cc %reldir%/lister.h %reldir%/lister.cc \
 	%reldir%/bounce_template.h %reldir%/bounce_template.cc %reldir%/message_text.h %reldir%/message_text.cc %reldir%/agent_report.h %reldir%/agent_report.cc \
-	%reldir%/command_verdict.h %reldir%/command_verdict.cc
+	%reldir%/command_verdict.h %reldir%/command_verdict.cc %reldir%/received.h %reldir%/received.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/queue/queue_test

@@ -15,7 +15,7 @@
 namespace postern::service {
 namespace {
 
-constexpr std::size_t kMaxKeyFile = 1 << 20;
+constexpr std::size_t kMaxKeyFile = 8 << 20;  // a table of certificates may be large
 constexpr std::size_t kMaxSealed = 32 << 20;
 
 // Takes "SIZE\n" and that many bytes from the front.
@@ -30,7 +30,15 @@ Result<std::string> take_text(std::string_view& bytes) {
     return text;
 }
 
-// The file behind a table that a daemon reads itself; empty for servers and texts.
+// The bytes as a file that a table can open by name. It lives as long as the process.
+std::optional<std::string> as_file(const std::string& bytes) {
+    Fd fd(::memfd_create("table", MFD_CLOEXEC));
+    if (!fd || !sys::RealFs::instance().write(fd.get(), bytes)) return std::nullopt;
+    return cat({"/proc/self/fd/", std::to_string(fd.release())});
+}
+
+}  // namespace
+
 std::string table_file(std::string_view spec) {
     constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
         {"hash", ".db"}, {"btree", ".db"}, {"lmdb", ".lmdb"}, {"cdb", ".cdb"}, {"texthash", ""}};
@@ -44,11 +52,10 @@ std::string table_file(std::string_view spec) {
     return {};
 }
 
-// The bytes as a file that a table can open by name. It lives as long as the process.
-std::optional<std::string> as_file(const std::string& bytes) {
-    Fd fd(::memfd_create("table", MFD_CLOEXEC));
-    if (!fd || !sys::RealFs::instance().write(fd.get(), bytes)) return std::nullopt;
-    return cat({"/proc/self/fd/", std::to_string(fd.release())});
+namespace {
+
+void add_tables(std::vector<std::string>& paths, const std::vector<std::string>& tables) {
+    for (const auto& spec : tables) paths.push_back(table_file(spec));
 }
 
 }  // namespace
@@ -61,9 +68,11 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
         paths.push_back(config.get(param::smtpd_tls_key_file));
         paths.push_back(config.get(param::smtpd_tls_eccert_file));
         paths.push_back(config.get(param::smtpd_tls_eckey_file));
+        add_tables(paths, config.get(param::tls_server_sni_maps));
     } else if (program == "login") {
         paths.push_back(config.get(param::login_tls_cert_file));
         paths.push_back(config.get(param::login_tls_key_file));
+        add_tables(paths, config.get(param::tls_server_sni_maps));
     } else if (program == "smtp" || program == "lmtp") {
         const bool lmtp = program == "lmtp";
         paths = config.get(lmtp ? param::lmtp_tls_chain_files : param::smtp_tls_chain_files);
@@ -72,9 +81,8 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
         paths.push_back(
             config.get(lmtp ? param::lmtp_tls_eccert_file : param::smtp_tls_eccert_file));
         paths.push_back(config.get(lmtp ? param::lmtp_tls_eckey_file : param::smtp_tls_eckey_file));
-        for (const auto& word :
-             config.get(lmtp ? param::lmtp_sasl_password_maps : param::smtp_sasl_password_maps))
-            paths.push_back(table_file(word));
+        add_tables(paths, config.get(lmtp ? param::lmtp_sasl_password_maps
+                                          : param::smtp_sasl_password_maps));
     }
     std::erase(paths, "");
     return paths;
@@ -129,13 +137,13 @@ KeyFiles KeyFiles::inherited() {
     return keys ? std::move(keys).value() : KeyFiles();
 }
 
-std::string KeyFiles::readable_tables(const std::vector<std::string>& tables) const {
+std::string KeyFiles::readable_tables(const std::vector<std::string>& tables, Prefer prefer) const {
     std::string list;
     for (const auto& spec : tables) {
         const std::string path = table_file(spec);
         const auto handed = files_.find(path);
-        const bool ours =
-            path.empty() || handed == files_.end() || ::access(path.c_str(), R_OK) == 0;
+        const bool ours = path.empty() || handed == files_.end() ||
+                          (prefer == Prefer::own_reading && ::access(path.c_str(), R_OK) == 0);
         const auto file = ours ? std::nullopt : as_file(handed->second);
         const auto bare = spec.starts_with("proxy:") ? std::string_view(spec).substr(6) : spec;
         list += list.empty() ? "" : ", ";

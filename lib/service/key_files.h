@@ -24,6 +24,9 @@ std::string_view made_key(std::string_view program);
 // The files that a program with this configuration will want; empty for most programs.
 std::vector<std::string> key_paths(std::string_view program, const config::Config& config);
 
+// The file behind a table that a daemon reads itself; empty for servers and texts.
+std::string table_file(std::string_view spec);
+
 class KeyFiles {
   public:
     KeyFiles() = default;
@@ -37,8 +40,11 @@ class KeyFiles {
     static KeyFiles inherited();
 
     // A list of tables ("hash:/etc/a texthash:/etc/b") with those that only root may read replaced
-    // by what was handed over. Those that we may read ourselves stay: their changes are seen.
-    std::string readable_tables(const std::vector<std::string>& tables) const;
+    // by what was handed over. Those that we may read ourselves stay: their changes are seen
+    // (unless what was handed over is preferred, by programs that read no files later).
+    enum class Prefer : bool { own_reading, handed_over };
+    std::string readable_tables(const std::vector<std::string>& tables,
+                                Prefer prefer = Prefer::own_reading) const;
     // What was handed over under that name, or nothing.
     std::string find(std::string_view name) const;
     // The contents of a file: as handed over, or else read by ourselves.

@@ -425,6 +425,7 @@ Action ServerSession::on_committed(const Answer& answer, std::string_view queue_
     close_envelope();
     if (!answer.accepted) return refuse(answer);
     junk_ = errors_ = 0;
+    if (answer.told) return reply(answer.code, answer.status, answer.text);
     return reply(250, "2.0.0", cat({"Ok: queued as ", queue_id}));
 }
 

@@ -41,9 +41,9 @@ struct ServerOptions {
     bool mt_priority = false;         // RFC 6710
     Seconds future_release_limit{0};  // RFC 4865: how long messages may be held; 0: not offered
     std::function<WallTime()> now;    // for the latter; empty: the system's clock
-    bool strict_envelopes = false;  // addresses only in <>
-    bool soft_bounce = false;       // what would be refused for good is refused for now
-    bool ask_early = false;         // smtpd_delay_reject = no: also at connect, HELO and MAIL
+    bool strict_envelopes = false;    // addresses only in <>
+    bool soft_bounce = false;         // what would be refused for good is refused for now
+    bool ask_early = false;           // smtpd_delay_reject = no: also at connect, HELO and MAIL
     bool ask_data = false;
     bool ask_end_of_data = false;
     // Whether the disk has room for a message of so many bytes (0: not said). Empty: always.
@@ -97,7 +97,7 @@ using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Co
 // What is different for this client, by its address or name.
 struct ClientRules {
     bool xclient = false, xforward = false;
-    bool ask_early = false;                                   // as ServerOptions::ask_early
+    bool ask_early = false;   // as ServerOptions::ask_early
     bool privileged = false;  // may raise priorities and have messages held without logging in
     std::optional<std::vector<std::string>> hidden_keywords;  // instead of those of ServerOptions
 };
@@ -114,10 +114,14 @@ struct Answer {
     std::string status = "4.3.0";
     std::string text;
     bool disconnect = false;
+    bool told = false;  // of an acceptance: the words of somebody else, for the client
 
-    static Answer accept() { return {true, 250, "2.0.0", "Ok", false}; }
+    static Answer accept() { return {true, 250, "2.0.0", "Ok", false, false}; }
+    static Answer as_told(int code, std::string_view status, std::string_view text) {
+        return {true, code, std::string(status), std::string(text), false, true};
+    }
     static Answer refuse(int code, std::string_view status, std::string_view text) {
-        return {false, code, std::string(status), std::string(text), false};
+        return {false, code, std::string(status), std::string(text), false, false};
     }
 };
 

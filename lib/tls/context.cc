@@ -110,11 +110,11 @@ Result<SslCtxPtr> make_context(const SSL_METHOD* method, const CommonOptions& op
     return ctx;
 }
 
-Result<void> trust(SSL_CTX* ctx, const CommonOptions& options) {
+Result<void> trust(SSL_CTX* ctx, const CommonOptions& options, bool use_default) {
     const char* file = options.trusted_ca_file.empty() ? nullptr : options.trusted_ca_file.c_str();
     const char* path = options.trusted_ca_path.empty() ? nullptr : options.trusted_ca_path.c_str();
-    const int loaded = file || path ? SSL_CTX_load_verify_locations(ctx, file, path)
-                                    : SSL_CTX_set_default_verify_paths(ctx);
+    int loaded = file || path ? SSL_CTX_load_verify_locations(ctx, file, path) : 1;
+    if (loaded == 1 && use_default) loaded = SSL_CTX_set_default_verify_paths(ctx);
     if (loaded != 1) {
         return openssl_error(cat({"trusted certificates ", file   ? file
                                                            : path ? path
@@ -171,10 +171,18 @@ Result<ServerContext> ServerContext::make(const ServerOptions& options) {
     SSL_CTX_set_session_id_context(ctx.get(), kSessionContext, sizeof kSessionContext - 1);
     auto state = std::make_unique<State>();
     if (options.ask_client_certificate) {
-        TRY(trust(ctx.get(), options));
+        // By themselves the system's authorities would let anybody's clients in.
+        TRY(trust(ctx.get(), options, options.append_default_ca));
         SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, accept_any);
     }
     TRY_ASSIGN(state->fingerprint_digest, digest_named(options.fingerprint_digest));
+    if (options.identity_for) {
+        state->identity_for = options.identity_for;
+        // The macros SSL_CTX_set_tlsext_servername_callback and _arg, without their C casts.
+        SSL_CTX_callback_ctrl(ctx.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                              reinterpret_cast<void (*)()>(State::on_server_name));
+        SSL_CTX_ctrl(ctx.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, state.get());
+    }
     state->ctx = std::move(ctx);
     return ServerContext(std::move(state));
 }
@@ -186,9 +194,12 @@ ClientContext::~ClientContext() = default;
 
 Result<ClientContext> ClientContext::make(const ClientOptions& options) {
     TRY_ASSIGN(SslCtxPtr ctx, make_context(TLS_client_method(), options));
-    if (auto loaded = trust(ctx.get(), options); !loaded && options.verify)
+    const bool use_default = options.append_default_ca ||
+                             (options.trusted_ca_file.empty() && options.trusted_ca_path.empty());
+    if (auto loaded = trust(ctx.get(), options, use_default); !loaded && options.verify)
         return std::move(loaded).error();
     if (options.verify) SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
+    if (SSL_CTX_dane_enable(ctx.get()) != 1) return openssl_error("DANE", Errc::temporary);
     auto state = std::make_unique<State>();
     TRY_ASSIGN(state->fingerprint_digest, digest_named(options.fingerprint_digest));
     state->ctx = std::move(ctx);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lib/base/lookup.h"
 #include "lib/base/result.h"
 
 namespace postern::tls {
@@ -30,14 +32,20 @@ struct CommonOptions {
     std::string ciphers;  // OpenSSL cipher list for TLS 1.2 and older; empty: a good default
     std::string groups;   // key exchange, "X25519:prime256v1"; empty: OpenSSL's own
     std::vector<std::string> ssl_options;  // Postfix's tls_ssl_options: "no_ticket", "0x1000"...
-    std::string trusted_ca_file;           // with both empty: the system's certificates
-    std::string trusted_ca_path;
+    std::string trusted_ca_file;           // with both empty: a client believes the system's
+    std::string trusted_ca_path;           // certificates, a server none
+    bool append_default_ca = false;        // the system's, too
     int verify_depth = 9;
     // The digest of Info::peer_fingerprints ("sha256"); empty: not computed.
     std::string fingerprint_digest;
 };
 
 struct ServerOptions : CommonOptions {
+    // Certificates for one name of the server (RFC 6066 3), which the client asks for: PEM text,
+    // keys and chains in any order. Nothing: the usual ones; a failure ends the handshake. Asked
+    // during handshakes, with names in lower case; must be quick. What it gives has passed
+    // check_identity().
+    std::function<Lookup<std::string>(const std::string& name)> identity_for;
     bool ask_client_certificate = false;
     bool server_preference = true;  // of ciphers
     std::chrono::seconds session_lifetime{3600};
@@ -76,6 +84,13 @@ class ClientContext {
     explicit ClientContext(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
+
+// Whether a PEM text is what identity_for may give: keys, each with its certificate.
+Result<void> check_identity(const std::string& pem);
+
+// OpenSSL's own configuration (Postfix's tls_config_file, tls_config_name): "default", "none" or a
+// file; and the section of it, empty: the usual one. To be called before anything else of OpenSSL.
+Result<void> load_configuration(const std::string& file, const std::string& section);
 
 // "TLSv1.2", ">=TLSv1.2", "!SSLv2, !SSLv3, !TLSv1" (Postfix's smtpd_tls_protocols) -> the minimum
 // and maximum that it allows; Errc::invalid for unknown words or an empty range.

@@ -258,11 +258,54 @@ Result<Engine> Engine::server(const ServerContext& context) {
     return make(context.state_->ctx.get(), true, context.state_->fingerprint_digest);
 }
 
-Result<Engine> Engine::client(const ClientContext& context, const std::string& hostname) {
+bool is_usable_tlsa(std::string_view record, const std::vector<std::string>& digests) {
+    if (record.size() < 4) return false;
+    const auto usage = static_cast<unsigned char>(record[0]);
+    const auto selector = static_cast<unsigned char>(record[1]);
+    const auto matching = static_cast<unsigned char>(record[2]);
+    if ((usage != 2 && usage != 3) || selector > 1 || matching > 2) return false;
+    if (matching == 0) return true;
+    const std::string_view digest = matching == 1 ? "sha256" : "sha512";
+    const std::size_t size = matching == 1 ? 32 : 64;
+    return record.size() == 3 + size &&
+           std::any_of(digests.begin(), digests.end(),
+                       [&](const std::string& one) { return iequals(one, digest); });
+}
+
+namespace {
+
+// RFC 7672 3.1.1: with DANE-EE neither names nor dates count; 8.1: SNI is the TLSA base domain.
+Result<void> expect_dane(SSL* ssl, const Dane& dane) {
+    bool set = SSL_dane_enable(ssl, dane.base.c_str()) > 0;
+    SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    for (const auto& name : dane.names) set = set && SSL_add1_host(ssl, name.c_str()) == 1;
+    if (!set) return openssl_error("DANE", Errc::temporary);
+    bool usable = false;
+    for (const auto& record : dane.records) {
+        const auto* bytes = reinterpret_cast<const unsigned char*>(record.data());
+        if (record.size() < 4) continue;
+        usable = SSL_dane_tlsa_add(ssl, bytes[0], bytes[1], bytes[2], bytes + 3,
+                                   record.size() - 3) > 0 ||
+                 usable;
+    }
+    ERR_clear_error();
+    if (!usable) return Error{Errc::denied, "TLSA records unusable"};
+    return {};
+}
+
+}  // namespace
+
+Result<Engine> Engine::client(const ClientContext& context, const std::string& hostname,
+                              const Dane* dane) {
     TRY_ASSIGN(Engine engine,
                make(context.state_->ctx.get(), false, context.state_->fingerprint_digest));
     SSL* ssl = engine.state_->ssl.get();
     engine.state_->verifies = context.state_->verify;
+    if (dane) {
+        TRY(expect_dane(ssl, *dane));
+        return engine;
+    }
     if (hostname.empty()) return engine;
     bool set = true;
     if (IpAddress::parse(hostname)) {  // RFC 6066 3: no literal addresses in SNI

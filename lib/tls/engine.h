@@ -38,13 +38,27 @@ struct Info {
     std::string describe() const;
 };
 
+// What a peer must be by DANE (RFC 6698, RFC 7672): TLSA records (RFC 6698 2.1: usage, selector,
+// matching type, data), the name that they were found under, and others that count where a record
+// names an authority.
+struct Dane {
+    std::vector<std::string> records;
+    std::string base;
+    std::vector<std::string> names;
+};
+// Whether a record is one that DANE for SMTP knows (RFC 7672 3.1: DANE-TA and DANE-EE) with a
+// digest that is allowed ("sha256", "sha512").
+bool is_usable_tlsa(std::string_view record, const std::vector<std::string>& digests);
+
 class Engine {
   public:
     // A connection that we accepted. Errc::temporary when OpenSSL has no memory.
     static Result<Engine> server(const ServerContext& context);
     // A connection that we opened. hostname is sent as SNI (unless it is empty or an address) and,
     // if the context verifies, must be named by the certificate.
-    static Result<Engine> client(const ClientContext& context, const std::string& hostname);
+    // With dane, whether it is who it must be is in Info::peer_verified, and SNI is dane->base.
+    static Result<Engine> client(const ClientContext& context, const std::string& hostname,
+                                 const Dane* dane = nullptr);
 
     Engine(Engine&&) noexcept;
     Engine& operator=(Engine&&) noexcept;

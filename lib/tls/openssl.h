@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/result.h"
 #include "lib/tls/context.h"
@@ -32,8 +33,21 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 // Takes the oldest error off OpenSSL's queue and empties it: "doing: reason".
 Error openssl_error(std::string_view doing, Errc code);
 
+// All keys of a PEM text, each with the certificates for it: its own first, then those behind that
+// one. At least one; Errc::invalid otherwise.
+struct KeyedChain {
+    KeyPtr key;
+    std::vector<X509Ptr> chain;
+};
+Result<std::vector<KeyedChain>> parse_chains(const std::string& pem);
+// Presents them in this connection instead of those of its context.
+Result<void> present(SSL* ssl, const std::vector<KeyedChain>& chains);
+
 struct ServerContext::State {
     SslCtxPtr ctx;
+    std::function<Lookup<std::string>(const std::string& name)> identity_for;
+    // OpenSSL's callback for it; `context` is a State.
+    static int on_server_name(SSL* ssl, int* alert, void* context) noexcept;
     const EVP_MD* fingerprint_digest = nullptr;
 };
 struct ClientContext::State {

@@ -62,7 +62,7 @@ class RelayLogin(unittest.TestCase):
         send(mail)
         mail.wait_empty_queue()
         text = self.relay.wait_messages(self.maildir, before + 1)[-1].read_text()
-        self.assertRegex(text, r"\n\t\(using TLSv1.3 with cipher \S+ \(256/256 bits\)\)\n\t\(Authenticated sender: bob\)\n\tby ")
+        self.assertRegex(text, r"\n\t\(using TLSv1.3 with cipher \S+ \(256/256 bits\)\)\n\t\(No client certificate requested\)\n\t\(Authenticated sender: bob\)\n\tby ")
         mail.wait_log(r"postfix/smtp\[\d+\]: Untrusted TLS connection established to [\d.]+\[[\d.]+\]:\d+: TLSv1.3 with "
                       r"cipher \S+ \(256/256 bits\) key-exchange X25519 server-signature ECDSA \(P-256\) server-digest SHA256")
         self.relay.wait_log(r"sasl_method=\w+, sasl_username=bob")

@@ -49,6 +49,7 @@ struct SubmitOpen {
     std::string sasl_username, sasl_method, sasl_sender;
     std::string tls_protocol, tls_cipher;
     std::uint32_t tls_bits = 0;
+    std::string tls_peer;  // about the client's certificate, for Received:
     bool name_login = false;  // Received: names who logged in (smtpd_sasl_authenticated_header)
     std::string envid;
     DsnReturn ret = DsnReturn::unset;
@@ -93,6 +94,7 @@ struct SubmitOpen {
         io.attr("tls_protocol", tls_protocol, kMaxName);
         io.attr("tls_cipher", tls_cipher, kMaxName);
         io.attr("tls_bits", tls_bits);
+        io.attr("tls_peer", tls_peer, kMaxText);
         io.attr("name_login", name_login);
         io.attr("envid", envid, kMaxEnvid);
         io.attr("ret", ret);

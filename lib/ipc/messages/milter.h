@@ -26,6 +26,7 @@ struct MilterEvent {
     std::string sasl_username, sasl_method, sasl_sender;
     std::string tls_protocol, tls_cipher;
     std::uint32_t tls_bits = 0;
+    std::string certificate_subject, certificate_issuer;  // of a trusted certificate of the client
 
     void attributes(auto& io) {
         io.attr("stage", stage);
@@ -47,6 +48,8 @@ struct MilterEvent {
         io.attr("tls_protocol", tls_protocol, kMaxName);
         io.attr("tls_cipher", tls_cipher, kMaxName);
         io.attr("tls_bits", tls_bits);
+        io.attr("certificate_subject", certificate_subject, kMaxName);
+        io.attr("certificate_issuer", certificate_issuer, kMaxName);
     }
 };
 

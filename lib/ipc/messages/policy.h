@@ -26,6 +26,10 @@ struct PolicyQuestion {
     std::uint32_t recipient_count = 0;
     std::uint64_t size = 0;  // declared by SIZE=, or counted at end_of_data
     std::string sasl_username, sasl_method, tls_protocol, tls_cipher;
+    std::uint32_t tls_bits = 0;
+    // Of the client's certificate; subject and issuer of one that is trusted only.
+    bool certificate_trusted = false;
+    std::string certificate_subject, certificate_issuer, certificate_fingerprint, key_fingerprint;
     QueueId queue_id;
 
     void attributes(auto& io) {
@@ -48,6 +52,12 @@ struct PolicyQuestion {
         io.attr("sasl_method", sasl_method, kMaxName);
         io.attr("tls_protocol", tls_protocol, kMaxName);
         io.attr("tls_cipher", tls_cipher, kMaxName);
+        io.attr("tls_bits", tls_bits);
+        io.attr("certificate_trusted", certificate_trusted);
+        io.attr("certificate_subject", certificate_subject, kMaxName);
+        io.attr("certificate_issuer", certificate_issuer, kMaxName);
+        io.attr("certificate_fingerprint", certificate_fingerprint, kMaxName);
+        io.attr("key_fingerprint", key_fingerprint, kMaxName);
         io.attr("queue_id", queue_id);
     }
 };

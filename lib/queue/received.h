@@ -1,4 +1,5 @@
-// The trace field that cleanup puts on top of each message, in Postfix's words.
+// The trace field that cleanup puts on top of each message (and smtpd on what it gives to a filter
+// before the queue), in Postfix's words.
 #pragma once
 
 #include <string>
@@ -7,13 +8,15 @@
 #include "lib/base/ids.h"
 #include "lib/ipc/messages/cleanup.h"
 
-#include "cleanup/options.h"
-
-namespace postern::cleanup {
+namespace postern::queue {
 
 // "Received: from … by … with … id …; date", folded, with CRLF; RFC 5321 4.4. `recipient` is named
 // when it is the only one.
-std::string received_field(const ipc::SubmitOpen& open, const Options& options, const QueueId& id,
+// Without an id there is none in it.
+struct ReceivedBy {
+    std::string_view hostname, mail_name;
+};
+std::string received_field(const ipc::SubmitOpen& open, const ReceivedBy& who, const QueueId& id,
                            std::string_view recipient, std::string_view date);
 
 // "Sat, 21 Nov 2026 19:51:44 +0000 (UTC)", in the system's time zone.
@@ -21,4 +24,4 @@ std::string mail_date(WallTime when);
 // "20261121195144", in UTC, as in Postfix's message ids.
 std::string compact_date(WallTime when);
 
-}  // namespace postern::cleanup
+}  // namespace postern::queue

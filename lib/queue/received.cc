@@ -1,11 +1,11 @@
-#include "cleanup/received.h"
+#include "lib/queue/received.h"
 
 #include <time.h>
 
 #include "lib/base/strings.h"
 #include "lib/mail/date.h"
 
-namespace postern::cleanup {
+namespace postern::queue {
 namespace {
 
 constexpr std::size_t kMaxWord = 255;
@@ -19,9 +19,7 @@ std::string literal(std::string_view address) {
     return cat({address.find(':') != std::string_view::npos ? "[IPv6:" : "[", word(address), "]"});
 }
 
-std::string by(const Options& options) {
-    return cat({"by ", options.myhostname, " (", options.mail_name});
-}
+std::string by(const ReceivedBy& who) { return cat({"by ", who.hostname, " (", who.mail_name}); }
 
 // RFC 5322 3.2.2: within a comment parentheses and backslashes would end it or hide its end.
 std::string comment(std::string_view text) {
@@ -33,14 +31,24 @@ std::string comment(std::string_view text) {
     return out;
 }
 
+// smtpd's words about the client's certificate: parentheses in pairs are its own, names are not to
+// end the comment.
+std::string peer_comment(std::string_view text) {
+    const auto last = text.rfind(" (");
+    if (last == std::string_view::npos || !text.ends_with(')')) return comment(text);
+    return cat({comment(text.substr(0, last)), text.substr(last)});
+}
+
 std::string tls_comment(const ipc::SubmitOpen& open) {
     if (open.tls_protocol.empty()) return {};
     const std::string bits = std::to_string(open.tls_bits);
-    return cat({"\t(using ", word(open.tls_protocol), " with cipher ", word(open.tls_cipher), " (",
-                bits, "/", bits, " bits))\r\n"});
+    std::string out = cat({"\t(using ", word(open.tls_protocol), " with cipher ",
+                           word(open.tls_cipher), " (", bits, "/", bits, " bits))\r\n"});
+    if (!open.tls_peer.empty()) out += cat({"\t(", peer_comment(open.tls_peer), ")\r\n"});
+    return out;
 }
 
-std::string from_network(const ipc::SubmitOpen& open, const Options& options, const QueueId& id,
+std::string from_network(const ipc::SubmitOpen& open, const ReceivedBy& who, const QueueId& id,
                          std::string_view recipient, std::string_view date) {
     std::string out =
         cat({"Received: from ", word(open.helo.empty() ? open.client_name : open.helo), " (",
@@ -49,24 +57,25 @@ std::string from_network(const ipc::SubmitOpen& open, const Options& options, co
     out += tls_comment(open);
     if (open.name_login && !open.sasl_username.empty())
         out += cat({"\t(Authenticated sender: ", comment(open.sasl_username), ")\r\n"});
-    out += cat({"\t", by(options), ") with ", word(open.protocol), " id ", id.str()});
+    out += cat({"\t", by(who), ") with ", word(open.protocol)});
+    if (!id.empty()) out += " id " + id.str();
     if (recipient.empty()) return out + cat({"; ", date, "\r\n"});
     return out + cat({"\r\n\tfor <", word(recipient), ">; ", date, "\r\n"});
 }
 
 }  // namespace
 
-std::string received_field(const ipc::SubmitOpen& open, const Options& options, const QueueId& id,
+std::string received_field(const ipc::SubmitOpen& open, const ReceivedBy& who, const QueueId& id,
                            std::string_view recipient, std::string_view date) {
     const std::string tail = cat({"\r\n\tid ", id.str(), "; ", date, "\r\n"});
     switch (open.origin) {
-        case ipc::Origin::smtp: return from_network(open, options, id, recipient, date);
+        case ipc::Origin::smtp: return from_network(open, who, id, recipient, date);
         case ipc::Origin::local:
-            return cat({"Received: ", by(options), ", from userid ", std::to_string(open.local_uid),
+            return cat({"Received: ", by(who), ", from userid ", std::to_string(open.local_uid),
                         ")", tail});
         case ipc::Origin::internal: break;
     }
-    return cat({"Received: ", by(options), ")", tail});
+    return cat({"Received: ", by(who), ")", tail});
 }
 
 std::string mail_date(WallTime when) {
@@ -85,4 +94,4 @@ std::string compact_date(WallTime when) {
     return {text, ::strftime(text, sizeof text, "%Y%m%d%H%M%S", &utc)};
 }
 
-}  // namespace postern::cleanup
+}  // namespace postern::queue
