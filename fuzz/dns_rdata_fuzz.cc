@@ -9,12 +9,15 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using postern::dns::RecordType;
     if (size == 0) return 0;
-    constexpr RecordType kTypes[] = {RecordType::a, RecordType::aaaa, RecordType::mx,
-                                     RecordType::ptr, RecordType::txt};
-    RecordType type = kTypes[data[0] % 5];
+    constexpr RecordType kTypes[] = {RecordType::a,   RecordType::aaaa, RecordType::mx,
+                                     RecordType::ptr, RecordType::txt,  RecordType::ns,
+                                     RecordType::tlsa};
+    RecordType type = kTypes[data[0] % 7];
     std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
     auto record = postern::dns::parse_rdata(type, rest);
-    if (record && (type == RecordType::mx || type == RecordType::ptr) && !record->data.empty()) {
+    const bool is_name =
+        type == RecordType::mx || type == RecordType::ptr || type == RecordType::ns;
+    if (record && is_name && !record->data.empty()) {
         POSTERN_CHECK(postern::dns::is_valid_name(record->data));
     }
     return 0;
