@@ -18,6 +18,10 @@ check_PROGRAMS += fuzz/address
 fuzz_address_SOURCES = %reldir%/address_fuzz.cc
 fuzz_address_LDADD = $(FUZZ_MAIN) lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/internationalised
+fuzz_internationalised_SOURCES = %reldir%/internationalised_fuzz.cc
+fuzz_internationalised_LDADD = $(FUZZ_MAIN) lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
 check_PROGRAMS += fuzz/smtp_command
 fuzz_smtp_command_SOURCES = %reldir%/smtp_command_fuzz.cc
 fuzz_smtp_command_LDADD = $(FUZZ_MAIN) lib/smtp/libsmtp.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)

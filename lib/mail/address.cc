@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::mail {
 namespace {
@@ -34,8 +35,8 @@ bool is_dot_string(std::string_view local) {
 }
 
 bool allowed_bytes(std::string_view text, const AddressRules& rules) {
-    if (std::none_of(text.begin(), text.end(), is_8bit)) return true;
-    return rules.smtputf8 && is_utf8(text);
+    if (is_ascii(text)) return true;
+    return rules.raw_local || (rules.smtputf8 && is_utf8(text));
 }
 
 // Reads a local part from the front of text, unquoted; leaves what follows it.
@@ -73,8 +74,7 @@ bool is_label(std::string_view label, const AddressRules& rules) {
     if (label.empty() || label.size() > kMaxLabel) return false;
     if (label.front() == '-' || label.back() == '-') return false;
     return std::all_of(label.begin(), label.end(), [&](char c) {
-        return is_alnum(c) || c == '-' || (c == '_' && !rules.strict) ||
-               (is_8bit(c) && rules.smtputf8);
+        return is_alnum(c) || c == '-' || (c == '_' && !rules.strict);
     });
 }
 
@@ -89,31 +89,7 @@ Result<std::string_view> skip_route(std::string_view text) {
     return text.substr(colon + 1);
 }
 
-// Length of the UTF-8 sequence that begins text, 0 when it is none.
-std::size_t utf8_sequence(std::string_view text) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    if (lead < 0x80) return 1;
-    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
-    for (std::size_t i = 1; i < size; ++i) {
-        if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-    }
-    const auto second = static_cast<unsigned char>(text[1]);
-    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-    const bool outside = (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
-    return overlong || outside ? 0 : size;
-}
-
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const auto size = utf8_sequence(text);
-        if (size == 0) return false;
-        text.remove_prefix(size);
-    }
-    return true;
-}
 
 bool is_host_name(std::string_view text) {
     if (text.empty() || text.size() > kMaxDomain) return false;
@@ -140,8 +116,10 @@ Result<Domain> Domain::parse(std::string_view text, const AddressRules& rules) {
         if (!domain.literal_ || domain.literal_->is_v6() != v6) return bad("bad address literal");
         return domain;
     }
-    if (!allowed_bytes(text, rules)) return bad("8-bit character in domain");
-    for (auto label : split(text, '.')) {
+    if (!is_ascii(text) && !rules.smtputf8) return bad("8-bit character in domain");
+    // RFC 6531 3.3: U-labels must have an A-label form, whose labels keep to the rules.
+    TRY_ASSIGN(const std::string ascii, domain_to_ascii(text));
+    for (auto label : split(ascii, '.')) {
         if (!is_label(label, rules)) return bad("bad domain name");
     }
     return domain;
@@ -175,8 +153,7 @@ Result<Address> Address::parse(std::string_view text, const AddressRules& rules)
 }
 
 bool Address::is_ascii() const {
-    return std::none_of(local_.begin(), local_.end(), is_8bit) &&
-           std::none_of(domain_.str().begin(), domain_.str().end(), is_8bit);
+    return postern::is_ascii(local_) && postern::is_ascii(domain_.str());
 }
 
 std::string Address::str() const {

@@ -20,6 +20,7 @@ inline constexpr std::size_t kMaxLabel = 63;
 
 struct AddressRules {
     bool smtputf8 = false;    // RFC 6531 3.3: UTF-8 in local part and domain
+    bool raw_local = false;   // any 8-bit bytes in the local part, as before RFC 6531 in practice
     bool bare_local = false;  // "user" without a domain is an address
     bool strict = false;      // RFC 5321's own grammar and lengths to the letter
 };
@@ -28,7 +29,8 @@ struct AddressRules {
 class Domain {
   public:
     Domain() = default;  // none
-    // Errc::invalid for anything else: empty or long labels, hyphens at the edge, odd characters.
+    // Errc::invalid for anything else: empty or long labels, hyphens at the edge, odd characters, a
+    // name in UTF-8 that has no ASCII form (lib/base/unicode.h). It stays as it was written.
     static Result<Domain> parse(std::string_view text, const AddressRules& rules = {});
 
     const std::string& str() const { return text_; }  // as written
@@ -75,8 +77,6 @@ struct Path {
 };
 Result<Path> parse_path(std::string_view text, const AddressRules& rules = {});
 
-// Whether text is a well-formed UTF-8 sequence (RFC 3629).
-bool is_utf8(std::string_view text);
 // A host name as HELO, ETRN and XCLIENT give it, by Postfix's rules: labels of 1 to 63 letters,
 // digits, underscores and, inside, hyphens; not only digits.
 bool is_host_name(std::string_view text);

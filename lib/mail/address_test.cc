@@ -67,6 +67,19 @@ TEST(Address, RulesWiden) {
     EXPECT_TRUE(Address::parse("a@b.test")->is_ascii());
 }
 
+TEST(Address, DomainsOfAddresses) {
+    AddressRules rules;
+    rules.smtputf8 = true;
+    EXPECT_EQ(Address::parse("a@m\xc3\xbcnchen.test", rules)->str(), "a@m\xc3\xbcnchen.test");
+    EXPECT_FALSE(Address::parse("a@-\xc3\xbc.test", rules));
+    rules.smtputf8 = false;
+    EXPECT_FALSE(Address::parse("a@m\xc3\xbcnchen.test", rules));
+    EXPECT_FALSE(Address::parse("\xfc@a.test", rules));
+    rules.raw_local = true;
+    EXPECT_TRUE(Address::parse("\xfc@a.test", rules));
+    EXPECT_FALSE(Address::parse("a@\xfc.test", rules));
+}
+
 TEST(Address, Lengths) {
     AddressRules strict;
     strict.strict = true;
