@@ -2,6 +2,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/dns/resolver.h"
 #include "lib/sys/port.h"
 
@@ -54,8 +55,10 @@ Result<NextHop> parse_next_hop(std::string_view text, bool mx) {
         hop.name = text;
     }
     if (hop.name.empty()) return bad(hop.text, "no host name");
-    if (!is_address(hop.name) && !dns::is_valid_name(hop.name))
-        return bad(hop.text, "malformed host name");
+    if (!is_address(hop.name)) {
+        if (auto ascii = dns::ascii_name(hop.name); !ascii)
+            return bad(hop.text, is_ascii(hop.name) ? "malformed host name" : ascii.error().what);
+    }
     if (is_address(hop.name)) hop.kind = NextHop::Kind::host;
     return hop;
 }

@@ -24,6 +24,10 @@ TEST(NextHopTest, Forms) {
         {"192.0.2.1", true, Kind::host, "192.0.2.1", 0},
         {"inet:x.test:24", true, Kind::domain, "x.test", 24},
         {"unix:/run/lmtp", true, Kind::unix_path, "/run/lmtp", 0},
+        {"münchen.test:24", true, Kind::domain, "münchen.test", 24},
+        {"[münchen.test]", true, Kind::host, "münchen.test", 0},
+        {"-ü.test", false},
+        {"\xfc.test", false},
         {"unix:", false},
         {"", false},
         {"[x.test", false},
@@ -43,6 +47,11 @@ TEST(NextHopTest, Forms) {
         EXPECT_EQ(hop->port, c.port);
         EXPECT_EQ(hop->text, c.text);
     }
+}
+
+TEST(NextHopTest, SaysWhyThereIsNoAsciiForm) {
+    const auto hop = parse_next_hop("\xfc.test");
+    EXPECT_EQ(hop.error().what, "?.test: domain \"?.test\" has no ASCII form: malformed UTF-8");
 }
 
 TEST(NextHopTest, WithoutMx) {

@@ -13,8 +13,9 @@ constexpr std::uint16_t kSmtpPort = 25;
 
 // The texts are Postfix's.
 std::string name_error(std::string_view name, std::string_view type, std::string_view why) {
-    return cat({"Host or domain name not found. Name service error for name=", name, " type=", type,
-                ": ", why});
+    const auto asked = dns::ascii_name(name);  // by which it was looked for
+    return cat({"Host or domain name not found. Name service error for name=",
+                asked ? std::string_view(*asked) : name, " type=", type, ": ", why});
 }
 
 constexpr std::string_view kNotFound = "Host not found";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/config/config.h"
 #include "lib/service/key_files.h"
 
@@ -10,6 +11,12 @@ namespace postern::forwarder {
 namespace {
 
 using smtp::TlsLevel;
+
+// RFC 6125 6.4.2: certificates, and SNI (RFC 6066 3), name internationalised domains by A-labels.
+std::string certified_form(std::string_view name) {
+    auto ascii = domain_to_ascii(name);
+    return ascii ? *std::move(ascii) : std::string(name);
+}
 
 std::vector<std::string> words_of(std::string_view text, std::string_view separators) {
     std::vector<std::string> words;
@@ -34,11 +41,14 @@ bool names_host(std::string_view certified, std::string_view host, bool multiple
 
 bool matches(std::string_view pattern, std::string_view certified, std::string_view host,
              std::string_view nexthop, bool multiple_labels) {
-    if (iequals(pattern, "hostname")) return names_host(certified, host, multiple_labels);
-    if (iequals(pattern, "nexthop")) return names_host(certified, nexthop, multiple_labels);
-    if (iequals(pattern, "dot-nexthop")) return is_below(certified, nexthop);
-    if (pattern.size() > 1 && pattern.front() == '.') return is_below(certified, pattern.substr(1));
-    return names_host(certified, pattern, multiple_labels);
+    if (iequals(pattern, "hostname"))
+        return names_host(certified, certified_form(host), multiple_labels);
+    if (iequals(pattern, "nexthop"))
+        return names_host(certified, certified_form(nexthop), multiple_labels);
+    if (iequals(pattern, "dot-nexthop")) return is_below(certified, certified_form(nexthop));
+    if (pattern.size() > 1 && pattern.front() == '.')
+        return is_below(certified, certified_form(pattern.substr(1)));
+    return names_host(certified, certified_form(pattern), multiple_labels);
 }
 
 bool has_fingerprint(const tls::Info& info, const std::vector<std::string>& wanted) {
@@ -148,9 +158,9 @@ std::string TlsPolicy::key() const {
 }
 
 std::string TlsPolicy::sni(std::string_view host, std::string_view nexthop) const {
-    if (iequals(servername, "hostname")) return std::string(host);
-    if (iequals(servername, "nexthop")) return std::string(nexthop);
-    return servername;
+    if (iequals(servername, "hostname")) return certified_form(host);
+    if (iequals(servername, "nexthop")) return certified_form(nexthop);
+    return certified_form(servername);
 }
 
 std::optional<std::string> mistrust(const TlsPolicy& policy, const tls::Info& info,

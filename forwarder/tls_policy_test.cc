@@ -65,6 +65,21 @@ TEST(TlsPolicy, WhoIsBelieved) {
     policy.match = {"hostname"};
     EXPECT_EQ(mistrust(policy, {}, "mx.test", "d", true), "Server certificate not trusted");
     EXPECT_TRUE(mistrust(policy, certificate({"*.test"}), "a.mx.test", "d", false));
+    // RFC 6125 6.4.2: certificates have A-labels.
+    const auto idn = certificate({"mx.xn--mnchen-3ya.test"});
+    EXPECT_FALSE(mistrust(policy, idn, "mx.münchen.test", "d", false));
+    EXPECT_TRUE(mistrust(policy, idn, "mx.zürich.test", "d", false));
+    policy.match = {"nexthop"};
+    EXPECT_FALSE(mistrust(policy, idn, "x", "mx.MÜNCHEN.test", false));
+    policy.match = {"dot-nexthop"};
+    EXPECT_FALSE(mistrust(policy, idn, "x", "münchen.test", false));
+    policy.match = {".münchen.test"};
+    EXPECT_FALSE(mistrust(policy, idn, "x", "y", false));
+    policy.servername = "nexthop";
+    EXPECT_EQ(policy.sni("x", "münchen.test"), "xn--mnchen-3ya.test");
+    policy = {};
+    policy.level = TlsLevel::verify;
+    policy.match = {"hostname"};
     EXPECT_FALSE(mistrust(policy, certificate({"*.test"}), "a.mx.test", "d", true));
 }
 

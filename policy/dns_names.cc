@@ -19,7 +19,7 @@ dns::AnswerLookup DnsNames::ask(const std::string& name, dns::RecordType type) {
 }
 
 Lookup<std::string> DnsNames::first(const std::string& name, dns::RecordType type) {
-    if (!dns::is_valid_name(name)) return NotFound{};
+    if (!dns::ascii_name(name)) return NotFound{};
     auto answer = ask(name, type);
     if (answer.failed()) return std::move(answer).error();
     if (answer.not_found() || answer->records.empty()) return NotFound{};
@@ -28,7 +28,7 @@ Lookup<std::string> DnsNames::first(const std::string& name, dns::RecordType typ
 
 // RFC 5321 5.1: an MX record, or else an address record. RFC 7505: a null MX takes no mail.
 Lookup<bool> DnsNames::receives_mail(const std::string& domain) {
-    if (!dns::is_valid_name(domain)) return NotFound{};
+    if (!dns::ascii_name(domain)) return NotFound{};
     auto mx = ask(domain, dns::RecordType::mx);
     if (mx.failed()) return std::move(mx).error();
     if (mx.not_found()) return NotFound{};

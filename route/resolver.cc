@@ -1,6 +1,7 @@
 #include "route/resolver.h"
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::route {
 namespace {
@@ -151,6 +152,9 @@ Result<Route> Resolver::resolve(std::string_view sender, std::string_view recipi
     if (!parts.domain.empty() && !plausible_domain(parts.domain)) {
         return Error{Errc::permanent, "bad address syntax"};
     }
+    // RFC 6531 3.7.1: nobody could ever be asked about such a domain.
+    if (const auto ascii = domain_to_ascii(parts.domain); !ascii)
+        return Error{Errc::permanent, cat({"bad address syntax: ", ascii.error().what})};
     TRY_ASSIGN(route.domain_class, classes_.classify(parts.domain));
     const std::string domain = parts.domain.empty() ? options_.myhostname : parts.domain;
     TRY_ASSIGN(Hop hop, by_class(route.domain_class, std::string(sender), domain));

@@ -58,6 +58,10 @@ TEST(Resolve, RefusesWhatIsNoAddress) {
          {"@x.test", "u@x..test", "u@-x.test", "u@x y", "u@[192.0.2]", "u@192.0.2.2", "u@17"}) {
         EXPECT_EQ(resolve(o, bad), "5.1.3 bad address syntax") << bad;
     }
+    EXPECT_EQ(
+        resolve(o, "u@x.\xe2\x80\x8b"),
+        "5.1.3 bad address syntax: domain \"x.\xe2\x80\x8b\" has no ASCII form: no domain name");
+    EXPECT_EQ(resolve(o, "u@ZÜRICH.test"), "smtp ZÜRICH.test u@ZÜRICH.test");
     auto numeric = base();
     numeric.resolve_numeric_domain = true;
     EXPECT_EQ(resolve(numeric, "u@192.0.2.2"), "smtp [192.0.2.2] u@[192.0.2.2]");

@@ -34,6 +34,17 @@ TEST(DnsNameTest, ValidNames) {
     EXPECT_FALSE(is_valid_name(long_name + "d"));
 }
 
+TEST(DnsNameTest, NamesInUtf8) {
+    EXPECT_EQ(*ascii_name("x.test"), "x.test");
+    EXPECT_EQ(*ascii_name("é.test"), "xn--9ca.test");
+    EXPECT_EQ(*ascii_name("_dmarc.é.test"), "_dmarc.xn--9ca.test");
+    for (std::string_view bad : {"", "a b", "é..test", "-é.test", "\xe9.test"})
+        EXPECT_FALSE(ascii_name(bad)) << bad;
+    EXPECT_EQ(ascii_name("-é.test").error().code, Errc::invalid);
+    const tests::FakeDns zone("xn--9ca.test A 192.0.2.9\n");
+    EXPECT_TRUE(zone.lookup("É.test", RecordType::a).found());
+}
+
 TEST(DnsNameTest, ReverseNames) {
     EXPECT_EQ(reverse_name("192.0.2.1"), "1.2.0.192.in-addr.arpa");
     EXPECT_EQ(reverse_name("2001:db8::1"),

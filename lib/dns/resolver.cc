@@ -2,6 +2,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::dns {
 
@@ -32,6 +33,13 @@ bool is_valid_name(std::string_view name) {
         }
     }
     return true;
+}
+
+Result<std::string> ascii_name(std::string_view name) {
+    TRY_ASSIGN(std::string ascii, domain_to_ascii(name));
+    if (!is_valid_name(ascii))
+        return Error{Errc::invalid, cat({printable(name, 300), ": not a host name"})};
+    return ascii;
 }
 
 std::string reverse_name(std::string_view address) {

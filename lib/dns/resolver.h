@@ -11,6 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/lookup.h"
+#include "lib/base/result.h"
 
 namespace postern::dns {
 
@@ -49,6 +50,8 @@ bool is_null_mx(const Answer& answer);
 
 // A name that may be asked for: RFC 1035 2.3.4 sizes, letters, digits, "-" and "_".
 bool is_valid_name(std::string_view name);
+// That, or a name in UTF-8 which has such a form (RFC 5890 2.3.2.1): resolvers take both.
+Result<std::string> ascii_name(std::string_view name);
 // The name under which an address's PTR record is: 2.0.192.in-addr.arpa or ...ip6.arpa; "" when
 // text is no numeric address.
 std::string reverse_name(std::string_view address);

@@ -96,10 +96,8 @@ Result<std::unique_ptr<Context>> Context::make(const Options& options) {
 }
 
 Result<int> Context::ask(std::string_view name, RecordType type) {
-    if (!is_valid_name(name))
-        return Error{Errc::invalid, cat({printable(name, 300), ": not a host name"})};
+    TRY_ASSIGN(const std::string text, ascii_name(name));
     auto question = std::make_unique<Question>(Question{this, type, 0});
-    std::string text(name);
     int code = ub_resolve_async(context_.get(), text.c_str(), static_cast<int>(type), 1,
                                 question.get(), &Context::on_answer, &question->id);
     if (code != 0) return unbound_error(text, code);

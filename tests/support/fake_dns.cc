@@ -14,7 +14,7 @@ namespace postern::tests {
 namespace {
 
 std::string normal(std::string_view name) {
-    std::string text = to_lower(name);
+    std::string text = to_lower(dns::ascii_name(name).value_or(std::string(name)));
     if (!text.empty() && text.back() == '.') text.pop_back();
     return text;
 }
