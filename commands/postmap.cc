@@ -8,6 +8,7 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "lib/sys/error.h"
@@ -104,6 +105,11 @@ Error not_buildable(const std::string& type) {
     return {Errc::invalid, cat({"unsupported dictionary type: ", type})};
 }
 
+std::string folded_key(const MapOptions& options, std::string_view key) {
+    if (!options.fold) return std::string(key);
+    return options.utf8 ? fold_case(key) : to_lower(key);
+}
+
 std::string_view suffix_of(const MapName& name) {
     const auto type = table::buildable_type(name.type);
     return type ? table::map_suffix(*type) : "";
@@ -180,7 +186,7 @@ Result<bool> remove(const MapOptions& options, const MapName& name, const Keys& 
     TRY_ASSIGN(auto builder, table::MapBuilder::start(target.type, target.path, target.options));
     bool removed = false;
     for (const auto key : keys.all()) {
-        TRY_ASSIGN(const bool one, builder.remove(options.fold ? to_lower(key) : std::string(key)));
+        TRY_ASSIGN(const bool one, builder.remove(folded_key(options, key)));
         removed = removed || one;
     }
     if (removed) TRY(builder.commit());
@@ -251,7 +257,9 @@ void read_config(MapOptions& options) {
                          : config::choose_directory(options.config_directory);
     if (!directory) return;
     auto config = config::Config::load(*directory);
-    if (config) options.default_type = config->get(param::default_database_type);
+    if (!config) return;
+    options.default_type = config->get(param::default_database_type);
+    options.utf8 = config->get(param::smtputf8_enable);
 }
 
 }  // namespace
@@ -263,6 +271,9 @@ std::string map_usage(const MapOptions& options) {
 }
 
 Result<table::KeyValue> map_entry(const MapOptions& options, std::string_view line) {
+    if (options.utf8 && !is_utf8(line))
+        return Error{Errc::invalid,
+                     cat({"non-UTF-8 input \"", printable(line, 100), "\" -- ignoring this line"})};
     auto entry = options.aliases ? table::split_alias_entry(line) : table::split_map_entry(line);
     if (!entry && options.aliases) return Error{Errc::invalid, "need name:value pair"};
     if (!entry)
@@ -270,7 +281,7 @@ Result<table::KeyValue> map_entry(const MapOptions& options, std::string_view li
     if (options.aliases && entry->key.find('@') != std::string::npos) {
         return Error{Errc::invalid, "name must be local"};
     }
-    if (options.fold) entry->key = to_lower(entry->key);
+    entry->key = folded_key(options, entry->key);
     return *std::move(entry);
 }
 
@@ -283,7 +294,7 @@ Result<MapOptions> parse_map_options(int argc, char** argv) {
     options.aliases = options.program == "postalias";
     const auto usage = [&] { return Error{Errc::invalid, map_usage(options)}; };
     const char* letters = options.aliases ? "+Nc:d:finopq:rsuvw" : "+Nbc:d:fFhimnopq:rsuUvw";
-    optind = 1;
+    optind = 0;  // getopt forgets what it knew, the place within a word too
     for (int option = 0; (option = getopt(argc, argv, letters)) != -1;) {
         const std::string value = optarg != nullptr ? optarg : "";
         switch (option) {
@@ -312,8 +323,8 @@ Result<MapOptions> parse_map_options(int argc, char** argv) {
             case 'p': options.inherit_permissions = false; break;
             case 'r': options.duplicates = MapOptions::Duplicates::replace; break;
             case 'w': options.duplicates = MapOptions::Duplicates::ignore; break;
-            case 'u':
-            case 'U': break;  // no UTF-8 checks are made of tables
+            case 'u': options.wants_utf8 = false; break;
+            case 'U': options.wants_utf8 = true; break;
             case 'v': log::set_debug(true); break;
             case 'b': options.from_message.body = true; break;
             case 'h': options.from_message.header = true; break;
@@ -325,6 +336,7 @@ Result<MapOptions> parse_map_options(int argc, char** argv) {
     if (options.maps.empty()) return usage();
     TRY(check_message_options(options));
     read_config(options);
+    options.utf8 = options.wants_utf8.value_or(options.utf8);
     return options;
 }
 

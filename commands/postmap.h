@@ -26,6 +26,8 @@ struct MapOptions {
     MessageKeys from_message;  // query with "-": standard input is a message
     Duplicates duplicates = Duplicates::warn;
     bool fold = true;
+    bool utf8 = false;  // smtputf8_enable, -U, -u: sources are UTF-8, and all letters are folded
+    std::optional<bool> wants_utf8;   // -U, -u
     bool keep_root = false;           // -o
     bool inherit_permissions = true;  // no -p
     bool file_values = false;         // -F

@@ -50,6 +50,30 @@ class Postmap : public testing::Test {
     std::string root_;
 };
 
+// As Postfix 3.7 does it.
+TEST_F(Postmap, Utf8) {
+    const auto path = write("map",
+                            "\xc3\x9c@x.test upper\nstra\xc3\x9f"
+                            "e s\nl\xfc lat\nval l\xfc\n");
+    write("main.cf", "smtputf8_enable = yes\n");
+    EXPECT_EQ(run({"postmap", path}), "0 ");
+    EXPECT_EQ(log::take_captured(),
+              "warning " + path + ", line 3: non-UTF-8 input \"l? lat\" -- ignoring this line\n" +
+                  "warning " + path +
+                  ", line 4: non-UTF-8 input \"val l?\" -- ignoring this line\n");
+    EXPECT_EQ(run({"postmap", "-q", "\xc3\xbc@X.test", path}), "0 upper\n");
+    EXPECT_EQ(run({"postmap", "-q", "STRASSE", path}), "0 s\n");
+    EXPECT_EQ(run({"postmap", "-d", "\xc3\x9c@X.test", path}), "0 ");
+    EXPECT_EQ(run({"postmap", "-q", "\xc3\xbc@X.test", path}), "1 ");
+    EXPECT_EQ(run({"postmap", "-u", path}), "0 ");
+    EXPECT_EQ(log::take_captured(), "");
+    EXPECT_EQ(run({"postmap", "-q", "\xc3\x9c@X.test", path}), "0 upper\n");
+    EXPECT_EQ(run({"postmap", "-q", "VAL", path}), "0 l\xfc\n");
+    write("main.cf", "smtputf8_enable = no\n");
+    EXPECT_EQ(run({"postmap", "-U", path}), "0 ");
+    EXPECT_THAT(log::take_captured(), testing::HasSubstr("non-UTF-8 input"));
+}
+
 TEST_F(Postmap, BuildsAndQueries) {
     const auto path = write("virtual", "# c\nInfo@x.test  u1\n  u2\nb\tB value\nbad\n");
     EXPECT_EQ(run({"postmap", path}), "0 ");

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/table/kept_connection.h"
 #include "lib/table/shared_library.h"
 
@@ -355,7 +356,7 @@ Result<void> LdapTable::ask(const Question& question, Answer& answer) {
 }
 
 Lookup<std::string> LdapTable::lookup(std::string_view given) {
-    const std::string key = fold_ == Fold::lower ? to_lower(given) : std::string(given);
+    const std::string key = fold_ == Fold::lower ? fold_case(given) : std::string(given);
     if (key.empty() || key.size() > kMaxKeySize || key.find('\0') != key.npos ||
         !settings_.rules.admits(key))
         return NotFound{};

@@ -55,6 +55,21 @@ TEST_P(Db, IsReadAsBuilt) {
     EXPECT_EQ(get(**table, std::string(kMaxKeySize + 1, 'a')), "none");
 }
 
+// Tables that were built with, and without, smtputf8_enable.
+TEST_P(Db, FindsKeysInUtf8) {
+    build(type, name,
+          {{"\xc3\xbc@x.test", "folded"}, {"\xc3\x89@x.test", "kept"}, {"strasse", "s"}}, options);
+    auto table = MapTable::open(type, name, Fold::lower);
+    ASSERT_TRUE(table) << table.error().what;
+    EXPECT_EQ(get(**table, "\xc3\x9c@X.test"), "folded");
+    EXPECT_EQ(get(**table, "\xc3\x89@X.test"), "kept");
+    EXPECT_EQ(get(**table, "\xc3\xa9@X.test"), "none");
+    EXPECT_EQ(get(**table,
+                  "Stra\xc3\x9f"
+                  "e"),
+              "s");
+}
+
 TEST_P(Db, IsOpenedAgainWhenReplaced) {
     build(type, name, {{"a", "1"}}, options);
     auto table = MapTable::open(type, name, Fold::keep);

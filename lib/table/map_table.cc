@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
 
@@ -126,7 +127,9 @@ Lookup<std::string> MapTable::find(std::string key) {
 Lookup<std::string> MapTable::lookup(std::string_view key) {
     if (key.empty() || key.size() > kMaxKeySize) return NotFound{};
     if (auto ready = refresh(); !ready) return std::move(ready).error();
-    auto found = find(fold_ == Fold::lower ? to_lower(key) : std::string(key));
+    auto found = find(fold_ == Fold::lower ? fold_case(key) : std::string(key));
+    // What was built without smtputf8_enable has only A to Z folded.
+    if (fold_ == Fold::lower && found.not_found() && !is_ascii(key)) found = find(to_lower(key));
     unlock();
     if (found.found()) found->resize(without_nulls(*found).size());
     if (found.failed()) file_.reset();

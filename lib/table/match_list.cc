@@ -1,6 +1,7 @@
 #include "lib/table/match_list.h"
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/table/address_lookup.h"
 #include "lib/table/source.h"
 
@@ -95,10 +96,10 @@ Result<bool> MatchList::matches_name(std::string_view name) {
             if (found.failed()) return std::move(found).error();
             hit = found.found();
         } else if (member.word.front() == '.' && parents_ != Parents::none) {
-            hit = iends_with(name, member.word) && name.size() > member.word.size();
+            hit = ends_with_folded(name, member.word) && name.size() > member.word.size();
         } else {
-            hit = iequals(name, member.word) ||
-                  (parents_ == Parents::plain && iends_with(name, "." + member.word));
+            hit = same_folded(name, member.word) ||
+                  (parents_ == Parents::plain && ends_with_folded(name, "." + member.word));
         }
         if (hit) return !member.negated;
     }
@@ -117,9 +118,9 @@ Result<bool> MatchList::matches_client(const IpAddress& address, std::string_vie
         } else if (member.network) {
             hit = member.network->contains(address);
         } else if (!name.empty() && name != "unknown") {
-            hit = iequals(name, member.word) ||
-                  (member.word.front() == '.' && iends_with(name, member.word)) ||
-                  (parents_ == Parents::plain && iends_with(name, "." + member.word));
+            hit = same_folded(name, member.word) ||
+                  (member.word.front() == '.' && ends_with_folded(name, member.word)) ||
+                  (parents_ == Parents::plain && ends_with_folded(name, "." + member.word));
         }
         if (hit) return !member.negated;
     }

@@ -29,6 +29,11 @@ TEST(MatchList, MatchesNames) {
     EXPECT_EQ(name_in("", "y.a.test"), "no");
     EXPECT_EQ(name_in(".a.test inline:{.a.test=x}", "x.a.test", Parents::none), "no");
     EXPECT_EQ(name_in("inline:{a.test=x}", "A.test", Parents::none), "yes");
+    EXPECT_EQ(name_in("MÜNCHEN.test", "münchen.TEST"), "yes");
+    EXPECT_EQ(name_in(".münchen.test", "a.MÜNCHEN.test"), "yes");
+    EXPECT_EQ(name_in("münchen.test", "a.MÜNCHEN.test", Parents::plain), "yes");
+    EXPECT_EQ(name_in("münchen.test", "xn--mnchen-3ya.test"), "no") << "as Postfix";
+    EXPECT_EQ(name_in("inline:{ÜBER.test=x}", "über.test", Parents::none), "yes");
 }
 
 TEST(MatchList, ReadsTablesAndFiles) {

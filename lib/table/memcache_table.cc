@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::table {
 namespace {
@@ -116,7 +117,7 @@ Result<void> MemcacheTable::store(std::string_view name, std::string_view value)
 }
 
 Lookup<std::string> MemcacheTable::lookup(std::string_view given) {
-    const std::string key = fold_ == Fold::lower ? to_lower(given) : std::string(given);
+    const std::string key = fold_ == Fold::lower ? fold_case(given) : std::string(given);
     if (key.empty() || key.size() > kMaxKeySize || !rules_.admits(key)) return NotFound{};
     const auto name = name_of(key);
     Lookup<std::string> cached = name ? ask(*name) : Lookup<std::string>(NotFound{});

@@ -3,12 +3,13 @@
 #include <cstdlib>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::table {
 namespace {
 
 std::string folded(std::string_view key, Fold fold) {
-    return fold == Fold::lower ? to_lower(key) : std::string(key);
+    return fold == Fold::lower ? fold_case(key) : std::string(key);
 }
 
 Lookup<std::string> find(const MemoryTable::Entries& entries, std::string_view key, Fold fold) {

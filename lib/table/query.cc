@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/table/source.h"
 
 namespace postern::table {
@@ -171,7 +172,7 @@ Result<std::string> statement_of(const TableSettings& settings) {
 
 Result<ResultRules> ResultRules::from(const TableSettings& settings) {
     ResultRules rules;
-    for (std::string& domain : settings.list("domain")) rules.domains.push_back(to_lower(domain));
+    for (std::string& domain : settings.list("domain")) rules.domains.push_back(fold_case(domain));
     rules.format = settings.get("result_format", settings.get("result_filter", "%s"));
     TRY_ASSIGN(rules.limit, settings.number("expansion_limit", 0));
     return rules;
@@ -181,7 +182,7 @@ bool ResultRules::admits(std::string_view key) const {
     if (domains.empty()) return true;
     const Parts parts = parts_of(key);
     if (!parts.is_address || parts.local.empty()) return false;
-    return std::find(domains.begin(), domains.end(), to_lower(parts.domain)) != domains.end();
+    return std::find(domains.begin(), domains.end(), fold_case(parts.domain)) != domains.end();
 }
 
 Result<void> ResultRules::append(std::string& answer, std::size_t& count, std::string_view result,

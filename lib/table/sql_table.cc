@@ -1,6 +1,7 @@
 #include "lib/table/sql_table.h"
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/table/kept_connection.h"
 
 namespace postern::table {
@@ -40,7 +41,7 @@ Result<std::vector<SqlRow>> SqlTable::run(const std::vector<std::string>& values
 }
 
 Lookup<std::string> SqlTable::lookup(std::string_view given) {
-    const std::string key = fold_ == Fold::lower ? to_lower(given) : std::string(given);
+    const std::string key = fold_ == Fold::lower ? fold_case(given) : std::string(given);
     if (key.empty() || key.size() > kMaxKeySize || key.find('\0') != key.npos ||
         !rules_.admits(key))
         return NotFound{};

@@ -10,7 +10,8 @@ from debian import Postfix
 from instance import BUILD
 
 KEYS = ["alice", "bob@example.test", "ALICE", "Bob@Example.Test", "nobody", "@example.test", "two words", "ümlaut",
-        "10.1.2.3", "10.9.9.9", "192.0.2.77", "2001:db8::7", "::1", "mail.example.test", "aab", "x" * 300, "$1", "a/b"]
+        "10.1.2.3", "10.9.9.9", "192.0.2.77", "2001:db8::7", "::1", "mail.example.test", "aab", "x" * 300, "$1", "a/b",
+        "ÜMLAUT", "Straße@Example.Test", "STRASSE@example.test", "σίγμας", "ΣΊΓΜΑΣ"]
 
 SOURCE = """\
 # A table with what tables have.
@@ -22,6 +23,8 @@ bob@example.test
 @example.test everybody
 "two words" quoted
 ümlaut      ünicode
+STRASSE@example.test folded
+Σίγμας      greek
 alice       again
 nothing
 """
@@ -59,13 +62,13 @@ class BuiltTables(Beside):
             self.assertEqual(built.returncode, 0, built.stderr)
             self.assertIn("duplicate entry", built.stderr)
             found = self.answers(self.theirs, f"{kind}:{table}")
-            self.assertEqual(len(found[0]), 6, found)
+            self.assertEqual(len(found[0]), 11, found)
             self.assertEqual(self.answers(self.ours, f"{kind}:{table}"), found)
             for reader in (self.theirs, self.ours):
                 if (reader, kind) != (self.theirs, "cdb"):  # Postfix cannot list it
                     listings.append(sorted(reader("-s", f"{kind}:{table}").stdout.splitlines()))
         # Whoever built it and whoever reads it: the same entries.
-        self.assertEqual(len(listings[0]), 5)
+        self.assertEqual(len(listings[0]), 7)
         self.assertEqual(listings, [listings[0]] * len(listings))
 
     def changes(self, kind):
@@ -80,6 +83,26 @@ class BuiltTables(Beside):
             for reader in (first, second):
                 listed = sorted(reader("-s", f"{kind}:{table}").stdout.splitlines())
                 self.assertEqual(listed, ["bob@example.test\ttwo", "carl\tthree"])
+
+    def test_not_utf8(self):
+        """Lines that are not UTF-8 are left out; without smtputf8_enable they stay, and only A to Z are folded."""
+        table = self.folder / "map"
+        table.write_bytes("É@Example.test one\nstraße two\n".encode() + b"l\xfc three\nfour l\xfc\n")
+        for switch in ((), ("-u",)):
+            listings = []
+            for builder in (self.theirs, self.ours):
+                built = builder(*switch, f"hash:{table}")
+                self.assertEqual(built.returncode, 0, built.stderr)
+                self.assertEqual(built.stderr.count("non-UTF-8 input"), 0 if switch else 2, built.stderr)
+                listings.append(self.bytes_of(table))
+            self.assertEqual(listings[0], listings[1], switch)
+            self.assertEqual(len(listings[0]), 4 if switch else 2)
+
+    def bytes_of(self, table):
+        """Its entries as our postmap lists them, in bytes."""
+        listed = subprocess.run([BUILD / "commands/postmap", "-c", self.folder / "ours", "-s", f"hash:{table}"],
+                                capture_output=True, timeout=60)
+        return sorted(listed.stdout.splitlines())
 
     def test_hash(self):
         self.both_ways("hash")
