@@ -1,8 +1,10 @@
 #include "cleanup/message_filter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/mail/field_addresses.h"
 #include "lib/mail/header.h"
 
@@ -14,6 +16,16 @@ namespace {
 constexpr std::string_view kBareLf = "Error: bare <LF> in message content";
 
 }  // namespace
+
+bool has_utf8_field(std::string_view message) {
+    mail::HeaderCursor cursor(mail::split_message(message).header);
+    bool first = true;
+    while (const auto field = cursor.next()) {
+        const bool own = std::exchange(first, false) && iequals(field->name, "received");
+        if (!own && content::is_utf8_field(field->raw)) return true;
+    }
+    return false;
+}
 
 MessageFilter::MessageFilter(const Options& options, FilterTask task, content::Rules* rules)
     : options_(options), task_(std::move(task)), rules_(rules) {}
@@ -91,9 +103,10 @@ void MessageFilter::end_field(std::string& out) {
     const std::string_view body = std::string_view(field_).substr(field_.find(':') + 1);
     const auto& drop = options_.drop_headers;
     note_field(name, body);
+    if (task_.find_utf8 && rules_ == nullptr) content::note_content_field(name, body, type_);
     if (std::find(drop.begin(), drop.end(), name) == drop.end()) {
         if (rules_ == nullptr && task_.completion == nullptr)
-            out += field_;
+            put_field(std::move(field_), out);
         else if (auto field = checked_field(name, out, std::move(field_)))
             put_field(std::move(*field), out);
     }
@@ -102,6 +115,8 @@ void MessageFilter::end_field(std::string& out) {
 
 // Rules see a field before its addresses are completed, as in Postfix.
 void MessageFilter::put_field(std::string field, std::string& out) {
+    effects_.utf8_header =
+        effects_.utf8_header || (task_.find_utf8 && content::is_utf8_field(field));
     const std::string_view name =
         std::string_view(field).substr(0, content::field_name_size(field));
     if (task_.completion == nullptr ||
@@ -134,9 +149,12 @@ std::optional<std::string> MessageFilter::checked_field(std::string_view name, s
 }
 
 void MessageFilter::begin_body() {
-    if (rules_ == nullptr) return;
-    if (content::BodyFilter::needed(*rules_, options_.content, type_))
-        body_.emplace(*rules_, options_.content, effects_, type_);
+    if (rules_ == nullptr && !task_.find_utf8) return;
+    content::Rules& rules = rules_ != nullptr ? *rules_ : no_rules_;
+    const bool parts = task_.find_utf8 && options_.content.mime_input &&
+                       type_.kind != content::PartType::Kind::text;
+    if (parts || content::BodyFilter::needed(rules, options_.content, type_))
+        body_.emplace(rules, options_.content, effects_, type_);
 }
 
 void MessageFilter::note_field(std::string_view name, std::string_view body) {

@@ -24,7 +24,11 @@ struct FilterTask {
     std::string date;        // for a missing Date:
     std::string message_id;  // for a missing Message-Id:, with <>
     std::string from;        // for a missing From:, complete field body
+    bool find_utf8 = false;  // look for UTF-8 in all headers: effects().utf8_header
 };
+
+// Does the message's own header, but for our Received: on top, have UTF-8?
+bool has_utf8_field(std::string_view message);
 
 class MessageFilter {
   public:
@@ -83,6 +87,7 @@ class MessageFilter {
     bool has_dot_lines_ = false;
     std::string message_id_;
     std::optional<Verdict> refusal_;
+    content::NoRules no_rules_;
     content::Rules* rules_;
     content::Effects effects_;
     content::PartType type_;

@@ -1,5 +1,7 @@
 #include "cleanup/message_filter.h"
 
+#include <cstring>
+
 #include "lib/base/strings.h"
 
 #include "cleanup/envelope.h"
@@ -50,6 +52,50 @@ const FilterTask kRemote{.received = "Received: x\r\n",
                          .date = "DATE",
                          .message_id = "<ID>",
                          .from = "me@here"};
+
+TEST(MessageFilter, FindsUtf8InHeaders) {
+    const struct {
+        const char* text;
+        bool found;
+    } cases[] = {
+        {"Subject: plain\r\n\r\nbody\r\n", false},
+        {"Subject: h\xc3\xbc\r\n\r\nbody\r\n", true},
+        {"Subject: folded\r\n h\xc3\xbc\r\n\r\nbody\r\n", true},
+        {"Subject: latin1 \xfc\r\n\r\nbody\r\n", false},  // was always sent; no SMTPUTF8 mends it
+        {"Subject: plain\r\n\r\nb\xc3\xb6"
+         "dy\r\n",
+         false},
+        {"Bcc: \xc3\xbc@x.test\r\nSubject: s\r\n\r\n", false},  // goes away
+        {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; "
+         "name=\"\xc3\xbc\"\r\n\r\nx\r\n--b--\r\n",
+         true},
+        {"Content-Type: multipart/mixed; boundary=b\r\n\r\nSubject: \xc3\xbc\r\n--b\r\n\r\n"
+         "Subject: \xc3\xbc\r\n--b--\r\n",
+         false},
+        {"Content-Type: message/rfc822\r\n\r\nSubject: \xc3\xbc\r\n\r\nx\r\n", true},
+    };
+    for (const auto& c : cases) {
+        for (const std::size_t portion : {std::size_t{1}, std::size_t{1000}}) {
+            for (const bool wanted : {true, false}) {
+                FilterTask task = kRemote;
+                task.find_utf8 = wanted;
+                const Options options = options_for_tests();
+                MessageFilter f(options, task);
+                std::string out;
+                for (std::size_t at = 0; at < std::strlen(c.text); at += portion)
+                    f.feed(std::string_view(c.text).substr(at, portion), out);
+                f.finish(out);
+                EXPECT_EQ(f.effects().utf8_header, wanted && c.found) << c.text;
+                if (!std::string_view(c.text).starts_with("Bcc")) {
+                    EXPECT_EQ(out, cat({kRemote.received, c.text}));
+                }
+            }
+        }
+    }
+    EXPECT_FALSE(has_utf8_field("Received: \xc3\xbc\r\nSubject: s\r\n\r\n\xc3\xbc"));
+    EXPECT_TRUE(has_utf8_field("Received: \xc3\xbc\r\nSubject: \xc3\xbc\r\n\r\n"));
+    EXPECT_TRUE(has_utf8_field("Subject: \xc3\xbc\r\n"));
+}
 
 TEST(MessageFilter, ChangesHeadersAsPostfixDoes) {
     const struct {

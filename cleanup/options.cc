@@ -70,6 +70,8 @@ Options Options::from(const config::Config& config) {
     o.myhostname = config.text("myhostname");
     o.mail_name = config.get(param::mail_name);
     o.completion = table::completion(config);
+    o.smtputf8 = config.get(param::smtputf8_enable);
+    o.utf8_classes = config.get(param::smtputf8_autodetect_classes);
     o.content.header_size = config.get(param::header_size_limit);
     o.message_size_limit = config.get(param::message_size_limit);
     o.hopcount_limit = config.get(param::hopcount_limit);

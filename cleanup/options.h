@@ -40,6 +40,8 @@ struct Options {
     content::TableNames checks;
     std::string milter_header_checks;  // for fields that milters add or change
     content::Limits content;
+    bool smtputf8 = false;                              // smtputf8_enable
+    std::vector<std::string> utf8_classes;              // smtputf8_autodetect_classes
     bool check_bounces = false, check_notices = false;  // internal_mail_filter_classes
     std::string double_bounce_sender = "double-bounce";
     std::string always_bcc;  // a complete address

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/log/log.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/received.h"
@@ -197,7 +198,8 @@ void Transaction::start_filter() {
                                .date = date,
                                .message_id = cat({"<", queue::compact_date(envelope_.arrival), ".",
                                                   envelope_.id.str(), "@", o.myhostname, ">"}),
-                               .from = author(open_, o)},
+                               .from = author(open_, o),
+                               .find_utf8 = finds_utf8()},
                     is_checked() ? tools_.rules : nullptr);
 }
 
@@ -215,6 +217,38 @@ bool Transaction::is_checked() const {
     const Options& o = tools_.options;
     const bool notice = open_.sender.starts_with(o.double_bounce_sender + "@");
     return (o.check_bounces && open_.sender.empty()) || (o.check_notices && notice);
+}
+
+// Where the message comes from, in the words of smtputf8_autodetect_classes.
+std::string_view Transaction::utf8_class() const {
+    if (open_.origin == ipc::Origin::smtp) return "smtpd";
+    if (open_.origin == ipc::Origin::local) return "sendmail";
+    if (open_.probe == ipc::Probe::cache) return "verify";
+    if (open_.sender.empty()) return "bounce";
+    return open_.sender.starts_with(tools_.options.double_bounce_sender + "@") ? "notify"
+                                                                               : "forward";
+}
+
+bool Transaction::detects_utf8() const {
+    const auto& classes = tools_.options.utf8_classes;
+    return std::any_of(classes.begin(), classes.end(), [this](const std::string& one) {
+        return iequals(one, "all") || iequals(one, utf8_class());
+    });
+}
+
+// RFC 6531 3.6: whether the message can do without SMTPUTF8 is found out once, here.
+void Transaction::note_utf8() {
+    if (!finds_utf8()) return;
+    const auto is_utf8_address = [](const std::string& address) {
+        return !is_ascii(address) && is_utf8(address);
+    };
+    const bool in_header = filter_->effects().utf8_header;
+    const bool needed =
+        in_header || is_utf8_address(envelope_.sender) ||
+        std::any_of(envelope_.recipients.begin(), envelope_.recipients.end(),
+                    [&](const queue::Recipient& r) { return is_utf8_address(r.address); });
+    if (needed && detects_utf8()) envelope_.flags |= queue::kSmtpUtf8;
+    if (in_header && envelope_.has(queue::kSmtpUtf8)) envelope_.flags |= queue::kUtf8Header;
 }
 
 // One line for each rule that had something to say, in Postfix's shape.
@@ -447,6 +481,7 @@ void Transaction::expanded(const ipc::SubmitRecipient& from,
 
 void Transaction::commit() {
     state_ = State::committing;
+    note_utf8();
     Finished message;
     if (file_) {
         auto fd = std::move(*file_).finish(envelope_);

@@ -127,6 +127,12 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     bool is_local() const;
     bool is_external() const;
     bool is_checked() const;
+    std::string_view utf8_class() const;
+    bool detects_utf8() const;
+    bool finds_utf8() const {
+        return tools_.options.smtputf8 && (open_.smtputf8 || detects_utf8());
+    }
+    void note_utf8();
     void tell_notes();
     void note_actions(content::Effects& effects) const;
     std::string prepended_fields() const;

@@ -30,6 +30,8 @@ void Transaction::ask_about_header() {
     auto asked = header_->next();
     if (asked.empty()) {
         text_ = header_->apply(text_);
+        // Tables may have put UTF-8 there.
+        if (finds_utf8() && has_utf8_field(text_)) filter_->effects().utf8_header = true;
         header_.reset();
         header_rewritten_ = true;
         return;
@@ -141,6 +143,7 @@ void Transaction::obey_milters() {
                           [&](const auto& r) { return iequals(r.address, edit.text); });
     }
     text_ = milters_->text().str();
+    if (finds_utf8() && has_utf8_field(text_)) filter_->effects().utf8_header = true;
     if (milters_->text().has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
     hold_memory(text_.size());
 }

@@ -39,6 +39,53 @@ TEST_F(TransactionTest, ALargeMessageGoesToItsOwnFileAsItArrives) {
     EXPECT_LT(tools->memory_in_use, 100U);
 }
 
+// smtputf8_autodetect_classes, and what SMTPUTF8 is needed for (RFC 6531 3.6).
+TEST_F(TransactionTest, FindsOutWhoNeedsSmtputf8) {
+    constexpr std::uint32_t kNone = 0, kAsked = queue::kSmtpUtf8,
+                            kHeader = queue::kSmtpUtf8 | queue::kUtf8Header;
+    const struct {
+        ipc::Origin origin;
+        bool asked;
+        const char *classes, *sender, *recipient, *subject;
+        std::uint32_t flags;
+    } cases[] = {
+        {ipc::Origin::smtp, false, "sendmail", "a@client.test", "b@x.test", "s", kNone},
+        {ipc::Origin::smtp, false, "sendmail", "\xc3\xa4@client.test", "\xc3\xbc@x.test",
+         "h\xc3\xbc", kNone},
+        {ipc::Origin::smtp, true, "sendmail", "a@client.test", "b@x.test", "s", kAsked},
+        {ipc::Origin::smtp, true, "", "a@client.test", "b@x.test", "h\xc3\xbc", kHeader},
+        {ipc::Origin::smtp, false, "SMTPD", "a@client.test", "b@x.test", "h\xc3\xbc", kHeader},
+        {ipc::Origin::smtp, false, "all", "a@client.test", "b@x.test", "s", kNone},
+        {ipc::Origin::local, false, "sendmail", "a@client.test", "b@x.test", "s", kNone},
+        {ipc::Origin::local, false, "sendmail", "a@client.test", "b@x.test", "h\xc3\xbc", kHeader},
+        {ipc::Origin::local, false, "sendmail", "\xc3\xa4@client.test", "b@x.test", "s", kAsked},
+        {ipc::Origin::local, false, "sendmail", "a@client.test", "\xc3\xbc@x.test", "s", kAsked},
+        {ipc::Origin::local, false, "sendmail", "a@client.test", "b@x.test", "\xfc", kNone},
+        {ipc::Origin::local, false, "smtpd", "\xc3\xa4@client.test", "b@x.test", "s", kNone},
+        {ipc::Origin::internal, false, "forward", "a@client.test", "\xc3\xbc@x.test", "s", kAsked},
+        {ipc::Origin::internal, false, "bounce", "a@client.test", "\xc3\xbc@x.test", "s", kNone},
+        {ipc::Origin::internal, false, "bounce", "", "\xc3\xbc@x.test", "s", kAsked},
+        {ipc::Origin::internal, false, "notify", "double-bounce@x.test", "\xc3\xbc@x.test", "s",
+         kAsked},
+    };
+    options.smtputf8 = true;
+    for (const auto& c : cases) {
+        options.utf8_classes = {c.classes};
+        start(plain);
+        ipc::SubmitOpen open = submission({c.recipient});
+        open.origin = c.origin;
+        open.smtputf8 = c.asked;
+        open.sender = c.sender;
+        const auto result =
+            submit(open, cat({"Subject: ", c.subject, "\r\n\r\nb\xc3\xb6", "dy\r\n"}));
+        ASSERT_TRUE(result) << result.error().what;
+        ASSERT_EQ(result->outcome, ipc::Outcome::accept);
+        const auto message = stored(result->queue_id);
+        EXPECT_EQ(message.envelope.flags & kHeader, c.flags)
+            << c.classes << " " << c.sender << " " << c.recipient << " " << c.subject;
+    }
+}
+
 TEST_F(TransactionTest, AsksRewriteAboutIncompleteAddresses) {
     ipc::SubmitOpen open = submission({"root", "x@example.test"});
     open.origin = ipc::Origin::local;

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/mail/xtext.h"
 
 namespace postern::commands {
@@ -34,13 +35,20 @@ std::string local_time(WallTime when) {
     return {text, ::strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &local)};
 }
 
-std::string sizes(std::uint64_t content, std::uint64_t offset, std::size_t recipients) {
+std::string sizes(std::uint64_t content, std::uint64_t offset, std::size_t recipients,
+                  int utf8 = 0) {
     char text[128];
     const int n = std::snprintf(text, sizeof text, "%15llu %15llu %15zu %15d %15llu %15d",
                                 static_cast<unsigned long long>(content),
                                 static_cast<unsigned long long>(offset), recipients, 0,
-                                static_cast<unsigned long long>(content), 0);
+                                static_cast<unsigned long long>(content), utf8);
     return {text, static_cast<std::size_t>(n)};
+}
+
+// As Postfix counts them: 1 asked for, 2 needed for the header, 4 for the sender.
+int utf8_flags(const queue::Envelope& e) {
+    if (!e.has(queue::kSmtpUtf8)) return 0;
+    return 1 + (e.has(queue::kUtf8Header) ? 2 : 0) + (is_ascii(e.sender) ? 0 : 4);
 }
 
 std::string attribute(const PostcatOptions& options, std::string_view name,
@@ -81,12 +89,12 @@ std::string show_envelope(const PostcatOptions& o, const std::string& file,
     if (!o.envelope) return {};
     const queue::Envelope& e = message.envelope;
     std::string out = show_mark(o, "ENVELOPE RECORDS", file);
-    out += record(o, message.body.offset, 'C', "message_size",
-                  sizes(message.body.size, message.body.offset, e.recipients.size()));
+    out +=
+        record(o, message.body.offset, 'C', "message_size",
+               sizes(message.body.size, message.body.offset, e.recipients.size(), utf8_flags(e)));
     out += record(o, 0, 'T', "message_arrival_time", local_time(e.arrival));
     out += attribute(o, "log_ident", e.id.str());
     if (e.has(queue::kBody8bit)) out += attribute(o, "encoding", "8bit");
-    if (e.has(queue::kSmtpUtf8)) out += attribute(o, "smtputf8", "1");
     out += record(o, 0, 'S', "sender", e.sender);
     for (const queue::Attribute& a : e.attributes) {
         out += a.name == queue::attribute::kEnvid ? envelope_id(o, a.value)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/log/log.h"
 #include "lib/mail/xtext.h"
 
@@ -71,7 +72,7 @@ void Delivery::begin() {
                  "_generic_maps lookup problem -- deferring delivery: ", mapped.error().what}));
         return give_up(Verdict::defer("4.3.0", "address lookup failure"));
     }
-    destination_ = to_lower(request_.next_hop);
+    destination_ = fold_case(request_.next_hop);
     destination_key_ = destination_;
     // Who logs in as its sender must not ride on another sender's connection.
     if (tools_.options.sasl.by_sender) destination_key_ += "\n" + request_.sender;
@@ -230,6 +231,7 @@ void Delivery::transmit() {
     transaction.size = request_.body_size;
     transaction.body_8bit = request_.body_8bit;
     transaction.smtputf8 = request_.smtputf8;
+    transaction.utf8_header = request_.utf8_header;
     transaction.probe = request_.probe;
     transaction.priority = request_.priority;
     // A local submitter writes his ENVID himself: what is no xtext goes no further.
@@ -239,12 +241,11 @@ void Delivery::transmit() {
     if (tools_.options.send_xforward) transaction.origin = origin();
     for (std::size_t i : tried_) {
         const ipc::DeliverRecipient& to = request_.recipients[i];
-        smtp::ClientRecipient recipient{recipients_[i], "", to.orcpt};
+        smtp::ClientRecipient recipient{recipients_[i], "", mail::orcpt_for_wire(to.orcpt)};
         // RFC 3461 5.2.1: for whoever reports on it, the address as we were given it.
-        if (recipient.orcpt.empty()) {
+        if (to.orcpt.empty())
             recipient.orcpt = mail::orcpt_of(to.original.empty() ? to.address : to.original);
-            if (recipient.orcpt.size() > kMaxOrcpt) recipient.orcpt.clear();
-        }
+        if (recipient.orcpt.size() > kMaxOrcpt) recipient.orcpt.clear();
         for (const auto& [bit, word] : kNotifyWords) {
             if (to.notify & bit)
                 recipient.notify += cat({recipient.notify.empty() ? "" : ",", word});

@@ -47,6 +47,8 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.vrfy_enabled = !config.get(param::disable_vrfy_command);
     engine.soft_bounce = config.get(param::soft_bounce);
     engine.dsn = true;  // unless smtpd_discard_ehlo_keywords hides it
+    engine.smtputf8 = config.get(param::smtputf8_enable);
+    engine.strict_smtputf8 = engine.smtputf8 && config.get(param::strict_smtputf8);
     engine.mt_priority = config.get(param::smtpd_mt_priority);
     engine.future_release_limit =
         std::chrono::duration_cast<Seconds>(config.get(param::smtpd_future_release_limit));

@@ -1,7 +1,5 @@
 #include "verify/prober.h"
 
-#include <algorithm>
-
 #include "lib/base/strings.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/ipc/submission.h"
@@ -13,8 +11,6 @@ Result<void> Prober::probe(const std::string& address) const {
     envelope.origin = ipc::Origin::internal;
     envelope.sender = settings_.sender.at(clock_.now());
     envelope.probe = ipc::Probe::cache;
-    envelope.smtputf8 = std::any_of(address.begin(), address.end(),
-                                    [](char c) { return static_cast<unsigned char>(c) >= 128; });
     envelope.recipients.push_back({address, "", ipc::kNotifyNever, ""});
     TRY_ASSIGN(ipc::Submission submission,
                ipc::Submission::open(settings_.cleanup, envelope, Deadline::in(settings_.timeout)));

@@ -164,8 +164,10 @@ void BodyFilter::end_field(std::string& out) {
     const std::string name = to_lower(std::string_view(field).substr(0, field_name_size(field)));
     note_content_field(name, std::string_view(field).substr(field.find(':') + 1), part_);
     const auto kind = at_nested_ && !is_mime_field(name) ? Kind::nested_header : Kind::mime_header;
-    if (const auto made = judge_field(rules_, kind, std::string(field), effects_, out))
+    if (const auto made = judge_field(rules_, kind, std::string(field), effects_, out)) {
+        effects_.utf8_header = effects_.utf8_header || is_utf8_field(*made);
         out += *made;
+    }
 }
 
 void BodyFilter::end_header() {

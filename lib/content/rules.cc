@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/log/log.h"
 
 namespace postern::content {
@@ -223,6 +224,8 @@ bool is_mime_field(std::string_view lower_name) {
                                             "content-type",        "mime-version"};
     return std::find(std::begin(kFields), std::end(kFields), lower_name) != std::end(kFields);
 }
+
+bool is_utf8_field(std::string_view field) { return !is_ascii(field) && is_utf8(field); }
 
 std::optional<std::string> judge_field(Rules& rules, Kind kind, std::string field, Effects& effects,
                                        std::string& out) {

@@ -38,6 +38,13 @@ class Rules {
     virtual Dialect dialect() const { return {}; }
 };
 
+// No tables at all.
+class NoRules final : public Rules {
+  public:
+    bool wants(Kind) const override { return false; }
+    Lookup<std::string> find(Kind, std::string_view) override { return NotFound{}; }
+};
+
 // Lists of tables, as main.cf has them.
 struct TableNames {
     std::string header, mime_header, nested_header, body;
@@ -75,8 +82,9 @@ struct Effects {
     };
     std::optional<Verdict> refusal;
     bool discard = false, hold = false;
-    std::string filter;    // transport:destination
-    std::string redirect;  // everything goes to this address instead
+    bool utf8_header = false;  // some field of a part's header has UTF-8
+    std::string filter;        // transport:destination
+    std::string redirect;      // everything goes to this address instead
     std::vector<std::string> bcc;
     std::vector<Note> notes;
 };
@@ -97,6 +105,9 @@ Fate judge(Rules& rules, Kind kind, std::string_view text, Effects& effects);
 std::size_t field_name_size(std::string_view line);
 // Is it one of MIME's own fields (Content-Type and the like)? Takes a name in lower case.
 bool is_mime_field(std::string_view lower_name);
+// Does it have characters beyond ASCII, in UTF-8 (RFC 6532)? Others were always there, and need no
+// SMTPUTF8.
+bool is_utf8_field(std::string_view field);
 // Asks the rules about a field with its line ends, appends what they put before it, and returns
 // what becomes of it; nothing: it goes.
 std::optional<std::string> judge_field(Rules& rules, Kind kind, std::string field, Effects& effects,

@@ -67,11 +67,12 @@ inline constexpr std::string_view kOrigin = "origin";  // "smtp", "local" or "in
 enum Flag : std::uint32_t {
     kHasDotLines = 1,  // some line begins with "."; without it the text needs no dot-stuffing
     kBody8bit = 2,     // BODY=8BITMIME, RFC 6152
-    kSmtpUtf8 = 4,     // RFC 6531
+    kSmtpUtf8 = 4,     // the sender asked for SMTPUTF8 (RFC 6531), or cleanup found that it is needed
     kHold = 8,         // qmgr is to move it to hold/ at once
     kReportAll = 16,   // sendmail -v: the sender hears what became of each recipient
     kProbe = 32,       // nothing is delivered; what would be goes to the verify service
     kProbeReport = 64,  // the same, for a report to the sender (sendmail -bv)
+    kUtf8Header = 128,  // with kSmtpUtf8: some header field has UTF-8
 };
 
 struct Envelope {

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/mail/date.h"
 
 namespace postern::queue {
@@ -39,6 +40,13 @@ std::string peer_comment(std::string_view text) {
     return cat({comment(text.substr(0, last)), text.substr(last)});
 }
 
+// RFC 3848, and RFC 6531 4.3: "UTF8SMTPSA" instead of "ESMTPSA".
+std::string with(const ipc::SubmitOpen& open) {
+    const std::string protocol = word(open.protocol);
+    if (!open.smtputf8 || !istarts_with(protocol, "ESMTP")) return protocol;
+    return "UTF8" + protocol.substr(1);
+}
+
 std::string tls_comment(const ipc::SubmitOpen& open) {
     if (open.tls_protocol.empty()) return {};
     const std::string bits = std::to_string(open.tls_bits);
@@ -57,9 +65,10 @@ std::string from_network(const ipc::SubmitOpen& open, const ReceivedBy& who, con
     out += tls_comment(open);
     if (open.name_login && !open.sasl_username.empty())
         out += cat({"\t(Authenticated sender: ", comment(open.sasl_username), ")\r\n"});
-    out += cat({"\t", by(who), ") with ", word(open.protocol)});
+    out += cat({"\t", by(who), ") with ", with(open)});
     if (!id.empty()) out += " id " + id.str();
-    if (recipient.empty()) return out + cat({"; ", date, "\r\n"});
+    // UTF-8 in this field would bind the message to SMTPUTF8 wherever an alias leads it.
+    if (recipient.empty() || !is_ascii(recipient)) return out + cat({"; ", date, "\r\n"});
     return out + cat({"\r\n\tfor <", word(recipient), ">; ", date, "\r\n"});
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 #include "lib/smtp/client_session.h"
 
@@ -51,15 +52,24 @@ bool ClientSession::refused_by_extensions() {
              ""});
         return true;
     }
-    if (transaction_.smtputf8 && !extensions_.smtputf8) {
-        // RFC 6531 3.1
-        decide_rest(
-            {Verdict::reject("5.6.7", cat({"SMTPUTF8 is required, but was not offered by host ",
-                                           peer_.with_address()})),
-             ""});
+    return transaction_.smtputf8 && !extensions_.smtputf8 && refuse_utf8();
+}
+
+// RFC 6531 3.1, 3.5: what was only asked for goes without it; what needs it does not go at all.
+bool ClientSession::refuse_utf8() {
+    const RecipientOutcome outcome{
+        Verdict::reject("5.6.7", cat({"SMTPUTF8 is required, but was not offered by host ",
+                                      peer_.with_address()})),
+        ""};
+    if (transaction_.utf8_header || !is_ascii(transaction_.sender)) {
+        decide_rest(outcome);
         return true;
     }
-    return false;
+    for (std::size_t i = 0; i < progress_.size(); ++i) {
+        if (!is_ascii(transaction_.recipients[i].address)) decide(i, outcome);
+    }
+    return std::all_of(progress_.begin(), progress_.end(),
+                       [](const Progress& one) { return one.decided; });
 }
 
 }  // namespace postern::smtp

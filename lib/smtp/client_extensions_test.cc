@@ -24,6 +24,58 @@ TEST(ClientExtensions, IgnoredAsTold) {
     EXPECT_FALSE(some.dsn || some.pipelining);
 }
 
+// Begins a transaction that asked for SMTPUTF8: what is said.
+struct Utf8Talk {
+    explicit Utf8Talk(bool offered, std::vector<std::string> recipients)
+        : session({}, {"mx.test", "192.0.2.1", 25}) {
+        session.on_connected();
+        session.on_input("220 hello\r\n");
+        session.on_input(offered ? "250-mx.test\r\n250 SMTPUTF8\r\n" : "250 mx.test\r\n");
+        session.take_output();
+        mail.sender = "s@x.test";
+        mail.smtputf8 = true;
+        for (auto& one : recipients) mail.recipients.push_back({std::move(one), "", ""});
+    }
+    std::string begin() {
+        session.start(mail);
+        return session.take_output();
+    }
+    ClientSession session;
+    ClientTransaction mail;
+};
+
+// RFC 6531 3.5: to a server without SMTPUTF8 goes what does not need it, and nothing else.
+TEST(ClientExtensions, WhatNeedsSmtputf8) {
+    const auto said = [](bool offered, const char* recipient, const char* sender, bool header) {
+        Utf8Talk talk(offered, {recipient});
+        talk.mail.sender = sender;
+        talk.mail.utf8_header = header;
+        return talk.begin();
+    };
+    EXPECT_EQ(said(false, "a@y.test", "s@x.test", false), "MAIL FROM:<s@x.test>\r\n");
+    EXPECT_EQ(said(false, "\xc3\xbc@y.test", "s@x.test", false), "");
+    EXPECT_EQ(said(false, "a@\xc3\xbc.test", "s@x.test", false), "");
+    EXPECT_EQ(said(false, "a@y.test", "\xc3\xbc@x.test", false), "");
+    EXPECT_EQ(said(false, "a@y.test", "s@x.test", true), "");
+    for (const bool header : {true, false})
+        EXPECT_EQ(said(true, "a@y.test", "s@x.test", header), "MAIL FROM:<s@x.test> SMTPUTF8\r\n");
+
+    // Whoever did not ask for it is not told about it.
+    Utf8Talk old(false, {"\xc3\xbc@y.test"});
+    old.mail.smtputf8 = false;
+    EXPECT_EQ(old.begin(), "MAIL FROM:<s@x.test>\r\n");
+}
+
+TEST(ClientExtensions, RecipientsWithoutUtf8GoAlone) {
+    Utf8Talk talk(false, {"\xc3\xbc@y.test", "a@y.test"});
+    EXPECT_EQ(talk.begin(), "MAIL FROM:<s@x.test>\r\n");
+    EXPECT_EQ(talk.session.outcomes()[0].verdict.status, "5.6.7");
+    EXPECT_EQ(talk.session.outcomes()[0].verdict.text,
+              "SMTPUTF8 is required, but was not offered by host mx.test[192.0.2.1]");
+    talk.session.on_input("250 ok\r\n");
+    EXPECT_EQ(talk.session.take_output(), "RCPT TO:<a@y.test>\r\n");
+}
+
 // A session with a transaction in it, one reply for each command.
 class Probing {
   public:

@@ -88,7 +88,8 @@ struct ClientTransaction {
     std::vector<ClientRecipient> recipients;
     std::uint64_t size = 0;  // for SIZE (RFC 1870); 0: not given
     bool body_8bit = false;
-    bool smtputf8 = false;
+    bool smtputf8 = false;            // asked for by the sender: passed on where it is offered
+    bool utf8_header = false;         // with smtputf8: the content cannot go without it
     int priority = 0;                 // RFC 6710
     std::string envid;                // RFC 3461 4.4, xtext form
     std::string ret;                  // "FULL", "HDRS" or empty
@@ -254,6 +255,7 @@ class ClientSession {
     Step fail(Verdict verdict, std::string_view reply = {});
     Step lose(std::string_view text);
     bool refused_by_extensions();
+    bool refuse_utf8();
     void refuse_bad_addresses();
     bool greets_as_us(const Reply& reply) const;
     bool pipelining() const { return extensions_.pipelining && options_.pipelining; }

@@ -428,7 +428,7 @@ TEST(ClientSessionTest, SizeAndUtf8AreCheckedBeforehand) {
 
     Opened plain(kPlainEhlo);
     ClientTransaction utf8 = to({"a@y.test"});
-    utf8.smtputf8 = true;
+    utf8.smtputf8 = utf8.utf8_header = true;
     EXPECT_EQ(plain.begin(utf8), "");
     EXPECT_EQ(plain.outcome(0).verdict.status, "5.6.7");
 }

@@ -6,6 +6,7 @@
 
 #include "lib/base/date_time.h"
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/mail/xtext.h"
 
 #include "lib/smtp/delivery_options.h"
@@ -40,6 +41,25 @@ std::optional<std::string_view> value_of(std::string_view option, std::string_vi
 std::optional<std::string_view> after_keyword(std::string_view argument, std::string_view keyword) {
     if (!istarts_with(argument, keyword)) return std::nullopt;
     return trim_left(argument.substr(keyword.size()));
+}
+
+// As Postfix takes them: without smtputf8_enable any bytes in local parts, with it only UTF-8.
+mail::AddressRules address_rules(const Offered& extensions) {
+    mail::AddressRules rules;
+    rules.bare_local = true;  // completed with our own domain later; RFC 5321 4.5.1: "postmaster"
+    rules.smtputf8 = extensions.utf8_addresses;
+    rules.raw_local = !extensions.utf8_addresses;
+    return rules;
+}
+
+// RFC 6531 3.4: UTF-8 goes with the extension only. Local parts were 8-bit long before it, and are
+// let pass unless strict_smtputf8.
+std::optional<ArgumentError> undeclared(const mail::Address& address, const Offered& extensions,
+                                        const ArgumentError& bad_syntax) {
+    if (!is_ascii(address.domain().str())) return bad_syntax;
+    if (extensions.strict_utf8 && !address.is_ascii())
+        return ArgumentError{553, "5.6.7", "Must declare SMTPUTF8 to send unicode address"};
+    return std::nullopt;
 }
 
 std::optional<ArgumentError> take_size(std::string_view value, MailArguments& mail) {
@@ -126,7 +146,7 @@ std::optional<ArgumentError> take_mail_option(std::string_view option, const Off
 
 // RFC 3461 4.1: NEVER stands alone, and the parameter at most once.
 std::optional<ArgumentError> take_notify(std::string_view value, RcptArguments& rcpt) {
-    const auto bad = syntax("Bad NOTIFY parameter syntax");
+    const auto bad = syntax("Error: Bad NOTIFY parameter syntax");
     if (rcpt.notify != 0) return bad;
     for (auto word : split(value, ',')) {
         const std::uint8_t bit = iequals(word, "NEVER")     ? kNever
@@ -141,16 +161,6 @@ std::optional<ArgumentError> take_notify(std::string_view value, RcptArguments& 
     return std::nullopt;
 }
 
-// RFC 3461 4.2: the type is an atom, the address xtext.
-bool is_orcpt(std::string_view value) {
-    const auto parts = split_once(value, ';');
-    if (!parts || parts->first.empty() || parts->second.empty()) return false;
-    const auto in_type = [](char c) { return is_alnum(c) || c == '-'; };
-    return value.size() <= kMaxOrcpt &&
-           std::all_of(parts->first.begin(), parts->first.end(), in_type) &&
-           mail::is_printable_xtext(parts->second);
-}
-
 std::optional<ArgumentError> take_rcpt_option(std::string_view option, const Offered& extensions,
                                               RcptArguments& rcpt) {
     const auto notify = value_of(option, "NOTIFY");
@@ -158,7 +168,8 @@ std::optional<ArgumentError> take_rcpt_option(std::string_view option, const Off
     if (!extensions.esmtp || (!notify && !orcpt)) return unsupported(option);
     if (!extensions.dsn) return no_dsn();
     if (notify) return take_notify(*notify, rcpt);
-    if (!rcpt.orcpt.empty() || !is_orcpt(*orcpt)) return syntax("Bad ORCPT parameter syntax");
+    if (!rcpt.orcpt.empty() || orcpt->size() > kMaxOrcpt || !mail::parse_orcpt(*orcpt))
+        return syntax("Error: Bad ORCPT parameter syntax");
     rcpt.orcpt = *orcpt;
     return std::nullopt;
 }
@@ -182,35 +193,45 @@ Command parse_command(std::string_view line) {
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& extensions) {
     const auto text = after_keyword(argument, "FROM:");
     if (!text || text->empty()) return syntax("Syntax: MAIL FROM:<address>");
-    if (extensions.strict_paths && !text->starts_with('<'))
-        return ArgumentError{501, "5.1.7", "Bad sender address syntax"};
-    mail::AddressRules rules;
-    rules.bare_local = true;  // as Postfix: completed with our own domain later
-    rules.smtputf8 = extensions.smtputf8;
-    auto path = mail::parse_path(*text, rules);
-    if (!path) return ArgumentError{501, "5.1.7", "Bad sender address syntax"};
+    const ArgumentError bad_syntax{501, "5.1.7", "Bad sender address syntax"};
+    if (extensions.strict_paths && !text->starts_with('<')) return bad_syntax;
+    auto path = mail::parse_path(*text, address_rules(extensions));
+    if (!path) return bad_syntax;
     MailArguments mail;
     mail.sender = std::move(path->address);
     for (auto option : split_words(path->rest, " ")) {
         if (auto error = take_mail_option(option, extensions, mail)) return std::move(*error);
     }
-    if (!mail.smtputf8 && !mail.sender.is_ascii()) {
-        return ArgumentError{553, "5.6.7", "Must declare SMTPUTF8 to send unicode address"};
+    if (!mail.smtputf8) {
+        if (auto error = undeclared(mail.sender, extensions, bad_syntax)) return std::move(*error);
     }
     return mail;
+}
+
+Parsed<mail::Address> parse_vrfy(std::string_view argument, const Offered& extensions) {
+    const ArgumentError bad_syntax{501, "5.1.3", "Bad recipient address syntax"};
+    auto path = mail::parse_path(argument, address_rules(extensions));
+    if (!path || path->address.is_null()) return bad_syntax;
+    const auto option = trim(path->rest);
+    const bool declared = extensions.smtputf8 && iequals(option, "SMTPUTF8");  // RFC 6531 3.7.4.2
+    if (!declared && !option.empty()) return bad_syntax;
+    if (!declared) {
+        if (auto error = undeclared(path->address, extensions, bad_syntax))
+            return std::move(*error);
+    }
+    return std::move(path->address);
 }
 
 Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Offered& extensions) {
     const auto text = after_keyword(argument, "TO:");
     if (!text || text->empty()) return syntax("Syntax: RCPT TO:<address>");
-    if (extensions.strict_paths && !text->starts_with('<'))
-        return ArgumentError{501, "5.1.3", "Bad recipient address syntax"};
-    mail::AddressRules rules;
-    rules.bare_local = true;  // RFC 5321 4.5.1: at least "postmaster"
-    rules.smtputf8 = extensions.smtputf8;
-    auto path = mail::parse_path(*text, rules);
-    if (!path || path->address.is_null()) {
-        return ArgumentError{501, "5.1.3", "Bad recipient address syntax"};
+    const ArgumentError bad_syntax{501, "5.1.3", "Bad recipient address syntax"};
+    if (extensions.strict_paths && !text->starts_with('<')) return bad_syntax;
+    auto path = mail::parse_path(*text, address_rules(extensions));
+    if (!path || path->address.is_null()) return bad_syntax;
+    if (!extensions.smtputf8) {
+        if (auto error = undeclared(path->address, extensions, bad_syntax))
+            return std::move(*error);
     }
     RcptArguments rcpt;
     rcpt.recipient = std::move(path->address);

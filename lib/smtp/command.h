@@ -63,11 +63,11 @@ struct MailArguments {
     std::uint64_t size = 0;  // 0: not declared
     Body body = Body::unset;
     bool smtputf8 = false;
-    std::string ret;    // "FULL", "HDRS" or empty; RFC 3461 4.3
-    std::string envid;  // as given, xtext; RFC 3461 4.4
-    std::string auth;   // as given, xtext; RFC 4954 5
-    std::optional<int> priority;        // RFC 6710
-    std::optional<Seconds> hold_for;    // RFC 4865
+    std::string ret;                     // "FULL", "HDRS" or empty; RFC 3461 4.3
+    std::string envid;                   // as given, xtext; RFC 3461 4.4
+    std::string auth;                    // as given, xtext; RFC 4954 5
+    std::optional<int> priority;         // RFC 6710
+    std::optional<Seconds> hold_for;     // RFC 4865
     std::optional<WallTime> hold_until;  // RFC 4865; at most one of the two
 };
 
@@ -85,7 +85,9 @@ struct RcptArguments {
 struct Offered {
     bool esmtp = false;
     bool dsn = false;
-    bool smtputf8 = false;
+    bool smtputf8 = false;        // MAIL may ask for it; for RCPT: it has
+    bool utf8_addresses = false;  // smtputf8_enable: what is 8-bit must be UTF-8
+    bool strict_utf8 = false;     // strict_smtputf8: and the client must have asked for SMTPUTF8
     bool auth = false;
     bool mt_priority = false, future_release = false;
     bool strict_paths = false;  // strict_rfc821_envelopes: not without <>
@@ -95,6 +97,8 @@ template <class T>
 using Parsed = std::variant<T, ArgumentError>;
 
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& extensions);
+// What VRFY asks about: "address [SMTPUTF8]".
+Parsed<mail::Address> parse_vrfy(std::string_view argument, const Offered& extensions);
 Parsed<RcptArguments> parse_rcpt(std::string_view argument, const Offered& extensions);
 
 }  // namespace postern::smtp

@@ -9,6 +9,7 @@
 #include "lib/base/encode.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::smtp {
 namespace {
@@ -135,6 +136,7 @@ Action ServerSession::on_line(std::string_view line, bool proper) {
         return reply(500, "5.5.2", "Error: bad syntax");
     }
     where_ = verb_name(verb_);
+    if (options_.smtputf8 && !is_utf8(line)) return reply(500, "5.5.2", "Error: bad UTF-8 syntax");
     return dispatch(command);
 }
 
@@ -248,6 +250,7 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     offer("ENHANCEDSTATUSCODES");
     offer("8BITMIME");
     if (options_.dsn) offer("DSN");
+    if (options_.smtputf8) offer("SMTPUTF8");        // RFC 6531 3.1
     if (options_.mt_priority) offer("MT-PRIORITY");  // RFC 6710 3
     if (options_.future_release_limit > Seconds{0}) {
         // RFC 4865 3: the longest time, and what that comes to now.
@@ -262,6 +265,9 @@ Offered ServerSession::extensions() const {
     Offered offered;
     offered.esmtp = esmtp_;
     offered.dsn = options_.dsn && !hides("DSN");
+    offered.smtputf8 = options_.smtputf8 && !hides("SMTPUTF8");
+    offered.utf8_addresses = options_.smtputf8;
+    offered.strict_utf8 = options_.strict_smtputf8;
     offered.auth = options_.auth_enabled;
     offered.mt_priority = options_.mt_priority && !hides("MT-PRIORITY");
     offered.future_release = options_.future_release_limit > Seconds{0} && !hides("FUTURERELEASE");
@@ -322,7 +328,9 @@ Action ServerSession::accept_mail() {
 
 Action ServerSession::do_rcpt(std::string_view argument) {
     if (!envelope_.open) return reply(503, "5.5.1", "Error: need MAIL command");
-    auto parsed = parse_rcpt(argument, extensions());
+    Offered offered = extensions();
+    offered.smtputf8 = envelope_.mail.smtputf8;
+    auto parsed = parse_rcpt(argument, offered);
     if (const auto* error = std::get_if<ArgumentError>(&parsed)) {
         return reply(error->code, error->status, error->text);
     }
@@ -347,12 +355,11 @@ Action ServerSession::do_vrfy(std::string_view argument) {
     junk();
     if (!options_.vrfy_enabled) return reply(502, "5.5.1", "VRFY command is disabled");
     if (argument.empty()) return reply(501, "5.5.4", "Syntax: VRFY address");
-    mail::AddressRules rules;
-    rules.bare_local = true;
-    auto path = mail::parse_path(argument, rules);
-    if (!path || path->address.is_null())
-        return reply(501, "5.1.3", "Bad recipient address syntax");
-    asked_ = {path->address.str(), 0, {}};
+    auto parsed = parse_vrfy(argument, extensions());
+    if (const auto* error = std::get_if<ArgumentError>(&parsed)) {
+        return reply(error->code, error->status, error->text);
+    }
+    asked_ = {std::get<mail::Address>(parsed).str(), 0, {}};
     return ask(Stage::vrfy, Pending::vrfy);
 }
 

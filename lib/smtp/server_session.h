@@ -38,6 +38,8 @@ struct ServerOptions {
     bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
     bool dsn = false;
+    bool smtputf8 = false;            // RFC 6531; and command lines must be UTF-8
+    bool strict_smtputf8 = false;     // no UTF-8 in addresses without it
     bool mt_priority = false;         // RFC 6710
     Seconds future_release_limit{0};  // RFC 4865: how long messages may be held; 0: not offered
     std::function<WallTime()> now;    // for the latter; empty: the system's clock

@@ -92,6 +92,36 @@ TEST(ServerSession, OneMessage) {
     EXPECT_EQ(t.asked, std::vector<Stage>{Stage::rcpt});
 }
 
+TEST(ServerSession, Smtputf8) {
+    Talk talk;
+    talk.options.smtputf8 = talk.options.dsn = true;
+    EXPECT_THAT(talk.line("EHLO x"), testing::HasSubstr("250-DSN\r\n250 SMTPUTF8\r\n"));
+    EXPECT_EQ(talk.line("MAIL FROM:<a@\xc3\xbc.test> SMTPUTF8"), "250 2.1.0 Ok\r\n");
+    EXPECT_TRUE(talk.s().envelope().mail.smtputf8);
+    EXPECT_EQ(talk.line("RCPT TO:<\xc3\xbc@\xc3\xbc.test>"), "250 2.1.5 Ok\r\n");
+    EXPECT_EQ(talk.line("RCPT TO:<\xfc@x.test>"), "500 5.5.2 Error: bad UTF-8 syntax\r\n");
+    EXPECT_EQ(talk.line("RSET"), "250 2.0.0 Ok\r\n");
+    // Each transaction says it for itself.
+    EXPECT_EQ(talk.line("MAIL FROM:<a@x.test>"), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(talk.line("RCPT TO:<b@\xc3\xbc.test>"), "501 5.1.3 Bad recipient address syntax\r\n");
+    EXPECT_EQ(talk.line("VRFY b@\xc3\xbc.test SMTPUTF8"), "252 2.0.0 b@\xc3\xbc.test\r\n");
+
+    Talk hidden;
+    hidden.options.smtputf8 = true;
+    hidden.options.hidden_keywords = {"SMTPUTF8"};
+    EXPECT_THAT(hidden.line("EHLO x"), testing::Not(testing::HasSubstr("SMTPUTF8")));
+    EXPECT_EQ(hidden.line("MAIL FROM:<a@b.test> SMTPUTF8"),
+              "555 5.5.4 Unsupported option: SMTPUTF8\r\n");
+    EXPECT_EQ(hidden.line("NOOP \xfc"), "500 5.5.2 Error: bad UTF-8 syntax\r\n");
+
+    Talk without;
+    EXPECT_THAT(without.line("EHLO x"), testing::Not(testing::HasSubstr("SMTPUTF8")));
+    EXPECT_EQ(without.line("NOOP \xfc"), "250 2.0.0 Ok\r\n");
+    EXPECT_EQ(without.line("MAIL FROM:<\xfc@b.test>"), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(without.line("MAIL FROM:<a@\xc3\xbc.test>"),
+              "503 5.5.1 Error: nested MAIL command\r\n");
+}
+
 TEST(ServerSession, RepliesInEveryState) {
     struct Case {
         std::vector<const char*> before;

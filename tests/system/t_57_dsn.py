@@ -271,10 +271,10 @@ class Server(unittest.TestCase):
                 self.assertEqual(smtp.docmd(command), (501, answer))
             smtp.mail("a@b.test")
             for options, answer in [
-                    ("NOTIFY=NEVER,SUCCESS", b"5.5.4 Bad NOTIFY parameter syntax"),
-                    ("NOTIFY=SUCCESS NOTIFY=DELAY", b"5.5.4 Bad NOTIFY parameter syntax"),
-                    ("ORCPT=a@b.test", b"5.5.4 Bad ORCPT parameter syntax"),
-                    ("ORCPT=rfc822;a+0Db@c.test", b"5.5.4 Bad ORCPT parameter syntax")]:
+                    ("NOTIFY=NEVER,SUCCESS", b"5.5.4 Error: Bad NOTIFY parameter syntax"),
+                    ("NOTIFY=SUCCESS NOTIFY=DELAY", b"5.5.4 Error: Bad NOTIFY parameter syntax"),
+                    ("ORCPT=a@b.test", b"5.5.4 Error: Bad ORCPT parameter syntax"),
+                    ("ORCPT=rfc822;a+0Db@c.test", b"5.5.4 Error: Bad ORCPT parameter syntax")]:
                 self.assertEqual(smtp.docmd(f"RCPT TO:<a@example.test> {options}"), (501, answer))
 
     def test_not_where_it_is_hidden(self):
