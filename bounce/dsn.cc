@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/mail/xtext.h"
 
 namespace postern::bounce {
@@ -25,6 +26,13 @@ std::string_view subject(const Dsn& dsn) {
 }
 
 bool is_us_ascii(const Dsn& dsn) { return iequals(dsn.text.charset, "us-ascii"); }
+
+// Whether the part for people says something that is not ASCII.
+bool speaks_utf8(const Dsn& dsn) {
+    return std::any_of(dsn.recipients.begin(), dsn.recipients.end(), [](const auto& record) {
+        return !is_ascii(record.address) || !is_ascii(record.original) || !is_ascii(record.text);
+    });
+}
 
 // An address without a domain gets ours: "MAILER-DAEMON (Mail Delivery System)".
 std::string author(const Dsn& dsn) {
@@ -56,28 +64,27 @@ void add_header(std::string& out, const Dsn& dsn) {
     add_line(out, {"Content-Type: multipart/report; report-type=",
                    dsn.utf8 ? "global-delivery-status;" : "delivery-status;"});
     add_line(out, {"\tboundary=\"", boundary(dsn), "\""});
-    if (dsn.eight_bit || dsn.utf8 || !is_us_ascii(dsn))
-        add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    if (dsn.eight_bit || is_8bit(dsn)) add_line(out, {"Content-Transfer-Encoding: 8bit"});
     add_line(out, {""});
     add_line(out, {"This is a MIME-encapsulated message."});
     add_line(out, {""});
 }
 
 void add_recipient_text(std::string& out, const queue::BounceRecord& record) {
-    std::string line = cat({"<", record.address, ">"});
+    std::string line = cat({"<", printable(record.address), ">"});
     if (!record.original.empty() && !iequals(record.original, record.address)) {
-        line += cat({" (expanded from <", record.original, ">)"});
+        line += cat({" (expanded from <", printable(record.original), ">)"});
     }
     out += wrap_text(cat({line, ": ", record.text}));
     out += kLine;
 }
 
 void add_notification(std::string& out, const Dsn& dsn) {
-    const bool utf8 = dsn.utf8 && is_us_ascii(dsn);
+    const bool utf8 = (dsn.utf8 || speaks_utf8(dsn)) && is_us_ascii(dsn);
     add_line(out, {"--", boundary(dsn)});
     add_line(out, {"Content-Description: Notification"});
     add_line(out, {"Content-Type: text/plain; charset=", utf8 ? "utf-8" : dsn.text.charset});
-    if (dsn.utf8 || !is_us_ascii(dsn)) add_line(out, {"Content-Transfer-Encoding: 8bit"});
+    if (is_8bit(dsn)) add_line(out, {"Content-Transfer-Encoding: 8bit"});
     add_line(out, {""});
     std::string_view body = dsn.text.body;
     if (body.ends_with('\n')) body.remove_suffix(1);
@@ -91,17 +98,35 @@ std::string_view default_action(Kind kind) {
     return kind == Kind::failure ? "failed" : "delivered";
 }
 
-std::string original_recipient(const queue::BounceRecord& record) {
-    if (!record.orcpt.empty()) return mail::orcpt_for_people(record.orcpt);  // RFC 3461 6.3
-    return record.original.empty() ? std::string() : cat({"rfc822;", record.original});
+// RFC 6533 3: the type of an address in UTF-8; as it is where the report may be UTF-8, and
+// otherwise with its characters spelt out.
+std::string typed(const Dsn& dsn, std::string_view space, std::string_view address) {
+    if (is_ascii(address)) return cat({"rfc822;", space, address});
+    if (!is_utf8(address))
+        return cat({"rfc822;", space, printable(address, queue::kMaxBounceValue, false)});
+    return cat(
+        {"utf-8;", space, dsn.utf8 ? std::string(address) : mail::utf8_xtext_encode(address)});
+}
+
+std::string original_recipient(const Dsn& dsn, const queue::BounceRecord& record) {
+    if (record.orcpt.empty())
+        return record.original.empty() ? std::string() : typed(dsn, "", record.original);
+    const auto orcpt = mail::parse_orcpt(record.orcpt);
+    if (!orcpt) return printable(record.orcpt, queue::kMaxBounceValue, dsn.utf8);
+    if (!is_ascii(orcpt->address)) return typed(dsn, "", orcpt->address);
+    return cat({orcpt->type, ";", orcpt->address});  // RFC 3461 6.3
+}
+
+// RFC 3464 1: message/delivery-status is ASCII.
+std::string status_text(const Dsn& dsn, std::string_view text) {
+    return printable(text, queue::kMaxBounceValue, dsn.utf8);
 }
 
 // RFC 3464 2.3: the fields of one recipient.
 void add_recipient_status(std::string& out, const Dsn& dsn, const queue::BounceRecord& record) {
-    std::string_view type = dsn.utf8 ? "utf-8; " : "rfc822; ";
     add_line(out, {""});
-    add_line(out, {"Final-Recipient: ", type, record.address});
-    if (std::string original = original_recipient(record); !original.empty()) {
+    add_line(out, {"Final-Recipient: ", typed(dsn, " ", record.address)});
+    if (std::string original = original_recipient(dsn, record); !original.empty()) {
         add_line(out, {"Original-Recipient: ", original});
     }
     add_line(out, {"Action: ", record.action.empty() ? default_action(dsn.kind) : record.action});
@@ -111,7 +136,8 @@ void add_recipient_status(std::string& out, const Dsn& dsn, const queue::BounceR
     std::string_view words = record.diagnostic;
     if (words.empty()) words = smtp ? diagnostic_words(record.text) : std::string_view(record.text);
     if (!words.empty())
-        out += wrap_text(cat({"Diagnostic-Code: ", smtp ? "smtp; " : "X-Postfix; ", words}));
+        out += wrap_text(
+            cat({"Diagnostic-Code: ", smtp ? "smtp; " : "X-Postfix; ", status_text(dsn, words)}));
     if (dsn.kind == Kind::delay) add_line(out, {"Will-Retry-Until: ", mail_date(dsn.retry_until)});
 }
 
@@ -126,7 +152,8 @@ void add_status(std::string& out, const Dsn& dsn) {
     add_line(out, {"Reporting-MTA: dns; ", dsn.myhostname});
     if (!dsn.envid.empty()) add_line(out, {"Original-Envelope-Id: ", dsn.envid});
     add_line(out, {"X-", dsn.mail_name, "-Queue-ID: ", dsn.queue_id});
-    if (!dsn.sender.empty()) add_line(out, {"X-", dsn.mail_name, "-Sender: rfc822; ", dsn.sender});
+    if (!dsn.sender.empty())
+        add_line(out, {"X-", dsn.mail_name, "-Sender: ", typed(dsn, " ", dsn.sender)});
     add_line(out, {"Arrival-Date: ", mail_date(dsn.arrival)});
     for (const queue::BounceRecord& record : dsn.recipients) add_recipient_status(out, dsn, record);
     add_line(out, {""});
@@ -146,13 +173,13 @@ void add_returned_head(std::string& out, const Dsn& dsn) {
 
 }  // namespace
 
+bool is_8bit(const Dsn& dsn) { return dsn.utf8 || speaks_utf8(dsn) || !is_us_ascii(dsn); }
+
 DsnText make_dsn(const Dsn& original) {
     Dsn dsn = original;
-    if (!dsn.utf8) {  // what is declared us-ascii must be
-        for (queue::BounceRecord& record : dsn.recipients) {
-            record.text = printable(record.text, queue::kMaxBounceValue, false);
-            record.diagnostic = printable(record.diagnostic, queue::kMaxBounceValue, false);
-        }
+    for (queue::BounceRecord& record : dsn.recipients) {  // what is declared UTF-8 must be
+        record.text = printable(record.text, queue::kMaxBounceValue);
+        record.diagnostic = printable(record.diagnostic, queue::kMaxBounceValue);
     }
     DsnText text;
     add_header(text.before, dsn);

@@ -35,7 +35,7 @@ struct Dsn {
     WallTime retry_until{};     // delay: when it is given up
     bool headers_only = false;  // return the header block alone
     bool eight_bit = false;     // the returned message has 8-bit bytes
-    bool utf8 = false;          // addresses need SMTPUTF8
+    bool utf8 = false;          // the message came with SMTPUTF8, and so goes the report: RFC 6533
     std::vector<queue::BounceRecord> recipients;
 };
 
@@ -46,6 +46,8 @@ struct DsnText {
 };
 
 DsnText make_dsn(const Dsn& dsn);
+// Whether the report is 8-bit without regard to the returned message.
+bool is_8bit(const Dsn& dsn);
 
 // "text" as Postfix wraps it: the first line as it is, the others indented by four columns, broken
 // at spaces so that lines have at most 76 columns where possible. Lines end in CRLF.

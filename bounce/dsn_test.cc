@@ -153,11 +153,58 @@ TEST(Dsn, Utf8AndEightBit) {
     EXPECT_NE(text.find("report-type=global-delivery-status"), std::string::npos);
     EXPECT_NE(text.find("Final-Recipient: utf-8; ü@b.test\r\n"), std::string::npos);
     EXPECT_NE(text.find("Content-Type: message/global\r\n"), std::string::npos);
+    EXPECT_NE(text.find("Final-Recipient: rfc822; "), std::string::npos) << "one by one";
+    EXPECT_NE(text.find("\r\n<ü@b.test>"), std::string::npos);
+    dsn.recipients[0].address = "a@b.test";
     dsn.utf8 = false;
     dsn.eight_bit = true;
     EXPECT_NE(
         whole(dsn).find("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n"),
         std::string::npos);
+}
+
+// RFC 6533 3: a report about mail without SMTPUTF8 has UTF-8 for people only.
+TEST(Dsn, AddressesInUtf8WithoutSmtputf8) {
+    Dsn dsn = sample();
+    dsn.sender = "ä@x.test";
+    dsn.recipients[0].address = "ü+@b.test";
+    dsn.recipients[0].orcpt = "rfc822;+C3+BC@c.test";
+    dsn.recipients[0].text = "host x said: 550 nö (in reply to RCPT TO command)";
+    const std::string text = whole(dsn);
+    const auto has = [&](std::string_view part) { return text.find(part) != text.npos; };
+    EXPECT_TRUE(has("report-type=delivery-status;"));
+    EXPECT_TRUE(
+        has("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"));
+    EXPECT_TRUE(has("<ü+@b.test>")) << text;
+    EXPECT_TRUE(has("550 nö"));
+    const auto status = text.find("Content-Type: message/delivery-status\r\n\r\n");
+    ASSERT_NE(status, text.npos) << text;
+    const std::string part = text.substr(status, text.find("\r\n--", status) - status);
+    EXPECT_NE(part.find("-Sender: utf-8; \\x{E4}@x.test\r\n"), part.npos) << part;
+    EXPECT_NE(part.find("Final-Recipient: utf-8; \\x{FC}\\x{2B}@b.test\r\n"), part.npos) << part;
+    EXPECT_NE(part.find("Original-Recipient: utf-8;\\x{FC}@c.test\r\n"), part.npos) << part;
+    EXPECT_TRUE(std::all_of(part.begin(), part.end(), [](char c) { return (c & 0x80) == 0; }));
+    EXPECT_TRUE(is_8bit(dsn));
+    dsn.recipients[0].address = "\xfc@b.test";  // nobody's UTF-8
+    EXPECT_NE(whole(dsn).find("Final-Recipient: rfc822; ?@b.test\r\n"), std::string::npos);
+}
+
+TEST(Dsn, OriginalRecipientsInUtf8) {
+    Dsn dsn = sample();
+    dsn.utf8 = true;
+    const struct {
+        const char *orcpt, *shown;
+    } cases[] = {
+        {"utf-8;\\x{FC}\\x{2B}@c.test", "utf-8;ü+@c.test"}, {"utf-8;ü@c.test", "utf-8;ü@c.test"},
+        {"rfc822;+C3+BC@c.test", "utf-8;ü@c.test"},  // as Postfix sends it
+        {"utf-8;plain@c.test", "utf-8;plain@c.test"},       {"x400;+2Fc+3Dx", "x400;/c=x"},
+    };
+    for (const auto& c : cases) {
+        dsn.recipients[0].orcpt = c.orcpt;
+        EXPECT_NE(whole(dsn).find(cat({"Original-Recipient: ", c.shown, "\r\n"})),
+                  std::string::npos)
+            << c.orcpt;
+    }
 }
 
 TEST(Dsn, EveryLineEndsInCrLfAndIsShort) {

@@ -213,8 +213,7 @@ Result<void> Notifier::submit(const ipc::BounceSend& request, Letter letter, int
     ipc::SubmitOpen envelope;
     envelope.origin = ipc::Origin::internal;
     envelope.sender = letter.from;
-    envelope.body_8bit =
-        letter.dsn.eight_bit || letter.dsn.utf8 || !iequals(letter.dsn.text.charset, "us-ascii");
+    envelope.body_8bit = letter.dsn.eight_bit || is_8bit(letter.dsn);
     envelope.smtputf8 = letter.dsn.utf8;
     envelope.recipients.push_back({letter.dsn.to, "", 0, ""});
 
