@@ -6,7 +6,9 @@
 #include <unicase.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "lib/base/strings.h"
@@ -46,6 +48,18 @@ const std::uint8_t* bytes_of(const std::string& text) {
     return reinterpret_cast<const std::uint8_t*>(text.c_str());
 }
 
+// How many bytes of ASCII there are at the front, at least; eight are looked at together.
+std::size_t leading_ascii(std::string_view text) {
+    constexpr std::uint64_t kHighBits = 0x8080808080808080;
+    std::size_t at = 0;
+    for (std::uint64_t eight = 0; text.size() - at >= sizeof eight; at += sizeof eight) {
+        std::memcpy(&eight, text.data() + at, sizeof eight);
+        if ((eight & kHighBits) != 0) break;
+    }
+    while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+    return at;
+}
+
 // Length of the UTF-8 sequence that begins text, 0 when it is none.
 std::size_t utf8_sequence(std::string_view text) {
     const auto lead = static_cast<unsigned char>(text[0]);
@@ -64,18 +78,16 @@ std::size_t utf8_sequence(std::string_view text) {
 }  // namespace
 
 bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
+    for (;;) {
+        text.remove_prefix(leading_ascii(text));
+        if (text.empty()) return true;
         const auto size = utf8_sequence(text);
         if (size == 0) return false;
         text.remove_prefix(size);
     }
-    return true;
 }
 
-bool is_ascii(std::string_view text) {
-    return std::none_of(text.begin(), text.end(),
-                        [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-}
+bool is_ascii(std::string_view text) { return leading_ascii(text) == text.size(); }
 
 Result<std::string> domain_to_ascii(std::string_view domain) {
     if (is_ascii(domain)) return std::string(domain);

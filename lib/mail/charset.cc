@@ -4,10 +4,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::mail {
 namespace {
@@ -64,7 +64,7 @@ std::string from_ascii(std::string_view bytes) {
 }
 
 std::string repaired_utf8(std::string_view text) {
-    if (is_valid_utf8(text)) return std::string(text);
+    if (is_utf8(text)) return std::string(text);
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) append_utf8(out, take_utf8(text));
@@ -158,34 +158,8 @@ bool is_known_charset(std::string_view charset) {
     return builtin(charset) != Builtin::none || open_iconv(charset) != nullptr;
 }
 
-namespace {
-
-// How many bytes of ASCII there are at the front, at least; eight are looked at together.
-std::size_t leading_ascii(std::string_view text) {
-    constexpr std::uint64_t kHighBits = 0x8080808080808080;
-    std::size_t at = 0;
-    for (std::uint64_t eight = 0; text.size() - at >= sizeof eight; at += sizeof eight) {
-        std::memcpy(&eight, text.data() + at, sizeof eight);
-        if ((eight & kHighBits) != 0) break;
-    }
-    while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
-    return at;
-}
-
-}  // namespace
-
-bool is_valid_utf8(std::string_view text) {
-    while (!text.empty()) {
-        text.remove_prefix(leading_ascii(text));
-        if (text.empty()) break;
-        const std::size_t before = text.size();
-        if (take_utf8(text) == kReplacement && before - text.size() == 1) return false;
-    }
-    return true;
-}
-
 std::string guess_utf8(std::string_view text) {
-    return is_valid_utf8(text) ? std::string(text) : from_latin1(text);
+    return is_utf8(text) ? std::string(text) : from_latin1(text);
 }
 
 void append_utf8(std::string& out, char32_t code) {

@@ -14,7 +14,6 @@ std::optional<std::string> to_utf8(std::string_view charset, std::string_view by
 // Whether to_utf8 knows it.
 bool is_known_charset(std::string_view charset);
 
-bool is_valid_utf8(std::string_view text);
 // Valid UTF-8 is kept, other bytes are taken as windows-1252: for undeclared 8-bit text.
 std::string guess_utf8(std::string_view text);
 

@@ -1,4 +1,6 @@
 // Character sets, transfer encodings, encoded words.
+#include "lib/base/unicode.h"
+
 #include "lib/mail/charset.h"
 #include "lib/mail/encoded_word.h"
 #include "lib/mail/transfer_encoding.h"
@@ -32,10 +34,10 @@ TEST(Charset, ConvertsToUtf8) {
 
 TEST(Charset, Utf8IsStrict) {
     for (auto good : {"", "abc", "\xc2\x80", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xef\xbf\xbd"}) {
-        EXPECT_TRUE(is_valid_utf8(good)) << good;
+        EXPECT_TRUE(is_utf8(good)) << good;
     }
     for (auto bad : {"\x80", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff"}) {
-        EXPECT_FALSE(is_valid_utf8(bad));
+        EXPECT_FALSE(is_utf8(bad));
     }
     EXPECT_EQ(guess_utf8("\xe9t\xe9"), "\xc3\xa9t\xc3\xa9");
 }
@@ -49,9 +51,9 @@ TEST(Charset, FoldsForSearch) {
     EXPECT_EQ(fold_for_search(std::string("a\0B \xff\xff  \xc3\x84 ", 11)),
               std::string("a\0b \xef\xbf\xbd\xef\xbf\xbd \xc3\xa4 ", 14));
     EXPECT_EQ(fold_for_search(""), "");
-    EXPECT_TRUE(is_valid_utf8("eight bytes and \xc3\xa4 more than eight"));
-    EXPECT_FALSE(is_valid_utf8("eight bytes and \xc3 more than eight"));
-    EXPECT_FALSE(is_valid_utf8("1234567\xff"));
+    EXPECT_TRUE(is_utf8("eight bytes and \xc3\xa4 more than eight"));
+    EXPECT_FALSE(is_utf8("eight bytes and \xc3 more than eight"));
+    EXPECT_FALSE(is_utf8("1234567\xff"));
 }
 
 TEST(TransferEncoding, Base64IsLoose) {

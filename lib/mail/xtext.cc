@@ -7,6 +7,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
+#include "lib/mail/charset.h"
 
 namespace postern::mail {
 namespace {
@@ -26,38 +27,8 @@ bool has_control(std::string_view text) {
            text.find("\xc2\x80") != text.npos || text.find("\xc2\x85") != text.npos;
 }
 
-void add_utf8(std::string& out, std::uint32_t point) {
-    const auto byte = [&out](std::uint32_t value) { out += static_cast<char>(value); };
-    const auto tail = [&](int shift) { byte(0x80 | ((point >> shift) & 0x3f)); };
-    if (point < 0x80) return byte(point);
-    if (point < 0x800) {
-        byte(0xc0 | (point >> 6));
-        return tail(0);
-    }
-    if (point < 0x10000) {
-        byte(0xe0 | (point >> 12));
-        tail(6);
-        return tail(0);
-    }
-    byte(0xf0 | (point >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-}
-
-// The code point at the front of well-formed UTF-8, which is taken away.
-std::uint32_t take_utf8(std::string_view& text) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-    std::uint32_t point = size == 1 ? lead : lead & (0x7fU >> size);
-    for (std::size_t i = 1; i < size && i < text.size(); ++i)
-        point = (point << 6) | (static_cast<unsigned char>(text[i]) & 0x3fU);
-    text.remove_prefix(std::min(size, text.size()));
-    return point;
-}
-
 // "\x{FC}" at the front of text, which is taken away; nothing when it is none.
-std::optional<std::uint32_t> take_embedded(std::string_view& text) {
+std::optional<char32_t> take_embedded(std::string_view& text) {
     if (!text.starts_with("\\x{")) return std::nullopt;
     const auto end = text.find('}');
     if (end == text.npos || end > 9) return std::nullopt;  // six digits at most
@@ -112,7 +83,7 @@ bool is_printable_xtext(std::string_view xtext) {
 std::string utf8_xtext_encode(std::string_view text) {
     std::string out;
     while (!text.empty()) {
-        const auto point = take_utf8(text);
+        const std::uint32_t point = take_utf8(text);
         const char c = static_cast<char>(point);
         if (point < 0x80 && stands_for_itself(c) && c != '\\') {
             out += c;
@@ -120,8 +91,11 @@ std::string utf8_xtext_encode(std::string_view text) {
         }
         char digits[16];
         const auto end = std::to_chars(digits, digits + sizeof digits, point, 16).ptr;
-        out += cat({"\\x{", point < 0x10 ? "0" : "",
-                    to_upper({digits, static_cast<std::size_t>(end - digits)}), "}"});
+        std::transform(digits, end, digits, [](char digit) { return to_upper(digit); });
+        out += cat({"\\x{",
+                    point < 0x10 ? "0" : "",
+                    {digits, static_cast<std::size_t>(end - digits)},
+                    "}"});
     }
     return out;
 }
@@ -131,7 +105,7 @@ std::optional<std::string> utf8_xtext_decode(std::string_view text) {
     std::string out;
     while (!text.empty()) {
         if (const auto point = take_embedded(text)) {
-            add_utf8(out, *point);
+            append_utf8(out, *point);
             continue;
         }
         // Postfix lets "+" and "=" stand for themselves here, and so do we.

@@ -10,16 +10,12 @@
 #include "lib/base/strings.h"
 #include "lib/sys/file.h"
 
+#include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
 
 namespace postern::queue {
 namespace {
-
-bool is_split(Directory directory) {
-    return directory == Directory::deferred || directory == Directory::defer ||
-           directory == Directory::bounce || directory == Directory::trace;
-}
 
 Result<Fd> open_file(sys::Fs& fs, Directory directory, const QueueId& name, int flags) {
     return open_queue_file(fs, path_of(directory, name), flags);

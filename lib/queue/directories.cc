@@ -6,12 +6,13 @@
 #include "lib/base/strings.h"
 
 namespace postern::queue {
-namespace {
 
 bool is_split(Directory directory) {
     return directory == Directory::deferred || directory == Directory::defer ||
            directory == Directory::bounce || directory == Directory::trace;
 }
+
+namespace {
 
 struct Opened {
     Fd fd;

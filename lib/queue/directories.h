@@ -33,6 +33,8 @@ inline constexpr std::string_view kSiteLogs = "flush";
 
 std::string_view name_of(Directory directory);
 
+// Whether it has a subdirectory per last character of the id.
+bool is_split(Directory directory);
 // "incoming/4Xy…", "deferred/k/4Xy…k": deferred, defer, bounce and trace have a subdirectory per
 // last character of the id (the first ones are all alike in ids that begin with the time).
 std::string path_of(Directory directory, const QueueId& id);
