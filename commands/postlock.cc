@@ -113,7 +113,7 @@ int run_locked(const LockJob& job, const mailbox::LockRules& rules) {
     const bool plain = info->kind == sys::FileInfo::Kind::regular;
     if (plain && info->links != 1) return failed(Error{Errc::invalid, "file has hard links"});
     if (plain) {
-        auto locked = mailbox::lock_open_file(file->get(), job.folder, rules);
+        auto locked = dotlock.lock_open_file(file->get(), rules);
         if (!locked) return failed(locked.error());
     }
     return run_command(job.command);

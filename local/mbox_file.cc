@@ -69,7 +69,7 @@ Result<void> append_to_mbox(sys::Fs& fs, const std::string& path, const MboxRule
     TRY_ASSIGN(auto info, fs.info(file.get()));
     TRY(check(info, path, rules));
     if (info.kind == Kind::regular) {
-        TRY(mailbox::lock_open_file(file.get(), path, rules));
+        TRY(dotlock.lock_open_file(file.get(), rules));
         TRY_ASSIGN(info, fs.info(file.get()));  // its length, now that nobody else changes it
     }
     auto done = append(fs, file.get(), info, rules, text);

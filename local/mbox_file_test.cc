@@ -1,6 +1,7 @@
 #include "local/mbox_file.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <thread>
 
 #include "local/mailbox_text.h"
 
@@ -57,9 +59,12 @@ class Holder {
         for (const int fd : {ready[0], ready[1], stop[0]}) close(fd);
         stop_ = stop[1];
     }
-    ~Holder() {
+    ~Holder() { end(); }
+    void end() {
+        if (pid_ <= 0) return;
         close(stop_);
         waitpid(pid_, nullptr, 0);
+        pid_ = 0;
     }
 
   private:
@@ -104,6 +109,25 @@ TEST_F(MboxFile, WaitsForEachKindOfLock) {
         });
         EXPECT_TRUE(refused(fcntl_only));
         EXPECT_TRUE(append("two\n", dotlock_only));
+        // Who has that one wants the other next: it is not kept while we wait.
+        std::thread waiting([&] {
+            MboxRules both = quick();
+            both.lock_attempts = 100'000;
+            EXPECT_TRUE(append("both\n", both));
+        });
+        const std::string name = box_ + ".lock";
+        while (!std::filesystem::exists(name)) sched_yield();
+        for (;;) {
+            const int fd = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+            if (fd >= 0) {
+                close(fd);
+                break;
+            }
+            sched_yield();
+        }
+        unlink(name.c_str());
+        holder.end();
+        waiting.join();
     }
     {
         Holder holder([&] { flock(open(box_.c_str(), O_RDWR), LOCK_EX); });
@@ -118,7 +142,7 @@ TEST_F(MboxFile, WaitsForEachKindOfLock) {
     const timespec old[2] = {{1000, 0}, {1000, 0}};
     ASSERT_EQ(utimensat(AT_FDCWD, (box_ + ".lock").c_str(), old, 0), 0);
     EXPECT_TRUE(append("five\n", dotlock_only));
-    EXPECT_EQ(contents(box_), "one\ntwo\nthree\nfour\nfive\n");
+    EXPECT_EQ(contents(box_), "one\ntwo\nboth\nthree\nfour\nfive\n");
     EXPECT_FALSE(std::filesystem::exists(box_ + ".lock"));
 }
 

@@ -65,7 +65,8 @@ struct MboxInbox::Work {
     FolderIndex index;
     bool write = false;
     bool doubtful = false;  // what is missing in the file may be missing by accident
-    Fd file;                // none: there is no such file
+    DotLock* lock = nullptr;
+    Fd file;  // none: there is no such file
     std::vector<MboxEntry> entries;
     std::vector<Uid> uids;       // of the entries; 0: new to us
     std::map<Uid, Known> known;  // as the record has it, and what it does not know, without flags
@@ -121,11 +122,12 @@ Result<void> MboxInbox::sync(const Environment& env, const std::string& folder,
     const auto above = env.fs->info(folder_of_file(file_));
     if (!above) return Error(above.error());  // a folder that is not mounted is no empty mailbox
     TRY(dotlock.take(rules));
+    work.lock = &dotlock;
     auto opened = env.fs->open(file_, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
     if (!opened && opened.error().code != Errc::not_found) return std::move(opened).error();
     if (opened) {
         work.file = std::move(*opened);
-        TRY(lock_open_file(work.file.get(), file_, rules));
+        TRY(dotlock.lock_open_file(work.file.get(), rules));
     }
     TRY_ASSIGN(const Stamp now, look(*env.fs));
     // Another session may have done it.
@@ -445,7 +447,7 @@ Result<void> MboxInbox::make_file(Work& work) {
     if (work.file) return {};
     TRY_ASSIGN(const Fd made, open_mbox(*work.env.fs, file_));
     TRY_ASSIGN(work.file, work.env.fs->open(file_, O_RDWR | O_NOFOLLOW | O_NOCTTY, 0));
-    TRY(lock_open_file(work.file.get(), file_, rules_));
+    TRY(work.lock->lock_open_file(work.file.get(), rules_));
     TRY_ASSIGN(const auto info, work.env.fs->info(work.file.get()));
     if (info.size != 0) return Error{Errc::timeout, "it was made by somebody else meanwhile", 0};
     return {};

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <thread>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
@@ -39,6 +40,25 @@ Result<bool> try_flock(int fd, const std::string& path) {
     return sys::system_error("lock " + path);
 }
 
+void unlock_fcntl(int fd) {
+    struct flock whole {};
+    whole.l_type = F_UNLCK;
+    whole.l_whence = SEEK_SET;
+    static_cast<void>(::fcntl(fd, F_SETLK, &whole));  // closing unlocks at the latest
+}
+
+// Both, or none.
+Result<bool> try_kernel_locks(int fd, const std::string& path, const LockRules& rules) {
+    if (rules.fcntl) {
+        TRY_ASSIGN(const bool locked, try_fcntl(fd, path));
+        if (!locked) return false;
+    }
+    if (!rules.flock) return true;
+    auto locked = try_flock(fd, path);
+    if ((!locked || !*locked) && rules.fcntl) unlock_fcntl(fd);
+    return locked;
+}
+
 }  // namespace
 
 Result<LockRules> parse_locks(std::string_view names) {
@@ -57,8 +77,10 @@ Result<LockRules> parse_locks(std::string_view names) {
     return rules;
 }
 
-DotLock::~DotLock() {
-    if (held_) static_cast<void>(fs_.unlink(name_).has_value());
+DotLock::~DotLock() { release(); }
+
+void DotLock::release() {
+    if (std::exchange(held_, false)) static_cast<void>(fs_.unlink(name_).has_value());
 }
 
 Result<void> DotLock::take(const LockRules& rules) {
@@ -85,10 +107,23 @@ void DotLock::remove_stale(const LockRules& rules) {
         static_cast<void>(fs_.unlink(name_).has_value());
 }
 
-Result<void> lock_open_file(int fd, const std::string& path, const LockRules& rules) {
-    if (rules.fcntl) TRY(attempt_lock(rules, path, [&] { return try_fcntl(fd, path); }));
-    if (rules.flock) TRY(attempt_lock(rules, path, [&] { return try_flock(fd, path); }));
-    return {};
+Result<void> DotLock::lock_open_file(int fd, const LockRules& rules) {
+    for (int i = 0; i < rules.lock_attempts; ++i) {
+        if (i > 0) {
+            std::this_thread::sleep_for(rules.lock_delay);
+            TRY(take(rules));
+        }
+        TRY_ASSIGN(const bool locked, try_kernel_locks(fd, path_, rules));
+        if (!locked) {
+            release();
+            continue;
+        }
+        TRY_ASSIGN(const auto ours, fs_.info(fd));
+        const auto named = fs_.info(path_);
+        if (named && named->inode == ours.inode && named->device == ours.device) return {};
+        return Error{Errc::timeout, cat({path_, ": replaced meanwhile by another program"})};
+    }
+    return Error{Errc::timeout, cat({path_, ": unable to lock for exclusive access"})};
 }
 
 // Two steps, so that a link that somebody puts in between is not followed.

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
@@ -25,24 +26,27 @@ Result<LockRules> parse_locks(std::string_view names);
 // other locks must do.
 class DotLock {
   public:
-    DotLock(sys::Fs& fs, const std::string& path) : fs_(fs), name_(path + ".lock") {}
+    DotLock(sys::Fs& fs, std::string path)
+        : fs_(fs), path_(std::move(path)), name_(path_ + ".lock") {}
     ~DotLock();
     DotLock(const DotLock&) = delete;
     DotLock& operator=(const DotLock&) = delete;
 
     // Does nothing where the rules do not want it, or for what is below /dev.
     Result<void> take(const LockRules& rules);
+    // fcntl and flock on the open file, as the rules want; held until it is closed. Other programs
+    // take these locks first: while they are busy the dotlock is given back, or each would wait for
+    // the other. Errc::timeout, too, when the file was replaced meanwhile.
+    Result<void> lock_open_file(int fd, const LockRules& rules);
 
   private:
+    void release();
     void remove_stale(const LockRules& rules);
 
     sys::Fs& fs_;
-    std::string name_;
+    std::string path_, name_;
     bool held_ = false;
 };
-
-// fcntl and flock, as the rules want; held until the descriptor is closed.
-Result<void> lock_open_file(int fd, const std::string& path, const LockRules& rules);
 
 // Opens what is there for appending, or makes it (0600); never through a link, and never waits. The
 // name of a new file is made durable too.
