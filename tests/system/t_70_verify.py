@@ -113,6 +113,7 @@ class Verify(unittest.TestCase):
                 with open(mail.etc / "main.cf", "a") as file:
                     file.write(f"sink_port = {sink.port}\n")
                 mail.run("postern", "reload")
+                mail.wait_log("reload -- version")  # what is asked before is remembered
                 wait(lambda: "said: 500" in rcpt(mail, "b@far.test"), "the answer", mail.log)
                 mail.wait_messages(ann, 1)  # smtp may tell of a session, and nothing else
 
