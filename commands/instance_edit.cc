@@ -1,8 +1,6 @@
 #include "commands/instance_edit.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <map>
 
 #include "lib/base/strings.h"

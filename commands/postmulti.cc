@@ -70,9 +70,9 @@ Result<Line> parse(int argc, char** argv) {
     }
     line.words.assign(argv + ::optind, argv + argc);
     const bool runs = line.mode == 'p' || line.mode == 'x';
-    if (line.mode == 0 || runs == line.words.empty()) {
-        if (line.mode != 'e') return Error{Errc::invalid, kUsage};
-    }
+    const bool lacks_words = runs && line.words.empty();
+    const bool has_too_many = line.mode == 'l' && !line.words.empty();
+    if (line.mode == 0 || lacks_words || has_too_many) return Error{Errc::invalid, kUsage};
     if (line.mode == 'p' && line.reverse) return Error{Errc::invalid, "-R does not go with -p"};
     if (line.mode != 'e' && (line.edit.group || line.edit.name))
         return Error{Errc::invalid, "-G and -I go with -e only"};

@@ -84,7 +84,7 @@ void DotLock::release() {
 }
 
 Result<void> DotLock::take(const LockRules& rules) {
-    if (!rules.dotlock || name_.starts_with("/dev/")) return {};
+    if (held_ || !rules.dotlock || name_.starts_with("/dev/")) return {};
     return attempt_lock(rules, name_, [&]() -> Result<bool> {
         auto made = fs_.open(name_, O_WRONLY | O_CREAT | O_EXCL, 0600);
         if (made) {
@@ -108,22 +108,17 @@ void DotLock::remove_stale(const LockRules& rules) {
 }
 
 Result<void> DotLock::lock_open_file(int fd, const LockRules& rules) {
-    for (int i = 0; i < rules.lock_attempts; ++i) {
-        if (i > 0) {
-            std::this_thread::sleep_for(rules.lock_delay);
-            TRY(take(rules));
-        }
-        TRY_ASSIGN(const bool locked, try_kernel_locks(fd, path_, rules));
-        if (!locked) {
-            release();
-            continue;
-        }
-        TRY_ASSIGN(const auto ours, fs_.info(fd));
-        const auto named = fs_.info(path_);
-        if (named && named->inode == ours.inode && named->device == ours.device) return {};
-        return Error{Errc::timeout, cat({path_, ": replaced meanwhile by another program"})};
-    }
-    return Error{Errc::timeout, cat({path_, ": unable to lock for exclusive access"})};
+    const auto all_or_none = [&]() -> Result<bool> {
+        TRY(take(rules));
+        auto locked = try_kernel_locks(fd, path_, rules);
+        if (!locked || !*locked) release();
+        return locked;
+    };
+    TRY(attempt_lock(rules, path_, all_or_none));
+    TRY_ASSIGN(const auto ours, fs_.info(fd));
+    const auto named = fs_.info(path_);
+    if (named && named->inode == ours.inode && named->device == ours.device) return {};
+    return Error{Errc::timeout, cat({path_, ": replaced meanwhile by another program"})};
 }
 
 // Two steps, so that a link that somebody puts in between is not followed.

@@ -32,7 +32,7 @@ class DotLock {
     DotLock(const DotLock&) = delete;
     DotLock& operator=(const DotLock&) = delete;
 
-    // Does nothing where the rules do not want it, or for what is below /dev.
+    // Does nothing where we have it, where the rules do not want it, or for what is below /dev.
     Result<void> take(const LockRules& rules);
     // fcntl and flock on the open file, as the rules want; held until it is closed. Other programs
     // take these locks first: while they are busy the dotlock is given back, or each would wait for
