@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 #include "lib/config/log_options.h"
 #include "lib/log/log.h"
 #include "lib/service/snapshot.h"
@@ -105,6 +106,7 @@ Result<Child> Child::start(int argc, char** argv) {
     overrides.emplace(overrides.begin(), "service_name", arguments.service);  // $service_name in -o options
     TRY_ASSIGN(auto config, config::Config::from(snapshot, overrides));
     open_log(config, arguments, program, birth.log_file);
+    TRY(load_unicode());  // before the sandbox hides the library
     if (birth.records)
         log::open_records(Fd(kRecordsFd));
     else

@@ -8,7 +8,7 @@
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/table/kept_connection.h"
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 
 namespace postern::table {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 
 namespace postern::table {
 namespace {

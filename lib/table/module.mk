@@ -4,7 +4,7 @@ lib_table_libtable_a_SOURCES = \
 	%reldir%/map_file.h %reldir%/map_file.cc %reldir%/map_table.h %reldir%/map_table.cc \
 	%reldir%/map_builder.h %reldir%/map_builder.cc %reldir%/cache_file.h %reldir%/cache_file.cc %reldir%/db_file.h %reldir%/db_file.cc \
 	%reldir%/cdb_file.h %reldir%/cdb_file.cc %reldir%/lmdb_file.h %reldir%/lmdb_file.cc \
-	%reldir%/shared_library.h %reldir%/shared_library.cc %reldir%/regex.h %reldir%/regex.cc \
+	%reldir%/regex.h %reldir%/regex.cc \
 	%reldir%/stream.h %reldir%/stream.cc %reldir%/server_table.h %reldir%/server_table.cc \
 	%reldir%/query.h %reldir%/query.cc %reldir%/kept_connection.h %reldir%/sql_table.h %reldir%/sql_table.cc \
 	%reldir%/memcache_table.h %reldir%/memcache_table.cc %reldir%/ldap_table.h %reldir%/ldap_table.cc \

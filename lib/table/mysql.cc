@@ -3,7 +3,7 @@
 // which no byte of a key can leave.
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 #include "lib/table/sql_table.h"
 
 namespace postern::table {

@@ -1,7 +1,7 @@
 // The PostgreSQL side of sql_table.h: hosts, user, password, dbname as in Postfix's pgsql_table(5);
 // a host may also be a whole connection URI. encoding is UTF8 unless set.
 #include "lib/base/strings.h"
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 #include "lib/table/sql_table.h"
 
 namespace postern::table {

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "lib/base/strings.h"
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 
 namespace postern::table {
 namespace {

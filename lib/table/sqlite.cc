@@ -1,6 +1,6 @@
 // The SQLite side of sql_table.h: dbpath names the database file.
 #include "lib/base/strings.h"
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 #include "lib/table/sql_table.h"
 
 namespace postern::table {

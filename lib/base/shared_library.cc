@@ -1,10 +1,10 @@
-#include "lib/table/shared_library.h"
+#include "lib/base/shared_library.h"
 
 #include <dlfcn.h>
 
 #include "lib/base/strings.h"
 
-namespace postern::table {
+namespace postern {
 
 Result<SharedLibrary> SharedLibrary::open(const char* name, std::string_view package) {
     void* handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
@@ -26,4 +26,4 @@ Result<void> SharedLibrary::check() const {
     return Error{Errc::temporary, cat({name_, ": has no function ", missing_})};
 }
 
-}  // namespace postern::table
+}  // namespace postern

@@ -1,6 +1,6 @@
-// A client library that is loaded when the first table that needs it is opened (PCRE, LMDB, SQL,
-// LDAP): programs without such tables neither link nor start with it. Its functions are declared by
-// their users with the library's published ABI.
+// A library that is loaded when it is first needed (PCRE, LMDB, SQL, LDAP by the first such table,
+// libidn2 by the first domain that is not ASCII): programs without such a need neither link nor
+// start with it. Its functions are declared by their users with the library's published ABI.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 #include "lib/base/result.h"
 
-namespace postern::table {
+namespace postern {
 
 class SharedLibrary {
   public:
@@ -32,4 +32,4 @@ class SharedLibrary {
     std::string name_, missing_;
 };
 
-}  // namespace postern::table
+}  // namespace postern
