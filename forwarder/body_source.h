@@ -21,6 +21,7 @@ struct BodyExtent {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
     bool has_dot_lines = true;
+    bool late_end = false;  // the end of the content goes in a packet of its own, after a pause
 };
 
 class BodySource {

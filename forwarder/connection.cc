@@ -1,14 +1,19 @@
 #include "forwarder/connection.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/sys/socket.h"
+
+#include "forwarder/server_rules.h"
 
 namespace postern::forwarder {
 namespace {
 
 // Content that a fast network takes in one go before others have their turn.
 constexpr int kPiecesPerTurn = 8;
+constexpr std::string_view kEndOfContent = ".\r\n";
 
 }  // namespace
 
@@ -20,7 +25,8 @@ Connection::Connection(loop::Loop& loop, const Options& options, ConnectionPlan 
       target_(std::move(target)),
       session_(std::move(session_options), target_.peer()),
       on_over_(std::move(on_over)),
-      timer_(loop, [this] { on_timeout(); }) {}
+      timer_(loop, [this] { on_timeout(); }),
+      pause_(loop, [this] { end_body(); }) {}
 
 Connection::~Connection() { *alive_ = false; }
 
@@ -52,6 +58,11 @@ Result<std::unique_ptr<loop::Stream>> Connection::connect() {
     std::string name =
         target_.path.empty() ? session_.peer().with_port() : session_.peer().with_address();
     auto socket = sys::start_connect(to, from ? &*from : nullptr);
+    // Another address may do, unless one was asked for that others know us by.
+    if (!socket && from && socket.error().what.starts_with("bind ")) {
+        log::warning("", socket.error().what);
+        if (!options_.bind_enforce) socket = sys::start_connect(to);
+    }
     if (!socket) {
         Error error = std::move(socket).error();
         // The same text as when the answer comes later.
@@ -68,6 +79,8 @@ void Connection::start(User* user, smtp::ClientTransaction transaction, const Bo
     user_ = user;
     ++transactions_;
     body_.emplace(body, options_.line_limit, std::move(filter));
+    late_end_ = body.late_end;
+    timing_ = false;
     Step step = session_.start(std::move(transaction));
     if (step == Step::wait && (closed_ || stream_->at_eof())) step = session_.on_lost();
     if (step != Step::wait) return later(step);
@@ -78,6 +91,7 @@ void Connection::start(User* user, smtp::ClientTransaction transaction, const Bo
 
 void Connection::idle(Millis limit) {
     user_ = nullptr;
+    timing_ = false;
     body_.reset();
     timer_.start(limit);
 }
@@ -121,6 +135,7 @@ void Connection::on_input() {
     if (options_.tell_protocol) transcript_.received(input);
     Step step = Step::wait;
     if (!input.empty()) step = session_.on_input(input);
+    note_firewall();
     take(step);
 }
 
@@ -139,6 +154,7 @@ void Connection::on_closed(const Error* error) {
 }
 
 void Connection::on_drained() {
+    if (!held_.empty() && !pause_.active()) pause_.start(options_.pix_delay);
     if (body_ && session_.stage() == smtp::ClientSession::Stage::data_xfer) send_body();
     push();
     restart_timer();
@@ -150,6 +166,8 @@ void Connection::on_secured() {
         mistrust(plan_.tls, info, target_.host, target_.domain, options_.tls.multiple_labels);
     if (options_.tls_loglevel > 0) log_tls(info, !doubt);
     if (doubt) return obey(session_.on_untrusted(*doubt));
+    // Only at these levels is it known who the server must be.
+    if (plan_.tls.level > smtp::TlsLevel::encrypt) session_.set_verified();
     take(options_.tls_wrapper ? session_.on_connected() : session_.on_tls(true));
 }
 
@@ -246,13 +264,36 @@ void Connection::send_body() {
             body_.reset();
             return later(session_.on_body_failed(read.error().what));
         }
-        stream_->write(piece);
-        if (body_->finished()) {
-            body_.reset();
-            session_.on_body_sent();
+        extend_deadline(piece.size());
+        const bool finished = body_->finished();
+        if (finished && late_end_) {
+            held_ = piece.substr(piece.size() - kEndOfContent.size());
+            piece.resize(piece.size() - kEndOfContent.size());
         }
+        stream_->write(piece);
+        if (finished) body_.reset();
+        if (finished && held_.empty()) session_.on_body_sent();
         stream_->flush();
+        if (!held_.empty() && stream_->queued() == 0) pause_.start(options_.pix_delay);
     }
+}
+
+// Some firewalls do not see the end of the content unless it comes alone.
+void Connection::end_body() {
+    if (held_.empty() || closed_ || leaving_ || !user_) return;
+    stream_->write(std::exchange(held_, {}));
+    session_.on_body_sent();
+    stream_->flush();
+    restart_timer();
+}
+
+void Connection::note_firewall() {
+    if (firewall_noted_ || !session_.behind_pix()) return;
+    firewall_noted_ = true;
+    const std::string names = pix_names(session_.options().pix);
+    if (names.empty()) return;
+    log::info(plan_.opener,
+              cat({"enabling PIX workarounds: ", names, " for ", session_.peer().with_port()}));
 }
 
 void Connection::push() {
@@ -282,7 +323,23 @@ void Connection::tell_over() {
 
 void Connection::restart_timer() {
     if (closed_ || leaving_ || !user_) return;
-    timer_.start(limit());
+    if (!options_.per_request_deadline) return timer_.start(limit());
+    const auto stage = session_.stage();
+    const SteadyTime now = loop_.clock().steady();
+    if (!timing_ || stage != timed_stage_ || session_.replies() != timed_reply_) {
+        timing_ = true;
+        timed_stage_ = stage;
+        timed_reply_ = session_.replies();
+        deadline_ = now + limit();
+    }
+    timer_.start(std::max(std::chrono::ceil<Millis>(deadline_ - now), Millis{0}));
+}
+
+// Content that has gone out earns time for what follows, up to the stage's limit.
+void Connection::extend_deadline(std::size_t bytes) {
+    if (!options_.per_request_deadline || options_.min_data_rate == 0) return;
+    const Millis earned{static_cast<std::int64_t>(bytes * 1000 / options_.min_data_rate)};
+    deadline_ = std::min(deadline_ + earned, loop_.clock().steady() + limit());
 }
 
 Millis Connection::limit() const {

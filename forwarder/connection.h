@@ -28,6 +28,7 @@ struct ConnectionPlan {
     std::shared_ptr<smtp::ClientAuthenticator> authenticator;
     // Under which the connection is found again: by destination (empty: not), by address and port.
     std::string destination_key, endpoint_key;
+    std::string opener;  // queue id of the message that it is made for, for the log
 };
 
 class Connection final : private loop::StreamHandler {
@@ -87,7 +88,10 @@ class Connection final : private loop::StreamHandler {
     void start_tls();
     void log_tls(const tls::Info& info, bool trusted) const;
     void send_body();
+    void end_body();
+    void note_firewall();
     void push();
+    void extend_deadline(std::size_t bytes);
     void restart_timer();
     Millis limit() const;
     void on_timeout();
@@ -104,6 +108,15 @@ class Connection final : private loop::StreamHandler {
     User* user_ = nullptr;
     std::unique_ptr<loop::Stream> stream_;
     loop::Timer timer_;
+    loop::Timer pause_;  // before the end of the content, see smtp_pix_workarounds
+    std::string held_;   // that end
+    bool late_end_ = false;
+    bool firewall_noted_ = false;
+    // With per_request_deadline: what the running time is for, and when it is up.
+    std::uint64_t timed_reply_ = 0;
+    smtp::ClientSession::Stage timed_stage_ = smtp::ClientSession::Stage::idle;
+    SteadyTime deadline_{};
+    bool timing_ = false;
     std::optional<BodySource> body_;
     Transcript transcript_;  // where main.cf wants one
     smtp::RecipientOutcome failure_;

@@ -9,7 +9,7 @@ namespace postern::forwarder {
 ConnectionPool::ConnectionPool(loop::Loop& loop, const Options& options)
     : loop_(loop),
       options_(options),
-      rules_(options.ignored_extension_maps, options.reply_filter) {}
+      rules_(options.ignored_extension_maps, options.reply_filter, options.pix_maps) {}
 
 Connection& ConnectionPool::make(const Target& target, ConnectionPlan plan,
                                  const std::string& destination) {
@@ -29,6 +29,11 @@ Connection& ConnectionPool::make(const Target& target, ConnectionPlan plan,
         };
     }
     session.always_ehlo = options_.always_ehlo;
+    session.never_ehlo = options_.never_ehlo;
+    session.pix = rules_.pix_workarounds(target.address.str()).value_or(options_.pix);
+    session.probe_at_data = options_.probe_at_data;
+    session.dummy_mail_auth = options_.sasl.enabled && options_.sasl.dummy_mail_auth;
+    session.block_early_reply = options_.tls_block_early_reply;
     session.skip_5xx_greeting = options_.skip_5xx_greeting;
     session.skip_quit_response = options_.skip_quit_response;
     session.destination = destination;

@@ -5,6 +5,7 @@
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/log/log.h"
+#include "lib/mail/field_addresses.h"
 #include "lib/mail/xtext.h"
 
 namespace postern::forwarder {
@@ -18,6 +19,16 @@ bool concerns_tls(const Verdict& verdict) {
 constexpr std::pair<std::uint8_t, std::string_view> kNotifyWords[] = {
     {1, "NEVER"}, {2, "SUCCESS"}, {4, "FAILURE"}, {8, "DELAY"}};
 constexpr std::size_t kMaxOrcpt = 500;  // RFC 3461 4.2
+
+// RFC 5321 4.1.2: what is no dot-string is quoted, which tables may have left undone; or, for
+// servers that do not know that, no quotes at all (smtp_quote_rfc821_envelope = no).
+std::string wire_form(const std::string& address, bool quote) {
+    if (address.empty()) return address;
+    const std::string_view local = std::string_view(address).substr(0, address.rfind('@'));
+    const bool quoted = local.size() > 1 && local.front() == '"' && local.back() == '"';
+    if (quote) return quoted ? address : mail::quoted_address(address);
+    return quoted ? mail::unquoted_address(address) : address;
+}
 
 }  // namespace
 
@@ -56,10 +67,12 @@ void Delivery::on_packet(ipc::Packet packet) {
 
 // The addresses for the world outside; log lines and reports keep ours, as in Postfix.
 Result<void> Delivery::map_envelope() {
+    const bool quote = tools_.options.quote_envelope;
     TRY_ASSIGN(sender_, tools_.outgoing.generic(request_.sender));
+    sender_ = wire_form(sender_, quote);
     for (const auto& to : request_.recipients) {
-        TRY_ASSIGN(std::string address, tools_.outgoing.generic(to.address));
-        recipients_.push_back(std::move(address));
+        TRY_ASSIGN(const std::string address, tools_.outgoing.generic(to.address));
+        recipients_.push_back(wire_form(address, quote));
     }
     return {};
 }
@@ -157,6 +170,7 @@ Result<ConnectionPlan> Delivery::plan_for(const Target& target, Tls tls) {
     auto login = tools_.passwords.find(request_.sender, target.host, target.hop);
     if (login.failed()) return std::move(login).error();
     plan.destination_key = destination_key_;
+    plan.opener = id();
     plan.endpoint_key = cat({target.endpoint(), "\n", plan.tls.key(), "\n"});
     if (!login.found()) return plan;
     plan.endpoint_key += login->user;
@@ -254,9 +268,16 @@ void Delivery::transmit() {
     }
     connection_->start(
         this, std::move(transaction),
-        {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines},
+        {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines, late_end()},
         tools_.outgoing.changes_text() ? std::make_unique<OutgoingFilter>(tools_.outgoing, id())
                                        : nullptr);
+}
+
+// A message that did not get through the firewall before gets its end later.
+bool Delivery::late_end() const {
+    const smtp::ClientSession& session = connection_->session();
+    return session.behind_pix() && session.options().pix.delay_dotcrlf &&
+           times_.connected - request_.arrival >= tools_.options.pix_threshold;
 }
 
 // Where the message came from, as XFORWARD tells it.

@@ -57,6 +57,7 @@ class Delivery final : private Connection::User {
     void on_finished() override;
     void transmit();
     smtp::Forwarded origin() const;
+    bool late_end() const;
     void log_kept_open(const std::vector<std::size_t>& tried) const;
     bool more_targets() const;
     void give_up(const Verdict& verdict);

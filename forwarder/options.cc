@@ -7,6 +7,7 @@
 #include "lib/sys/port.h"
 
 #include "forwarder/next_hop.h"
+#include "forwarder/server_rules.h"
 
 namespace postern::forwarder {
 namespace {
@@ -54,6 +55,53 @@ void read_timeouts(Options& options, const config::Config& config) {
     options.quit = config.get(options.lmtp ? param::lmtp_quit_timeout : param::smtp_quit_timeout);
 }
 
+void read_workarounds(Options& options, const config::Config& config) {
+    const bool lmtp = options.lmtp;
+    options.pix = parse_pix_workarounds(
+        join(config.get(lmtp ? param::lmtp_pix_workarounds : param::smtp_pix_workarounds), " "),
+        lmtp ? "lmtp_pix_workarounds" : "smtp_pix_workarounds");
+    options.pix_maps = join(
+        config.get(lmtp ? param::lmtp_pix_workaround_maps : param::smtp_pix_workaround_maps), ", ");
+    options.pix_delay = config.get(lmtp ? param::lmtp_pix_workaround_delay_time
+                                        : param::smtp_pix_workaround_delay_time);
+    options.pix_threshold = config.get(lmtp ? param::lmtp_pix_workaround_threshold_time
+                                            : param::smtp_pix_workaround_threshold_time);
+    options.probe_at_data = config.get(lmtp ? param::lmtp_address_verify_target
+                                            : param::smtp_address_verify_target) == "data";
+    options.quote_envelope =
+        config.get(lmtp ? param::lmtp_quote_rfc821_envelope : param::smtp_quote_rfc821_envelope);
+    options.sasl.dummy_mail_auth =
+        config.get(lmtp ? param::lmtp_send_dummy_mail_auth : param::smtp_send_dummy_mail_auth);
+    options.tls_block_early_reply = config.get(lmtp ? param::lmtp_tls_block_early_mail_reply
+                                                    : param::smtp_tls_block_early_mail_reply);
+    options.per_request_deadline =
+        config.get(lmtp ? param::lmtp_per_request_deadline : param::smtp_per_request_deadline);
+    options.min_data_rate = static_cast<std::uint64_t>(
+        config.get(lmtp ? param::lmtp_min_data_rate : param::smtp_min_data_rate));
+}
+
+// Errc::invalid for an address to connect from that is none.
+Result<void> read_bind_addresses(Options& options, const config::Config& config) {
+    const bool lmtp = options.lmtp;
+    options.bind_address = config.get(lmtp ? param::lmtp_bind_address : param::smtp_bind_address);
+    options.bind_address6 =
+        config.get(lmtp ? param::lmtp_bind_address6 : param::smtp_bind_address6);
+    options.bind_enforce =
+        config.get(lmtp ? param::lmtp_bind_address_enforce : param::smtp_bind_address_enforce);
+    const auto fits = [](const std::string& text, bool v4) {
+        const auto address = IpAddress::parse(text);
+        return text.empty() || (address && address->is_v4() == v4);
+    };
+    const std::string_view protocol = lmtp ? "lmtp" : "smtp";
+    if (!fits(options.bind_address, true))
+        return Error{Errc::invalid, cat({"bad ", protocol, "_bind_address parameter: ",
+                                         options.bind_address, " (no IPv4 address)"})};
+    if (!fits(options.bind_address6, false))
+        return Error{Errc::invalid, cat({"bad ", protocol, "_bind_address6 parameter: ",
+                                         options.bind_address6, " (no IPv6 address)"})};
+    return {};
+}
+
 void read_addressing(Options& options, const config::Config& config) {
     // The newer parameter wins where it is set.
     const std::string level =
@@ -87,10 +135,6 @@ void read_addressing(Options& options, const config::Config& config) {
              " \t\r\n,")) {
         options.fallback_relays.emplace_back(relay);
     }
-    options.bind_address =
-        config.get(options.lmtp ? param::lmtp_bind_address : param::smtp_bind_address);
-    options.bind_address6 =
-        config.get(options.lmtp ? param::lmtp_bind_address6 : param::smtp_bind_address6);
     options.resolver.forwarders = config.get(param::dns_forwarders);
     if (level == "dnssec") options.resolver.trust_anchor = config.get(param::dns_trust_anchor_file);
 }
@@ -122,7 +166,11 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
     options.ignored_extension_maps = config.text(lmtp ? "lmtp_discard_lhlo_keyword_address_maps"
                                                       : "smtp_discard_ehlo_keyword_address_maps");
     options.reply_filter = config.text(lmtp ? "lmtp_reply_filter" : "smtp_reply_filter");
-    if (!lmtp) options.always_ehlo = config.get(param::smtp_always_send_ehlo);
+    if (!lmtp) {
+        options.always_ehlo = config.get(param::smtp_always_send_ehlo);
+        options.never_ehlo = config.get(param::smtp_never_send_ehlo);
+    }
+    read_workarounds(options, config);
     const auto classes = config.get(param::notify_classes);
     options.tell_protocol = std::any_of(classes.begin(), classes.end(),
                                         [](const auto& one) { return iequals(one, "protocol"); });
@@ -131,6 +179,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
     TRY_ASSIGN(options.default_port, sys::parse_port(port));
     read_timeouts(options, config);
     read_addressing(options, config);
+    TRY(read_bind_addresses(options, config));
     options.line_limit =
         config.get(lmtp ? param::lmtp_line_length_limit : param::smtp_line_length_limit);
     options.skip_5xx_greeting =

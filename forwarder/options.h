@@ -25,6 +25,7 @@ struct Options {
     TlsSettings tls;
     bool tls_wrapper = false;  // TLS from the first byte (smtp_tls_wrappermode)
     int tls_loglevel = 0;
+    bool tls_block_early_reply = false;
     bool note_starttls_offer = false;
     SaslSettings sasl;
     OutgoingSettings outgoing;
@@ -35,7 +36,11 @@ struct Options {
     Millis data_init{120'000}, data_xfer{180'000}, data_done{600'000}, rset{20'000}, quit{300'000};
     Millis xforward{300'000};
     bool send_xforward = false;
-    Millis dns{60'000};  // for one question
+    // Each limit is for a whole request or reply, however it trickles in; the content has its
+    // limit, and as much more as its size takes at this rate.
+    bool per_request_deadline = false;
+    std::uint64_t min_data_rate = 500;  // bytes a second
+    Millis dns{60'000};                 // for one question
 
     // Hosts and addresses.
     bool dns_lookups = true;
@@ -49,6 +54,7 @@ struct Options {
     std::vector<IpAddress> own_addresses;
     std::vector<std::string> fallback_relays;
     std::string bind_address, bind_address6;
+    bool bind_enforce = false;  // mail waits where they cannot be used; else any other is
 
     std::size_t line_limit = 998;  // longer lines are broken; 0: never
     bool skip_5xx_greeting = true;
@@ -65,7 +71,13 @@ struct Options {
 
     std::vector<std::string> ignored_extensions;       // of servers, upper or lower case
     std::string ignored_extension_maps, reply_filter;  // tables
-    bool always_ehlo = true;
+    bool always_ehlo = true, never_ehlo = false;
+    // Behind some firewalls, and for messages that are older than the threshold.
+    smtp::PixWorkarounds pix;
+    std::string pix_maps;
+    Millis pix_delay{10'000}, pix_threshold{500'000};
+    bool probe_at_data = false;
+    bool quote_envelope = true;  // addresses as RFC 5321 4.1.2 wants them; else without quotes
 
     bool tell_protocol = false;  // notify_classes: the postmaster hears of misunderstandings
     std::string bounce_service = "bounce";

@@ -14,14 +14,18 @@ class Authenticator final : public smtp::ClientAuthenticator {
     Authenticator(const SaslSettings& settings, Login login)
         : settings_(settings), login_(std::move(login)) {}
 
-    Result<std::string> choose(const std::vector<std::string>& offered, bool encrypted) override {
+    Result<std::string> choose(const std::vector<std::string>& offered,
+                               smtp::Protection protection) override {
         std::vector<std::string> allowed;
         for (const auto& word : offered) {
             if (passes(word)) allowed.push_back(word);
         }
-        TRY_ASSIGN(auto exchange, sasl::ClientExchange::start(
-                                      allowed, encrypted ? settings_.secured : settings_.plain,
-                                      std::move(login_.user), std::move(login_.password)));
+        const auto& policy = protection == smtp::Protection::none        ? settings_.plain
+                             : protection == smtp::Protection::encrypted ? settings_.secured
+                                                                         : settings_.verified;
+        TRY_ASSIGN(auto exchange,
+                   sasl::ClientExchange::start(allowed, policy, std::move(login_.user),
+                                               std::move(login_.password)));
         exchange_.emplace(std::move(exchange));
         return exchange_->mechanism();
     }
@@ -66,6 +70,11 @@ Result<SaslSettings> SaslSettings::from(const config::Config& config, bool lmtp,
     TRY_ASSIGN(s.secured,
                sasl::ClientPolicy::parse(config.get(lmtp ? param::lmtp_sasl_tls_security_options
                                                          : param::smtp_sasl_tls_security_options)));
+    TRY_ASSIGN(s.verified, sasl::ClientPolicy::parse(
+                               config.get(lmtp ? param::lmtp_sasl_tls_verified_security_options
+                                               : param::smtp_sasl_tls_verified_security_options)));
+    s.plain.authzid = s.secured.authzid = s.verified.authzid =
+        config.get(param::send_cyrus_sasl_authzid);
     if (!s.enabled) return s;
     s.password_maps = keys.readable_tables(
         config.get(lmtp ? param::lmtp_sasl_password_maps : param::smtp_sasl_password_maps));

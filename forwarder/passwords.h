@@ -25,9 +25,11 @@ struct SaslSettings {
     bool enabled = false;
     bool by_sender = false;  // smtp_sender_dependent_authentication
     bool soft_bounce = true;
+    bool dummy_mail_auth = false;  // MAIL with AUTH=<>
     std::string password_maps, delimiter = ":";
     std::vector<std::string> mechanism_filter;
-    sasl::ClientPolicy plain, secured;  // without and with TLS
+    // Without TLS, with it, and with it when the server has shown to be who it must be.
+    sasl::ClientPolicy plain, secured, verified;
 
     static Result<SaslSettings> from(const config::Config& config, bool lmtp,
                                      const service::KeyFiles& keys);

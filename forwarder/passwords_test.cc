@@ -52,28 +52,53 @@ TEST(Passwords, OffAndMistakes) {
 TEST(Passwords, MechanismsByOptionsAndFilter) {
     struct Case {
         std::string text;
-        bool encrypted;
+        smtp::Protection protection;
         std::string chosen;
     };
     const std::vector<std::string> offered = {"PLAIN", "LOGIN", "CRAM-MD5"};
+    constexpr auto kNone = smtp::Protection::none, kTls = smtp::Protection::encrypted,
+                   kKnown = smtp::Protection::verified;
     const Case cases[] = {
-        {"", false, "CRAM-MD5"},
-        {"smtp_sasl_mechanism_filter = plain, login\n", false, ""},  // noplaintext is the default
+        {"", kNone, "CRAM-MD5"},
+        {"smtp_sasl_mechanism_filter = plain, login\n", kNone, ""},  // noplaintext is the default
         {"smtp_sasl_mechanism_filter = plain, login\nsmtp_sasl_security_options = noanonymous\n",
-         false, "PLAIN"},
+         kNone, "PLAIN"},
         {"smtp_sasl_mechanism_filter = !cram-md5, plain\nsmtp_sasl_tls_security_options = "
          "noanonymous\n",
-         true, "PLAIN"},
+         kTls, "PLAIN"},
         {"smtp_sasl_mechanism_filter = !cram-md5, plain\nsmtp_sasl_tls_security_options = "
          "noanonymous\n",
-         false, ""},
-        {"smtp_sasl_mechanism_filter = login\nsmtp_sasl_security_options =\n", false, "LOGIN"},
+         kNone, ""},
+        {"smtp_sasl_mechanism_filter = login\nsmtp_sasl_security_options =\n", kNone, "LOGIN"},
+        // noplaintext under TLS too, but for servers that have shown who they are
+        {"smtp_sasl_mechanism_filter = plain\nsmtp_sasl_tls_verified_security_options =\n", kTls,
+         ""},
+        {"smtp_sasl_mechanism_filter = plain\nsmtp_sasl_tls_verified_security_options =\n", kKnown,
+         "PLAIN"},
+        {"smtp_sasl_mechanism_filter = plain\nsmtp_sasl_tls_security_options =\n", kKnown, "PLAIN"},
     };
     for (const Case& c : cases) {
         Passwords passwords(*sasl_settings(std::string(kMaps) + c.text));
-        auto chosen = passwords.authenticator({"u", "p"})->choose(offered, c.encrypted);
+        auto chosen = passwords.authenticator({"u", "p"})->choose(offered, c.protection);
         EXPECT_EQ(chosen ? *chosen : "", c.chosen) << c.text;
     }
+}
+
+TEST(Passwords, AuthorizationIdentity) {
+    for (const bool sent : {false, true}) {
+        Passwords passwords(*sasl_settings(std::string(kMaps) + "smtp_sasl_security_options =\n" +
+                                           "send_cyrus_sasl_authzid = " + (sent ? "yes" : "no") +
+                                           "\n"));
+        auto login = passwords.authenticator({"u", "p"});
+        ASSERT_TRUE(login->choose({"PLAIN"}, smtp::Protection::none));
+        const std::string nul(1, '\0');
+        EXPECT_EQ(login->initial_response(), (sent ? "u" : "") + nul + "u" + nul + "p");
+    }
+}
+
+TEST(Passwords, BadOptionsForVerifiedServers) {
+    EXPECT_FALSE(
+        sasl_settings(std::string(kMaps) + "smtp_sasl_tls_verified_security_options = nosuch\n"));
 }
 
 }  // namespace

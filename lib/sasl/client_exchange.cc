@@ -48,20 +48,24 @@ Result<ClientExchange> ClientExchange::start(const std::vector<std::string>& off
     for (const auto& [name, plaintext] : kMechanisms) {
         if (policy.needs_more || (plaintext && !policy.plaintext) || !offers(offered, name))
             continue;
-        return ClientExchange(name, std::move(user), std::move(password));
+        return ClientExchange(name, std::move(user), std::move(password), policy.authzid);
     }
     return Error{Errc::not_found, "no mechanism available"};
+}
+
+std::string ClientExchange::plain_response() const {
+    return (authzid_ ? user_ : "") + make_plain(user_, password_);
 }
 
 std::optional<std::string> ClientExchange::initial_response() {
     if (mechanism_ != "PLAIN") return std::nullopt;
     step_ = 1;
-    return make_plain(user_, password_);
+    return plain_response();
 }
 
 Result<std::string> ClientExchange::respond(std::string_view challenge) {
     const int step = step_++;
-    if (mechanism_ == "PLAIN" && step == 0) return make_plain(user_, password_);
+    if (mechanism_ == "PLAIN" && step == 0) return plain_response();
     // The texts of LOGIN's two questions are the server's taste: their order counts.
     if (mechanism_ == "LOGIN" && step < 2) return step == 0 ? user_ : password_;
     if (mechanism_ == "CRAM-MD5" && step == 0) {

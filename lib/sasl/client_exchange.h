@@ -18,6 +18,7 @@ struct ClientPolicy {
     bool plaintext = true;    // PLAIN and LOGIN may be used
     bool anonymous = false;   // none of our mechanisms is
     bool needs_more = false;  // an option that none of our mechanisms fulfils (mutual_auth…)
+    bool authzid = false;     // PLAIN says whom we act for, too: ourselves (RFC 4616 2)
 
     // Errc::invalid names the word that is unknown.
     static Result<ClientPolicy> parse(const std::vector<std::string>& options);
@@ -38,10 +39,15 @@ class ClientExchange {
     Result<std::string> respond(std::string_view challenge);
 
   private:
-    ClientExchange(std::string_view mechanism, std::string user, std::string password)
-        : mechanism_(mechanism), user_(std::move(user)), password_(std::move(password)) {}
+    ClientExchange(std::string_view mechanism, std::string user, std::string password, bool authzid)
+        : mechanism_(mechanism),
+          user_(std::move(user)),
+          password_(std::move(password)),
+          authzid_(authzid) {}
+    std::string plain_response() const;
 
     std::string mechanism_, user_, password_;
+    bool authzid_;
     int step_ = 0;
 };
 

@@ -118,7 +118,10 @@ ClientSession::Step ClientSession::start(ClientTransaction transaction) {
     complaint_.clear();
     if (transaction_.origin && !extensions_.xforward.empty())
         xforward_ = xforward_commands(extensions_.xforward, *transaction_.origin);
-    if (refused_by_extensions()) {
+    // CVE-2009-3555: answers to commands that somebody else put before ours.
+    if (options_.block_early_reply && early_reply_)
+        decide_rest({Verdict::defer("4.7.0", "unexpected server message"), ""});
+    if ((options_.block_early_reply && early_reply_) || refused_by_extensions()) {
         state_ = State::ready;
         return Step::finished;
     }
@@ -139,11 +142,13 @@ ClientSession::Step ClientSession::quit() {
 // ---- replies ------------------------------------------------------------------------------------
 
 ClientSession::Step ClientSession::on_reply(const Reply& reply) {
+    ++replies_;
     // RFC 5321 3.8: after 421 the server closes; the reply still answers its command.
     if (reply.code == 421) closing_ = true;
     if (state_ == State::body) return early_reply(reply);
     if (expected_.empty()) {
         closing_ = true;  // nobody asked: whatever comes next could be taken for another's answer
+        early_reply_ = early_reply_ || encrypted_;
         return Step::wait;
     }
     Expected what = expected_.front();
@@ -176,86 +181,6 @@ ClientSession::Step ClientSession::on_reply(const Reply& reply) {
     return Step::close;
 }
 
-ClientSession::Step ClientSession::on_greeting(const Reply& reply) {
-    if (!reply.positive()) return refuse(reply, options_.skip_5xx_greeting);
-    // RFC 5321 3.2 wants EHLO always; Postfix can be told to look at the greeting first.
-    if (!options_.lmtp && !options_.always_ehlo &&
-        reply.text().find("ESMTP") == std::string::npos) {
-        send(Verb::helo, {"HELO ", options_.helo_name});
-        return Step::wait;
-    }
-    send_ehlo();
-    return Step::wait;
-}
-
-ClientSession::Step ClientSession::on_ehlo(const Reply& reply) {
-    if (!reply.positive()) {
-        // RFC 5321 3.2: a server without extensions gets HELO. After STARTTLS there is no way back.
-        if (options_.lmtp || reply.code == 421 || encrypted_) return refuse(reply);
-        send(Verb::helo, {"HELO ", options_.helo_name});
-        return Step::wait;
-    }
-    if (greets_as_us(reply)) {
-        return fail(Verdict::reject(
-            "5.4.6", cat({"mail for ", options_.destination, " loops back to myself"})));
-    }
-    parse_extensions(reply);
-    if (encrypted_ || options_.tls == TlsLevel::none) return opened();
-    if (extensions_.starttls) {
-        send(Verb::starttls, {"STARTTLS"});
-        return Step::wait;
-    }
-    return opened();
-}
-
-ClientSession::Step ClientSession::on_helo(const Reply& reply) {
-    if (!reply.positive()) return refuse(reply);
-    extensions_ = {};
-    return opened();
-}
-
-ClientSession::Step ClientSession::on_starttls(const Reply& reply) {
-    if (reply.positive()) {
-        state_ = State::tls;
-        return Step::start_tls;
-    }
-    if (options_.tls >= TlsLevel::encrypt) {
-        return fail(Verdict::defer("4.7.4", cat({"TLS is required, but host ", peer_.with_address(),
-                                                 " refused to start TLS: ", reply.text()})),
-                    reply.text());
-    }
-    return opened();
-}
-
-// RFC 4954 4: 334 asks for more, 235 is success.
-ClientSession::Step ClientSession::on_auth(const Reply& reply) {
-    if (reply.code == 235) {
-        logged_in_ = true;
-        return opened();
-    }
-    const std::string server = cat({"server ", peer_.with_address()});
-    if (!reply.intermediate()) {
-        const std::string text =
-            cat({"SASL authentication failed; ", server, " said: ", reply.text()});
-        std::string status = reply.status;
-        if (!reply.permanent() || options_.auth_soft_bounce) status[0] = '4';
-        return fail(status[0] == '5' ? Verdict::reject(status, text) : Verdict::defer(status, text),
-                    reply.text());
-    }
-    const std::string_view line = reply.lines.empty() ? std::string_view() : reply.lines.back();
-    const auto challenge = base64_decode(trim(line.size() > 4 ? line.substr(4) : ""));
-    auto response = challenge
-                        ? options_.authenticator->respond(*challenge)
-                        : Result<std::string>(Error{Errc::invalid, "bad base64 in challenge"});
-    if (!response) {
-        return fail(
-            Verdict::defer("4.7.0", cat({"SASL authentication failed; cannot authenticate to ",
-                                         server, ": ", response.error().what})));
-    }
-    send(Verb::auth, {base64_encode(*response)});
-    return Step::wait;
-}
-
 ClientSession::Step ClientSession::on_mail(const Reply& reply) {
     if (!reply.positive()) {
         decide_rest(said(reply, "MAIL FROM command"));
@@ -269,8 +194,11 @@ ClientSession::Step ClientSession::on_mail(const Reply& reply) {
 ClientSession::Step ClientSession::on_rcpt(const Reply& reply, std::size_t recipient) {
     if (reply.positive()) {
         progress_[recipient].accepted = !progress_[recipient].decided;
-        if (transaction_.probe)
-            decide(recipient, {Verdict::accept(reply.status, reply.text()), reply.text()});
+        const RecipientOutcome taken{Verdict::accept(reply.status, reply.text()), reply.text()};
+        if (transaction_.probe && options_.probe_at_data)
+            outcomes_[recipient] = taken;  // if DATA is not refused
+        else if (transaction_.probe)
+            decide(recipient, taken);
     } else {
         decide(recipient, said(reply, "RCPT TO command"));
     }
@@ -281,6 +209,13 @@ ClientSession::Step ClientSession::on_data(const Reply& reply) {
     if (!reply.intermediate()) {
         decide_rest(said(reply, "DATA command"));
         if (reply.positive()) closing_ = true;  // no longer in step with each other
+        return end_transaction();
+    }
+    if (transaction_.probe && accepted_count() > 0) {
+        for (std::size_t i = 0; i < progress_.size(); ++i) {
+            if (progress_[i].accepted) decide(i, RecipientOutcome(outcomes_[i]));
+        }
+        closing_ = true;  // without an end of data: nothing was sent
         return end_transaction();
     }
     if (accepted_count() > 0) {
@@ -320,114 +255,7 @@ ClientSession::Step ClientSession::early_reply(const Reply& reply) {
     return end_transaction();
 }
 
-// ---- commands -----------------------------------------------------------------------------------
-
-void ClientSession::send(Verb verb, std::initializer_list<std::string_view> words,
-                         std::size_t recipient) {
-    for (std::string_view word : words) output_ += word;
-    output_ += "\r\n";
-    expected_.push_back({verb, recipient});
-}
-
-void ClientSession::send_ehlo() {
-    if (options_.lmtp) {
-        send(Verb::lhlo, {"LHLO ", options_.helo_name});  // RFC 2033 4.1
-    } else {
-        send(Verb::ehlo, {"EHLO ", options_.helo_name});  // RFC 5321 4.1.1.1
-    }
-}
-
-void ClientSession::send_mail() {
-    std::string parameters;
-    if (extensions_.size && transaction_.size > 0) {
-        parameters += cat({" SIZE=", std::to_string(transaction_.size)});  // RFC 1870 5
-    }
-    if (extensions_.eight_bit_mime && transaction_.body_8bit) {
-        parameters += " BODY=8BITMIME";  // RFC 6152 3
-    }
-    if (extensions_.smtputf8 && transaction_.smtputf8) parameters += " SMTPUTF8";  // RFC 6531 3.4
-    if (extensions_.mt_priority && transaction_.priority != 0)
-        parameters += cat({" MT-PRIORITY=", std::to_string(transaction_.priority)});  // RFC 6710 5
-    if (extensions_.dsn) {
-        // RFC 3461 5.2.1
-        if (!transaction_.ret.empty()) parameters += cat({" RET=", transaction_.ret});
-        if (!transaction_.envid.empty()) parameters += cat({" ENVID=", transaction_.envid});
-    }
-    send(Verb::mail, {"MAIL FROM:<", transaction_.sender, ">", parameters});
-    mail_sent_ = true;
-}
-
-void ClientSession::send_rcpt(std::size_t recipient) {
-    const ClientRecipient& to = transaction_.recipients[recipient];
-    std::string parameters;
-    if (extensions_.dsn) {
-        if (!to.notify.empty()) parameters += cat({" NOTIFY=", to.notify});
-        if (!to.orcpt.empty()) parameters += cat({" ORCPT=", to.orcpt});
-    }
-    send(Verb::rcpt, {"RCPT TO:<", to.address, ">", parameters}, recipient);
-}
-
-// Sends what may be sent now: with PIPELINING all up to DATA at once (RFC 2920 3.1), otherwise one
-// command when the one before is answered.
-ClientSession::Step ClientSession::send_more() {
-    while (pipelining() || expected_.empty()) {
-        if (needs_reset_ && !mail_sent_) {
-            needs_reset_ = false;
-            send(Verb::rset, {"RSET"});
-        } else if (!mail_sent_ && !xforward_.empty()) {
-            send(Verb::xforward, {"XFORWARD ", xforward_.front()});
-            xforward_.erase(xforward_.begin());
-        } else if (!mail_sent_) {
-            send_mail();
-        } else if (next_recipient_ < progress_.size()) {
-            std::size_t recipient = next_recipient_++;
-            if (!progress_[recipient].decided) send_rcpt(recipient);
-        } else if (!data_sent_ && !transaction_.probe &&
-                   (accepted_count() > 0 || (pipelining() && !expected_.empty()))) {
-            data_sent_ = true;
-            send(Verb::data, {"DATA"});
-        } else {
-            break;
-        }
-    }
-    return expected_.empty() ? end_transaction() : Step::wait;
-}
-
 // ---- outcomes -----------------------------------------------------------------------------------
-
-ClientSession::Step ClientSession::opened() {
-    if (options_.tls >= TlsLevel::encrypt && !encrypted_) {
-        return fail(Verdict::defer(
-            "4.7.4", cat({"TLS is required, but was not offered by host ", peer_.with_address()})));
-    }
-    if (options_.authenticator && !logged_in_ && !extensions_.auth.empty()) return log_in();
-    state_ = State::ready;
-    return Step::ready;
-}
-
-// As Postfix: where there is a password for the server, mail does not go there without logging in.
-ClientSession::Step ClientSession::log_in() {
-    constexpr std::size_t kMaxCommand = 510;  // RFC 5321 4.5.3.1.4, without CRLF
-    std::vector<std::string> offered;
-    for (auto word : split_words(extensions_.auth)) offered.emplace_back(word);
-    auto mechanism = options_.authenticator->choose(offered, encrypted_);
-    if (!mechanism) {
-        return fail(Verdict::defer(
-            "4.7.0", cat({"SASL authentication failed; cannot authenticate to server ",
-                          peer_.with_address(), ": ", mechanism.error().what})));
-    }
-    std::string command = cat({"AUTH ", *mechanism});
-    if (const auto initial = options_.authenticator->initial_response()) {
-        // RFC 4954 4: "=" is an empty one.
-        command += cat({" ", initial->empty() ? "=" : base64_encode(*initial)});
-    }
-    if (command.size() > kMaxCommand) {
-        return fail(
-            Verdict::defer("4.7.0", "SASL authentication failed; user name or password too long"));
-    }
-    send(Verb::auth, {command});
-    return Step::wait;
-}
 
 ClientSession::Step ClientSession::end_transaction() {
     expected_.clear();
@@ -508,12 +336,6 @@ void ClientSession::decide_rest(const RecipientOutcome& outcome) {
 std::size_t ClientSession::accepted_count() const {
     return static_cast<std::size_t>(std::count_if(progress_.begin(), progress_.end(),
                                                   [](const Progress& p) { return p.accepted; }));
-}
-
-bool ClientSession::greets_as_us(const Reply& reply) const {
-    if (options_.own_name.empty() || reply.lines.empty() || reply.lines[0].size() < 5) return false;
-    auto words = split_words(std::string_view(reply.lines[0]).substr(4));
-    return !words.empty() && iequals(words[0], options_.own_name);
 }
 
 void ClientSession::refuse_bad_addresses() {

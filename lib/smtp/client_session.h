@@ -47,16 +47,27 @@ enum class TlsLevel : unsigned char {
     secure
 };
 
+// What a password would be protected by: nothing, TLS, or TLS with a server that has shown to be
+// who it must be.
+enum class Protection : unsigned char { none, encrypted, verified };
+
 // Logs in to the server (RFC 4954): the mechanism and the credentials behind it. Decoded bytes; the
 // session does the base64. One object serves one session.
 class ClientAuthenticator {
   public:
     virtual ~ClientAuthenticator() = default;
     // Picks one of the mechanisms offered: its name. An Error names why none will do.
-    virtual Result<std::string> choose(const std::vector<std::string>& offered, bool encrypted) = 0;
+    virtual Result<std::string> choose(const std::vector<std::string>& offered,
+                                       Protection protection) = 0;
     // What may go along with the AUTH command.
     virtual std::optional<std::string> initial_response() = 0;
     virtual Result<std::string> respond(std::string_view challenge) = 0;
+};
+
+// Of some Cisco firewalls, see smtp_pix_workarounds.
+struct PixWorkarounds {
+    bool disable_esmtp = false;  // HELO instead of EHLO
+    bool delay_dotcrlf = false;  // the end of the content in a packet of its own: the driver's work
 };
 
 struct ClientOptions {
@@ -75,6 +86,12 @@ struct ClientOptions {
     std::vector<std::string> ignored_extensions;  // as if the server did not offer them
     ReplyFilter reply_filter;                     // what a line of a reply becomes; empty: itself
     bool always_ehlo = true;                      // EHLO also where the greeting does not say ESMTP
+    bool never_ehlo = false;                      // HELO in any case
+    // What is done differently with a server whose greeting a firewall has made illegible.
+    PixWorkarounds pix;
+    bool probe_at_data = false;      // a probe ends at the answer to DATA, not to RCPT
+    bool dummy_mail_auth = false;    // MAIL has AUTH=<> (RFC 4954 5) where the server knows AUTH
+    bool block_early_reply = false;  // no mail to who answers, under TLS, what we have not said yet
 };
 
 struct ClientRecipient {
@@ -152,6 +169,8 @@ class ClientSession {
     // Consumes all of bytes. Several replies may be worked off in one call.
     Step on_input(std::string_view bytes);
     Step on_tls(bool established, std::string_view problem = {});
+    // Before on_tls(true): the server is who it must be.
+    void set_verified() { verified_ = true; }
     // Instead of on_tls(true): the server is not who it must be. No TLS trouble that delivering in
     // plaintext could mend.
     Step on_untrusted(std::string_view why);
@@ -172,7 +191,12 @@ class ClientSession {
     Stage stage() const;
     const Extensions& extensions() const { return extensions_; }
     bool encrypted() const { return encrypted_; }
+    // Its greeting is one that needs ClientOptions::pix.
+    bool behind_pix() const { return behind_pix_; }
+    // Complete replies so far: a new one begins a new request's time.
+    std::uint64_t replies() const { return replies_; }
     const PeerName& peer() const { return peer_; }
+    const ClientOptions& options() const { return options_; }
     // What the server said in the last transaction that changes nothing but is worth a warning.
     const std::string& complaint() const { return complaint_; }
 
@@ -274,6 +298,10 @@ class ClientSession {
     std::string output_;
     Extensions extensions_;
     bool encrypted_ = false;
+    bool verified_ = false;
+    bool behind_pix_ = false;
+    bool early_reply_ = false;  // something came under TLS that nothing had asked for
+    std::uint64_t replies_ = 0;
     bool logged_in_ = false;
     bool tls_failed_ = false;
     bool protocol_trouble_ = false;

@@ -481,9 +481,10 @@ TEST(ClientSessionTest, Quit) {
 
 // Says what the test wants said; notes what it was asked.
 struct FakeAuthenticator final : ClientAuthenticator {
-    Result<std::string> choose(const std::vector<std::string>& offered, bool encrypted) override {
+    Result<std::string> choose(const std::vector<std::string>& offered,
+                               Protection protection) override {
         offers = offered;
-        secured = encrypted;
+        secured = protection != Protection::none;
         if (mechanism.empty()) return Error{Errc::not_found, "no mechanism available"};
         return mechanism;
     }
@@ -576,12 +577,6 @@ TEST(ClientLoginTest, AServerThatNeverStopsAskingIsLeft) {
     Opened o(kAuthEhlo, login.options);
     for (int i = 0; i < 3; ++i) o.say("334 Q0g=\r\n");
     EXPECT_EQ(o.step, Step::failed);
-}
-
-TEST(ClientSessionTest, HeloWhereTheGreetingIsOldAndEhloIsNotWanted) {
-    ClientOptions options;
-    options.always_ehlo = false;
-    EXPECT_EQ(Opened(kPlainEhlo, options).greeting_sent, "HELO me.test\r\n");
 }
 
 TEST(ClientSessionTest, AnUntrustedServerGetsNothing) {
