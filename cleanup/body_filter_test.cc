@@ -170,5 +170,116 @@ TEST(BodyFilter, NestingIsBounded) {
     EXPECT_EQ(run(message).out, message);
 }
 
+// What the real Postfix 3.7.11 says to the same messages.
+TEST(BodyFilter, StrictMime) {
+    constexpr const char* kHeader = "improper use of 8-bit data in message header";
+    constexpr const char* kBody = "improper use of 8-bit data in message body";
+    constexpr const char* kDomain = "invalid message/* or multipart/* encoding domain";
+    const std::string multipart = "Content-Type: multipart/mixed; boundary=b\r\n";
+    const std::string encoding = "Content-Transfer-Encoding: ";
+    const struct {
+        std::string text;
+        const char *headers, *body, *domain;  // with only this one strict
+    } cases[] = {
+        {"Subject: x\r\n\r\nbody\r\n", "", "", ""},
+        {"Subject: \xfc\r\n\r\nbody\r\n", kHeader, "", ""},
+        {"Subject: x\r\n \xfc\r\n\r\nbo\xfcy\r\n", kHeader, kBody, ""},
+        {multipart + "\r\n--b\r\nX: \xfc\r\n\r\nx\r\n--b--\r\n", kHeader, "", ""},
+        {"Content-Type: message/rfc822\r\n\r\nSubject: \xfc\r\n\r\nx\r\n", kHeader, "", ""},
+        {encoding + "8bit\r\n\r\n\xfc\r\n", "", "", ""},
+        {encoding + "binary\r\n\r\n\xfc\r\n", "", "", ""},
+        {encoding + "quoted-printable\r\n\r\n\xfc\r\n", "", "", ""},
+        {encoding + "7bit\r\n\r\n\xfc\r\n", "", kBody, ""},
+        {encoding + "foo\r\n\r\n\xfc\r\n", "", kBody, ""},
+        {multipart + "\r\n--b\r\n\r\nx\xfc\r\n--b--\r\n", "", kBody, ""},
+        {multipart + encoding + "8bit\r\n\r\n--b\r\n" + encoding + "8bit\r\n\r\n\xfc\r\n--b--\r\n",
+         "", "", ""},
+        {multipart + encoding + "8bit\r\n\r\n--b\r\n\r\n\xfc\r\n--b--\r\n", "", kBody, ""},
+        {multipart + encoding + "base64\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n", "", "", kDomain},
+        {multipart + encoding + "foo\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n", "", "", ""},
+        {"Content-Type: message/rfc822\r\n" + encoding +
+             "quoted-printable\r\n\r\nS: x\r\n\r\nx\r\n",
+         "", "", kDomain},
+        {"Content-Type: message/delivery-status\r\n" + encoding + "base64\r\n\r\nx: y\r\n", "", "",
+         ""},
+        {multipart + "\r\n--b\r\n" + multipart + encoding + "base64\r\n\r\nx\r\n--b--\r\n", "", "",
+         kDomain},
+        {encoding + "base64\r\n\r\nx\r\n", "", "", ""},
+    };
+    for (const auto& c : cases) {
+        for (int which = 0; which < 5; ++which) {
+            Options options;
+            options.content.strict = {which == 0 || which > 2, which == 1, which == 2};
+            FilterTask task;
+            task.external = which != 3;
+            task.smtputf8 = which == 4;
+            const char* expected = which == 0   ? c.headers
+                                   : which == 1 ? c.body
+                                   : which == 2 ? c.domain
+                                                : "";
+            for (const std::size_t portion : {1U, 1000U}) {
+                MessageFilter filter(options, task);
+                std::string out;
+                for (std::size_t at = 0; at < c.text.size(); at += portion)
+                    filter.feed(std::string_view(c.text).substr(at, portion), out);
+                filter.finish(out);
+                EXPECT_EQ(filter.refusal() ? filter.refusal()->text : "", expected)
+                    << which << ": " << testing::PrintToString(c.text);
+                if (*expected != '\0') {
+                    EXPECT_EQ(filter.refusal()->status, "5.6.0");
+                    ASSERT_EQ(filter.effects().notes.size(), 1u);
+                    EXPECT_TRUE(filter.effects().notes[0].what.starts_with(
+                        "reject: mime-error " + std::string(expected) + ": "));
+                } else {
+                    EXPECT_EQ(out, c.text);
+                }
+            }
+        }
+    }
+}
+
+TEST(MessageFilter, CharactersAnd8BitDeclarations) {
+    Options options;
+    ASSERT_TRUE(options.characters.reject("\\1"));
+    ASSERT_TRUE(options.characters.strip("\\2"));
+    const struct {
+        const char* text;
+        bool external;
+        const char *out, *refusal, *note;
+        bool eight_bit;
+    } cases[] = {
+        {"A: \2b\r\n\r\nx\2\2\r\n", true, "A: b\r\n\r\nx\r\n", "", "", false},
+        {"A: b\r\n\r\nx\ry\nz\r", true, "A: b\r\n\r\nx y z \r\n", "", "", false},
+        {"A: b\r\n\r\nx\1y\r\n", true, "", "disallowed character", "reject: content x?", false},
+        {"A: \1b\r\n\r\nx\r\n", true, "", "disallowed character", "reject: content A: ?", false},
+        {"A: b\r\n\r\nx\1y\r\n", false, "A: b\r\n\r\nx\1y\r\n", "", "", false},
+        {"Content-Transfer-Encoding: 8BIT\r\n\r\nx\r\n", true,
+         "Content-Transfer-Encoding: 8BIT\r\n\r\nx\r\n", "", "", true},
+        {"content-transfer-encoding: binary\r\n\r\nx\r\n", true,
+         "content-transfer-encoding: binary\r\n\r\nx\r\n", "", "", true},
+        {"Content-Transfer-Encoding: base64\r\n\r\nx\r\n", true,
+         "Content-Transfer-Encoding: base64\r\n\r\nx\r\n", "", "", false},
+    };
+    for (const auto& c : cases) {
+        for (const std::size_t portion : {1U, 2U, 1000U}) {
+            FilterTask task;
+            task.external = c.external;
+            MessageFilter filter(options, task);
+            std::string out;
+            const std::string_view text = c.text;
+            for (std::size_t at = 0; at < text.size(); at += portion)
+                filter.feed(text.substr(at, portion), out);
+            filter.finish(out);
+            EXPECT_EQ(filter.refusal() ? filter.refusal()->text : "", c.refusal);
+            EXPECT_EQ(filter.declares_8bit(), c.eight_bit);
+            if (filter.refusal()) {
+                EXPECT_EQ(filter.effects().notes.at(0).what, c.note);
+            } else {
+                EXPECT_EQ(out, c.out) << "by " << portion;
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace postern::cleanup

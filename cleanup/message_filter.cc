@@ -28,7 +28,14 @@ bool has_utf8_field(std::string_view message) {
 }
 
 MessageFilter::MessageFilter(const Options& options, FilterTask task, content::Rules* rules)
-    : options_(options), task_(std::move(task)), rules_(rules) {}
+    : options_(options),
+      task_(std::move(task)),
+      limits_(options.content),
+      cleaner_(options.characters, task_.external),
+      rules_(rules) {
+    if (!task_.external || !limits_.mime_input) limits_.strict = {};
+    if (task_.smtputf8) limits_.strict.headers = false;
+}
 
 // The first refusal stands; what was wrong with the message itself comes before what rules say.
 void MessageFilter::take_refusal() {
@@ -48,6 +55,14 @@ void MessageFilter::feed(std::string_view bytes, std::string& out) {
         out += task_.received;
         started_ = true;
     }
+    take(cleaner_.clean(bytes), out);
+    if (!cleaner_.rejected() || refusal_) return;
+    effects_.notes.push_back({cat({"reject: content ", printable(*cleaner_.rejected())}),
+                              "5.7.1 disallowed character", "message_reject_characters"});
+    refuse("5.7.1", "disallowed character");
+}
+
+void MessageFilter::take(std::string_view bytes, std::string& out) {
     if (in_header_)
         header_bytes(bytes, out);
     else
@@ -103,7 +118,9 @@ void MessageFilter::end_field(std::string& out) {
     const std::string_view body = std::string_view(field_).substr(field_.find(':') + 1);
     const auto& drop = options_.drop_headers;
     note_field(name, body);
-    if (task_.find_utf8 && rules_ == nullptr) content::note_content_field(name, body, type_);
+    content::note_content_field(name, body, type_);
+    if (limits_.strict.headers) content::check_field(field_, effects_);
+    take_refusal();
     if (std::find(drop.begin(), drop.end(), name) == drop.end()) {
         if (rules_ == nullptr && task_.completion == nullptr)
             put_field(std::move(field_), out);
@@ -133,7 +150,6 @@ void MessageFilter::put_field(std::string field, std::string& out) {
 std::optional<std::string> MessageFilter::checked_field(std::string_view name, std::string& out,
                                                         std::string field) {
     if (rules_ == nullptr) return field;
-    content::note_content_field(name, std::string_view(field).substr(field.find(':') + 1), type_);
     const bool mime = options_.content.mime_input && content::is_mime_field(name);
     const std::size_t before = out.size();
     auto made =
@@ -149,12 +165,12 @@ std::optional<std::string> MessageFilter::checked_field(std::string_view name, s
 }
 
 void MessageFilter::begin_body() {
-    if (rules_ == nullptr && !task_.find_utf8) return;
+    if (rules_ == nullptr && !task_.find_utf8 && !limits_.strict.any()) return;
     content::Rules& rules = rules_ != nullptr ? *rules_ : no_rules_;
     const bool parts = task_.find_utf8 && options_.content.mime_input &&
                        type_.kind != content::PartType::Kind::text;
-    if (parts || content::BodyFilter::needed(rules, options_.content, type_))
-        body_.emplace(rules, options_.content, effects_, type_);
+    if (parts || content::BodyFilter::needed(rules, limits_, type_))
+        body_.emplace(rules, limits_, effects_, type_);
 }
 
 void MessageFilter::note_field(std::string_view name, std::string_view body) {
@@ -216,6 +232,7 @@ void MessageFilter::put_body(std::string_view bytes, std::string& out) {
 void MessageFilter::finish(std::string& out) {
     if (refusal_) return;
     if (!started_) feed({}, out);
+    take(cleaner_.finish(), out);
     if (in_header_) {
         if (!partial_.empty()) feed("\r\n", out);
         if (in_header_) {

@@ -24,6 +24,8 @@ struct FilterTask {
     std::string date;        // for a missing Date:
     std::string message_id;  // for a missing Message-Id:, with <>
     std::string from;        // for a missing From:, complete field body
+    bool external = false;   // what is wrong with its text may refuse it
+    bool smtputf8 = false;   // its headers may have UTF-8, RFC 6532
     bool find_utf8 = false;  // look for UTF-8 in all headers: effects().utf8_header
 };
 
@@ -46,6 +48,8 @@ class MessageFilter {
     content::Effects& effects() { return effects_; }
     bool in_header() const { return in_header_; }
     bool has_dot_lines() const { return has_dot_lines_; }
+    // Content-Transfer-Encoding: of the message is 8bit or binary.
+    bool declares_8bit() const { return type_.encoding == content::PartType::Encoding::eight_bit; }
     // The text of the message id with <>, of the field that was found or added; empty if there is
     // none.
     const std::string& message_id() const { return message_id_; }
@@ -58,6 +62,7 @@ class MessageFilter {
     // Fields whose absence matters.
     enum Seen : unsigned { kDate = 1, kMessageId = 2, kFrom = 4, kDestination = 8 };
 
+    void take(std::string_view bytes, std::string& out);
     void header_bytes(std::string_view bytes, std::string& out);
     bool header_line(std::string_view line,
                      std::string& out);  // false: the header has ended before this line
@@ -75,6 +80,8 @@ class MessageFilter {
 
     const Options& options_;
     FilterTask task_;
+    content::Limits limits_;  // of options_, as far as they are for this message
+    TextCleaner cleaner_;
     bool in_header_ = true;
     bool started_ = false;
     std::string field_;            // the header field that may go on in the next line

@@ -155,11 +155,14 @@ TEST(MessageFilter, SeesDotLines) {
                 << c.text << portion;
 }
 
+// cleanup_replace_stray_cr_lf = no
 TEST(MessageFilter, RefusesBareLineFeeds) {
+    Options strict = options_for_tests();
+    strict.characters.replace_stray = false;
     for (const char* text :
          {"A: b\n\r\n", "A: b\r\n\r\nx\ny\r\n", "A: b\r\n\r\nx\r\n.\n", "A: b\r\n\r\n\n"})
         for (const std::size_t portion : {1000U, 1U})
-            EXPECT_EQ(filter(text, kRemote, options_for_tests(), portion).refusal, "5.5.2") << text;
+            EXPECT_EQ(filter(text, kRemote, strict, portion).refusal, "5.5.2") << text;
 }
 
 TEST(MessageFilter, RefusesLoopsAndHugeMessages) {

@@ -24,6 +24,12 @@ void read_checks(Options& o, const config::Config& config) {
     o.content.mime_input = !config.get(param::disable_mime_input_processing);
     o.content.mime_nesting = config.get(param::mime_nesting_limit);
     o.content.mime_boundary_length = config.get(param::mime_boundary_length_limit);
+    const bool both = config.get(param::strict_8bitmime);
+    o.content.strict.headers = both || config.get(param::strict_7bit_headers);
+    o.content.strict.body = both || config.get(param::strict_8bitmime_body);
+    o.content.strict.domain = config.get(param::strict_mime_encoding_domain);
+    o.detect_8bit = config.get(param::detect_8bit_encoding_header);
+    if (auto characters = CharacterRules::from(config)) o.characters = *characters;
     for (const auto& word : config.get(param::internal_mail_filter_classes)) {
         if (word == "bounce") o.check_bounces = true;
         if (word == "notify") o.check_notices = true;
@@ -64,6 +70,11 @@ void read_rewriting(Options& o, const config::Config& config) {
 }
 
 }  // namespace
+
+Result<void> Options::check(const config::Config& config) {
+    TRY(CharacterRules::from(config));
+    return {};
+}
 
 Options Options::from(const config::Config& config) {
     Options o;

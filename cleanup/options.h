@@ -9,6 +9,8 @@
 #include "lib/content/rules.h"
 #include "lib/table/address_lookup.h"
 
+#include "cleanup/text_cleaner.h"
+
 namespace postern::config {
 class Config;
 }
@@ -40,6 +42,8 @@ struct Options {
     content::TableNames checks;
     std::string milter_header_checks;  // for fields that milters add or change
     content::Limits content;
+    CharacterRules characters;
+    bool detect_8bit = true;                            // detect_8bit_encoding_header
     bool smtputf8 = false;                              // smtputf8_enable
     std::vector<std::string> utf8_classes;              // smtputf8_autodetect_classes
     bool check_bounces = false, check_notices = false;  // internal_mail_filter_classes
@@ -59,6 +63,8 @@ struct Options {
     std::size_t memory_for_milters =
         512 << 20;  // of all messages; messages that milters want to see stay in memory
 
+    // Once check() has found nothing wrong.
+    static Result<void> check(const config::Config& config);
     static Options from(const config::Config& config);
 };
 

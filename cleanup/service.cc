@@ -31,6 +31,7 @@ Result<std::unique_ptr<service::LoopService>> CleanupService::create(
                service::identity_of(service::Account::net, context.config));
     // Without root all programs have our uid, and cannot be told apart.
     const auto network_uid = network.uid == ::geteuid() ? std::nullopt : std::optional(network.uid);
+    TRY(Options::check(context.config));
     TRY_ASSIGN(const auto master, config::load_master(context.config.directory()));
     return std::unique_ptr<service::LoopService>(
         std::make_unique<CleanupService>(context, master, network_uid, limit));

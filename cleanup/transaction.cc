@@ -199,6 +199,8 @@ void Transaction::start_filter() {
                                .message_id = cat({"<", queue::compact_date(envelope_.arrival), ".",
                                                   envelope_.id.str(), "@", o.myhostname, ">"}),
                                .from = author(open_, o),
+                               .external = is_checked(),
+                               .smtputf8 = open_.smtputf8,
                                .find_utf8 = finds_utf8()},
                     is_checked() ? tools_.rules : nullptr);
 }
@@ -388,6 +390,8 @@ void Transaction::accept_text() {
         drop_file();
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
+    if (tools_.options.detect_8bit && filter_->declares_8bit())
+        envelope_.flags |= queue::kBody8bit;
     obey_rules();
     if (!milters_ && filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
     envelope_.set_attribute(queue::attribute::kMessageId, printable(filter_->message_id()));

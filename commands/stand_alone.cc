@@ -10,7 +10,6 @@ namespace postern::commands {
 namespace {
 
 constexpr std::size_t kMaxLine = 2048;  // of a command, as smtpd takes it
-constexpr std::string_view kLineEnd = "\r\n";
 
 smtp::Answer failure() {
     return smtp::Answer::refuse(451, "4.3.0", "Error: queue file write error");
@@ -24,7 +23,8 @@ StandAlone::StandAlone(std::string hostname, std::uint64_t size_limit,
     options_.hostname = std::move(hostname);
     options_.banner = options_.hostname + " ESMTP Postern";
     options_.size_limit = size_limit;
-    options_.vrfy_enabled = false;  // nobody here who could look
+    session_.set_rules({.may_omit_cr = true});  // scripts write what printf(1) gives them
+    options_.vrfy_enabled = false;              // nobody here who could look
 }
 
 Result<void> StandAlone::run() {
@@ -40,7 +40,7 @@ Result<bool> StandAlone::more_input() {
 }
 
 Result<void> StandAlone::take_line() {
-    const auto end = input_.find(kLineEnd);
+    const auto end = input_.find('\n');
     if (end > kMaxLine && input_.size() > kMaxLine) {
         over_ = true;  // no mail program: where its next command begins is anybody's guess
         return perform(session_.on_long_line());
@@ -50,9 +50,11 @@ Result<void> StandAlone::take_line() {
         over_ = !more;
         return {};
     }
-    const std::string line = input_.substr(0, end);
-    input_.erase(0, end + kLineEnd.size());
-    TRY(perform(session_.on_line(line)));
+    std::string line = input_.substr(0, end);
+    input_.erase(0, end + 1);
+    const bool proper = line.ends_with('\r');
+    if (proper) line.pop_back();
+    TRY(perform(session_.on_line(line, proper)));
     if (session_.too_many_errors()) return perform(session_.on_too_many_errors());
     return {};
 }
@@ -113,7 +115,9 @@ Result<void> StandAlone::perform_one(smtp::ReadData& read) {
 
 Result<smtp::ContentEnd> StandAlone::take_content(std::uint64_t& size) {
     using Kind = smtp::DataDecoder::Kind;
-    smtp::DataDecoder decoder;
+    // Whoever talks here may do all that its user may: there is nothing to smuggle.
+    smtp::DataDecoder decoder(session_.omits_cr() ? smtp::DataDecoder::Client::lf_only
+                                                  : smtp::DataDecoder::Client::any);
     for (;;) {
         const auto step = decoder.next(input_);
         if (step.kind == Kind::content) {
@@ -121,8 +125,6 @@ Result<smtp::ContentEnd> StandAlone::take_content(std::uint64_t& size) {
             keep(step.content);
         }
         input_.erase(0, step.consumed);
-        if (step.kind == Kind::bare_cr) return smtp::ContentEnd::bare_cr;
-        if (step.kind == Kind::bare_lf) return smtp::ContentEnd::bare_lf;
         if (step.kind == Kind::end) break;
         if (step.kind == Kind::content) continue;
         TRY_ASSIGN(const bool more, more_input());

@@ -100,6 +100,17 @@ TEST_F(StandAloneTest, TakesAMessageHoweverItsBytesCome) {
     }
 }
 
+// What a shell script writes.
+TEST_F(StandAloneTest, LinesMayEndInLf) {
+    const std::string session =
+        "EHLO pine\nMAIL FROM:<ann@here.test>\nRCPT TO:<bob@x.test>\nDATA\nS: x\n\n..a\n.\nQUIT\n";
+    const std::string expected = talk(session);
+    EXPECT_TRUE(expected.ends_with("221 2.0.0 Bye\r\n")) << expected;
+    for (const std::size_t portion : {1U, 3U}) EXPECT_EQ(talk(session, portion), expected);
+    ASSERT_EQ(submitted.files.size(), 3U);
+    for (const auto& file : submitted.files) EXPECT_EQ(parsed(file).second, "S: x\r\n\r\n.a\r\n");
+}
+
 TEST_F(StandAloneTest, TakesSeveralMessagesAndTheNullSender) {
     const std::string one = "MAIL FROM:<>\r\nRCPT TO:<bob@x.test>\r\nDATA\r\nn\r\n.\r\n";
     talk("HELO pine\r\n" + one + "MAIL FROM:<a@b.test>\r\nRSET\r\n" + one + "QUIT\r\n");

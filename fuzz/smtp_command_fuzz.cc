@@ -1,5 +1,6 @@
 // A client that says anything: the first byte chooses the options and answers, the rest is what
 // arrives. Lines go to the server engine, content to the DATA decoder, as smtpd does it.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,16 +25,49 @@ bool read_content(std::string_view& input, ContentEnd& end) {
     DataDecoder decoder;
     for (;;) {
         const auto step = decoder.next(input);
-        POSTERN_CHECK(step.consumed <= input.size() && step.content.size() <= step.consumed);
+        // An LF alone becomes two bytes.
+        POSTERN_CHECK(step.consumed <= input.size() && step.content.size() <= step.consumed + 1);
         input.remove_prefix(step.consumed);
         switch (step.kind) {
             case DataDecoder::Kind::content: POSTERN_CHECK(step.consumed > 0); continue;
             case DataDecoder::Kind::need_more: return false;
-            case DataDecoder::Kind::end: end = ContentEnd::complete; return true;
-            case DataDecoder::Kind::bare_lf: end = ContentEnd::bare_lf; return true;
-            case DataDecoder::Kind::bare_cr: end = ContentEnd::bare_cr; return true;
+            case DataDecoder::Kind::end:
+                end = decoder.saw_bare_lf() ? ContentEnd::bare_lf : ContentEnd::complete;
+                return true;
         }
     }
+}
+
+// The content that begins here, taken byte by byte: where it ends, and what it is, does not depend
+// on how it arrives, and its lines end in CR LF.
+void compare_portions(std::string_view input, DataDecoder::Client client) {
+    std::string contents[2], waiting;
+    std::size_t left[2] = {input.size(), input.size()};
+    bool ended[2] = {false, false};
+    for (const std::size_t which : {std::size_t{0}, std::size_t{1}}) {
+        DataDecoder decoder(client);
+        waiting.clear();
+        std::string_view rest = input;
+        const std::size_t portion = which == 0 ? input.size() : 1;
+        for (;;) {
+            const auto step = decoder.next(waiting);
+            contents[which] += step.content;
+            waiting.erase(0, step.consumed);
+            if (step.kind == DataDecoder::Kind::content) continue;
+            ended[which] = step.kind == DataDecoder::Kind::end;
+            if (ended[which] || rest.empty()) break;
+            waiting += rest.substr(0, portion);
+            rest.remove_prefix(std::min(portion, rest.size()));
+        }
+        left[which] = waiting.size() + rest.size();
+        for (auto lf = contents[which].find('\n'); lf != std::string::npos;
+             lf = contents[which].find('\n', lf + 1))
+            POSTERN_CHECK(lf > 0 && contents[which][lf - 1] == '\r');
+    }
+    POSTERN_CHECK(contents[0] == contents[1] && ended[0] == ended[1] && left[0] == left[1]);
+    const auto taken = input.substr(0, input.size() - left[0]);
+    POSTERN_CHECK(!ended[0] || client == DataDecoder::Client::lf_only || taken == ".\r\n" ||
+                  taken.ends_with("\r\n.\r\n"));
 }
 
 // Carries out one action after the other until a line is wanted. False: the session is over.
@@ -83,6 +117,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     std::string_view input(reinterpret_cast<const char*>(data + 1), size - 1);
     const unsigned flags = data[0];
+    if (input.size() < 4096) {
+        compare_portions(input, DataDecoder::Client::any);
+        compare_portions(input, DataDecoder::Client::lf_only);
+    }
     ServerOptions options;
     options.auth_enabled = (flags & 1) != 0;
     options.tls_available = (flags & 2) != 0;
@@ -92,8 +130,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.dsn = (flags & 32) != 0;
     const Answer answer = (flags & 64) != 0 ? Answer::refuse(450, "4.1.1", "no") : Answer::accept();
     ServerSession session(options);
-    session.set_rules(
-        {.xclient = options.dsn, .xforward = options.dsn, .ask_early = options.ask_early});
+    session.set_rules({.xclient = options.dsn,
+                       .xforward = options.dsn,
+                       .ask_early = options.ask_early,
+                       .refuses_bare_newlines = options.tls_required,
+                       .may_omit_cr = options.ask_data});
     if (!perform(session, session.greet(), input, answer)) return 0;
     while (!session.too_many_errors()) {
         const auto end = input.find('\n');

@@ -28,7 +28,11 @@ TEST_F(ClientRulesTest, ListsByAddressAndName) {
     configure(
         "smtpd_authorized_xclient_hosts = 192.0.2.1, !proxy9.test, .test\n"
         "smtpd_authorized_xforward_hosts = inline:{192.0.2.7=x}\n"
-        "debug_peer_list = example.test\n");
+        "debug_peer_list = example.test\n"
+        "smtpd_forbid_bare_newline_exclusions = $mynetworks, .old.test\n");
+    EXPECT_TRUE(about("10.1.2.3").may_omit_cr);
+    EXPECT_TRUE(about("192.0.2.1", "printer.old.test").may_omit_cr);
+    EXPECT_FALSE(about("192.0.2.1", "printer.test").may_omit_cr);
     EXPECT_TRUE(about("10.1.2.3").unlimited) << "$mynetworks";
     EXPECT_FALSE(about("192.0.2.1").unlimited);
     EXPECT_TRUE(about("192.0.2.1").may_xclient);

@@ -45,6 +45,9 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.auth_tls_only = config.get(param::smtpd_tls_auth_only);
     engine.auth_for_broken_clients = config.get(param::broken_sasl_auth_clients);
     engine.vrfy_enabled = !config.get(param::disable_vrfy_command);
+    engine.bare_newline_code =
+        static_cast<int>(config.get(param::smtpd_forbid_bare_newline_reject_code));
+    engine.note_bare_newlines = iequals(config.get(param::smtpd_forbid_bare_newline), "note");
     engine.soft_bounce = config.get(param::soft_bounce);
     engine.dsn = true;  // unless smtpd_discard_ehlo_keywords hides it
     engine.smtputf8 = config.get(param::smtputf8_enable);
@@ -300,6 +303,18 @@ bool read_rewriting(const config::Config& config, Options& options) {
     return asks;
 }
 
+// smtpd_forbid_bare_newline. Whether the exclusions are for policy to judge.
+bool read_bare_newlines(const config::Config& config, Options& options) {
+    const std::string mode = config.get(param::smtpd_forbid_bare_newline);
+    options.refuse_bare_newlines = iequals(mode, "reject");
+    options.all_may_omit_cr = iequals(mode, "no");
+    if (options.all_may_omit_cr) return false;
+    const bool plain = read_exceptions(config.get(param::smtpd_forbid_bare_newline_exclusions),
+                                       options.omitting_cr);
+    if (!plain) options.omitting_cr.clear();
+    return !plain;
+}
+
 void read_client_rules(const config::Config& config, Options& options) {
     auto& limits = options.limits;
     limits.connections = config.get(param::smtpd_client_connection_count_limit);
@@ -315,7 +330,8 @@ void read_client_rules(const config::Config& config, Options& options) {
     if (!plain) limits.exceptions.clear();
     const bool asks_rewriting = read_rewriting(config, options);
     const auto set = [](const auto& value) { return !value.empty(); };
-    options.ask_client = asks_rewriting || (limits.any() && !plain) ||
+    const bool asks_bare_newlines = read_bare_newlines(config, options);
+    options.ask_client = asks_rewriting || asks_bare_newlines || (limits.any() && !plain) ||
                          set(config.get(param::smtpd_authorized_xclient_hosts)) ||
                          set(config.get(param::smtpd_authorized_xforward_hosts)) ||
                          set(config.get(param::debug_peer_list)) ||

@@ -58,6 +58,10 @@ struct Options {
         std::string range_of(const std::string& address) const;
         bool excepts(const std::string& address) const;
     };
+    // smtpd_forbid_bare_newline: whether it is "reject"; whom it does not bind, where the list has
+    // nothing but networks.
+    bool refuse_bare_newlines = false, all_may_omit_cr = false;
+    std::vector<IpNetwork> omitting_cr;
     std::vector<IpNetwork> privileged_clients;  // may raise priorities and have messages held
     Limits limits;
     std::size_t debug_level = 2;     // debug_peer_level; 0: nothing more than usual

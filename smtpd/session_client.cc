@@ -95,9 +95,14 @@ void SessionDriver::apply_rules(const ipc::ClientTraits& traits) {
     rules.xforward = traits.may_xforward;
     rules.ask_early = options.engine.ask_early;
     const auto ip = IpAddress::parse(address_);
-    rules.privileged =
-        ip && std::any_of(options.privileged_clients.begin(), options.privileged_clients.end(),
-                          [&](const auto& network) { return network.contains(ip->unmapped()); });
+    const auto in = [&ip](const std::vector<IpNetwork>& networks) {
+        return ip && std::any_of(networks.begin(), networks.end(), [&](const auto& network) {
+                   return network.contains(ip->unmapped());
+               });
+    };
+    rules.privileged = in(options.privileged_clients);
+    rules.may_omit_cr = options.all_may_omit_cr || traits.may_omit_cr || in(options.omitting_cr);
+    rules.refuses_bare_newlines = options.refuse_bare_newlines && !rules.may_omit_cr;
     if (traits.hides_keywords) {
         rules.hidden_keywords.emplace();
         for (const auto word : split_words(traits.hidden_keywords, ", \t\r\n"))

@@ -164,12 +164,9 @@ bool SessionDriver::take_content() {
     using Kind = smtp::DataDecoder::Kind;
     switch (step.kind) {
         case Kind::need_more: stream_->consume(step.consumed); return false;
-        case Kind::bare_lf: finish_content(smtp::ContentEnd::bare_lf); return true;
-        case Kind::bare_cr: finish_content(smtp::ContentEnd::bare_cr); return true;
         case Kind::end:
             stream_->consume(step.consumed);
-            finish_content(content_->too_big ? smtp::ContentEnd::too_big
-                                             : smtp::ContentEnd::complete);
+            finish_content(end_of_content());
             return true;
         case Kind::content: break;
     }
@@ -188,6 +185,14 @@ bool SessionDriver::take_content() {
     }
     stream_->consume(step.consumed);
     return true;
+}
+
+smtp::ContentEnd SessionDriver::end_of_content() {
+    const bool bare_lf = content_->decoder.saw_bare_lf();
+    if (bare_lf) session_.note_bare_newline();
+    if (content_->too_big) return smtp::ContentEnd::too_big;
+    return bare_lf && session_.refuses_bare_newlines() ? smtp::ContentEnd::bare_lf
+                                                       : smtp::ContentEnd::complete;
 }
 
 void SessionDriver::finish_content(smtp::ContentEnd end) {
@@ -372,6 +377,8 @@ void SessionDriver::run(smtp::ReadData&& read) {
     stream_->write(read.text);
     transcript_.out(read.text, false);
     content_.emplace();
+    if (session_.omits_cr())
+        content_->decoder = smtp::DataDecoder(smtp::DataDecoder::Client::lf_only);
     content_->begun = shared_.loop.clock().steady();
     timer_.start(shared_.options.command_timeout);
 }

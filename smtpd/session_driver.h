@@ -115,6 +115,7 @@ class SessionDriver : public loop::StreamHandler,
     void obey(std::string_view line, bool proper);
     void execute(std::string_view line, bool proper);
     bool take_content();
+    smtp::ContentEnd end_of_content();
     void finish_content(smtp::ContentEnd end);
     void lost(std::string_view what);
 

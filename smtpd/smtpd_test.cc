@@ -119,13 +119,52 @@ TEST_F(SmtpdTest, PipelinedWithHalfClose) {
     EXPECT_THAT(logged(), HasSubstr("rcpt=2/3"));
 }
 
-TEST_F(SmtpdTest, BareLineFeedsEndTheSession) {
+// smtpd_forbid_bare_newline = reject.
+TEST_F(SmtpdTest, BareLineFeedsRefuseTheMessage) {
+    options.refuse_bare_newlines = true;
     begin();
     talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
-    EXPECT_EQ(talk("hello\n.\r\nMAIL FROM:<evil@b.test>\r\n.\r\n", ""),
+    EXPECT_EQ(talk("hello\n.\r\nMAIL FROM:<evil@b.test>\r\n.\r\n", "\n"),
               "550 5.5.2 mail.test Error: bare <LF> received\r\n");
-    EXPECT_TRUE(wait_for([&] { return ended == 1 && cleanup->aborted == 1; }));
+    EXPECT_TRUE(wait_for([&] { return cleanup->aborted == 1; }));
     EXPECT_TRUE(cleanup->messages.empty());
+    EXPECT_THAT(talk("NOOP\n", ""), HasSubstr("550 5.5.2 mail.test Error: bare <LF> received\r\n"));
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("reject: END-OF-MESSAGE from unknown[127.0.0.1]: 550 5.5.2 "
+                                    "mail.test Error: bare <LF> received; from=<a@b.test>"));
+}
+
+// smtpd_forbid_bare_newline = note: lines in LF are lines, and nothing is smuggled.
+TEST_F(SmtpdTest, BareLineFeedsAreMended) {
+    options.engine.note_bare_newlines = true;
+    begin();
+    talk("HELO c\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    talk("hello\n.\r\nMAIL FROM:<evil@b.test>\nDATA\n.\nx\r\n.\r\nQUIT\r\n", "Bye\r\n");
+    EXPECT_EQ(cleanup->messages,
+              (std::vector<std::string>{"hello\r\nMAIL FROM:<evil@b.test>\r\nDATA\r\nx\r\n"}));
+    EXPECT_TRUE(wait_for([&] { return ended == 1; }));
+    EXPECT_THAT(logged(), HasSubstr("commands=5 notes=bare_lf"));
+}
+
+// Exclusions: who never sends a CR ends his messages without; who does, does not.
+TEST_F(SmtpdTest, DevicesThatKnowNoCr) {
+    options.refuse_bare_newlines = true;
+    options.omitting_cr.push_back(*IpNetwork::parse("127.0.0.0/8"));
+    begin();
+    talk("HELO c\nMAIL FROM:<a@b.test>\nRCPT TO:<1@d.test>\nDATA\n", "<CR><LF>\r\n");
+    talk("hello\n.\nQUIT\n", "Bye\r\n");
+    EXPECT_EQ(cleanup->messages, (std::vector<std::string>{"hello\r\n"}));
+    connect();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\nRCPT TO:<1@d.test>\nDATA\n", "<CR><LF>\r\n");
+    talk("hello\n.\nMAIL FROM:<evil@b.test>\n\r\n.\r\nQUIT\n", "Bye\r\n");
+    EXPECT_EQ(cleanup->messages.at(1), "hello\r\nMAIL FROM:<evil@b.test>\r\n\r\n");
+    options.omitting_cr.clear();
+    options.ask_client = true;
+    policy->traits.may_omit_cr = true;
+    connect();
+    talk("HELO c\nMAIL FROM:<a@b.test>\nRCPT TO:<1@d.test>\nDATA\n", "<CR><LF>\r\n");
+    talk("hi\n.\nQUIT\n", "Bye\r\n");
+    EXPECT_EQ(cleanup->messages.at(2), "hi\r\n");
 }
 
 TEST_F(SmtpdTest, NeighboursThatFail) {

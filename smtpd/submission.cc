@@ -43,7 +43,8 @@ int code_of(const ipc::SubmitResult& result) {
     if (result.smtp_code >= 400 && result.smtp_code < 600) return result.smtp_code;
     if (result.outcome == ipc::Outcome::defer) return result.status == "4.3.1" ? 452 : 451;
     if (result.status == "5.3.4") return 552;
-    return result.status.starts_with("5.7.") ? 550 : 554;
+    const bool content = result.status.starts_with("5.7.") || result.status.starts_with("5.6.");
+    return content ? 550 : 554;
 }
 
 }  // namespace

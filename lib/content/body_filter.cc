@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
 
 namespace postern::content {
 namespace {
@@ -49,12 +50,21 @@ std::string parameter(std::string_view body, std::string_view wanted) {
 void note_content_field(std::string_view lower_name, std::string_view body, PartType& type) {
     body = trim(body);
     if (lower_name == "content-transfer-encoding") {
+        const bool binary = iequals(body, "8bit") || iequals(body, "binary");
+        const bool transformed = iequals(body, "base64") || iequals(body, "quoted-printable");
+        type.encoding = binary        ? PartType::Encoding::eight_bit
+                        : transformed ? PartType::Encoding::transformed
+                                      : PartType::Encoding::seven_bit;
+        type.encoding_name = transformed ? std::string(body) : std::string();
         type.encoded = !iequals(body, "7bit") && !iequals(body, "8bit") && !iequals(body, "binary");
         return;
     }
     if (lower_name != "content-type") return;
     const std::string what = to_lower(trim(body.substr(0, body.find(';'))));
     type.kind = PartType::Kind::text;
+    type.composite = what.starts_with("multipart/") || what == "message/rfc822" ||
+                     what == "message/global" || what == "message/partial" ||
+                     what == "message/external-body";
     if (what == "message/rfc822" || what == "message/global") type.kind = PartType::Kind::message;
     if (!what.starts_with("multipart/")) return;
     type.kind = PartType::Kind::multipart;
@@ -66,11 +76,13 @@ void note_content_field(std::string_view lower_name, std::string_view body, Part
 bool BodyFilter::needed(const Rules& rules, const Limits& limits, const PartType& type) {
     const bool parts = limits.mime_input && type.kind != PartType::Kind::text &&
                        (rules.wants(Kind::mime_header) || rules.wants(Kind::nested_header));
-    return parts || rules.wants(Kind::body);
+    return parts || limits.strict.any() || rules.wants(Kind::body);
 }
 
 BodyFilter::BodyFilter(Rules& rules, const Limits& limits, Effects& effects, const PartType& type)
     : rules_(rules), limits_(limits), effects_(effects) {
+    part_ = type;
+    check_encoding(type);
     if (limits_.mime_input) enter(type);
 }
 
@@ -163,6 +175,7 @@ void BodyFilter::end_field(std::string& out) {
     field.swap(field_);
     const std::string name = to_lower(std::string_view(field).substr(0, field_name_size(field)));
     note_content_field(name, std::string_view(field).substr(field.find(':') + 1), part_);
+    if (limits_.strict.headers) check_field(field, effects_);
     const auto kind = at_nested_ && !is_mime_field(name) ? Kind::nested_header : Kind::mime_header;
     if (const auto made = judge_field(rules_, kind, std::string(field), effects_, out)) {
         effects_.utf8_header = effects_.utf8_header || is_utf8_field(*made);
@@ -174,7 +187,15 @@ void BodyFilter::end_header() {
     in_header_ = false;
     seen_ = 0;
     const PartType type = part_;
+    check_encoding(type);
     enter(type);
+}
+
+// strict_mime_encoding_domain.
+void BodyFilter::check_encoding(const PartType& type) {
+    if (limits_.strict.domain && type.composite && type.encoding == PartType::Encoding::transformed)
+        refuse_mime(effects_, "invalid message/* or multipart/* encoding domain",
+                    type.encoding_name);
 }
 
 void BodyFilter::enter(const PartType& type) {
@@ -187,6 +208,8 @@ void BodyFilter::enter(const PartType& type) {
 }
 
 void BodyFilter::text_line(std::string_view text, std::string& out) {
+    if (limits_.strict.body && part_.encoding == PartType::Encoding::seven_bit && !is_ascii(text))
+        refuse_mime(effects_, "improper use of 8-bit data in message body", text);
     const bool looked_at = seen_ < limits_.body_checks_size && rules_.wants(Kind::body);
     seen_ += text.size();
     if (!looked_at) {

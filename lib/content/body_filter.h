@@ -18,6 +18,11 @@ struct PartType {
     std::string boundary;
     bool digest = false;   // multipart/digest: parts are messages unless they say otherwise
     bool encoded = false;  // base64 or the like: what is inside is not to be seen
+    // RFC 2045 6.1; what is not known counts as 7bit here.
+    enum class Encoding : unsigned char { seven_bit, eight_bit, transformed };
+    Encoding encoding = Encoding::seven_bit;
+    std::string encoding_name;  // of a transforming one
+    bool composite = false;     // RFC 2045 6.4: must not be transformed
 };
 // Notes what a field tells; `lower_name` may be any.
 void note_content_field(std::string_view lower_name, std::string_view body, PartType& type);
@@ -39,6 +44,7 @@ class BodyFilter {
     void end_field(std::string& out);
     void end_header();
     void enter(const PartType& type);
+    void check_encoding(const PartType& type);
     void begin_part(bool message);
     void text_line(std::string_view text, std::string& out);
 

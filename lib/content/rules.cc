@@ -209,6 +209,18 @@ Fate judge(Rules& rules, Kind kind, std::string_view text, Effects& effects) {
     return Judgement(rules, kind, text, effects).act(trim(*found));
 }
 
+void refuse_mime(Effects& effects, std::string_view what, std::string_view sample) {
+    if (effects.refusal) return;
+    effects.notes.push_back(
+        {cat({"reject: mime-error ", what, ": ", printable(trim(sample), 200)}), {}, {}});
+    effects.refusal = Verdict::reject("5.6.0", std::string(what));
+}
+
+void check_field(std::string_view field, Effects& effects) {
+    if (!is_ascii(field))
+        refuse_mime(effects, "improper use of 8-bit data in message header", field);
+}
+
 // RFC 5322 2.2: printable, no colon; 4.5.8: white space before the colon.
 std::size_t field_name_size(std::string_view line) {
     std::size_t size = 0;

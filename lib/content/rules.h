@@ -55,6 +55,13 @@ struct Limits {
     std::size_t header_size = 102400;      // of one header field
     std::size_t body_checks_size = 51200;  // of each part
     bool mime_input = true;                // look for parts (disable_mime_input_processing)
+    // What refuses a message: 8-bit characters in headers, in text that is not said to have them,
+    // an encoding around parts (strict_7bit_headers, strict_8bitmime_body,
+    // strict_mime_encoding_domain).
+    struct Strict {
+        bool headers = false, body = false, domain = false;
+        bool any() const { return headers || body || domain; }
+    } strict;
     std::size_t mime_nesting = 100, mime_boundary_length = 2048;
 };
 
@@ -100,6 +107,11 @@ struct Fate {
 // Asks the rules about a field or line (without its line end; lines of a folded field are separated
 // by "\n") and notes what follows in `effects`.
 Fate judge(Rules& rules, Kind kind, std::string_view text, Effects& effects);
+
+// A message that is not what MIME allows: a line for the log, and a refusal unless there is one.
+void refuse_mime(Effects& effects, std::string_view what, std::string_view sample);
+// strict_7bit_headers.
+void check_field(std::string_view field, Effects& effects);
 
 // The length of a field's name when the line begins a header field, else 0.
 std::size_t field_name_size(std::string_view line);

@@ -12,6 +12,6 @@ EXTRA_DIST += %reldir%/README.md
 check_PROGRAMS += lib/smtp/smtp_test
 lib_smtp_smtp_test_SOURCES = \
 	%reldir%/reply_test.cc %reldir%/dot_stuffer_test.cc %reldir%/client_session_test.cc %reldir%/client_extensions_test.cc %reldir%/client_workarounds_test.cc \
-	%reldir%/command_test.cc %reldir%/delivery_options_test.cc %reldir%/data_decoder_test.cc %reldir%/server_session_test.cc %reldir%/proxy_commands_test.cc
+	%reldir%/command_test.cc %reldir%/delivery_options_test.cc %reldir%/data_decoder_test.cc %reldir%/server_lines_test.cc %reldir%/server_session_test.cc %reldir%/proxy_commands_test.cc
 lib_smtp_smtp_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_smtp_smtp_test_LDADD = lib/smtp/libsmtp.a lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

@@ -123,10 +123,8 @@ Action ServerSession::greet() {
 
 Action ServerSession::on_line(std::string_view line, bool proper) {
     POSTERN_CHECK(pending_ == Pending::none);
-    if (!proper) {
-        return Close{cat({"550 5.5.2 ", options_.hostname, " Error: bare <LF> received\r\n"}),
-                     true};
-    }
+    (proper ? saw_crlf_ : saw_bare_newline_) = true;
+    if (!proper && rules_.refuses_bare_newlines) return Close{bare_newline_reply(), true};
     if (in_auth()) return auth_line(line);
     const auto command = parse_command(line);
     verb_ = command.verb;
@@ -138,6 +136,11 @@ Action ServerSession::on_line(std::string_view line, bool proper) {
     where_ = verb_name(verb_);
     if (options_.smtputf8 && !is_utf8(line)) return reply(500, "5.5.2", "Error: bad UTF-8 syntax");
     return dispatch(command);
+}
+
+std::string ServerSession::bare_newline_reply() const {
+    return cat({std::to_string(options_.bare_newline_code), " 5.5.2 ", options_.hostname,
+                " Error: bare <LF> received\r\n"});
 }
 
 Action ServerSession::on_long_line() {
@@ -415,14 +418,11 @@ Action ServerSession::on_content(ContentEnd end, std::uint64_t size) {
         case ContentEnd::pipe_broken:
             return on_committed(Answer::refuse(451, "4.3.0", "Error: queue file write error"), {});
         case ContentEnd::bare_lf:
-        case ContentEnd::bare_cr: {
+            close_envelope();
             count(false);
-            where_ = "DATA";
-            const auto what = end == ContentEnd::bare_lf ? "LF" : "CR";
-            return Close{
-                cat({"550 5.5.2 ", options_.hostname, " Error: bare <", what, "> received\r\n"}),
-                true};
-        }
+            ++errors_;
+            if (options_.bare_newline_code == 521) return Close{bare_newline_reply(), true};
+            return Say{bare_newline_reply(), true};
     }
     if (options_.ask_end_of_data) return ask(Stage::end_of_data, Pending::end_of_data);
     return Commit{};

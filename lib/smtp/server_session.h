@@ -44,6 +44,8 @@ struct ServerOptions {
     Seconds future_release_limit{0};  // RFC 4865: how long messages may be held; 0: not offered
     std::function<WallTime()> now;    // for the latter; empty: the system's clock
     bool strict_envelopes = false;    // addresses only in <>
+    int bare_newline_code = 550;      // of a refusal because of an LF that stands alone
+    bool note_bare_newlines = false;  // in summary()
     bool soft_bounce = false;         // what would be refused for good is refused for now
     bool ask_early = false;           // smtpd_delay_reject = no: also at connect, HELO and MAIL
     bool ask_data = false;
@@ -99,7 +101,11 @@ using Action = std::variant<Say, Ask, Authenticate, StartTls, Open, ReadData, Co
 // What is different for this client, by its address or name.
 struct ClientRules {
     bool xclient = false, xforward = false;
-    bool ask_early = false;   // as ServerOptions::ask_early
+    bool ask_early = false;  // as ServerOptions::ask_early
+    // smtpd_forbid_bare_newline and its exclusions: whether lines must end in CR LF, and whether
+    // one who never sends a CR may end his messages without one.
+    bool refuses_bare_newlines = false, may_omit_cr = false;
+    bool may_verp = false;    // smtpd_authorized_verp_clients
     bool privileged = false;  // may raise priorities and have messages held without logging in
     std::optional<std::vector<std::string>> hidden_keywords;  // instead of those of ServerOptions
 };
@@ -136,7 +142,7 @@ struct AuthResult {
 
 enum class Flushed : unsigned char { begun, not_served, failed };
 
-enum class ContentEnd : unsigned char { complete, too_big, bare_lf, bare_cr, pipe_broken };
+enum class ContentEnd : unsigned char { complete, too_big, bare_lf, pipe_broken };
 
 struct EnvelopeRecipient {
     std::string address;  // mail::Address::str()
@@ -175,6 +181,11 @@ class ServerSession {
     }
     // RFC 3207 4.2: what was learnt before the handshake is forgotten.
     void on_tls();
+    // About the content: whether an LF alone refuses it; whether the client has never sent a CR and
+    // may go on like that; that there was an LF alone.
+    bool refuses_bare_newlines() const { return rules_.refuses_bare_newlines; }
+    bool omits_cr() const { return rules_.may_omit_cr && !saw_crlf_; }
+    void note_bare_newline() { saw_bare_newline_ = true; }
     // Before greet().
     void set_rules(ClientRules rules) { rules_ = std::move(rules); }
     // Which limit this line would count for, were it given to on_line() now.
@@ -246,6 +257,7 @@ class ServerSession {
     Action reply(int code, std::string_view status, std::string_view text, bool log = false);
     Action multiline(std::vector<std::string> lines);
     Action refuse(const Answer& answer);
+    std::string bare_newline_reply() const;
     Action ask(Stage stage, Pending pending);
     Action accept_helo();
     Action accept_mail();
@@ -283,6 +295,7 @@ class ServerSession {
     Pending pending_ = Pending::none;
     AuthStep auth_step_ = AuthStep::none;
     bool esmtp_ = false;
+    bool saw_crlf_ = false, saw_bare_newline_ = false;  // line ends of the client
     bool asked_esmtp_ = false;
     bool secured_ = false;
     bool refused_all_ = false;  // at connect: only QUIT is served

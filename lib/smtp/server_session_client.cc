@@ -97,6 +97,7 @@ std::string ServerSession::summary() const {
     }
     if (total.all == 0) return " commands=0/0";
     add("commands", total);
+    if (options_.note_bare_newlines && saw_bare_newline_) text += " notes=bare_lf";
     return text;
 }
 

@@ -123,6 +123,8 @@ struct ClientTraits {
     bool unlimited = false;                  // smtpd_client_event_limit_exceptions
     bool may_xclient = false, may_xforward = false;  // smtpd_authorized_x*_hosts
     bool debug = false;                      // debug_peer_list
+    bool may_omit_cr = false;                // smtpd_forbid_bare_newline_exclusions
+    bool may_verp = false;                   // smtpd_authorized_verp_clients
     bool rewrites_headers = false;           // in local_header_rewrite_clients, as far as that is for policy to know
     bool hides_keywords = false;             // smtpd_discard_ehlo_keyword_address_maps has an entry:
     std::string hidden_keywords;
@@ -133,6 +135,8 @@ struct ClientTraits {
         io.attr("may_xclient", may_xclient);
         io.attr("may_xforward", may_xforward);
         io.attr("debug", debug);
+        io.attr("may_omit_cr", may_omit_cr);
+        io.attr("may_verp", may_verp);
         io.attr("rewrites_headers", rewrites_headers);
         io.attr("hides_keywords", hides_keywords);
         io.attr("hidden_keywords", hidden_keywords, kMaxText);

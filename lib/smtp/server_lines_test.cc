@@ -1,0 +1,74 @@
+// What the server's side makes of lines that end in LF alone (smtpd_forbid_bare_newline).
+#include "lib/smtp/server_session.h"
+
+namespace postern::smtp {
+namespace {
+
+constexpr const char* kRefusal = "550 5.5.2 mail.test Error: bare <LF> received\r\n";
+
+struct LineTalk {
+    ServerOptions options;
+    ServerSession session{options};
+
+    explicit LineTalk(const ClientRules& rules = {}) {
+        options.hostname = "mail.test";
+        options.note_bare_newlines = true;
+        session.set_rules(rules);
+    }
+    // What is said to a line; every question is answered with yes.
+    Action line(std::string_view text, bool proper = true) {
+        Action action = session.on_line(text, proper);
+        while (std::holds_alternative<Ask>(action)) action = session.on_answer(Answer::accept());
+        if (std::holds_alternative<Open>(action)) action = session.on_opened(Answer::accept());
+        return action;
+    }
+};
+
+TEST(ServerLines, EndInLf) {
+    LineTalk talk;
+    EXPECT_EQ(std::get<Say>(talk.line("HELO x", false)).text, "250 mail.test\r\n");
+    EXPECT_FALSE(talk.session.omits_cr()) << "not everybody may";
+    EXPECT_EQ(talk.session.summary(), " helo=1 commands=1 notes=bare_lf");
+    LineTalk none;
+    none.line("HELO x");
+    EXPECT_EQ(none.session.summary(), " helo=1 commands=1");
+    none.session.note_bare_newline();
+    EXPECT_EQ(none.session.summary(), " helo=1 commands=1 notes=bare_lf") << "in a text";
+}
+
+TEST(ServerLines, AreRefused) {
+    LineTalk talk({.refuses_bare_newlines = true});
+    const auto action = talk.line("EHLO x", false);
+    EXPECT_EQ(std::get<Close>(action).text, kRefusal);
+    EXPECT_TRUE(std::get<Close>(action).log);
+}
+
+TEST(ServerLines, OfDevicesThatKnowNoCr) {
+    LineTalk talk({.may_omit_cr = true});
+    EXPECT_TRUE(talk.session.omits_cr());
+    talk.line("HELO x", false);
+    EXPECT_TRUE(talk.session.omits_cr());
+    talk.line("NOOP");
+    talk.line("NOOP", false);
+    EXPECT_FALSE(talk.session.omits_cr()) << "one CR LF, and it knows better";
+}
+
+TEST(ServerLines, WithinATextRefuseIt) {
+    for (const int code : {550, 521}) {
+        LineTalk talk;
+        talk.options.bare_newline_code = code;
+        for (const char* text : {"HELO x", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"})
+            talk.line(text);
+        EXPECT_TRUE(std::holds_alternative<ReadData>(talk.line("DATA")));
+        const auto action = talk.session.on_content(ContentEnd::bare_lf, 10);
+        EXPECT_EQ(std::holds_alternative<Close>(action), code == 521);
+        if (code == 550) {
+            EXPECT_EQ(std::get<Say>(action).text, kRefusal);
+        }
+        EXPECT_FALSE(talk.session.envelope().open);
+        EXPECT_EQ(talk.session.summary(), " helo=1 mail=1 rcpt=1 data=0/1 commands=3/4");
+    }
+}
+
+}  // namespace
+}  // namespace postern::smtp
