@@ -50,6 +50,11 @@ void Attempts::give_up(const Verdict& verdict) {
     }
 }
 
+void Attempts::loop_back(const Verdict& verdict) {
+    for (std::size_t i : open()) decisions_[i].loops_back = true;
+    give_up(verdict);
+}
+
 ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool lmtp) {
     const Verdict& verdict = decision.outcome.verdict;
     ipc::RecipientReport report;
@@ -60,6 +65,7 @@ ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, 
     report.diagnostic = decision.outcome.reply.substr(0, ipc::kMaxReportText);
     if (!report.diagnostic.empty()) report.diagnostic_type = "smtp";
     report.site_down = decision.site_down;
+    report.loops_back = decision.loops_back;
     switch (verdict.kind) {
         case Verdict::Kind::accept:
             report.outcome = ipc::Outcome::accept;

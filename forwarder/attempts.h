@@ -17,6 +17,7 @@ struct Decision {
     std::string relay = "none";  // host[address]:port, if a server was reached
     std::string remote_host;
     bool site_down = false;
+    bool loops_back = false;  // no host is better than we are
     bool passed_on = false;  // the server announced DSN, and was told what the sender wants to hear
 };
 
@@ -41,6 +42,8 @@ class Attempts {
     // Nothing is left to try: a recipient that was refused for now keeps that answer, the others
     // get this.
     void give_up(const Verdict& verdict);
+    // Their domain's best host is this one: who has no answer yet gets that verdict.
+    void loop_back(const Verdict& verdict);
 
     const Decision& operator[](std::size_t i) const { return decisions_[i]; }
 

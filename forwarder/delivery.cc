@@ -132,7 +132,14 @@ void Delivery::skip_target(const std::string& why) {
 void Delivery::on_targets(TargetsOrVerdict found) {
     search_.reset();
     looked_up_ = true;
-    if (auto* verdict = std::get_if<Verdict>(&found)) return give_up(*verdict);
+    if (auto* verdict = std::get_if<Verdict>(&found)) {
+        // RFC 3463 3.5, X.4.6: routing loop.
+        if (verdict->status == "5.4.6" && request_.passes_loops) {
+            attempts_->loop_back(*verdict);
+            return report();
+        }
+        return give_up(*verdict);
+    }
     targets_ = *std::get_if<std::vector<Target>>(&found);
     // The host behind the kept connection has given its answer.
     std::erase_if(targets_, [this](const Target& t) { return t.endpoint() == answered_endpoint_; });
@@ -353,7 +360,7 @@ void Delivery::report() {
     times_.finished = tools_.loop.clock().now();
     ipc::DeliverReport message;
     for (std::size_t i = 0; i < request_.recipients.size(); ++i) {
-        log_recipient(i, (*attempts_)[i]);
+        if (!(*attempts_)[i].loops_back) log_recipient(i, (*attempts_)[i]);
         message.recipients.push_back(
             make_report(request_.recipients[i].index, (*attempts_)[i], tools_.options.lmtp));
     }

@@ -263,5 +263,28 @@ TEST_F(DeliveryTest, Lmtp) {
     EXPECT_EQ(report.recipients.at(1).status, "4.2.2");
 }
 
+// best_mx_transport is qmgr's: it hears that the mail loops, and the log nothing.
+TEST_F(DeliveryTest, WhatLoopsBack) {
+    dns_.zone = tests::FakeDns("best.test MX 10 me.test\nme.test A 192.0.2.99\n");
+    options_.own_addresses = {*IpAddress::parse("192.0.2.99")};
+    set_content("x\r\n");
+    for (const bool passes : {false, true}) {
+        auto mail = request("best.test", {"a@best.test", "b@best.test"});
+        mail.passes_loops = passes;
+        const auto report = deliver(mail);
+        for (const auto& one : report.recipients) {
+            EXPECT_EQ(one.outcome, ipc::Outcome::reject);
+            EXPECT_EQ(one.status, "5.4.6");
+            EXPECT_EQ(one.loops_back, passes);
+        }
+        EXPECT_EQ(log_.find("to=<a@best.test>") == std::string::npos, passes);
+    }
+    FakeServer spare(loop_, {});
+    options_.fallback_relays = {spare.hop()};
+    auto mail = request("best.test", {"a@best.test"});
+    mail.passes_loops = true;
+    EXPECT_EQ(deliver(mail).recipients.at(0).outcome, ipc::Outcome::accept) << "that comes first";
+}
+
 }  // namespace
 }  // namespace postern::forwarder

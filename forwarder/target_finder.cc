@@ -216,7 +216,12 @@ void TargetFinder::Search::on_tlsa(std::size_t host, bool canonical,
 void TargetFinder::Search::hop_done() {
     std::vector<Target> targets = order_targets();
     if (targets.empty()) return give_up_hop(no_address());
+    const unsigned best_found = targets[0].preference;
     if (by_mx_ && !drop_own(targets)) {
+        // We are a spare host of the domain, and the better ones have no address at present.
+        if (hosts_[0].preference != best_found)
+            return give_up_hop(Verdict::defer(
+                "4.4.4", cat({"unable to find primary relay for ", hops_[current_].name})));
         return give_up_hop(Verdict::reject(
             "5.4.6", cat({"mail for ", hops_[current_].name, " loops back to myself"})));
     }

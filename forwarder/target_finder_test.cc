@@ -25,6 +25,8 @@ constexpr std::string_view kZone = R"(
     best.test    MX 10 me.test
     best.test    MX 20 mx2.x.test
     me.test      A 192.0.2.99
+    spare.test   MX 10 nowhere.test
+    spare.test   MX 20 me.test
 )";
 
 class FixedRandom final : public Random {
@@ -110,6 +112,7 @@ TEST_F(TargetFinderTest, Failures) {
 TEST_F(TargetFinderTest, Loops) {
     EXPECT_EQ(find("self.test"), "mx1.x.test[192.0.2.1]:25* mx1.x.test[2001:db8::1]:25* ");
     EXPECT_EQ(find("best.test"), "5.4.6 mail for best.test loops back to myself");
+    EXPECT_EQ(find("spare.test"), "4.4.4 unable to find primary relay for spare.test");
     EXPECT_EQ(find("best.test:2525").substr(0, 7), "me.test");  // another port: not a loop
     EXPECT_EQ(find("[me.test]"), "me.test[192.0.2.99]:25* ");   // asked for by name
 }

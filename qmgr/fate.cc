@@ -491,6 +491,7 @@ void Manager::erase(Message& message) {
     recipients_ -= message.envelope().recipients.size();
     if (message.envelope().is_probe()) --probes_;
     by_id_.erase(message.id().str());
+    passed_on_.erase(message.key);
     messages_.erase(message.key);
     give_memory_back();
     room_again();

@@ -29,15 +29,16 @@ constexpr char kSeparator = '\0';
 std::size_t share_of(std::size_t limit) { return std::max<std::size_t>(1, limit / kShares); }
 
 // "smtp:[127.0.0.1]:10025": without a destination the recipient's domain is one.
-ipc::ResolveAnswer filter_route(std::string_view filter, const std::string& recipient) {
+ipc::ResolveAnswer route_of(std::string_view setting, const std::string& recipient,
+                            std::string_view rule) {
     ipc::ResolveAnswer answer;
-    const std::size_t colon = filter.find(':');
+    const std::size_t colon = setting.find(':');
     answer.outcome = ipc::LookupOutcome::ok;
-    answer.transport = filter.substr(0, colon);
-    if (colon != std::string_view::npos) answer.next_hop = filter.substr(colon + 1);
+    answer.transport = setting.substr(0, colon);
+    if (colon != std::string_view::npos) answer.next_hop = setting.substr(colon + 1);
     if (answer.next_hop.empty()) answer.next_hop = recipient.substr(recipient.rfind('@') + 1);
     answer.recipient = recipient;
-    answer.rule = queue::attribute::kContentFilter;
+    answer.rule = rule;
     return answer;
 }
 
@@ -292,7 +293,8 @@ void Manager::resolve_all(Message& message) {
         const bool probe = still->envelope().is_probe();
         if (!filter.empty() && !probe) {
             on_resolved(key, index,
-                        filter_route(filter, still->envelope().recipients[index].address));
+                        route_of(filter, still->envelope().recipients[index].address,
+                                 queue::attribute::kContentFilter));
             continue;
         }
         resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address,
@@ -408,6 +410,7 @@ void Manager::deliver(Scheduler::Batch batch) {
     auto request =
         make_request(*message, transport, next_hop_of(destination), batch.work.recipients);
     std::vector<std::uint32_t>& recipients = batch.work.recipients;
+    request.passes_loops = may_pass_on(message->key, recipients.front());
     std::vector<std::uint32_t> rest(
         recipients.begin() + static_cast<std::ptrdiff_t>(request.recipients.size()),
         recipients.end());
@@ -431,16 +434,66 @@ void Manager::deliver(Scheduler::Batch batch) {
 
 void Manager::on_delivered(const Scheduler::Batch& batch, const DeliveryResult& result) {
     MessageKey key = batch.work.message;
+    std::string next_hop;  // finish() may forget the destination
+    if (!options_.best_mx_transport.empty()) next_hop = next_hop_of(batch.destination());
     std::vector<Work> suspended = scheduler_.finish(batch, result.outcome, result.reason, steady());
     if (Message* message = find(key)) --message->under_way;
+    std::vector<std::uint32_t> looping;
     for (const ipc::RecipientReport& report : result.reports) {
         Message* message = find(key);
         POSTERN_CHECK(message != nullptr);
+        if (report.loops_back && may_pass_on(key, report.index)) {
+            looping.push_back(report.index);
+            continue;
+        }
         if (!result.silent) log_outcome(*message, report);
         on_report(*message, report);
     }
+    if (!looping.empty()) pass_on(key, looping, next_hop);
     if (!suspended.empty()) defer_works(suspended, suspended_by(result.reason));
     pump_soon();
+}
+
+bool Manager::may_pass_on(MessageKey key, std::uint32_t index) const {
+    if (options_.best_mx_transport.empty()) return false;
+    const auto known = passed_on_.find(key);
+    return known == passed_on_.end() || !known->second.contains(index);
+}
+
+// These recipients' domain has us for its best host, and nobody here knows it: another transport
+// gets them. Where that one finds the same, it is a loop.
+void Manager::pass_on(MessageKey key, const std::vector<std::uint32_t>& recipients,
+                      const std::string& next_hop) {
+    passed_on_[key].insert(recipients.begin(), recipients.end());
+    std::map<std::string, std::vector<std::uint32_t>> groups;
+    std::string transport;
+    for (const std::uint32_t index : recipients) {
+        const std::string& address = find(key)->envelope().recipients[index].address;
+        ipc::ResolveAnswer route =
+            route_of(options_.best_mx_transport, cat({"@", next_hop}), "best_mx_transport");
+        transport = route.transport;
+        const bool alone = scheduler_.recipient_limit(transport) == 1;
+        groups[destination_name(route, address, alone)].push_back(index);
+        log::story(
+            find(key)->id().str(),
+            cat({"to=<", address, ">: loops back to us: goes to ", transport, ":", route.next_hop}),
+            {log::kv("rule", route.rule)});
+    }
+    for (auto& [destination, group] : groups) {
+        Message* message = find(key);
+        if (message == nullptr) return;
+        if (is_service_name(transport)) {
+            schedule(*message, transport, destination, std::move(group), 0);
+            continue;
+        }
+        log::warning(message->id().str(), cat({"best_mx_transport: no name of a service: ",
+                                               options_.best_mx_transport}));
+        for (const std::uint32_t index : group) {
+            if (Message* still = find(key))
+                decide(*still, index,
+                       Verdict::defer("4.3.5", "mail transport configuration error"));
+        }
+    }
 }
 
 void Manager::defer_works(const std::vector<Work>& works, const Verdict& reason) {

@@ -95,6 +95,10 @@ class Manager {
     void deliver(Scheduler::Batch batch);
     void on_delivered(const Scheduler::Batch& batch, const DeliveryResult& result);
     void defer_works(const std::vector<Work>& works, const Verdict& reason);
+    // best_mx_transport, see doc/decisions/best-mx.md.
+    bool may_pass_on(MessageKey key, std::uint32_t index) const;
+    void pass_on(MessageKey key, const std::vector<std::uint32_t>& recipients,
+                 const std::string& next_hop);
 
     // What became of one recipient; each ends in settle().
     // sendmail -v: whether the sender still has to hear of all that becomes of it.
@@ -176,6 +180,8 @@ class Manager {
         bool unwanted = false;  // the log goes when the last one has been written
     };
     std::unordered_map<std::string, Notes> notes_;
+    // Who went to best_mx_transport: nobody does twice.
+    std::unordered_map<MessageKey, std::set<std::uint32_t>> passed_on_;
     MessageKey next_key_ = 1;
     std::size_t recipients_ = 0;       // in memory
     std::size_t most_recipients_ = 0;  // since free memory was last given back

@@ -131,7 +131,7 @@ class ManagerTest : public testing::Test {
     }
 
     // yes@: delivered; passed@: and the next host reports; later@: deferred; no@: bounced; down@:
-    // the site is down; die@: no report.
+    // the site is down; die@: no report; loop@: smtp says that it would come back to us.
     void on_deliver(ipc::Packet packet, ipc::LoopChannel& channel) {
         auto request = packet.as<ipc::DeliverRequest>();
         ASSERT_TRUE(request) << request.error().what;
@@ -146,6 +146,12 @@ class ManagerTest : public testing::Test {
             delivered_.push_back(recipient.address);
             if (recipient.address.starts_with("die")) return channel_died(channel);
             report.recipients.push_back(report_for(recipient));
+            if (recipient.address.starts_with("loop") && request->service == "smtp") {
+                auto& one = report.recipients.back();
+                one.outcome = ipc::Outcome::reject;
+                one.status = "5.4.6";
+                one.loops_back = request->passes_loops || stubborn_;
+            }
         }
         (void)channel.send(report);
     }
@@ -285,6 +291,7 @@ class ManagerTest : public testing::Test {
     bool sending_works_ = true;  // notices, not records
     bool hold_answers_ = false;
     bool notes_wait_ = false;
+    bool stubborn_ = false;  // smtp says "it loops" whatever it was asked
     std::vector<std::pair<QueueId, ipc::LoopChannel*>> waiting_notes_;
     int resolved_ = 0;
     std::vector<ipc::DeliverRequest> requests_;

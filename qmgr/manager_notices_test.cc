@@ -177,8 +177,10 @@ TEST_F(ManagerTest, DelayWarningOnce) {
 // confirm_delay_cleared: who was told of a delay hears that it is over.
 TEST_F(ManagerTest, ADelayThatIsOver) {
     options_.confirm_delay_cleared = true;
-    const std::pair<int, bool> cases[] = {{0, true}, {ipc::kNotifyDelay, true},
-                                          {ipc::kNotifyFailure, false}, {ipc::kNotifyNever, false}};
+    const std::pair<int, bool> cases[] = {{0, true},
+                                          {ipc::kNotifyDelay, true},
+                                          {ipc::kNotifyFailure, false},
+                                          {ipc::kNotifyNever, false}};
     int number = 0;
     for (const auto& [notify, told] : cases) {
         records_.clear(), notices_.clear(), delivered_.clear();

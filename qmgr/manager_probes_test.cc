@@ -62,7 +62,8 @@ TEST_F(ProbeTest, EndsAlsoWhereVerifyDoesNotKeepIt) {
     manager->on_nudge(probe(1, {"no@a.test"}));
     ASSERT_TRUE(run_until_idle(*manager));
     EXPECT_EQ(files(Directory::deferred), 0U);
-    EXPECT_NE(log::take_captured().find("verify service: the answer was not kept"), std::string::npos);
+    EXPECT_NE(log::take_captured().find("verify service: the answer was not kept"),
+              std::string::npos);
 }
 
 TEST_F(ProbeTest, TooManyAtOnceAreAnsweredForNow) {

@@ -213,5 +213,61 @@ TEST_F(ManagerTest, DeferTransportsWaitForAFlush) {
     ASSERT_TRUE(run_until([&] { return delivered_.size() == 2; }));
 }
 
+// best_mx_transport: "transport DESTINATION recipients..." of each request.
+class BestMxTest : public ManagerTest {
+  protected:
+    std::vector<std::string> requests_for(const std::vector<std::string>& recipients) {
+        auto manager = make_manager();
+        manager->on_nudge(write_file({envelope(1, recipients)}));
+        EXPECT_TRUE(run_until_idle(*manager));
+        std::vector<std::string> made;
+        for (const auto& request : requests_) {
+            made.push_back(request.service + " " + request.next_hop);
+            for (const auto& to : request.recipients) made.back() += " " + to.address;
+        }
+        return made;
+    }
+};
+
+TEST_F(BestMxTest, WhatLoopsBackGoesToAnotherTransport) {
+    options_.best_mx_transport = "local";
+    EXPECT_THAT(
+        requests_for({"loop1@a.test", "yes@a.test", "loop2@a.test"}),
+        testing::UnorderedElementsAre("smtp a.test loop1@a.test yes@a.test loop2@a.test",
+                                      "local a.test loop1@a.test", "local a.test loop2@a.test"))
+        << "local takes one recipient at a time";
+    EXPECT_TRUE(requests_[0].passes_loops);
+    EXPECT_TRUE(records_.empty()) << "nobody was returned";
+    EXPECT_EQ(files(Directory::incoming) + files(Directory::deferred), 0U);
+}
+
+TEST_F(BestMxTest, NobodyGoesTwice) {
+    for (const bool stubborn : {false, true}) {
+        stubborn_ = stubborn;
+        requests_.clear();
+        records_.clear();
+        options_.best_mx_transport = "smtp:b.test";
+        EXPECT_THAT(requests_for({"loop@a.test"}),
+                    testing::ElementsAre("smtp a.test loop@a.test", "smtp b.test loop@a.test"));
+        EXPECT_FALSE(requests_[1].passes_loops);
+        EXPECT_EQ(records_, std::vector<std::string>{"loop@a.test 0"}) << "it is a loop";
+    }
+}
+
+TEST_F(BestMxTest, WithoutItTheMailIsReturned) {
+    stubborn_ = true;
+    EXPECT_THAT(requests_for({"loop@a.test"}), testing::ElementsAre("smtp a.test loop@a.test"));
+    EXPECT_FALSE(requests_[0].passes_loops);
+    EXPECT_EQ(records_.size(), 1U);
+}
+
+TEST_F(BestMxTest, NonsenseMakesTheMailWait) {
+    options_.best_mx_transport = "no/service";
+    requests_for({"loop@a.test"});
+    EXPECT_EQ(files(Directory::deferred), 1U);
+    EXPECT_THAT(log::take_captured(),
+                testing::HasSubstr("best_mx_transport: no name of a service"));
+}
+
 }  // namespace
 }  // namespace postern::qmgr

@@ -288,7 +288,8 @@ TEST_F(ManagerTest, MemoryHasAnEndInRecipientsToo) {
     const std::vector<std::string> five = {"a@stalled.test", "b@stalled.test", "c@stalled.test",
                                            "d@stalled.test", "e@stalled.test"};
     for (int n = 0; n < 100; ++n) manager->on_nudge(write_file({envelope(n, five)}));
-    EXPECT_EQ(manager->active(), 16U) << "what waits behind others is told from what does not later";
+    EXPECT_EQ(manager->active(), 16U)
+        << "what waits behind others is told from what does not later";
     ASSERT_TRUE(run_until([&] { return manager->active() == 80; }));
     loop_.run_for(Millis{100});
     EXPECT_EQ(manager->active(), 80U) << "400 recipients";

@@ -35,8 +35,9 @@ struct Options {
     std::string rewrite_service = "rewrite";
     std::string bounce_service = "bounce";
     std::string verify_service = "verify";
-    std::size_t probe_limit = 5000;  // at once
+    std::size_t probe_limit = 5000;             // at once
     std::vector<std::string> defer_transports;  // deliver only when the queue is flushed
+    std::string best_mx_transport;  // takes what the SMTP client finds to loop back; empty: nothing
     Scheduler::LimitsFor limits_for = [](std::string_view) { return TransportLimits{}; };
 };
 

@@ -45,6 +45,9 @@ struct DeliverRequest {
     bool from_network = false;  // else submitted on this host
     bool connection_may_cache = true;
     bool probe = false;         // only find out: nothing is delivered
+    // Whoever finds that the mail would come back to us (RFC 5321 5.1) reports that and logs
+    // nothing: it goes elsewhere (best_mx_transport).
+    bool passes_loops = false;
     std::int32_t priority = 0;  // RFC 6710
     std::vector<DeliverRecipient> recipients;
 
@@ -73,6 +76,7 @@ struct DeliverRequest {
         io.attr("from_network", from_network);
         io.attr("connection_may_cache", connection_may_cache);
         io.attr("probe", probe);
+        io.attr("passes_loops", passes_loops);
         io.attr("priority", priority);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
     }
@@ -95,6 +99,7 @@ struct RecipientReport {
     bool site_down = false;       // the destination, not this recipient, is the trouble
     // RFC 3461 5.2.2: the next host has taken over what the sender wants to hear of it.
     bool passed_on = false;
+    bool loops_back = false;  // a refusal because the mail would come back to us
 
     void attributes(auto& io) {
         io.attr("index", index);
@@ -107,6 +112,7 @@ struct RecipientReport {
         io.attr("diagnostic", diagnostic, kMaxReportText);
         io.attr("site_down", site_down);
         io.attr("passed_on", passed_on);
+        io.attr("loops_back", loops_back);
     }
 };
 
