@@ -230,6 +230,7 @@ ipc::Grant AuthService::redeem(const ipc::RedeemToken& request) {
     grant.home = user->home;
     grant.mailbox = user->mailbox;
     grant.inbox_file = user->inbox_file;
+    grant.groups = user->groups.substr(0, ipc::kMaxText);
     grant.quota_rule = user->quota_rule.substr(0, ipc::kMaxQuotaRule);
     if (request.protocol == ipc::AuthProtocol::imap) {
         grant.resume_token = resume_.token(user->name, request.session, request.protocol);

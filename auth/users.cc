@@ -95,6 +95,7 @@ Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
     if (!user.home.starts_with('/')) return Error{Errc::invalid, "home is not an absolute path", 0};
     user.mailbox = sasl::mailbox_of(entry, options_.mailbox_path);
     user.inbox_file = sasl::inbox_file_of(entry, options_.inbox_file);
+    user.groups = sasl::extra_field(entry.extra, "userdb_acl_groups").value_or("");
     user.quota_rule =
         sasl::extra_field(entry.extra, "userdb_quota_rule").value_or(options_.quota_rule);
     return user;

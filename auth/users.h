@@ -31,6 +31,7 @@ struct User {
     std::string home;
     std::string mailbox;
     std::string inbox_file;  // empty: INBOX is the Maildir's
+    std::string groups;      // comma-separated names, for access control lists
     std::string quota_rule;  // lib/mailbox/quota.h
 };
 

@@ -1,11 +1,12 @@
 // RFC 4314: SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS, and the rights that other commands
-// need (its section 4). The session is always the owner's, as a process sees its own user's home
-// only; lists may name others, whom they will concern where folders are shared.
+// need (its section 4), on one's own folders and on those that others share
+// (doc/decisions/shared-folders.md).
 #include <algorithm>
 
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
+#include "lib/log/log.h"
 
 namespace postern::imapd {
 namespace {
@@ -19,23 +20,20 @@ mailbox::AclChange change_of(imap::AclArguments::Mode mode) {
     return mailbox::AclChange::replace;
 }
 
-// The name of the mailbox above, or "".
-std::string_view parent_of(std::string_view name) {
-    const auto at = name.rfind(mailbox::kSeparator);
-    return at == std::string_view::npos ? std::string_view() : name.substr(0, at);
+Reply no_permission() {
+    return Reply::no("[NOPERM] Access control list of the mailbox forbids it");
 }
 
 }  // namespace
 
 std::string Session::rights_of(std::string_view name) const {
-    const auto acl = store_.acl(name);
+    auto rights = store_.rights(name);
+    if (rights) return *std::move(rights);
     // Where there is no such mailbox, the command says so. A list that cannot be read gives nobody
     // anything, but for the owner's way to mend it.
-    const bool missing =
-        !acl && (acl.error().code == Errc::not_found || acl.error().code == Errc::invalid);
-    if (missing) return std::string(mailbox::kAllRights);
-    if (!acl) return "la";
-    return mailbox::rights_of_owner(*acl, options_.user);
+    const Errc code = rights.error().code;
+    const bool missing = code == Errc::not_found || code == Errc::invalid;
+    return std::string(missing ? mailbox::kAllRights : "la");
 }
 
 // Nothing: all of these rights are there. Otherwise the answer.
@@ -44,14 +42,13 @@ std::optional<Reply> Session::lacks(std::string_view rights, std::string_view na
     const bool all = std::all_of(rights.begin(), rights.end(),
                                  [&](char right) { return mailbox::has_right(mine, right); });
     if (all) return std::nullopt;
-    return Reply::no("[NOPERM] Access control list of the mailbox forbids it");
+    return no_permission();
 }
 
 // CREATE and RENAME make a name below another one: that one's list decides.
 std::optional<Reply> Session::lacks_create(std::string_view name) const {
-    const std::string_view parent = parent_of(name);
-    if (parent.empty() || !store_.exists(parent)) return std::nullopt;
-    return lacks("k", parent);
+    if (mailbox::has_right(store_.rights_above(name), 'k')) return std::nullopt;
+    return no_permission();
 }
 
 Reply Session::set_acl(const imap::AclArguments& arguments) {
@@ -66,6 +63,7 @@ Reply Session::set_acl(const imap::AclArguments& arguments) {
         return Reply::no("[LIMIT] Too many entries in the list");
     if (!done) return failed(done.error());
     refresh_rights();
+    publish_shares(arguments.mailbox);
     return Reply::ok("Setacl completed.");
 }
 
@@ -77,6 +75,7 @@ Reply Session::delete_acl(const imap::AclArguments& arguments) {
     if (!done && done.error().code == Errc::invalid) return Reply::bad(done.error().what);
     if (!done) return failed(done.error());
     refresh_rights();
+    publish_shares(arguments.mailbox);
     return Reply::ok("Deleteacl completed.");
 }
 
@@ -92,7 +91,8 @@ Reply Session::get_acl(const std::string& name) {
         line += ' ';
         imap::append_astring(line, mailbox::shown_rights(rights));
     };
-    if (!acl->contains(options_.user)) add(options_.user, mailbox::kAllRights);
+    const std::string owner = store_.owner_of(name);  // public folders have none
+    if (!owner.empty() && !acl->contains(owner)) add(owner, mailbox::kAllRights);
     for (const auto& [identifier, rights] : *acl) add(identifier, rights);
     out_.write(line + "\r\n");
     return Reply::ok("Getacl completed.");
@@ -102,7 +102,8 @@ Reply Session::get_acl(const std::string& name) {
 Reply Session::list_rights(const imap::AclArguments& arguments) {
     if (!store_.exists(arguments.mailbox)) return failed({Errc::not_found, "", 0});
     if (auto refusal = lacks("a", arguments.mailbox)) return *refusal;
-    const std::string_view always = arguments.identifier == options_.user ? "la" : "";
+    const bool is_owner = arguments.identifier == store_.owner_of(arguments.mailbox);
+    const std::string_view always = is_owner ? "la" : "";
     std::string line = "* LISTRIGHTS ";
     imap::append_mailbox_name(line, shown_name(arguments.mailbox));
     line += ' ';
@@ -129,6 +130,27 @@ Reply Session::my_rights(const std::string& name) {
 
 void Session::refresh_rights() {
     if (selected_) selected_->rights = rights_of(selected_->name);
+}
+
+// Others look for shared folders where this note says that there are some. Who administers a folder
+// of somebody else's sees but that one, and takes nothing off the note: it may say too much.
+void Session::publish_shares(std::string_view name) const {
+    if (options_.shares == nullptr) return;
+    const std::string owner = store_.owner_of(name);
+    if (owner.empty()) return;
+    const bool own = store_.is_personal(name);
+    const auto note = [&]() -> Result<void> {
+        std::vector<std::string> readers;
+        if (own) {
+            TRY_ASSIGN(readers, store_.own_readers());
+        } else {
+            TRY_ASSIGN(const auto acl, store_.acl(name));
+            readers = mailbox::readers_of(acl, owner);
+        }
+        return options_.shares->publish(owner, readers, !own);
+    };
+    const auto done = note();
+    if (!done) log::warning(options_.trace, "mailbox_shared_dict: " + done.error().what);
 }
 
 }  // namespace postern::imapd

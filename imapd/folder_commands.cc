@@ -81,6 +81,7 @@ Reply Session::remove(const std::string& name) {
         canonical && selected_ && selected_->name == *canonical) {
         selected_.reset();
     }
+    publish_shares("INBOX");
     return Reply::ok("Delete completed.");
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "imapd/namespaces.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/mailbox_name.h"
@@ -41,11 +42,21 @@ void make_initial_folders(mailbox::Store& store, const config::Config& config,
         log::warning(trace, "mailbox_initial_folders: " + made.error().what);
 }
 
-Result<void> serve_user(service::UserSession user, ipc::Channel& login,
+SharingOptions sharing_options(const config::Config& config) {
+    SharingOptions options;
+    options.public_folders = config.get(param::mailbox_public_folders);
+    options.dict = config.get(param::mailbox_shared_dict);
+    options.users_prefix = config.get(param::mailbox_shared_prefix);
+    return options;
+}
+
+Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sharing& sharing,
                         const config::Config& config) {
     const std::string trace = user.handoff.session.str();
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
-    TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox, user.grant.inbox_file));
+    sharing.mount(store);
+    TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox, user.grant.inbox_file,
+                                  sharing.paths(store)));
     if (!user.grant.inbox_file.empty()) {
         TRY_ASSIGN(const auto rules,
                    mailbox::parse_locks(join(config.get(param::mailbox_delivery_lock), " ")));
@@ -57,6 +68,8 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login,
                           std::move(user.stop));
     Options options = options_of(config, trace);
     options.user = user.grant.user;
+    options.groups = sharing.person().groups;
+    options.shares = sharing.dict();
     LoginSleeper sleeper(login, user.grant, options.keepalive);
     options.sleeper = &sleeper;
     BackgroundIndexer indexer(trace, connection.stop_fd(), {connection.fd(), login.fd()});
@@ -92,8 +105,11 @@ class Imapd final : public service::Forked {
             TRY(decode_state(state, SystemClock::instance().now(), oldest_state(config_)));
             return {};
         };
-        auto user = service::accept_user_session(channel, ipc::AuthProtocol::imap, config_, judge);
-        auto done = user ? serve_user(std::move(*user), channel, config_)
+        Sharing sharing(sharing_options(config_));
+        const auto prepare = [&](const ipc::Grant& grant) { return sharing.prepare(grant); };
+        auto user =
+            service::accept_user_session(channel, ipc::AuthProtocol::imap, config_, judge, prepare);
+        auto done = user ? serve_user(std::move(*user), channel, sharing, config_)
                          : Result<void>(std::move(user).error());
         if (!done) log::warning("", done.error().what);
     }

@@ -5,9 +5,24 @@
 #include "lib/imap/response.h"
 
 namespace postern::imapd {
+namespace {
+
+constexpr std::string_view kPrivate = "/private/";
+
+}  // namespace
+
+// What the owner notes privately about a folder is nobody else's.
+Result<mailbox::Metadata> Session::visible_metadata(const std::string& name) const {
+    TRY_ASSIGN(auto all, store_.metadata(name));
+    if (!name.empty() && !store_.is_personal(name))
+        std::erase_if(all, [](const auto& entry) { return istarts_with(entry.first, kPrivate); });
+    return all;
+}
 
 Reply Session::get_metadata(const imap::GetMetadataArguments& arguments) {
-    auto all = store_.metadata(arguments.mailbox);
+    if (!arguments.mailbox.empty() && !store_.is_personal(arguments.mailbox))
+        if (auto refusal = lacks("r", arguments.mailbox)) return *refusal;
+    auto all = visible_metadata(arguments.mailbox);
     if (!all) return failed(all.error());
     std::string entries;
     std::size_t longest_omitted = 0;
@@ -41,7 +56,7 @@ Reply Session::get_metadata(const imap::GetMetadataArguments& arguments) {
 
 // RFC 9590 3: NIL for what is asked for and is not there
 void Session::write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments) {
-    const auto all = store_.metadata(name);
+    const auto all = visible_metadata(name);
     if (!all) return;
     std::vector<std::string> words;
     for (const std::string& entry : arguments.entries) {
@@ -71,11 +86,16 @@ void Session::write_listed_metadata(const std::string& name, imap::GetMetadataAr
 }
 
 Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
+    const bool shared = !arguments.mailbox.empty() && !store_.is_personal(arguments.mailbox);
+    if (shared)
+        if (auto refusal = lacks("w", arguments.mailbox)) return *refusal;
     std::vector<mailbox::MetadataChange> changes;
     for (const auto& entry : arguments.entries) {
         if (entry.value && entry.value->size() > mailbox::kMaxMetadataValue)
             return Reply::no(cat({"[METADATA MAXSIZE ", std::to_string(mailbox::kMaxMetadataValue),
                                   "] Value is too long"}));
+        if (shared && istarts_with(entry.name, kPrivate))  // RFC 5464 4.3
+            return Reply::no("[METADATA NOPRIVATE] No private entries in folders of others");
         changes.push_back({entry.name, entry.value});
     }
     auto done = store_.set_metadata(arguments.mailbox, changes);

@@ -2,6 +2,7 @@
 // the mailboxes were when it last heard. A session that has not has none of this.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -22,6 +23,7 @@ struct Notifications {
     std::map<std::string, mailbox::MailboxStatus> known;  // mailboxes whose messages are asked for
     std::set<std::string> folders;
     std::set<std::string> subscribed;
+    std::function<bool(const std::string& name)> is_personal;
 
     // The events of a mailbox that is not selected: of the first group that covers it (RFC 5465 6).
     const imap::NotifyEvents* events_of(const std::string& name) const;

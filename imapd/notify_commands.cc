@@ -21,7 +21,8 @@ constexpr std::string_view kSupported =
 
 const imap::NotifyEvents* Notifications::events_of(const std::string& name) const {
     for (const imap::NotifyGroup& group : groups)
-        if (group.filter.covers(name, subscribed.contains(name), mailbox::kSeparator))
+        if ((group.filter.kind != imap::MailboxFilter::Kind::personal || is_personal(name)) &&
+            group.filter.covers(name, subscribed.contains(name), mailbox::kSeparator))
             return &group.events;
     return nullptr;
 }
@@ -46,6 +47,9 @@ Reply Session::notify(const imap::NotifyArguments& arguments) {
     auto watch = mailbox::FolderWatch::make();
     if (!watch) return too_many_watches(watch.error());
     notifications_ = std::make_unique<Notifications>(*std::move(watch), arguments.groups);
+    notifications_->is_personal = [this](const std::string& name) {
+        return store_.is_personal(name);
+    };
     auto done = watch_folders(arguments.status);
     if (!done) {
         notifications_.reset();
@@ -74,6 +78,9 @@ Result<void> Session::watch_folders(bool tell) {
     }
     // The root says which folders and subscriptions there are.
     if (all.wants_names() && !all.watch.has("INBOX")) TRY(all.watch.add("INBOX", store_.root()));
+    for (const mailbox::Mount& mount : store_.mounts())
+        if (all.wants_names() && mount.owner.empty() && !all.watch.has(mount.prefix))
+            TRY(all.watch.add(mount.prefix, mount.root, mailbox::FolderWatch::What::directory));
     return {};
 }
 
@@ -108,7 +115,10 @@ std::string Session::notified_status(const std::string& name,
 // Tells what the watch has seen. The selected mailbox has its own rules.
 void Session::tell_notifications() {
     const std::set<std::string> changed = notifications_->watch.take();
-    if (changed.contains("INBOX") && notifications_->wants_names()) tell_names();
+    bool names = changed.contains("INBOX");
+    for (const mailbox::Mount& mount : store_.mounts())
+        names = names || changed.contains(mount.prefix);
+    if (names && notifications_->wants_names()) tell_names();
     if (!notifications_) return;
     for (const std::string& name : changed) {
         if (over_) return;

@@ -36,7 +36,8 @@ Reply Session::get_quota_root(const std::string& name) {
     if (!canonical) return failed(canonical.error());
     std::string line = "* QUOTAROOT ";
     imap::append_mailbox_name(line, shown_name(*canonical));
-    if (store_.quota() == nullptr) {
+    // Folders of others' are not the user's quota's
+    if (store_.quota() == nullptr || !store_.is_personal(*canonical)) {
         out_.write(line + "\r\n");
         return Reply::ok("Getquotaroot completed.");
     }

@@ -168,7 +168,8 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
                               const imap::SearchKey& key) const {
     using Kind = imap::SearchKey::Kind;
     TextIndex out;
-    if (options_.indexer == nullptr) return out;
+    // Others could not use it, or could write into it: folders of others' are read.
+    if (options_.indexer == nullptr || mailbox.environment().seen) return out;
     if (!imap::has_key(key, Kind::body) && !imap::has_key(key, Kind::text)) return out;
     auto index = fulltext::Index::open(mailbox.path(), view.uid_validity());
     if (!index) log::warning(options_.trace, index.error().what);
@@ -179,7 +180,8 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
 }
 
 void Session::extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const {
-    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr)
+    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr &&
+        !mailbox.environment().seen)
         options_.indexer->begin(mailbox);
 }
 
@@ -332,7 +334,8 @@ Result<std::vector<std::string>> Session::filtered_names(
             std::any_of(filters.begin(), filters.end(), [&](const imap::MailboxFilter& filter) {
                 if (filter.kind == Kind::selected || filter.kind == Kind::selected_delayed)
                     return is_selected;
-                return filter.covers(folder.name, is_subscribed, mailbox::kSeparator);
+                return (filter.kind != Kind::personal || store_.is_personal(folder.name)) &&
+                       filter.covers(folder.name, is_subscribed, mailbox::kSeparator);
             });
         if (wanted && folder.selectable) out.push_back(folder.name);
     }

@@ -4,6 +4,7 @@
 
 #include "imapd/resync.h"
 #include "lib/base/strings.h"
+#include "lib/imap/response.h"
 #include "lib/log/log.h"
 
 namespace postern::imapd {
@@ -69,7 +70,9 @@ Session::Session(Connection& connection, mailbox::Store& store, Options options)
       store_(store),
       options_(std::move(options)),
       out_(connection, options_.write_timeout),
-      reader_({options_.max_line, kMaxLiterals}) {}
+      reader_({options_.max_line, kMaxLiterals}) {
+    store_.set_person({options_.user, options_.groups});
+}
 
 std::string Session::run(std::string_view login_tag) {
     greet(login_tag);
@@ -277,9 +280,20 @@ Reply Session::logout() {
 }
 
 Reply Session::namespaces() {
-    // RFC 2342: all folders are personal and named without a prefix
+    // RFC 2342 5: one's own folders have no prefix; then other users', then shared ones
+    const std::string separator(1, mailbox::kSeparator);
+    const auto list = [&](bool of_users) {
+        std::string all;
+        for (const mailbox::Namespace& space : store_.namespaces()) {
+            if (space.of_users != of_users) continue;
+            std::string prefix;
+            imap::append_string(prefix, shown_name(space.prefix) + separator);
+            all += cat({"(", prefix, " \"", separator, "\")"});
+        }
+        return all.empty() ? "NIL" : cat({"(", all, ")"});
+    };
     out_.write(
-        cat({"* NAMESPACE ((\"\" \"", std::string(1, mailbox::kSeparator), "\")) NIL NIL\r\n"}));
+        cat({"* NAMESPACE ((\"\" \"", separator, "\")) ", list(true), " ", list(false), "\r\n"}));
     return Reply::ok("Namespace completed.");
 }
 

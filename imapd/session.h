@@ -21,6 +21,7 @@
 #include "imapd/search.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
+#include "lib/mailbox/shared_dict.h"
 #include "lib/mailbox/store.h"
 
 namespace postern::imapd {
@@ -32,12 +33,14 @@ struct Options {
     Millis poll_interval{1000};           // IDLE where nothing can be watched
     Millis progress_interval{10'000};     // RFC 9585 4: between two words of it
     std::size_t max_line = 65536;
-    std::uint64_t max_message = 0;  // APPEND; 0: no limit
-    std::string trace;              // session id, for the log
-    std::string user;               // who has logged in
-    Millis hibernate_after{0};      // in IDLE; 0: never
-    Sleeper* sleeper = nullptr;     // who takes a session then
-    Indexer* indexer = nullptr;     // who fills the full-text index; nullptr: there is none
+    std::uint64_t max_message = 0;                // APPEND; 0: no limit
+    std::string trace;                            // session id, for the log
+    std::string user;                             // who has logged in
+    std::vector<std::string> groups;              // of the user, for access control lists
+    const mailbox::SharedDict* shares = nullptr;  // who shares with whom; nullptr: nobody notes it
+    Millis hibernate_after{0};                    // in IDLE; 0: never
+    Sleeper* sleeper = nullptr;                   // who takes a session then
+    Indexer* indexer = nullptr;  // who fills the full-text index; nullptr: there is none
 };
 
 // What the server can do, for CAPABILITY.
@@ -227,6 +230,8 @@ class Session {
     std::string my_rights_line(const std::string& name) const;
     Reply my_rights(const std::string& name);
     void refresh_rights();
+    void publish_shares(std::string_view name) const;
+    Result<mailbox::Metadata> visible_metadata(const std::string& name) const;
     std::optional<Reply> take_storable(imap::StoreArguments& arguments) const;
 
     // notify_commands.cc

@@ -42,17 +42,16 @@ class TempMaildir {
 class Client {
   public:
     explicit Client(const TempMaildir& maildir, Options options = {}, std::string pending = {},
-                    mailbox::QuotaLimits quota = {}) {
+                    mailbox::QuotaLimits quota = {})
+        : Client(store_of(maildir, quota), std::move(options), std::move(pending)) {}
+    Client(mailbox::Store own, Options options, std::string pending = {}) {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         socket_ = Fd(ends[0]);
         const timeval limit{10, 0};
         ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        auto store = mailbox::Store::open(maildir.root());
-        EXPECT_TRUE(store.has_value());
-        store->set_quota(quota);
-        server_ = std::thread(
-            [this, fd = ends[1], options, pending, store = std::move(*store)]() mutable {
+        server_ =
+            std::thread([this, fd = ends[1], options, pending, store = std::move(own)]() mutable {
                 Connection connection(Fd(fd), pending);
                 Session session(connection, store, options);
                 reason_ = session.run("t0");
@@ -127,6 +126,13 @@ class Client {
     const std::string& greeting() const { return greeting_; }
 
   private:
+    static mailbox::Store store_of(const TempMaildir& maildir, mailbox::QuotaLimits quota) {
+        auto store = mailbox::Store::open(maildir.root());
+        EXPECT_TRUE(store.has_value());
+        store->set_quota(quota);
+        return *std::move(store);
+    }
+
     Fd socket_;
     std::thread server_;
     std::string reason_;

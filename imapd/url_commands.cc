@@ -37,6 +37,7 @@ bool Session::is_access_granted(const imap::MessageUrl& url, std::string_view te
     const bool granted = iequals(auth.access, "authuser") || iequals(auth.access, "anonymous") ||
                          iequals(auth.access, "user+" + options_.user);
     if (!granted) return false;
+    if (!store_.is_personal(url.mailbox)) return false;
     const auto key = store_.url_key(url.mailbox, false);
     return key && !key->empty() &&
            crypto::secure_equal(to_lower(auth.token),
@@ -64,6 +65,9 @@ Reply Session::generate_urls(const imap::GenUrlAuthArguments& arguments) {
             return Reply::bad("Error in IMAP command: Not the URL of a message with URLAUTH");
         if (!iequals(one.mechanism, kMechanism)) return Reply::bad("Unknown URLAUTH mechanism");
         if (!is_own_url(*url)) return Reply::no("[CANNOT] Not a URL of this user");
+        // Whoever may read the folder has its key: that would speak for all of them.
+        if (!store_.is_personal(url->mailbox))
+            return Reply::no("[CANNOT] Not for folders of others");
         if (auto box = store_.mailbox(url->mailbox); !box) return failed(box.error());
         const auto key = store_.url_key(url->mailbox, true);
         if (!key) return failed(key.error());
@@ -83,8 +87,10 @@ Reply Session::reset_keys(const imap::ResetKeyArguments& arguments) {
         if (!folders) return failed(folders.error());
         names.clear();
         for (const auto& folder : *folders)
-            if (folder.selectable) names.push_back(folder.name);
+            if (folder.selectable && store_.is_personal(folder.name)) names.push_back(folder.name);
     }
+    for (const std::string& name : names)
+        if (!store_.is_personal(name)) return Reply::no("[CANNOT] Not for folders of others");
     for (const std::string& name : names)
         if (auto done = store_.reset_url_key(name); !done) return failed(done.error());
     return Reply::ok("[URLMECH INTERNAL] RESETKEY completed.");

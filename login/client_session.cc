@@ -230,7 +230,7 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::
     log::info(id_.str(), cat({program_of(engine_->protocol()), "Login: ", facts()}));
     logged_in_ = true;
     if (handoff.protocol == ipc::AuthProtocol::imap)
-        shared_.link(handoff, facts(), std::move(connection));
+        shared_.link(handoff, facts(), std::move(connection), static_cast<bool>(relay_end_));
     timer_.reset();
     engine_.reset();
     if (relay_end_) {

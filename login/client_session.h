@@ -28,8 +28,9 @@ struct Shared {
     ipc::Client& auth;
     ipc::Client& worker;
     Random& random;
-    // The worker has the client; it may send it back to sleep here.
-    std::function<void(ipc::Handoff handoff, std::string about, Fd connection)> link;
+    // The worker has the client; it may send it back to sleep here. `relayed`: a session of this
+    // process goes on all the while.
+    std::function<void(ipc::Handoff handoff, std::string about, Fd connection, bool relayed)> link;
 };
 
 class ClientSession final : public loop::StreamHandler,

@@ -7,11 +7,12 @@ namespace postern::login {
 Result<std::unique_ptr<service::LoopService>> LoginService::create(
     const service::LoopContext& context) {
     TRY_ASSIGN(auto options, read_options(context.config, context.service, context.keys));
-    return std::unique_ptr<service::LoopService>(
-        std::make_unique<LoginService>(context.loop, std::move(options), context.session_ended));
+    return std::unique_ptr<service::LoopService>(std::make_unique<LoginService>(
+        context.loop, std::move(options), context.session_ended, context.session_began));
 }
 
-LoginService::LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended)
+LoginService::LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended,
+                           std::function<void()> session_began)
     : loop_(loop),
       options_(std::move(options)),
       auth_(loop, options_.auth_path),
@@ -21,10 +22,11 @@ LoginService::LoginService(loop::Loop& loop, Options options, std::function<void
               auth_,
               worker_,
               SystemRandom::instance(),
-              [this](ipc::Handoff handoff, std::string about, Fd connection) {
-                  link(std::move(handoff), std::move(about), std::move(connection));
+              [this](ipc::Handoff handoff, std::string about, Fd connection, bool relayed) {
+                  link(std::move(handoff), std::move(about), std::move(connection), relayed);
               }},
-      session_ended_(std::move(session_ended)) {}
+      session_ended_(std::move(session_ended)),
+      session_began_(std::move(session_began)) {}
 
 void LoginService::on_connection(Fd socket) {
     auto session =
@@ -55,17 +57,22 @@ bool LoginService::busy() const {
     });
 }
 
-void LoginService::link(ipc::Handoff handoff, std::string about, Fd connection) {
+// A client that sleeps is a session of this process (login_client_limit); one that is relayed is
+// one already.
+void LoginService::link(ipc::Handoff handoff, std::string about, Fd connection, bool relayed) {
+    const auto on_sleep = [this, relayed](bool asleep) {
+        if (!relayed) (asleep ? session_began_ : session_ended_)();
+    };
+    const auto on_end = [this](WorkerLink* ended) {
+        const auto at = links_.find(ended);
+        if (at == links_.end()) return;
+        // It is at work further up on the stack: let go of it on the next turn.
+        loop_.post([kept = std::move(at->second)] {});
+        links_.erase(at);
+    };
     auto link =
         std::make_shared<WorkerLink>(loop_, worker_, options_.handoff_timeout, std::move(handoff),
-                                     std::move(about), [this](WorkerLink* ended) {
-                                         const auto at = links_.find(ended);
-                                         if (at == links_.end()) return;
-                                         // It is at work further up on the stack: let go of it on
-                                         // the next turn.
-                                         loop_.post([kept = std::move(at->second)] {});
-                                         links_.erase(at);
-                                     });
+                                     std::move(about), on_sleep, on_end);
     links_.emplace(link.get(), link);
     link->start(std::move(connection));
 }

@@ -16,7 +16,8 @@ class LoginService final : public service::LoopService {
   public:
     static Result<std::unique_ptr<service::LoopService>> create(
         const service::LoopContext& context);
-    LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended);
+    LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended,
+                 std::function<void()> session_began);
 
     void on_connection(Fd socket) override;
     // A reload leaves the sessions alone: who has not logged in may, or is timed out.
@@ -35,8 +36,8 @@ class LoginService final : public service::LoopService {
     ipc::Client auth_;
     ipc::Client worker_;
     Shared shared_;
-    std::function<void()> session_ended_;
-    void link(ipc::Handoff handoff, std::string about, Fd connection);
+    std::function<void()> session_ended_, session_began_;
+    void link(ipc::Handoff handoff, std::string about, Fd connection, bool relayed);
 
     bool draining_ = false;
     std::unordered_map<WorkerLink*, std::shared_ptr<WorkerLink>> links_;

@@ -182,7 +182,8 @@ class LoginTest : public testing::Test {
     }
     void run(Options options) {
         loop::Loop loop;
-        LoginService service(loop, std::move(options), [this] { ++ended_; });
+        LoginService service(
+            loop, std::move(options), [this] { ++ended_; }, [this] { ++began_; });
         while (!stop_) {
             std::vector<Fd> incoming;
             {
@@ -214,6 +215,7 @@ class LoginTest : public testing::Test {
     std::atomic<int> asleep_ = 0;
     std::atomic<int> refusals_ = 0;  // hand-offs that the worker will not take
     std::atomic<int> ended_ = 0;
+    std::atomic<int> began_ = 0;  // without those by connections
     std::atomic<std::size_t> sessions_ = 0;
     std::unique_ptr<FakeService> auth_, worker_;
     std::thread loop_thread_;
@@ -439,6 +441,9 @@ TEST_P(SleepTest, TheClientSpeaks) {
     say(client, "quit\r\n");
     EXPECT_EQ(line(client), "echo quit");
     wait_until_all_ended();
+    // A sleeping client is a session of this process; a relayed one is one anyway.
+    EXPECT_EQ(began_, GetParam() ? 0 : 2);
+    EXPECT_EQ(ended_, began_ + 1);
 }
 
 TEST_P(SleepTest, ItsFolderChanges) {
@@ -456,6 +461,8 @@ TEST_P(SleepTest, TheClientGoes) {
     loop_thread_.join();
     EXPECT_THAT(log::take_captured(),
                 HasSubstr("client closed the connection (hibernating): user=<u1>"));
+    EXPECT_EQ(began_, GetParam() ? 0 : 1);
+    EXPECT_EQ(ended_, began_ + 1);
 }
 
 TEST_P(SleepTest, SilentForTooLong) {

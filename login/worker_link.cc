@@ -35,13 +35,14 @@ bool is_client(int fd) {
 }  // namespace
 
 WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout,
-                       ipc::Handoff handoff, std::string about,
+                       ipc::Handoff handoff, std::string about, std::function<void(bool)> on_sleep,
                        std::function<void(WorkerLink*)> ended)
     : loop_(loop),
       worker_(worker),
       handoff_timeout_(handoff_timeout),
       handoff_(std::move(handoff)),
       about_(std::move(about)),
+      on_sleep_(std::move(on_sleep)),
       ended_(std::move(ended)) {
     // It has been used, and is not wanted twice.
     handoff_.token.clear();
@@ -90,6 +91,7 @@ void WorkerLink::fall_asleep(const ipc::Hibernate& message, std::vector<Fd> desc
     silence_->start(silence);
     keepalive_ = std::make_unique<loop::Timer>(loop_, [this] { still_here(); });
     keepalive_->start(between_keepalives_);
+    on_sleep_(true);
     doze();
 }
 
@@ -140,6 +142,7 @@ void WorkerLink::on_awake(Result<ipc::HandoffAnswer> answer, Fd connection) {
     if (answer && answer->ok) {
         client_.reset();
         folder_.reset();
+        on_sleep_(false);
         handoff_.token.clear();
         handoff_.state = {};
         silence_.reset();
@@ -177,6 +180,7 @@ void WorkerLink::farewell(std::string_view text, std::string_view reason) {
 void WorkerLink::finish() {
     client_watch_.reset();
     folder_watch_.reset();
+    if (client_) on_sleep_(false);
     client_.reset();
     folder_.reset();
     if (!ended_) return;

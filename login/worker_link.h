@@ -20,10 +20,12 @@ namespace postern::login {
 
 class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
   public:
-    // `handoff`: the one that the worker has accepted. `about`: the client, for the log. `ended` is
-    // called once, when there is nothing left to keep; the link may be destroyed on a later turn.
+    // `handoff`: the one that the worker has accepted. `about`: the client, for the log.
+    // `on_sleep`: whether the client sleeps here, at each change. `ended` is called once, when
+    // there is nothing left to keep; the link may be destroyed on a later turn.
     WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout, ipc::Handoff handoff,
-               std::string about, std::function<void(WorkerLink*)> ended);
+               std::string about, std::function<void(bool)> on_sleep,
+               std::function<void(WorkerLink*)> ended);
 
     void start(Fd connection);  // to the worker
     // The system stops: a client that sleeps is told.
@@ -47,6 +49,7 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
     Millis handoff_timeout_;
     ipc::Handoff handoff_;
     std::string about_;
+    std::function<void(bool)> on_sleep_;
     std::function<void(WorkerLink*)> ended_;
     std::unique_ptr<ipc::LoopChannel> channel_;  // while a worker has the client
     // While it sleeps:

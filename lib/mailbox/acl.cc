@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/mailbox/folder_lock.h"
+#include "lib/mailbox/foreign.h"
 #include "lib/mailbox/line_log.h"
 
 namespace postern::mailbox {
@@ -93,25 +94,102 @@ std::string rights_of_owner(const Acl& acl, std::string_view owner) {
     return joined(rights, "la");
 }
 
-// "rights identifier" a line
-Result<Acl> read_acl(sys::Fs& fs, const std::string& file) {
+std::string rights_of_other(const Acl& acl, const Person& person) {
+    std::string rights, denied;
+    const auto add = [&acl](std::string& to, const std::string& identifier) {
+        to = joined(to, rights_in(acl, identifier));
+    };
+    for (const std::string& group : person.groups) {
+        add(rights, "$" + group);
+        add(denied, "-$" + group);
+    }
+    add(rights, "anyone");
+    add(denied, "-anyone");
+    // RFC 4314 2: how entries are combined is the server's. One's own name says all.
+    if (acl.contains(person.user)) rights = rights_in(acl, person.user);
+    add(denied, "-" + person.user);
+    return without(rights, denied);
+}
+
+std::vector<std::string> readers_of(const Acl& acl, std::string_view owner) {
+    std::vector<std::string> out;
+    for (const auto& [identifier, rights] : acl)
+        if (!identifier.starts_with('-') && identifier != owner && has_right(rights, 'l'))
+            out.push_back(identifier);
+    return out;
+}
+
+namespace {
+
+// "user=fred" is our "fred"; "owner" and what we do not know are nobody.
+std::string own_identifier(std::string_view dovecot) {
+    const bool negative = dovecot.starts_with('-');
+    if (negative) dovecot.remove_prefix(1);
+    std::string out;
+    if (dovecot.starts_with("user="))
+        out = dovecot.substr(5);
+    else if (dovecot.starts_with("group="))
+        out = cat({"$", dovecot.substr(6)});
+    else if (dovecot == "anyone" || dovecot == "authenticated")
+        out = "anyone";
+    return negative && !out.empty() ? "-" + out : out;
+}
+
+constexpr std::size_t kMaxAclFile = 256 * 1024;
+
+}  // namespace
+
+Acl parse_dovecot_acl(std::string_view text) {
     Acl out;
-    LineLog log(fs, file);
+    for (std::string_view line : split(text, '\n')) {
+        line = trim(line);
+        if (line.empty() || line.starts_with('#')) continue;
+        // The identifier may be quoted, since a name may have spaces.
+        std::string identifier;
+        std::string_view rest;
+        if (line.starts_with('"')) {
+            const auto end = line.find('"', 1);
+            if (end == std::string_view::npos) continue;
+            identifier = own_identifier(line.substr(1, end - 1));
+            rest = line.substr(end + 1);
+        } else {
+            const auto end = std::min(line.find_first_of(" \t"), line.size());
+            identifier = own_identifier(line.substr(0, end));
+            rest = line.substr(end);
+        }
+        const auto words = split_words(rest, " \t");
+        const auto rights = normal_rights(words.empty() ? std::string_view() : words.front());
+        if (!rights || !is_identifier(identifier)) continue;
+        out[identifier] = joined(rights_in(out, identifier), *rights);
+        if (out.size() >= kMaxAclEntries) break;
+    }
+    return out;
+}
+
+// "rights identifier" a line
+Result<std::optional<Acl>> read_acl(sys::Fs& fs, const std::string& folder) {
+    Acl out;
+    LineLog log(fs, folder + "/postern.acl");
     const auto on_line = [&out](std::string_view line) {
         const auto parts = split_once(line, ' ');
         const auto rights = parts ? normal_rights(parts->first) : Error{Errc::invalid, "", 0};
         if (rights && is_identifier(parts->second))
             out.insert_or_assign(std::string(parts->second), *rights);
     };
-    auto known = log.refresh({[](std::string_view) {}, on_line});
-    if (!known) return std::move(known).error();
-    return out;
+    TRY_ASSIGN(const bool known, log.refresh({[](std::string_view) {}, on_line}));
+    if (known) return std::optional(std::move(out));
+    const auto text = read_small_file(fs, folder + "/dovecot-acl", kMaxAclFile);
+    if (text) return std::optional(parse_dovecot_acl(*text));
+    if (text.error().code != Errc::not_found) return Error(text.error());
+    return std::optional<Acl>();
 }
 
-Result<void> edit_acl(sys::Fs& fs, const std::string& file, std::string_view identifier,
-                      AclChange change, std::string_view rights) {
+Result<void> edit_acl(sys::Fs& fs, const std::string& folder, const Acl& before,
+                      std::string_view identifier, AclChange change, std::string_view rights) {
+    const std::string file = folder + "/postern.acl";
     TRY_ASSIGN(const FolderLock lock, FolderLock::take(fs, file + ".lock"));
-    TRY_ASSIGN(Acl acl, read_acl(fs, file));
+    TRY_ASSIGN(const auto known, read_acl(fs, folder));
+    Acl acl = known.value_or(before);
     TRY(change_acl(acl, identifier, change, rights));
     std::string content = cat({kAclHeader, "\n"});
     for (const auto& [name, letters] : acl) content += cat({letters, " ", name, "\n"});

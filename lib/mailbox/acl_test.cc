@@ -45,17 +45,17 @@ TEST(AclFile, KeepsEntries) {
     TestMaildir maildir;
     maildir.store();
     sys::Fs& fs = sys::RealFs::instance();
-    const std::string file = maildir.root() + "/postern.acl";
-    EXPECT_TRUE(read_acl(fs, file).value().empty());
-    ASSERT_TRUE(edit_acl(fs, file, "joe smith@x.example", AclChange::replace, "lr"));
-    ASSERT_TRUE(edit_acl(fs, file, "-anyone", AclChange::add, "w"));
+    const std::string& folder = maildir.root();
+    EXPECT_FALSE(read_acl(fs, folder).value());
+    ASSERT_TRUE(edit_acl(fs, folder, {}, "joe smith@x.example", AclChange::replace, "lr"));
+    ASSERT_TRUE(edit_acl(fs, folder, {{"ann", "l"}}, "-anyone", AclChange::add, "w"));
     EXPECT_EQ(maildir.text("postern.acl"), "postern-acl 1\nw -anyone\nlr joe smith@x.example\n");
-    EXPECT_EQ(read_acl(fs, file).value().size(), 2U);
+    EXPECT_EQ(read_acl(fs, folder).value()->size(), 2U);
     maildir.put("postern.acl", "postern-acl 1\nbad\nqq fred\nlr \nl ann\n");
-    EXPECT_EQ(read_acl(fs, file).value(), (Acl{{"ann", "l"}}));
+    EXPECT_EQ(read_acl(fs, folder).value(), (Acl{{"ann", "l"}}));
     for (std::size_t i = 0; i < kMaxAclEntries - 1; ++i)
         maildir.put("postern.acl", maildir.text("postern.acl") + "l u" + std::to_string(i) + "\n");
-    EXPECT_EQ(edit_acl(fs, file, "one", AclChange::add, "l").error().code, Errc::permanent);
+    EXPECT_EQ(edit_acl(fs, folder, {}, "one", AclChange::add, "l").error().code, Errc::permanent);
 }
 
 }  // namespace

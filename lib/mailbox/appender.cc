@@ -7,7 +7,7 @@
 namespace postern::mailbox {
 
 Appender::Appender(const Mailbox& mailbox)
-    : env_(mailbox.environment()), path_(mailbox.path()), group_(*env_.fs) {}
+    : env_(mailbox.environment()), path_(mailbox.path()), seen_(env_), group_(*env_.fs) {}
 
 Appender::~Appender() {
     if (!committed_) group_.abandon();
@@ -17,6 +17,7 @@ Appender::~Appender() {
 Result<void> Appender::add(const AppendMessage& message) {
     FolderIndex::Arrival arrival;
     arrival.flags.system = message.flags;
+    seen_.note(arrival.flags);
     for (const std::string& name : message.keywords) {
         if (iequals(name, kForwardedKeyword))
             arrival.flags.keywords = 1;
@@ -62,6 +63,7 @@ Result<Appended> Appender::commit() {
         arrivals_, [&] { return group_.publish_names(), none_failed(); },
         [&] { return group_.sync_names(), none_failed(); });
     committed_ = appended.has_value();
+    if (committed_) TRY(seen_.keep(*appended, index.modseq()));
     if (committed_ && env_.mbox) TRY(env_.mbox->push(env_, path_, index.modseq()));
     if (committed_ && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(arrivals_.size()));

@@ -8,6 +8,7 @@
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/shared_view.h"
 
 namespace postern::mailbox {
 
@@ -28,6 +29,7 @@ class Appender {
 
     Environment env_;
     std::string path_;
+    PrivatelySeen seen_;
     std::deque<Delivery> deliveries_;  // the group refers to them
     DeliveryGroup group_;
     std::vector<FolderIndex::Arrival> arrivals_;

@@ -15,7 +15,7 @@ Result<FolderWatch> FolderWatch::make() {
     return FolderWatch(std::move(fd));
 }
 
-Result<void> FolderWatch::add(const std::string& name, const std::string& path) {
+Result<void> FolderWatch::add(const std::string& name, const std::string& path, What what) {
     constexpr std::uint32_t kEvents =
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_ONLYDIR;
     for (const char* part : {"", "/new", "/cur"}) {  // "": postern.log, and names of folders
@@ -27,6 +27,7 @@ Result<void> FolderWatch::add(const std::string& name, const std::string& path) 
         }
         names_[watch] = name;
         watched_[name].insert(watch);
+        if (what == What::directory) break;
     }
     return {};
 }

@@ -17,7 +17,8 @@ class FolderWatch {
 
     // Watches a folder with its new/ and cur/, under this name. Errc::not_found: it is gone;
     // Errc::no_space and others: the kernel allows no more.
-    Result<void> add(const std::string& name, const std::string& path);
+    enum class What : unsigned char { folder, directory };  // directory: without new/ and cur/
+    Result<void> add(const std::string& name, const std::string& path, What what = What::folder);
     bool has(const std::string& name) const { return watched_.contains(name); }
     void remove(const std::string& name);
 

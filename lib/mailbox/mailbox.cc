@@ -5,6 +5,7 @@
 
 #include "lib/mailbox/appender.h"
 #include "lib/mailbox/mbox_inbox.h"
+#include "lib/mailbox/shared_view.h"
 #include "lib/mailbox/uid_list.h"
 #include "lib/mailbox/view.h"
 #include "lib/sys/error.h"
@@ -12,6 +13,7 @@
 namespace postern::mailbox {
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
     if (env_.mbox) TRY(env_.mbox->pull(env_, path_, MboxInbox::Patience::some));
+    if (env_.seen) return SharedView::open(env_, path_, access);
     return FolderView::open(env_, path_, access);
 }
 
@@ -61,6 +63,11 @@ Result<Fd> Mailbox::watch() const {
     for (const char* part : {"", "/new", "/cur"})  // "": postern.log, for flags
         if (::inotify_add_watch(fd.get(), (path_ + part).c_str(), kEvents) < 0)
             return sys::system_error("watch " + path_ + part);
+    // Another session of the user's may have seen something. Only where there is such a folder yet.
+    if (env_.seen)
+        (void)::inotify_add_watch(fd.get(),
+                                  env_.seen->prefix.substr(0, env_.seen->prefix.rfind('/')).c_str(),
+                                  IN_MODIFY | IN_MOVED_TO);
     // The file may be missing; then its folder tells when it comes.
     if (env_.mbox && ::inotify_add_watch(fd.get(), env_.mbox->file().c_str(),
                                          IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF) < 0) {

@@ -30,15 +30,24 @@ using Uid = std::uint32_t;  // 1..; 0 is "none"
 
 class MboxInbox;
 
+// Where a user keeps what he has seen of folders of others': in files of this name and a
+// UIDVALIDITY. In such folders \Seen is each user's own (private_seen.h).
+struct SeenPlace {
+    sys::Fs* fs = nullptr;
+    std::string prefix;
+};
+
 // What the classes here need from outside: the seams and the root of the user's store.
 struct Environment {
     std::string root;
     sys::Fs* fs = nullptr;
     const Clock* clock = nullptr;
     Random* random = nullptr;
-    std::string host = "localhost";                // ends the names of message files
-    std::shared_ptr<const Quota> quota = nullptr;  // null: nobody counts
-    std::shared_ptr<MboxInbox> mbox = nullptr;     // the folder shows an mbox file
+    std::string host = "localhost";                   // ends the names of message files
+    std::shared_ptr<const Quota> quota = nullptr;     // null: nobody counts
+    std::shared_ptr<MboxInbox> mbox = nullptr;        // the folder shows an mbox file
+    std::shared_ptr<const SeenPlace> seen = nullptr;  // a folder of others', see SeenPlace
+    std::shared_ptr<sys::Fs> own_fs = nullptr;        // what fs points to, where nobody else has it
 };
 
 // One message of a View.

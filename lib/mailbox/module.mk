@@ -15,14 +15,17 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/acl.h %reldir%/acl.cc %reldir%/folder_watch.h %reldir%/folder_watch.cc %reldir%/foreign.h %reldir%/foreign.cc %reldir%/mbox_text.h %reldir%/mbox_text.cc \
 	%reldir%/prepare_new.h %reldir%/prepare_new.cc %reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/mbox_inbox.h %reldir%/mbox_inbox.cc \
 	%reldir%/transfer.h %reldir%/transfer.cc \
-	%reldir%/quota.h %reldir%/quota.cc %reldir%/store.h %reldir%/store.cc
+	%reldir%/quota.h %reldir%/quota.cc %reldir%/group_fs.h %reldir%/group_fs.cc \
+	%reldir%/private_seen.h %reldir%/private_seen.cc %reldir%/shared_view.h %reldir%/shared_view.cc \
+	%reldir%/shared_dict.h %reldir%/shared_dict.cc \
+	%reldir%/store.h %reldir%/store.cc %reldir%/mounts.cc
 EXTRA_DIST += %reldir%/README.md
 
 EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
 lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/quota_test.cc %reldir%/store_test.cc \
 	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc \
-	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc \
+	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/shared_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc \
 	%reldir%/mbox_file_test.cc %reldir%/mbox_inbox_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a tests/support/libsupport.a lib/imap/libimap.a lib/sys/libsys.a \

@@ -102,15 +102,10 @@ std::string Store::path_of(std::string_view name) const {
     return name == kInbox ? env_.root : cat({env_.root, "/.", name});
 }
 
-bool Store::exists(std::string_view name) const {
-    const auto canonical_name = canonical(name);
-    if (!canonical_name) return false;
-    const auto info = env_.fs->info(path_of(*canonical_name) + "/cur");
-    return info && info->kind == sys::FileInfo::Kind::directory;
-}
+bool Store::exists(std::string_view name) const { return existing(name).has_value(); }
 
-Result<std::vector<std::string>> Store::folder_names() const {
-    TRY_ASSIGN(const auto entries, env_.fs->list(env_.root));
+Result<std::vector<std::string>> Store::folder_names(const std::string& root) const {
+    TRY_ASSIGN(const auto entries, env_.fs->list(root));
     std::vector<std::string> names{std::string(kInbox)};
     for (const auto& entry : entries) {
         if (entry.kind != sys::FileInfo::Kind::directory || !entry.name.starts_with('.')) continue;
@@ -122,7 +117,11 @@ Result<std::vector<std::string>> Store::folder_names() const {
 }
 
 Result<std::vector<Folder>> Store::folders() const {
-    TRY_ASSIGN(const std::vector<std::string> names, folder_names());
+    TRY_ASSIGN(std::vector<std::string> names, folder_names(env_.root));
+    // A name above which something of others' is shown is none of the user's own.
+    if (!mounts_.empty())
+        std::erase_if(names, [this](const std::string& name) { return !is_personal(name); });
+    for (const Mount& mount : mounts_) list_mount(mount, names);
     const std::set<std::string> real(names.begin(), names.end());
     std::set<std::string> all = real;
     std::set<std::string> parents;
@@ -154,24 +153,29 @@ Result<void> Store::make_initial_folders(const std::vector<std::string>& names) 
 }
 
 Result<void> Store::create(std::string_view name) {
-    TRY_ASSIGN(const std::string folder, canonical(name));
-    if (exists(folder)) return Error{Errc::permanent, "Mailbox already exists", 0};
-    const std::string path = path_of(folder);
-    TRY(make_maildir(*env_.fs, path));
+    TRY_ASSIGN(const Place place, place_of(name));
+    if (is_there(place)) return Error{Errc::permanent, "Mailbox already exists", 0};
+    if (place.mount != nullptr && (!place.mount->owner.empty() || place.name == kInbox))
+        return Error{Errc::denied, "Folders can't be made there", 0};
+    const std::string& path = place.path;
+    TRY(make_maildir(*place.env.fs, path));
     // Maildir++ marks subfolders for delivery agents with this empty file.
     TRY_ASSIGN(const Fd marker,
-               env_.fs->open(path + "/maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+               place.env.fs->open(path + "/maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
     return {};
 }
 
 Result<void> Store::remove(std::string_view name) {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (folder == kInbox) return Error{Errc::permanent, "INBOX cannot be deleted", 0};
-    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    TRY_ASSIGN(const Place place, existing(folder));
+    if (place.mount != nullptr && !place.mount->owner.empty())
+        return Error{Errc::denied, "Not the owner", 0};
     // Out of sight in one step; what a crash leaves behind is no folder.
     const std::string doomed =
-        env_.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
-    TRY(env_.fs->rename(path_of(folder), doomed));
+        place.env.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
+    TRY(env_.fs->rename(place.path, doomed));
+    if (place.mount != nullptr) return remove_tree(*env_.fs, doomed, 2);
     if (env_.quota) env_.quota->forget();  // who asks next counts
     TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
     return remove_tree(*env_.fs, doomed, 2);
@@ -180,12 +184,20 @@ Result<void> Store::remove(std::string_view name) {
 Result<void> Store::rename(std::string_view from, std::string_view to) {
     TRY_ASSIGN(const std::string source, canonical(from));
     TRY_ASSIGN(const std::string target, canonical(to));
-    if (target == kInbox || exists(target))
-        return Error{Errc::permanent, "Mailbox already exists", 0};
-    if (source == kInbox) return rename_inbox(target);
+    TRY_ASSIGN(const Place from_place, place_of(source));
+    TRY_ASSIGN(const Place to_place, place_of(target));
+    if (is_there(to_place)) return Error{Errc::permanent, "Mailbox already exists", 0};
+    if (source == kInbox && to_place.mount == nullptr) return rename_inbox(target);
     if (is_below(target, source))
         return Error{Errc::permanent, "Cannot move a mailbox below itself", 0};
-    TRY_ASSIGN(const std::vector<std::string> names, folder_names());
+    if (from_place.mount != to_place.mount)
+        return Error{Errc::denied, "Mailboxes are not moved from one namespace to another", 0};
+    if (from_place.mount != nullptr) return rename_mounted(from_place, to_place);
+    return rename_own(source, target);
+}
+
+Result<void> Store::rename_own(const std::string& source, const std::string& target) {
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names(env_.root));
     std::vector<std::pair<std::string, std::string>> moves;
     for (const std::string& name : names) {
         if (name != source && !is_below(name, source)) continue;
@@ -223,14 +235,11 @@ Result<void> Store::rename_inbox(const std::string& to) {
 }
 
 Result<Mailbox> Store::mailbox(std::string_view name) const {
-    TRY_ASSIGN(const std::string folder, canonical(name));
-    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
-    const std::string path = path_of(folder);
+    TRY_ASSIGN(Place place, existing(name));
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
-    if (!env_.fs->info(path + "/new")) TRY(make_maildir(*env_.fs, path));
-    Environment env = env_;
-    if (folder == kInbox) env.mbox = mbox_;
-    return Mailbox(std::move(env), path);
+    if (!env_.fs->info(place.path + "/new")) TRY(make_maildir(*place.env.fs, place.path));
+    if (place.mount == nullptr && place.name == kInbox) place.env.mbox = mbox_;
+    return Mailbox(std::move(place.env), std::move(place.path));
 }
 
 Result<Store::SpecialUses> Store::special_uses() const {
@@ -281,25 +290,14 @@ Result<Metadata> Store::metadata(std::string_view name) const {
 Result<void> Store::set_metadata(std::string_view name,
                                  const std::vector<MetadataChange>& changes) {
     TRY_ASSIGN(const std::string file, metadata_file(name));
-    return change_metadata(*env_.fs, file, changes);
+    const auto place = place_of(name);
+    return change_metadata(place ? *place->env.fs : *env_.fs, file, changes);
 }
 
 // A file in the folder.
 Result<std::string> Store::file_in(std::string_view name, std::string_view file) const {
-    TRY_ASSIGN(const std::string folder, canonical(name));
-    if (!exists(folder)) return Error{Errc::not_found, "Mailbox does not exist", 0};
-    return cat({path_of(folder), "/", file});
-}
-
-Result<Acl> Store::acl(std::string_view name) const {
-    TRY_ASSIGN(const std::string file, file_in(name, "postern.acl"));
-    return read_acl(*env_.fs, file);
-}
-
-Result<void> Store::set_acl(std::string_view name, std::string_view identifier, AclChange change,
-                            std::string_view rights) const {
-    TRY_ASSIGN(const std::string file, file_in(name, "postern.acl"));
-    return edit_acl(*env_.fs, file, identifier, change, rights);
+    TRY_ASSIGN(const Place place, existing(name));
+    return cat({place.path, "/", file});
 }
 
 Result<std::string> Store::url_key(std::string_view name, bool make) const {

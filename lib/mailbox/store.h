@@ -30,6 +30,27 @@ struct Folder {
     bool has_children = false;
 };
 
+// A name below which nothing is the user's own.
+struct Namespace {
+    std::string prefix;     // "Public"
+    bool of_users = false;  // each level below is another user; else it is one public tree
+};
+
+// Folders that are not the user's own, below a name (RFC 2342): a tree of Maildir++ that belongs to
+// nobody in particular, or those of one other user. What may be done in them, their lists say.
+struct Mount {
+    std::string prefix;  // "Public"; "Other.fred"
+    std::string root;    // of the Maildir
+    std::string owner;   // empty: it is public
+    // Of an owner: those that are shown. What there is in a public tree is looked up.
+    std::vector<std::string> folders;
+};
+
+// The folders of another user's Maildir whose own lists let this one in. Empty where nothing can be
+// read.
+std::vector<std::string> shared_folders(const std::string& root, const Person& person,
+                                        sys::Fs& fs = sys::RealFs::instance());
+
 class Store {
   public:
     // Opens the Maildir at root and makes it (cur, new, tmp) where it is missing; root's parent
@@ -56,6 +77,24 @@ class Store {
     // none, unless it is to be made. Errc::not_found: no such folder.
     Result<std::string> url_key(std::string_view name, bool make) const;
     Result<void> reset_url_key(std::string_view name) const;
+
+    // Other trees, and who the user is that their lists are about. A public folder without a list
+    // has that of the one above it, at last that of the tree's root.
+    void add_namespace(Namespace space) { namespaces_.push_back(std::move(space)); }
+    void add_mount(Mount mount) { mounts_.push_back(std::move(mount)); }
+    const std::vector<Namespace>& namespaces() const { return namespaces_; }
+    void set_person(Person person) { person_ = std::move(person); }
+    const std::vector<Mount>& mounts() const { return mounts_; }
+    // Is it the user's own (or the name of none)?
+    bool is_personal(std::string_view name) const;
+    // Whose the folder is: empty for public ones.
+    std::string owner_of(std::string_view name) const;
+    // What the user may do in the folder, or with the making of one of that name. Errc::not_found.
+    Result<std::string> rights(std::string_view name) const;
+    std::string rights_above(std::string_view name) const;
+
+    // Who may look up any of the user's own folders, as their lists name them: for SharedDict.
+    Result<std::vector<std::string>> own_readers() const;
 
     // The folder's access control list, empty where there is none. Errc::not_found.
     Result<Acl> acl(std::string_view name) const;
@@ -96,16 +135,35 @@ class Store {
 
   private:
     explicit Store(Environment env) : env_(std::move(env)) {}
+    // Where a folder is.
+    struct Place {
+        const Mount* mount = nullptr;  // null: one's own
+        std::string name;              // in its tree
+        Environment env;
+        std::string path;
+    };
+    Result<Place> place_of(std::string_view name) const;
+    Result<Place> existing(std::string_view name) const;  // Errc::not_found
+    bool is_there(const Place& place) const;
+    Environment environment_of(const Mount& mount, const std::string& path) const;
+    Result<std::optional<Acl>> acl_in(const Mount& mount, std::string name) const;
+    std::string rights_in(const Mount& mount, const std::string& name) const;
+    void list_mount(const Mount& mount, std::vector<std::string>& names) const;
     std::string path_of(std::string_view canonical_name) const;
+    Result<void> rename_own(const std::string& source, const std::string& target);
+    Result<void> rename_mounted(const Place& source, const Place& target) const;
     Result<std::string> metadata_file(std::string_view name) const;
     Result<std::string> file_in(std::string_view name, std::string_view file) const;
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);
-    Result<std::vector<std::string>> folder_names() const;
+    Result<std::vector<std::string>> folder_names(const std::string& root) const;
 
     Environment env_;
     std::shared_ptr<MboxInbox> mbox_;
+    std::vector<Namespace> namespaces_;
+    std::vector<Mount> mounts_;
+    Person person_;
 };
 
 }  // namespace postern::mailbox

@@ -22,10 +22,15 @@ constexpr std::size_t kManyLookedAt = 200;  // messages
 Result<std::unique_ptr<View>> FolderView::open(const Environment& env, const std::string& path,
                                                Access access) {
     auto view = std::make_unique<FolderView>(env, path, access);
-    TRY(view->index_.load(true));
-    TRY(view->claim_recent());
-    (void)view->report(Expunges::report);
+    TRY(view->begin());
     return std::unique_ptr<View>(std::move(view));
+}
+
+Result<void> FolderView::begin() {
+    TRY(index_.load(true));
+    TRY(claim_recent());
+    (void)report(Expunges::report);
+    return {};
 }
 
 // What waited for a quiet moment. A failure loses nothing: the log has it all.
@@ -41,7 +46,10 @@ const IndexRow& FolderView::row(std::uint32_t seq) const {
 
 Message FolderView::message(std::uint32_t seq) const {
     const IndexRow& one = row(seq);
-    return {one.uid, {one.flags, one.keywords}, (one.place & place::kRecent) != 0, one.modseq};
+    return {one.uid,
+            {shown_flags(one), one.keywords},
+            (one.place & place::kRecent) != 0,
+            shown_modseq(one)};
 }
 
 std::uint32_t FolderView::first_unseen() const {
@@ -234,7 +242,7 @@ Result<std::optional<Changes>> FolderView::resume(const ViewState& old) {
     // They ascend, so what is before one of them is left by the time it is announced.
     for (const Uid uid : changes.expunged_uids) changes.expunged.push_back(seq_at_or_after(uid));
     for (std::uint32_t seq = 1; seq <= left; ++seq)
-        if (row(seq).modseq > old.modseq) changes.changed.push_back(seq);
+        if (shown_modseq(row(seq)) > old.modseq) changes.changed.push_back(seq);
     for (const Uid uid : old.recent)
         if (const std::uint32_t seq = seq_of(uid); seq != 0) index_.mark(seq - 1, place::kRecent);
     if (!old.recent.empty()) count_recent();

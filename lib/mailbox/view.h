@@ -14,7 +14,7 @@
 
 namespace postern::mailbox {
 
-class FolderView final : public View {
+class FolderView : public View {
   public:
     static Result<std::unique_ptr<View>> open(const Environment& env, const std::string& path,
                                               Access access);
@@ -22,6 +22,7 @@ class FolderView final : public View {
     // Only for open(), which also reads the folder.
     FolderView(const Environment& env, const std::string& path, Access access)
         : env_(env), access_(access), index_(env, path), cache_(index_) {}
+    Result<void> begin();  // that reading, once
     ~FolderView() override;
 
     std::uint32_t count() const override { return announced_; }
@@ -63,8 +64,21 @@ class FolderView final : public View {
     Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
                           bool moving) override;
 
-  private:
+  protected:
+    // What this user sees of a message, where that is not what its row says (shared_view.h).
+    virtual SystemFlags shown_flags(const IndexRow& row) const { return row.flags; }
+    virtual std::uint64_t shown_modseq(const IndexRow& row) const { return row.modseq; }
+    // The flags that a change of the rows may be about.
+    virtual SystemFlags stored_flags() const { return kAllSystemFlags; }
+    // The rest of a change of flags: of these messages, whose rows have been changed.
+    virtual Result<void> store_rest(std::span<const Uid>, StoreMode, const Flags&) { return {}; }
+
     const IndexRow& row(std::uint32_t seq) const;
+    FolderIndex& index() { return index_; }
+    const FolderIndex& index() const { return index_; }
+    const Environment& environment() const { return env_; }
+
+  private:
     bool is_gone(std::uint32_t seq) const { return (row(seq).place & place::kGone) != 0; }
     Result<void> claim_recent();
     Changes report(Expunges expunges);

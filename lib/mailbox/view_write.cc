@@ -7,6 +7,7 @@
 #include "lib/mailbox/maildir_delivery.h"
 #include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/message_name.h"
+#include "lib/mailbox/shared_view.h"
 #include "lib/mailbox/view.h"
 
 namespace postern::mailbox {
@@ -59,21 +60,25 @@ Result<std::vector<std::uint32_t>> FolderView::store_unchanged(std::span<const s
     TRY_ASSIGN(auto transaction, index_.begin_after_others());
     std::vector<std::uint32_t> refused;
     std::vector<Uid> uids;
+    const auto mask = stored_flags();
+    const auto wanted = static_cast<SystemFlags>(flags.system & mask);
     FlagChange change{0, 0, 0, 0};
-    if (mode != StoreMode::remove) change = {flags.system, 0, flags.keywords, 0};
-    if (mode == StoreMode::remove) change = {0, flags.system, 0, flags.keywords};
+    if (mode != StoreMode::remove) change = {wanted, 0, flags.keywords, 0};
+    if (mode == StoreMode::remove) change = {0, wanted, 0, flags.keywords};
     if (mode == StoreMode::replace) {
-        change.remove = static_cast<SystemFlags>(kAllSystemFlags & ~flags.system);
+        change.remove = static_cast<SystemFlags>(mask & ~wanted);
         change.remove_keywords = ~flags.keywords;
     }
+    std::vector<Uid> accepted;
     for (const std::uint32_t seq : seqs) {
         const IndexRow& one = row(seq);
         if (is_gone(seq)) continue;
-        if (one.modseq > unchanged_since) {
+        if (shown_modseq(one) > unchanged_since) {
             refused.push_back(seq);
             continue;
         }
-        const auto system = combined(one.flags, mode, flags.system);
+        accepted.push_back(one.uid);
+        const auto system = static_cast<SystemFlags>((one.flags | change.add) & ~change.remove);
         const auto keywords = combined(one.keywords, mode, flags.keywords);
         if (system != one.flags || keywords != one.keywords) uids.push_back(one.uid);
     }
@@ -82,6 +87,8 @@ Result<std::vector<std::uint32_t>> FolderView::store_unchanged(std::span<const s
         transaction.changes.flags(change, to_ranges(uids));
         TRY(transaction.commit(true));
     }
+    std::sort(accepted.begin(), accepted.end());
+    TRY(store_rest(accepted, mode, flags));
     return refused;
 }
 
@@ -135,16 +142,18 @@ Result<std::vector<std::uint32_t>> FolderView::remove_files(std::span<const std:
 
 namespace {
 
-// Links (or copies, where that cannot be) one message file to a path under the target's tmp/.
-Result<void> duplicate(sys::Fs& fs, const std::string& from, const std::string& to) {
-    auto linked = fs.link(from, to);
+// Links one message file to a path under the target's tmp/, or copies it, where that cannot be or
+// would give others a name of the same file.
+Result<void> duplicate(sys::Fs& from_fs, const std::string& from, sys::Fs& fs,
+                       const std::string& to, bool may_link) {
+    auto linked = may_link ? fs.link(from, to) : Error{Errc::denied, "another store's", 0};
     if (linked || linked.error().code == Errc::not_found) return linked;
-    TRY_ASSIGN(const Fd source, fs.open(from, O_RDONLY | O_NOFOLLOW));
-    TRY_ASSIGN(const auto info, fs.info(source.get()));
+    TRY_ASSIGN(const Fd source, from_fs.open(from, O_RDONLY | O_NOFOLLOW));
+    TRY_ASSIGN(const auto info, from_fs.info(source.get()));
     TRY_ASSIGN(const Fd target, fs.open(to, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     constexpr std::size_t kChunk = 256 * 1024;
     for (std::uint64_t done = 0; done < info.size; done += kChunk) {
-        TRY_ASSIGN(const std::string bytes, fs.read_at(source.get(), done, kChunk));
+        TRY_ASSIGN(const std::string bytes, from_fs.read_at(source.get(), done, kChunk));
         TRY(fs.write(target.get(), bytes));
     }
     TRY(fs.set_times(to, info.mtime_ns / 1'000'000'000));
@@ -187,13 +196,16 @@ std::string sizes_in_name(std::string_view base) {
 Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
                                   bool moving) {
     CopyPlan plan{to.path(), {}};
+    PrivatelySeen seen(to.environment());
+    const bool ours = to.environment().root == env_.root;
     const Quota* quota = to.environment().quota.get();
     std::uint64_t bytes = 0;
     TRY(index_.follow());
     for (const std::uint32_t seq : seqs) {
         const IndexRow one = row(seq);
         FolderIndex::Arrival arrival;
-        arrival.flags = {one.flags, one.keywords & 1};
+        arrival.flags = {shown_flags(one), one.keywords & 1};
+        seen.note(arrival.flags);
         const std::string info = info_of_flags(arrival.flags, "");
         arrival.name = cat({unique_stem(*env_.clock, *env_.random, env_.host),
                             sizes_in_name(MessageName::parse(index_.name(one)).base),
@@ -208,7 +220,8 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
                 TRY_ASSIGN(const std::uint64_t size, message_size(*env_.fs, path));
                 bytes += size;
             }
-            return duplicate(*env_.fs, path, plan.temporary(plan.arrivals.size() - 1));
+            return duplicate(*env_.fs, path, *to.environment().fs,
+                             plan.temporary(plan.arrivals.size() - 1), ours);
         });
         if (!linked) {
             plan.undo(*env_.fs);
@@ -232,6 +245,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     if (!copied) plan.undo(*env_.fs);
     if (copied && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
+    if (copied) TRY(seen.keep(*copied, target.modseq()));
     const auto& mbox = to.environment().mbox;
     if (copied && mbox) TRY(mbox->push(to.environment(), to.path(), target.modseq()));
     return copied;

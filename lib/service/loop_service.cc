@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kAcceptsPerTurn = 16;
 constexpr Millis kRecordsWait{20};  // trace records wait so long for others
-constexpr Millis kStopWait{5000};  // "stop" gives sessions this long
+constexpr Millis kStopWait{5000};   // "stop" gives sessions this long
 constexpr Millis kDrainPoll{
     50};  // how often a draining process without sessions looks whether it is done
 
@@ -43,7 +43,8 @@ class LoopHost {
     LoopHost& operator=(const LoopHost&) = delete;
 
     Result<void> run(const LoopFactory& make) {
-        const LoopContext context{child_.context(), loop_, [this] { session_ended(); }};
+        const LoopContext context{child_.context(), loop_, [this] { session_ended(); },
+                                  [this] { session_began(); }};
         TRY_ASSIGN(service_, make(context));
         TRY(child_.restrict());
         log::gather_records([this] { records_.start(kRecordsWait); });
@@ -83,17 +84,20 @@ class LoopHost {
             if (!socket) return;
             child_.count_served();
             if (!child_.is_inet() && !child_.may_call(socket.get())) continue;
-            idle_.stop();
-            child_.set_sessions(++sessions_);
-            if (sessions_ >= session_limit_) {
-                accept_more(false);
-                child_.set_busy();
-            }
+            session_began();
             service_->on_connection(std::move(socket));
             if (child_.max_served() != 0 && child_.served() >= child_.max_served() &&
                 child_.is_inet())
                 retire();
         }
+    }
+
+    void session_began() {
+        idle_.stop();
+        child_.set_sessions(++sessions_);
+        if (retired_ || sessions_ < session_limit_) return;
+        accept_more(false);
+        child_.set_busy();
     }
 
     void session_ended() {

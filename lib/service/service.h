@@ -71,6 +71,8 @@ class LoopService {
 struct LoopContext : Context {
     loop::Loop& loop;
     std::function<void()> session_ended;
+    // A session that came another way than by on_connection(): it counts until session_ended().
+    std::function<void()> session_began = {};
 };
 using LoopFactory = std::function<Result<std::unique_ptr<LoopService>>(const LoopContext&)>;
 int run_loop(int argc, char** argv, const LoopFactory& make);
@@ -88,7 +90,9 @@ int run_forking(int argc, char** argv, const ForkedFactory& make);
 
 // For a program that confines itself after becoming its user: its home (or Maildir) and nothing else.
 // An mbox that is the INBOX needs its folder, for the lock file beside it.
+// `more`: folders of others' that it may use.
 Result<void> restrict_to_home(const std::string& home, const std::string& also = {},
-                              const std::string& inbox_file = {});
+                              const std::string& inbox_file = {},
+                              const std::vector<std::string>& more = {});
 
 }  // namespace postern::service

@@ -468,6 +468,33 @@ TEST(LoopService, TakesNoMoreSessionsThanItHasDescriptorsFor) {
     EXPECT_TRUE(fourth.receive<QueueNudge>(soon()));
 }
 
+// Each connection brings a second session, which stays when the connection is gone.
+class GrowingLoop : public LoopService {
+  public:
+    explicit GrowingLoop(LoopContext context) : context_(std::move(context)) {}
+    void on_connection(Fd) override {
+        context_.session_began();
+        context_.session_ended();
+    }
+    std::size_t session_limit() const override { return 2; }
+
+  private:
+    LoopContext context_;
+};
+int run_growing_loop(int argc, char** argv) {
+    return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
+        return std::unique_ptr<LoopService>(std::make_unique<GrowingLoop>(c));
+    });
+}
+
+TEST(LoopService, SessionsThatCameAnotherWayCount) {
+    Daemon daemon(run_growing_loop);
+    ASSERT_TRUE(daemon.ready()) << daemon.log();
+    std::vector<ipc::Channel> held;
+    for (int i = 0; i < 2; ++i) held.push_back(*ipc::Channel::connect(daemon.path(), soon()));
+    EXPECT_EQ(daemon.control().receive<ipc::Status>(soon())->event, ipc::StatusEvent::all_busy);
+}
+
 // --- Lives ---
 
 TEST_P(EveryStyle, EndsAtNonsenseFromMaster) {

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <span>
+
 #include "lib/base/strings.h"
 #include "lib/crypto/seal.h"
 #include "lib/sys/stop_signal.h"
@@ -34,7 +36,8 @@ Result<UserSession> receive_handoff(ipc::Channel& channel, ipc::AuthProtocol pro
     return session;
 }
 
-Result<void> become(UserSession& session, const config::Config& config, const StateJudge& judge) {
+Result<void> become(UserSession& session, const config::Config& config, const StateJudge& judge,
+                    const Preparer& prepare) {
     const ipc::RedeemToken redeem{session.handoff.token, session.handoff.session,
                                   session.handoff.protocol};
     TRY_ASSIGN(session.grant, ipc::call<ipc::Grant>(kAuthSocket, redeem, Deadline::in(kRedeemWait),
@@ -46,7 +49,8 @@ Result<void> become(UserSession& session, const config::Config& config, const St
         TRY_ASSIGN(session.state, open_state(session.handoff, session.grant));
         TRY(judge(session.state));
     }
-    return sys::become_user(session.grant.uid, session.grant.gid);
+    const auto groups = prepare ? prepare(session.grant) : std::vector<gid_t>();
+    return sys::become_user(session.grant.uid, session.grant.gid, std::span(groups));
 }
 
 }  // namespace
@@ -80,10 +84,11 @@ Result<std::string> open_state(const ipc::Handoff& handoff, const ipc::Grant& gr
 }
 
 Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol protocol,
-                                        const config::Config& config, const StateJudge& judge) {
+                                        const config::Config& config, const StateJudge& judge,
+                                        const Preparer& prepare) {
     TRY_ASSIGN(UserSession session, receive_handoff(channel, protocol));
     TRY_ASSIGN(session.stop, sys::stop_signal());
-    auto became = become(session, config, judge);
+    auto became = become(session, config, judge, prepare);
     const ipc::HandoffAnswer answer{became.has_value(),
                                     became ? "" : became.error().what.substr(0, ipc::kMaxText)};
     TRY(channel.send(answer, Deadline::in(kHandoffWait), session.handoff.session.str()));

@@ -3,8 +3,11 @@
 // the user. Everything before that reads two typed messages and nothing of the client.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
@@ -27,9 +30,13 @@ struct UserSession {
 // tells login that it may let go. On an error login has been told, and the process shall end. The
 // caller then opens the mailbox, calls restrict_to_home(grant.home, grant.mailbox) and serves.
 // `judge` may refuse the state of a session that hibernated; without it such sessions are refused.
+// `prepare`, still with the rights of the service: what must be asked before the process is the user;
+// the supplementary groups that it shall have.
+using Preparer = std::function<std::vector<gid_t>(const ipc::Grant& grant)>;
 using StateJudge = std::function<Result<void>(const std::string& state)>;
 Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol protocol,
-                                        const config::Config& config, const StateJudge& judge = {});
+                                        const config::Config& config, const StateJudge& judge = {},
+                                        const Preparer& prepare = {});
 
 // The state of a session that hibernated, when it was sealed by a process of this very session.
 Result<std::string> open_state(const ipc::Handoff& handoff, const ipc::Grant& grant);

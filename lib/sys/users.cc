@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <vector>
 
 #include "lib/base/strings.h"
@@ -84,21 +85,55 @@ Lookup<gid_t> find_group(const std::string& name) {
         [](const group& entry) { return entry.gr_gid; });
 }
 
-Result<void> become_user(uid_t uid, gid_t gid, const std::string& initgroups_name) {
+namespace {
+
+Result<void> become(uid_t uid, gid_t gid, const std::function<int()>& set_groups) {
     if (uid == static_cast<uid_t>(-1) ||
         gid == static_cast<gid_t>(-1))  // setresuid(2): "do not change"
         return Error{Errc::invalid, "become user: no such id"};
     if (uid != 0 && wholly(uid, gid)) return {};
     if (::geteuid() != 0)
         return Error{Errc::denied, "become uid " + std::to_string(uid) + ": not root"};
-    const int groups =
-        initgroups_name.empty() ? ::setgroups(1, &gid) : ::initgroups(initgroups_name.c_str(), gid);
-    if (groups != 0) return system_error("set groups");
+    if (set_groups() != 0) return system_error("set groups");
     if (::setresgid(gid, gid, gid) != 0) return system_error("set gid " + std::to_string(gid));
     if (::setresuid(uid, uid, uid) != 0) return system_error("set uid " + std::to_string(uid));
     if (!wholly(uid, gid) || (uid != 0 && ::setuid(0) == 0))
         return Error{Errc::denied, "become user: root came back"};
     return {};
+}
+
+}  // namespace
+
+Result<void> become_user(uid_t uid, gid_t gid, const std::string& initgroups_name) {
+    return become(uid, gid, [&] {
+        return initgroups_name.empty() ? ::setgroups(1, &gid)
+                                       : ::initgroups(initgroups_name.c_str(), gid);
+    });
+}
+
+Result<void> become_user(uid_t uid, gid_t gid, std::span<const gid_t> groups) {
+    std::vector<gid_t> all{gid};
+    all.insert(all.end(), groups.begin(), groups.end());
+    return become(uid, gid, [&] { return ::setgroups(all.size(), all.data()); });
+}
+
+std::vector<Group> groups_of(const std::string& user, gid_t gid) {
+    constexpr int kMaxGroups = 1024;
+    int count = kMaxGroups;
+    std::vector<gid_t> gids(kMaxGroups);
+    if (::getgrouplist(user.c_str(), gid, gids.data(), &count) < 0) count = kMaxGroups;
+    gids.resize(static_cast<std::size_t>(std::max(count, 0)));
+    std::vector<Group> out;
+    for (const gid_t one : gids) {
+        auto found = ask_database<group, std::string>(
+            "gid " + std::to_string(one),
+            [&](group* e, char* b, std::size_t n, group** r) {
+                return ::getgrgid_r(one, e, b, n, r);
+            },
+            [](const group& entry) { return std::string(entry.gr_name); });
+        if (found.found()) out.push_back({*found, one});
+    }
+    return out;
 }
 
 bool is_root() { return ::geteuid() == 0; }

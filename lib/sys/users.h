@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "lib/base/lookup.h"
 #include "lib/base/result.h"
@@ -28,6 +30,16 @@ Lookup<gid_t> find_group(const std::string& name);
 // no way back. As the user already: nothing to do. Errc::denied when we may not.
 // `initgroups_name` empty: the gid alone; otherwise that user's groups from the database.
 Result<void> become_user(uid_t uid, gid_t gid, const std::string& initgroups_name = {});
+
+// The same with these supplementary groups and no others.
+Result<void> become_user(uid_t uid, gid_t gid, std::span<const gid_t> groups);
+
+// The groups that the system's database has a user in, `gid` among them. May block.
+struct Group {
+    std::string name;
+    gid_t gid = 0;
+};
+std::vector<Group> groups_of(const std::string& user, gid_t gid);
 
 bool is_root();  // effective uid 0
 

@@ -91,6 +91,7 @@ struct Grant {
     std::string quota_rule = {};    // lib/mailbox/quota.h; empty: no limits
     std::string resume_token = {};  // proves this session to auth again, when it was hibernated
     std::string inbox_file = {};    // an mbox that is the INBOX; empty: it is the Maildir's
+    std::string groups = {};        // comma-separated names, for access control lists
     std::string session_key = {};   // of this session, the same each time: what a worker seals, its successor opens
 
     void attributes(auto& io) {
@@ -105,6 +106,7 @@ struct Grant {
         io.attr("resume_token", resume_token, kMaxResumeToken);
         io.attr("session_key", session_key, kSessionKeySize);
         io.attr("inbox_file", inbox_file, kMaxPath);
+        io.attr("groups", groups, kMaxText);
     }
 };
 

@@ -1,0 +1,141 @@
+#include "imapd/namespaces.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/imap/mailbox_name.h"
+#include "lib/ipc/channel.h"
+#include "lib/log/log.h"
+#include "lib/sys/users.h"
+
+namespace postern::imapd {
+namespace {
+
+constexpr std::size_t kMaxOwners = 200;  // who share with one user
+constexpr Millis kOwnerWait{5'000};
+constexpr Millis kAllOwnersWait{10'000};
+
+Result<std::string> prefix_of(std::string_view name) {
+    auto prefix = mailbox::Store::canonical(imap::encode_mailbox_name(name));
+    if (!prefix) return prefix;
+    if (istarts_with(*prefix, "INBOX") && (prefix->size() == 5 || (*prefix)[5] == '.'))
+        return Error{Errc::invalid, "INBOX is everybody's own", 0};
+    return prefix;
+}
+
+}  // namespace
+
+Result<mailbox::Mount> parse_public_folder(std::string_view text) {
+    const auto parts = split_once(text, '=');
+    if (!parts) return Error{Errc::invalid, cat({text, ": not of the form name=/path"}), 0};
+    std::string root(parts->second);
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    if (!root.starts_with('/') || root == "/" || root.find("/..") != std::string::npos)
+        return Error{Errc::invalid, cat({text, ": not an absolute path"}), 0};
+    auto prefix = prefix_of(parts->first);
+    if (!prefix) return Error{Errc::invalid, cat({text, ": ", prefix.error().what}), 0};
+    return mailbox::Mount{*std::move(prefix), std::move(root), {}, {}};
+}
+
+std::string level_of_user(std::string_view user) {
+    std::string level = imap::encode_mailbox_name(user);
+    std::replace(level.begin(), level.end(), mailbox::kSeparator, '^');
+    return level;
+}
+
+// What makes no sense is told and left out: the user's own mail is there all the same.
+Sharing::Sharing(SharingOptions options) : options_(std::move(options)) {
+    for (const std::string& text : options_.public_folders) {
+        auto mount = parse_public_folder(text);
+        if (mount)
+            public_.push_back(*std::move(mount));
+        else
+            log::warning("", "mailbox_public_folders: " + mount.error().what);
+    }
+    if (options_.dict.empty()) return;
+    auto prefix = prefix_of(options_.users_prefix);
+    if (!prefix) {
+        log::warning(
+            "", cat({"mailbox_shared_prefix: ", options_.users_prefix, ": ", prefix.error().what}));
+        return;
+    }
+    options_.users_prefix = *std::move(prefix);
+    dict_.emplace(sys::RealFs::instance(), options_.dict);
+}
+
+std::vector<gid_t> Sharing::prepare(const ipc::Grant& grant) {
+    person_.user = grant.user;
+    for (const std::string_view group : split_words(grant.groups, ","))
+        person_.groups.emplace_back(group);
+    if (public_.empty() && !dict_) return {};
+    std::vector<gid_t> gids;
+    const auto system = sys::find_user(grant.user);
+    if (system.found() && system->uid == grant.uid) {
+        std::vector<gid_t> of_trees;
+        for (const auto& mount : public_)
+            if (const auto info = sys::RealFs::instance().info(mount.root))
+                of_trees.push_back(info->gid);
+        if (dict_)
+            if (const auto info =
+                    sys::RealFs::instance().info(options_.dict.substr(0, options_.dict.rfind('/'))))
+                of_trees.push_back(info->gid);
+        for (const auto& group : sys::groups_of(grant.user, grant.gid)) {
+            person_.groups.push_back(group.name);
+            if (std::find(of_trees.begin(), of_trees.end(), group.gid) != of_trees.end() &&
+                group.gid != 0)
+                gids.push_back(group.gid);
+        }
+    }
+    if (dict_) find_owners();
+    return gids;
+}
+
+void Sharing::find_owners() {
+    const auto owners = dict_->owners_for(person_, kMaxOwners);
+    if (!owners) return log::warning("", "mailbox_shared_dict: " + owners.error().what);
+    const Deadline all = Deadline::in(kAllOwnersWait);
+    for (const std::string& owner : *owners) {
+        if (owner.size() > ipc::kMaxUser || all.passed()) continue;
+        const auto answer =
+            ipc::call<ipc::UserAnswer>(options_.auth_path, ipc::UserRequest{owner},
+                                       Deadline::in(std::min(kOwnerWait, all.left())));
+        if (!answer) return log::warning("", "shared folders: " + answer.error().what);
+        if (answer->outcome != ipc::UserOutcome::known || !answer->mailbox.starts_with('/'))
+            continue;
+        const std::string prefix =
+            cat({options_.users_prefix, std::string(1, mailbox::kSeparator), level_of_user(owner)});
+        if (mailbox::Store::canonical(prefix).value_or("") != prefix) continue;
+        std::string root = answer->mailbox;
+        while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+        owners_.push_back({prefix, root, owner, {}});
+    }
+}
+
+void Sharing::mount(mailbox::Store& store) const {
+    store.set_person(person_);
+    for (const auto& mount : public_) {
+        store.add_namespace({mount.prefix, false});
+        store.add_mount(mount);
+    }
+    if (!dict_) return;
+    store.add_namespace({options_.users_prefix, true});
+    for (mailbox::Mount mount : owners_) {
+        mount.folders = mailbox::shared_folders(mount.root, person_);
+        if (!mount.folders.empty()) store.add_mount(std::move(mount));
+    }
+}
+
+std::vector<std::string> Sharing::paths(const mailbox::Store& store) const {
+    std::vector<std::string> out;
+    for (const auto& mount : store.mounts()) {
+        if (mount.owner.empty()) out.push_back(mount.root);
+        for (const std::string& folder : mount.folders)
+            out.push_back(folder == "INBOX" ? mount.root : cat({mount.root, "/.", folder}));
+    }
+    if (dict_) out.push_back(options_.dict.substr(0, options_.dict.rfind('/')));
+    return out;
+}
+
+}  // namespace postern::imapd

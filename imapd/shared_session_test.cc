@@ -1,0 +1,247 @@
+// Folders of others' as a client sees them: namespaces, rights, private \Seen, COPY and MOVE
+// between them, metadata, URLs, NOTIFY. Rows of the configuration and how a session comes to its
+// folders.
+#include <sys/stat.h>
+
+#include "imapd/namespaces.h"
+#include "imapd/test_client.h"
+
+namespace postern::imapd {
+namespace {
+
+using testing::AllOf;
+
+// A public tree, in which ann may do all and anyone may read, and ann's folder that bob may use.
+class SharedSessionTest : public SessionTest {
+  protected:
+    void SetUp() override {
+        SessionTest::SetUp();
+        auto tree = mailbox::Store::open(public_.root());
+        ASSERT_TRUE(tree->create("News"));
+        list(public_.root(), "lrs anyone\nlrswipkxtea ann\n");
+        auto hers = mailbox::Store::open(ann_.root());
+        ASSERT_TRUE(hers->create("Work"));
+        list(ann_.root() + "/.Work", "lrswite bob\n");
+    }
+    static void list(const std::string& folder, const std::string& entries) {
+        std::ofstream(folder + "/postern.acl") << "postern-acl 1\n" << entries;
+    }
+    mailbox::Store store(const TempMaildir& own, const std::string& user) {
+        auto out = *mailbox::Store::open(own.root());
+        out.add_namespace({"Public", false});
+        out.add_namespace({"Other", true});
+        out.add_mount({"Public", public_.root(), "", {}});
+        if (user != "ann") out.add_mount({"Other.ann", ann_.root(), "ann", {"Work"}});
+        return out;
+    }
+    static Options options(const std::string& user) {
+        Options out;
+        out.user = user;
+        return out;
+    }
+    std::unique_ptr<Client> client(const TempMaildir& own, const std::string& user) {
+        return std::make_unique<Client>(store(own, user), options(user));
+    }
+    std::unique_ptr<Client> ann() { return client(ann_, "ann"); }
+    std::unique_ptr<Client> bob() { return client(maildir, "bob"); }
+
+    TempMaildir public_, ann_;
+};
+
+TEST_F(SharedSessionTest, NamespacesAndLists) {
+    auto c = bob();
+    EXPECT_EQ((*c)("NAMESPACE"),
+              "* NAMESPACE ((\"\" \".\")) ((\"Other.\" \".\")) ((\"Public.\" \".\"))\r\n"
+              "t OK Namespace completed.\r\n");
+    (*c)("CREATE Mine");
+    EXPECT_EQ((*c)("LIST \"\" *"),
+              "* LIST (\\HasNoChildren) \".\" INBOX\r\n"
+              "* LIST (\\HasNoChildren) \".\" Mine\r\n"
+              "* LIST (\\Noselect \\HasChildren) \".\" Other\r\n"
+              "* LIST (\\Noselect \\HasChildren) \".\" Other.ann\r\n"
+              "* LIST (\\HasNoChildren) \".\" Other.ann.Work\r\n"
+              "* LIST (\\Noselect \\HasChildren) \".\" Public\r\n"
+              "* LIST (\\HasNoChildren) \".\" Public.News\r\nt OK List completed.\r\n");
+    EXPECT_EQ((*c)("LIST Other.ann. %"),
+              "* LIST (\\HasNoChildren) \".\" Other.ann.Work\r\nt OK List completed.\r\n");
+    EXPECT_THAT((*c)("SUBSCRIBE Public.News"), StartsWith("t OK"));
+    EXPECT_THAT((*c)("LSUB \"\" *"), HasSubstr("Public.News"));
+    EXPECT_THAT((*c)("LIST (SUBSCRIBED) \"\" * RETURN (STATUS (MESSAGES))"),
+                HasSubstr("* STATUS Public.News (MESSAGES 0)"));
+    EXPECT_THAT((*c)("MYRIGHTS Public.News"), StartsWith("* MYRIGHTS Public.News lrs\r\n"));
+    EXPECT_THAT((*c)("MYRIGHTS Other.ann.Work"), HasSubstr(" lrswited\r\n"));
+    EXPECT_EQ((*c)("GETQUOTAROOT Public.News"),
+              "* QUOTAROOT Public.News\r\nt OK Getquotaroot completed.\r\n");
+}
+
+TEST_F(SharedSessionTest, RightsBindOthers) {
+    auto a = ann();
+    auto b = bob();
+    ASSERT_THAT(a->append("Public.News", kPlain, "(\\Seen) "), StartsWith("t OK [APPENDUID"));
+    for (const char* command :
+         {"CREATE Public.New", "CREATE Public", "CREATE Public.News.x", "DELETE Public.News",
+          "RENAME Public.News Public.Old", "RENAME Public.News Mine",
+          "APPEND Public.News {2+}\r\nab", "GETACL Public.News", "SETACL Public.News bob +w",
+          "DELETEACL Public.News anyone", "LISTRIGHTS Public.News bob",
+          "SETMETADATA Public.News (/shared/comment \"x\")", "CREATE Other.ann.New",
+          "CREATE Other.zoe.Box", "DELETE Other.ann.Work", "GETACL Other.ann.Work",
+          "RENAME Mine Public.Mine"})
+        EXPECT_THAT((*b)(command), StartsWith("t NO [NOPERM]")) << command;
+    for (const char* name : {"Other.ann.Secret", "Other.ann.INBOX", "Public.None", "Public",
+                             "Other.ann", "Other.zoe.Box", "Public.INBOX"})
+        EXPECT_THAT((*b)(std::string("SELECT ") + name), StartsWith("t NO [NONEXISTENT]")) << name;
+    EXPECT_THAT((*b)("SELECT Public.../x"), StartsWith("t NO [CANNOT]"));
+    EXPECT_THAT((*b)("SELECT Public.News"),
+                AllOf(HasSubstr("* OK [UNSEEN 1]"), HasSubstr("[READ-WRITE]")));
+    EXPECT_THAT((*b)("STORE 1 +FLAGS (\\Flagged)"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("STORE 1 +FLAGS (\\Deleted)"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("STORE 1 +FLAGS (\\Seen)"), HasSubstr("FLAGS (\\Seen"));
+    EXPECT_THAT((*b)("EXPUNGE"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("MOVE 1 INBOX"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("COPY 1 INBOX"), StartsWith("t OK [COPYUID"));
+    EXPECT_THAT((*b)("COPY 1 Public.News"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("COPY 1 Public.None"), StartsWith("t NO [TRYCREATE]"));
+    // Who administers
+    EXPECT_THAT((*a)("GETACL Public.News"),
+                StartsWith("* ACL Public.News ann lrswipkxteacd anyone lrs\r\n"));
+    EXPECT_THAT((*a)("LISTRIGHTS Public.News ann"),
+                StartsWith("* LISTRIGHTS Public.News ann \"\" l"));
+    EXPECT_THAT((*a)("SETACL Public.News bob \"\""), StartsWith("t OK"));
+    EXPECT_THAT((*b)("STATUS Public.News (MESSAGES)"), StartsWith("t NO [NONEXISTENT]"));
+    EXPECT_THAT((*b)("LIST \"\" Public*"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("GETACL Public.News"), StartsWith("t NO [NONEXISTENT]"));
+}
+
+TEST_F(SharedSessionTest, SeenIsPrivateAndTheRestIsNot) {
+    auto a = ann();
+    auto b = bob();
+    for (int i = 0; i < 3; ++i) a->append("Work", kPlain);
+    (*a)("SELECT Work");
+    EXPECT_THAT((*b)("SELECT Other.ann.Work"), HasSubstr("* 3 EXISTS"));
+    EXPECT_THAT((*b)("FETCH 2 BODY[TEXT]"), HasSubstr("\\Seen"));
+    EXPECT_THAT((*b)("STORE 3 +FLAGS (\\Answered)"), HasSubstr("\\Answered"));
+    EXPECT_THAT((*a)("FETCH 1:* FLAGS"),
+                AllOf(Not(HasSubstr("\\Seen")), HasSubstr("* 3 FETCH (FLAGS (\\Answered")));
+    EXPECT_THAT((*b)("STATUS Other.ann.Work (UNSEEN)"), HasSubstr("UNSEEN 2)"));
+    EXPECT_THAT((*a)("STATUS Work (UNSEEN)"), HasSubstr("UNSEEN 3)"));
+    EXPECT_THAT((*b)("SEARCH UNSEEN"), StartsWith("* SEARCH 1 3\r\n"));
+    (*a)("STORE 1 +FLAGS (\\Seen)");
+    EXPECT_THAT((*b)("SEARCH SEEN"), HasSubstr("* SEARCH 2\r\n"));
+    // CONDSTORE counts both
+    const std::string before = (*b)("STATUS Other.ann.Work (HIGHESTMODSEQ)");
+    const auto number = [](const std::string& line, const std::string& word) {
+        const auto at = line.find(word + " ");
+        return at == std::string::npos ? 0ULL : std::stoull(line.substr(at + word.size() + 1));
+    };
+    const auto highest = number(before, "HIGHESTMODSEQ");
+    EXPECT_THAT((*b)("STORE 1 (UNCHANGEDSINCE " + std::to_string(highest) + ") +FLAGS (\\Seen)"),
+                AllOf(HasSubstr("\\Seen"), Not(HasSubstr("MODIFIED"))));
+    EXPECT_THAT((*b)("STORE 1 (UNCHANGEDSINCE " + std::to_string(highest) + ") -FLAGS (\\Seen)"),
+                HasSubstr("[MODIFIED 1]"));
+    EXPECT_THAT((*b)("FETCH 1:* (FLAGS) (CHANGEDSINCE " + std::to_string(highest) + ")"),
+                AllOf(HasSubstr("* 1 FETCH"), Not(HasSubstr("* 2 FETCH"))));
+    // MOVE, and what it does to the flags
+    (*b)("STORE 2 +FLAGS (\\Flagged)");
+    EXPECT_THAT((*b)("MOVE 2 INBOX"), AllOf(HasSubstr("[COPYUID"), HasSubstr("* 2 EXPUNGE")));
+    (*b)("SELECT INBOX");
+    EXPECT_THAT((*b)("FETCH 1 FLAGS"), HasSubstr("(\\Flagged \\Seen"));
+    EXPECT_THAT((*a)("NOOP"), HasSubstr("* 2 EXPUNGE"));
+    EXPECT_THAT((*b)("COPY 1 Other.ann.Work"), StartsWith("t OK"));
+    EXPECT_THAT((*a)("NOOP"), HasSubstr("* 3 EXISTS"));
+    EXPECT_THAT((*a)("FETCH 3 FLAGS"), AllOf(HasSubstr("\\Flagged"), Not(HasSubstr("\\Seen"))));
+}
+
+TEST_F(SharedSessionTest, MetadataUrlsAndFilters) {
+    auto a = ann();
+    auto b = bob();
+    (*a)("SETMETADATA Work (/shared/comment \"ours\" /private/comment \"mine\")");
+    a->append("Work", kPlain);
+    a->append("Public.News", kPlain);
+    EXPECT_EQ(
+        (*b)("GETMETADATA Other.ann.Work (/shared/comment /private/comment)"),
+        "* METADATA Other.ann.Work (/shared/comment \"ours\")\r\nt OK Getmetadata completed.\r\n");
+    EXPECT_THAT((*b)("SETMETADATA Other.ann.Work (/private/comment \"x\")"),
+                StartsWith("t NO [METADATA NOPRIVATE]"));
+    EXPECT_THAT((*b)("SETMETADATA Other.ann.Work (/shared/comment \"theirs\")"),
+                StartsWith("t OK"));
+    EXPECT_THAT((*a)("GETMETADATA Work /shared/comment"), HasSubstr("theirs"));
+    EXPECT_THAT((*b)("GENURLAUTH \"imap://bob@h/Public.News/;UID=1;URLAUTH=anonymous\" INTERNAL"),
+                StartsWith("t NO [CANNOT]"));
+    EXPECT_THAT((*b)("RESETKEY Public.News"), StartsWith("t NO [CANNOT]"));
+    EXPECT_THAT((*b)("RESETKEY"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("APPEND INBOX CATENATE (URL /Public.News/;UID=1)"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("ESEARCH IN (personal) ALL"),
+                AllOf(HasSubstr("MAILBOX INBOX"), Not(HasSubstr("Public"))));
+    EXPECT_THAT((*b)("ESEARCH IN (subtree Public) ALL"), HasSubstr("MAILBOX Public.News"));
+}
+
+TEST_F(SharedSessionTest, NotifyTellsOfFoldersOfOthers) {
+    auto a = ann();
+    auto b = bob();
+    EXPECT_THAT((*b)("NOTIFY SET (subtree Public (MessageNew MessageExpunge MailboxName))"),
+                StartsWith("t OK"));
+    a->append("Public.News", kPlain);
+    EXPECT_THAT(b->until("* STATUS"), HasSubstr("* STATUS Public.News (MESSAGES 1 "));
+    (*a)("CREATE Public.Fresh");
+    EXPECT_THAT(b->until("* LIST"), HasSubstr("Public.Fresh"));
+}
+
+TEST_F(SharedSessionTest, WhoSharesIsNoted) {
+    const mailbox::SharedDict dict(sys::RealFs::instance(), public_.root() + "/dict");
+    Options with_dict = options("ann");
+    with_dict.shares = &dict;
+    Client a(store(ann_, "ann"), with_dict);
+    const auto owners = [&](const char* user) { return dict.owners_for({user, {}}, 9).value(); };
+    EXPECT_THAT(a("SETACL INBOX zoe lr"), StartsWith("t OK"));
+    EXPECT_THAT(owners("zoe"), testing::ElementsAre("ann"));
+    EXPECT_THAT(owners("bob"), testing::ElementsAre("ann")) << "from before";
+    EXPECT_THAT(a("SETACL Public.News tom lr"), StartsWith("t OK"));
+    EXPECT_THAT(owners("tom"), testing::IsEmpty()) << "nobody's folder";
+    EXPECT_THAT(a("DELETEACL INBOX zoe"), StartsWith("t OK"));
+    EXPECT_THAT(owners("zoe"), testing::IsEmpty());
+    EXPECT_THAT(a("DELETE Work"), StartsWith("t OK"));
+    EXPECT_THAT(owners("bob"), testing::IsEmpty());
+    std::filesystem::remove_all(public_.root());
+    EXPECT_THAT(a("SETACL INBOX zoe lr"), StartsWith("t OK")) << "the list is what counts";
+    EXPECT_THAT(log::take_captured(), HasSubstr("mailbox_shared_dict: "));
+}
+
+TEST(PublicFolders, RowsOfTheConfiguration) {
+    const auto good = parse_public_folder("Team/Post=/srv/mail/");
+    EXPECT_FALSE(good) << "a separator of Maildir++ is no slash";
+    const auto row = parse_public_folder("Public=/srv/mail//");
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->prefix, "Public");
+    EXPECT_EQ(row->root, "/srv/mail");
+    EXPECT_EQ(parse_public_folder("B\xc3\xbcro=/x")->prefix, "B&APw-ro");
+    for (const char* text : {"", "Public", "=/x", "Public=x", "Public=/", "Public=/a/../b",
+                             "INBOX=/x", "inbox.a=/x", "a..b=/x"})
+        EXPECT_FALSE(parse_public_folder(text)) << text;
+    EXPECT_EQ(level_of_user("j.doe@x.example"), "j^doe@x^example");
+}
+
+// Without root and without auth: what can be found out is, the rest is left out.
+TEST(SharingTest, BadRowsAreLeftOut) {
+    log::open_capture();
+    TempMaildir own, tree;
+    ASSERT_TRUE(mailbox::Store::open(tree.root()));
+    SharingOptions options;
+    options.public_folders = {"Public=" + tree.root(), "rubbish"};
+    options.dict = "/nonexistent/dict";
+    options.users_prefix = "a..b";
+    Sharing sharing(options);
+    ipc::Grant grant;
+    grant.user = "no-such-user-here";
+    grant.groups = "staff,chiefs";
+    EXPECT_TRUE(sharing.prepare(grant).empty());
+    EXPECT_EQ(sharing.person().groups.size(), 2U);
+    auto store = *mailbox::Store::open(own.root());
+    sharing.mount(store);
+    EXPECT_EQ(store.namespaces().size(), 1U);
+    EXPECT_EQ(sharing.paths(store), std::vector<std::string>{tree.root()});
+    EXPECT_THAT(log::take_captured(),
+                AllOf(HasSubstr("rubbish"), HasSubstr("mailbox_shared_prefix")));
+}
+
+}  // namespace
+}  // namespace postern::imapd

@@ -1,0 +1,217 @@
+// The half of Store that is about folders of others': where they are, and who may do what in them.
+// Whoever has no right to look a folder up is told that it does not exist (RFC 4314 6).
+#include <algorithm>
+#include <set>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/mailbox/group_fs.h"
+#include "lib/mailbox/store.h"
+
+namespace postern::mailbox {
+namespace {
+
+constexpr std::string_view kInboxName = "INBOX";
+// Folders of another user's are made, renamed and deleted by their owner only.
+constexpr std::string_view kOwnersRights = "kx";
+
+bool is_within(std::string_view name, std::string_view prefix) {
+    return name.starts_with(prefix) &&
+           (name.size() == prefix.size() || name[prefix.size()] == kSeparator);
+}
+
+std::string path_in(const std::string& root, std::string_view name) {
+    return name == kInboxName ? root : cat({root, "/.", name});
+}
+
+Error no_such_mailbox() { return {Errc::not_found, "Mailbox does not exist", 0}; }
+
+}  // namespace
+
+bool Store::is_personal(std::string_view name) const {
+    return std::none_of(namespaces_.begin(), namespaces_.end(),
+                        [&](const Namespace& space) { return is_within(name, space.prefix); });
+}
+
+std::string Store::owner_of(std::string_view name) const {
+    const auto place = place_of(name);
+    if (!place) return {};
+    return place->mount == nullptr ? person_.user : place->mount->owner;
+}
+
+// New files are for whom the folder, or, where it is not there yet, the tree is for.
+Environment Store::environment_of(const Mount& mount, const std::string& path) const {
+    Environment env = env_;
+    env.quota = nullptr;
+    env.root = mount.owner.empty() ? mount.root : path;
+    auto info = env_.fs->info(path);
+    if (!info) info = env_.fs->info(mount.root);
+    if (info && GroupFs::is_needed(info->mode)) {
+        env.own_fs = std::make_shared<GroupFs>(*env_.fs, info->mode);
+        env.fs = env.own_fs.get();
+    }
+    // Names may change, and with them their files would be lost: UIDVALIDITY does not.
+    env.seen = std::make_shared<SeenPlace>(
+        SeenPlace{env_.fs, cat({env_.root, "/postern.seen/", mount.prefix, "."})});
+    return env;
+}
+
+Result<Store::Place> Store::place_of(std::string_view name) const {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (is_personal(folder)) return Place{nullptr, folder, env_, path_of(folder)};
+    for (const Mount& mount : mounts_) {
+        if (!is_within(folder, mount.prefix) || folder.size() == mount.prefix.size()) continue;
+        const auto local = canonical(std::string_view(folder).substr(mount.prefix.size() + 1));
+        // The root of a public tree is a folder to other programs only.
+        if (!local || (mount.owner.empty() && *local == kInboxName)) break;
+        const std::string path = path_in(mount.root, *local);
+        return Place{&mount, *local, environment_of(mount, path), path};
+    }
+    return no_such_mailbox();
+}
+
+bool Store::is_there(const Place& place) const {
+    const auto info = env_.fs->info(place.path + "/cur");
+    return info && info->kind == sys::FileInfo::Kind::directory;
+}
+
+Result<Store::Place> Store::existing(std::string_view name) const {
+    TRY_ASSIGN(Place place, place_of(name));
+    if (!is_there(place)) return no_such_mailbox();
+    if (place.mount != nullptr && !has_right(rights_in(*place.mount, place.name), 'l'))
+        return no_such_mailbox();
+    return place;
+}
+
+Result<std::optional<Acl>> Store::acl_in(const Mount& mount, std::string name) const {
+    for (;;) {
+        TRY_ASSIGN(auto acl, read_acl(*env_.fs, path_in(mount.root, name)));
+        if (acl || !mount.owner.empty()) return acl;
+        const auto at = name.rfind(kSeparator);
+        if (at == std::string::npos) return read_acl(*env_.fs, mount.root);
+        name.resize(at);
+    }
+}
+
+std::string Store::rights_in(const Mount& mount, const std::string& name) const {
+    if (!mount.owner.empty() &&
+        std::find(mount.folders.begin(), mount.folders.end(), name) == mount.folders.end())
+        return {};
+    const auto acl = acl_in(mount, name);
+    if (!acl) {
+        log::warning("", acl.error().what);
+        return {};
+    }
+    std::string rights = *acl ? rights_of_other(**acl, person_) : std::string();
+    if (!mount.owner.empty())
+        std::erase_if(rights, [](char right) { return has_right(kOwnersRights, right); });
+    return rights;
+}
+
+Result<std::string> Store::rights(std::string_view name) const {
+    TRY_ASSIGN(const Place place, existing(name));
+    if (place.mount != nullptr) return rights_in(*place.mount, place.name);
+    TRY_ASSIGN(const auto acl, read_acl(*env_.fs, place.path));
+    return acl ? rights_of_owner(*acl, person_.user) : std::string(kAllRights);
+}
+
+// Of the folder above; a level that is no folder is as the one above it.
+std::string Store::rights_above(std::string_view name) const {
+    const auto place = place_of(name);
+    if (!place) return is_personal(name) ? std::string(kAllRights) : std::string();
+    std::string above = place->name;
+    const auto at = above.rfind(kSeparator);
+    if (place->mount == nullptr) {
+        if (at == std::string::npos) return std::string(kAllRights);
+        above.resize(at);
+        return rights(above).value_or(std::string(exists(above) ? "" : kAllRights));
+    }
+    if (!place->mount->owner.empty()) return {};
+    // With an empty name, acl_in() looks at the root.
+    above.resize(at == std::string::npos ? 0 : at);
+    if (!above.empty()) return rights_in(*place->mount, above);
+    const auto acl = read_acl(*env_.fs, place->mount->root);
+    return acl && *acl ? rights_of_other(**acl, person_) : std::string();
+}
+
+Result<Acl> Store::acl(std::string_view name) const {
+    TRY_ASSIGN(const Place place, existing(name));
+    if (place.mount == nullptr) {
+        TRY_ASSIGN(auto own, read_acl(*env_.fs, place.path));
+        return own.value_or(Acl{});
+    }
+    TRY_ASSIGN(auto acl, acl_in(*place.mount, place.name));
+    return acl.value_or(Acl{});
+}
+
+Result<void> Store::set_acl(std::string_view name, std::string_view identifier, AclChange change,
+                            std::string_view rights) const {
+    TRY_ASSIGN(const Place place, existing(name));
+    TRY_ASSIGN(const Acl before, acl(name));
+    return edit_acl(*place.env.fs, place.path, before, identifier, change, rights);
+}
+
+// What cannot be read is not shown; the others are.
+void Store::list_mount(const Mount& mount, std::vector<std::string>& names) const {
+    std::vector<std::string> found = mount.folders;
+    if (mount.owner.empty()) {
+        auto listed = folder_names(mount.root);
+        if (!listed) return log::warning("", listed.error().what);
+        found = *std::move(listed);
+        std::erase(found, kInboxName);
+    }
+    for (const std::string& name : found) {
+        const std::string shown = cat({mount.prefix, std::string(1, kSeparator), name});
+        if (exists(shown)) names.push_back(shown);
+    }
+}
+
+Result<void> Store::rename_mounted(const Place& source, const Place& target) const {
+    if (!source.mount->owner.empty()) return Error{Errc::denied, "Not the owner", 0};
+    const std::string& root = source.mount->root;
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names(root));
+    std::vector<std::pair<std::string, std::string>> moves;
+    for (const std::string& name : names) {
+        if (!is_within(name, source.name)) continue;
+        TRY_ASSIGN(const std::string moved,
+                   canonical(target.name + name.substr(source.name.size())));
+        if (std::find(names.begin(), names.end(), moved) != names.end())
+            return Error{Errc::permanent, "Mailbox already exists: " + moved, 0};
+        moves.emplace_back(path_in(root, name), path_in(root, moved));
+    }
+    if (moves.empty()) return no_such_mailbox();
+    for (const auto& [from, to] : moves) TRY(env_.fs->rename(from, to));
+    return env_.fs->sync_directory(root);
+}
+
+std::vector<std::string> shared_folders(const std::string& root, const Person& person,
+                                        sys::Fs& fs) {
+    std::vector<std::string> out;
+    const auto lets_in = [&](const std::string& path) {
+        const auto acl = read_acl(fs, path);
+        return acl && *acl && has_right(rights_of_other(**acl, person), 'l');
+    };
+    if (lets_in(root)) out.emplace_back(kInboxName);
+    const auto entries = fs.list(root);
+    if (!entries) return out;
+    for (const auto& entry : *entries) {
+        if (entry.kind != sys::FileInfo::Kind::directory || !entry.name.starts_with('.')) continue;
+        const auto name = Store::canonical(std::string_view(entry.name).substr(1));
+        if (name && *name != kInboxName && lets_in(root + "/" + entry.name)) out.push_back(*name);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+Result<std::vector<std::string>> Store::own_readers() const {
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names(env_.root));
+    std::set<std::string> out;
+    for (const std::string& name : names) {
+        const auto acl = read_acl(*env_.fs, path_of(name));
+        if (!acl || !*acl) continue;
+        for (std::string& reader : readers_of(**acl, person_.user)) out.insert(std::move(reader));
+    }
+    return std::vector<std::string>(out.begin(), out.end());
+}
+
+}  // namespace postern::mailbox

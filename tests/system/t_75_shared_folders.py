@@ -1,0 +1,176 @@
+"""Folders of others over IMAP: public trees, folders that users share, by real clients, in sandboxes, asleep too; with
+one uid for all, and with system-like uids and a group."""
+
+import imaplib
+import os
+import unittest
+
+from instance import Instance
+from t_42_imap_sessions import TEXT
+from t_44_imap_hibernate import Idler, wait_asleep
+
+
+def make_tree(mail, name="public", entries="lrs anyone\nlrswipkxtea ann\n", folder="News"):
+    tree = mail.prefix / name
+    for path in (tree, tree / f".{folder}"):
+        for part in ("cur", "new", "tmp"):
+            (path / part).mkdir(parents=True)
+    (tree / "postern.acl").write_text("postern-acl 1\n" + entries)
+    for path in [tree, *tree.rglob("*")]:
+        if mail.identity:
+            os.chown(path, *mail.identity)
+    return tree
+
+
+def warnings(mail):
+    return [line for line in mail.log().splitlines() if "warning" in line and "TLS is not offered" not in line]
+
+
+class SharedFolders(unittest.TestCase):
+    def serve(self, users=("ann", "bob"), **params):
+        mail = Instance({}, services=("imap",))
+        (mail.prefix / "shared").mkdir()
+        tree = make_tree(mail)
+        if mail.identity:
+            os.chown(mail.prefix / "shared", *mail.identity)
+        with open(mail.etc / "main.cf", "a") as main_cf:
+            values = {"mailbox_public_folders": f"Public={tree}", "mailbox_shared_dict": mail.prefix / "shared/dict", **params}
+            main_cf.writelines(f"{name} = {value}\n" for name, value in values.items())
+        mail.start()
+        self.addCleanup(mail.__exit__, None)
+        for user in users:
+            mail.add_user(user)
+        return mail
+
+    def imap(self, mail, user):
+        imap = imaplib.IMAP4(*mail.address("imap"))
+        self.addCleanup(lambda: imap.state == "LOGOUT" or imap.shutdown())
+        imap.login(user, "secret")
+        return imap
+
+    def test_public_folders(self):
+        mail = self.serve()
+        ann, bob = self.imap(mail, "ann"), self.imap(mail, "bob")
+        self.assertEqual(bob.namespace()[1], [b'(("" ".")) (("Other." ".")) (("Public." "."))'])
+        self.assertEqual(ann.append("Public.News", r"(\Seen)", None, TEXT)[0], "OK")
+        self.assertEqual(ann.create("Public.Team")[0], "OK")
+        self.assertEqual(ann.setacl("Public.Team", "anyone", '""')[0], "OK")
+        self.assertEqual(ann.setacl("Public.Team", "$staff", "lrswi")[0], "OK")
+        self.assertEqual(bob.create("Public.Mine")[0], "NO")
+        self.assertEqual(bob.select("Public.News"), ("OK", [b"1"]))
+        self.assertEqual(bob.search(None, "UNSEEN"), ("OK", [b"1"]))
+        self.assertIn(b"\\Seen", bob.fetch("1", "(BODY[])")[1][0][0] + bob.fetch("1", "(FLAGS)")[1][0])
+        self.assertEqual(bob.copy("1", "INBOX")[0], "OK")
+        self.assertEqual(bob.store("1", "+FLAGS", "\\Flagged")[0], "NO")
+        self.assertEqual(bob.append("Public.Team", None, None, TEXT)[0], "NO")
+        # A group of the user's, from the file of users, in the next session.
+        users = mail.etc / "users"
+        users.write_text("".join(line + ("::userdb_acl_groups=guests,staff" if line.startswith("bob:") else "") + "\n"
+                                 for line in users.read_text().splitlines()))
+        again = self.imap(mail, "bob")
+        self.assertEqual(again.append("Public.Team", None, None, TEXT)[0], "OK")
+        self.assertEqual(again.status("Public.News", "(UNSEEN)")[1], [b"Public.News (UNSEEN 0)"])
+        self.assertEqual(warnings(mail), [])
+
+    def test_users_let_each_other_in(self):
+        mail = self.serve(("ann", "bob", "eve.doe"))
+        ann = self.imap(mail, "ann")
+        ann.create("Work")
+        ann.create("Secret")
+        ann.append("Work", None, None, TEXT)
+        for who, rights in (("bob", "lrswite"), ("eve.doe", "lr")):
+            self.assertEqual(ann.setacl("Work", who, rights)[0], "OK")
+        self.assertIn("shared/shared-boxes/user/bob/ann\n1\n", (mail.prefix / "shared/dict").read_text())
+        bob = self.imap(mail, "bob")
+        self.assertIn(b'(\\HasNoChildren) "." Other.ann.Work', bob.list()[1])
+        self.assertEqual(bob.select("Other.ann.Work"), ("OK", [b"1"]))
+        self.assertEqual(bob.append("Other.ann.Work", None, None, TEXT)[0], "OK")
+        self.assertEqual(bob.store("1", "+FLAGS", r"(\Seen \Deleted)")[0], "OK")
+        self.assertEqual(bob.expunge(), ("OK", [b"1"]))
+        self.assertEqual(bob.select("Other.ann.Secret")[0], "NO")
+        ann.select("Work")
+        self.assertEqual(ann.search(None, "UNSEEN"), ("OK", [b"1"]))
+        eve = self.imap(mail, "eve.doe")
+        self.assertEqual(eve.select("Other.ann.Work", readonly=True), ("OK", [b"1"]))
+        self.assertEqual(eve.fetch("1", "(FLAGS)")[0], "OK")
+        eve.unselect()
+        eve.setacl("INBOX", "ann", "lrs")
+        self.assertIn(b'(\\HasNoChildren) "." Other.eve^doe.INBOX', self.imap(mail, "ann").list()[1])
+        self.assertEqual(ann.deleteacl("Work", "bob")[0], "OK")
+        self.assertEqual(bob.status("Other.ann.Work", "(MESSAGES)")[0], "NO")
+        self.assertEqual(self.imap(mail, "bob").list("Other.", "*")[1], [None])
+        self.assertEqual(warnings(mail), [])
+
+    def test_the_sandbox_is_opened_for_no_more(self):
+        mail = self.serve()
+        ann = self.imap(mail, "ann")
+        ann.create("Work")
+        ann.setacl("Work", "bob", "lr")
+        bob = self.imap(mail, "bob")
+        self.assertEqual(bob.select("Other.ann.Work", readonly=True)[0], "OK")
+        # All files have one uid here: it is the sandbox that keeps bob's process out.
+        ann.create("Secret")
+        ann.append("Secret", None, None, TEXT)
+        for folder in ("Work", "Secret"):
+            (mail.prefix / "home/bob/Maildir" / f".{folder}").symlink_to(mail.prefix / "home/ann/Maildir" / f".{folder}")
+        self.assertEqual(bob.select("Work", readonly=True)[0], "OK")
+        self.assertEqual(bob.select("Secret")[0], "NO")
+
+    def test_sessions_sleep_in_them(self):
+        mail = self.serve(imap_hibernate_timeout="1s")
+        ann = self.imap(mail, "ann")
+        ann.append("Public.News", None, None, TEXT)
+        client = Idler(mail)
+        self.addCleanup(client.close)
+        client.say(b"s SELECT Public.News")
+        client.until(b"s ")
+        client.say(b"f STORE 1 +FLAGS (\\Seen)")
+        client.until(b"f ")
+        ann.logout()
+        client.idle()
+        wait_asleep(mail)
+        self.imap(mail, "ann").append("Public.News", None, None, TEXT)
+        self.assertIn(b"* 2 EXISTS\r\n", client.until(b"* 2 EXISTS"))
+        other = self.imap(mail, "bob")
+        other.select("Public.News")
+        other.store("1", "-FLAGS", "\\Seen")
+        lines = client.until(b"* 1 FETCH")
+        self.assertNotIn(b"\\Seen", lines[-1])
+
+    def test_rubbish_in_the_configuration(self):
+        mail = self.serve(mailbox_public_folders="Public=relative a..b=/tmp/x", mailbox_shared_dict="/nonexistent/dict")
+        imap = self.imap(mail, "ann")
+        self.assertEqual(imap.select()[0], "OK")
+        self.assertEqual(imap.setacl("INBOX", "bob", "lr")[0], "OK")
+        mail.wait_log("warning: mailbox_public_folders: Public=relative: not an absolute path")
+        mail.wait_log("warning: .*mailbox_shared_dict: ")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_users_of_their_own_and_a_group(self):
+        """Each user has a uid; the tree is writable for a group that both are in."""
+        # Such groups come from the system's database, which a test does not change: the tree is open to others here.
+        mail = Instance({"imap_hibernate_timeout": "0"}, services=("imap",), real_uids=True)
+        tree = make_tree(mail, entries="lrswipkxtea anyone\n")
+        for path in [tree, *tree.rglob("*")]:
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        with open(mail.etc / "main.cf", "a") as main_cf:
+            main_cf.write(f"mailbox_public_folders = Public={tree}\n")
+        mail.start()
+        self.addCleanup(mail.__exit__, None)
+        for user in ("ann", "bob"):
+            mail.add_user(user)
+        ann, bob = self.imap(mail, "ann"), self.imap(mail, "bob")
+        for imap, count in ((ann, b"1"), (bob, b"2")):
+            self.assertEqual(imap.append("Public.News", None, None, TEXT)[0], "OK")
+            self.assertEqual(imap.select("Public.News"), ("OK", [count]))
+            self.assertEqual(imap.store("1", "+FLAGS", "\\Flagged \\Seen")[0], "OK")
+            self.assertEqual(imap.create(f"Public.By{count.decode()}")[0], "OK")
+        self.assertEqual(ann.append("Public.By2", None, None, TEXT)[0], "OK")
+        self.assertEqual(ann.rename("Public.By2", "Public.Both")[0], "OK")
+        self.assertEqual(bob.delete("Public.By1")[0], "OK")
+        self.assertEqual(len({path.stat().st_uid for path in (tree / ".News/cur").iterdir()}), 2)
+        self.assertEqual(warnings(mail), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
