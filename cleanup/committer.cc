@@ -10,7 +10,11 @@ namespace postern::cleanup {
 
 Committer::Committer(loop::Loop& loop, sys::Fs& fs, const Options& options,
                      std::function<void(const QueueId&)> on_file)
-    : fs_(fs), options_(options), on_file_(std::move(on_file)), sync_(loop, fs) {}
+    : fs_(fs),
+      options_(options),
+      on_file_(std::move(on_file)),
+      spare_files_(fs, options.spare_files),
+      sync_(loop, fs) {}
 
 void Committer::commit(Finished message) {
     ++outstanding_;
@@ -34,7 +38,7 @@ void Committer::add_to_groups(std::vector<Group>& groups, Finished message,
     groups.back().messages.push_back(std::move(message));
 }
 
-loop::SyncFile Committer::to_file(Group& group) const {
+loop::SyncFile Committer::to_file(Group& group) {
     loop::SyncFile file;
     file.path = queue::path_of(queue::Directory::incoming, group.file);
     if (group.messages[0].file) {
@@ -43,8 +47,17 @@ loop::SyncFile Committer::to_file(Group& group) const {
     }
     queue::BatchBuilder batch;
     for (const Finished& message : group.messages) batch.add(message.envelope, message.text);
-    file.bytes = std::move(batch).finish();
+    fill(file, std::move(batch));
     return file;
+}
+
+// Into a file of earlier messages that is finished, if there is one; otherwise into one that later
+// messages can have, if we can keep it.
+void Committer::fill(loop::SyncFile& file, queue::BatchBuilder batch) {
+    const std::size_t size = batch.size_when_reusable();
+    if (size > 0) file.fd = spare_files_.take(size, file.path);
+    file.keep_open = file.fd || (size > 0 && spare_files_.make_room());
+    file.bytes = file.keep_open ? std::move(batch).finish_reusable() : std::move(batch).finish();
 }
 
 void Committer::start() {
@@ -72,12 +85,13 @@ void Committer::finished(std::vector<Group> groups, loop::SyncJob job) {
     // The next group goes to the disk before this one is answered: the disk is what all wait for.
     if (!waiting_.empty()) start();
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        const loop::SyncFile& file = job.files[i];
+        loop::SyncFile& file = job.files[i];
         // What a job created it removes itself when it fails; a large message's file is ours.
         if (!file.outcome && file.bytes.empty()) (void)fs_.unlink(file.path);
         const Result<QueueId> outcome = file.outcome ? Result<QueueId>(groups[i].file)
                                                      : Result<QueueId>(Error(file.outcome.error()));
         if (file.outcome) on_file_(groups[i].file);
+        if (file.fd) spare_files_.add(groups[i].file, std::move(file.fd), file.bytes.size());
         for (Finished& message : groups[i].messages) {
             --outstanding_;
             ++messages_;

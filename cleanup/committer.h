@@ -11,9 +11,11 @@
 #include "lib/base/result.h"
 #include "lib/loop/file_sync.h"
 #include "lib/queue/envelope.h"
+#include "lib/queue/writer.h"
 #include "lib/sys/fs.h"
 
 #include "cleanup/options.h"
+#include "cleanup/spare_files.h"
 
 namespace postern::cleanup {
 
@@ -49,7 +51,8 @@ class Committer {
     static std::size_t weight(const Finished& message) { return message.text.size() + 1024; }
     void add_to_groups(std::vector<Group>& groups, Finished message,
                        std::size_t& batch_bytes) const;
-    loop::SyncFile to_file(Group& group) const;
+    loop::SyncFile to_file(Group& group);
+    void fill(loop::SyncFile& file, queue::BatchBuilder batch);
     void finished(std::vector<Group> groups, loop::SyncJob job);
 
     sys::Fs& fs_;
@@ -58,6 +61,7 @@ class Committer {
     std::vector<Finished> waiting_;
     std::size_t outstanding_ = 0;
     std::uint64_t syncs_ = 0, messages_ = 0;
+    SpareFiles spare_files_;
     loop::FileSync sync_;  // last: its thread and callbacks use what is above
 };
 

@@ -1,8 +1,11 @@
 #include "cleanup/committer.h"
 
+#include <fcntl.h>
+
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
+#include "lib/sys/file.h"
 #include "tests/support/crash_fs.h"
 #include "tests/support/faulty_fs.h"
 #include "tests/support/temp_folder.h"
@@ -173,6 +176,134 @@ TEST(Committer, WhatWasAcknowledgedSurvivesInAnyOrder) {
             make_queue, [&](std::size_t n, const std::string& disk) { expect_all(fs, n, disk); });
         EXPECT_GT(disks, 10U);
     }
+}
+
+// --- Files that are used again ---
+
+// What qmgr does with a file whose messages are delivered.
+void finish_file(sys::Fs& fs, const QueueId& name) {
+    ASSERT_TRUE(
+        fs.rename(queue::path_of(queue::Directory::incoming, name), queue::spare_path_of(name)));
+}
+
+// Commits messages one after the other; `after` looks at the queue after each.
+void commit_in_turn(sys::Fs& fs, const Options& options, int n,
+                    const std::function<void(int)>& after) {
+    loop::Loop loop;
+    Committer committer(loop, fs, options, [](const QueueId&) {});
+    for (int i = 0; i < n; ++i) {
+        committer.commit(message(i, [&](const Result<QueueId>& file) {
+            EXPECT_TRUE(file);
+            loop.post([&] { loop.stop(); });
+        }));
+        loop.run_for(Millis(20'000));
+        after(i);
+    }
+}
+
+std::uint64_t inode_in_queue(sys::Fs& fs, int n) {
+    return fs.info(queue::path_of(queue::Directory::incoming, id_of(n))).value().inode;
+}
+
+TEST(Committer, WritesOverAFileThatIsFinished) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Options options;
+    options.spare_files = 4;
+    std::uint64_t first = 0;
+    commit_in_turn(fs, options, 4, [&](int i) {
+        if (i == 0) first = inode_in_queue(fs, 0);
+        // The first is finished at once, the second never, the third at once.
+        if (i == 1) {
+            EXPECT_EQ(inode_in_queue(fs, 1), first);
+        }
+        if (i == 2) {
+            EXPECT_NE(inode_in_queue(fs, 2), first) << "not finished";
+        }
+        if (i != 1) finish_file(fs, id_of(i));
+    });
+    EXPECT_EQ(in_queue(fs), std::set<std::string>{id_of(1).str()});
+    EXPECT_EQ(fs.list("incoming").value().size(), 1U) << "spare files go with the process";
+}
+
+TEST(Committer, LeavesAFileAloneThatSomebodyStillReads) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Options options;
+    options.spare_files = 4;
+    Fd reader;
+    commit_in_turn(fs, options, 2, [&](int i) {
+        if (i > 0) return;
+        reader = fs.open(queue::path_of(queue::Directory::incoming, id_of(0)), O_RDONLY, 0).value();
+        ASSERT_TRUE(sys::try_lock(reader.get(), sys::LockKind::exclusive).value());
+        finish_file(fs, id_of(0));
+    });
+    const auto open = queue::Reader::open(fs, reader.get());
+    ASSERT_TRUE(open);
+    EXPECT_EQ(open->message(0).value().envelope.id, id_of(0));
+    EXPECT_EQ(in_queue(fs), std::set<std::string>{id_of(1).str()});
+}
+
+bool is_reusable(sys::Fs& fs, int n) {
+    const Fd fd = fs.open(queue::path_of(queue::Directory::incoming, id_of(n)), 0, 0).value();
+    return queue::Reader::open(fs, fd.get()).value().reusable();
+}
+
+// What it cannot keep it does not ask qmgr to keep: nobody would come for it.
+TEST(Committer, KeepsOnlySoManyFiles) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Options options;
+    options.spare_files = 2;
+    commit_in_turn(fs, options, 4, [&](int i) { EXPECT_EQ(is_reusable(fs, i), i < 2) << i; });
+}
+
+TEST(Committer, ForgetsAFileThatWasDeferred) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    Options options;
+    options.spare_files = 1;
+    commit_in_turn(fs, options, 3, [&](int i) {
+        EXPECT_EQ(is_reusable(fs, i), i != 1) << i;
+        if (i != 1) return;
+        ASSERT_TRUE(queue::create_parent(fs, queue::Directory::deferred, id_of(0)));
+        ASSERT_TRUE(fs.rename(queue::path_of(queue::Directory::incoming, id_of(0)),
+                              queue::path_of(queue::Directory::deferred, id_of(0))));
+    });
+}
+
+TEST(Committer, RemovesAFinishedFileForOneOfAnotherSize) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    loop::Loop loop;
+    Options options;
+    options.spare_files = 1;
+    Committer committer(loop, fs, options, [](const QueueId&) {});
+    for (const int n : {0, 1}) {
+        Finished one = message(n, [&](const auto&) { loop.post([&] { loop.stop(); }); });
+        if (n == 1) one.text += std::string(20'000, 'x') + "\r\n";
+        committer.commit(std::move(one));
+        loop.run_for(Millis(20'000));
+        EXPECT_TRUE(is_reusable(fs, n));
+        if (n == 0) finish_file(fs, id_of(0));
+    }
+    EXPECT_EQ(fs.list("incoming").value().size(), 1U);
+    EXPECT_EQ(fs.info("incoming/" + id_of(1).str()).value().size, 32768U);
+}
+
+TEST(Committer, WithoutSpareFilesNoneIsMarkedForUse) {
+    const support::TempFolder folder;
+    support::RootedFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    commit_in_turn(fs, Options{}, 1, [](int) {});
+    const Fd file = fs.open(queue::path_of(queue::Directory::incoming, id_of(0)), 0, 0).value();
+    EXPECT_FALSE(queue::Reader::open(fs, file.get()).value().reusable());
+    EXPECT_LT(fs.info(file.get()).value().size, 1000U);
 }
 
 }  // namespace

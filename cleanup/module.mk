@@ -3,7 +3,7 @@ noinst_LIBRARIES += cleanup/libcleanup.a
 cleanup_libcleanup_a_SOURCES = \
 	%reldir%/options.h %reldir%/options.cc %reldir%/service.h %reldir%/service.cc %reldir%/header_addresses.h %reldir%/header_addresses.cc \
 	%reldir%/text_cleaner.h %reldir%/text_cleaner.cc %reldir%/message_filter.h %reldir%/message_filter.cc %reldir%/envelope.h %reldir%/envelope.cc \
-	%reldir%/committer.h %reldir%/committer.cc %reldir%/nudger.h %reldir%/nudger.cc \
+	%reldir%/committer.h %reldir%/committer.cc %reldir%/spare_files.h %reldir%/spare_files.cc %reldir%/nudger.h %reldir%/nudger.cc \
 	%reldir%/milter_settings.h %reldir%/milter_settings.cc %reldir%/milters.h %reldir%/milters.cc \
 	%reldir%/transaction.h %reldir%/transaction.cc %reldir%/transaction_filters.cc %reldir%/content.h %reldir%/content.cc %reldir%/conversation.h %reldir%/conversation.cc
 daemonexec_PROGRAMS += cleanup/cleanup

@@ -99,6 +99,7 @@ Options Options::from(const config::Config& config) {
     o.qmgr_socket = "public/" + config.get(param::queue_service_name);
     o.batch_messages = config.get(param::queue_batch_limit);
     o.batch_bytes = config.get(param::queue_batch_size_limit);
+    o.spare_files = config.get(param::queue_spare_files);
     o.sync_directory = config.get(param::queue_sync_directory);
     o.memory_per_message = config.get(param::queue_memory_limit);
     return o;

@@ -55,6 +55,7 @@ struct Options {
     std::size_t batch_messages = 256;  // queue_batch_limit
     std::size_t batch_bytes = 16 << 20;
     bool sync_directory = false;  // queue_sync_directory
+    std::size_t spare_files = 0;  // queue_spare_files
     std::size_t memory_per_message = 256
                                      << 10;  // a larger one goes to a file of its own as it arrives
     std::size_t memory_in_all = 64

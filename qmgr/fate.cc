@@ -240,11 +240,12 @@ void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) 
 }
 
 // The recipient needs nothing more. When the whole file is about to be unlinked, its mark is not
-// worth a write.
+// worth a write; one that is used again may be found after a power cut under the name of the next
+// message, but with the old contents.
 void Manager::give_up(Message& message, std::uint32_t index) {
     queue::Recipient& recipient = message.envelope().recipients.at(index);
     recipient.done = true;
-    bool last = message.pending == 1 && message.file->live == 1 && !message.bounced &&
+    bool last = !message.file->reusable && message.pending == 1 && message.file->live == 1 && !message.bounced &&
                 !message.reported && message.envelope().remaining() == 0;
     if (!last) store_.mark_done(*message.file, recipient);
 }

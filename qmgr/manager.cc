@@ -82,6 +82,9 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
                {[this](Directory directory) { return has_room(directory); },
                 [this](Directory directory, const QueueId& name, bool asked) {
                     found(directory, name, asked);
+                },
+                [this](const QueueId& name) {
+                    if (store_.look_at_spare(name, now())) scanner_.scan_incoming();
                 }}),
       sites_(fs, options_.site_refresh),
       run_timer_(loop, [this] { start(); }),

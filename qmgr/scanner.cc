@@ -110,6 +110,9 @@ void Scanner::list_next(Pass& pass) {
 }
 
 void Scanner::look_at(Pass& pass, const std::string& name) {
+    if (pass.directory == queue::Directory::incoming) {
+        if (const auto spare = queue::spare_id(name)) return host_.found_spare(*spare);
+    }
     auto id = QueueId::parse(name);
     if (!id) return;  // not ours
     if (pass.directory == queue::Directory::deferred && !pass.all) {

@@ -22,6 +22,8 @@ class Scanner {
         std::function<bool(queue::Directory)> has_room;
         // A file that is due, or (`asked`) that somebody wants tried now. May load it or not.
         std::function<void(queue::Directory, const QueueId&, bool asked)> found;
+        // A file in incoming/ that waits to be written over (queue::spare_path_of).
+        std::function<void(const QueueId&)> found_spare;
     };
     enum class Which : unsigned char { due, all };  // all: whatever their time (flush)
 

@@ -20,6 +20,7 @@ namespace {
 using queue::Directory;
 
 constexpr Seconds kLeftoverAge{900};
+constexpr Seconds kSpareAge{300};
 
 std::int64_t seconds_of(WallTime time) {
     return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
@@ -39,7 +40,7 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     file->directory = directory;
     Result<Fd> opened = open(file->path(), O_RDONLY);
     if (!opened) {
-        if (opened.error().code == Errc::invalid) put_aside(directory, name, opened.error());
+        if (opened.error().code == Errc::invalid) put_aside(file->path(), name, opened.error());
         return std::move(opened).error();
     }
     file->reading = std::move(*opened);
@@ -49,6 +50,8 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     auto read = [&]() -> Result<std::vector<queue::Message>> {
         TRY_ASSIGN(queue::Reader reader, queue::Reader::open(fs_, file->reading.get()));
         TRY_ASSIGN(std::vector<queue::Message> messages, reader.messages());
+        file->reusable = reader.reusable() && directory == Directory::incoming &&
+                         messages[0].envelope.id == name;
         for (const queue::Message& message : messages) {
             if (verify) TRY(queue::verify_body(fs_, file->reading.get(), message));
         }
@@ -58,7 +61,7 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     if (!messages) {
         Errc code = messages.error().code;
         if (code == Errc::corrupt || code == Errc::invalid)
-            put_aside(directory, name, messages.error());
+            put_aside(file->path(), name, messages.error());
         if (code == Errc::closed) clear_leftover(*file, messages.error(), now);
         return std::move(messages).error();
     }
@@ -72,12 +75,11 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     return LoadedFile{file, std::move(*messages)};
 }
 
-void Store::put_aside(Directory directory, const QueueId& name, const Error& why) {
+void Store::put_aside(const std::string& path, const QueueId& name, const Error& why) {
     log::warning(name.str(),
                  cat({why.what, "; saving corrupt file \"", name.str(), "\" from queue \"",
-                      queue::name_of(directory), "\" to queue \"corrupt\""}));
-    auto moved =
-        fs_.rename(queue::path_of(directory, name), queue::path_of(Directory::corrupt, name));
+                      path.substr(0, path.find('/')), "\" to queue \"corrupt\""}));
+    auto moved = fs_.rename(path, queue::path_of(Directory::corrupt, name));
     if (!moved) log::warning(name.str(), moved.error().what);
 }
 
@@ -86,10 +88,40 @@ void Store::put_aside(Directory directory, const QueueId& name, const Error& why
 void Store::clear_leftover(const QueueFile& file, const Error& why, WallTime now) {
     const auto info = fs_.info(file.reading.get());
     if (!info || seconds_of(now) - info->mtime_ns / 1'000'000'000 < kLeftoverAge.count()) return;
-    if (info->size > 0) return put_aside(file.directory, file.name, why);
+    if (info->size > 0) return put_aside(file.path(), file.name, why);
     log::warning(file.name.str(), cat({file.path(), ": empty, never committed: removed"}));
     if (auto removed = fs_.unlink(file.path()); !removed)
         log::warning(file.name.str(), removed.error().what);
+}
+
+Result<QueueId> Store::first_message(int fd) {
+    TRY_ASSIGN(const queue::Reader reader, queue::Reader::open(fs_, fd));
+    TRY_ASSIGN(const queue::Message first, reader.message(0));
+    return first.envelope.id;
+}
+
+bool Store::look_at_spare(const QueueId& name, WallTime now) {
+    const std::string path = queue::spare_path_of(name);
+    const auto fd = open(path, O_RDONLY);
+    if (!fd) return false;
+    const auto locked = sys::try_lock(fd->get(), sys::LockKind::exclusive);
+    if (!locked || !*locked) return false;  // its writer has just taken it
+    const auto holds = first_message(fd->get());
+    if (holds && *holds != name) {
+        const auto renamed = fs_.rename(path, queue::path_of(Directory::incoming, *holds));
+        if (!renamed && renamed.error().code != Errc::not_found)
+            log::warning(holds->str(), renamed.error().what);
+        return renamed.has_value();
+    }
+    // A write that a crash cut short: nobody was told that it was accepted. Or a bad disk.
+    if (!holds && holds.error().code == Errc::corrupt) {
+        put_aside(path, name, holds.error());
+        return false;
+    }
+    const auto info = fs_.info(fd->get());
+    if (info && seconds_of(now) - info->mtime_ns / 1'000'000'000 >= kSpareAge.count())
+        (void)fs_.unlink(path);
+    return false;
 }
 
 // Descriptors are a bounded resource: a busy queue has more files than a process may open.
@@ -133,12 +165,15 @@ void Store::forget(const QueueFilePtr& file) {
 void Store::finish(const QueueFilePtr& file) {
     POSTERN_CHECK(file->live > 0);
     if (--file->live > 0) return;
-    if (!file->keep) {
-        auto removed = fs_.unlink(file->path());
-        if (!removed && removed.error().code != Errc::not_found)
-            log::warning(file->name.str(), removed.error().what);
-    }
+    if (!file->keep) remove(*file);
     forget(file);
+}
+
+void Store::remove(const QueueFile& file) {
+    auto removed = file.reusable ? fs_.rename(file.path(), queue::spare_path_of(file.name))
+                                 : fs_.unlink(file.path());
+    if (!removed && removed.error().code != Errc::not_found)
+        log::warning(file.name.str(), removed.error().what);
 }
 
 void Store::abandon(const QueueFilePtr& file) {

@@ -26,6 +26,7 @@ struct QueueFile {
     queue::Directory directory = queue::Directory::incoming;
     std::size_t messages = 0;  // in the file
     std::size_t live = 0;      // not finished yet
+    bool reusable = false;     // its writer may want it again
     bool keep = false;  // something in it could not be moved out: leave the file to a later scan
     mode_t mode = 0;
     Fd reading;
@@ -67,6 +68,11 @@ class Store {
                             WallTime now);
     bool is_loaded(const QueueId& name) const { return files_.contains(name.str()); }
 
+    // incoming/NAME.done: removed when nobody has wanted it for minutes. After a power cut it may
+    // hold a later message than its name says, whose own name was not on disk yet: then it gets
+    // that name, and this is true.
+    bool look_at_spare(const QueueId& name, WallTime now);
+
     // The read-only descriptor to give to agents; opens the file again if it was closed meanwhile
     // to keep within max_open. Valid until the next call.
     Result<int> descriptor(QueueFile& file);
@@ -97,7 +103,9 @@ class Store {
 
   private:
     Result<Fd> open(const std::string& path, int flags);
-    void put_aside(queue::Directory directory, const QueueId& name, const Error& why);
+    void put_aside(const std::string& path, const QueueId& name, const Error& why);
+    Result<QueueId> first_message(int fd);
+    void remove(const QueueFile& file);
     void clear_leftover(const QueueFile& file, const Error& why, WallTime now);
     Result<void> check_own_file(queue::Directory directory, const QueueId& id);
     void remember_open(const QueueFilePtr& file);

@@ -4,11 +4,14 @@
 
 #include <fcntl.h>
 
+#include <chrono>
+#include <optional>
 #include <set>
 
 #include "lib/log/log.h"
 #include "lib/queue/admin.h"
 #include "lib/queue/writer.h"
+#include "lib/sys/file.h"
 #include "tests/support/crash_fs.h"
 #include "tests/support/faulty_fs.h"
 #include "tests/support/promises.h"
@@ -149,6 +152,158 @@ TEST_F(StoreTest, AFailingDiskLosesNothing) {
                 const std::string log = log::take_captured();
                 if (!fs.fired()) break;
             }
+}
+
+// --- files that are used again ---
+
+std::string reusable_file(int n) {
+    queue::BatchBuilder batch;
+    queue::Envelope e;
+    e.id = id_of(n);
+    e.recipients = {{.address = "one@x.test"}, {.address = "two@x.test"}};
+    batch.add(e, "Subject: " + id_of(n).str() + "\r\n\r\n" + std::string(3000, 'x') + "\r\n");
+    return std::move(batch).finish_reusable();
+}
+
+// cleanup's work: message n into a new file, or over that of a finished one.
+Result<void> accept_one(sys::Fs& fs, int n, std::optional<int> over, const Note& note) {
+    const std::string path = queue::path_of(Directory::incoming, id_of(n));
+    if (over) {
+        TRY(fs.rename(queue::spare_path_of(id_of(*over)), path));
+        TRY_ASSIGN(const Fd fd, fs.open(path, O_RDWR));
+        TRY(fs.write_at(fd.get(), 0, reusable_file(n)));
+        TRY(fs.sync_data(fd.get()));
+    } else {
+        TRY_ASSIGN(const Fd fd, fs.open(path, O_RDWR | O_CREAT | O_EXCL));
+        TRY(fs.write(fd.get(), reusable_file(n)));
+        TRY(fs.sync(fd.get()));
+    }
+    note("accepted " + id_of(n).str());
+    return {};
+}
+
+Result<void> deliver_one(Store& store, int n, const Note& note) {
+    TRY_ASSIGN(LoadedFile loaded, store.load(Directory::incoming, id_of(n), false, WallTime{}));
+    for (const auto& r : loaded.messages[0].envelope.recipients) {
+        note("done " + id_of(n).str() + " " + r.address);
+        store.mark_done(*loaded.file, r);
+    }
+    store.finish(loaded.file);
+    return {};
+}
+
+// One file for three messages in turn, and a second one beside it.
+Result<void> live_on_spare_files(sys::Fs& fs, const Note& note) {
+    Store store(fs, 100);
+    TRY(accept_one(fs, 0, std::nullopt, note));
+    TRY(deliver_one(store, 0, note));
+    TRY(accept_one(fs, 1, 0, note));
+    TRY(accept_one(fs, 2, std::nullopt, note));
+    TRY(deliver_one(store, 1, note));
+    TRY(accept_one(fs, 3, 1, note));
+    TRY(deliver_one(store, 2, note));
+    return {};
+}
+
+// As the scanner goes: whatever has the name of a spare file first.
+std::multiset<std::string> recover_with_spares(RootedFs& fs) {
+    Store store(fs, 100);
+    const auto entries = fs.list("incoming").value();
+    for (const auto& entry : entries)
+        if (const auto spare = queue::spare_id(entry.name)) store.look_at_spare(*spare, WallTime{});
+    const auto found = recover(fs);
+    // Two names of one file, where the disk kept the later rename only: qmgr takes a message once.
+    const std::set<std::string> once(found.begin(), found.end());
+    return {once.begin(), once.end()};
+}
+
+TEST_F(StoreTest, AFileThatIsUsedAgainSurvivesACrashInWhateverOrderTheDiskWrites) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    make_folders(folder.path());
+    ASSERT_TRUE(live_on_spare_files(fs, [&](const std::string& text) { fs.note(text); }));
+    const auto look = [&](std::size_t n, const std::string& disk) {
+        RootedFs after(disk);
+        const auto found = recover_with_spares(after);
+        for (const std::string& need : support::owed(fs.notes(n)))
+            EXPECT_EQ(found.count(need), 1U) << need << " after operation " << n;
+        (void)log::take_captured();
+    };
+    fs.for_each_crash(make_folders, look);
+    EXPECT_GT(fs.for_each_reordering(make_folders, look), 200U);
+}
+
+TEST_F(StoreTest, AFailingDiskLosesNothingOfFilesThatAreUsedAgain) {
+    for (const int why : {ENOSPC, EIO})
+        for (const auto after : {FaultyFs::After::recovers, FaultyFs::After::stays_broken})
+            for (int n = 1;; ++n) {
+                ASSERT_LT(n, 200);
+                const TempFolder folder;
+                make_folders(folder.path());
+                std::vector<std::string> notes;
+                FaultyFs fs(folder.path(), n, why, after);
+                (void)live_on_spare_files(fs, [&](const auto& text) { notes.push_back(text); });
+                RootedFs plain(folder.path());
+                const auto found = recover_with_spares(plain);
+                for (const std::string& need : support::owed(notes))
+                    EXPECT_EQ(found.count(need), 1U) << need << " at " << n;
+                (void)log::take_captured();
+                if (!fs.fired()) break;
+            }
+}
+
+TEST_F(StoreTest, AFinishedFileIsLeftForItsWriterAndRemovedLater) {
+    const TempFolder folder;
+    RootedFs fs(folder.path());
+    make_folders(folder.path());
+    Store store(fs, 100);
+    const Note nobody = [](const std::string&) {};
+    ASSERT_TRUE(accept_one(fs, 0, std::nullopt, nobody));
+    ASSERT_TRUE(deliver_one(store, 0, nobody));
+    const std::string spare = queue::spare_path_of(id_of(0));
+    const auto written = fs.info(spare);
+    ASSERT_TRUE(written) << "neither removed nor in the queue";
+    EXPECT_FALSE(fs.info(queue::path_of(Directory::incoming, id_of(0))));
+
+    const WallTime then{
+        std::chrono::duration_cast<Micros>(std::chrono::nanoseconds(written->mtime_ns))};
+    EXPECT_FALSE(store.look_at_spare(id_of(0), then + Seconds(200)));
+    EXPECT_TRUE(fs.info(spare));
+    {
+        const Fd writer = fs.open(spare, O_RDWR, 0).value();
+        ASSERT_TRUE(sys::try_lock(writer.get(), sys::LockKind::exclusive).value());
+        EXPECT_FALSE(store.look_at_spare(id_of(0), then + Seconds(400)));
+        EXPECT_TRUE(fs.info(spare)) << "its writer has it";
+    }
+    EXPECT_FALSE(store.look_at_spare(id_of(0), then + Seconds(400)));
+    EXPECT_FALSE(fs.info(spare));
+}
+
+TEST_F(StoreTest, AMessageUnderTheNameOfAnEarlierOneGetsItsOwn) {
+    const TempFolder folder;
+    RootedFs fs(folder.path());
+    make_folders(folder.path());
+    // As a power cut may leave it: the bytes are there, the new name is not.
+    const Fd fd = fs.open(queue::spare_path_of(id_of(0)), O_RDWR | O_CREAT, 0600).value();
+    ASSERT_TRUE(fs.write(fd.get(), reusable_file(1)));
+    Store store(fs, 100);
+    EXPECT_TRUE(store.look_at_spare(id_of(0), WallTime{}));
+    EXPECT_TRUE(store.load(Directory::incoming, id_of(1), true, WallTime{}));
+}
+
+TEST_F(StoreTest, AWriteThatACrashCutShortIsPutAside) {
+    const TempFolder folder;
+    RootedFs fs(folder.path());
+    make_folders(folder.path());
+    std::string torn = reusable_file(0);
+    torn.replace(4096, torn.size() - 4096, reusable_file(1).substr(4096));
+    torn[torn.size() - 33] ^= 1;  // the index
+    const Fd fd = fs.open(queue::spare_path_of(id_of(0)), O_RDWR | O_CREAT, 0600).value();
+    ASSERT_TRUE(fs.write(fd.get(), torn));
+    Store store(fs, 100);
+    EXPECT_FALSE(store.look_at_spare(id_of(0), WallTime{}));
+    EXPECT_TRUE(fs.info(queue::path_of(Directory::corrupt, id_of(0))));
+    EXPECT_NE(log::take_captured().find("saving corrupt file"), std::string::npos);
 }
 
 }  // namespace

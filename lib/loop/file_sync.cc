@@ -79,8 +79,12 @@ void FileSync::work() {
     }
 }
 
-void FileSync::write_new(SyncFile& file) {
-    auto fd = fs_.open(file.path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+void FileSync::write(SyncFile& file) {
+    if (file.fd) {
+        file.outcome = fs_.write_at(file.fd.get(), 0, file.bytes);
+        return;
+    }
+    auto fd = fs_.open(file.path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (!fd) {
         file.outcome = std::move(fd).error();
         return;
@@ -104,22 +108,32 @@ void FileSync::sync_contents(SyncJob& job) {
 }
 
 void FileSync::perform(SyncJob& job) {
-    std::vector<bool> created(job.files.size());
+    // The usual case: bytes over the old ones of one file, whose size and place stay what they are.
+    const bool in_place = job.files.size() == 1 && job.files[0].fd && !job.files[0].bytes.empty();
+    std::vector<bool> ours(job.files.size());
     for (std::size_t i = 0; i < job.files.size(); ++i) {
         SyncFile& file = job.files[i];
-        if (file.fd) continue;
-        write_new(file);
-        created[i] = static_cast<bool>(file.fd);
+        if (file.bytes.empty()) continue;
+        write(file);
+        ours[i] = static_cast<bool>(file.fd);
     }
-    sync_contents(job);
+    if (!in_place)
+        sync_contents(job);
+    else if (SyncFile& file = job.files[0]; file.outcome)
+        file.outcome = fs_.sync_data(file.fd.get());
     if (!job.directory.empty()) {
         const Result<void> synced = fs_.sync_directory(job.directory);
         if (!synced)
             for (SyncFile& file : job.files) file.outcome = synced;
     }
     for (std::size_t i = 0; i < job.files.size(); ++i) {
-        if (created[i] && !job.files[i].outcome) (void)fs_.unlink(job.files[i].path);
-        job.files[i].fd.reset();  // the lock ends before anybody is told
+        SyncFile& file = job.files[i];
+        if (ours[i] && !file.outcome) (void)fs_.unlink(file.path);
+        // The lock ends before anybody is told.
+        if (file.keep_open && file.fd && file.outcome)
+            sys::unlock(file.fd.get());
+        else
+            file.fd.reset();
     }
 }
 

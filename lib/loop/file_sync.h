@@ -24,14 +24,15 @@
 
 namespace postern::loop {
 
-// Either bytes for a new file at `path` (which must not exist), or the descriptor of one that is
-// written.
+// Bytes for a new file at `path` (which must not exist); or the descriptor of one that is written;
+// or both: bytes that take the place of an old file's at `path`, which has their size.
 struct SyncFile {
     std::string path;
     std::string bytes;
     Fd fd;
-    Result<void>
-        outcome;  // set when the job is done; on an error a file that the job created is removed
+    bool keep_open = false;  // afterwards fd is the file, without a lock
+    // Set when the job is done; on an error a file that has a part of the bytes is removed.
+    Result<void> outcome;
 };
 
 struct SyncJob {
@@ -60,7 +61,7 @@ class FileSync {
 
     void work();
     void perform(SyncJob& job);
-    void write_new(SyncFile& file);
+    void write(SyncFile& file);
     void sync_contents(SyncJob& job);
     void collect();
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "lib/sys/file.h"
 #include "tests/support/faulty_fs.h"
 #include "tests/support/temp_folder.h"
 
@@ -54,6 +55,71 @@ TEST(FileSync, SyncsADescriptorThatItIsGiven) {
     const SyncJob done = run(fs, std::move(job));
     EXPECT_TRUE(done.files[0].outcome);
     EXPECT_TRUE(fs.info("x"));
+}
+
+// What reaches the disk, in order.
+class Recording final : public support::RootedFs {
+  public:
+    using RootedFs::RootedFs;
+    Result<void> sync(int fd) override {
+        calls += "sync ";
+        return RootedFs::sync(fd);
+    }
+    Result<void> sync_data(int fd) override {
+        calls += "sync_data ";
+        return RootedFs::sync_data(fd);
+    }
+    std::string calls;
+};
+
+SyncFile over_old_bytes(sys::Fs& fs, const std::string& path) {
+    SyncFile file;
+    file.path = path;
+    file.bytes = "new bytes";
+    file.fd = fs.open(path, O_RDWR | O_CREAT, 0600).value();
+    EXPECT_TRUE(fs.write(file.fd.get(), "old bytes"));
+    EXPECT_TRUE(sys::try_lock(file.fd.get(), sys::LockKind::exclusive).value());
+    file.keep_open = true;
+    return file;
+}
+
+TEST(FileSync, WritesOverAnOldFile) {
+    const support::TempFolder folder;
+    Recording fs(folder.path());
+    SyncJob job;
+    job.files.push_back(over_old_bytes(fs, "x"));
+    const SyncJob done = run(fs, std::move(job));
+    EXPECT_TRUE(done.files[0].outcome);
+    EXPECT_EQ(fs.calls, "sync_data ") << "neither size nor place has changed";
+    EXPECT_EQ(fs.read_at(done.files[0].fd.get(), 0, 100).value(), "new bytes");
+    const Fd another = fs.open("x", O_RDWR, 0).value();
+    EXPECT_TRUE(sys::try_lock(another.get(), sys::LockKind::exclusive).value()) << "still locked";
+}
+
+TEST(FileSync, SyncsOldAndNewFilesTogether) {
+    const support::TempFolder folder;
+    Recording fs(folder.path());
+    SyncJob job = new_files({"a"});
+    job.files.push_back(over_old_bytes(fs, "x"));
+    const SyncJob done = run(fs, std::move(job));
+    EXPECT_TRUE(done.files[0].outcome && done.files[1].outcome);
+    EXPECT_EQ(fs.calls, "sync sync ");
+    EXPECT_FALSE(done.files[0].fd);
+    EXPECT_TRUE(done.files[1].fd);
+}
+
+TEST(FileSync, AnOldFileThatHasHalfOfTheNewBytesIsRemoved) {
+    for (const int fail_at : {1, 2}) {  // the write, the sync
+        const support::TempFolder folder;
+        support::RootedFs plain(folder.path());
+        SyncJob job;
+        job.files.push_back(over_old_bytes(plain, "x"));
+        support::FaultyFs fs(folder.path(), fail_at, EIO);
+        const SyncJob done = run(fs, std::move(job));
+        EXPECT_FALSE(done.files[0].outcome);
+        EXPECT_FALSE(done.files[0].fd);
+        EXPECT_FALSE(plain.info("x"));
+    }
 }
 
 TEST(FileSync, NeverWritesOverAFile) {

@@ -39,6 +39,7 @@ class FailingFs : public sys::Fs {
         if (refuse("sync", "")) return error();
         return real_.sync(fd);
     }
+    Result<void> sync_data(int fd) override { return real_.sync_data(fd); }
     Result<void> sync_filesystem(int fd) override {
         if (refuse("sync_filesystem", "")) return error();
         return real_.sync_filesystem(fd);

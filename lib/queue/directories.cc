@@ -14,6 +14,8 @@ bool is_split(Directory directory) {
 
 namespace {
 
+constexpr std::string_view kSpareSuffix = ".done";
+
 struct Opened {
     Fd fd;
     sys::FileInfo info;
@@ -63,6 +65,16 @@ std::string parent_of(Directory directory, const QueueId& id) {
 
 std::string path_of(Directory directory, const QueueId& id) {
     return cat({parent_of(directory, id), "/", id.str()});
+}
+
+std::string spare_path_of(const QueueId& id) {
+    return cat({path_of(Directory::incoming, id), kSpareSuffix});
+}
+
+std::optional<QueueId> spare_id(std::string_view name) {
+    if (!name.ends_with(kSpareSuffix)) return std::nullopt;
+    auto id = QueueId::parse(name.substr(0, name.size() - kSpareSuffix.size()));
+    return id ? std::optional(std::move(*id)) : std::nullopt;
 }
 
 Result<void> create_all(sys::Fs& fs) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,13 @@ bool is_split(Directory directory);
 std::string path_of(Directory directory, const QueueId& id);
 // The directory that path_of() puts the file into: what to sync after creating it.
 std::string parent_of(Directory directory, const QueueId& id);
+
+// "incoming/4Xy….done": where qmgr leaves a finished file whose writer wants to use it again
+// (Reader::reusable). Who writes over old bytes spares the file system the work of making and
+// removing files; doc/decisions/reused-files.md says why nothing can be lost or mixed up by it.
+std::string spare_path_of(const QueueId& id);
+// The id in the name of such a file.
+std::optional<QueueId> spare_id(std::string_view name);
 
 // Makes what is missing, subdirectories on demand later. Modes as Postfix's: 0700, maildrop 0730.
 Result<void> create_all(sys::Fs& fs);

@@ -152,9 +152,10 @@ Result<void> take_record(Envelope& envelope, char type, std::string_view value) 
 
 }  // namespace
 
-std::string file_header() {
+std::string file_header(std::uint16_t flags) {
     std::string out(kMagic);
     put(out, kVersion);
+    put(out, flags);
     out.resize(kHeaderSize, '\0');
     return out;
 }
@@ -165,6 +166,10 @@ Result<void> check_file_header(std::string_view bytes) {
     if (get<std::uint16_t>(bytes, kMagic.size()) != kVersion)
         return Error{Errc::invalid, "queue file: written by another version of this format"};
     return {};
+}
+
+std::uint16_t header_flags(std::string_view bytes) {
+    return get<std::uint16_t>(bytes, kMagic.size() + sizeof kVersion);
 }
 
 void append_index_entry(std::string& out, const IndexEntry& entry) {
@@ -190,12 +195,12 @@ IndexEntry parse_index_entry(std::string_view bytes) {
     return entry;
 }
 
-std::string finish(const std::string& index, std::uint64_t index_offset) {
+std::string finish(const std::string& index, std::uint64_t index_offset, std::uint16_t flags) {
     std::string end;
     put(end, index_offset);
     put(end, index_offset + index.size() + kEndSize);
     put(end, static_cast<std::uint32_t>(index.size() / kIndexEntrySize));
-    put(end, end_crc(file_header(), index, end));
+    put(end, end_crc(file_header(flags), index, end));
     end += kEndMagic;
     return index + end;
 }

@@ -21,6 +21,7 @@ inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::size_t kHeaderSize = 16;
 inline constexpr std::size_t kIndexEntrySize = 40;
 inline constexpr std::size_t kEndSize = 32;
+inline constexpr std::uint16_t kReusable = 1;  // a flag of the file header: see spare_path_of()
 inline constexpr char kStatusOpen = 'R';
 inline constexpr char kStatusDone = 'D';
 
@@ -48,14 +49,15 @@ struct End {
     std::uint32_t crc = 0;  // of the file header, the index and this record's first 20 bytes
 };
 
-std::string file_header();
+std::string file_header(std::uint16_t flags = 0);
 Result<void> check_file_header(std::string_view bytes);
+std::uint16_t header_flags(std::string_view bytes);  // of a header that was checked
 
 void append_index_entry(std::string& out, const IndexEntry& entry);
 IndexEntry parse_index_entry(std::string_view bytes);  // kIndexEntrySize bytes
 
 // The index and the end record for it, to be written at index_offset.
-std::string finish(const std::string& index, std::uint64_t index_offset);
+std::string finish(const std::string& index, std::uint64_t index_offset, std::uint16_t flags = 0);
 // The end record of a file of this size; Errc::corrupt unless magic, size and bounds are right.
 Result<End> parse_end(std::string_view bytes, std::uint64_t file_size);
 std::uint32_t end_crc(std::string_view header, std::string_view index, std::string_view end_record);

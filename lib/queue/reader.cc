@@ -62,6 +62,7 @@ Result<Reader> Reader::open(sys::Fs& fs, int fd) {
 
     TRY_ASSIGN(const std::string header, reader.bytes_at(0, format::kHeaderSize));
     TRY(format::check_file_header(header));
+    reader.reusable_ = (format::header_flags(header) & format::kReusable) != 0;
     TRY_ASSIGN(const format::End end, format::parse_end(end_bytes, info.size));
     TRY_ASSIGN(const std::string index,
                reader.bytes_at(end.index_offset, end.count * format::kIndexEntrySize));

@@ -40,6 +40,8 @@ class Reader {
     ~Reader();
 
     std::size_t count() const;
+    // Its writer wants to use the file again when it is finished (directories.h: spare_path_of).
+    bool reusable() const { return reusable_; }
     // Reads and checks the envelope of the i-th message (its text is checked by verify_body).
     Result<Message> message(std::size_t i) const;
     Result<std::vector<Message>> messages() const;
@@ -51,6 +53,7 @@ class Reader {
     sys::Fs* fs_;
     int fd_;
     std::uint64_t file_size_ = 0;
+    bool reusable_ = false;
     std::string tail_;  // the last part of the file, read at once: small files need one read
     std::vector<format::IndexEntry> index_;
 };

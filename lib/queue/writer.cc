@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "lib/base/crc32c.h"
 #include "lib/base/strings.h"
@@ -13,6 +14,7 @@ namespace postern::queue {
 namespace {
 
 constexpr std::size_t kCopyChunk = 64 << 10;
+constexpr std::size_t kSmallestReusable = 8 << 10;
 
 // The index and end record for a file with one message whose envelope begins at `offset`.
 std::string tail_of_one(const std::string& envelope, std::uint64_t offset, std::uint64_t body_size,
@@ -68,8 +70,29 @@ void BatchBuilder::add(const Envelope& envelope, std::string_view body) {
     ++count_;
 }
 
-std::string BatchBuilder::finish() && {
+std::size_t BatchBuilder::unfilled() const {
+    return size() + count_ * format::kIndexEntrySize + format::kEndSize;
+}
+
+std::size_t BatchBuilder::size_when_reusable() const {
+    const std::size_t size = std::max(kSmallestReusable, std::bit_ceil(unfilled()));
+    return size <= kLargestReusable ? size : 0;
+}
+
+std::string BatchBuilder::finish() && { return finish(0, 0); }
+
+std::string BatchBuilder::finish_reusable() && {
+    const std::size_t size = size_when_reusable();
+    POSTERN_CHECK(size > 0);
+    return finish(size - unfilled(), format::kReusable);
+}
+
+// What fills the file up comes before the envelopes: a reader finds these, the index and the end
+// record in the last bytes of the file, which it reads at once.
+std::string BatchBuilder::finish(std::size_t fill, std::uint16_t flags) {
     POSTERN_CHECK(count_ > 0);
+    bytes_.replace(0, format::kHeaderSize, format::file_header(flags));
+    bytes_.append(fill, '\0');
     std::string index;
     index.reserve(places_.size() * format::kIndexEntrySize);
     for (const Place& place : places_)
@@ -80,7 +103,7 @@ std::string BatchBuilder::finish() && {
                                            .envelope_crc = place.envelope_crc,
                                            .body_crc = place.body_crc});
     bytes_ += envelopes_;
-    bytes_ += format::finish(index, bytes_.size());
+    bytes_ += format::finish(index, bytes_.size(), flags);
     return std::move(bytes_);
 }
 

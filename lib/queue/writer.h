@@ -32,12 +32,21 @@ class BatchBuilder {
 
     // The whole file. Precondition: count() > 0.
     std::string finish() &&;
+    // The same for a file that can be used again: filled up with zeros to size_when_reusable().
+    std::string finish_reusable() &&;
+    // Sizes are powers of two, so that a finished file fits many a later message; 0 when the file
+    // would be larger than is worth it.
+    std::size_t size_when_reusable() const;
+    static constexpr std::size_t kLargestReusable = 256 << 10;
 
   private:
     struct Place {
         std::uint64_t body_offset, body_size, envelope_offset;  // envelope: relative to envelopes_
         std::uint32_t envelope_size, envelope_crc, body_crc;
     };
+
+    std::string finish(std::size_t fill, std::uint16_t flags);
+    std::size_t unfilled() const;
 
     std::string bytes_;  // header and bodies
     std::string envelopes_;

@@ -114,6 +114,8 @@ Result<bool> try_lock(int fd, LockKind kind) {
     return system_error("lock file");
 }
 
+void unlock(int fd) { (void)::flock(fd, LOCK_UN); }
+
 Result<Pipe> make_pipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return system_error("make pipe");

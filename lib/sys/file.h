@@ -25,6 +25,8 @@ Result<Fd> lock_file(const std::string& path, const Deadline& deadline, mode_t m
 // lock belongs to the open file, so it lasts while any process holds a descriptor made from this one.
 enum class LockKind : unsigned char { shared, exclusive };
 Result<bool> try_lock(int fd, LockKind kind);
+// Ends the lock; the file stays open.
+void unlock(int fd);
 
 struct Pipe {
     Fd reading, writing;  // both non-blocking

@@ -127,6 +127,13 @@ Result<void> RealFs::sync(int fd) {
     }
 }
 
+Result<void> RealFs::sync_data(int fd) {
+    for (;;) {
+        if (::fdatasync(fd) == 0) return {};
+        if (errno != EINTR) return system_error("fdatasync " + about(fd));
+    }
+}
+
 Result<void> RealFs::sync_filesystem(int fd) { return check(::syncfs(fd), "syncfs " + about(fd)); }
 
 Result<FileInfo> RealFs::info(int fd) {

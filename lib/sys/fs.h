@@ -50,6 +50,9 @@ class Fs {
     virtual Result<void> truncate(int fd, std::uint64_t size) = 0;
     virtual Result<void> start_sync(int fd) = 0;  // begins writing dirty pages, does not wait (sync_file_range)
     virtual Result<void> sync(int fd) = 0;        // fsync(2): contents and size survive a power cut
+    // fdatasync(2): the same, but not times, modes and new names, so that bytes written over old ones cost
+    // the disk one write and the journal nothing.
+    virtual Result<void> sync_data(int fd) = 0;
     // syncfs(2): everything written so far on the file system that holds this file survives a power cut.
     virtual Result<void> sync_filesystem(int fd) = 0;
     virtual Result<FileInfo> info(int fd) = 0;
@@ -78,6 +81,7 @@ class RealFs final : public Fs {
     Result<void> truncate(int fd, std::uint64_t size) override;
     Result<void> start_sync(int fd) override;
     Result<void> sync(int fd) override;
+    Result<void> sync_data(int fd) override;
     Result<void> sync_filesystem(int fd) override;
     Result<FileInfo> info(int fd) override;
     Result<FileInfo> info(const std::string& path) override;

@@ -70,9 +70,11 @@ struct CrashFs::Disk {
             case Kind::write:
             case Kind::truncate: unsynced[op.inode].push_back(&op); break;
             case Kind::sync:
+            case Kind::sync_data:
                 for (const Op* write : unsynced[op.inode])
                     apply(durable[op.inode], *write, Bytes::kept);
                 unsynced[op.inode].clear();
+                if (op.kind == Kind::sync_data) break;
                 settle([&](const Op& p) { return p.inode == op.inode && p.kind != Kind::unlink; });
                 break;
             case Kind::sync_dir:
@@ -257,6 +259,12 @@ Result<void> CrashFs::truncate(int fd, std::uint64_t size) {
 Result<void> CrashFs::sync(int fd) {
     const std::lock_guard lock(mutex_);
     record({.kind = Kind::sync, .inode = inode_of(fd)});
+    return {};
+}
+
+Result<void> CrashFs::sync_data(int fd) {
+    const std::lock_guard lock(mutex_);
+    record({.kind = Kind::sync_data, .inode = inode_of(fd)});
     return {};
 }
 

@@ -8,8 +8,9 @@
 // for each write and each change of a name, as one that reorders what lies between two syncs does.
 //
 // What a sync is taken to promise: fsync of a file makes its contents durable, and the names it was
-// given since (ext4, XFS and btrfs do); fsync of a directory makes every change of that directory
-// durable; syncfs makes everything durable. Nothing else.
+// given since (ext4, XFS and btrfs do); fdatasync makes contents durable, and no name; fsync of a
+// directory makes every change of that directory durable; syncfs makes everything durable. Nothing
+// else.
 #pragma once
 
 #include <functional>
@@ -73,6 +74,7 @@ class CrashFs final : public RootedFs {
     Result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) override;
     Result<void> truncate(int fd, std::uint64_t size) override;
     Result<void> sync(int fd) override;
+    Result<void> sync_data(int fd) override;
     Result<void> sync_filesystem(int fd) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> link(const std::string& from, const std::string& to) override;
@@ -86,6 +88,7 @@ class CrashFs final : public RootedFs {
         write,
         truncate,
         sync,
+        sync_data,
         rename,
         link,
         unlink,

@@ -39,6 +39,10 @@ Result<void> FaultyFs::sync(int fd) {
     if (fails()) return error("fsync");
     return RootedFs::sync(fd);
 }
+Result<void> FaultyFs::sync_data(int fd) {
+    if (fails()) return error("fdatasync");
+    return RootedFs::sync_data(fd);
+}
 Result<void> FaultyFs::rename(const std::string& from, const std::string& to) {
     if (fails()) return error("rename " + from);
     return RootedFs::rename(from, to);

@@ -26,6 +26,7 @@ class FaultyFs final : public RootedFs {
     Result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) override;
     Result<void> truncate(int fd, std::uint64_t size) override;
     Result<void> sync(int fd) override;
+    Result<void> sync_data(int fd) override;
     Result<void> sync_filesystem(int fd) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> link(const std::string& from, const std::string& to) override;

@@ -16,8 +16,11 @@ Result<void> RootedFs::truncate(int fd, std::uint64_t size) { return real().trun
 // Tests do not need the disk, only the order of calls.
 Result<void> RootedFs::start_sync(int) { return {}; }
 
-Result<void> RootedFs::sync_filesystem(int) { return {}; }  // durability is the derived fakes' affair
+Result<void> RootedFs::sync_filesystem(int) {
+    return {};
+}  // durability is the derived fakes' affair
 Result<void> RootedFs::sync(int) { return {}; }
+Result<void> RootedFs::sync_data(int) { return {}; }
 Result<sys::FileInfo> RootedFs::info(int fd) { return real().info(fd); }
 Result<sys::FileInfo> RootedFs::info(const std::string& path) {
     return real().info(absolute(path));

@@ -17,6 +17,7 @@ class RootedFs : public sys::Fs {
     Result<void> truncate(int fd, std::uint64_t size) override;
     Result<void> start_sync(int fd) override;
     Result<void> sync(int fd) override;
+    Result<void> sync_data(int fd) override;
     Result<void> sync_filesystem(int fd) override;
     Result<sys::FileInfo> info(int fd) override;
     Result<sys::FileInfo> info(const std::string& path) override;
