@@ -245,8 +245,8 @@ void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) 
 void Manager::give_up(Message& message, std::uint32_t index) {
     queue::Recipient& recipient = message.envelope().recipients.at(index);
     recipient.done = true;
-    bool last = !message.file->reusable && message.pending == 1 && message.file->live == 1 && !message.bounced &&
-                !message.reported && message.envelope().remaining() == 0;
+    bool last = !message.file->reusable && message.pending == 1 && message.file->live == 1 &&
+                !message.bounced && !message.reported && message.envelope().remaining() == 0;
     if (!last) store_.mark_done(*message.file, recipient);
 }
 
@@ -474,6 +474,7 @@ void Manager::apply_late_fate(const QueueId& id, Message::Fate before, Message::
 void Manager::finish(Message& message) {
     if (notes_.contains(message.id().str())) forget_deferrals(message.id());
     if (message.fate == Message::Fate::remove) {
+        message.file->reusable = false;  // who orders it removed wants its text gone now
         for (Directory log : {Directory::defer, Directory::bounce, Directory::trace})
             remove_log(log, message.id());
         if (message.file->live > 1) {

@@ -27,6 +27,7 @@ class GroupFs final : public sys::Fs {
     Result<void> truncate(int fd, std::uint64_t size) override { return base_->truncate(fd, size); }
     Result<void> start_sync(int fd) override { return base_->start_sync(fd); }
     Result<void> sync(int fd) override { return base_->sync(fd); }
+    Result<void> sync_data(int fd) override { return base_->sync_data(fd); }
     Result<void> sync_filesystem(int fd) override { return base_->sync_filesystem(fd); }
     Result<sys::FileInfo> info(int fd) override { return base_->info(fd); }
     Result<sys::FileInfo> info(const std::string& path) override { return base_->info(path); }

@@ -235,7 +235,10 @@ def is_leftover(server, folder, path):
         return not path.stat().st_mode & 0o100  # complete files are executable
     if folder in ("incoming", "deferred", "hold"):
         with open(path, "rb") as file:
-            return not file.read().endswith(b"PosternE")
+            data = file.read()
+        if path.name.endswith(".done"):  # finished: the message of that name is what is in it
+            return path.name.removesuffix(".done").encode() in data
+        return not data.endswith(b"PosternE")
     if folder == "maildrop":
         data = path.read_bytes()
         return data[-15:-12] != b"E\x0c\x00"
