@@ -70,6 +70,7 @@ void Service::adopt(const Surroundings& around, Setup setup) {
 
 void Service::listen(std::vector<Endpoint> endpoints) {
     watches_.clear();
+    scoreboard_.set_watched(false);
     endpoints_ = std::move(endpoints);
     for (const auto& endpoint : endpoints_)
         watches_.push_back(std::make_unique<loop::Watch>(around_.loop, endpoint.socket.get(),
@@ -142,12 +143,14 @@ void Service::kill_all(int signal_number) const {
 }
 
 void Service::watch(bool on) {
+    scoreboard_.set_watched(on);
     for (auto& one : watches_) one->want_read(on);
 }
 
 void Service::on_pressure() {
     used_ = true;
-    switch (population_.pressure(scoreboard_.any_idle(), throttled_.active(), now())) {
+    const bool any_idle = scoreboard_.any_idle();
+    switch (population_.pressure(any_idle, throttled_.active(), now())) {
         case Population::Pressure::start: return spawn(false);
         case Population::Pressure::full:
             log::warning("",
@@ -161,6 +164,8 @@ void Service::on_pressure() {
         case Population::Pressure::wait: break;
     }
     watch(false);
+    // One that became busy just now saw us look out, and told nobody.
+    if (any_idle && !throttled_.active() && !scoreboard_.any_idle()) watch(true);
 }
 
 int Service::records() const {

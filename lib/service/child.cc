@@ -165,7 +165,7 @@ void Child::set_idle() { scoreboard_.set_state(slot_, Scoreboard::State::idle); 
 
 void Child::set_busy() {
     scoreboard_.set_state(slot_, Scoreboard::State::busy);
-    if (!scoreboard_.any_idle()) tell(ipc::StatusEvent::all_busy);
+    if (!scoreboard_.any_idle() && !scoreboard_.watched()) tell(ipc::StatusEvent::all_busy);
 }
 
 void Child::set_sessions(std::size_t sessions) {

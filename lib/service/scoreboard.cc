@@ -53,6 +53,9 @@ bool Scoreboard::any_idle() const {
     return false;
 }
 
+void Scoreboard::set_watched(bool on) { map_->watched = on ? 1 : 0; }
+bool Scoreboard::watched() const { return map_->watched != 0; }
+
 void Scoreboard::set_sessions(std::size_t slot, std::uint32_t sessions) {
     map_->slots[slot].sessions = sessions;
 }

@@ -1,7 +1,8 @@
-// Scoreboard: one page per service, shared by master and the service's processes. Each process has a slot
-// and says in it whether it could take a connection now, how many sessions it has and how many it has
-// served. So master learns all that without a message; only the process that makes the last idle slot
-// busy has to tell (ipc::Status all_busy). A process that lies here harms its own service only.
+// Scoreboard: one page per service, shared by master and the service's processes. Each process has
+// a slot and says in it whether it could take a connection now, how many sessions it has and how
+// many it has served. So master learns all that without a message; only the process that makes the
+// last idle slot busy has to tell (ipc::Status all_busy), unless master looks out for connections
+// already. A process that lies here harms its own service only.
 #pragma once
 
 #include <sys/types.h>
@@ -32,6 +33,12 @@ class Scoreboard {
     State state(std::size_t slot) const;
     bool any_idle() const;
 
+    // Master: whether it waits for connections that nobody takes. Both sides write first and read
+    // then: of a master that stops looking out and a process that becomes busy, at least one sees
+    // the other.
+    void set_watched(bool on);
+    bool watched() const;
+
     void set_sessions(std::size_t slot, std::uint32_t sessions);
     std::uint32_t sessions(std::size_t slot) const;
     void count_served(std::size_t slot);
@@ -46,6 +53,7 @@ class Scoreboard {
     };
     struct Page {
         std::atomic<std::uint32_t> used;  // one past the highest slot ever used
+        std::atomic<std::uint32_t> watched;
         Slot slots[kSlots];
     };
     Scoreboard(Fd page, Page* map) : page_(std::move(page)), map_(map) {}

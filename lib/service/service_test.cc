@@ -212,6 +212,17 @@ TEST(Worker, TellsWhenItTakesTheLastIdleSlot) {
     EXPECT_EQ(status->event, ipc::StatusEvent::all_busy);
 }
 
+TEST(Worker, TellsNobodyWhenMasterLooksOutAnyway) {
+    Daemon daemon(run_echo_worker);
+    ASSERT_TRUE(daemon.ready());
+    daemon.board().set_watched(true);
+    EXPECT_EQ(daemon.ask(), kId.str());
+    EXPECT_FALSE(daemon.control().receive<ipc::Status>(Deadline::in(Millis(0))));
+    daemon.board().set_watched(false);
+    EXPECT_EQ(daemon.ask(), kId.str());
+    EXPECT_TRUE(daemon.control().receive<ipc::Status>(soon()));
+}
+
 TEST(Worker, AnswersOnAKeptConnectionUntilSomebodyElseCalls) {
     Daemon daemon(run_echo_worker);
     ASSERT_TRUE(daemon.ready());
