@@ -100,5 +100,21 @@ TEST(MilterCatalog, ByClient) {
     EXPECT_EQ(name("submission", "192.0.2.2"), "(as smtpd_milter_maps fails)");
 }
 
+TEST_F(ActionsTest, VerpIsKept) {
+    const auto kept = [this](const std::string& verp, const std::string& sender) {
+        ipc::SubmitOpen open = submission({"b@c.d"});
+        open.verp = verp.substr(0, 2);
+        open.sender = sender;
+        connect();
+        const auto result = submit(open, "Subject: x\r\n\r\n");
+        return result ? cat({result->status, " ", result->text}) : "";
+    };
+    EXPECT_EQ(kept("-=", "a@b.test"), "2.0.0 Ok");
+    const std::string refusal = "5.5.4 Error: VERP needs a sender and two characters from -=+";
+    EXPECT_EQ(kept("ab", "a@b.test"), refusal);
+    EXPECT_EQ(kept("+", "a@b.test"), refusal);
+    EXPECT_EQ(kept("+=", ""), refusal);
+}
+
 }  // namespace
 }  // namespace postern::cleanup

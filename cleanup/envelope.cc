@@ -95,6 +95,7 @@ queue::Envelope envelope_of(const ipc::SubmitOpen& open) {
     if (open.priority != 0) add(name::kPriority, std::to_string(open.priority));
     if (open.release > WallTime{})
         add(name::kRelease, std::to_string(open.release.time_since_epoch().count()));
+    add(name::kVerp, open.verp);
     add(name::kEnvid, open.envid);
     add(name::kRet, return_name(open.ret));
     return e;

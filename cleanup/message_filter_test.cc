@@ -254,6 +254,12 @@ TEST(Received, LooksAsPostfixWritesIt) {
         EXPECT_THAT(queue::received_field(secured, {o.myhostname, o.mail_name}, id, "", "DATE"),
                     testing::HasSubstr("\t(No client certificate requested)\r\n"));
     }
+    ipc::SubmitOpen hidden = open;
+    hidden.hide_client = hidden.name_login = true;
+    hidden.tls_protocol = "TLSv1.3";
+    EXPECT_EQ(queue::received_field(hidden, {o.myhostname, o.mail_name}, id, "x@y", "DATE"),
+              cat({"Received: by mail.example.test (Postfix) id ", id.str(),
+                   "\r\n\tfor <x@y>; DATE\r\n"}));
     EXPECT_EQ(queue::received_field(open, {o.myhostname, o.mail_name}, id, "", "DATE"),
               "Received: from evil??X: y (unknown [IPv6:::1])\r\n\tby mail.example.test (Postfix) "
               "with SMTP id 772CE2083D1; "

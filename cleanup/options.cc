@@ -28,6 +28,7 @@ void read_checks(Options& o, const config::Config& config) {
     o.content.strict.headers = both || config.get(param::strict_7bit_headers);
     o.content.strict.body = both || config.get(param::strict_8bitmime_body);
     o.content.strict.domain = config.get(param::strict_mime_encoding_domain);
+    o.verp_filter = config.get(param::verp_delimiter_filter);
     o.detect_8bit = config.get(param::detect_8bit_encoding_header);
     if (auto characters = CharacterRules::from(config)) o.characters = *characters;
     for (const auto& word : config.get(param::internal_mail_filter_classes)) {

@@ -43,6 +43,7 @@ struct Options {
     std::string milter_header_checks;  // for fields that milters add or change
     content::Limits content;
     CharacterRules characters;
+    std::string verp_filter = "-=+";                    // verp_delimiter_filter
     bool detect_8bit = true;                            // detect_8bit_encoding_header
     bool smtputf8 = false;                              // smtputf8_enable
     std::vector<std::string> utf8_classes;              // smtputf8_autodetect_classes

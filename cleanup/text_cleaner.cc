@@ -11,26 +11,6 @@ namespace {
 
 constexpr std::size_t kShown = 200;  // of a line, in the log
 
-// One character of a list; the escapes are Postfix's. Nothing when it is none.
-std::optional<char> take_character(std::string_view& text) {
-    const char first = text.front();
-    text.remove_prefix(1);
-    if (first != '\\') return first;
-    std::size_t digits = 0;
-    int code = 0;
-    while (digits < 3 && digits < text.size() && text[digits] >= '0' && text[digits] <= '7')
-        code = code * 8 + (text[digits++] - '0');
-    if (digits > 0 && code < 256) {
-        text.remove_prefix(digits);
-        return static_cast<char>(code);
-    }
-    constexpr std::string_view kNames = "abfnrtv\\", kMeant = "\a\b\f\n\r\t\v\\";
-    const auto which = text.empty() ? kNames.npos : kNames.find(text.front());
-    if (which == kNames.npos) return std::nullopt;
-    text.remove_prefix(1);
-    return kMeant[which];
-}
-
 }  // namespace
 
 Result<CharacterRules> CharacterRules::from(const config::Config& config) {
@@ -43,22 +23,13 @@ Result<CharacterRules> CharacterRules::from(const config::Config& config) {
     return rules;
 }
 
-Result<void> CharacterRules::strip(std::string_view characters) { return add(characters, kStrip); }
-
-Result<void> CharacterRules::reject(std::string_view characters) {
-    return add(characters, kReject);
+Result<void> CharacterRules::strip(std::string_view characters) {
+    TRY_ASSIGN(strip_, config::CharacterSet::parse(characters));
+    return {};
 }
 
-Result<void> CharacterRules::add(std::string_view characters, unsigned char fate) {
-    while (!characters.empty()) {
-        const auto c = take_character(characters);
-        if (!c)
-            return Error{Errc::invalid, cat({"\"\\", characters.substr(0, 1),
-                                             "\" is no character: \\a \\b \\f \\n \\r \\t \\v \\\\ "
-                                             "and \\000 to \\377 are"})};
-        fates_[static_cast<unsigned char>(*c)] |= fate;
-        listed_ = true;
-    }
+Result<void> CharacterRules::reject(std::string_view characters) {
+    TRY_ASSIGN(reject_, config::CharacterSet::parse(characters));
     return {};
 }
 

@@ -4,12 +4,12 @@
 // LF, stay whatever the lists say. Pure: bytes in, in any portions, bytes out.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "lib/base/result.h"
+#include "lib/config/character_set.h"
 
 namespace postern::config {
 class Config;
@@ -28,15 +28,12 @@ class CharacterRules {
     Result<void> strip(std::string_view characters);
     Result<void> reject(std::string_view characters);
 
-    bool any_listed() const { return listed_; }
-    bool strips(char c) const { return (fates_[static_cast<unsigned char>(c)] & kStrip) != 0; }
-    bool rejects(char c) const { return (fates_[static_cast<unsigned char>(c)] & kReject) != 0; }
+    bool any_listed() const { return !strip_.empty() || !reject_.empty(); }
+    bool strips(char c) const { return strip_.has(c); }
+    bool rejects(char c) const { return reject_.has(c); }
 
   private:
-    static constexpr unsigned char kStrip = 1, kReject = 2;
-    Result<void> add(std::string_view characters, unsigned char fate);
-    std::array<unsigned char, 256> fates_{};
-    bool listed_ = false;
+    config::CharacterSet strip_, reject_;
 };
 
 class TextCleaner {

@@ -87,6 +87,15 @@ void Transaction::open(ipc::SubmitOpen message) {
     if (!add_recipients(std::move(first)))
         return submitter_.broken({Errc::invalid, "impossible recipients"});
     trouble_ = room_for(open_.size_hint);
+    const auto delimits = [this](char c) {
+        return tools_.options.verp_filter.find(c) != std::string::npos;
+    };
+    const bool verp = !open_.verp.empty();
+    if (verp && (open_.verp.size() != 2 || open_.sender.empty() ||
+                 !std::all_of(open_.verp.begin(), open_.verp.end(), delimits)))
+        trouble_ =
+            Verdict::reject("5.5.4", cat({"Error: VERP needs a sender and two characters from ",
+                                          tools_.options.verp_filter}));
     if (open_.has_milters && (!milters_ || !milters_->in_message()))
         trouble_ = Verdict::defer("4.7.1", "Service unavailable - try again later");
     if (!open_.has_milters) milters_ = nullptr;
@@ -390,8 +399,7 @@ void Transaction::accept_text() {
         drop_file();
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
-    if (tools_.options.detect_8bit && filter_->declares_8bit())
-        envelope_.flags |= queue::kBody8bit;
+    if (tools_.options.detect_8bit && filter_->declares_8bit()) envelope_.flags |= queue::kBody8bit;
     obey_rules();
     if (!milters_ && filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
     envelope_.set_attribute(queue::attribute::kMessageId, printable(filter_->message_id()));

@@ -46,6 +46,7 @@ queue::MaildropEnvelope requeued_envelope(const queue::Message& message, bool to
     to.sender = from.sender;
     to.envid = from.attribute(queue::attribute::kEnvid);
     to.ret = from.attribute(queue::attribute::kRet);
+    to.verp = from.attribute(queue::attribute::kVerp);
     to.body_8bit = from.has(queue::kBody8bit);
     to.smtputf8 = from.has(queue::kSmtpUtf8);
     to.probe = from.is_probe();

@@ -26,6 +26,7 @@ class RequeueTest : public testing::Test {
         envelope_.flags = queue::kBody8bit | queue::kReportAll;
         envelope_.set_attribute(queue::attribute::kEnvid, "one");
         envelope_.set_attribute(queue::attribute::kRet, "hdrs");
+        envelope_.set_attribute(queue::attribute::kVerp, "-=");
         envelope_.set_attribute(queue::attribute::kPriority, "-3");
         envelope_.set_attribute(queue::attribute::kRelease, "1800000000000000");
         envelope_.recipients = {{"done@x.test", {}, {}, 0, true},
@@ -75,6 +76,7 @@ TEST_F(RequeueTest, TakesAllThatIsOpen) {
     EXPECT_EQ(got.known.at(0).original, "first@x.test");
     EXPECT_EQ(got.known.at(0).notify, queue::kNotifyDelay);
     EXPECT_EQ(got.envid + " " + got.ret, "one hdrs");
+    EXPECT_EQ(got.verp, "-=");
     EXPECT_TRUE(got.body_8bit && got.report_all);
     EXPECT_EQ(got.priority, -3);
     EXPECT_EQ(got.release, WallTime(Micros(1'800'000'000'000'000)));

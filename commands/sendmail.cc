@@ -31,12 +31,14 @@ using Mode = SendmailOptions::Mode;
 namespace commands = postern::commands;
 
 constexpr std::size_t kChunk = 64 << 10;
+using Crs = commands::LineConverter::Crs;
 constexpr std::size_t kMaxHeaderForRecipients = 4 << 20;
 
 // Standard input as it comes, in wire form; the first part is kept while the header is looked at.
 class Input {
   public:
-    explicit Input(bool dot_ends) : converter_(dot_ends), buffer_(kChunk, '\0') {}
+    explicit Input(bool dot_ends, Crs crs = Crs::always)
+        : converter_(dot_ends, crs), buffer_(kChunk, '\0') {}
 
     // The next bytes in wire form; empty at the end.
     Result<std::string> next() {
@@ -104,9 +106,34 @@ Result<std::string> collect_recipients(SendmailOptions& options, Input& input) {
     return first;
 }
 
+// -XV: the sender of each copy will name its recipient.
+Result<void> take_verp(SendmailOptions& options, const SubmitSettings& settings) {
+    if (!options.verp) return {};
+    const std::string& given = *options.verp;
+    options.envelope.verp = given.empty() ? settings.verp_delimiters : given;
+    const auto& verp = options.envelope.verp;
+    if (verp.size() != 2 || verp.find_first_not_of(settings.verp_filter) != std::string::npos)
+        return usage_error(
+            postern::cat({"-XV requires two characters from ", settings.verp_filter}));
+    if (options.envelope.sender.empty())
+        return usage_error("-XV requires a sender that is not empty");
+    return {};
+}
+
+Result<Crs> crs_of(const SubmitSettings& settings) {
+    const auto& word = settings.fix_line_endings;
+    if (postern::iequals(word, "always")) return Crs::always;
+    if (postern::iequals(word, "strict")) return Crs::as_first;
+    if (postern::iequals(word, "never")) return Crs::never;
+    return Error{Errc::invalid, postern::cat({"sendmail_fix_line_endings = ", word,
+                                              ": always, strict or never expected"})};
+}
+
 Result<void> submit(SendmailOptions options, const SubmitSettings& settings) {
     complete_sender(options);
-    Input input(options.dot_ends);
+    TRY(take_verp(options, settings));
+    TRY_ASSIGN(const Crs crs, crs_of(settings));
+    Input input(options.dot_ends, crs);
     TRY_ASSIGN(std::string part, collect_recipients(options, input));
     postern::queue::MaildropWriter writer;
     TRY_ASSIGN(const std::string head, writer.begin(options.envelope));

@@ -61,7 +61,8 @@ void LineConverter::feed(std::string_view bytes, std::string& out) {
 }
 
 void LineConverter::line(std::string_view text, std::string& out) {
-    while (text.ends_with('\r')) text.remove_suffix(1);
+    if (crs_ == Crs::as_first) crs_ = text.ends_with('\r') ? Crs::always : Crs::never;
+    while (crs_ == Crs::always && text.ends_with('\r')) text.remove_suffix(1);
     if (dot_ends_ && text == ".") {
         ended_ = true;
         return;

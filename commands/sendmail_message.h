@@ -8,11 +8,14 @@
 
 namespace postern::commands {
 
-// LF and CRLF become CRLF (sendmail_fix_line_endings = always), mbox "From " lines on top are
-// dropped, and a lone dot ends the message if asked.
+// LF becomes CRLF, and CRs before it go or stay (sendmail_fix_line_endings), mbox "From " lines on
+// top are dropped, and a lone dot ends the message if asked.
 class LineConverter {
   public:
-    explicit LineConverter(bool dot_ends) : dot_ends_(dot_ends) {}
+    // Whether a CR at the end of a line belongs to the line end: always, only if the first line has
+    // one, or never.
+    enum class Crs : unsigned char { always, as_first, never };
+    explicit LineConverter(bool dot_ends, Crs crs = Crs::always) : dot_ends_(dot_ends), crs_(crs) {}
 
     // Appends to out; any portions. Nothing is taken after ended().
     void feed(std::string_view bytes, std::string& out);
@@ -24,6 +27,7 @@ class LineConverter {
     void line(std::string_view text, std::string& out);  // without its line end
 
     const bool dot_ends_;
+    Crs crs_;
     bool ended_ = false;
     bool at_top_ = true;
     std::string partial_;

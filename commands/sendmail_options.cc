@@ -116,7 +116,7 @@ class Parser {
                 return {};
             case 'V': return envelope_id(value);
             case 'X':
-                if (value.starts_with('V')) return misuse("-XV (VERP) is not supported");
+                if (value.starts_with('V')) o_.verp = value.substr(1);
                 return {};
             case 'b': return mode(value);
             case 'o': return old_option(value);

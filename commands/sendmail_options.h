@@ -1,6 +1,7 @@
 // The command line of sendmail(1), as Postfix and Sendmail have it. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct SendmailOptions {
     bool recipients_from_header = false;  // -t
     bool report = false;  // -v: a report of the first attempt; -bv: of what would be done
     bool verify_only = false;
+    std::optional<std::string> verp;  // -XV: its delimiters; empty: the usual ones
     int verbose = 0;
     bool sender_given = false;
     queue::MaildropEnvelope envelope;  // recipients: as on the command line, not parsed

@@ -109,6 +109,9 @@ Result<SubmitSettings> SubmitSettings::read(const std::string& config_directory)
     TRY_ASSIGN(s.authorized_submit_users, all.expanded("authorized_submit_users"));
     TRY_ASSIGN(s.alias_database, all.expanded("alias_database"));
     TRY_ASSIGN(s.myhostname, all.expanded("myhostname"));
+    TRY_ASSIGN(s.verp_delimiters, all.expanded("default_verp_delimiters"));
+    TRY_ASSIGN(s.verp_filter, all.expanded("verp_delimiter_filter"));
+    TRY_ASSIGN(s.fix_line_endings, all.expanded("sendmail_fix_line_endings"));
     TRY_ASSIGN(const std::string pickup, all.expanded("pickup_service_name"));
     s.pickup_socket = "public/" + pickup;
     TRY_ASSIGN(const std::string limit, all.expanded("message_size_limit"));

@@ -27,6 +27,8 @@ struct SubmitSettings {
     std::string authorized_submit_users;
     std::string alias_database;
     std::string myhostname;
+    std::string verp_delimiters, verp_filter;  // default_verp_delimiters, verp_delimiter_filter
+    std::string fix_line_endings;              // sendmail_fix_line_endings
 
     static Result<SubmitSettings> read(const std::string& config_directory);
 };

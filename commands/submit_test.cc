@@ -47,6 +47,9 @@ TEST(SendmailOptions, WhatProgramsReallyCallItWith) {
     EXPECT_TRUE(bounce.recipients_from_header && !bounce.dot_ends);
     EXPECT_TRUE(parsed({"root", "-v"}).report);
     EXPECT_FALSE(parsed({"root", "-v", "-v"}).report);
+    EXPECT_EQ(parsed({"-XV", "x"}).verp, "");
+    EXPECT_EQ(parsed({"-XV-=", "x"}).verp, "-=");
+    EXPECT_FALSE(parsed({"-X", "log", "x"}).verp);
     EXPECT_EQ(parsed({"-C", "/etc/other/main.cf", "x"}).config_directory, "/etc/other");
 }
 
@@ -75,19 +78,38 @@ TEST(SendmailOptions, Modes) {
 }
 
 TEST(SendmailOptions, Refusals) {
-    for (const char* word : {"-z", "-f", "-bq", "-Nsometimes", "-Nnever,delay", "-Rsome", "-B9BIT",
-                             "-XV", "-qX1", "-qI"})
+    for (const char* word :
+         {"-z", "-f", "-bq", "-Nsometimes", "-Nnever,delay", "-Rsome", "-B9BIT", "-qX1", "-qI"})
         EXPECT_FALSE(parse_sendmail_options({"sendmail", word})) << word;
     EXPECT_EQ(parse_sendmail_options({"sendmail", "-z"}).error().what, "usage: sendmail [options]");
 }
 
-std::string converted(std::string_view text, bool dot_ends, std::size_t portion) {
-    LineConverter converter(dot_ends);
+std::string converted(std::string_view text, bool dot_ends, std::size_t portion,
+                      LineConverter::Crs crs = LineConverter::Crs::always) {
+    LineConverter converter(dot_ends, crs);
     std::string out;
     for (std::size_t at = 0; at < text.size(); at += portion)
         converter.feed(text.substr(at, portion), out);
     converter.finish(out);
     return out;
+}
+
+// sendmail_fix_line_endings
+TEST(LineConverter, CrsBeforeLineEnds) {
+    using Crs = LineConverter::Crs;
+    const struct {
+        const char* in;
+        Crs crs;
+        const char* out;
+    } cases[] = {
+        {"a\r\nb\nc\r\r\n", Crs::always, "a\r\nb\r\nc\r\n"},
+        {"a\r\nb\nc\r\n", Crs::as_first, "a\r\nb\r\nc\r\n"},
+        {"a\nb\r\nc\r\n", Crs::as_first, "a\r\nb\r\r\nc\r\r\n"},
+        {"a\r\nb\n", Crs::never, "a\r\r\nb\r\n"},
+    };
+    for (const auto& c : cases)
+        for (const std::size_t portion : {1U, 2U, 100U})
+            EXPECT_EQ(converted(c.in, false, portion, c.crs), c.out) << portion;
 }
 
 TEST(LineConverter, MakesWireForm) {

@@ -58,6 +58,7 @@ ipc::SubmitOpen submission_of(const Options& options, const Dropped& dropped) {
     open.body_8bit = dropped.envelope.body_8bit;
     open.smtputf8 = dropped.envelope.smtputf8;
     open.envid = dropped.envelope.envid;
+    open.verp = dropped.envelope.verp;
     if (dropped.envelope.ret == "full") open.ret = ipc::DsnReturn::full;
     if (dropped.envelope.ret == "hdrs") open.ret = ipc::DsnReturn::headers;
     open.arrival = dropped.arrival;

@@ -239,6 +239,18 @@ Decision Evaluation::blocklisted(const std::string& spec, bool permit) {
                   why.found() ? *why : std::string());
 }
 
+// reject_maps_rbl, which reject_rbl_client has taken the place of.
+Decision Evaluation::blocklisted_by_maps() {
+    log::warning(trace(),
+                 "restriction \"reject_maps_rbl\" is obsolete; use \"reject_rbl_client "
+                 "domain-name\" instead");
+    for (const auto& domain : options_.maps_rbl_domains) {
+        const Decision decision = blocklisted(domain, false);
+        if (!decision.undecided()) return decision;
+    }
+    return Decision::dunno();
+}
+
 // What a client hears that is on a list: rbl_reply_maps or default_rbl_reply, "554 5.7.1 text with
 // $names"; as in Postfix a reply that is none is told of, and the usual words stand.
 Decision Evaluation::listed(const std::string& spec, const std::string& domain, Subject subject,
@@ -246,12 +258,15 @@ Decision Evaluation::listed(const std::string& spec, const std::string& domain, 
     struct Values final : config::Names {
         std::optional<std::string> raw(std::string_view name) const override {
             const auto at = all.find(name);
-            return at == all.end() ? std::nullopt : std::optional(at->second);
+            if (at == all.end()) return std::nullopt;
+            return set->filtered(at->second);
         }
+        const config::CharacterSet* set = nullptr;
         std::map<std::string, std::string, std::less<>> all;
     };
     const auto& q = question_;
     Values values;
+    values.set = &options_.expansion;
     values.all = {{"rbl_code", std::to_string(options_.maps_rbl_reject_code)},
                   {"rbl_class", std::string(class_of(subject))},
                   {"rbl_what", what},

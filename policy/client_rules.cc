@@ -38,6 +38,7 @@ ClientRules::ClientRules(const config::Config& config)
       debug_(client_list(config, "debug_peer_list")),
       without_auth_(client_list(config, "smtpd_sasl_exceptions_networks")),
       omitting_cr_(client_list(config, "smtpd_forbid_bare_newline_exclusions")),
+      verp_(client_list(config, "smtpd_authorized_verp_clients")),
       rewriting_networks_(rewriting_networks(config)),
       rewriting_(table::Maps::open(rewriting_tables(config))),
       usual_hidden_(config.text("smtpd_discard_ehlo_keywords")),
@@ -89,6 +90,7 @@ ipc::ClientTraits ClientRules::about(const ipc::ClientQuestion& question) {
     traits.may_xclient = is_in(xclient_, question, traits.failed);
     traits.may_xforward = is_in(xforward_, question, traits.failed);
     traits.may_omit_cr = is_in(omitting_cr_, question, traits.failed);
+    traits.may_verp = is_in(verp_, question, traits.failed);
     traits.debug = is_in(debug_, question, traits.failed);
     traits.rewrites_headers = rewrites_headers(question, traits.failed);
     traits.hides_keywords =

@@ -26,7 +26,7 @@ class ClientRules {
     static bool look_up(table::Maps& maps, const ipc::ClientQuestion& client, std::string& value,
                         std::size_t max, bool& failed);
 
-    table::MatchList exceptions_, xclient_, xforward_, debug_, without_auth_, omitting_cr_;
+    table::MatchList exceptions_, xclient_, xforward_, debug_, without_auth_, omitting_cr_, verp_;
     table::MatchList
         rewriting_networks_;  // $mynetworks, where local_header_rewrite_clients has them
     table::Maps rewriting_;

@@ -30,6 +30,7 @@ TEST_F(ClientRulesTest, ListsByAddressAndName) {
         "smtpd_authorized_xforward_hosts = inline:{192.0.2.7=x}\n"
         "debug_peer_list = example.test\n"
         "smtpd_forbid_bare_newline_exclusions = $mynetworks, .old.test\n");
+    EXPECT_FALSE(about("10.1.2.3").may_verp);
     EXPECT_TRUE(about("10.1.2.3").may_omit_cr);
     EXPECT_TRUE(about("192.0.2.1", "printer.old.test").may_omit_cr);
     EXPECT_FALSE(about("192.0.2.1", "printer.test").may_omit_cr);

@@ -111,16 +111,29 @@ std::string delegation_request(const ipc::PolicyQuestion& q, const std::string& 
     return out;
 }
 
+// smtpd_policy_service_max_idle and its kind.
+bool Delegation::Kept::worn_out(const DelegationOptions& options, SteadyTime now) const {
+    return now - used > options.max_idle || now - made > options.max_ttl ||
+           (options.request_limit > 0 && requests >= options.request_limit);
+}
+
 Result<std::string> Delegation::attempt(const DelegationTarget& target,
                                         const std::string& request) {
     const auto deadline = Deadline::in(target.options.timeout);
+    const auto now = clock_.steady();
     auto at = kept_.find(target.address);
+    if (at != kept_.end() && at->second.worn_out(target.options, now)) {
+        kept_.erase(at);
+        at = kept_.end();
+    }
     if (at == kept_.end()) {
         if (kept_.size() >= kMaxKept) kept_.clear();
         TRY_ASSIGN(auto stream, table::Stream::connect(target.address, deadline));
-        at = kept_.emplace(target.address, std::move(stream)).first;
+        at = kept_.emplace(target.address, Kept{std::move(stream), now, now}).first;
     }
-    table::Stream& stream = at->second;
+    table::Stream& stream = at->second.stream;
+    at->second.used = now;
+    ++at->second.requests;
     TRY(stream.send(request + "\n", deadline));
     std::string action;
     for (int i = 0; i < kMaxLines; ++i) {

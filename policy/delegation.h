@@ -14,6 +14,8 @@ namespace postern::policy {
 
 struct DelegationOptions {
     Millis timeout{100'000}, retry_delay{1'000};
+    Millis max_idle{300'000}, max_ttl{1'000'000};  // of a connection
+    std::size_t request_limit = 0;                 // on one; 0: any number
     std::size_t try_limit = 2;
     std::string default_action = "451 4.3.5 Server configuration problem";
     std::string context;
@@ -32,13 +34,22 @@ std::string delegation_request(const ipc::PolicyQuestion& question, const std::s
 
 class Delegation {
   public:
+    explicit Delegation(const Clock& clock = SystemClock::instance()) : clock_(clock) {}
+
     // The action that the server wants, or the default action after all attempts; never an error.
     std::string ask(const DelegationTarget& target, const ipc::PolicyQuestion& question);
 
   private:
     Result<std::string> attempt(const DelegationTarget& target, const std::string& request);
 
-    std::map<std::string, table::Stream, std::less<>> kept_;
+    struct Kept {
+        table::Stream stream;
+        SteadyTime made, used;
+        std::size_t requests = 0;
+        bool worn_out(const DelegationOptions& options, SteadyTime now) const;
+    };
+    const Clock& clock_;
+    std::map<std::string, Kept, std::less<>> kept_;
 };
 
 }  // namespace postern::policy

@@ -9,6 +9,7 @@
 
 #include "lib/log/log.h"
 #include "lib/sys/unix_socket.h"
+#include "tests/support/fake_clock.h"
 
 #include "policy/engine.h"
 
@@ -117,6 +118,25 @@ TEST(Delegation, Targets) {
     for (const char* bad : {"{}", "{inet:x, timeout=long}", "{inet:x, try_limit=0}",
                             "{inet:x, colour=red}", "{inet:x"})
         EXPECT_FALSE(DelegationTarget::parse(bad, base)) << bad;
+}
+
+// smtpd_policy_service_max_idle, _max_ttl, _request_limit: a server that gives one answer to each
+// connection is well as soon as connections are not kept longer than that.
+TEST(Delegation, ConnectionsWearOut) {
+    for (const int what : {0, 1, 2}) {
+        support::FakeClock clock;
+        Server server({"action=DUNNO\n\n", "action=OK\n\n"});
+        Delegation delegation(clock);
+        auto options = quick();
+        if (what == 0) options.max_idle = Millis{1000};
+        if (what == 1) options.max_ttl = Millis{1000};
+        if (what == 2) options.request_limit = 1;
+        const auto target = *DelegationTarget::parse(server.target(), options);
+        EXPECT_EQ(delegation.ask(target, question()), "DUNNO");
+        clock.advance(Millis{1001});
+        EXPECT_EQ(delegation.ask(target, question()), "OK") << what;
+        EXPECT_EQ(server.connections, 2) << what;
+    }
 }
 
 TEST(Delegation, AnswersAndKeptConnections) {
@@ -237,6 +257,8 @@ TEST(DnsRestrictions, ListsAndNames) {
         {"reject_rbl_client bl.test=127.0.0.[5..9]", "", "ok"},
         {"reject_rbl_client bl.test=127.0.0.2", "", "ok"},
         {"reject_rbl_client bl.test=127.0", "", "451 Server configuration error"},
+        {"reject_maps_rbl", "",
+         "554 Service unavailable; Client host [192.0.2.7] blocked using bl.test; see there"},
         {"permit_dnswl_client bl.test, reject", "", "ok"},
         {"reject_rhsbl_sender dom.test", "",
          "554 Service unavailable; Sender address [s@far.test]" + blocked},
@@ -264,6 +286,7 @@ TEST(DnsRestrictions, ListsAndNames) {
         log::open_capture();
         FewNames names;
         Options options;
+        options.maps_rbl_domains = {"other.test", "bl.test"};
         options.domains.mydestination = "here.test";
         options.reject_unlisted_recipient = false;
         options.unknown_hostname_reject_code = 550;

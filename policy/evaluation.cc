@@ -217,6 +217,7 @@ Decision Evaluation::run_one(const Restriction& one, int depth) {
         case Check::permit_rhswl_client:
         case Check::permit_mx_backup:
         case Check::server_access:
+        case Check::reject_maps_rbl:
         case Check::reject_rbl_client: return run_dns(one, depth);
         case Check::reject_unverified_recipient: return unverified(Subject::recipient);
         case Check::reject_unverified_sender: return unverified(Subject::sender);
@@ -252,6 +253,7 @@ Decision Evaluation::run_dns(const Restriction& one, int depth) {
         case Check::reject_unknown_reverse_client: return unknown_client(false);
         case Check::reject_unknown_helo: return unknown_helo();
         case Check::reject_rbl_client: return blocklisted(one.argument, false);
+        case Check::reject_maps_rbl: return blocklisted_by_maps();
         case Check::permit_dnswl_client: return blocklisted(one.argument, true);
         default: return listed_domain(one);
     }

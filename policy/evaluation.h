@@ -58,6 +58,7 @@ class Evaluation {
     Decision unknown_domain(const std::string& address, Subject subject);
     Decision unknown_client(bool verified);
     Decision blocklisted(const std::string& spec, bool permit);
+    Decision blocklisted_by_maps();
     Decision listed_domain(const Restriction& one);
     Decision listed(const std::string& spec, const std::string& domain, Subject subject,
                     const std::string& what, const std::string& why);

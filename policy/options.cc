@@ -52,6 +52,13 @@ void set_codes(Options& o, const config::Config& config) {
     o.unknown_address_reject_code = code(config, param::unknown_address_reject_code);
     o.unknown_client_reject_code = code(config, param::unknown_client_reject_code);
     o.unknown_hostname_reject_code = code(config, param::unknown_hostname_reject_code);
+    o.maps_rbl_domains = config.get(param::maps_rbl_domains);
+    // A bad value ends smtpd at its start; here nothing would come through.
+    if (auto set = config::CharacterSet::parse(config.get(param::smtpd_expansion_filter)))
+        o.expansion = *set;
+    o.delegation.max_idle = config.get(param::smtpd_policy_service_max_idle);
+    o.delegation.max_ttl = config.get(param::smtpd_policy_service_max_ttl);
+    o.delegation.request_limit = config.get(param::smtpd_policy_service_request_limit);
     o.maps_rbl_reject_code = code(config, param::maps_rbl_reject_code);
     o.delegation.timeout = config.get(param::smtpd_policy_service_timeout);
     o.delegation.retry_delay = config.get(param::smtpd_policy_service_retry_delay);

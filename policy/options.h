@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/config/character_set.h"
 #include "lib/config/config.h"
 #include "lib/config/verify_sender.h"
 #include "lib/table/address_class.h"
@@ -63,6 +64,8 @@ struct Options {
     int plaintext_reject_code = 450;
     int unknown_address_reject_code = 450, unknown_client_reject_code = 450;
     int unknown_hostname_reject_code = 450, maps_rbl_reject_code = 554;
+    std::vector<std::string> maps_rbl_domains;                     // what reject_maps_rbl asks
+    config::CharacterSet expansion = config::CharacterSet::all();  // smtpd_expansion_filter
     std::string default_rbl_reply =
         "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
         "$rbl_domain${rbl_reason?; $rbl_reason}";

@@ -63,6 +63,7 @@ constexpr auto kKnown = std::to_array<Known>({
     {"reject_unknown_client_hostname", Check::reject_unknown_client},
     {"reject_unknown_client", Check::reject_unknown_client},
     {"reject_unknown_reverse_client_hostname", Check::reject_unknown_reverse_client},
+    {"reject_maps_rbl", Check::reject_maps_rbl},
     {"reject_rbl_client", Check::reject_rbl_client, Takes::word},
     // smtpd notices commands that come too early.
     {"reject_unauth_pipelining", Check::nothing},

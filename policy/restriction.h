@@ -50,6 +50,7 @@ enum class Check : unsigned char {
     reject_unknown_client,
     reject_unknown_reverse_client,
     reject_rbl_client,
+    reject_maps_rbl,
     permit_dnswl_client,
     reject_rhsbl_client,
     reject_rhsbl_reverse_client,

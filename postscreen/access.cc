@@ -11,7 +11,11 @@ Access::Access(const Options& options)
       networks_(table::MatchList::parse(options.mynetworks)),
       interfaces_(table::MatchList::parse(options.allowlist_interfaces)),
       hidden_(table::Maps::open(options.hidden_keyword_maps)),
-      reply_map_(table::Maps::open(options.reply_map)) {
+      reply_map_(table::Maps::open(options.reply_map)),
+      commands_(table::Maps::open(options.command_filter, table::Fold::keep)),
+      footers_(table::Maps::open(options.reject_footer_maps, table::Fold::keep)) {
+    for (auto* maps : {&commands_, &footers_})
+        for (const Error& problem : maps->problems()) log::warning("", problem.what);
     for (const auto& word : options.access_list) {
         Rule rule;
         rule.networks = iequals(word, "permit_mynetworks");
@@ -66,6 +70,21 @@ std::vector<std::string> Access::hidden_keywords(const std::string& client) {
     std::vector<std::string> out;
     for (const auto word : split_words(*found, ", \t\r\n")) out.push_back(to_upper(word));
     return out;
+}
+
+std::optional<std::string> Access::replacement(std::string_view command) {
+    if (commands_.empty()) return std::nullopt;
+    const auto found = commands_.find(trim_left(command));
+    if (found.failed()) log::warning("", cat({"postscreen_command_filter: ", found.error().what}));
+    return found.found() ? std::optional(*found) : std::nullopt;
+}
+
+std::string Access::footer(const std::string& reply) {
+    if (footers_.empty()) return options_.reject_footer;
+    const auto found = footers_.find(reply);
+    if (found.failed())
+        log::warning("", cat({"postscreen_reject_footer_maps: ", found.error().what}));
+    return found.found() ? *found : options_.reject_footer;
 }
 
 std::string Access::list_name(const std::string& domain) {

@@ -2,7 +2,9 @@
 // our addresses a client can pass tests (postscreen_allowlist_interfaces).
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/ip_address.h"
@@ -23,6 +25,10 @@ class Access {
     bool lets_pass(const IpAddress& server);
     // "discard" keywords for this client, in capitals.
     std::vector<std::string> hidden_keywords(const std::string& client);
+    // postscreen_command_filter: the command to obey instead.
+    std::optional<std::string> replacement(std::string_view command);
+    // What stands below this refusal (without its line end); empty: nothing.
+    std::string footer(const std::string& reply);
     // A DNS list as clients are told of it.
     std::string list_name(const std::string& domain);
 
@@ -34,7 +40,7 @@ class Access {
         table::Maps table;
     };
     std::vector<Rule> rules_;
-    table::Maps hidden_, reply_map_;
+    table::Maps hidden_, reply_map_, commands_, footers_;
 };
 
 }  // namespace postern::postscreen

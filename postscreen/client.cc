@@ -6,11 +6,14 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/config/expand.h"
 #include "lib/ipc/messages/login.h"
 #include "lib/log/log.h"
+#include "lib/smtp/reply_footer.h"
 #include "lib/sys/socket.h"
 #include "lib/sys/unix_socket.h"
 
@@ -24,6 +27,15 @@ constexpr int kServerAttempts = 100;
 constexpr Millis kFarewell{5000};  // for a client to take our last word
 
 std::size_t index(Trial test) { return static_cast<std::size_t>(test); }
+
+std::string local_time(WallTime now) {
+    const std::time_t seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    std::tm parts{};
+    localtime_r(&seconds, &parts);
+    char text[64];
+    return {text, std::strftime(text, sizeof text, "%b %d %H:%M:%S", &parts)};
+}
 
 // As Postfix shows them: line ends and the like as \r\n.
 std::string escaped(std::string_view text) {
@@ -130,11 +142,11 @@ void Client::start() {
 
 // Takes the header and not a byte more: what follows is for smtpd.
 void Client::read_proxy() {
-    std::array<char, kMaxProxyHeader> bytes;
+    std::array<char, smtp::kMaxProxyHeader> bytes;
     const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    const auto header =
-        parse_proxy_header({bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
+    const auto header = smtp::parse_proxy_header(
+        {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
     if (got <= 0 || !header) {
         log::warning("", got <= 0 ? "lost connection before the PROXY header"
                                   : cat({"haproxy: ", header.error().what}));
@@ -341,16 +353,56 @@ void Client::on_input() {
         if (line.kind == Kind::too_long) {
             perform(session_->on_long_line());
         } else {
-            perform(session_->on_line(line.text, line.crlf, stream_->input()));
+            const auto other = screen_.access.replacement(line.text);
+            if (other)
+                log::info("", cat({name_, ": replacing client command \"", printable(line.text),
+                                   "\" with \"", printable(*other), "\""}));
+            perform(session_->on_line(other ? *other : line.text, line.crlf, stream_->input()));
         }
         if (!closing_) listen();
     }
     if (!closing_ && stream_->at_eof()) return hang_up("tests after SMTP handshake");
 }
 
+// postscreen_reject_footer and its maps.
+std::string Client::footed(const std::string& reply) const {
+    if (!reply.starts_with('4') && !reply.starts_with('5')) return reply;
+    const std::string footer = screen_.access.footer(std::string(trim_right(reply)));
+    if (footer.empty()) return reply;
+    struct Values final : config::Names {
+        explicit Values(const Client& one) : client(one) {}
+        std::optional<std::string> raw(std::string_view name) const override {
+            auto value = client.footer_value(name);
+            if (value) value = client.screen_.options.expansion.filtered(*value);
+            return value;
+        }
+        const Client& client;
+    };
+    return smtp::add_footer(reply, footer, [values = Values(*this)](std::string_view line) {
+        auto text = config::expand(line, values, config::Recursion::none);
+        return text ? std::move(text).value() : std::string(line);
+    });
+}
+
+std::optional<std::string> Client::footer_value(std::string_view name) const {
+    const std::string address = addresses_.client.str();
+    if (name == "client") return cat({"unknown[", address, "]"});
+    if (name == "client_name" || name == "reverse_client_name") return "unknown";
+    if (name == "client_address") return address;
+    if (name == "client_port") return std::to_string(addresses_.client_port);
+    if (name == "server_name" || name == "myhostname") return screen_.options.hostname;
+    if (name == "server_address") return addresses_.server.str();
+    if (name == "server_port") return std::to_string(addresses_.server_port);
+    if (name == "helo_name") return session_ ? session_->helo() : std::string();
+    if (name == "sender") return session_ ? session_->sender() : std::string();
+    if (name == "recipient") return session_ ? session_->recipient() : std::string();
+    if (name == "localtime") return local_time(screen_.loop.clock().now());
+    return std::nullopt;
+}
+
 void Client::perform(const TestSession::Step& step) {
     for (const auto& line : session_->take_log()) log::info("", line);
-    stream_->write(step.reply);
+    stream_->write(footed(step.reply));
     if (!step.close) return;
     closing_ = true;
     timer_.stop();
@@ -393,13 +445,13 @@ void Client::hang_up(std::string_view when) {
     end();
 }
 
-void Client::refuse_now(std::string_view reason, std::string_view reply) {
+void Client::refuse_now(std::string_view reason, const std::string& reply) {
     log::info("", cat({"NOQUEUE: reject: CONNECT from ", name_, ": ", reason}));
     drop(reply);
 }
 
-void Client::drop(std::string_view reply) {
-    send_text(socket_.get(), cat({reply, "\r\n"}));
+void Client::drop(const std::string& reply) {
+    send_text(socket_.get(), footed(reply + "\r\n"));
     ::shutdown(socket_.get(), SHUT_WR);
     // What it has sent unasked is read, so that our words are not lost with a reset.
     std::array<char, 4096> rest;

@@ -12,6 +12,7 @@
 
 #include "lib/dns/resolver.h"
 #include "lib/loop/stream.h"
+#include "lib/smtp/proxy_header.h"
 #include "lib/table/maps.h"
 #include "lib/table/match_list.h"
 
@@ -19,7 +20,6 @@
 #include "postscreen/cache.h"
 #include "postscreen/dns_lists.h"
 #include "postscreen/options.h"
-#include "postscreen/proxy_line.h"
 #include "postscreen/test_session.h"
 
 namespace postern::postscreen {
@@ -65,13 +65,15 @@ class Client final : public loop::StreamHandler, public std::enable_shared_from_
     void judge();
     void speak();
     void listen();
+    std::string footed(const std::string& reply) const;
+    std::optional<std::string> footer_value(std::string_view name) const;
     void perform(const TestSession::Step& step);
     void conclude();
     void keep();
     bool none_failed() const;
     void hang_up(std::string_view when);
-    void refuse_now(std::string_view reason, std::string_view reply);
-    void drop(std::string_view reply);
+    void refuse_now(std::string_view reason, const std::string& reply);
+    void drop(const std::string& reply);
     void end();
     void hand_over();
     Result<void> send_to_server();
@@ -86,7 +88,7 @@ class Client final : public loop::StreamHandler, public std::enable_shared_from_
     std::unique_ptr<loop::Stream> stream_;
     std::function<void()> due_;  // when timer_ ends
     loop::Timer timer_;
-    ProxyLine addresses_;
+    smtp::ProxyLine addresses_;
     std::string name_;  // "[192.0.2.1]:1234"
     SteadyTime started_;
     Passed passed_;

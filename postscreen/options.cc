@@ -1,6 +1,7 @@
 #include "postscreen/options.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
@@ -11,6 +12,11 @@ namespace {
 Action action_of(const std::string& word) {
     if (word == "drop") return Action::drop;
     return word == "enforce" ? Action::enforce : Action::ignore;
+}
+
+// These texts are not expanded, but their defaults are those of smtpd.
+std::string as_smtpd(std::string text, std::string_view name, std::string smtpd) {
+    return text == name ? std::move(smtpd) : std::move(text);
 }
 
 Seconds whole(Millis time) { return std::chrono::duration_cast<Seconds>(time); }
@@ -87,6 +93,16 @@ Result<Options> Options::from(const config::Config& config) {
     o.cache_retention = whole(config.get(param::postscreen_cache_retention_time));
     o.cache_cleanup = whole(config.get(param::postscreen_cache_cleanup_interval));
     read_session(o, config);
+    o.command_filter = config.text("postscreen_command_filter");
+    o.reject_footer_maps = config.text("postscreen_reject_footer_maps");
+    o.reject_footer = as_smtpd(config.get(param::postscreen_reject_footer), "$smtpd_reject_footer",
+                               config.get(param::smtpd_reject_footer));
+    auto expansion = config::CharacterSet::parse(
+        as_smtpd(config.get(param::postscreen_expansion_filter), "$smtpd_expansion_filter",
+                 config.get(param::smtpd_expansion_filter)));
+    if (!expansion)
+        return std::move(expansion).error().within("parameter postscreen_expansion_filter");
+    o.expansion = *expansion;
     const std::string proxy(trim(config.text("postscreen_upstream_proxy_protocol")));
     if (!proxy.empty() && proxy != "haproxy")
         return Error{Errc::invalid,

@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/config/character_set.h"
 
 #include "postscreen/dns_lists.h"
 
@@ -52,6 +53,9 @@ struct Options {
     Millis command_time{300'000};
     std::vector<std::string> forbidden_commands, hidden_keywords;
     std::string hidden_keyword_maps;
+    std::string command_filter, reject_footer_maps;  // tables
+    std::string reject_footer;
+    config::CharacterSet expansion = config::CharacterSet::all();  // postscreen_expansion_filter
     bool helo_required = false, no_vrfy = false;
     std::uint64_t message_size_limit = 0;
 

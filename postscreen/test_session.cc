@@ -157,6 +157,7 @@ TestSession::Step TestSession::rcpt(std::string_view rest) {
     const auto recipient = path_of(rest, "TO:");
     if (!recipient || recipient->empty()) return {"501 5.5.4 Syntax: RCPT TO:<address>\r\n"};
     through_ = true;
+    recipient_ = *recipient;
     tell(printable(
         cat({"NOQUEUE: reject: RCPT from ", client_, ": ", rcpt_reply_, "; from=<", sender_,
              ">, to=<", *recipient, ">, proto=", protocol_, ", helo=<", helo_, ">"})));

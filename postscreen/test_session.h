@@ -34,6 +34,9 @@ class TestSession {
     Step on_long_line();
     Step on_silence();
 
+    const std::string& helo() const { return helo_; }
+    const std::string& sender() const { return sender_; }
+    const std::string& recipient() const { return recipient_; }
     std::vector<std::string> take_log();
     bool failed() const { return failed_; }
     // The client got far enough for the tests to count.
@@ -57,7 +60,7 @@ class TestSession {
     std::vector<std::string> hidden_, log_;
     std::string rcpt_reply_ = "450 4.3.2 Service currently unavailable";
     std::string last_ = "CONNECT";  // the command that was answered last
-    std::string helo_, protocol_ = "SMTP", sender_;
+    std::string helo_, protocol_ = "SMTP", sender_, recipient_;
     bool mail_ = false, failed_ = false, through_ = false;
     std::size_t commands_ = 0;
 };

@@ -45,6 +45,8 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.auth_tls_only = config.get(param::smtpd_tls_auth_only);
     engine.auth_for_broken_clients = config.get(param::broken_sasl_auth_clients);
     engine.vrfy_enabled = !config.get(param::disable_vrfy_command);
+    engine.verp_filter = config.get(param::verp_delimiter_filter);
+    engine.verp_delimiters = config.get(param::default_verp_delimiters);
     engine.bare_newline_code =
         static_cast<int>(config.get(param::smtpd_forbid_bare_newline_reject_code));
     engine.note_bare_newlines = iequals(config.get(param::smtpd_forbid_bare_newline), "note");
@@ -171,6 +173,17 @@ Result<sys::SocketAddress> sasl_server_address(const std::string& path) {
     auto found = net::resolve(*endpoint);
     if (!found) return std::move(found).error().within("smtpd_sasl_path");
     return found->front();
+}
+
+// smtpd_upstream_proxy_protocol.
+Result<void> read_upstream_proxy(const config::Config& config, Options& options) {
+    const std::string protocol(trim(config.get(param::smtpd_upstream_proxy_protocol)));
+    if (!protocol.empty() && protocol != "haproxy")
+        return Error{Errc::invalid, cat({"smtpd_upstream_proxy_protocol = ", protocol,
+                                         ": only \"haproxy\" is known"})};
+    options.upstream_proxy = !protocol.empty();
+    options.proxy_timeout = config.get(param::smtpd_upstream_proxy_timeout);
+    return {};
 }
 
 // smtpd_proxy_filter: host:port, inet:host:port or unix:path. Names of hosts are looked up once,
@@ -331,7 +344,11 @@ void read_client_rules(const config::Config& config, Options& options) {
     const bool asks_rewriting = read_rewriting(config, options);
     const auto set = [](const auto& value) { return !value.empty(); };
     const bool asks_bare_newlines = read_bare_newlines(config, options);
-    options.ask_client = asks_rewriting || asks_bare_newlines || (limits.any() && !plain) ||
+    const bool asks_verp =
+        !read_exceptions(config.get(param::smtpd_authorized_verp_clients), options.verp_clients);
+    if (asks_verp) options.verp_clients.clear();
+    options.ask_client = asks_rewriting || asks_bare_newlines || asks_verp ||
+                         (limits.any() && !plain) ||
                          set(config.get(param::smtpd_authorized_xclient_hosts)) ||
                          set(config.get(param::smtpd_authorized_xforward_hosts)) ||
                          set(config.get(param::debug_peer_list)) ||
@@ -397,6 +414,14 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.engine = engine_options(config);
     options.command_timeout = config.get(param::smtpd_timeout);
     options.starttls_timeout = config.get(param::smtpd_starttls_timeout);
+    options.request_deadline = iequals(config.get(param::smtpd_per_request_deadline), "yes");
+    options.least_data_rate = config.get(param::smtpd_min_data_rate);
+    options.history_lines = config.get(param::smtpd_history_flush_threshold);
+    options.hide_client = config.get(param::smtpd_hide_client_session);
+    auto expansion = config::CharacterSet::parse(config.get(param::smtpd_expansion_filter));
+    if (!expansion) return std::move(expansion).error().within("smtpd_expansion_filter");
+    options.expansion = *expansion;
+    TRY(read_upstream_proxy(config, options));
     options.error_sleep = config.get(param::smtpd_error_sleep_time);
     options.cleanup_timeout = config.get(param::ipc_timeout);
     options.client_limit = config.get(param::smtpd_client_limit);

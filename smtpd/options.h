@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/ip_address.h"
 #include "lib/base/result.h"
+#include "lib/config/character_set.h"
 #include "lib/config/receive_overrides.h"
 #include "lib/service/key_files.h"
 #include "lib/smtp/server_session.h"
@@ -23,16 +24,24 @@ namespace postern::smtpd {
 
 struct Options {
     smtp::ServerOptions engine;
-    std::string service;                  // master.cf name
-    Millis command_timeout{300000};       // for one command line
-    Millis starttls_timeout{300000};      // for the handshake
-    Millis error_sleep{1000};             // before a reply to a client with many errors
-    Millis ask_timeout{100000};           // for policy and auth
-    Millis cleanup_timeout{600000};       // for each answer of cleanup
-    std::uint64_t least_data_rate = 500;  // bytes a second that keep a DATA transfer alive
-    std::size_t client_limit = 50;        // sessions in this process
-    std::size_t line_limit = 2048;        // bytes of a command line
-    bool wrapper_mode = false;            // TLS from the first byte
+    std::string service;              // master.cf name
+    Millis command_timeout{300000};   // for one command line
+    Millis starttls_timeout{300000};  // for the handshake
+    Millis error_sleep{1000};         // before a reply to a client with many errors
+    Millis ask_timeout{100000};       // for policy and auth
+    Millis cleanup_timeout{600000};   // for each answer of cleanup
+    // smtpd_per_request_deadline: a transfer may take command_timeout, and longer as long as so
+    // many bytes a second come. Without it, it may stand still for command_timeout.
+    bool request_deadline = true;
+    std::uint64_t least_data_rate = 500;
+    bool upstream_proxy = false;      // HAProxy's header comes first
+    Millis proxy_timeout{5000};       // for it
+    std::size_t history_lines = 100;  // smtpd_history_flush_threshold
+    bool hide_client = false;
+    config::CharacterSet expansion = config::CharacterSet::all();  // smtpd_expansion_filter
+    std::size_t client_limit = 50;                                 // sessions in this process
+    std::size_t line_limit = 2048;                                 // bytes of a command line
+    bool wrapper_mode = false;                                     // TLS from the first byte
     bool log_port = false;
     int tls_loglevel = 0;
     bool name_login = false;  // Received: names who logged in
@@ -62,6 +71,7 @@ struct Options {
     // nothing but networks.
     bool refuse_bare_newlines = false, all_may_omit_cr = false;
     std::vector<IpNetwork> omitting_cr;
+    std::vector<IpNetwork> verp_clients;        // smtpd_authorized_verp_clients, likewise
     std::vector<IpNetwork> privileged_clients;  // may raise priorities and have messages held
     Limits limits;
     std::size_t debug_level = 2;     // debug_peer_level; 0: nothing more than usual

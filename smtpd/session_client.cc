@@ -102,6 +102,7 @@ void SessionDriver::apply_rules(const ipc::ClientTraits& traits) {
     };
     rules.privileged = in(options.privileged_clients);
     rules.may_omit_cr = options.all_may_omit_cr || traits.may_omit_cr || in(options.omitting_cr);
+    rules.may_verp = traits.may_verp || in(options.verp_clients);
     rules.refuses_bare_newlines = options.refuse_bare_newlines && !rules.may_omit_cr;
     if (traits.hides_keywords) {
         rules.hidden_keywords.emplace();
@@ -315,7 +316,9 @@ std::string SessionDriver::footed(const std::string& reply, const std::string& f
     struct Values final : config::Names {
         explicit Values(const SessionDriver& one) : driver(one) {}
         std::optional<std::string> raw(std::string_view name) const override {
-            return driver.footer_value(name);
+            auto value = driver.footer_value(name);
+            if (value) value = driver.shared_.options.expansion.filtered(*value);
+            return value;
         }
         const SessionDriver& driver;
     };

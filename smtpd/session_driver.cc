@@ -171,6 +171,7 @@ bool SessionDriver::take_content() {
         case Kind::content: break;
     }
     content_->size += step.content.size();
+    content_->last = shared_.loop.clock().steady();
     const auto limit = shared_.options.engine.size_limit;
     if (limit > 0 && content_->size > limit && !content_->too_big) {
         content_->too_big = true;  // RFC 5321 4.5.3.1.10: read on to the end, keep nothing
@@ -229,6 +230,7 @@ void SessionDriver::run(smtp::Say&& say) {
         mail_actions_.clear();
         late_actions_.clear();
     }
+    flush_history();
     if (exchange_ && !session_.in_auth()) {  // the client gave it up
         shared_.dovecot->cancel(*exchange_);
         exchange_.reset();
@@ -379,7 +381,7 @@ void SessionDriver::run(smtp::ReadData&& read) {
     content_.emplace();
     if (session_.omits_cr())
         content_->decoder = smtp::DataDecoder(smtp::DataDecoder::Client::lf_only);
-    content_->begun = shared_.loop.clock().steady();
+    content_->begun = content_->last = shared_.loop.clock().steady();
     timer_.start(shared_.options.command_timeout);
 }
 
@@ -463,9 +465,11 @@ void SessionDriver::on_timer() {
     }
     if (content_) {
         // The transfer may take the command timeout, and longer as long as enough bytes come.
-        const auto elapsed = shared_.loop.clock().steady() - content_->begun;
-        const auto earned = Millis(content_->size * 1000 /
-                                   std::max<std::uint64_t>(1, shared_.options.least_data_rate));
+        const bool whole = shared_.options.request_deadline;
+        const auto elapsed =
+            shared_.loop.clock().steady() - (whole ? content_->begun : content_->last);
+        const auto rate = std::max<std::uint64_t>(1, shared_.options.least_data_rate);
+        const auto earned = Millis(whole ? content_->size * 1000 / rate : 0);
         const auto left =
             std::chrono::duration_cast<Millis>(shared_.options.command_timeout + earned - elapsed);
         if (left > Millis{0}) return timer_.start(left);
@@ -475,6 +479,15 @@ void SessionDriver::on_timer() {
     }
     log::info("", cat({"timeout after ", after(), " from ", client_}));
     perform(waiting_ == Waiting::handshake ? smtp::Action(smtp::Close{}) : session_.on_timeout());
+}
+
+// smtpd_history_flush_threshold: a long session is told of in parts.
+void SessionDriver::flush_history() {
+    if (transcript_.lines() <= shared_.options.history_lines) return;
+    const auto where = session_.where();
+    if (where != "EHLO" && where != "HELO" && where != "RSET" && where != "END-OF-MESSAGE") return;
+    shared_.notices.send(transcript_, client_);
+    transcript_.clear();
 }
 
 std::string SessionDriver::after() const {

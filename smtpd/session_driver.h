@@ -159,6 +159,7 @@ class SessionDriver : public loop::StreamHandler,
     // " from client: text; from=<..> to=<..> proto=.. helo=<..>" for lines about this command.
     std::string about_command(std::string_view text) const;
     void take_actions(smtp::Stage stage, const ipc::PolicyAnswer& answer);
+    void flush_history();
     void log_pipelining();
     std::string after() const;  // "RCPT", "DATA (12 bytes)"
     std::string trace() const { return queue_id_.str(); }
@@ -199,7 +200,7 @@ class SessionDriver : public loop::StreamHandler,
         smtp::DataDecoder decoder;
         std::string held;  // what the pipe did not take yet
         std::uint64_t size = 0;
-        SteadyTime begun;
+        SteadyTime begun, last;  // when bytes came last
         bool too_big = false;
     };
     std::optional<Content> content_;

@@ -265,6 +265,8 @@ ipc::SubmitOpen SessionDriver::envelope() const {
     }
     to.tls_cipher = tls_.cipher;
     to.tls_bits = static_cast<std::uint32_t>(tls_.cipher_bits);
+    to.hide_client = shared_.options.hide_client;
+    to.verp = from.mail.verp;
     to.envid = from.mail.envid;
     to.ret = from.mail.ret == "FULL"   ? ipc::DsnReturn::full
              : from.mail.ret == "HDRS" ? ipc::DsnReturn::headers

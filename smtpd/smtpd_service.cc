@@ -45,7 +45,33 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
 
 void SmtpdService::on_connection(Fd socket) {
     if (is_packet_socket(socket.get())) return take_over(std::move(socket));
+    if (options_.upstream_proxy) return ask_proxy(std::move(socket));
     add(std::make_shared<SessionDriver>(shared_, std::move(socket), ending()));
+}
+
+void SmtpdService::ask_proxy(Fd socket) {
+    const auto key = std::make_shared<UpstreamProxy*>(nullptr);
+    auto proxy = std::make_unique<UpstreamProxy>(
+        loop_, std::move(socket), options_.proxy_timeout,
+        [this, key](Fd client, const std::optional<smtp::ProxyLine>& names) {
+            // In the middle of its call: it goes on the next turn.
+            const auto found = proxied_.find(*key);
+            loop_.post([kept = std::shared_ptr<UpstreamProxy>(std::move(found->second))] {});
+            proxied_.erase(found);
+            if (!client) return session_ended_();
+            auto driver = std::make_shared<SessionDriver>(shared_, std::move(client), ending());
+            if (names) {
+                ipc::Handoff handoff;
+                handoff.client_address = names->client.str();
+                handoff.client_port = names->client_port;
+                handoff.server_address = names->server.str();
+                handoff.server_port = names->server_port;
+                driver->speaks_for(handoff);
+            }
+            add(std::move(driver));
+        });
+    *key = proxy.get();
+    proxied_.emplace(proxy.get(), std::move(proxy));
 }
 
 // A service of type "pass": the connection is postscreen's, and has the client's with it.

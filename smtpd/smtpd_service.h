@@ -10,6 +10,7 @@
 
 #include "smtpd/options.h"
 #include "smtpd/session_driver.h"
+#include "smtpd/upstream_proxy.h"
 
 namespace postern::smtpd {
 
@@ -25,6 +26,7 @@ class SmtpdService : public service::LoopService {
 
   private:
     void take_over(Fd socket);
+    void ask_proxy(Fd socket);
     std::function<void(SessionDriver*)> ending();
     void add(std::shared_ptr<SessionDriver> driver);
 
@@ -42,6 +44,8 @@ class SmtpdService : public service::LoopService {
     loop::Loop& loop_;
     // Connections of postscreen, each of which brings one client.
     std::unordered_map<ipc::LoopChannel*, std::unique_ptr<ipc::LoopChannel>> bringers_;
+    // Connections of which a proxy has not told yet who the client is.
+    std::unordered_map<UpstreamProxy*, std::unique_ptr<UpstreamProxy>> proxied_;
     std::unordered_map<SessionDriver*, std::shared_ptr<SessionDriver>> sessions_;
 };
 

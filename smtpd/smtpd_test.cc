@@ -167,6 +167,41 @@ TEST_F(SmtpdTest, DevicesThatKnowNoCr) {
     EXPECT_EQ(cleanup->messages.at(2), "hi\r\n");
 }
 
+TEST_F(SmtpdTest, VerpAndWhatReceivedTells) {
+    options.hide_client = true;
+    options.verp_clients.push_back(*IpNetwork::parse("127.0.0.0/8"));
+    begin();
+    talk("EHLO c\r\n", "8BITMIME\r\n");
+    talk("MAIL FROM:<a@b.test> XVERP=-=\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    talk("x\r\n.\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
+         "Bye\r\n");
+    ASSERT_EQ(cleanup->envelopes.size(), 2u);
+    EXPECT_EQ(cleanup->envelopes[0].verp, "-=");
+    EXPECT_EQ(cleanup->envelopes[1].verp, "") << "each message asks for itself";
+    EXPECT_TRUE(cleanup->envelopes[0].hide_client);
+}
+
+// Without smtpd_per_request_deadline what counts is how long a transfer stands still.
+TEST_F(SmtpdTest, ASlowTransferGoesOn) {
+    options.request_deadline = false;
+    options.command_timeout = Millis(100);
+    begin();
+    talk("HELO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    const auto begun = std::chrono::steady_clock::now();
+    std::size_t lines = 0;
+    while (std::chrono::steady_clock::now() - begun < Millis(250)) {
+        ASSERT_EQ(::send(client.get(), "a\r\n", 3, MSG_NOSIGNAL), 3);
+        ++lines;
+        loop.run_for(Millis(5));
+    }
+    talk(".\r\n", "Kz1\r\n");
+    ASSERT_EQ(cleanup->messages.size(), 1u);
+    EXPECT_EQ(cleanup->messages[0].size(), 3 * lines);
+    talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nx\r\n", "<CR><LF>\r\n");
+    EXPECT_THAT(talk("", ""), HasSubstr("421 4.4.2 mail.test Error: timeout exceeded\r\n"));
+    EXPECT_THAT(logged(), HasSubstr("timeout after DATA (3 bytes) from"));
+}
+
 TEST_F(SmtpdTest, NeighboursThatFail) {
     begin();
     cleanup->refuse_open = true;

@@ -46,10 +46,18 @@ Classes class_of_reply(std::string_view reply, bool by_rule) {
 
 void Transcript::add(std::string_view prefix, std::string_view line) {
     if (wanted_ == 0) return;
+    ++lines_;
     text_ += cat({prefix, printable(line, kMaxLine), "\r\n"});
     if (text_.size() <= kMaxTranscript) return;
     text_.erase(0, text_.find('\n', kMaxTranscript / 2) + 1);
     cut_ = true;
+}
+
+void Transcript::clear() {
+    text_.clear();
+    lines_ = 0;
+    seen_ = 0;
+    cut_ = false;
 }
 
 void Transcript::in(std::string_view line) {

@@ -2,6 +2,7 @@
 // such trouble. Pure and bounded: of a long session the latest part is kept.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ class Transcript {
     void note(std::string_view what);  // "(12 bytes of content)"
     void aborted(std::string_view reason) { aborted_ = reason; }
 
+    // How many there are, of both sides; and a new beginning.
+    std::size_t lines() const { return lines_; }
+    void clear();
     bool is_wanted() const { return (seen_ & wanted_) != 0; }
     // The whole letter, in wire form. client: "name[address]".
     std::string letter(std::string_view mail_name, std::string_view to,
@@ -42,6 +46,7 @@ class Transcript {
     Classes seen_ = 0;
     std::string text_;
     std::string aborted_;
+    std::size_t lines_ = 0;
     bool cut_ = false;
 };
 

@@ -77,5 +77,19 @@ TEST(Transcript, IsBounded) {
     EXPECT_LT(nothing.letter("P", "p", "c").size(), 400u);
 }
 
+// smtpd_history_flush_threshold: what has been told is not told again.
+TEST(Transcript, BeginsAnew) {
+    Transcript t(kProtocol);
+    t.in("FOO");
+    t.out("500 5.5.2 Error: command not recognized\r\n", false);
+    EXPECT_EQ(t.lines(), 2u);
+    EXPECT_TRUE(t.is_wanted());
+    t.clear();
+    EXPECT_EQ(t.lines(), 0u);
+    EXPECT_FALSE(t.is_wanted());
+    t.in("QUIT");
+    EXPECT_EQ(t.letter("Postern", "p@x.test", "c").find("FOO"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace postern::smtpd

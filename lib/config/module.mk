@@ -19,7 +19,7 @@ CLEANFILES += lib/config/param_readers.inc
 noinst_LIBRARIES += lib/config/libconfig.a
 lib_config_libconfig_a_SOURCES = \
 	%reldir%/types.h %reldir%/params.h %reldir%/params.cc %reldir%/value.h %reldir%/value.cc \
-	%reldir%/expand.h %reldir%/expand.cc %reldir%/main_cf.h %reldir%/main_cf.cc \
+	%reldir%/character_set.h %reldir%/character_set.cc %reldir%/expand.h %reldir%/expand.cc %reldir%/main_cf.h %reldir%/main_cf.cc \
 	%reldir%/master_cf.h %reldir%/master_cf.cc %reldir%/host.h %reldir%/host.cc %reldir%/verify_sender.h %reldir%/verify_sender.cc \
 	%reldir%/settings.h %reldir%/settings.cc %reldir%/config.h %reldir%/config.cc \
 	%reldir%/log_options.h %reldir%/log_options.cc %reldir%/receive_overrides.h %reldir%/receive_overrides.cc %reldir%/check.h %reldir%/check.cc \
@@ -27,7 +27,7 @@ lib_config_libconfig_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/config/config_test
-lib_config_config_test_SOURCES = %reldir%/config_test.cc %reldir%/expand_test.cc \
+lib_config_config_test_SOURCES = %reldir%/config_test.cc %reldir%/character_set_test.cc %reldir%/expand_test.cc \
 	%reldir%/main_cf_test.cc %reldir%/master_cf_test.cc %reldir%/value_test.cc \
 	%reldir%/params_test.cc %reldir%/check_test.cc
 lib_config_config_test_CXXFLAGS = $(TEST_CXXFLAGS)

@@ -61,6 +61,7 @@ inline constexpr std::string_view kMessageId = "message_id";
 inline constexpr std::string_view kContentFilter = "content_filter";  // "transport:destination"
 inline constexpr std::string_view kPriority = "mt_priority";  // RFC 6710: -9 to 9, without it 0
 inline constexpr std::string_view kRelease = "release_time";  // RFC 4865: microseconds since 1970
+inline constexpr std::string_view kVerp = "verp_delimiters";  // two characters; without it no VERP
 inline constexpr std::string_view kOrigin = "origin";  // "smtp", "local" or "internal"
 }  // namespace attribute
 

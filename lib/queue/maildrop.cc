@@ -64,6 +64,7 @@ Result<std::string> MaildropWriter::begin(const MaildropEnvelope& e) {
     if (!e.full_name.empty()) put_record(out, 'N', e.full_name);
     if (!e.envid.empty()) put_record(out, 'V', e.envid);
     if (!e.ret.empty()) put_record(out, 'Y', e.ret);
+    if (!e.verp.empty()) put_record(out, 'X', e.verp);
     if (e.notify != 0) put_record(out, 'O', std::string(1, static_cast<char>(e.notify)));
     const int flags =
         (e.body_8bit ? 1 : 0) + (e.smtputf8 ? 2 : 0) + (e.report_all ? 4 : 0) + (e.probe ? 8 : 0);
@@ -149,6 +150,9 @@ Result<void> MaildropParser::envelope_record(char type, std::string_view value) 
         case 'Y':
             if (value != "full" && value != "hdrs") return invalid("impossible return option");
             return take_text(envelope_.ret, value, kMaxText, 8);
+        case 'X':
+            if (value.size() != 2) return invalid("impossible VERP delimiters");
+            return take_text(envelope_.verp, value, 2, 16);
         case 'O':
             if (value.size() != 1 || value[0] < 1 || value[0] > 15)
                 return invalid("impossible notify option");

@@ -31,6 +31,7 @@ struct MaildropEnvelope {
     std::string envid;        // RFC 3461 4.4
     std::string ret;          // "full", "hdrs" or empty
     std::uint8_t notify = 0;  // Notify bits, for every recipient
+    std::string verp;         // two delimiters: VERP; or empty
     bool body_8bit = false;
     bool smtputf8 = false;
     bool report_all = false;  // sendmail -v: a report of the first attempt to deliver

@@ -95,6 +95,10 @@ TEST(Maildrop, RefusesWhatAUserMayNotSay) {
         {"bare line feed at the border", with_records({{'R', "a"}, {'D', "x"}, {'D', "\n"}})},
         {"notify", with_records({{'O', std::string(1, '\0')}})},
         {"ret", with_records({{'Y', "all"}})},
+        {"one VERP delimiter", with_records({{'X', "+"}})},
+        {"three of them", with_records({{'X', "+=-"}})},
+        {"VERP twice", with_records({{'X', "+="}, {'X', "+="}})},
+        {"a line end as a delimiter", with_records({{'X', "+\n"}})},
         {"after the end", example_file("x\r\n") + "y"},
     };
     for (const auto& c : cases) EXPECT_FALSE(MaildropParser().feed(c.bytes, nullptr)) << c.name;

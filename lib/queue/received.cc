@@ -58,6 +58,13 @@ std::string tls_comment(const ipc::SubmitOpen& open) {
 
 std::string from_network(const ipc::SubmitOpen& open, const ReceivedBy& who, const QueueId& id,
                          std::string_view recipient, std::string_view date) {
+    const auto end = [&] {
+        // UTF-8 in this field would bind the message to SMTPUTF8 wherever an alias leads it.
+        if (recipient.empty() || !is_ascii(recipient)) return cat({"; ", date, "\r\n"});
+        return cat({"\r\n\tfor <", word(recipient), ">; ", date, "\r\n"});
+    };
+    if (open.hide_client)
+        return cat({"Received: ", by(who), ")", id.empty() ? "" : " id ", id.str(), end()});
     std::string out =
         cat({"Received: from ", word(open.helo.empty() ? open.client_name : open.helo), " (",
              word(open.client_name.empty() ? "unknown" : open.client_name), " ",
@@ -67,9 +74,7 @@ std::string from_network(const ipc::SubmitOpen& open, const ReceivedBy& who, con
         out += cat({"\t(Authenticated sender: ", comment(open.sasl_username), ")\r\n"});
     out += cat({"\t", by(who), ") with ", with(open)});
     if (!id.empty()) out += " id " + id.str();
-    // UTF-8 in this field would bind the message to SMTPUTF8 wherever an alias leads it.
-    if (recipient.empty() || !is_ascii(recipient)) return out + cat({"; ", date, "\r\n"});
-    return out + cat({"\r\n\tfor <", word(recipient), ">; ", date, "\r\n"});
+    return out + end();
 }
 
 }  // namespace

@@ -120,6 +120,18 @@ std::optional<ArgumentError> take_hold_until(std::string_view value, MailArgumen
     return std::nullopt;
 }
 
+// "XVERP", or "XVERP=+=".
+std::optional<ArgumentError> take_verp(std::string_view option, const Offered& extensions,
+                                       MailArguments& mail) {
+    const auto value = value_of(option, "XVERP").value_or(extensions.verp_delimiters);
+    const bool fits = value.size() == 2 &&
+                      value.find_first_not_of(extensions.verp_filter) == std::string_view::npos;
+    if (!fits)
+        return syntax(cat({"Error: XVERP needs two characters from ", extensions.verp_filter}));
+    mail.verp = value;
+    return std::nullopt;
+}
+
 std::optional<ArgumentError> take_mail_option(std::string_view option, const Offered& extensions,
                                               MailArguments& mail) {
     if (!extensions.esmtp) return unsupported(option);
@@ -137,6 +149,8 @@ std::optional<ArgumentError> take_mail_option(std::string_view option, const Off
     }
     if (auto value = value_of(option, "MT-PRIORITY"); value && extensions.mt_priority)
         return take_priority(*value, mail);
+    if (extensions.verp && (iequals(option, "XVERP") || value_of(option, "XVERP")))
+        return take_verp(option, extensions, mail);
     if (extensions.future_release) {
         if (auto value = value_of(option, "HOLDFOR")) return take_hold_for(*value, mail);
         if (auto value = value_of(option, "HOLDUNTIL")) return take_hold_until(*value, mail);
@@ -202,6 +216,8 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& exten
     for (auto option : split_words(path->rest, " ")) {
         if (auto error = take_mail_option(option, extensions, mail)) return std::move(*error);
     }
+    if (!mail.verp.empty() && mail.sender.is_null())
+        return ArgumentError{503, "5.5.4", "Error: XVERP requires non-null sender"};
     if (!mail.smtputf8) {
         if (auto error = undeclared(mail.sender, extensions, bad_syntax)) return std::move(*error);
     }

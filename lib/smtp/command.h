@@ -65,6 +65,7 @@ struct MailArguments {
     bool smtputf8 = false;
     std::string ret;                     // "FULL", "HDRS" or empty; RFC 3461 4.3
     std::string envid;                   // as given, xtext; RFC 3461 4.4
+    std::string verp;                    // two delimiters, or empty: no VERP
     std::string auth;                    // as given, xtext; RFC 4954 5
     std::optional<int> priority;         // RFC 6710
     std::optional<Seconds> hold_for;     // RFC 4865
@@ -90,6 +91,8 @@ struct Offered {
     bool strict_utf8 = false;     // strict_smtputf8: and the client must have asked for SMTPUTF8
     bool auth = false;
     bool mt_priority = false, future_release = false;
+    bool verp = false;  // XVERP: with which characters, and which usually
+    std::string_view verp_filter, verp_delimiters;
     bool strict_paths = false;  // strict_rfc821_envelopes: not without <>
 };
 

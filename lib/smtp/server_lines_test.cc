@@ -70,5 +70,31 @@ TEST(ServerLines, WithinATextRefuseIt) {
     }
 }
 
+// The replies are those of a running Postfix.
+TEST(ServerVerp, IsForSomeClients) {
+    LineTalk talk({.may_verp = true});
+    const auto said = [&talk](std::string_view line) {
+        const auto action = talk.line(line);
+        return std::get<Say>(action).text;
+    };
+    EXPECT_THAT(said("EHLO x"), testing::HasSubstr("\r\n250-ETRN\r\n250-XVERP\r\n"));
+    EXPECT_EQ(said("MAIL FROM:<> XVERP"), "503 5.5.4 Error: XVERP requires non-null sender\r\n");
+    for (const char* bad : {"ab", "+", "+=-", "", "+a"})
+        EXPECT_EQ(said(std::string("MAIL FROM:<a@b.test> XVERP=") + bad),
+                  "501 5.5.4 Error: XVERP needs two characters from -=+\r\n");
+    EXPECT_EQ(said("MAIL FROM:<a@b.test> XVERPS"), "555 5.5.4 Unsupported option: XVERPS\r\n");
+    EXPECT_EQ(said("MAIL FROM:<a@b.test> XVERP"), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(talk.session.envelope().mail.verp, "+=");
+    said("RSET");
+    EXPECT_EQ(said("MAIL FROM:<a@b.test> xverp=-="), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(talk.session.envelope().mail.verp, "-=");
+
+    LineTalk other;
+    EXPECT_THAT(std::get<Say>(other.line("EHLO x")).text,
+                testing::Not(testing::HasSubstr("XVERP")));
+    EXPECT_EQ(std::get<Say>(other.line("MAIL FROM:<a@b.test> XVERP=+=")).text,
+              "555 5.5.4 Unsupported option: XVERP=+=\r\n");
+}
+
 }  // namespace
 }  // namespace postern::smtp

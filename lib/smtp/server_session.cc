@@ -138,11 +138,6 @@ Action ServerSession::on_line(std::string_view line, bool proper) {
     return dispatch(command);
 }
 
-std::string ServerSession::bare_newline_reply() const {
-    return cat({std::to_string(options_.bare_newline_code), " 5.5.2 ", options_.hostname,
-                " Error: bare <LF> received\r\n"});
-}
-
 Action ServerSession::on_long_line() {
     if (in_auth()) {
         auth_step_ = AuthStep::none;
@@ -248,6 +243,7 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
     if (auth_offered() && options_.auth_for_broken_clients && !hides("AUTH")) {
         lines.push_back(cat({"AUTH=", mechanisms()}));
     }
+    if (rules_.may_verp) offer("XVERP");
     if (rules_.xclient) offer("XCLIENT", kXclientAttributes);
     if (rules_.xforward) offer("XFORWARD", kXforwardAttributes);
     offer("ENHANCEDSTATUSCODES");
@@ -262,20 +258,6 @@ std::vector<std::string> ServerSession::ehlo_lines() const {
               cat({std::to_string(limit.count()), " ", format_date_time(now() + limit)}));
     }
     return lines;
-}
-
-Offered ServerSession::extensions() const {
-    Offered offered;
-    offered.esmtp = esmtp_;
-    offered.dsn = options_.dsn && !hides("DSN");
-    offered.smtputf8 = options_.smtputf8 && !hides("SMTPUTF8");
-    offered.utf8_addresses = options_.smtputf8;
-    offered.strict_utf8 = options_.strict_smtputf8;
-    offered.auth = options_.auth_enabled;
-    offered.mt_priority = options_.mt_priority && !hides("MT-PRIORITY");
-    offered.future_release = options_.future_release_limit > Seconds{0} && !hides("FUTURERELEASE");
-    offered.strict_paths = options_.strict_envelopes;
-    return offered;
 }
 
 // --- MAIL, RCPT, VRFY ---

@@ -44,6 +44,7 @@ struct ServerOptions {
     Seconds future_release_limit{0};  // RFC 4865: how long messages may be held; 0: not offered
     std::function<WallTime()> now;    // for the latter; empty: the system's clock
     bool strict_envelopes = false;    // addresses only in <>
+    std::string verp_filter = "-=+", verp_delimiters = "+=";  // of XVERP
     int bare_newline_code = 550;      // of a refusal because of an LF that stands alone
     bool note_bare_newlines = false;  // in summary()
     bool soft_bounce = false;         // what would be refused for good is refused for now

@@ -64,6 +64,30 @@ Action ServerSession::do_xforward(std::string_view argument) {
     return reply(250, "2.0.0", "Ok");
 }
 
+// --- What it may say ---
+
+Offered ServerSession::extensions() const {
+    Offered offered;
+    offered.esmtp = esmtp_;
+    offered.dsn = options_.dsn && !hides("DSN");
+    offered.smtputf8 = options_.smtputf8 && !hides("SMTPUTF8");
+    offered.utf8_addresses = options_.smtputf8;
+    offered.strict_utf8 = options_.strict_smtputf8;
+    offered.auth = options_.auth_enabled;
+    offered.mt_priority = options_.mt_priority && !hides("MT-PRIORITY");
+    offered.future_release = options_.future_release_limit > Seconds{0} && !hides("FUTURERELEASE");
+    offered.verp = rules_.may_verp && !hides("XVERP");
+    offered.verp_filter = options_.verp_filter;
+    offered.verp_delimiters = options_.verp_delimiters;
+    offered.strict_paths = options_.strict_envelopes;
+    return offered;
+}
+
+std::string ServerSession::bare_newline_reply() const {
+    return cat({std::to_string(options_.bare_newline_code), " 5.5.2 ", options_.hostname,
+                " Error: bare <LF> received\r\n"});
+}
+
 // --- For logs ---
 
 std::string ServerSession::protocol() const {

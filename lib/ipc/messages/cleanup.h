@@ -50,6 +50,8 @@ struct SubmitOpen {
     std::string tls_protocol, tls_cipher;
     std::uint32_t tls_bits = 0;
     std::string tls_peer;  // about the client's certificate, for Received:
+    bool hide_client = false;  // Received: says nothing of the client (smtpd_hide_client_session)
+    std::string verp;          // two characters: the sender of each copy names its recipient; or empty
     bool name_login = false;  // Received: names who logged in (smtpd_sasl_authenticated_header)
     std::string envid;
     DsnReturn ret = DsnReturn::unset;
@@ -95,6 +97,8 @@ struct SubmitOpen {
         io.attr("tls_cipher", tls_cipher, kMaxName);
         io.attr("tls_bits", tls_bits);
         io.attr("tls_peer", tls_peer, kMaxText);
+        io.attr("hide_client", hide_client);
+        io.attr("verp", verp, 2);
         io.attr("name_login", name_login);
         io.attr("envid", envid, kMaxEnvid);
         io.attr("ret", ret);

@@ -10,7 +10,7 @@
 #include "lib/base/ip_address.h"
 #include "lib/base/result.h"
 
-namespace postern::postscreen {
+namespace postern::smtp {
 
 struct ProxyLine {
     IpAddress client, server;
@@ -26,4 +26,4 @@ constexpr std::size_t kMaxProxyHeader = 536;
 // Nothing: more is needed. An error: it is no such header.
 Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view bytes);
 
-}  // namespace postern::postscreen
+}  // namespace postern::smtp

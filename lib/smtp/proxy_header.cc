@@ -1,10 +1,10 @@
-#include "postscreen/proxy_line.h"
+#include "lib/smtp/proxy_header.h"
 
 #include <algorithm>
 
 #include "lib/base/strings.h"
 
-namespace postern::postscreen {
+namespace postern::smtp {
 namespace {
 
 constexpr std::string_view kMark1 = "PROXY ";
@@ -92,4 +92,4 @@ Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view bytes) {
     return kNoHeader;
 }
 
-}  // namespace postern::postscreen
+}  // namespace postern::smtp
