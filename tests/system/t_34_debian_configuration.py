@@ -102,8 +102,8 @@ class Mistakes(unittest.TestCase):
             self.assertEqual(len([p for p in json.loads(check.stdout)["problems"] if p["severity"] == "error"]), 2)
 
     def test_what_is_not_honoured_yet_is_told_at_the_start_and_at_reload(self):
-        with Instance({"smtpd_history_flush_threshold": "3"}) as mail:
-            pattern = r"warning: .*main.cf, line \d+: smtpd_history_flush_threshold: not honoured yet"
+        with Instance({"qmqpd_error_delay": "3s"}) as mail:
+            pattern = r"warning: .*main.cf, line \d+: qmqpd_error_delay: not honoured yet"
             mail.wait_log(pattern)
             mail.run("postconf", "-e", "qmqpd_timeout = 5s")
             mail.run("postern", "reload")
