@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <span>
 
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
@@ -205,31 +207,47 @@ Result<std::string> shown(const MapOptions& options, std::string value) {
     return *std::move(decoded);
 }
 
+using Tables = std::vector<std::unique_ptr<table::Table>>;
+
 // A key is looked up in one map after the other; the first that has it answers.
+Result<void> answer(const MapOptions& options, const Tables& tables, std::string_view key,
+                    std::string& answers) {
+    for (const auto& table : tables) {
+        auto found = table->lookup(key);
+        if (found.failed()) return std::move(found).error();
+        if (found.not_found()) continue;
+        TRY_ASSIGN(const std::string value, shown(options, std::move(found).value()));
+        if (options.key == "-") answers += cat({key, "\t"});
+        answers += cat({value, "\n"});
+        return {};
+    }
+    return {};
+}
+
+// Some keys at a time; the answers are written when nobody has to wait for a table of ours.
 Result<int> query(const MapOptions& options, std::FILE* in, std::FILE* out) {
-    std::vector<std::unique_ptr<table::Table>> tables;
+    constexpr std::size_t kAtATime = 256;
+    Tables tables;
     for (const auto& map : options.maps) {
         TRY_ASSIGN(auto table, open(options, split_map(options, map)));
         tables.push_back(std::move(table));
     }
     bool any = false;
     TRY_ASSIGN(const auto keys, Keys::read(options, in));
-    for (const auto key : keys.all()) {
-        for (const auto& table : tables) {
-            auto found = table->lookup(key);
-            if (found.failed()) return std::move(found).error();
-            if (found.not_found()) continue;
-            TRY_ASSIGN(const std::string value, shown(options, std::move(found).value()));
-            if (options.key == "-") {
-                std::fwrite(key.data(), 1, key.size(), out);
-                std::fputc('\t', out);
-            }
-            std::fwrite(value.data(), 1, value.size(), out);
-            std::fputc('\n', out);
-            any = true;
-            break;
-        }
+    Result<void> done;
+    const auto all = keys.all();
+    for (std::span<const std::string_view> left = all; done && !left.empty();) {
+        std::string answers;
+        for (const auto& table : tables) table->hold();
+        const auto some = left.first(std::min(left.size(), kAtATime));
+        for (auto key = some.begin(); done && key != some.end(); ++key)
+            done = answer(options, tables, *key, answers);
+        for (const auto& table : tables) table->release();
+        std::fwrite(answers.data(), 1, answers.size(), out);
+        any = any || !answers.empty();
+        left = left.subspan(some.size());
     }
+    TRY(done);
     return any ? 0 : 1;
 }
 

@@ -27,6 +27,13 @@ u_int32_t reader_cache(const std::string& path) {
     return static_cast<u_int32_t>(std::max(info->size, kLeast));
 }
 
+// Entries come in any order: what does not fit is written and read again for each of them. The file
+// becomes about twice as large as its keys and values.
+u_int32_t builder_cache(std::uint64_t room) {
+    constexpr std::uint64_t kLeast = 16u << 20, kMost = 256u << 20;
+    return static_cast<u_int32_t>(std::clamp(2 * room, kLeast, kMost));
+}
+
 // Berkeley DB would write its diagnostics to standard error; ours travel in the Error.
 void silent(const DB_ENV*, const char*, const char*) {}
 
@@ -37,7 +44,8 @@ Error DbFile::failure(std::string_view doing, int code) const {
     return Error{Errc::corrupt, cat({doing, " ", path_, ": ", db_strerror(code)}), 0};
 }
 
-Result<std::unique_ptr<MapFile>> DbFile::open(MapType type, const std::string& path, MapMode mode) {
+Result<std::unique_ptr<MapFile>> DbFile::open(MapType type, const std::string& path, MapMode mode,
+                                              std::uint64_t room) {
     DB* db = nullptr;
     if (const int error = db_create(&db, nullptr, 0); error != 0) {
         return Error{Errc::temporary, cat({"open database ", path, ": ", db_strerror(error)})};
@@ -45,7 +53,7 @@ Result<std::unique_ptr<MapFile>> DbFile::open(MapType type, const std::string& p
     std::unique_ptr<DbFile> file(new DbFile(db, path));
     db->set_errcall(db, silent);
     if (mode == MapMode::read) db->set_cachesize(db, 0, reader_cache(path), 1);
-    if (mode == MapMode::create) db->set_cachesize(db, 0, 16u << 20, 1);
+    if (mode == MapMode::create) db->set_cachesize(db, 0, builder_cache(room), 1);
     if (mode == MapMode::create && type == MapType::hash) db->set_h_nelem(db, 4096);
     // Never memory-mapped: another program may shorten the file under our feet.
     const u_int32_t flags = mode == MapMode::read     ? DB_RDONLY | DB_NOMMAP

@@ -15,7 +15,7 @@ namespace postern::table {
 class DbFile final : public MapFile {
   public:
     static Result<std::unique_ptr<MapFile>> open(MapType type, const std::string& path,
-                                                 MapMode mode);
+                                                 MapMode mode, std::uint64_t room);
 
     Lookup<std::string> get(std::string_view key) override;
     Result<bool> put(std::string_view key, std::string_view value, bool overwrite) override;

@@ -14,7 +14,7 @@ Result<std::unique_ptr<MapFile>> open_map_file(MapType type, const std::string& 
         case MapType::hash:
         case MapType::btree: break;
     }
-    return DbFile::open(type, path, mode);
+    return DbFile::open(type, path, mode, room);
 }
 
 std::string_view map_suffix(MapType type) {

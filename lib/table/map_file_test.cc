@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/sys/file.h"
+#include "lib/sys/fs.h"
 
 #include "lib/table/map_builder.h"
 #include "lib/table/map_file.h"
@@ -110,6 +112,37 @@ TEST_P(Db, IsOpenedAgainWhenChangedInPlace) {
     ASSERT_TRUE(*(*file)->put("a" + null, "longer" + null, true));
     ASSERT_TRUE((*file)->close());
     EXPECT_EQ(get(**table, "a"), "longer");
+}
+
+TEST_P(Db, StaysWhatItIsWhileItIsHeld) {
+    build(type, name, {{"a", "1"}, {"b", "1"}}, options);
+    auto table = MapTable::open(type, name, Fold::keep);
+    const auto others_may_write = [&] {
+        const auto fd = sys::RealFs::instance().open(cat({name, map_suffix(type)}), O_RDWR, 0);
+        return sys::try_lock(fd->get(), sys::LockKind::exclusive).value();
+    };
+    (*table)->hold();
+    EXPECT_EQ(get(**table, "a"), "1");
+    EXPECT_EQ(others_may_write(), type == MapType::cdb) << "which is only ever replaced";
+    build(type, name, {{"a", "2"}, {"b", "2"}}, options);
+    wait_for_tick();
+    EXPECT_EQ(get(**table, "b"), "1");
+    (*table)->release();
+    EXPECT_EQ(get(**table, "b"), "2");
+    EXPECT_TRUE(others_may_write());
+    // One that is gone: each lookup says so, and the next hold() tries again.
+    unlink(cat({name, map_suffix(type)}).c_str());
+    wait_for_tick();
+    (*table)->hold();
+    if (type != MapType::cdb) {  // of that the old file serves until the next tick
+        EXPECT_TRUE((*table)->lookup("a").failed());
+    }
+    (*table)->release();
+    build(type, name, {{"a", "3"}}, options);
+    wait_for_tick();
+    (*table)->hold();
+    EXPECT_EQ(get(**table, "a"), "3");
+    (*table)->release();
 }
 
 TEST_P(Db, KeepsAndRemovesEntries) {

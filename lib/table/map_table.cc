@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <utility>
+
 #include "lib/base/clock.h"
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
@@ -126,14 +128,25 @@ Lookup<std::string> MapTable::find(std::string key) {
 
 Lookup<std::string> MapTable::lookup(std::string_view key) {
     if (key.empty() || key.size() > kMaxKeySize) return NotFound{};
-    if (auto ready = refresh(); !ready) return std::move(ready).error();
+    if (!held_) {
+        if (auto ready = refresh(); !ready) return std::move(ready).error();
+    }
     auto found = find(fold_ == Fold::lower ? fold_case(key) : std::string(key));
     // What was built without smtputf8_enable has only A to Z folded.
     if (fold_ == Fold::lower && found.not_found() && !is_ascii(key)) found = find(to_lower(key));
-    unlock();
+    if (!held_) unlock();
     if (found.found()) found->resize(without_nulls(*found).size());
-    if (found.failed()) file_.reset();
+    if (found.failed()) {
+        release();
+        file_.reset();
+    }
     return found;
+}
+
+void MapTable::hold() { held_ = refresh().has_value(); }
+
+void MapTable::release() {
+    if (std::exchange(held_, false)) unlock();
 }
 
 Result<void> MapTable::each(const Visitor& visit) {

@@ -20,6 +20,8 @@ class MapTable final : public Table {
     ~MapTable() override;
 
     Lookup<std::string> lookup(std::string_view key) override;
+    void hold() override;
+    void release() override;
     Result<void> each(const Visitor& visit) override;
 
   private:
@@ -41,6 +43,7 @@ class MapTable final : public Table {
     std::uint64_t links_ = 0;      // names that the open file had
     std::int64_t looked_ = 0;      // when the open file was last seen to be current
     std::int64_t look_again_ = 0;  // when its name is looked up again
+    bool held_ = false;
     Fd lock_;
     std::unique_ptr<MapFile> file_;
 };

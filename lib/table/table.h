@@ -29,6 +29,12 @@ class Table {
 
     virtual Lookup<std::string> lookup(std::string_view key) = 0;
 
+    // Many lookups in a row: between these two, what they have in common (a lock, the look whether
+    // the file has changed) is done once. Nobody is to be waited for meanwhile: who rebuilds the
+    // table waits for us.
+    virtual void hold() {}
+    virtual void release() {}
+
     // Tables of patterns (regexp, cidr, fail) are asked with whole keys only: "example.com" or
     // "user@" as a part of an address would match what their author never meant.
     virtual bool patterns() const { return false; }
