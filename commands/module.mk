@@ -7,12 +7,13 @@ commands_libadmin_a_SOURCES = \
 	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
 	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc \
 	%reldir%/postern_mailbox.h %reldir%/postern_mailbox.cc \
+	%reldir%/imap_import.h %reldir%/imap_import.cc %reldir%/imap_source.h %reldir%/imap_source.cc \
 	%reldir%/instances.h %reldir%/instances.cc %reldir%/instance_edit.h %reldir%/instance_edit.cc
 commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
-POSTERN_LIBS = commands/libadmin.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/mail/libmail.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
-	lib/base/libbase.a $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
+POSTERN_LIBS = commands/libadmin.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/mail/libmail.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
+	lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 sbin_PROGRAMS += commands/postmulti
 commands_postmulti_SOURCES = %reldir%/postmulti.cc

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/strings.h"
+#include "lib/crypto/secret.h"
 #include "lib/mail/charset.h"
 #include "lib/mail/encoded_word.h"
 #include "lib/mail/header.h"
@@ -20,10 +21,14 @@
 #include "lib/sys/fs.h"
 #include "lib/sys/users.h"
 
+#include "commands/imap_import.h"
+#include "commands/imap_source.h"
+
 namespace postern::commands {
 namespace {
 
 constexpr std::size_t kMaxUsersFile = 256 << 20;
+constexpr std::size_t kMaxPassword = 4096;
 constexpr const char* kMailboxUsage =
     "usage: postern mailbox list WHOSE\n"
     "       postern mailbox status WHOSE [FOLDER...]\n"
@@ -32,6 +37,9 @@ constexpr const char* kMailboxUsage =
     "       postern mailbox search WHOSE FOLDER FIELD TEXT\n"
     "       postern mailbox export WHOSE --dovecot | --mbox FOLDER\n"
     "       postern mailbox import WHOSE --mbox FILE FOLDER | --maildir FOLDER\n"
+    "       postern mailbox import WHOSE --imap [imaps://|imap://]HOST[:PORT] LOGIN [--ca-file "
+    "FILE] "
+    "[--no-verify] [--plaintext]\n"
     "WHOSE is a user, or a Maildir (with a slash in it).\n";
 
 using Arguments = std::span<const std::string>;
@@ -186,14 +194,57 @@ Result<int> export_mail(mailbox::Store& store, Arguments words) {
     return 0;
 }
 
+// The first line of standard input.
+std::string read_password() {
+    std::string line;
+    for (int c = std::getchar(); c != EOF && c != '\n' && line.size() < kMaxPassword;
+         c = std::getchar())
+        line += static_cast<char>(c);
+    return line;
+}
+
+Result<int> import_from_server(mailbox::Store& store, Arguments words) {
+    if (words.size() < 2) return wrong_usage("import --imap needs a server and a login");
+    TRY_ASSIGN(ImapAccount account, parse_imap_server(words[0]));
+    account.user = words[1];
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        if (words[i] == "--ca-file" && i + 1 < words.size())
+            account.ca_file = words[++i];
+        else if (words[i] == "--no-verify")
+            account.verify = false;
+        else if (words[i] == "--plaintext")
+            account.plaintext = true;
+        else
+            return wrong_usage("unexpected argument: " + words[i]);
+    }
+    if (::isatty(STDIN_FILENO) != 0) std::fputs("Password (on standard input): ", stderr);
+    account.password = read_password();
+    const crypto::WipeGuard guard(account.password);
+    TRY_ASSIGN(ImapSource source, ImapSource::open(account));
+    TRY_ASSIGN(const auto done, import_imap(store, source, cat({account.user, "@", account.host}),
+                                            [](const std::string& line) {
+                                                say(line + "\n");
+                                                std::fflush(stdout);
+                                            }));
+    source.finish();
+    say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
+             " folders\n"}));
+    if (done.renumbered != 0)
+        say(cat({std::to_string(done.renumbered),
+                 " of them have new UIDs, as their folders had mail already\n"}));
+    return 0;
+}
+
 Result<int> import_mail(mailbox::Store& store, Arguments words) {
+    if (!words.empty() && words[0] == "--imap") return import_from_server(store, words.subspan(1));
     if (words.size() == 3 && words[0] == "--mbox") {
         TRY_ASSIGN(const std::size_t count, mailbox::import_mbox(store, words[2], words[1]));
         say(std::to_string(count) + " messages\n");
         return 0;
     }
     if (words.size() != 2 || words[0] != "--maildir")
-        return wrong_usage("import needs --mbox, a file and a folder, or --maildir and a Maildir");
+        return wrong_usage(
+            "import needs --mbox, a file and a folder, or --maildir and a Maildir, or --imap");
     TRY_ASSIGN(const auto done, mailbox::import_maildir(store, words[1]));
     say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
              " folders\n"}));

@@ -51,7 +51,7 @@ std::string capabilities(const Options& options) {
         "COMPRESS=DEFLATE METADATA LIST-METADATA REPLACE UTF8=ACCEPT CATENATE URLAUTH "
         "URLAUTH=BINARY CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY ACL RIGHTS=kxte "
         "LIST-MYRIGHTS NOTIFY UIDONLY "
-        "INPROGRESS "
+        "INPROGRESS I18NLEVEL=1 "
         "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889

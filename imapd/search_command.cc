@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
 #include "lib/log/log.h"
+#include "lib/mail/casemap.h"
 
 namespace postern::imapd {
 namespace {
@@ -146,6 +147,7 @@ Result<std::optional<Seqs>> Session::find(const imap::Command& command,
     TRY_ASSIGN(Seqs found, imapd::search(*selected_->view, selected_->source, std::move(key),
                                          {nullptr, &progress, &index}));
     extend_index(selected_->mailbox, index);
+    tell_of_casemap();
     return std::optional(std::move(found));
 }
 
@@ -183,6 +185,14 @@ void Session::extend_index(const mailbox::Mailbox& mailbox, const TextIndex& ind
     if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr &&
         !mailbox.environment().seen)
         options_.indexer->begin(mailbox);
+}
+
+// RFC 5255 4.3 wants i;unicode-casemap, which needs ICU. Told once.
+void Session::tell_of_casemap() {
+    const std::string trouble = casemap_told_ ? "" : mail::casemap_trouble();
+    if (trouble.empty()) return;
+    casemap_told_ = true;
+    log::warning(options_.trace, "SEARCH and SORT know the case of few alphabets: " + trouble);
 }
 
 void Session::save_result(Seqs found, const imap::ReturnOptions& options) {

@@ -197,6 +197,7 @@ class Session {
     imap::SearchKey converted(const imap::SearchArguments& arguments) const;
     TextIndex text_index(const mailbox::Mailbox& mailbox, const mailbox::View& view,
                          const imap::SearchKey& key) const;
+    void tell_of_casemap();
     void extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const;
     void save_result(Seqs found, const imap::ReturnOptions& options);
     void write_numbers(std::string_view verb, bool uid, const Seqs& found, bool with_modseq);
@@ -272,6 +273,7 @@ class Session {
     int bad_in_a_row_ = 0;
     bool over_ = false;
     bool hibernates_ = false;
+    bool casemap_told_ = false;
     std::string reason_;
     std::string idle_line_;  // what has come of the line that ends IDLE
 };

@@ -36,7 +36,7 @@ TEST_F(SortTest, Orders) {
         {"SORT (SUBJECT) UTF-8 ALL", "* SORT 3 1 2"},
         {"SORT (SUBJECT DATE) UTF-8 ALL", "* SORT 3 2 1"},
         {"SORT (FROM) UTF-8 ALL", "* SORT 3 2 1"},
-        {"SORT (DISPLAYFROM) UTF-8 ALL", "* SORT 3 1 2"},
+        {"SORT (DISPLAYFROM) UTF-8 ALL", "* SORT 3 2 1"},
         {"SORT (DISPLAYTO) UTF-8 ALL", "* SORT 3 1 2"},
         {"SORT (CC) UTF-8 ALL", "* SORT 1 2 3"},
         {"SORT (SIZE) UTF-8 1:2", "* SORT 1 2"},

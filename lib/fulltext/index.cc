@@ -24,7 +24,7 @@ using Uids = std::vector<std::uint32_t>;
 constexpr char kHeader = 'H', kBody = 'B';
 constexpr const char* kManyWords = "U";  // the term of messages whose words were given up
 constexpr const char* kHead = "postern";
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "2";  // 1: words were folded in other ways
 // A text that more words or messages than these may be about is better looked for in the messages.
 constexpr std::size_t kMaxTerms = 5'000;
 constexpr std::size_t kMaxPostings = 5'000'000;

@@ -4,6 +4,7 @@ lib_imap_libimap_a_SOURCES = \
 	%reldir%/acl_arguments.h %reldir%/acl_arguments.cc \
 	%reldir%/base_subject.h %reldir%/base_subject.cc \
 	%reldir%/binary_append.h %reldir%/binary_append.cc \
+	%reldir%/client_response.h %reldir%/client_response.cc \
 	%reldir%/command.h %reldir%/command.cc \
 	%reldir%/command_reader.h %reldir%/command_reader.cc \
 	%reldir%/fetch_item.h %reldir%/fetch_item.cc \
@@ -24,7 +25,7 @@ EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/imap/imap_test
 lib_imap_imap_test_SOURCES = \
-	%reldir%/command_test.cc \
+	%reldir%/client_response_test.cc %reldir%/command_test.cc \
 	%reldir%/extensions_test.cc \
 	%reldir%/message_url_test.cc \
 	%reldir%/reader_test.cc \

@@ -9,6 +9,8 @@
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 
+#include "lib/mail/casemap.h"
+
 namespace postern::mail {
 namespace {
 
@@ -112,7 +114,8 @@ std::string by_iconv(void* handle, std::string_view bytes) {
     return out;
 }
 
-// Simple case folding of the alphabets in which upper and lower case differ by a rule.
+// Where ICU is missing: simple case folding of the alphabets in which upper and lower case differ
+// by a rule.
 char32_t fold(char32_t c) {
     if (c < 0x80) return static_cast<char32_t>(to_lower(static_cast<char>(c)));
     if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9 && c != 0x3A2))
@@ -244,7 +247,10 @@ std::string fold_for_search(std::string_view text) {
         const char32_t code = take_utf8(text);
         std::string piece;
         if (!is_wide_space(code)) {
-            append_utf8(piece, fold(code));
+            if (const std::string_view* mapped = casemap(code))
+                piece = *mapped;
+            else
+                append_utf8(piece, fold(code));
         } else if (!space) {
             piece = " ";
         }

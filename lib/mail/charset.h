@@ -22,8 +22,9 @@ void append_utf8(std::string& out, char32_t code_point);
 // empty.
 char32_t take_utf8(std::string_view& text);
 
-// Folds case (Latin, Greek, Cyrillic, Armenian; others are kept) and maps runs of white space to
-// one space: the form in which SEARCH compares. Invalid UTF-8 becomes U+FFFD.
+// The form in which SEARCH, SORT and THREAD compare: i;unicode-casemap (RFC 5051, casemap.h; without ICU
+// case is folded in Latin, Greek, Cyrillic and Armenian), and runs of white space as one space. Invalid
+// UTF-8 becomes U+FFFD.
 std::string fold_for_search(std::string_view utf8);
 
 }  // namespace postern::mail

@@ -3,6 +3,7 @@ noinst_LIBRARIES += lib/mail/libmail.a
 lib_mail_libmail_a_SOURCES = \
 	%reldir%/address.h %reldir%/address.cc \
 	%reldir%/address_list.h %reldir%/address_list.cc \
+	%reldir%/casemap.h %reldir%/casemap.cc \
 	%reldir%/charset.h %reldir%/charset.cc \
 	%reldir%/content_type.h %reldir%/content_type.cc \
 	%reldir%/date.h %reldir%/date.cc \

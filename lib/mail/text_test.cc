@@ -1,6 +1,7 @@
 // Character sets, transfer encodings, encoded words.
 #include "lib/base/unicode.h"
 
+#include "lib/mail/casemap.h"
 #include "lib/mail/charset.h"
 #include "lib/mail/encoded_word.h"
 #include "lib/mail/transfer_encoding.h"
@@ -44,16 +45,50 @@ TEST(Charset, Utf8IsStrict) {
 
 TEST(Charset, FoldsForSearch) {
     EXPECT_EQ(fold_for_search("Hello \t\r\n World"), "hello world");
-    EXPECT_EQ(fold_for_search("\xc3\x84\xc3\x96 \xce\xa9 \xd0\x96 \xd0\x81"),
-              "\xc3\xa4\xc3\xb6 \xcf\x89 \xd0\xb6 \xd1\x91");
-    EXPECT_EQ(fold_for_search("\xc5\x81\xc5\x9a"), "\xc5\x82\xc5\x9b");  // Polish
     EXPECT_EQ(fold_for_search("\xff"), "\xef\xbf\xbd");
     EXPECT_EQ(fold_for_search(std::string("a\0B \xff\xff  \xc3\x84 ", 11)),
-              std::string("a\0b \xef\xbf\xbd\xef\xbf\xbd \xc3\xa4 ", 14));
+              std::string("a\0b \xef\xbf\xbd\xef\xbf\xbd a\xcc\x88 ", 15));
     EXPECT_EQ(fold_for_search(""), "");
     EXPECT_TRUE(is_utf8("eight bytes and \xc3\xa4 more than eight"));
     EXPECT_FALSE(is_utf8("eight bytes and \xc3 more than eight"));
     EXPECT_FALSE(is_utf8("1234567\xff"));
+}
+
+// RFC 5051: what is equal without regard to case and to how it is written
+TEST(Charset, UnicodeCasemap) {
+    ASSERT_TRUE(load_casemap()) << load_casemap().error().what;
+    struct Case {
+        const char *one, *other;
+        bool equal = true;
+    };
+    const Case cases[] = {
+        {"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"},      // umlauts
+        {"\xc3\xa9", "e\xcc\x81"},                                    // one character, or two
+        {"\xce\xa9\xce\xa3", "\xcf\x89\xcf\x82"},                      // Greek, the last sigma too
+        {"\xd0\x96\xd0\x81", "\xd0\xb6\xd1\x91"},                      // Cyrillic
+        {"\xc5\x81\xc5\x9a", "\xc5\x82\xc5\x9b"},                      // Polish
+        {"\xd4\xb1", "\xd5\xa1"},                                      // Armenian
+        {"\xe1\xb2\x90", "\xe1\x83\x90", false},                       // Georgian: title case is itself
+        {"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},                      // Deseret, beyond 16 bits
+        {"\xef\xbc\xa1\xef\xbd\x82", "aB"},                           // wide letters
+        {"\xef\xac\x81", "fi"},                                         // a ligature
+        {"\xe2\x84\xaa", "k"},                                          // the sign of kelvin
+        {"\xe2\x91\xa0", "1"},                                          // in a circle
+        {"\xed\x95\x9c", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab"},       // Hangul
+        {"\xc7\x84", "\xc7\x86"},                                      // DZ with caron: three cases
+        {"\xc3\x9f", "ss", false},                                       // not a matter of case here
+        {"\xc3\xa4", "a", false},
+    };
+    for (const auto& c : cases)
+        EXPECT_EQ(fold_for_search(c.one) == fold_for_search(c.other), c.equal) << c.one;
+    // What "u" is part of: the letter with its mark
+    EXPECT_NE(fold_for_search("M\xc3\xbcller").find("mu"), std::string::npos);
+    for (char32_t code = 0x80; code < 0x30000; code += 7) {
+        std::string text;
+        append_utf8(text, code);
+        const std::string folded = fold_for_search(text);
+        EXPECT_TRUE(is_utf8(folded)) << static_cast<unsigned>(code);
+    }
 }
 
 TEST(TransferEncoding, Base64IsLoose) {

@@ -55,6 +55,13 @@ Result<bool> Mailbox::begin_numbers(std::uint32_t uid_validity) const {
     return true;
 }
 
+Result<void> Mailbox::raise_next_uid(Uid next) const {
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, path_ + "/postern.lock"));
+    UidList list(env_, path_);
+    TRY(list.ensure());
+    return list.raise_next(next);
+}
+
 Result<Fd> Mailbox::watch() const {
     Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (!fd) return sys::system_error("inotify for " + path_);

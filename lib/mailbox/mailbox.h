@@ -138,6 +138,10 @@ class Mailbox {
     // one.
     Result<bool> begin_numbers(std::uint32_t uid_validity) const;
 
+    // From now on UIDs are not below this one: those that another server gave, and took back, are not
+    // given again.
+    Result<void> raise_next_uid(Uid next) const;
+
     // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
     Result<Appended> append(std::span<const AppendMessage> messages) const;
 

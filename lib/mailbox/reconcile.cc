@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <unordered_map>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -38,6 +40,18 @@ ArrivalKey arrival_key(std::string_view base) {
 }
 
 std::string_view base_of(std::string_view name) { return MessageName::parse(name).base; }
+
+// Keys are worked out once: the first look at a large folder of another server waits for this.
+void sort_by_arrival(std::vector<std::string>& bases) {
+    std::vector<std::pair<ArrivalKey, std::size_t>> order;
+    order.reserve(bases.size());
+    for (std::size_t i = 0; i < bases.size(); ++i) order.emplace_back(arrival_key(bases[i]), i);
+    std::sort(order.begin(), order.end());
+    std::vector<std::string> sorted;
+    sorted.reserve(bases.size());
+    for (const auto& [key, at] : order) sorted.push_back(std::move(bases[at]));
+    bases = std::move(sorted);
+}
 
 // Keywords that other programs gave messages: Dovecot by letters in their names, Courier in a file,
 // which is looked at for a folder that we have not seen yet.
@@ -88,8 +102,8 @@ class ForeignKeywords {
 struct FolderIndex::Look {
     std::vector<bool> found;  // by row
     std::unordered_map<std::string_view, std::size_t> by_base;
-    std::map<std::size_t, FoundFile> renamed;  // by row
-    std::map<std::string, FoundFile> fresh;    // by base
+    std::map<std::size_t, FoundFile> renamed;          // by row
+    std::unordered_map<std::string, FoundFile> fresh;  // by base
     SeenState state{};
     bool stable = false;
 };
@@ -205,16 +219,13 @@ Result<void> FolderIndex::log_new(Look& look, Transaction& transaction) {
     std::vector<std::string> without;
     for (const auto& [base, file] : look.fresh) {
         const Uid uid = uids_.find(base);
-        if (uid >= logged_next_ && !numbered.contains(uid))
-            numbered[uid] = &file;
-        else
-            without.push_back(base);
+        if (uid >= logged_next_ && numbered.try_emplace(uid, &file).second) continue;
+        without.push_back(base);
     }
-    std::sort(without.begin(), without.end(), [](const std::string& a, const std::string& b) {
-        return arrival_key(a) < arrival_key(b);
-    });
+    sort_by_arrival(without);
     TRY_ASSIGN(const std::vector<Uid> given, give_uids(without));
-    for (std::size_t i = 0; i < given.size(); ++i) numbered[given[i]] = &look.fresh.at(without[i]);
+    for (std::size_t i = 0; i < given.size(); ++i)
+        numbered.emplace_hint(numbered.end(), given[i], &look.fresh.at(without[i]));
     for (const auto& [uid, file] : numbered) {
         const MessageName parts = MessageName::parse(file->name);
         const Flags flags = flags_of_info(parts.info);

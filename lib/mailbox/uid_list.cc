@@ -149,6 +149,12 @@ Result<void> UidList::replace(std::uint32_t validity, Uid next, std::string_view
         cat({kMagic, " 1 ", std::to_string(validity), " ", std::to_string(next), "\n", lines}));
 }
 
+Result<void> UidList::raise_next(Uid next) {
+    if (next <= next_ || next > kLastUid) return {};
+    next_ = next;
+    return rewrite();
+}
+
 Result<void> UidList::rewrite() {
     std::vector<std::pair<Uid, std::string_view>> order;
     order.reserve(uids_.size());

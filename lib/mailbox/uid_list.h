@@ -34,6 +34,8 @@ class UidList {
 
     Uid find(std::string_view base) const;  // 0: has none
     std::uint32_t validity() const { return validity_; }
+    // Under the lock, after ensure(): no UID below this one is given any more.
+    Result<void> raise_next(Uid next);
     Uid next_uid() const { return next_; }
 
     // Under the folder's lock. Makes the list where there is none or where it cannot be read: from
