@@ -128,7 +128,11 @@ Result<std::vector<pop3::MessageInfo>> MailSession::take_stock() {
         if (!size && size.error().code != Errc::not_found) return std::move(size).error();
         const std::uint32_t uid = view_.message(seq).uid;
         const std::uint32_t validity = view_.uid_validity();
-        auto id = format_uidl(options_.uidl_format, uid, validity, view_.base_name(seq));
+        const std::string base = view_.base_name(seq);
+        const auto known = options_.known_uidls.find(base);
+        auto id = known != options_.known_uidls.end() && is_uidl(known->second)
+                      ? std::optional(known->second)
+                      : format_uidl(options_.uidl_format, uid, validity, base);
         // A file's name may be no unique id; the message has one all the same.
         if (!id) id = format_uidl(Options{}.uidl_format, uid, validity, "");
         messages.push_back({size ? *size : 0, id.value_or("0")});

@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/mailbox/folder_lock.h"
+#include "lib/mailbox/foreign.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/pop3/session.h"
 
@@ -20,7 +21,8 @@ namespace postern::pop3d {
 
 struct Options {
     Millis idle_timeout{600'000};
-    std::string uidl_format = "%08Xu%08Xv";       // pop3_uidl_format
+    std::string uidl_format = "%08Xu%08Xv";  // pop3_uidl_format
+    mailbox::UidlByBase known_uidls = {};    // told by a server before us, by base name of the file
     std::string greeting = "+OK Logged in.\r\n";  // the answer to the command that logged in
 };
 

@@ -1,6 +1,7 @@
 // pop3d: serves one logged-in POP3 user per process, as that user.
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/mailbox/foreign.h"
 #include "lib/mailbox/store.h"
 #include "lib/service/service.h"
 #include "lib/service/user_session.h"
@@ -10,11 +11,22 @@
 namespace postern::pop3d {
 namespace {
 
+constexpr std::size_t kMaxSizeList = 64 << 20;
 constexpr std::string_view kCannotOpen =
     "-ERR [SYS/TEMP] The mailbox cannot be opened, try again later.\r\n";
 // RFC 2449 8.1.1
 constexpr std::string_view kInUse =
     "-ERR [IN-USE] The mailbox is in use by another POP3 session.\r\n";
+
+// Clients that left their mail on Courier's server do not fetch it again.
+mailbox::UidlByBase uidls_of_courier(const std::string& maildir) {
+    const auto text = mailbox::read_small_file(sys::RealFs::instance(),
+                                               maildir + "/courierpop3dsizelist", kMaxSizeList);
+    if (text) return mailbox::parse_courier_pop3(*text);
+    if (text.error().code != Errc::not_found)
+        log::warning("", text.error().what + ": unique ids are not taken over from it");
+    return {};
+}
 
 class Service final : public service::Forked {
   public:
@@ -54,6 +66,7 @@ class Service final : public service::Forked {
         Options options;
         options.idle_timeout = config_.get(param::pop3_idle_timeout);
         options.uidl_format = config_.get(param::pop3_uidl_format);
+        options.known_uidls = uidls_of_courier(user.grant.mailbox);
         if (!format_uidl(options.uidl_format, 1, 1, "x")) {
             log::warning("", cat({"pop3_uidl_format: \"", printable(options.uidl_format, 100),
                                   "\" is no format of unique ids; the default is used"}));

@@ -107,6 +107,19 @@ TEST_F(SessionTest, UniqueIdsAreStable) {
     EXPECT_THAT(play("UIDL 1\r\nQUIT\r\n"), testing::HasSubstr("+OK 1 00000002"));
 }
 
+TEST_F(SessionTest, UniqueIdsOfAServerBefore) {
+    append("1\n");
+    append("2\n");
+    append("3\n");
+    const auto view = inbox().open(mailbox::Access::read_only).value();
+    Options options;
+    options.known_uidls = {{view->base_name(1), "UID7-1700000000"},
+                           {view->base_name(2), "no id, as it has blanks"}};
+    const auto told = play("UIDL\r\nQUIT\r\n", "", options);
+    EXPECT_THAT(told, testing::HasSubstr("1 UID7-1700000000\r\n2 00000002"));
+    EXPECT_THAT(told, testing::HasSubstr("\r\n3 00000003"));
+}
+
 TEST_F(SessionTest, UsesWhatLoginHadRead) {
     append("1\n");
     EXPECT_EQ(play("T\r\nQUIT\r\n", "NOOP\r\nSTA"),

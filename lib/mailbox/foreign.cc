@@ -126,6 +126,27 @@ KeywordsByBase parse_courier_keywords(std::string_view text) {
     return out;
 }
 
+// "/3 <next> <validity>", then "<name> <size> <number>:<validity>:<flag>" a line
+UidlByBase parse_courier_pop3(std::string_view text) {
+    UidlByBase out;
+    const auto lines = lines_of(text);
+    if (lines.empty() || !lines.front().starts_with("/3 ")) return out;
+    for (std::size_t at = 1; at < lines.size(); ++at) {
+        const auto words = split_words(lines[at], " ");
+        if (words.size() != 3) continue;
+        const auto numbers = split(words[2], ':');
+        const auto number = parse_number<std::uint64_t>(numbers[0]);
+        const auto validity =
+            numbers.size() > 1 ? parse_number<std::uint64_t>(numbers[1]) : std::nullopt;
+        if (!number || !validity) continue;
+        const std::string base(words[0].substr(0, words[0].find(':')));
+        out[base] = *number == 0
+                        ? base
+                        : cat({"UID", std::to_string(*number), "-", std::to_string(*validity)});
+    }
+    return out;
+}
+
 // Version 2 begins with "V\t2" and has tabs between levels.
 std::vector<std::string> parse_dovecot_subscriptions(std::string_view text) {
     std::vector<std::string> out;

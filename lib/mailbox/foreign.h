@@ -33,6 +33,12 @@ std::map<char, std::string> parse_dovecot_keywords(std::string_view text);
 using KeywordsByBase = std::map<std::string, std::vector<std::string>, std::less<>>;
 KeywordsByBase parse_courier_keywords(std::string_view text);
 
+// courierpop3dsizelist, version 3: the unique ids that Courier's POP3 server has told, by base
+// name. They have numbers of their own, which are not IMAP's; messages of before that version have
+// the name.
+using UidlByBase = std::map<std::string, std::string, std::less<>>;
+UidlByBase parse_courier_pop3(std::string_view text);
+
 // Names of folders as we have them ("Sent.2026"), from Dovecot's subscriptions (versions 1 and 2)
 // and courierimapsubscribed ("INBOX.Sent.2026").
 std::vector<std::string> parse_dovecot_subscriptions(std::string_view text);

@@ -126,6 +126,18 @@ TEST(Adoption, AListThatCannotBeReadIsWaitedFor) {
     EXPECT_EQ((*view)->message(1).uid, 7U);
 }
 
+// As Courier 5.0.13 writes it
+TEST(Foreign, UniqueIdsOfCouriersPop3) {
+    const UidlByBase ids = parse_courier_pop3(
+        "/3 4 1795379245\n1795379241.M80289P15172.vm,S=19:2,S 22 1:1795379245:0\n"
+        "1795379242.M2.vm,S=19 22 2:1795379245:1\n17.old:2, 5 0:0:0\nno size\nx 5 y:z:0\nx 5 7\n");
+    EXPECT_EQ(ids, (UidlByBase{{"1795379241.M80289P15172.vm,S=19", "UID1-1795379245"},
+                               {"1795379242.M2.vm,S=19", "UID2-1795379245"},
+                               {"17.old", "17.old"}}));
+    EXPECT_TRUE(parse_courier_pop3("/2 4 1\na 5 1:2:0\n").empty());
+    EXPECT_TRUE(parse_courier_pop3("").empty());
+}
+
 TEST(Adoption, DamagedListsAreNotBelieved) {
     TestMaildir maildir;
     maildir.store();

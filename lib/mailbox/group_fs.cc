@@ -4,7 +4,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/strings.h"
+#include "lib/sys/error.h"
+
 namespace postern::mailbox {
+namespace {
+
+// By the descriptor: who else may write in the folder could put something of the user's behind the
+// name meanwhile.
+Result<void> add_mode(int fd, mode_t mode, const std::string& path) {
+    if (::fchmod(fd, mode) != 0) return sys::system_error(cat({"chmod ", path}));
+    return {};
+}
+
+}  // namespace
 
 // By chmod, as the umask would take the bits away. A file that is somebody else's has them already.
 Result<Fd> GroupFs::open(const std::string& path, int flags, mode_t mode) {
@@ -13,14 +26,17 @@ Result<Fd> GroupFs::open(const std::string& path, int flags, mode_t mode) {
     const mode_t wanted = mode | (mode_ & 066);
     TRY_ASSIGN(const auto info, base_->info(file.get()));
     if ((info.mode & wanted) != wanted && info.uid == ::geteuid())
-        TRY(base_->set_mode(path, info.mode | wanted));
+        TRY(add_mode(file.get(), info.mode | wanted, path));
     return file;
 }
 
 // A new directory belongs to the group of one with the set-group-id bit, and has that bit too.
 Result<void> GroupFs::make_directory(const std::string& path, mode_t mode) {
     TRY(base_->make_directory(path, mode));
-    return base_->set_mode(path, mode | (mode_ & (S_ISGID | 077)));
+    TRY_ASSIGN(const Fd made, base_->open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY_ASSIGN(const auto info, base_->info(made.get()));
+    if (info.uid != ::geteuid()) return Error{Errc::denied, path + " is somebody else's", 0};
+    return add_mode(made.get(), mode | (mode_ & (S_ISGID | 077)), path);
 }
 
 }  // namespace postern::mailbox

@@ -152,6 +152,14 @@ TEST(AclOfOthers, DovecotsFile) {
     EXPECT_EQ(maildir.text("postern.acl"), "postern-acl 1\nlrs fred\n");
 }
 
+TEST(AclOfOthers, APipeIsNoList) {
+    TestMaildir maildir;
+    maildir.store();
+    ASSERT_EQ(::mkfifo((maildir.root() + "/postern.acl").c_str(), 0600), 0);
+    EXPECT_EQ(read_acl(real(), maildir.root()).error().code, Errc::corrupt);
+    EXPECT_THAT(shared_folders(maildir.root(), {"bob", {}}), IsEmpty());
+}
+
 TEST(SharedDictFile, SaysWhoSharesWithWhom) {
     TestMaildir maildir;
     maildir.store();
