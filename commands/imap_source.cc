@@ -8,13 +8,13 @@
 namespace postern::commands {
 namespace {
 
-constexpr Millis kConnectWait{30'000};
-constexpr Millis kAnswerWait{300'000};  // a server may think for long about a large folder
-constexpr std::size_t kMaxLine = 8 << 20;
+constexpr Millis kServerConnectWait{30'000};
+constexpr Millis kServerWait{300'000};  // a server may think for long about a large folder
+constexpr std::size_t kMaxServerLine = 8 << 20;
 constexpr std::uint64_t kMaxLiteral = 512 << 20;
 constexpr std::uint16_t kImapPort = 143, kImapsPort = 993;
 
-Deadline in_time() { return Deadline::in(kAnswerWait); }
+Deadline in_time() { return Deadline::in(kServerWait); }
 
 Error no_imap(std::string_view what) { return {Errc::denied, std::string(what), 0}; }
 
@@ -25,7 +25,7 @@ Result<net::Stream> connect_to(const ImapAccount& account) {
     TRY_ASSIGN(const auto addresses, net::resolve(endpoint));
     Error last{Errc::not_found, account.host + ": no address", 0};
     for (const auto& address : addresses) {
-        auto stream = net::connect(address, Deadline::in(kConnectWait));
+        auto stream = net::connect(address, Deadline::in(kServerConnectWait));
         if (stream) return stream;
         last = stream.error();
     }
@@ -85,7 +85,7 @@ Result<void> ImapSource::start_tls(const ImapAccount& account) {
     options.trusted_ca_file = account.ca_file;
     options.verify = account.verify;
     TRY_ASSIGN(const auto context, tls::ClientContext::make(options));
-    return stream_.start_tls_client(context, account.host, Deadline::in(kConnectWait));
+    return stream_.start_tls_client(context, account.host, Deadline::in(kServerConnectWait));
 }
 
 // By AUTHENTICATE PLAIN (RFC 4616), which takes passwords with any characters, or by LOGIN.
@@ -125,7 +125,7 @@ Result<void> ImapSource::log_in(const ImapAccount& account) {
 Result<imap::ServerResponse> ImapSource::read() {
     std::string bytes;
     for (;;) {
-        TRY_ASSIGN(const std::string line, stream_.read_line(kMaxLine, in_time()));
+        TRY_ASSIGN(const std::string line, stream_.read_line(kMaxServerLine, in_time()));
         bytes += line;
         const auto literal = imap::literal_at_end(line);
         if (!literal) {

@@ -195,7 +195,7 @@ Result<int> export_mail(mailbox::Store& store, Arguments words) {
 }
 
 // The first line of standard input.
-std::string read_password() {
+std::string password_from_stdin() {
     std::string line;
     for (int c = std::getchar(); c != EOF && c != '\n' && line.size() < kMaxPassword;
          c = std::getchar())
@@ -218,7 +218,7 @@ Result<int> import_from_server(mailbox::Store& store, Arguments words) {
             return wrong_usage("unexpected argument: " + words[i]);
     }
     if (::isatty(STDIN_FILENO) != 0) std::fputs("Password (on standard input): ", stderr);
-    account.password = read_password();
+    account.password = password_from_stdin();
     const crypto::WipeGuard guard(account.password);
     TRY_ASSIGN(ImapSource source, ImapSource::open(account));
     TRY_ASSIGN(const auto done, import_imap(store, source, cat({account.user, "@", account.host}),
