@@ -32,7 +32,7 @@ commands_libpostconf_a_SOURCES = \
 	%reldir%/postconf.h %reldir%/postconf_show.cc %reldir%/postconf_edit.cc %reldir%/postconf_manual.cc %reldir%/postconf_html.cc \
 	%reldir%/parameter_text.h %reldir%/parameter_text.cc %reldir%/postconf_bounce.cc
 commands_postconf_SOURCES = %reldir%/postconf.cc
-commands_postconf_LDADD = commands/libpostconf.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/base/libbase.a \
+commands_postconf_LDADD = commands/libpostconf.a lib/queue/libqueue.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a \
 	$(DB_LIBS) $(CRYPTO_LIBS)
 commands_postlog_SOURCES = %reldir%/postlog.cc
 commands_postlog_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a

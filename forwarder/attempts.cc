@@ -55,7 +55,15 @@ void Attempts::loop_back(const Verdict& verdict) {
     give_up(verdict);
 }
 
-ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool lmtp) {
+void Attempts::retell(std::size_t i, const queue::VerdictFilter& filter) {
+    Decision& decision = decisions_[i];
+    if (!filter || decision.loops_back) return;
+    Verdict& verdict = decision.outcome.verdict;
+    verdict = filter(std::move(verdict));
+    decision.site_down = decision.site_down && verdict.deferred();
+}
+
+ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool final) {
     const Verdict& verdict = decision.outcome.verdict;
     ipc::RecipientReport report;
     report.index = index;
@@ -69,7 +77,8 @@ ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, 
     switch (verdict.kind) {
         case Verdict::Kind::accept:
             report.outcome = ipc::Outcome::accept;
-            report.action = lmtp ? ipc::DsnAction::delivered : ipc::DsnAction::relayed;
+            report.action =
+                final && !decision.passed_on ? ipc::DsnAction::delivered : ipc::DsnAction::relayed;
             report.passed_on = decision.passed_on;
             break;
         case Verdict::Kind::defer:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/ipc/messages/deliver.h"
+#include "lib/queue/agent_report.h"
 #include "lib/smtp/client_session.h"
 
 namespace postern::forwarder {
@@ -45,14 +46,17 @@ class Attempts {
     // Their domain's best host is this one: who has no answer yet gets that verdict.
     void loop_back(const Verdict& verdict);
 
+    // What that one's outcome is told as; a refusal is not the site's failure.
+    void retell(std::size_t i, const queue::VerdictFilter& filter);
+
     const Decision& operator[](std::size_t i) const { return decisions_[i]; }
 
   private:
     std::vector<Decision> decisions_;
 };
 
-// The report for qmgr about one recipient. An LMTP server is where mail ends (RFC 2033), other
-// hosts take it on.
-ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool lmtp);
+// The report for qmgr about one recipient. `final`: the server, unless it knows DSN, is taken for
+// where mail ends (lmtp_assume_final); other hosts take it on.
+ipc::RecipientReport make_report(std::uint32_t index, const Decision& decision, bool final);
 
 }  // namespace postern::forwarder

@@ -78,6 +78,9 @@ TEST(AttemptsTest, Reports) {
     EXPECT_EQ(make_report(0, attempts[1], false).action, ipc::DsnAction::delayed);
 
     auto mailbox = make_report(0, attempts[0], true);
+    Decision told = attempts[0];
+    told.passed_on = true;  // a server that knows DSN reports by itself
+    EXPECT_EQ(make_report(0, told, true).action, ipc::DsnAction::relayed);
     EXPECT_EQ(mailbox.action, ipc::DsnAction::delivered) << "LMTP: it goes no further";
 
     Decision decision;

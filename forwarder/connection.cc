@@ -243,10 +243,13 @@ void Connection::start_tls() {
     Error error{Errc::invalid, "no TLS context"};
     if (plan_.context) {
         const auto& tlsa = plan_.tls.tlsa;
-        const tls::Dane dane{tlsa.records, tlsa.base, {target_.host, target_.domain}};
+        const tls::Dane by_dns{tlsa.records, tlsa.base, {target_.host, target_.domain}};
+        const tls::Dane by_anchors{plan_.tls.anchors, {}, {}};
         auto started =
             stream_->start_tls_client(*plan_.context, plan_.tls.sni(target_.host, target_.domain),
-                                      tlsa.records.empty() ? nullptr : &dane);
+                                      !tlsa.records.empty()        ? &by_dns
+                                      : !plan_.tls.anchors.empty() ? &by_anchors
+                                                                   : nullptr);
         if (started) return restart_timer();
         error = std::move(started).error();
     }

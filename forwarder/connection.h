@@ -28,6 +28,8 @@ struct ConnectionPlan {
     std::shared_ptr<smtp::ClientAuthenticator> authenticator;
     // Under which the connection is found again: by destination (empty: not), by address and port.
     std::string destination_key, endpoint_key;
+    std::string login_key;                                // Passwords::refusal_key()
+    std::optional<smtp::RecipientOutcome> known_refusal;  // of the login: no use to connect
     std::string opener;  // queue id of the message that it is made for, for the log
 };
 

@@ -164,7 +164,8 @@ void Delivery::next_target() {
 Result<ConnectionPlan> Delivery::plan_for(const Target& target, Tls tls) {
     ConnectionPlan plan;
     if (tls == Tls::as_planned) {
-        TRY_ASSIGN(plan.tls, tools_.tls.find(target.hop.empty() ? destination_ : target.hop));
+        TRY_ASSIGN(plan.tls,
+                   tools_.tls.find(target.hop.empty() ? destination_ : target.hop, target.host));
         auto refused = tools_.tls.settle_dane(plan.tls, target.tlsa, target.host, target.port);
         if (refused) {
             plan.refused = std::move(*refused);
@@ -181,6 +182,15 @@ Result<ConnectionPlan> Delivery::plan_for(const Target& target, Tls tls) {
     plan.endpoint_key = cat({target.endpoint(), "\n", plan.tls.key(), "\n"});
     if (!login.found()) return plan;
     plan.endpoint_key += login->user;
+    plan.login_key = tools_.passwords.refusal_key(target.host, *login);
+    const SteadyTime now = tools_.loop.clock().steady();
+    if (const auto* refusal = tools_.passwords.known_refusal(plan.login_key, now)) {
+        const std::string text = cat({"SASL [CACHED] authentication failed; server ",
+                                      target.peer().with_address(), " said: ", refusal->reply});
+        plan.known_refusal = {refusal->status[0] == '5' ? Verdict::reject(refusal->status, text)
+                                                        : Verdict::defer(refusal->status, text),
+                              refusal->reply};
+    }
     plan.authenticator = tools_.passwords.authenticator(std::move(*login));
     return plan;
 }
@@ -195,6 +205,10 @@ void Delivery::try_target(const Target& target, Tls tls, bool may_reuse) {
             Verdict::defer("4.3.5", cat({"client configuration problem: ", plan.error().what})));
     }
     if (!plan->refused.empty()) return skip_target(plan->refused);
+    if (plan->known_refusal) {
+        attempts_->on_failure(*plan->known_refusal, nullptr, more_targets());
+        return proceed();
+    }
     if (may_reuse) {
         if (Connection* kept = tools_.pool.take_for_endpoint(plan->endpoint_key)) {
             had_kept_ = true;
@@ -223,6 +237,10 @@ void Delivery::on_failed() {
     // Opportunistic: better in plaintext than not at all, once; but no password goes that way.
     const bool plaintext =
         tls_failed && plan.tls.level == smtp::TlsLevel::may && !plan.authenticator;
+    // RFC 4954 6: 535 is about the credentials, not about now.
+    if (failure.reply.starts_with("535") && plan.authenticator)
+        tools_.passwords.note_refusal(plan.login_key, failure.verdict.status, failure.reply,
+                                      tools_.loop.clock().steady());
     if (concerns_tls(failure.verdict)) {
         tls_failure_ = failure.verdict.text;
         tls_rule_ = plan.tls.rule;
@@ -360,9 +378,10 @@ void Delivery::report() {
     times_.finished = tools_.loop.clock().now();
     ipc::DeliverReport message;
     for (std::size_t i = 0; i < request_.recipients.size(); ++i) {
+        attempts_->retell(i, tools_.options.status_filter);
         if (!(*attempts_)[i].loops_back) log_recipient(i, (*attempts_)[i]);
-        message.recipients.push_back(
-            make_report(request_.recipients[i].index, (*attempts_)[i], tools_.options.lmtp));
+        message.recipients.push_back(make_report(request_.recipients[i].index, (*attempts_)[i],
+                                                 tools_.options.assume_final));
     }
     if (channel_) {
         if (auto sent = channel_->send(message, id()); !sent) {

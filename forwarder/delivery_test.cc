@@ -286,5 +286,31 @@ TEST_F(DeliveryTest, WhatLoopsBack) {
     EXPECT_EQ(deliver(mail).recipients.at(0).outcome, ipc::Outcome::accept) << "that comes first";
 }
 
+TEST_F(DeliveryTest, StatusFilter) {
+    options_.status_filter = [](Verdict verdict) {
+        if (verdict.text.find("550") != std::string::npos)
+            return Verdict::defer("4.1.1", "wait for him");
+        if (verdict.deferred()) return Verdict::reject("5.4.1", "given up");
+        return verdict;
+    };
+    set_content("x\r\n");
+    FakeServer server(loop_,
+                      {{"RCPT TO:<b", "550 5.1.1 no\r\n"}, {"RCPT TO:<c", "450 4.2.0 x\r\n"}});
+    const auto report = deliver(request(server.hop(), {"a@y.test", "b@y.test", "c@y.test"}));
+    EXPECT_EQ(report.recipients.at(0).outcome, ipc::Outcome::accept);
+    EXPECT_EQ(report.recipients.at(1).outcome, ipc::Outcome::defer);
+    EXPECT_EQ(report.recipients.at(1).text, "wait for him");
+    EXPECT_EQ(report.recipients.at(2).outcome, ipc::Outcome::reject);
+    EXPECT_THAT(log_, testing::HasSubstr("dsn=4.1.1, status=deferred (wait for him)"));
+    EXPECT_THAT(log_, testing::HasSubstr("dsn=5.4.1, status=bounced (given up)"));
+    // A site that is down, and whose mail is given up, does not hold up other mail.
+    const auto down = deliver(request("[127.0.0.1]:1", {"a@y.test"}));
+    EXPECT_EQ(down.recipients.at(0).outcome, ipc::Outcome::reject);
+    EXPECT_FALSE(down.recipients.at(0).site_down);
+    EXPECT_EQ(
+        deliver(request(server.hop() + ",[127.0.0.1]:1", {"c@y.test"})).recipients.at(0).status,
+        "5.4.1");
+}
+
 }  // namespace
 }  // namespace postern::forwarder

@@ -19,6 +19,6 @@ forwarder_lmtp_LDADD = $(FORWARDER_LIBS)
 
 check_PROGRAMS += forwarder/forwarder_test
 forwarder_forwarder_test_SOURCES = %reldir%/delivery_fixture.h %reldir%/next_hop_test.cc %reldir%/transcript_test.cc %reldir%/target_finder_test.cc \
-	%reldir%/attempts_test.cc %reldir%/delivery_test.cc %reldir%/tls_policy_test.cc %reldir%/passwords_test.cc %reldir%/outgoing_test.cc %reldir%/dane_test.cc %reldir%/workarounds_test.cc %reldir%/secure_delivery_test.cc
+	%reldir%/attempts_test.cc %reldir%/delivery_test.cc %reldir%/tls_policy_test.cc %reldir%/passwords_test.cc %reldir%/outgoing_test.cc %reldir%/dane_test.cc %reldir%/workarounds_test.cc %reldir%/target_rules_test.cc %reldir%/secure_delivery_test.cc
 forwarder_forwarder_test_CXXFLAGS = $(TEST_CXXFLAGS)
 forwarder_forwarder_test_LDADD = tests/support/libfakedns.a $(FORWARDER_LIBS) $(TEST_LIBS)

@@ -28,7 +28,8 @@ Result<NextHop> parse_bracketed(std::string_view text, NextHop hop) {
     std::string_view rest = text.substr(end + 1);
     if (!rest.empty()) {
         if (rest[0] != ':') return bad(text, "\":port\" expected after \"]\"");
-        TRY_ASSIGN(hop.port, sys::parse_port(rest.substr(1)));
+        hop.service = rest.substr(1);
+        TRY_ASSIGN(hop.port, sys::parse_port(hop.service));
     }
     return hop;
 }
@@ -50,7 +51,8 @@ Result<NextHop> parse_next_hop(std::string_view text, bool mx) {
         TRY_ASSIGN(hop, parse_bracketed(text, std::move(hop)));
     } else if (auto parts = split_once(text, ':')) {
         hop.name = parts->first;
-        TRY_ASSIGN(hop.port, sys::parse_port(parts->second));
+        hop.service = parts->second;
+        TRY_ASSIGN(hop.port, sys::parse_port(hop.service));
     } else {
         hop.name = text;
     }

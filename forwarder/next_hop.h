@@ -19,6 +19,7 @@ struct NextHop {
     Kind kind = Kind::domain;
     std::string name;        // domain, host or numeric address without brackets, or path
     std::uint16_t port = 0;  // 0: the default
+    std::string service;     // what stands for the port: "submission", "587"; empty: the default
     std::string text;        // as it was written
 };
 

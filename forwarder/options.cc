@@ -5,6 +5,7 @@
 #include "lib/base/strings.h"
 #include "lib/config/host.h"
 #include "lib/sys/port.h"
+#include "lib/table/status_filter.h"
 
 #include "forwarder/next_hop.h"
 #include "forwarder/server_rules.h"
@@ -102,6 +103,46 @@ Result<void> read_bind_addresses(Options& options, const config::Config& config)
     return {};
 }
 
+void read_srv(Options& options, const config::Config& config) {
+    options.srv_services = config.get(param::use_srv_lookup);
+    options.ignore_srv_error = config.get(param::ignore_srv_lookup_error);
+    options.srv_fallback = config.get(param::allow_srv_lookup_fallback);
+}
+
+// Errc::invalid for resolver options that are none, and for a probe that asks for nothing.
+Result<void> read_dns(Options& options, const config::Config& config) {
+    const bool lmtp = options.lmtp;
+    options.reply_filter_dns =
+        config.text(lmtp ? "lmtp_dns_reply_filter" : "smtp_dns_reply_filter");
+    const std::string name = lmtp ? "lmtp_dns_resolver_options" : "smtp_dns_resolver_options";
+    for (const auto& word :
+         config.get(lmtp ? param::lmtp_dns_resolver_options : param::smtp_dns_resolver_options)) {
+        if (iequals(word, "res_defnames")) {
+            options.search.bare_names = true;
+        } else if (iequals(word, "res_dnsrch")) {
+            options.search.all_names = true;
+        } else {
+            return Error{Errc::invalid,
+                         cat({name, ": \"", word, "\" is none of res_defnames, res_dnsrch"})};
+        }
+    }
+    options.dnssec_probe = config.get(param::dnssec_probe);
+    const auto parts = split_once(options.dnssec_probe, ':');
+    if (!options.dnssec_probe.empty() &&
+        (!parts || !dns::type_named(parts->first) || parts->second.empty())) {
+        return Error{Errc::invalid, cat({"dnssec_probe: \"", options.dnssec_probe,
+                                         "\" is no record type and name, as \"ns:.\""})};
+    }
+    options.tlsa_of_insecure_hosts =
+        config.get(lmtp ? param::lmtp_tls_force_insecure_host_tlsa_lookup
+                        : param::smtp_tls_force_insecure_host_tlsa_lookup);
+    options.cname_names_server = config.get(lmtp ? param::lmtp_cname_overrides_servername
+                                                 : param::smtp_cname_overrides_servername);
+    options.balance =
+        config.get(lmtp ? param::lmtp_balance_inet_protocols : param::smtp_balance_inet_protocols);
+    return {};
+}
+
 void read_addressing(Options& options, const config::Config& config) {
     // The newer parameter wins where it is set.
     const std::string level =
@@ -145,6 +186,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
                               const service::KeyFiles& keys) {
     Options options;
     options.lmtp = lmtp;
+    options.assume_final = lmtp && config.get(param::lmtp_assume_final);
     options.own_name = config.get(param::myhostname);
     options.helo_name = config.get(lmtp ? param::lmtp_lhlo_name : param::smtp_helo_name);
     TRY_ASSIGN(options.tls, TlsSettings::from(config, lmtp, keys));
@@ -174,9 +216,14 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
     const auto classes = config.get(param::notify_classes);
     options.tell_protocol = std::any_of(classes.begin(), classes.end(),
                                         [](const auto& one) { return iequals(one, "protocol"); });
+    const std::string filter = lmtp ? "lmtp_delivery_status_filter" : "smtp_delivery_status_filter";
+    options.status_filter = table::StatusFilter::function(config.text(filter), filter);
     options.bounce_service = config.get(param::bounce_service_name);
     std::string port = config.get(lmtp ? param::lmtp_tcp_port : param::smtp_tcp_port);
     TRY_ASSIGN(options.default_port, sys::parse_port(port));
+    options.default_service = port;
+    read_srv(options, config);
+    TRY(read_dns(options, config));
     read_timeouts(options, config);
     read_addressing(options, config);
     TRY(read_bind_addresses(options, config));

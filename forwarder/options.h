@@ -9,7 +9,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/ip_address.h"
 #include "lib/config/config.h"
+#include "lib/dns/resolver_wrappers.h"
 #include "lib/dns/unbound_resolver.h"
+#include "lib/queue/agent_report.h"
 #include "lib/smtp/client_session.h"
 
 #include "forwarder/outgoing.h"
@@ -20,6 +22,7 @@ namespace postern::forwarder {
 
 struct Options {
     bool lmtp = false;
+    bool assume_final = false;  // lmtp_assume_final
     std::string helo_name = "localhost";
     std::string own_name;  // myhostname: a server of this name is we
     TlsSettings tls;
@@ -30,6 +33,7 @@ struct Options {
     SaslSettings sasl;
     OutgoingSettings outgoing;
     std::uint16_t default_port = 25;
+    std::string default_service = "smtp";  // what it is called in main.cf
 
     // Limits on waiting; 0: the system's (connecting only).
     Millis connect{30'000}, helo{300'000}, starttls{300'000}, mail{300'000}, rcpt{300'000};
@@ -46,6 +50,16 @@ struct Options {
     bool dns_lookups = true;
     bool ignore_mx_error = false;  // a failed question for MX records is taken for "there are none"
     bool defer_without_mx_address = false;
+    std::vector<std::string> srv_services;  // that are found by SRV records
+    bool ignore_srv_error = false;          // a failed question for them is taken for "none"
+    bool srv_fallback = false;              // where there are none: as without them
+    std::string reply_filter_dns;           // tables
+    dns::SearchRules search;
+    // What is asked to find out whether DNSSEC works, when an answer was not signed: "ns:.".
+    std::string dnssec_probe;
+    bool tlsa_of_insecure_hosts = false;  // whose addresses are not signed
+    bool cname_names_server = false;      // a host is called what its CNAME records lead to
+    bool balance = true;                  // both families are among the addresses that are tried
     bool ask_ipv4 = true, ask_ipv6 = true;
     enum class Prefer : unsigned char { any, ipv4, ipv6 } prefer = Prefer::any;
     bool randomize = true;
@@ -78,6 +92,8 @@ struct Options {
     Millis pix_delay{10'000}, pix_threshold{500'000};
     bool probe_at_data = false;
     bool quote_envelope = true;  // addresses as RFC 5321 4.1.2 wants them; else without quotes
+
+    queue::VerdictFilter status_filter;  // smtp_ or lmtp_delivery_status_filter
 
     bool tell_protocol = false;  // notify_classes: the postmaster hears of misunderstandings
     std::string bounce_service = "bounce";

@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/crypto/digest.h"
 #include "lib/service/key_files.h"
 
 namespace postern::forwarder {
@@ -75,6 +76,9 @@ Result<SaslSettings> SaslSettings::from(const config::Config& config, bool lmtp,
                                                : param::smtp_sasl_tls_verified_security_options)));
     s.plain.authzid = s.secured.authzid = s.verified.authzid =
         config.get(param::send_cyrus_sasl_authzid);
+    if (!config.text(lmtp ? "lmtp_sasl_auth_cache_name" : "smtp_sasl_auth_cache_name").empty())
+        s.remember_refusals =
+            config.get(lmtp ? param::lmtp_sasl_auth_cache_time : param::smtp_sasl_auth_cache_time);
     if (!s.enabled) return s;
     s.password_maps = keys.readable_tables(
         config.get(lmtp ? param::lmtp_sasl_password_maps : param::smtp_sasl_password_maps));
@@ -111,6 +115,29 @@ Lookup<Login> Passwords::find(const std::string& sender, const std::string& host
         return Login{found->substr(0, end), found->substr(end + settings_.delimiter.size())};
     }
     return NotFound{};
+}
+
+std::string Passwords::refusal_key(const std::string& host, const Login& login) const {
+    if (settings_.remember_refusals == Millis{0}) return {};
+    const std::string_view end("\0", 1);
+    return crypto::digest(crypto::Digest::sha256,
+                          cat({to_lower(host), end, login.user, end, login.password}));
+}
+
+void Passwords::note_refusal(const std::string& key, std::string status, std::string reply,
+                             SteadyTime now) {
+    constexpr std::size_t kMost = 1000;
+    if (key.empty()) return;
+    if (refusals_.size() >= kMost) refusals_.clear();
+    refusals_[key] = {std::move(status), std::move(reply), now + settings_.remember_refusals};
+}
+
+const LoginRefusal* Passwords::known_refusal(const std::string& key, SteadyTime now) {
+    const auto found = refusals_.find(key);
+    if (key.empty() || found == refusals_.end()) return nullptr;
+    if (now < found->second.until) return &found->second;
+    refusals_.erase(found);
+    return nullptr;
 }
 
 std::shared_ptr<smtp::ClientAuthenticator> Passwords::authenticator(Login login) const {

@@ -101,5 +101,26 @@ TEST(Passwords, BadOptionsForVerifiedServers) {
         sasl_settings(std::string(kMaps) + "smtp_sasl_tls_verified_security_options = nosuch\n"));
 }
 
+TEST(Passwords, RefusalsHaveAnEnd) {
+    Passwords off(*sasl_settings(std::string(kMaps)));
+    EXPECT_EQ(off.refusal_key("relay.test", {"u", "p"}), "");
+    Passwords passwords(*sasl_settings(std::string(kMaps) +
+                                       "smtp_sasl_auth_cache_name = btree:/var/lib/x\n"
+                                       "smtp_sasl_auth_cache_time = 10s\n"));
+    const std::string key = passwords.refusal_key("Relay.test", {"u", "p"});
+    EXPECT_EQ(key, passwords.refusal_key("relay.test", {"u", "p"}));
+    EXPECT_NE(key, passwords.refusal_key("relay.test", {"u", "new"})) << "a new password is tried";
+    EXPECT_NE(key, passwords.refusal_key("other.test", {"u", "p"}));
+    const SteadyTime now{};
+    EXPECT_EQ(passwords.known_refusal(key, now), nullptr);
+    passwords.note_refusal(key, "5.7.8", "535 5.7.8 no", now);
+    ASSERT_NE(passwords.known_refusal(key, now + Seconds{9}), nullptr);
+    EXPECT_EQ(passwords.known_refusal(key, now + Seconds{9})->reply, "535 5.7.8 no");
+    EXPECT_EQ(passwords.known_refusal(key, now + Seconds{10}), nullptr);
+    EXPECT_EQ(passwords.known_refusal(key, now), nullptr) << "forgotten";
+    passwords.note_refusal("", "5.7.8", "535", now);
+    EXPECT_EQ(passwords.known_refusal("", now), nullptr);
+}
+
 }  // namespace
 }  // namespace postern::forwarder

@@ -267,5 +267,31 @@ TEST_F(SecureDeliveryTest, OffersNoted) {
     EXPECT_THAT(log_, testing::HasSubstr("Host offered STARTTLS: [127.0.0.1]"));
 }
 
+// smtp_sasl_auth_cache_name: a server is not asked again and again with a password that it refused.
+TEST_F(DeliveryTest, RefusedLoginsAreRemembered) {
+    options_.sasl.enabled = true;
+    options_.sasl.password_maps = "static:u:p";
+    set_content("x\r\n");
+    for (const bool remember : {false, true}) {
+        for (const std::string answer : {"535 5.7.8 wrong", "454 4.7.0 later"}) {
+            options_.sasl.remember_refusals = Millis{remember ? 60'000 : 0};
+            options_.sasl.soft_bounce = answer.starts_with("4");
+            pool_.reset();
+            FakeServer server(
+                loop_, {{"EHLO", "250-fake\r\n250 AUTH PLAIN\r\n"}, {"AUTH", answer + "\r\n"}});
+            const auto first = deliver(request(server.hop(), {"a@y.test"})).recipients.at(0);
+            const auto second = deliver(request(server.hop(), {"a@y.test"})).recipients.at(0);
+            const bool cached = remember && answer.starts_with("5");
+            EXPECT_EQ(server.connections, cached ? 1 : 2) << answer;
+            EXPECT_EQ(second.outcome, first.outcome);
+            EXPECT_EQ(second.status, first.status);
+            EXPECT_EQ(second.text.starts_with("SASL [CACHED] authentication failed; server "
+                                              "127.0.0.1[127.0.0.1] said: 535 5.7.8 wrong"),
+                      cached)
+                << second.text;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace postern::forwarder

@@ -3,6 +3,7 @@
 #include "lib/base/strings.h"
 #include "lib/ipc/messages/bounce.h"
 #include "lib/log/log.h"
+#include "lib/sys/file.h"
 
 namespace postern::forwarder {
 Result<std::unique_ptr<service::LoopService>> ForwarderService::create(
@@ -10,6 +11,12 @@ Result<std::unique_ptr<service::LoopService>> ForwarderService::create(
     // Started as "lmtp", or by a service of that name, the same program speaks LMTP.
     bool lmtp = context.program == "lmtp";
     TRY_ASSIGN(Options options, Options::from(context.config, lmtp, context.keys));
+    if (options.search.bare_names || options.search.all_names) {
+        constexpr std::size_t kLargest = 64 << 10;
+        auto text = sys::read_file(options.resolver.resolv_conf, kLargest);
+        if (!text && text.error().code != Errc::not_found) return std::move(text).error();
+        if (text) options.search.domains = dns::search_domains(*text);
+    }
     TRY_ASSIGN(auto resolver, dns::LoopResolver::make(context.loop, options.resolver));
     auto made =
         std::make_unique<ForwarderService>(context, std::move(options), std::move(resolver));
@@ -22,16 +29,32 @@ ForwarderService::ForwarderService(const service::LoopContext& context, Options 
     : context_(context),
       options_(std::move(options)),
       resolver_(std::move(resolver)),
+      reply_filter_(table::Maps::open(options_.reply_filter_dns)),
       tls_(options_.tls),
       passwords_(options_.sasl),
       outgoing_(options_.outgoing),
-      finder_(context.loop, *resolver_, options_, SystemRandom::instance()),
+      finder_(context.loop, wrapped_resolver(), options_, SystemRandom::instance()),
       pool_(context.loop, options_),
       tools_{context.loop, options_, finder_, pool_, tls_, passwords_, outgoing_},
       postmaster_(context.loop, cat({"private/", options_.bounce_service})) {
     pool_.on_trouble([this](const std::string& peer, const std::string& transcript) {
         tell_postmaster(peer, transcript);
     });
+}
+
+// The resolver with its reply filter and search domains.
+dns::AsyncResolver& ForwarderService::wrapped_resolver() {
+    dns::AsyncResolver* outermost = resolver_.get();
+    if (!reply_filter_.empty()) {
+        filtered_ = std::make_unique<dns::FilteredResolver>(
+            *outermost, [this](const std::string& record) { return reply_filter_.find(record); });
+        outermost = filtered_.get();
+    }
+    if (!options_.search.domains.empty()) {
+        searching_ = std::make_unique<dns::SearchResolver>(*outermost, options_.search);
+        outermost = searching_.get();
+    }
+    return *outermost;
 }
 
 void ForwarderService::tell_postmaster(const std::string& peer, const std::string& transcript) {

@@ -28,11 +28,15 @@ class ForwarderService final : public service::LoopService {
     std::size_t session_limit() const override { return 100; }
 
   private:
+    dns::AsyncResolver& wrapped_resolver();
     void tell_postmaster(const std::string& peer, const std::string& transcript);
 
     service::LoopContext context_;
     const Options options_;
     std::unique_ptr<dns::AsyncResolver> resolver_;
+    // Around it, where main.cf wants that.
+    table::Maps reply_filter_;
+    std::unique_ptr<dns::AsyncResolver> filtered_, searching_;
     TlsPolicies tls_;
     Passwords passwords_;
     Outgoing outgoing_;

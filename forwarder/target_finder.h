@@ -52,6 +52,9 @@ class TargetFinder {
     std::shared_ptr<Search> find(std::vector<NextHop> hops, Done done, bool dane = false);
 
   private:
+    void probe_dnssec();
+
+    bool probed_ = false;
     loop::Loop& loop_;
     dns::AsyncResolver& resolver_;
     const Options& options_;
@@ -72,12 +75,17 @@ class TargetFinder::Search : public std::enable_shared_from_this<Search> {
         std::string name;
         unsigned preference = 0;
         std::uint64_t order = 0;  // among equals
+        std::uint16_t port = 0;   // 0: the hop's
         std::vector<IpAddress> addresses;
         bool secure = true;          // all answers about it were signed
         std::string canonical_name;  // where CNAMEs led
         Tlsa tlsa;
     };
 
+    bool by_srv() const;
+    void ask_srv();
+    void on_srv(dns::AnswerLookup answer);
+    void without_srv();
     void ask_mx();
     void on_mx(dns::AnswerLookup answer);
     void use_host(std::string name);
@@ -87,9 +95,10 @@ class TargetFinder::Search : public std::enable_shared_from_this<Search> {
     void addresses_done();
     void ask_tlsa(std::size_t host, bool canonical);
     void on_tlsa(std::size_t host, bool canonical, const dns::AnswerLookup& answer);
-    std::uint16_t port() const;
+    std::uint16_t port(const Host& host) const;
     void hop_done();
     std::vector<Target> order_targets();
+    void balance(std::vector<Target>& targets) const;
     bool drop_own(std::vector<Target>& targets) const;
     void give_up_hop(Verdict verdict);
     void finish();
@@ -106,8 +115,12 @@ class TargetFinder::Search : public std::enable_shared_from_this<Search> {
     std::vector<dns::AsyncResolver::Id> questions_;
     bool lookup_failed_ = false;
     std::string missing_text_;
+    std::string filtered_text_;  // what smtp_dns_reply_filter has left nothing of
     std::vector<Target> targets_;
     Verdict verdict_;
 };
+
+// RFC 2782: SRV records of equal priority in the order of a lottery by their weights.
+std::vector<dns::Record> order_srv(std::vector<dns::Record> records, Random& random);
 
 }  // namespace postern::forwarder

@@ -1,11 +1,13 @@
 #include "forwarder/tls_policy.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/config/config.h"
 #include "lib/service/key_files.h"
+#include "lib/sys/file.h"
 
 namespace postern::forwarder {
 namespace {
@@ -124,6 +126,14 @@ Result<void> read_identity(tls::ClientOptions& base, const config::Config& confi
     return {};
 }
 
+Result<std::vector<std::string>> anchors_in(const std::string& path) {
+    constexpr std::size_t kLargest = 1 << 20;
+    TRY_ASSIGN(const std::string text, sys::read_file(path, kLargest));
+    auto records = tls::trust_anchors(text);
+    if (!records) return std::move(records).error().within(path);
+    return records;
+}
+
 Result<void> read_dane(TlsSettings& s, const config::Config& config, bool lmtp) {
     const std::string support =
         config.get(lmtp ? param::lmtp_dns_support_level : param::smtp_dns_support_level);
@@ -154,7 +164,7 @@ Result<TlsLevel> parse_tls_level(std::string_view word) {
 std::string TlsPolicy::key() const {
     return cat({std::to_string(static_cast<int>(level)), "\n", protocols, "\n", grade, "\n",
                 join(excluded, " "), "\n", join(match, " "), "\n", servername, "\n", tlsa.base,
-                "\n", join(tlsa.records, "")});
+                "\n", join(tlsa.records, ""), "\n", join(anchors, "")});
 }
 
 std::string TlsPolicy::sni(std::string_view host, std::string_view nexthop) const {
@@ -210,6 +220,15 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
     s.fingerprints = config.get(lmtp ? param::lmtp_tls_fingerprint_cert_match
                                      : param::smtp_tls_fingerprint_cert_match);
     s.policy_maps = config.text(s.maps_rule);
+    s.site_rule = lmtp ? "lmtp_tls_per_site" : "smtp_tls_per_site";
+    s.per_site = config.text(s.site_rule);
+    const std::string anchors = lmtp ? "lmtp_tls_trust_anchor_file" : "smtp_tls_trust_anchor_file";
+    for (const auto& file :
+         config.get(lmtp ? param::lmtp_tls_trust_anchor_file : param::smtp_tls_trust_anchor_file)) {
+        auto records = anchors_in(file);
+        if (!records) return std::move(records).error().within(anchors);
+        s.anchors.insert(s.anchors.end(), records->begin(), records->end());
+    }
     TRY(read_dane(s, config, lmtp));
     s.multiple_labels = config.get(param::tls_wildcard_matches_multiple_labels);
     tls::ClientOptions& base = s.base;
@@ -231,13 +250,15 @@ Result<TlsSettings> TlsSettings::from(const config::Config& config, bool lmtp,
     TRY(tls::load_configuration(config.get(param::tls_config_file),
                                 config.get(param::tls_config_name)));
     base.ssl_options = config.get(param::tls_ssl_options);
-    if (s.level != TlsLevel::none || !s.policy_maps.empty())
+    if (s.level != TlsLevel::none || !s.policy_maps.empty() || !s.per_site.empty())
         TRY(read_identity(base, config, lmtp, keys));
     return s;
 }
 
 TlsPolicies::TlsPolicies(TlsSettings settings)
-    : settings_(std::move(settings)), maps_(table::Maps::open(settings_.policy_maps)) {}
+    : settings_(std::move(settings)),
+      maps_(table::Maps::open(settings_.policy_maps)),
+      per_site_(table::Maps::open(settings_.per_site)) {}
 
 TlsPolicy TlsPolicies::of_level(TlsLevel level) const {
     TlsPolicy policy = level > TlsLevel::may ? settings_.mandatory : settings_.may;
@@ -246,6 +267,7 @@ TlsPolicy TlsPolicies::of_level(TlsLevel level) const {
     if (level == TlsLevel::fingerprint) policy.match = settings_.fingerprints;
     if (level == TlsLevel::verify) policy.match = settings_.verify_match;
     if (level == TlsLevel::secure) policy.match = settings_.secure_match;
+    if (level == TlsLevel::verify || level == TlsLevel::secure) policy.anchors = settings_.anchors;
     // Who must be known cannot be anonymous.
     if (level > TlsLevel::encrypt) policy.excluded.push_back("aNULL");
     return policy;
@@ -257,7 +279,7 @@ Result<TlsPolicy> TlsPolicies::parse(std::string_view text) const {
     if (words.empty()) return Error{Errc::invalid, "empty policy"};
     TRY_ASSIGN(const TlsLevel level, parse_tls_level(words[0]));
     TlsPolicy policy = of_level(level);
-    bool has_match = false;
+    bool has_match = false, has_anchors = false;
     for (std::size_t i = 1; i < words.size(); ++i) {
         const auto parts = split_once(words[i], '=');
         if (!parts) return Error{Errc::invalid, cat({"malformed attribute ", words[i]})};
@@ -270,6 +292,11 @@ Result<TlsPolicy> TlsPolicies::parse(std::string_view text) const {
             has_match = true;
             for (auto& word : words_of(value, level == TlsLevel::fingerprint ? "|" : ":"))
                 policy.match.push_back(std::move(word));
+        } else if (iequals(name, "tafile") &&
+                   (level == TlsLevel::verify || level == TlsLevel::secure)) {
+            TRY_ASSIGN(auto records, anchors_in(std::string(value)));
+            if (!std::exchange(has_anchors, true)) policy.anchors.clear();
+            for (auto& record : records) policy.anchors.push_back(std::move(record));
         } else if (iequals(name, "protocols")) {
             policy.protocols = value;
         } else if (iequals(name, "ciphers")) {
@@ -287,7 +314,42 @@ Result<TlsPolicy> TlsPolicies::parse(std::string_view text) const {
     return policy;
 }
 
-Result<TlsPolicy> TlsPolicies::find(const std::string& destination) {
+// smtp_tls_per_site, as Postfix reads it: the words of destination and host add up; a word that
+// asks for something overrides main.cf, MAY gives way to a stricter level there.
+Result<TlsPolicy> TlsPolicies::by_site(const std::string& destination, const std::string& host) {
+    // In the order in which one overrides another.
+    constexpr std::pair<std::string_view, TlsLevel> kWords[] = {
+        {"MAY", TlsLevel::may},
+        {"NONE", TlsLevel::none},
+        {"MUST_NOPEERMATCH", TlsLevel::encrypt},
+        {"MUST", TlsLevel::verify}};
+    const std::pair<std::string_view, TlsLevel>* strongest = nullptr;
+    std::string rule;
+    for (const std::string& key : {destination, host}) {
+        if (key.empty()) continue;
+        const auto found = per_site_.find(key);
+        if (found.failed()) return Error(found.error());
+        if (found.not_found()) continue;
+        const auto* word = std::find_if(std::begin(kWords), std::end(kWords), [&](const auto& one) {
+            return iequals(one.first, trim(*found));
+        });
+        if (word == std::end(kWords))
+            return Error{Errc::invalid, cat({settings_.site_rule, ": unknown TLS policy \"",
+                                             printable(*found, 60), "\" for ", key})};
+        if (strongest != nullptr && word <= strongest) continue;
+        strongest = word;
+        rule = cat({settings_.site_rule, " (", per_site_.matched(), ", key ", key, ")"});
+    }
+    if (strongest == nullptr ||
+        (strongest->second == TlsLevel::may && settings_.level > TlsLevel::may))
+        return of_level(settings_.level);
+    TlsPolicy policy = of_level(strongest->second);
+    policy.rule = std::move(rule);
+    return policy;
+}
+
+Result<TlsPolicy> TlsPolicies::find(const std::string& destination, const std::string& host) {
+    if (maps_.empty() && !per_site_.empty()) return by_site(destination, host);
     if (maps_.empty()) return of_level(settings_.level);
     // The destination as written, then the parents of a bare domain: ".example.com", ".com".
     std::string key = to_lower(destination);

@@ -47,7 +47,9 @@ struct TlsPolicy {
     // For verify and secure: names and the words hostname, nexthop, dot-nexthop. For fingerprint:
     // digests.
     std::vector<std::string> match;
-    Tlsa tlsa;               // at level dane, once the host is known
+    Tlsa tlsa;  // at level dane, once the host is known
+    // For verify and secure: the authorities that count, as tls::trust_anchors(); empty: the usual.
+    std::vector<std::string> anchors;
     std::string servername;  // "", "hostname", "nexthop" or a name, for SNI
     std::string rule;        // what of main.cf wants it, as mailtrace names rules
 
@@ -63,9 +65,11 @@ struct TlsSettings {
     smtp::TlsLevel level = smtp::TlsLevel::none;
     std::vector<std::string> verify_match = {"hostname"}, secure_match = {"nexthop", "dot-nexthop"};
     std::vector<std::string> fingerprints;
-    std::string policy_maps;
+    std::vector<std::string> anchors;  // smtp_tls_trust_anchor_file
+    std::string policy_maps, per_site;
     std::string level_rule;  // the parameter that the level comes from
     std::string maps_rule;   // the name of policy_maps
+    std::string site_rule;   // and of per_site
     std::map<std::string, std::string, std::less<>> grades;  // cipher lists by grade
     bool dnssec = false;                                     // smtp_dns_support_level
     smtp::TlsLevel insecure_mx = smtp::TlsLevel::may;        // smtp_tls_dane_insecure_mx_policy
@@ -90,9 +94,9 @@ class TlsPolicies {
   public:
     explicit TlsPolicies(TlsSettings settings);
 
-    // The policy of a destination as transport tables write it ("[mx.test]:587").
-    // An Error (table, nonsense in it) means: not now.
-    Result<TlsPolicy> find(const std::string& destination);
+    // The policy of a destination as transport tables write it ("[mx.test]:587"), and of a host of
+    // it, where that is known. An Error (table, nonsense in it) means: not now.
+    Result<TlsPolicy> find(const std::string& destination, const std::string& host = {});
     // Made once for each set of protocols and ciphers.
     // At the levels dane and dane-only: what they mean for this host. Afterwards the level is dane
     // (with records), encrypt or may. Text: why the host must not be used.
@@ -106,9 +110,10 @@ class TlsPolicies {
   private:
     TlsPolicy of_level(smtp::TlsLevel level) const;
     Result<TlsPolicy> parse(std::string_view text) const;
+    Result<TlsPolicy> by_site(const std::string& destination, const std::string& host);
 
     TlsSettings settings_;
-    table::Maps maps_;
+    table::Maps maps_, per_site_;
     std::map<std::string, tls::ClientContext> contexts_;
 };
 

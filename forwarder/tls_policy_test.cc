@@ -1,8 +1,13 @@
 // Which TLS a destination gets, and whose certificate is believed.
 #include "forwarder/tls_policy.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "lib/config/config.h"
 #include "lib/service/key_files.h"
+#include "lib/tls/certificate.h"
 
 namespace postern::forwarder {
 namespace {
@@ -152,6 +157,78 @@ TEST(TlsPolicy, ContextsAreSharedAndMistakesAreErrors) {
         TlsPolicies wrong(*settings(std::string("smtp_tls_security_level = encrypt\n") + bad));
         EXPECT_FALSE(wrong.problem()) << bad;
     }
+}
+
+// smtp_tls_per_site, by destination and by host.
+TEST(TlsPolicy, BySite) {
+    constexpr std::string_view kSites =
+        "smtp_tls_per_site = inline:{{may.test=MAY},{none.test=none},{must.test=MUST},"
+        "{enc.test=MUST_NOPEERMATCH},{odd.test=SOMETIMES}}\n";
+    struct Case {
+        std::string global, destination, host;
+        TlsLevel level;
+    };
+    const Case cases[] = {
+        {"", "x.test", "mx.test", TlsLevel::none},
+        {"may", "x.test", "mx.test", TlsLevel::may},
+        {"", "may.test", "mx.test", TlsLevel::may},
+        {"encrypt", "may.test", "mx.test", TlsLevel::encrypt},  // a wild card
+        {"encrypt", "none.test", "mx.test", TlsLevel::none},
+        {"verify", "none.test", "may.test", TlsLevel::none},
+        {"verify", "may.test", "none.test", TlsLevel::none},
+        {"may", "enc.test", "none.test", TlsLevel::encrypt},
+        {"may", "x.test", "must.test", TlsLevel::verify},
+        {"secure", "x.test", "enc.test", TlsLevel::encrypt},
+        {"may", "enc.test", "must.test", TlsLevel::verify},
+    };
+    for (const Case& c : cases) {
+        TlsPolicies policies(
+            *settings(std::string(kSites) + "smtp_tls_security_level = " + c.global + "\n"));
+        auto policy = policies.find(c.destination, c.host);
+        ASSERT_TRUE(policy) << policy.error().what;
+        EXPECT_EQ(policy->level, c.level) << c.global << " " << c.destination << " " << c.host;
+    }
+    TlsPolicies policies(*settings(kSites));
+    EXPECT_FALSE(policies.find("odd.test", "mx.test"));
+    EXPECT_THAT(policies.find("must.test")->rule,
+                testing::AllOf(testing::StartsWith("smtp_tls_per_site ("),
+                               testing::EndsWith("key must.test)")));
+    TlsPolicies newer(*settings(std::string(kSites) + "smtp_tls_policy_maps = inline:{x=may}\n"));
+    EXPECT_EQ(newer.find("must.test", "must.test")->level, TlsLevel::none)
+        << "the newer table wins";
+}
+
+class TrustAnchors : public testing::Test {
+  protected:
+    TrustAnchors() {
+        std::string pattern = testing::TempDir() + "anchorsXXXXXX";
+        directory_ = ::mkdtemp(pattern.data());
+    }
+    ~TrustAnchors() override { std::filesystem::remove_all(directory_); }
+    std::string file(const std::string& name, const std::string& text) const {
+        std::ofstream(directory_ + "/" + name) << text;
+        return directory_ + "/" + name;
+    }
+    std::string directory_;
+};
+
+TEST_F(TrustAnchors, FromMainCfAndPolicies) {
+    const std::string one = file("one", tls::make_self_signed("one")->certificate_pem);
+    const std::string two = file("two", tls::make_self_signed("two")->certificate_pem);
+    TlsPolicies policies(*settings(
+        "smtp_tls_trust_anchor_file = " + one +
+        "\nsmtp_tls_policy_maps = inline:{a=verify,b={secure tafile=" + two + " tafile=" + one +
+        "},c=encrypt,d={encrypt tafile=" + two + "},e={secure tafile=/nonexistent}}\n"));
+    const auto first = policies.find("a")->anchors;
+    EXPECT_EQ(first.size(), 1u);
+    const auto others = policies.find("b")->anchors;
+    ASSERT_EQ(others.size(), 2u);
+    EXPECT_EQ(others[1], first[0]);
+    EXPECT_NE(policies.find("a")->key(), policies.find("b")->key());
+    EXPECT_TRUE(policies.find("c")->anchors.empty()) << "nobody's name is asked for";
+    EXPECT_FALSE(policies.find("d"));
+    EXPECT_FALSE(policies.find("e"));
+    EXPECT_FALSE(settings("smtp_tls_trust_anchor_file = " + file("bad", "no certificate") + "\n"));
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ fuzz_forward_file_LDADD = $(FUZZ_MAIN) $(LOCAL_LIBS) $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/table_text
 fuzz_table_text_SOURCES = %reldir%/table_text_fuzz.cc
-fuzz_table_text_LDADD = $(FUZZ_MAIN) lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
+fuzz_table_text_LDADD = $(FUZZ_MAIN) lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
 
 FUZZ_MAILBOX_LIBS = lib/mailbox/libmailbox.a lib/imap/libimap.a lib/sys/libsys.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS)
 check_PROGRAMS += fuzz/mailbox_log

@@ -338,7 +338,18 @@ TEST_F(WholeProgram, DeliversToMailUsers) {
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0],
               "Return-Path: <s@far.test>\nX-Original-To: Postmaster@here.test\nDelivered-To: "
-              "u1@here.test\nSubject: x\n\nhello\n");
+              "Postmaster@here.test\nSubject: x\n\nhello\n");
+    auto followed = options();
+    followed.runner.frozen_delivered_to = false;
+    ask(followed, request({"Postmaster@here.test"}), "Subject: x\r\n\r\nhello\r\n");
+    const auto all = messages(root_ + "/home/u1/Maildir");
+    EXPECT_THAT(all, testing::Contains(testing::HasSubstr("\nDelivered-To: u1@here.test\n")));
+    // Where an alias leads, and what Delivered-To calls it: both would be a loop.
+    for (const std::string seen : {"u1@here.test", "Postmaster@here.test"}) {
+        const auto loop = ask(options(), request({"Postmaster@here.test"}),
+                              "Delivered-To: " + seen + "\r\n\r\nhello\r\n");
+        EXPECT_EQ(loop.recipients.at(0).status, "5.4.6") << seen;
+    }
     struct stat st {};
     ASSERT_EQ(stat((root_ + "/home/u1/Maildir/new").c_str(), &st), 0);
     EXPECT_EQ(st.st_uid, kUid);

@@ -128,8 +128,9 @@ void Dispatcher::plan_one(const ipc::DeliverRequest& request,
     if (request.probe) return probe_one(request, recipient, work);
     const Verdict verdict = place_one(request, recipient, work);
     if (verdict.accepted()) return;
-    work.decided.recipients.push_back(queue::report_delivery(
-        request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));
+    work.decided.recipients.push_back(
+        queue::report_delivery(request, recipient, kRelays[options_.is_virtual ? 1 : 0], {},
+                               verdict, work.started, options_.status_filter));
 }
 
 // A probe: places are looked for, and nothing is done there. Another agent says for itself.
@@ -156,8 +157,9 @@ void Dispatcher::probe_one(const ipc::DeliverRequest& request,
         verdict =
             Verdict::accept("2.0.0", printable(postern::join(texts, ", "), ipc::kMaxReportText));
     }
-    work.decided.recipients.push_back(queue::report_delivery(
-        request, recipient, kRelays[options_.is_virtual ? 1 : 0], {}, verdict, work.started));
+    work.decided.recipients.push_back(
+        queue::report_delivery(request, recipient, kRelays[options_.is_virtual ? 1 : 0], {},
+                               verdict, work.started, options_.status_filter));
 }
 
 Verdict Dispatcher::to_user(Work& work, const ipc::DeliverRequest& request,
@@ -403,6 +405,7 @@ Processes::Body Dispatcher::mailbox_body(const Place& place) {
         options.myhostname = options_.myhostname;
         options.original_recipient_header = options_.original_recipient_header;
         options.check_loops = !options_.is_virtual;
+        options.frozen_delivered_to = options_.runner.frozen_delivered_to;
         options.size_limit = options_.mailbox_size_limit;
         options.mbox_rules = options_.mbox_rules;
         options.quota_defers = options_.quota_defers;
@@ -410,6 +413,7 @@ Processes::Body Dispatcher::mailbox_body(const Place& place) {
         options.delimiters = options_.recipient_delimiter;
         options.forward_path = options_.runner.forward_path;
         options.forward_filter = options_.runner.forward_filter;
+        options.status_filter = options_.status_filter;
         MailboxWorker(sys::RealFs::instance(), std::move(options), runner ? &*runner : nullptr)
             .run(parent);
     };
@@ -436,7 +440,8 @@ Processes::Body Dispatcher::forward_body() {
         using sys::Promise;
         auto restricted = sys::restrict(Promise::stdio | Promise::unix_sockets, {});
         if (!restricted) return log::error("", restricted.error().what);
-        ForwardWorker(sys::RealFs::instance(), sockets_.cleanup).run(parent);
+        ForwardWorker(sys::RealFs::instance(), sockets_.cleanup, options_.status_filter)
+            .run(parent);
     };
 }
 
@@ -513,7 +518,7 @@ void Dispatcher::call_agent(Work& work, const ipc::DeliverRequest& request, int 
         Verdict::defer("4.3.0", cat({"delivery agent ", request.service, " does not answer"}));
     queue::merge_report(work.decided,
                         queue::report_delivery(request, request.recipients.front(), request.service,
-                                               {}, verdict, work.started));
+                                               {}, verdict, work.started, options_.status_filter));
 }
 
 void Dispatcher::defer_all(Work& work, std::size_t job) {

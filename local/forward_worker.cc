@@ -53,7 +53,8 @@ ipc::SubmitOpen envelope_of(const ForwardJob& job) {
 Result<Verdict> ForwardWorker::submit(const ForwardJob& job, int file) {
     const auto deadline = Deadline::in(kSubmitWait);
     const queue::MessageText text{file, job.request.body_offset, job.request.body_size};
-    const std::string& address = job.request.recipients.front().address;
+    const std::string& recipient = job.request.recipients.front().address;
+    const std::string& address = job.delivered.empty() ? recipient : job.delivered;
     TRY_ASSIGN(const bool seen, queue::delivered_before(fs_, text, address));
     if (seen) return Verdict::reject("5.4.6", cat({"mail forwarding loop for ", address}));
 
@@ -115,7 +116,7 @@ void ForwardWorker::run(ipc::Channel& parent) {
         const Verdict verdict = forward(*job, file.get());
         ipc::DeliverReport answer;
         answer.recipients.push_back(queue::report_delivery(
-            job->request, job->request.recipients.front(), "local", {}, verdict, started));
+            job->request, job->request.recipients.front(), "local", {}, verdict, started, filter_));
         if (verdict.accepted()) answer.recipients.front().action = ipc::DsnAction::expanded;
         if (auto sent = connection.send(answer, Deadline::in(kPassOnWait)); !sent) {
             log::warning(job->request.queue_id.str(), cat({"report to qmgr: ", sent.error().what}));

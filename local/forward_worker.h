@@ -6,6 +6,7 @@
 
 #include "lib/base/verdict.h"
 #include "lib/ipc/channel.h"
+#include "lib/queue/agent_report.h"
 #include "lib/sys/fs.h"
 
 #include "local/messages.h"
@@ -14,8 +15,8 @@ namespace postern::local {
 
 class ForwardWorker {
   public:
-    ForwardWorker(sys::Fs& fs, std::string cleanup_socket)
-        : fs_(fs), cleanup_(std::move(cleanup_socket)) {}
+    ForwardWorker(sys::Fs& fs, std::string cleanup_socket, queue::VerdictFilter filter = {})
+        : fs_(fs), cleanup_(std::move(cleanup_socket)), filter_(std::move(filter)) {}
 
     // Serves jobs from the parent's channel until the parent closes it.
     void run(ipc::Channel& parent);
@@ -28,6 +29,7 @@ class ForwardWorker {
 
     sys::Fs& fs_;
     std::string cleanup_;
+    queue::VerdictFilter filter_;
 };
 
 }  // namespace postern::local

@@ -33,6 +33,13 @@ Result<void> append_message(sys::Fs& fs, const std::string& path, const MboxRule
     });
 }
 
+Result<bool> was_delivered(sys::Fs& fs, const queue::MessageText& text, const std::string& address,
+                           const std::string& delivered) {
+    TRY_ASSIGN(const bool seen, queue::delivered_before(fs, text, address));
+    if (seen || iequals(address, delivered)) return seen;
+    return queue::delivered_before(fs, text, delivered);
+}
+
 Verdict mailbox_failure(const Error& error, std::string_view doing, bool orders) {
     const std::string text = cat({doing, error.what});
     if (error.sys == EFBIG || error.sys == EDQUOT) return Verdict::reject("5.2.2", text);

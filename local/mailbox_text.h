@@ -32,6 +32,11 @@ Result<void> append_message(sys::Fs& fs, const std::string& path, const MboxRule
 
 // A quota is the owner's business and returns the mail; all else may pass. `orders`: the file was
 // named by an alias or a .forward file: what may not be written to now never may.
+// Whether the message has been delivered to one of the two: to where an alias leads, or to what
+// Delivered-To calls it.
+Result<bool> was_delivered(sys::Fs& fs, const queue::MessageText& text, const std::string& address,
+                           const std::string& delivered);
+
 Verdict mailbox_failure(const Error& error, std::string_view doing, bool orders);
 
 }  // namespace postern::local

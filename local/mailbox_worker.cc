@@ -127,7 +127,7 @@ MailboxText MailboxWorker::text_of(const OpenJob& job, std::size_t recipient) co
     const auto& original = one.original.empty() ? one.address : one.original;
     return {request.sender,
             options_.original_recipient_header ? original : std::string(),
-            job.job.targets[recipient].address,
+            options_.frozen_delivered_to ? one.address : job.job.targets[recipient].address,
             {job.file.get(), request.body_offset, request.body_size}};
 }
 
@@ -142,7 +142,9 @@ void MailboxWorker::plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& pl
             Plan& plan = plans.emplace_back(Plan{j, r, {}, {}, wants_runner(jobs[j].job, target)});
             if (plan.to_runner) continue;
             if (options_.check_loops && !jobs[j].job.final) {
-                auto seen = queue::delivered_before(fs_, text, target.address);
+                auto seen = was_delivered(
+                    fs_, text, target.address,
+                    options_.frozen_delivered_to ? request.recipients[r].address : target.address);
                 if (!seen) plan.verdict = mailbox_failure(seen.error(), "", false);
                 if (seen && *seen)
                     plan.verdict = Verdict::reject(
@@ -253,10 +255,10 @@ bool MailboxWorker::pass_on(const OpenJob& job, const std::vector<std::size_t>& 
     if (sent.error().code != Errc::timeout && sent.error().code != Errc::invalid)
         runner_open_ = false;
     for (const auto r : recipients) {
-        decided.recipients.push_back(
-            queue::report_delivery(job.job.request, job.job.request.recipients[r], options_.relay,
-                                   job.job.targets[r].address,
-                                   Verdict::defer("4.3.0", "delivery process failed"), started));
+        decided.recipients.push_back(queue::report_delivery(
+            job.job.request, job.job.request.recipients[r], options_.relay,
+            job.job.targets[r].address, Verdict::defer("4.3.0", "delivery process failed"), started,
+            options_.status_filter));
     }
     return false;
 }
@@ -277,10 +279,10 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
             continue;
         }
         const auto& job = jobs[plan.job].job;
-        reports[plan.job].recipients.push_back(
-            queue::report_delivery(job.request, job.request.recipients[plan.recipient],
-                                   options_.relay, job.targets[plan.recipient].address,
-                                   verdict_of(plan, jobs[plan.job], results, started), started));
+        reports[plan.job].recipients.push_back(queue::report_delivery(
+            job.request, job.request.recipients[plan.recipient], options_.relay,
+            job.targets[plan.recipient].address, verdict_of(plan, jobs[plan.job], results, started),
+            started, options_.status_filter));
     }
     for (std::size_t j = 0; j < jobs.size(); ++j) {
         if (!for_runner[j].empty() && pass_on(jobs[j], for_runner[j], reports[j], started))

@@ -13,6 +13,7 @@
 #include "lib/ipc/channel.h"
 #include "lib/mailbox/maildir_delivery.h"
 #include "lib/mailbox/quota.h"
+#include "lib/queue/agent_report.h"
 #include "lib/sys/fs.h"
 
 #include "local/mailbox_text.h"
@@ -24,12 +25,15 @@ struct MailboxOptions {
     std::string relay = "local";  // for the log
     std::string myhostname;
     bool original_recipient_header = true;
-    bool check_loops = true;       // local does, virtual does not
+    bool check_loops = true;  // local does, virtual does not
+    // Delivered-To is what qmgr asked for, whatever aliases made of it.
+    bool frozen_delivered_to = true;
     std::uint64_t size_limit = 0;  // of one message in a Maildir; 0: none
     MboxRules mbox_rules;
     bool quota_defers = false;             // mail for a full mailbox waits
     std::vector<unsigned> quota_warnings;  // per cent
     std::string delimiters, forward_path, forward_filter;
+    queue::VerdictFilter status_filter;
 };
 
 // A job with what came along: the queue file and qmgr's connection.

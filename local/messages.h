@@ -135,10 +135,12 @@ struct ForwardJob {
 
     ipc::DeliverRequest request;  // with that one recipient
     std::vector<std::string> forwards;
+    std::string delivered = {};  // Delivered-To; empty: the recipient's address
 
     void attributes(auto& io) {
         io.attr("request", request);
         io.attr("forwards", forwards, Plan::kMaxForwards, ipc::kMaxAddress);
+        io.attr("delivered", delivered, ipc::kMaxAddress);
     }
 };
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/table/address_options.h"
 #include "lib/table/source.h"
+#include "lib/table/status_filter.h"
 
 namespace postern::local {
 namespace {
@@ -53,6 +55,7 @@ Result<RunnerOptions> runner_options(const config::Config& config) {
     o.myorigin = config.get(param::myorigin);
     o.delimiters = config.get(param::recipient_delimiter);
     o.original_recipient_header = config.get(param::enable_original_recipient);
+    o.frozen_delivered_to = config.get(param::frozen_delivered_to);
     const auto prepend = config.get(param::prepend_delivered_header);
     o.delivered_for_command = std::find(prepend.begin(), prepend.end(), "command") != prepend.end();
     o.delivered_for_file = std::find(prepend.begin(), prepend.end(), "file") != prepend.end();
@@ -98,6 +101,11 @@ Result<Options> options_from(const config::Config& config, bool is_virtual) {
     TRY_ASSIGN(o.mbox_rules,
                mbox_rules(config, is_virtual ? config.get(param::virtual_mailbox_lock)
                                              : config.get(param::mailbox_delivery_lock)));
+    if (!is_virtual && config.get(param::sun_mailtool_compatibility)) {
+        log::warning(
+            "", "sun_mailtool_compatibility is deprecated; use mailbox_delivery_lock = dotlock");
+        TRY_ASSIGN(o.mbox_rules, mbox_rules(config, {"dotlock"}));
+    }
     o.mbox_rules.must_be_ours = config.get(param::strict_mailbox_ownership);
     o.mailbox_command_maps = config.text("mailbox_command_maps");
     o.mailbox_transport = config.get(param::mailbox_transport);
@@ -105,6 +113,10 @@ Result<Options> options_from(const config::Config& config, bool is_virtual) {
     o.fallback_transport = config.get(param::fallback_transport);
     o.fallback_transport_maps = config.text("fallback_transport_maps");
     o.luser_relay = config.get(param::luser_relay);
+    const std::string filter =
+        is_virtual ? "virtual_delivery_status_filter" : "local_delivery_status_filter";
+    o.status_filter = table::StatusFilter::function(config.text(filter), filter);
+    o.runner.status_filter = o.status_filter;
     o.mailbox_size_limit = is_virtual ? config.get(param::virtual_mailbox_limit)
                                       : config.get(param::mailbox_size_limit);
     o.mbox_rules.size_limit = o.mailbox_size_limit;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lib/config/config.h"
+#include "lib/queue/agent_report.h"
 #include "lib/table/address_class.h"
 #include "lib/table/address_lookup.h"
 
@@ -29,6 +30,7 @@ struct Options {
     RunnerOptions runner;
     std::string mailbox_command_maps, mailbox_transport, mailbox_transport_maps;
     std::string fallback_transport, fallback_transport_maps, luser_relay;
+    queue::VerdictFilter status_filter;  // local_ or virtual_delivery_status_filter
     std::uint64_t mailbox_size_limit = 0;
     std::string quota_rule;  // of Maildirs whose users have none of their own
     bool quota_defers = false;

@@ -37,11 +37,14 @@ struct Runner::Delivery {
     const Target& target;
     int file;
     WallTime started;
+    const queue::VerdictFilter& filter;
+    bool frozen;
     ipc::DeliverReport& report;  // of all
     bool deferred = false;       // something of it must be tried again
     bool for_agent = false;      // mailbox_transport gets it too
 
     queue::MessageText text() const { return {file, request.body_offset, request.body_size}; }
+    const std::string& delivered() const { return frozen ? recipient.address : target.address; }
     const std::string& original() const {
         return recipient.original.empty() ? recipient.address : recipient.original;
     }
@@ -51,7 +54,8 @@ struct Runner::Delivery {
         queue::merge_report(report, std::move(entry));
     }
     void settle(const Verdict& verdict) {
-        add(queue::report_delivery(request, recipient, "local", target.address, verdict, started));
+        add(queue::report_delivery(request, recipient, "local", target.address, verdict, started,
+                                   filter));
     }
 };
 
@@ -86,9 +90,16 @@ void Runner::serve(ipc::Packet packet) {
 ipc::DeliverReport Runner::perform(const RunnerJob& job, int file) {
     ipc::DeliverReport report = job.decided;
     for (std::size_t i = 0; i < job.request.recipients.size(); ++i) {
-        Delivery delivery{job.request, job.request.recipients[i],     job.targets[i],
-                          file,        SystemClock::instance().now(), report};
-        auto seen = queue::delivered_before(fs_, delivery.text(), delivery.target.address);
+        Delivery delivery{job.request,
+                          job.request.recipients[i],
+                          job.targets[i],
+                          file,
+                          SystemClock::instance().now(),
+                          options_.status_filter,
+                          options_.frozen_delivered_to,
+                          report};
+        auto seen =
+            was_delivered(fs_, delivery.text(), delivery.target.address, delivery.delivered());
         if (!seen) {
             delivery.settle(Verdict::defer("4.3.0", seen.error().what));
         } else if (*seen) {
@@ -184,7 +195,7 @@ Verdict Runner::to_command(const Delivery& delivery, const std::string& line) {
         queue::from_line(request.sender, delivery.started) + "\n" +
         queue::mailbox_headers(request.sender,
                                options_.original_recipient_header ? delivery.original() : "",
-                               options_.delivered_for_command ? delivery.target.address : "");
+                               options_.delivered_for_command ? delivery.delivered() : "");
     const auto result =
         sys::run_command(command, [&](const sys::WriteInput& write) -> Result<void> {
             TRY(write(head));
@@ -196,7 +207,7 @@ Verdict Runner::to_command(const Delivery& delivery, const std::string& line) {
 Verdict Runner::to_file(const Delivery& delivery, const std::string& path) {
     MailboxText text{delivery.request.sender,
                      options_.original_recipient_header ? delivery.original() : "",
-                     options_.delivered_for_file ? delivery.target.address : "", delivery.text()};
+                     options_.delivered_for_file ? delivery.delivered() : "", delivery.text()};
     if (path.ends_with('/')) {
         const mailbox::Delivery one[] = {maildir_delivery(
             fs_, path, text, delivery.request, delivery.target.address, options_.myhostname)};
@@ -247,6 +258,7 @@ void Runner::forward(Delivery& delivery, std::vector<std::string> addresses) {
     auto& recipient = job.request.recipients.front();
     recipient.original = delivery.original();
     recipient.address = delivery.target.address;
+    job.delivered = delivery.delivered();
     ask(delivery, forwarding_, job);
 }
 

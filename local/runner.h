@@ -9,6 +9,7 @@
 
 #include "lib/base/verdict.h"
 #include "lib/ipc/channel.h"
+#include "lib/queue/agent_report.h"
 #include "lib/sys/fs.h"
 
 #include "local/forward_file.h"
@@ -22,6 +23,7 @@ struct RunnerOptions {
     std::string myhostname, myorigin;
     std::string delimiters;  // recipient_delimiter
     bool original_recipient_header = true;
+    bool frozen_delivered_to = true;
     bool delivered_for_command = true, delivered_for_file = true;  // prepend_delivered_header
 
     std::string forward_path, forward_filter;
@@ -32,6 +34,7 @@ struct RunnerOptions {
     std::string directory, directory_filter, command_filter;
     Millis time_limit{1'000'000};
     MboxRules file_rules;
+    queue::VerdictFilter status_filter;
 };
 
 class Runner {

@@ -74,8 +74,8 @@ ipc::DeliverReport Agent::deliver(sys::Fs& fs, const ipc::DeliverRequest& reques
     const Verdict verdict = run(fs, request, file, started);
     ipc::DeliverReport report;
     for (const auto& recipient : request.recipients) {
-        report.recipients.push_back(
-            queue::report_delivery(request, recipient, options_.service, {}, verdict, started));
+        report.recipients.push_back(queue::report_delivery(
+            request, recipient, options_.service, {}, verdict, started, options_.status_filter));
         if (verdict.accepted() && !options_.attributes.flags.final)
             report.recipients.back().action = ipc::DsnAction::relayed;
     }

@@ -8,6 +8,7 @@
 #include "lib/base/verdict.h"
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/deliver.h"
+#include "lib/queue/agent_report.h"
 #include "lib/service/service.h"
 #include "lib/sys/fs.h"
 
@@ -20,6 +21,7 @@ struct Options {
     std::string delimiters;   // recipient_delimiter
     std::string environment;  // export_environment
     Millis time_limit{1'000'000};
+    queue::VerdictFilter status_filter;  // pipe_delivery_status_filter
     Attributes attributes;
     // As whom; as an ordinary user: oneself.
     std::string user_name;

@@ -3,6 +3,7 @@
 #include "lib/base/strings.h"
 #include "lib/service/profiles.h"
 #include "lib/sys/users.h"
+#include "lib/table/status_filter.h"
 
 #include "pipe/agent.h"
 
@@ -52,6 +53,8 @@ Result<Options> options_from(const service::Context& context) {
     options.service = context.service;
     options.delimiters = context.config.get(param::recipient_delimiter);
     options.environment = context.config.get(param::export_environment);
+    options.status_filter = table::StatusFilter::function(
+        context.config.text("pipe_delivery_status_filter"), "pipe_delivery_status_filter");
     auto attributes = parse_attributes(entry->arguments);
     if (!attributes) return std::move(attributes).error().within("service " + context.service);
     options.attributes = std::move(*attributes);

@@ -43,6 +43,20 @@ std::optional<Record> parse_mx(std::string_view data) {
                   static_cast<std::uint16_t>(byte_at(data, 0) << 8 | byte_at(data, 1))};
 }
 
+unsigned pair_at(std::string_view data, std::size_t at) {
+    return byte_at(data, at) << 8 | byte_at(data, at + 1);
+}
+
+// RFC 2782: priority, weight, port, target.
+std::optional<Record> parse_srv(std::string_view data) {
+    if (data.size() < 7) return std::nullopt;
+    auto host = parse_name(data.substr(6));
+    if (!host) return std::nullopt;
+    return Record{*std::move(host), static_cast<std::uint16_t>(pair_at(data, 0)),
+                  static_cast<std::uint16_t>(pair_at(data, 2)),
+                  static_cast<std::uint16_t>(pair_at(data, 4))};
+}
+
 std::optional<Record> only(std::optional<std::string> text) {
     if (!text) return std::nullopt;
     return Record{*std::move(text)};
@@ -61,6 +75,7 @@ std::optional<Record> parse_rdata(RecordType type, std::string_view data) {
         case RecordType::a: return parse_address(data, 4);
         case RecordType::aaaa: return parse_address(data, 16);
         case RecordType::mx: return parse_mx(data);
+        case RecordType::srv: return parse_srv(data);
         case RecordType::ns:
         case RecordType::ptr: return only(parse_name(data));
         case RecordType::tlsa:

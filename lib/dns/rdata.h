@@ -8,7 +8,7 @@
 
 namespace postern::dns {
 
-// One uncompressed record's data. Host names of MX and PTR records must be names that could be
+// One uncompressed record's data. Host names of MX, SRV and PTR records must be names that could be
 // asked for (or the root, which gives "": null MX).
 std::optional<Record> parse_rdata(RecordType type, std::string_view data);
 

@@ -15,8 +15,17 @@ std::string_view type_name(RecordType type) {
         case RecordType::mx: return "MX";
         case RecordType::txt: return "TXT";
         case RecordType::aaaa: return "AAAA";
+        case RecordType::srv: return "SRV";
     }
     return "unknown";
+}
+
+std::optional<RecordType> type_named(std::string_view name) {
+    using enum RecordType;
+    for (const RecordType type : {a, ns, ptr, mx, txt, aaaa, srv, tlsa}) {
+        if (iequals(name, type_name(type))) return type;
+    }
+    return std::nullopt;
 }
 
 bool is_null_mx(const Answer& answer) {

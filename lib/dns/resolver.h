@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,15 +24,18 @@ enum class RecordType : std::uint16_t {
     mx = 15,
     txt = 16,
     aaaa = 28,
+    srv = 33,
     tlsa = 52
 };
 std::string_view type_name(RecordType type);  // "MX"
+std::optional<RecordType> type_named(std::string_view name);
 
 struct Record {
     // Numeric address, host name without final dot, or text; of TLSA the record as it came (RFC
     // 6698 2.1: usage, selector, matching type, data).
     std::string data;
-    std::uint16_t preference = 0;  // MX only
+    std::uint16_t preference = 0;        // of MX; of SRV the priority
+    std::uint16_t weight = 0, port = 0;  // of SRV (RFC 2782)
 };
 
 // The name exists. records is empty when it has no record of the type that was asked for.
@@ -45,7 +49,8 @@ struct Answer {
 // found: the name exists; not_found: it does not; failed: nobody knows at present.
 using AnswerLookup = Lookup<Answer>;
 
-// RFC 7505 3: one MX record with an empty host says that the domain takes no mail.
+// RFC 7505 3: one MX record with an empty host says that the domain takes no mail; RFC 2782: one
+// SRV record that it has no such service.
 bool is_null_mx(const Answer& answer);
 
 // A name that may be asked for: RFC 1035 2.3.4 sizes, letters, digits, "-" and "_".

@@ -96,7 +96,10 @@ Result<std::unique_ptr<Context>> Context::make(const Options& options) {
 }
 
 Result<int> Context::ask(std::string_view name, RecordType type) {
-    TRY_ASSIGN(const std::string text, ascii_name(name));
+    std::string text = ".";  // the root may be asked for
+    if (name != text) {
+        TRY_ASSIGN(text, ascii_name(name));
+    }
     auto question = std::make_unique<Question>(Question{this, type, 0});
     int code = ub_resolve_async(context_.get(), text.c_str(), static_cast<int>(type), 1,
                                 question.get(), &Context::on_answer, &question->id);

@@ -1,6 +1,7 @@
 #include "lib/queue/agent_report.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/ipc/messages/limits.h"
 #include "lib/log/log.h"
@@ -36,8 +37,9 @@ ipc::RecipientReport report_entry(std::uint32_t index, const Verdict& verdict) {
 
 ipc::RecipientReport report_delivery(const ipc::DeliverRequest& request,
                                      const ipc::DeliverRecipient& recipient, std::string_view relay,
-                                     const std::string& address, const Verdict& verdict,
-                                     WallTime started) {
+                                     const std::string& address, Verdict verdict, WallTime started,
+                                     const VerdictFilter& filter) {
+    if (filter) verdict = filter(std::move(verdict));
     const auto now = SystemClock::instance().now();
     const std::string& original =
         recipient.original.empty() ? recipient.address : recipient.original;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -145,6 +146,15 @@ Result<void> Child::find_callers() {
     }
     return {};
 }
+
+Seconds Child::patience() const {
+    const Millis time = config_->get(program_ == "qmgr" ? param::qmgr_daemon_timeout : param::daemon_timeout);
+    return std::max(std::chrono::duration_cast<Seconds>(time), Seconds{1});
+}
+
+// SIGALRM has no handler: what is stuck could not run one that says more than master does.
+void Child::watch_me() const { ::alarm(static_cast<unsigned>(patience().count())); }
+void Child::end_watch() { ::alarm(0); }
 
 Result<void> Child::restrict() {
     TRY(sys::raise_descriptor_limit());

@@ -59,6 +59,12 @@ class Child {
     std::uint64_t max_served() const { return max_served_; }
     Millis max_idle() const { return max_idle_; }
 
+    // The kernel ends a process that neither calls this again nor end_watch() within daemon_timeout
+    // (qmgr_daemon_timeout): it is stuck. Master starts another.
+    void watch_me() const;
+    static void end_watch();
+    Seconds patience() const;
+
     // Stops listening, for good.
     void close_listeners() { listeners_.clear(); }
     // In a forked session process: lets go of master and of the listening sockets.

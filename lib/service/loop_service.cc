@@ -37,7 +37,8 @@ class LoopHost {
           ending_(loop, [this] { loop_.stop(); }),
           drained_(loop, [this] { end_if_done(); }),
           paused_(loop, [this] { accept_again(); }),
-          records_(loop, log::flush_records) {}
+          records_(loop, log::flush_records),
+          alive_(loop, [this] { show_life(); }) {}
     ~LoopHost() { log::gather_records(nullptr); }
     LoopHost(const LoopHost&) = delete;
     LoopHost& operator=(const LoopHost&) = delete;
@@ -59,14 +60,22 @@ class LoopHost {
                 std::make_unique<loop::Watch>(loop_, fd, [this, fd] { on_accept(fd); }));
         }
         accept_more(true);
+        show_life();
         child_.ready();
         child_.set_idle();
         idle_.start(child_.max_idle());
         loop_.run();
+        Child::end_watch();
         return {};
     }
 
   private:
+    // A loop that turns no more is noticed (Child::watch_me).
+    void show_life() {
+        child_.watch_me();
+        alive_.start(std::chrono::duration_cast<Millis>(child_.patience()) / 3);
+    }
+
     void accept_more(bool on) {
         accepting_ = on;
         for (auto& listener : listeners_) listener->want_read(on);
@@ -161,6 +170,7 @@ class LoopHost {
     loop::Timer idle_, ending_, drained_;
     loop::Timer paused_;  // no descriptors to be had
     loop::Timer records_;
+    loop::Timer alive_;
     std::unique_ptr<loop::Watch> control_;
     std::vector<std::unique_ptr<loop::Watch>> listeners_;
     std::unique_ptr<LoopService> service_;

@@ -34,12 +34,18 @@ using ipc::QueueNudge;
 
 Deadline soon() { return Deadline::in(Millis{5000}); }
 const QueueId kId = *QueueId::parse("4cQ1bbbBBB");
+const QueueId kStuck = *QueueId::parse("4cQ1bbbCCC");  // who is asked this never answers
+
+void get_stuck() {
+    for (;;) ::pause();
+}
 
 // Answers each nudge with the same nudge.
 class EchoWorker : public Worker {
   public:
     Conversation serve(ipc::Channel& channel) override {
         const auto question = channel.receive<QueueNudge>(soon());
+        if (question && question->file == kStuck) get_stuck();
         if (!question || !channel.send(*question, soon())) return Conversation::over;
         return Conversation::goes_on;
     }
@@ -59,6 +65,7 @@ class EchoLoop : public LoopService {
         channel_ = std::make_unique<ipc::LoopChannel>(
             loop_, std::move(socket),
             ipc::LoopChannel::Handler{[this](ipc::Packet p) {
+                                          if (p.as<QueueNudge>()->file == kStuck) get_stuck();
                                           static_cast<void>(
                                               channel_->send(*p.as<QueueNudge>()).has_value());
                                       },
@@ -201,6 +208,26 @@ TEST_P(EveryStyle, EndsWithItsMaster) {
     ASSERT_TRUE(daemon.ready());
     static_cast<void>(daemon.control().release());
     EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+// daemon_timeout: the kernel ends it, whatever it is doing.
+TEST(Watchdog, EndsWhatIsStuckAndNothingElse) {
+    for (auto* run : {&run_echo_worker_any, &run_echo_loop}) {
+        Daemon daemon(run, 0, "daemon_timeout=1s");
+        ASSERT_TRUE(daemon.ready()) << daemon.log();
+        EXPECT_EQ(daemon.ask(), kId.str());
+        auto channel = ipc::Channel::connect(daemon.path(), soon());
+        ASSERT_TRUE(channel);
+        ASSERT_TRUE(channel->send(QueueNudge{kStuck}, soon()));
+        EXPECT_EQ(channel->receive<QueueNudge>(soon()).error().code, Errc::closed);
+        const int status = daemon.wait_end();
+        EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) << status;
+    }
+    Daemon quiet(run_echo_loop, 0, "daemon_timeout=1s");
+    ASSERT_TRUE(quiet.ready());
+    // Longer than the limit without anything to do: a message is waited for that does not come.
+    EXPECT_FALSE(quiet.control().receive<ipc::Status>(Deadline::in(Millis{1500})));
+    EXPECT_EQ(quiet.ask(), kId.str());
 }
 
 TEST(Worker, TellsWhenItTakesTheLastIdleSlot) {

@@ -56,9 +56,9 @@ class Waiter {
             const int n = ::epoll_wait(epoll_.get(), events, 4, static_cast<int>(left));
             if (n == 0 || (n < 0 && errno != EINTR)) return -1;
             if (n < 0) continue;
-            return std::min_element(events, events + n, [&](const auto& a, const auto& b) {
-                       return rank(a) < rank(b);
-                   })->data.fd;
+            return std::min_element(events, events + n,
+                                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); })
+                ->data.fd;
         }
     }
 
@@ -71,7 +71,9 @@ bool obey(Child& child, Worker& worker) {
     const auto control = child.control().receive<ipc::Control>(Deadline::in(kOrderWait));
     if (!control || control->order != ipc::Order::wakeup) return false;
     child.set_busy();
+    child.watch_me();
     worker.on_wakeup();
+    Child::end_watch();
     child.set_idle();
     return true;
 }
@@ -117,7 +119,9 @@ class Host {
 
     void serve(ipc::Channel channel, bool waited_for) {
         child_.set_busy();
+        child_.watch_me();
         const auto conversation = worker_.serve(channel);
+        Child::end_watch();
         if (conversation == Worker::Conversation::goes_on &&
             (waited_for || waiter_.add(channel.fd(), EPOLLIN)))
             kept_ = std::move(channel);

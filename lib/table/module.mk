@@ -13,7 +13,7 @@ lib_table_libtable_a_SOURCES = \
 	%reldir%/pattern_table.h %reldir%/pattern_table.cc %reldir%/combined_table.h %reldir%/combined_table.cc \
 	%reldir%/user_table.h %reldir%/user_table.cc %reldir%/registry.h %reldir%/registry.cc \
 	%reldir%/maps.h %reldir%/maps.cc %reldir%/address_lookup.h %reldir%/address_lookup.cc \
-	%reldir%/match_list.h %reldir%/match_list.cc \
+	%reldir%/match_list.h %reldir%/match_list.cc %reldir%/status_filter.h %reldir%/status_filter.cc \
 	%reldir%/address_class.h %reldir%/address_class.cc %reldir%/address_list.h %reldir%/address_list.cc \
 	%reldir%/address_options.h %reldir%/address_options.cc
 EXTRA_DIST += %reldir%/README.md
@@ -21,6 +21,6 @@ EXTRA_DIST += %reldir%/README.md
 check_PROGRAMS += lib/table/table_test
 lib_table_table_test_SOURCES = \
 	%reldir%/source_test.cc %reldir%/map_file_test.cc %reldir%/query_test.cc %reldir%/server_table_test.cc %reldir%/types_test.cc \
-	%reldir%/address_lookup_test.cc %reldir%/match_list_test.cc %reldir%/address_class_test.cc %reldir%/address_options_test.cc
+	%reldir%/address_lookup_test.cc %reldir%/match_list_test.cc %reldir%/address_class_test.cc %reldir%/address_options_test.cc %reldir%/status_filter_test.cc
 lib_table_table_test_CXXFLAGS = $(TEST_CXXFLAGS)
-lib_table_table_test_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(DB_LIBS) $(TEST_LIBS)
+lib_table_table_test_LDADD = lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(TEST_LIBS)

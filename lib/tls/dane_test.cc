@@ -110,5 +110,59 @@ TEST(Dane, WhichRecordsCount) {
     EXPECT_FALSE(is_usable_tlsa("", both));
 }
 
+// A certificate for that name, by an authority that it does not send.
+CertificatePair signed_by(const CertificatePair& authority, const std::string& name) {
+    auto leaf = make_self_signed(name).value();
+    const auto read = [](const std::string& text) {
+        const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+        return X509Ptr(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    };
+    const X509Ptr issuer = read(authority.certificate_pem),
+                  certificate = read(leaf.certificate_pem);
+    const BioPtr key_bio(
+        BIO_new_mem_buf(authority.key_pem.data(), static_cast<int>(authority.key_pem.size())));
+    const KeyPtr key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+    X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer.get()));
+    EXPECT_GT(X509_sign(certificate.get(), key.get(), EVP_sha256()), 0);
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    PEM_write_bio_X509(out.get(), certificate.get());
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(out.get(), &text);
+    leaf.certificate_pem.assign(text, static_cast<std::size_t>(size));
+    return leaf;
+}
+
+// Authorities from a file, as records; without names of their own.
+TEST(TrustAnchorRecords, FromPem) {
+    const auto pair = *make_self_signed("authority.test");
+    const auto other = *make_self_signed("other.test");
+    const auto certificate = trust_anchors(pair.certificate_pem);
+    ASSERT_TRUE(certificate);
+    EXPECT_EQ(*certificate, std::vector<std::string>{record(2, 0, 0, der(pair, false))});
+    const BioPtr bio(BIO_new(BIO_s_mem()));
+    const BioPtr in(BIO_new_mem_buf(pair.certificate_pem.data(),
+                                    static_cast<int>(pair.certificate_pem.size())));
+    const X509Ptr parsed(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
+    PEM_write_bio_PUBKEY(bio.get(), X509_get0_pubkey(parsed.get()));
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &text);
+    const std::string key_pem(text, static_cast<std::size_t>(size));
+    const auto both = trust_anchors(key_pem + other.certificate_pem);
+    ASSERT_TRUE(both);
+    EXPECT_EQ(both->size(), 2u);
+    EXPECT_EQ(both->at(0), record(2, 1, 0, der(pair, true)));
+
+    const auto server = signed_by(pair, "mx.test");
+    EXPECT_EQ(judged(server, {*certificate, {}, {}}), "verified");
+    EXPECT_EQ(judged(server, {{both->at(0)}, {}, {}}), "verified") << "by the key alone";
+    EXPECT_EQ(judged(server, {{both->at(1)}, {}, {}}), "not verified");
+    EXPECT_EQ(judged(server, {*both, {}, {}}), "verified");
+    EXPECT_EQ(judged(pair, {*certificate, {}, {}}), "not verified") << "no authority, itself";
+    for (const std::string& bad :
+         {std::string(), std::string("text"), pair.key_pem,
+          std::string("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")})
+        EXPECT_FALSE(trust_anchors(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace postern::tls

@@ -276,7 +276,7 @@ namespace {
 
 // RFC 7672 3.1.1: with DANE-EE neither names nor dates count; 8.1: SNI is the TLSA base domain.
 Result<void> expect_dane(SSL* ssl, const Dane& dane) {
-    bool set = SSL_dane_enable(ssl, dane.base.c_str()) > 0;
+    bool set = SSL_dane_enable(ssl, dane.base.empty() ? nullptr : dane.base.c_str()) > 0;
     SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     for (const auto& name : dane.names) set = set && SSL_add1_host(ssl, name.c_str()) == 1;
@@ -296,19 +296,53 @@ Result<void> expect_dane(SSL* ssl, const Dane& dane) {
 
 }  // namespace
 
+// RFC 6698 2.1: usage 2 (DANE-TA), selector 0 (certificate) or 1 (public key), all of it.
+Result<std::vector<std::string>> trust_anchors(const std::string& pem) {
+    constexpr std::string_view kCertificate("\2\0\0", 3), kPublicKey("\2\1\0", 3);
+    const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    std::vector<std::string> records;
+    char* name = nullptr;
+    char* header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
+    while (bio && PEM_read_bio(bio.get(), &name, &header, &data, &size) == 1) {
+        const std::string kind(name);
+        const std::string der(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(data);
+        const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+        bool good = false;
+        if (kind == "PUBLIC KEY") {
+            good = KeyPtr(d2i_PUBKEY(nullptr, &at, size)) != nullptr;
+            records.push_back(cat({kPublicKey, der}));
+        } else if (kind == "CERTIFICATE" || kind == "X509 CERTIFICATE") {
+            good = X509Ptr(d2i_X509(nullptr, &at, size)) != nullptr;
+            records.push_back(cat({kCertificate, der}));
+        }
+        if (!good) return Error{Errc::invalid, cat({"trust anchor: bad ", printable(kind, 60)})};
+    }
+    ERR_clear_error();  // the end of the text, reported as an error
+    if (records.empty())
+        return Error{Errc::invalid, "trust anchor: no certificate or public key in the text"};
+    return records;
+}
+
 Result<Engine> Engine::client(const ClientContext& context, const std::string& hostname,
                               const Dane* dane) {
     TRY_ASSIGN(Engine engine,
                make(context.state_->ctx.get(), false, context.state_->fingerprint_digest));
     SSL* ssl = engine.state_->ssl.get();
     engine.state_->verifies = context.state_->verify;
-    if (dane) {
+    if (dane && !dane->base.empty()) {
         TRY(expect_dane(ssl, *dane));
         return engine;
     }
-    if (hostname.empty()) return engine;
+    if (hostname.empty() && !dane) return engine;
     bool set = true;
-    if (IpAddress::parse(hostname)) {  // RFC 6066 3: no literal addresses in SNI
+    if (hostname.empty()) {
+        // no SNI
+    } else if (IpAddress::parse(hostname)) {  // RFC 6066 3: no literal addresses in SNI
         if (context.state_->check_name)
             set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), hostname.c_str()) == 1;
     } else {
@@ -319,6 +353,7 @@ Result<Engine> Engine::client(const ClientContext& context, const std::string& h
         if (context.state_->check_name) set = set && SSL_set1_host(ssl, hostname.c_str()) == 1;
     }
     if (!set) return openssl_error(hostname, Errc::invalid);
+    if (dane) TRY(expect_dane(ssl, *dane));
     return engine;
 }
 

@@ -38,14 +38,18 @@ struct Info {
     std::string describe() const;
 };
 
-// What a peer must be by DANE (RFC 6698, RFC 7672): TLSA records (RFC 6698 2.1: usage, selector,
-// matching type, data), the name that they were found under, and others that count where a record
-// names an authority.
+// What a peer must be by DANE, or by authorities of our own choice (trust_anchors) and no others:
+// then base and names are empty, and names are the caller's business (RFC 6698, RFC 7672): TLSA
+// records (RFC 6698 2.1: usage, selector, matching type, data), the name that they were found
+// under, and others that count where a record names an authority.
 struct Dane {
     std::vector<std::string> records;
     std::string base;
     std::vector<std::string> names;
 };
+// Certificates and public keys of authorities, in PEM, as such records. Errc::invalid when the text
+// has none, or one that cannot be read.
+Result<std::vector<std::string>> trust_anchors(const std::string& pem);
 // Whether a record is one that DANE for SMTP knows (RFC 7672 3.1: DANE-TA and DANE-EE) with a
 // digest that is allowed ("sha256", "sha512").
 bool is_usable_tlsa(std::string_view record, const std::vector<std::string>& digests);
@@ -56,7 +60,8 @@ class Engine {
     static Result<Engine> server(const ServerContext& context);
     // A connection that we opened. hostname is sent as SNI (unless it is empty or an address) and,
     // if the context verifies, must be named by the certificate.
-    // With dane, whether it is who it must be is in Info::peer_verified, and SNI is dane->base.
+    // With dane, whether it is who it must be is in Info::peer_verified, and SNI is dane->base, if
+    // there is one.
     static Result<Engine> client(const ClientContext& context, const std::string& hostname,
                                  const Dane* dane = nullptr);
 

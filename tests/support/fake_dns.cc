@@ -30,6 +30,12 @@ FakeDns::FakeDns(std::string_view zone) {
         if (entry.type == "MX" && words.size() > 3) {
             entry.record = {std::string(words[3]),
                             parse_number<std::uint16_t>(words[2]).value_or(0)};
+        } else if (entry.type == "SRV" && words.size() > 5) {
+            const auto number = [&](std::size_t i) {
+                return parse_number<std::uint16_t>(words[i]).value_or(0);
+            };
+            entry.record = {words[5] == "." ? "" : std::string(words[5]), number(2), number(3),
+                            number(4)};
         } else if (entry.type == "TLSA" && words.size() > 5) {
             for (std::size_t i = 2; i < 5; ++i)
                 entry.record.data += static_cast<char>(parse_number<int>(words[i]).value_or(0));
@@ -110,6 +116,12 @@ std::string rdata(dns::RecordType type, const dns::Record& record) {
         case dns::RecordType::mx: {
             std::string data;
             put16(data, record.preference);
+            return data + wire_name(record.data);
+        }
+        case dns::RecordType::srv: {
+            std::string data;
+            for (const unsigned value : {record.preference, record.weight, record.port})
+                put16(data, value);
             return data + wire_name(record.data);
         }
         case dns::RecordType::ns:

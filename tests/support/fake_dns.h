@@ -8,6 +8,7 @@
 //   NAME NULLMX    a null MX record (RFC 7505)
 //   NAME SECURE    answers about that name are signed (not by the server)
 //   NAME TLSA 3 1 1 HEX
+//   NAME SRV 10 5 587 mx.x.test
 #pragma once
 
 #include <map>

@@ -47,7 +47,7 @@ class Aliases(unittest.TestCase):
 
             send(mail, "Postmaster@example.test")
             (first,) = mail.wait_messages(bob, 1)
-            self.assertIn("X-Original-To: Postmaster@example.test\nDelivered-To: bob@example.test\n", first.read_text())
+            self.assertIn("X-Original-To: Postmaster@example.test\nDelivered-To: Postmaster@example.test\n", first.read_text())
             mail.wait_log(r"to=<bob@example.test>, orig_to=<Postmaster@example.test>, relay=local, .*status=sent \(delivered to maildir\)")
 
             qid = send(mail, "team@example.test")
