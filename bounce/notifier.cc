@@ -8,6 +8,7 @@
 #include "lib/base/strings.h"
 #include "lib/ipc/submission.h"
 #include "lib/log/log.h"
+#include "lib/mail/verp.h"
 #include "lib/mail/xtext.h"
 
 #include "bounce/threading.h"
@@ -47,6 +48,11 @@ const queue::BounceTemplate& text_of(const queue::BounceTemplates& all, Dsn::Kin
         case Dsn::Kind::verify: return all.verify;
     }
     return all.failure;
+}
+
+// The recipient as its sender knows it.
+const std::string& asked_for(const queue::BounceRecord& record) {
+    return record.original.empty() ? record.address : record.original;
 }
 
 // RFC 3461 4.1: a delay is told unless NOTIFY was given without DELAY.
@@ -97,6 +103,7 @@ std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
         letters.push_back(std::move(one));
     };
     const std::string double_sender = this->double_sender();
+    const std::vector<queue::BounceRecord> none;
     const auto add_copy = [&](Dsn::Kind kind, const std::string& to, std::string_view logged_as) {
         add(kind, to, logged_as);
         letters.back().from = double_sender;
@@ -110,7 +117,14 @@ std::vector<Notifier::Letter> Notifier::letters(const ipc::BounceSend& request,
                 log::warning(request.queue_id.str(),
                              "undeliverable postmaster notification discarded");
             } else if (!request.sender.empty()) {
-                add(Dsn::Kind::failure, request.sender, "sender non-delivery notification");
+                if (request.verp.empty())
+                    add(Dsn::Kind::failure, request.sender, "sender non-delivery notification");
+                for (const auto& record : request.verp.empty() ? none : records) {
+                    add(Dsn::Kind::failure,
+                        mail::verp_sender(request.sender, request.verp, asked_for(record)),
+                        "sender non-delivery notification");
+                    letters.back().dsn.recipients = {record};
+                }
                 if (has_class("bounce"))
                     add_copy(Dsn::Kind::failure, options_.bounce_notice_recipient,
                              "postmaster non-delivery notification");

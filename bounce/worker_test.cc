@@ -344,5 +344,34 @@ TEST(ErrorAgent, ReportsEveryRecipientAndLogs) {
     EXPECT_NE(text.find("dsn=5.7.1, status=bounced (no)"), std::string::npos) << text;
 }
 
+// VERP: each recipient has a notification, to a sender that names it; the postmaster one.
+TEST_F(BounceTest, ANotificationForEachRecipient) {
+    FakeCleanup cleanup("cleanup", ipc::Outcome::accept);
+    options_.notify_classes = {"bounce"};
+    auto expanded = record(ipc::BounceLog::bounce, "c@b.test");
+    expanded.recipient.original = "alias@here.test";
+    EXPECT_TRUE(ask(record(ipc::BounceLog::bounce, "a@b.test")).ok);
+    EXPECT_TRUE(ask(expanded).ok);
+    ipc::BounceSend request;
+    request.notification = ipc::Notification::failure;
+    request.queue_id = id_;
+    request.sender = "list@client.test";
+    request.verp = "+=";
+    request.body_offset = 2;
+    request.body_size = size_;
+    request.arrival = WallTime{Seconds{1795290600}};
+    std::array<int, 1> descriptors{file_.get()};
+    EXPECT_TRUE(ask(request, descriptors).ok);
+    EXPECT_FALSE(has_log(queue::Directory::bounce));
+    const auto all = cleanup.submitted();
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].envelope.recipients.at(0).address, "list+a=b.test@client.test");
+    EXPECT_EQ(all[1].envelope.recipients.at(0).address, "list+alias=here.test@client.test");
+    EXPECT_THAT(all[0].text, testing::HasSubstr("Final-Recipient: rfc822; a@b.test"));
+    EXPECT_THAT(all[0].text, testing::Not(testing::HasSubstr("c@b.test")));
+    EXPECT_THAT(all[2].text,
+                testing::AllOf(testing::HasSubstr("a@b.test"), testing::HasSubstr("c@b.test")));
+}
+
 }  // namespace
 }  // namespace postern::bounce

@@ -8,6 +8,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/mail/verp.h"
 
 namespace postern::qmgr {
 namespace {
@@ -61,7 +62,11 @@ ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string
     request.queue_id = envelope.id;
     request.service = transport;
     request.next_hop = next_hop;
+    const std::string_view verp = envelope.attribute(queue::attribute::kVerp);
     request.sender = envelope.sender;
+    if (!verp.empty() && !recipients.empty())
+        request.sender = mail::verp_sender(
+            envelope.sender, verp, envelope.recipients.at(recipients.front()).shown_original());
     request.envid = envelope.attribute(queue::attribute::kEnvid);
     request.ret = return_option(envelope.attribute(queue::attribute::kRet));
     request.body_offset = message.message.body.offset;
@@ -88,7 +93,7 @@ ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string
         const queue::Recipient& recipient = envelope.recipients.at(index);
         bytes +=
             recipient.address.size() + recipient.original.size() + recipient.orcpt.size() + 100;
-        bool full = bytes > ipc::kRecipientBudget ||
+        bool full = !verp.empty() || bytes > ipc::kRecipientBudget ||
                     request.recipients.size() == ipc::kMaxRecipientsPerMessage;
         if (full && !request.recipients.empty()) break;
         request.recipients.push_back(

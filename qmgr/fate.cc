@@ -285,6 +285,8 @@ void Manager::notify(Message& message, ipc::Notification notification) {
     request.notification = notification;
     request.queue_id = envelope.id;
     request.sender = envelope.sender;
+    if (options_.verp_bounces && notification == ipc::Notification::failure)
+        request.verp = envelope.attribute(queue::attribute::kVerp);
     request.envid = envelope.attribute(queue::attribute::kEnvid);
     request.ret = return_of(envelope);
     request.body_offset = message.message.body.offset;

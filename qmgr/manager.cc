@@ -360,15 +360,27 @@ void Manager::note_route(Message& message, std::uint32_t index, const ipc::Resol
 void Manager::schedule_routes(MessageKey key) {
     auto node = routes_.extract(key);
     if (node.empty()) return;
+    const Message* resolved = find(key);
+    // The sender names the recipient: each travels alone.
+    const bool verp =
+        resolved != nullptr && !resolved->envelope().attribute(queue::attribute::kVerp).empty();
     std::map<std::string_view, std::size_t> requests;  // of each transport
     for (const auto& [where, recipients] : node.mapped().groups) {
-        const std::size_t each = std::max(1U, scheduler_.recipient_limit(where.first));
+        const std::size_t each = verp ? 1 : std::max(1U, scheduler_.recipient_limit(where.first));
         requests[where.first] += (recipients.size() + each - 1) / each;
     }
     for (auto& [where, recipients] : node.mapped().groups) {
-        Message* message = find(key);
-        if (message == nullptr) return;
-        schedule(*message, where.first, where.second, std::move(recipients), requests[where.first]);
+        std::vector<std::vector<std::uint32_t>> works;
+        if (verp) {
+            for (const std::uint32_t index : recipients) works.push_back({index});
+        } else {
+            works.push_back(std::move(recipients));
+        }
+        for (auto& work : works) {
+            Message* message = find(key);
+            if (message == nullptr) return;
+            schedule(*message, where.first, where.second, std::move(work), requests[where.first]);
+        }
     }
 }
 

@@ -205,6 +205,7 @@ class ManagerTest : public testing::Test {
                                std::to_string(static_cast<int>(append.log)));
         } else {
             auto send = *packet.as<ipc::BounceSend>();
+            verp_notices_.push_back(send.verp);
             done.ok = done.ok && sending_works_;
             if (done.ok && send.notification == ipc::Notification::failure)
                 (void)fs_.unlink(queue::path_of(Directory::bounce, send.queue_id));
@@ -297,7 +298,7 @@ class ManagerTest : public testing::Test {
     std::vector<ipc::DeliverRequest> requests_;
     std::vector<std::string> delivered_;
     std::vector<std::string> records_;
-    std::vector<std::string> notices_;
+    std::vector<std::string> notices_, verp_notices_;
 };
 
 }  // namespace postern::qmgr

@@ -269,5 +269,31 @@ TEST_F(BestMxTest, NonsenseMakesTheMailWait) {
                 testing::HasSubstr("best_mx_transport: no name of a service"));
 }
 
+// VERP: the sender names the recipient, so each travels alone, and so does its bounce.
+TEST_F(ManagerTest, SendersThatNameTheRecipient) {
+    sender_ = "list@client.test";
+    auto message = envelope(1, {"yes@a.test", "yes2@a.test", "no@a.test"});
+    message.recipients[1].original = "alias@b.test";
+    message.set_attribute(queue::attribute::kVerp, "+=");
+    auto manager = make_manager();
+    manager->on_nudge(write_file({message}));
+    ASSERT_TRUE(run_until_idle(*manager));
+    std::vector<std::string> senders;
+    for (const auto& request : requests_) {
+        EXPECT_EQ(request.recipients.size(), 1U);
+        senders.push_back(request.sender);
+    }
+    EXPECT_THAT(senders, testing::UnorderedElementsAre("list+yes=a.test@client.test",
+                                                       "list+alias=b.test@client.test",
+                                                       "list+no=a.test@client.test"));
+    EXPECT_EQ(verp_notices_, std::vector<std::string>{"+="});
+    options_.verp_bounces = false;
+    auto plain = make_manager();
+    message.id = id(2);
+    plain->on_nudge(write_file({message}));
+    ASSERT_TRUE(run_until_idle(*plain));
+    EXPECT_EQ(verp_notices_.back(), "") << "one bounce, as ever";
+}
+
 }  // namespace
 }  // namespace postern::qmgr

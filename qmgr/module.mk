@@ -12,12 +12,12 @@ qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/slots_test.cc %reld
 	%reldir%/manager_trouble_test.cc %reldir%/manager_orders_test.cc %reldir%/site_logs_test.cc %reldir%/manager_fixture.h %reldir%/scheduler_fixture.h %reldir%/agents_test.cc \
 	%reldir%/options_test.cc %reldir%/store_test.cc %reldir%/options.cc
 qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)
-qmgr_qmgr_test_LDADD = qmgr/libqmgr.a tests/support/libsupport.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a \
+qmgr_qmgr_test_LDADD = qmgr/libqmgr.a tests/support/libsupport.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a lib/mail/libmail.a \
 	lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)
 
 daemonexec_PROGRAMS += qmgr/qmgr qmgr/showq
 qmgr_qmgr_SOURCES = %reldir%/main.cc %reldir%/service.h %reldir%/service.cc %reldir%/options.cc
-qmgr_qmgr_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a $(SERVICE_LIBS)
+qmgr_qmgr_LDADD = qmgr/libqmgr.a lib/queue/libqueue.a lib/mail/libmail.a $(SERVICE_LIBS)
 qmgr_showq_SOURCES = %reldir%/showq_main.cc
 qmgr_showq_LDADD = lib/queue/libqueue.a $(SERVICE_LIBS)
 EXTRA_DIST += %reldir%/README.md

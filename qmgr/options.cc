@@ -133,6 +133,7 @@ Options options_from(const config::Config& config) {
         std::chrono::duration_cast<Seconds>(config.get(param::fast_flush_refresh_time));
     options.defer_transports = config.get(param::defer_transports);
     options.ipc_timeout = config.get(param::qmgr_ipc_timeout);
+    options.verp_bounces = !config.get(param::disable_verp_bounces);
     options.best_mx_transport = config.get(param::best_mx_transport);
     options.limits_for = [&config](std::string_view transport) {
         return limits_of(config, transport);

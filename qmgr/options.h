@@ -37,6 +37,7 @@ struct Options {
     std::string verify_service = "verify";
     std::size_t probe_limit = 5000;             // at once
     std::vector<std::string> defer_transports;  // deliver only when the queue is flushed
+    bool verp_bounces = true;       // a notification for each recipient (disable_verp_bounces)
     std::string best_mx_transport;  // takes what the SMTP client finds to loop back; empty: nothing
     Scheduler::LimitsFor limits_for = [](std::string_view) { return TransportLimits{}; };
 };

@@ -13,6 +13,7 @@ lib_mail_libmail_a_SOURCES = \
 	%reldir%/header.h %reldir%/header.cc \
 	%reldir%/mime.h %reldir%/mime.cc \
 	%reldir%/transfer_encoding.h %reldir%/transfer_encoding.cc \
+	%reldir%/verp.h %reldir%/verp.cc \
 	%reldir%/xtext.h %reldir%/xtext.cc
 EXTRA_DIST += %reldir%/README.md
 
@@ -23,6 +24,7 @@ lib_mail_mail_test_SOURCES = \
 	%reldir%/header_test.cc \
 	%reldir%/mime_test.cc \
 	%reldir%/text_test.cc \
+	%reldir%/verp_test.cc \
 	%reldir%/xtext_test.cc
 lib_mail_mail_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mail_mail_test_LDADD = lib/mail/libmail.a lib/base/libbase.a $(TEST_LIBS)

@@ -38,6 +38,9 @@ struct BounceSend {
     std::uint64_t body_offset = 0, body_size = 0;
     bool body_8bit = false, smtputf8 = false;
     WallTime arrival{};
+    // Of a failure: each recipient has a notification of its own, to a sender that names it with
+    // these two characters (VERP). Empty: one for all.
+    std::string verp;
 
     void attributes(auto& io) {
         io.attr("notification", notification);
@@ -50,6 +53,7 @@ struct BounceSend {
         io.attr("body_8bit", body_8bit);
         io.attr("smtputf8", smtputf8);
         io.attr("arrival", arrival);
+        io.attr("verp", verp, 2);
     }
 };
 
