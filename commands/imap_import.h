@@ -12,14 +12,12 @@
 
 #include "commands/imap_source.h"
 #include "lib/mailbox/store.h"
+#include "lib/mailbox/transfer.h"
 
 namespace postern::commands {
 
-struct ImapImported {
-    std::size_t folders = 0;
-    std::size_t messages = 0;
-    std::size_t present = 0;     // which an earlier import had brought
-    std::size_t renumbered = 0;  // of the messages: with new UIDs
+struct ImapImported : mailbox::Imported {
+    std::size_t present = 0;  // which an earlier import had brought
 };
 
 // `origin`: "fred@imap.example", under which it is noted what has been fetched. `say`: a line about

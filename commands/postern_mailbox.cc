@@ -203,6 +203,15 @@ std::string password_from_stdin() {
     return line;
 }
 
+int say_imported(const mailbox::Imported& done) {
+    say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
+             " folders\n"}));
+    if (done.renumbered != 0)
+        say(cat({std::to_string(done.renumbered),
+                 " of them have new UIDs, as their folders had mail already\n"}));
+    return 0;
+}
+
 Result<int> import_from_server(mailbox::Store& store, Arguments words) {
     if (words.size() < 2) return wrong_usage("import --imap needs a server and a login");
     TRY_ASSIGN(ImapAccount account, parse_imap_server(words[0]));
@@ -227,12 +236,7 @@ Result<int> import_from_server(mailbox::Store& store, Arguments words) {
                                                 std::fflush(stdout);
                                             }));
     source.finish();
-    say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
-             " folders\n"}));
-    if (done.renumbered != 0)
-        say(cat({std::to_string(done.renumbered),
-                 " of them have new UIDs, as their folders had mail already\n"}));
-    return 0;
+    return say_imported(done);
 }
 
 Result<int> import_mail(mailbox::Store& store, Arguments words) {
@@ -246,12 +250,7 @@ Result<int> import_mail(mailbox::Store& store, Arguments words) {
         return wrong_usage(
             "import needs --mbox, a file and a folder, or --maildir and a Maildir, or --imap");
     TRY_ASSIGN(const auto done, mailbox::import_maildir(store, words[1]));
-    say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
-             " folders\n"}));
-    if (done.renumbered != 0)
-        say(cat({std::to_string(done.renumbered),
-                 " of them have new UIDs, as their folders had mail already\n"}));
-    return 0;
+    return say_imported(done);
 }
 
 struct MailboxVerb {

@@ -217,8 +217,8 @@ TEST_F(TrustAnchors, FromMainCfAndPolicies) {
     const std::string two = file("two", tls::make_self_signed("two")->certificate_pem);
     TlsPolicies policies(*settings(
         "smtp_tls_trust_anchor_file = " + one +
-        "\nsmtp_tls_policy_maps = inline:{a=verify,b={secure tafile=" + two + " tafile=" + one +
-        "},c=encrypt,d={encrypt tafile=" + two + "},e={secure tafile=/nonexistent}}\n"));
+        "\nsmtp_tls_policy_maps = inline:{a=verify,{b=secure tafile=" + two + " tafile=" + one +
+        "},c=encrypt,{d=encrypt tafile=" + two + "},{e=secure tafile=/nonexistent}}\n"));
     const auto first = policies.find("a")->anchors;
     EXPECT_EQ(first.size(), 1u);
     const auto others = policies.find("b")->anchors;

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "lib/base/strings.h"
-#include "lib/config/expand.h"
+#include "lib/config/reply_footer.h"
 #include "lib/ipc/messages/login.h"
 #include "lib/log/log.h"
 #include "lib/smtp/reply_footer.h"
@@ -369,19 +369,8 @@ std::string Client::footed(const std::string& reply) const {
     if (!reply.starts_with('4') && !reply.starts_with('5')) return reply;
     const std::string footer = screen_.access.footer(std::string(trim_right(reply)));
     if (footer.empty()) return reply;
-    struct Values final : config::Names {
-        explicit Values(const Client& one) : client(one) {}
-        std::optional<std::string> raw(std::string_view name) const override {
-            auto value = client.footer_value(name);
-            if (value) value = client.screen_.options.expansion.filtered(*value);
-            return value;
-        }
-        const Client& client;
-    };
-    return smtp::add_footer(reply, footer, [values = Values(*this)](std::string_view line) {
-        auto text = config::expand(line, values, config::Recursion::none);
-        return text ? std::move(text).value() : std::string(line);
-    });
+    return config::with_footer(reply, footer, screen_.options.expansion,
+                               [this](std::string_view name) { return footer_value(name); });
 }
 
 std::optional<std::string> Client::footer_value(std::string_view name) const {

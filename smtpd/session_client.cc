@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "lib/base/strings.h"
-#include "lib/config/expand.h"
+#include "lib/config/reply_footer.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 #include "lib/smtp/reply_footer.h"
@@ -313,19 +313,8 @@ void SessionDriver::with_footer(std::string reply, std::function<void(std::strin
 }
 
 std::string SessionDriver::footed(const std::string& reply, const std::string& footer) const {
-    struct Values final : config::Names {
-        explicit Values(const SessionDriver& one) : driver(one) {}
-        std::optional<std::string> raw(std::string_view name) const override {
-            auto value = driver.footer_value(name);
-            if (value) value = driver.shared_.options.expansion.filtered(*value);
-            return value;
-        }
-        const SessionDriver& driver;
-    };
-    return smtp::add_footer(reply, footer, [values = Values(*this)](std::string_view line) {
-        auto text = config::expand(line, values, config::Recursion::none);
-        return text ? std::move(text).value() : std::string(line);
-    });
+    return config::with_footer(reply, footer, shared_.options.expansion,
+                               [this](std::string_view name) { return footer_value(name); });
 }
 
 std::optional<std::string> SessionDriver::footer_value(std::string_view name) const {

@@ -19,7 +19,7 @@ CLEANFILES += lib/config/param_readers.inc
 noinst_LIBRARIES += lib/config/libconfig.a
 lib_config_libconfig_a_SOURCES = \
 	%reldir%/types.h %reldir%/params.h %reldir%/params.cc %reldir%/value.h %reldir%/value.cc \
-	%reldir%/character_set.h %reldir%/character_set.cc %reldir%/expand.h %reldir%/expand.cc %reldir%/main_cf.h %reldir%/main_cf.cc \
+	%reldir%/character_set.h %reldir%/character_set.cc %reldir%/reply_footer.h %reldir%/expand.h %reldir%/expand.cc %reldir%/main_cf.h %reldir%/main_cf.cc \
 	%reldir%/master_cf.h %reldir%/master_cf.cc %reldir%/host.h %reldir%/host.cc %reldir%/verify_sender.h %reldir%/verify_sender.cc \
 	%reldir%/settings.h %reldir%/settings.cc %reldir%/config.h %reldir%/config.cc \
 	%reldir%/log_options.h %reldir%/log_options.cc %reldir%/receive_overrides.h %reldir%/receive_overrides.cc %reldir%/check.h %reldir%/check.cc \

@@ -38,7 +38,7 @@ TEST(BaseSubject, TakesOffWhatIsNotTheSubject) {
         EXPECT_EQ(base.text, one.base) << one.subject;
         EXPECT_EQ(base.is_reply, one.is_reply) << one.subject;
     }
-    EXPECT_EQ(collated("a_B \xc3\xa4"), "A_B \xc3\xa4");
+    EXPECT_EQ(collated("a_B \xc3\xa4"), "A_B A\xcc\x88") << "by i;unicode-casemap";
     const std::string many(100000, '[');
     EXPECT_EQ(base_subject(many).text, many);
 }
