@@ -102,6 +102,10 @@ TEST_F(ManagerTest, TellsWhatWasExpanded) {
         ASSERT_TRUE(run_until_idle(*manager));
         EXPECT_THAT(records_, testing::Contains("list@a.test 2"));
         EXPECT_EQ(notices_, std::vector<std::string>{id(first).str() + " 2"});
+        const auto resting = fs_.info(queue::path_of(Directory::deferred, id(first)));
+        ASSERT_TRUE(resting);
+        EXPECT_EQ(resting->mode & queue::kPlainMode, queue::kPlainMode)
+            << "or nobody but root could read it";
         ASSERT_TRUE(try_again(*manager));
         EXPECT_EQ(notices_.size(), 1U) << "not again";
     }

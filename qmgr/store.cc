@@ -169,9 +169,18 @@ void Store::finish(const QueueFilePtr& file) {
     forget(file);
 }
 
+// What the mode of a file says about its message must not be said of the next one; and a second
+// name (a backup's) is somebody's who wants the old contents.
+bool Store::may_be_used_again(const QueueFile& file) {
+    if (!file.reusable) return false;
+    const auto info = fs_.info(file.path());
+    return info && info->mode == queue::kPlainMode && info->links == 1;
+}
+
 void Store::remove(const QueueFile& file) {
-    auto removed = file.reusable ? fs_.rename(file.path(), queue::spare_path_of(file.name))
-                                 : fs_.unlink(file.path());
+    auto removed = may_be_used_again(file)
+                       ? fs_.rename(file.path(), queue::spare_path_of(file.name))
+                       : fs_.unlink(file.path());
     if (!removed && removed.error().code != Errc::not_found)
         log::warning(file.name.str(), removed.error().what);
 }

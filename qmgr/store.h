@@ -15,6 +15,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/ids.h"
 #include "lib/base/result.h"
+#include "lib/queue/admin.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
 #include "lib/sys/fs.h"
@@ -28,7 +29,7 @@ struct QueueFile {
     std::size_t live = 0;      // not finished yet
     bool reusable = false;     // its writer may want it again
     bool keep = false;  // something in it could not be moved out: leave the file to a later scan
-    mode_t mode = 0;
+    mode_t mode = queue::kPlainMode;
     Fd reading;
     Fd marking;
 
@@ -106,6 +107,7 @@ class Store {
     void put_aside(const std::string& path, const QueueId& name, const Error& why);
     Result<QueueId> first_message(int fd);
     void remove(const QueueFile& file);
+    bool may_be_used_again(const QueueFile& file);
     void clear_leftover(const QueueFile& file, const Error& why, WallTime now);
     Result<void> check_own_file(queue::Directory directory, const QueueId& id);
     void remember_open(const QueueFilePtr& file);

@@ -279,6 +279,26 @@ TEST_F(StoreTest, AFinishedFileIsLeftForItsWriterAndRemovedLater) {
     EXPECT_FALSE(fs.info(spare));
 }
 
+// Marks that were for the old message, and who has made a second name to keep its text.
+TEST_F(StoreTest, AFileThatIsMoreThanAMessageIsNotUsedAgain) {
+    const std::function<void(RootedFs&, const std::string&)> changes[] = {
+        [](RootedFs& fs, const std::string& path) {
+            ASSERT_TRUE(fs.set_mode(path, queue::kPlainMode | queue::kModeForceExpire));
+        },
+        [](RootedFs& fs, const std::string& path) { ASSERT_TRUE(fs.link(path, "backup")); }};
+    for (const auto& change : changes) {
+        const TempFolder folder;
+        RootedFs fs(folder.path());
+        make_folders(folder.path());
+        Store store(fs, 100);
+        const Note nobody = [](const std::string&) {};
+        ASSERT_TRUE(accept_one(fs, 0, std::nullopt, nobody));
+        change(fs, queue::path_of(Directory::incoming, id_of(0)));
+        ASSERT_TRUE(deliver_one(store, 0, nobody));
+        EXPECT_EQ(fs.list("incoming").value().size(), 0U);
+    }
+}
+
 TEST_F(StoreTest, AMessageUnderTheNameOfAnEarlierOneGetsItsOwn) {
     const TempFolder folder;
     RootedFs fs(folder.path());

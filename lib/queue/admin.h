@@ -15,6 +15,7 @@
 namespace postern::queue {
 
 // How a file's mode says what its contents cannot: those are immutable, the mode is not.
+inline constexpr mode_t kPlainMode = 0600;            // with none of these marks:
 inline constexpr mode_t kModeDelayTold = 0010;        // the sender has had a delay warning
 inline constexpr mode_t kModeFirstReportTold = 0100;  // expansions, and what sendmail -v wants
 inline constexpr mode_t kModeForceExpire = 0001;      // return it to its sender at the next look

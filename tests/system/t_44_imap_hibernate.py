@@ -33,6 +33,12 @@ class Idler(Client):
         self.until(b"+ ")
 
 
+def offers_starttls(mail):
+    client = Client(mail.address("imap"))
+    client.say(b"c CAPABILITY")
+    return b"STARTTLS" in b"".join(client.until(b"c "))
+
+
 def workers(mail):
     """Session processes of imapd."""
     parents = mail.pids("imapd")
@@ -113,6 +119,7 @@ class Hibernation(unittest.TestCase):
             os.chown(mail.etc / "both.pem", *mail.identity)
         mail.run("postconf", "-e", f"smtpd_tls_cert_file = {mail.etc / 'both.pem'}")
         mail.run("postern", "reload")
+        wait(lambda: offers_starttls(mail), "the new login", mail.log)
         clients = [self.idler(mail, tls=True), self.idler(mail)]
         for client in clients:
             client.idle()

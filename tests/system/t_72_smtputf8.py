@@ -318,7 +318,8 @@ class Relay(unittest.TestCase):
                 client("RSET")
                 return reply
             wait(lambda: "rhs.test" in answer("a@münchen.test"), "the new configuration", self.mail.log)
-            self.assertEqual(answer("a@münchen.test"), "554 5.7.1 Service unavailable; Sender address [a@münchen.test] blocked "
+            # smtpd_expansion_filter lets only ASCII into what rbl_reply_maps and default_rbl_reply make.
+            self.assertEqual(answer("a@münchen.test"), "554 5.7.1 Service unavailable; Sender address [a@m__nchen.test] blocked "
                              "using rhs.test")
             self.assertEqual(answer("a@zürich.test"), "450 4.1.8 <a@zürich.test>: Sender address rejected: Domain not found")
             self.assertEqual(answer("", "<übel@example.test>"), "554 5.7.1 <übel@example.test>: Recipient address rejected: "
