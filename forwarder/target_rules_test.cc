@@ -148,7 +148,7 @@ TEST(OrderSrv, Weights) {
     const std::vector<dns::Record> records = {
         {"z", 20, 1, 1}, {"a", 10, 1, 1}, {"b", 10, 3, 1}, {"c", 10, 0, 1}};
     EXPECT_EQ(order(0, records), "cabz") << "no weight: drawn by 0 only";
-    EXPECT_EQ(order(1, records), "acbz");
+    EXPECT_EQ(order(1, records), "abcz") << "c has weight 0, b is drawn of both that are left";
     EXPECT_EQ(order(2, records).substr(0, 1), "b");
     EXPECT_EQ(order(4, records).substr(0, 1), "b");
     EXPECT_EQ(order(0, {}), "");
