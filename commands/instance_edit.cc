@@ -1,11 +1,15 @@
 #include "commands/instance_edit.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <map>
 
 #include "lib/base/strings.h"
 #include "lib/config/settings.h"
 #include "lib/log/log.h"
+#include "lib/queue/directories.h"
+#include "lib/queue/reader.h"
 #include "lib/sys/file.h"
 #include "lib/sys/fs.h"
 
@@ -194,6 +198,17 @@ Result<void> must_be_stopped(const MailInstance& instance) {
     return {};
 }
 
+// A queue file that is kept to be written over, and holds no later message (reused-files.md).
+bool is_finished(const std::string& path, std::string_view name) {
+    const auto id = queue::spare_id(name);
+    if (!id) return false;
+    auto& fs = sys::RealFs::instance();
+    const auto file = fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (!file) return false;
+    const auto first = queue::first_message(fs, file->get());
+    return first && *first == *id;
+}
+
 Result<bool> has_mail(const std::string& queue) {
     auto& fs = sys::RealFs::instance();
     for (const std::string_view folder :
@@ -202,6 +217,8 @@ Result<bool> has_mail(const std::string& queue) {
         if (!exists(path)) continue;
         TRY_ASSIGN(const auto entries, fs.list(path));
         for (const auto& entry : entries) {
+            if (folder == "incoming" && is_finished(cat({path, "/", entry.name}), entry.name))
+                continue;
             if (folder != "deferred") return true;
             TRY_ASSIGN(const auto inner, fs.list(cat({path, "/", entry.name})));
             if (!inner.empty()) return true;
@@ -245,7 +262,9 @@ Result<void> destroy(const config::Config& primary, const std::vector<MailInstan
     if (mail) return Error{Errc::denied, cat({"the queue ", queue, " has mail"})};
     TRY(write_list(primary, all, instance.directory, {}));
     for (const std::string_view folder : kQueueFolders) {
-        const bool ours = folder == "pid" || folder == "mailtrace" || folder == "flush";
+        // What is in incoming/ is finished, as there is no mail.
+        const bool ours =
+            folder == "pid" || folder == "mailtrace" || folder == "flush" || folder == "incoming";
         if (exists(cat({queue, "/", folder}))) clear_folder(cat({queue, "/", folder}), ours);
     }
     clear_away(config.get(param::data_directory));

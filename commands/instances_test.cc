@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/base/strings.h"
+#include "lib/queue/writer.h"
 #include "tests/support/temp_folder.h"
 
 #include "commands/instance_edit.h"
@@ -147,6 +148,17 @@ TEST_F(InstanceEdits, OneLife) {
     EXPECT_EQ(edit({.action = "destroy", .existing = own}),
               cat({"the queue ", folder_ / "q/postfix-a", " has mail"}));
     std::filesystem::remove(folder_ / "q/postfix-a/hold/0123");
+    // A file to be written over is no mail, unless a power cut left the next message in it.
+    queue::BatchBuilder file;
+    queue::Envelope envelope;
+    envelope.id = QueueId::parse("4INSTANCE1").value();
+    file.add(envelope, "text\r\n");
+    const std::string text = std::move(file).finish_reusable();
+    write("q/postfix-a/incoming/4INSTANCE0.done", text);
+    EXPECT_EQ(edit({.action = "destroy", .existing = own}),
+              cat({"the queue ", folder_ / "q/postfix-a", " has mail"}));
+    std::filesystem::rename(folder_ / "q/postfix-a/incoming/4INSTANCE0.done",
+                            folder_ / "q/postfix-a/incoming/4INSTANCE1.done");
     EXPECT_EQ(edit({.action = "deport", .existing = own}), "");
     EXPECT_EQ(value("p", "multi_instance_directories"), "");
     EXPECT_EQ(edit({.action = "import", .name = "postfix-a"}), "");

@@ -94,19 +94,13 @@ void Store::clear_leftover(const QueueFile& file, const Error& why, WallTime now
         log::warning(file.name.str(), removed.error().what);
 }
 
-Result<QueueId> Store::first_message(int fd) {
-    TRY_ASSIGN(const queue::Reader reader, queue::Reader::open(fs_, fd));
-    TRY_ASSIGN(const queue::Message first, reader.message(0));
-    return first.envelope.id;
-}
-
 bool Store::look_at_spare(const QueueId& name, WallTime now) {
     const std::string path = queue::spare_path_of(name);
     const auto fd = open(path, O_RDONLY);
     if (!fd) return false;
     const auto locked = sys::try_lock(fd->get(), sys::LockKind::exclusive);
     if (!locked || !*locked) return false;  // its writer has just taken it
-    const auto holds = first_message(fd->get());
+    const auto holds = queue::first_message(fs_, fd->get());
     if (holds && *holds != name) {
         const auto renamed = fs_.rename(path, queue::path_of(Directory::incoming, *holds));
         if (!renamed && renamed.error().code != Errc::not_found)

@@ -105,7 +105,6 @@ class Store {
   private:
     Result<Fd> open(const std::string& path, int flags);
     void put_aside(const std::string& path, const QueueId& name, const Error& why);
-    Result<QueueId> first_message(int fd);
     void remove(const QueueFile& file);
     bool may_be_used_again(const QueueFile& file);
     void clear_leftover(const QueueFile& file, const Error& why, WallTime now);

@@ -96,6 +96,12 @@ Result<std::vector<Message>> Reader::messages() const {
     return all;
 }
 
+Result<QueueId> first_message(sys::Fs& fs, int fd) {
+    TRY_ASSIGN(const Reader reader, Reader::open(fs, fd));
+    TRY_ASSIGN(const Message first, reader.message(0));
+    return first.envelope.id;
+}
+
 Result<void> verify_body(sys::Fs& fs, int fd, const Message& message) {
     std::uint32_t crc = 0;
     for (std::uint64_t done = 0; done < message.body.size;) {

@@ -58,6 +58,9 @@ class Reader {
     std::vector<format::IndexEntry> index_;
 };
 
+// The id of the first message in a file, whose name it should have; errors as above.
+Result<QueueId> first_message(sys::Fs& fs, int fd);
+
 // Errc::corrupt when the text does not match its checksum. Reads all of it; for files found after a
 // crash, not for those that cleanup has just announced.
 Result<void> verify_body(sys::Fs& fs, int fd, const Message& message);
