@@ -28,6 +28,7 @@ class TransactionTest : public ::testing::Test {
     TransactionTest() { start(plain); }
 
     void start(sys::Fs& use) {
+        conversation.reset();  // it knows the tools
         tools.reset();
         committer.reset();
         committer = std::make_unique<Committer>(
