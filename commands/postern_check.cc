@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/config/restriction_check.h"
 #include "lib/config/value.h"
 #include "lib/log/log.h"
 #include "lib/table/registry.h"
@@ -12,31 +13,62 @@
 
 namespace postern::commands {
 
-void examine_tables(config::Report& report, const config::Snapshot& snapshot) {
-    config::Settings settings(snapshot.directory);
+namespace {
+
+// The tables of parameters that are lists of tables, with the -o options of each service.
+std::vector<config::UsedTable> parameter_tables(const config::Report& report,
+                                                const config::Snapshot& snapshot) {
+    config::Settings main(snapshot.directory);
     std::vector<config::Problem> told_already;
-    settings.parse(snapshot.main_cf, told_already);
-    settings.compute();
+    main.parse(snapshot.main_cf, told_already);
+    main.compute();
+    std::vector<config::UsedTable> tables;
     for (const config::SetParameter& set : report.set) {
-        bool tables = set.row != nullptr && set.row->type == config::Type::Tables &&
-                      set.row->standing == config::Standing::honoured && set.service.empty();
-        if (!tables) continue;
-        for (const std::string& word :
-             config::split_list(settings.expanded(set.name).value_or(""))) {
+        const bool named = set.row != nullptr && set.row->type == config::Type::Tables &&
+                           set.row->standing == config::Standing::honoured;
+        if (!named) continue;
+        const bool option = !set.service.empty();
+        auto text = option ? config::expand(set.value, main) : main.expanded(set.name);
+        for (std::string& word : config::split_list(std::move(text).value_or(""))) {
             if (word.find(':') == word.npos || word.starts_with('!')) continue;
-            auto table = table::open_table(word);
-            if (table) continue;
-            report.problems.push_back(
-                {set.file, set.line, set.name, cat({word, ": ", table.error().what})});
+            tables.push_back({std::move(word),
+                              {set.file, set.line, option ? set.service : set.name,
+                               option ? cat({"-o ", set.name, ": "}) : ""}});
         }
     }
+    return tables;
+}
+
+void log_problem(const config::Problem& problem) {
+    if (problem.error) log::error("", problem.str());
+    if (!problem.error) log::warning("", problem.str());
+}
+
+}  // namespace
+
+void examine_use(config::Report& report, const config::Snapshot& snapshot) {
+    auto tables = parameter_tables(report, snapshot);
+    config::RestrictionReport restrictions = config::examine_restrictions(snapshot);
+    for (auto& used : restrictions.tables) tables.push_back(std::move(used));
+    std::vector<config::Problem> problems = std::move(restrictions.problems);
+    for (auto& [spec, place] : tables) {
+        const auto table = table::open_table(spec);
+        if (table) continue;
+        place.text += cat({spec, ": ", table.error().what});
+        problems.push_back(std::move(place));
+    }
+    report.add(std::move(problems));
 }
 
 void log_problems(const config::Report& report) {
-    for (const config::Problem& problem : report.problems) {
-        if (problem.error) log::error("", problem.str());
-        if (!problem.error) log::warning("", problem.str());
-    }
+    for (const config::Problem& problem : report.problems) log_problem(problem);
+}
+
+bool log_restriction_problems(const config::Snapshot& snapshot) {
+    config::Report report;
+    report.add(config::examine_restrictions(snapshot).problems);
+    log_problems(report);
+    return report.has_errors();
 }
 
 Result<int> check(const std::string& directory, const std::vector<std::string>& words) {
@@ -44,7 +76,7 @@ Result<int> check(const std::string& directory, const std::vector<std::string>& 
     if (!words.empty() && !json) return Error{Errc::invalid, "usage: postern check [-j]"};
     TRY_ASSIGN(const config::Snapshot snapshot, config::Snapshot::read(directory));
     config::Report report = config::examine(snapshot);
-    examine_tables(report, snapshot);
+    examine_use(report, snapshot);
     const std::string text = json ? config::report_json(report) : config::report_text(report);
     std::fwrite(text.data(), 1, text.size(), stdout);
     if (std::fflush(stdout) != 0) return Error{Errc::temporary, "write error"};

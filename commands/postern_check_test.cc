@@ -17,7 +17,7 @@ TEST(PosternCheck, TablesThatCannotBeOpened) {
                               ""};
     config::Report report = config::examine(snapshot);
     EXPECT_FALSE(report.has_errors());
-    examine_tables(report, snapshot);
+    examine_use(report, snapshot);
     ASSERT_EQ(report.problems.size(), 3u);
     EXPECT_THAT(report.problems[0].str(),
                 HasSubstr("/c/main.cf, line 1: alias_maps: texthash:/nosuch/aliases: "));

@@ -100,6 +100,7 @@ Result<int> start(const config::Config& config, bool foreground) {
     const auto report = config::examine(snapshot);
     log_problems(report);
     if (report.has_errors()) return Error{Errc::invalid, "the configuration has errors"};
+    log_restriction_problems(snapshot);
     TRY(prepare_folders(config));
     log::info("", "starting the Postern mail system");
     const std::string master = config.get(param::daemon_directory) + "/master";
@@ -135,7 +136,9 @@ Result<int> reload(const config::Config& config) {
     TRY_ASSIGN(const auto snapshot, config::Snapshot::read(config.directory()));
     const auto report = config::examine(snapshot);
     log_problems(report);
-    if (report.has_errors()) return Error{Errc::invalid, "the configuration has errors: the old one stays in force"};
+    const bool restricts_wrongly = log_restriction_problems(snapshot);
+    if (report.has_errors() || restricts_wrongly)
+        return Error{Errc::invalid, "the configuration has errors: the old one stays in force"};
     log::info("", "refreshing the Postern mail system");
     TRY(send_signal(*pid, SIGHUP));
     return 0;

@@ -22,20 +22,6 @@ bool is_parameter(std::string_view word) {
            (word.find('_') != std::string_view::npos || word == "relayhost");
 }
 
-// The physical line, of those of one logical line, on which a word stands; the first one where none
-// does.
-int line_of_word(std::string_view text, int first, std::string_view word) {
-    const auto lines = split(text, '\n');
-    for (auto i = static_cast<std::size_t>(first - 1); i < lines.size(); ++i) {
-        const auto line = lines[i];
-        const bool continues = line.empty() || is_space(line[0]) || line[0] == '#';
-        if (i + 1 > static_cast<std::size_t>(first) && !continues) break;
-        if (!word.empty() && !line.starts_with('#') && line.find(word) != std::string_view::npos)
-            return static_cast<int>(i + 1);
-    }
-    return first;
-}
-
 }  // namespace
 
 RulePlaces::RulePlaces(const config::Config& config, std::string directory, ReadSource read)
@@ -94,9 +80,9 @@ std::string RulePlaces::parameter_place(std::string_view parameter, std::string_
             std::any_of(entry->overrides.begin(), entry->overrides.end(),
                         [&](const auto& one) { return one.first == parameter; });
         if (overridden)
-            return cat(
-                {"master.cf:", std::to_string(line_of_word(text->text, entry->line, parameter)),
-                 changed_since(master, decided)});
+            return cat({"master.cf:",
+                        std::to_string(config::line_of_word(text->text, entry->line, parameter)),
+                        changed_since(master, decided)});
     }
     const std::string main = directory_ + "/main.cf";
     if (const auto& text = source(main)) {
@@ -106,8 +92,9 @@ std::string RulePlaces::parameter_place(std::string_view parameter, std::string_
             if (entry.name == parameter) line = entry.line;  // the last one counts
         }
         if (line != 0)
-            return cat({"main.cf:", std::to_string(line_of_word(text->text, line, restriction)),
-                        changed_since(main, decided)});
+            return cat(
+                {"main.cf:", std::to_string(config::line_of_word(text->text, line, restriction)),
+                 changed_since(main, decided)});
     }
     return "default:";
 }

@@ -34,6 +34,10 @@ check_PROGRAMS += fuzz/master_cf
 fuzz_master_cf_SOURCES = %reldir%/master_cf_fuzz.cc
 fuzz_master_cf_LDADD = $(FUZZ_MAIN) lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/restrictions
+fuzz_restrictions_SOURCES = %reldir%/restrictions_fuzz.cc
+fuzz_restrictions_LDADD = $(FUZZ_MAIN) lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+
 check_PROGRAMS += fuzz/imap_command
 fuzz_imap_command_SOURCES = %reldir%/imap_command_fuzz.cc
 fuzz_imap_command_LDADD = $(FUZZ_MAIN) lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)

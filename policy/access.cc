@@ -182,7 +182,7 @@ Decision Evaluation::access_result(const std::string& value, Subject subject, in
     if (const auto kind = action_named(word)) return mail_action(*kind, text, subject, spec, value);
     // Anything else is a list of restrictions.
     const auto is_class = [this](std::string_view name) { return engine_.classes_.contains(name); };
-    return run_list(parse_restrictions(value, is_class), subject_, depth + 1);
+    return run_list(with_tables(config::parse_restrictions(value, is_class)), subject_, depth + 1);
 }
 
 }  // namespace postern::policy

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "lib/base/strings.h"
+#include "lib/config/dns_list.h"
 #include "lib/config/expand.h"
 #include "lib/log/log.h"
 #include "lib/mail/address.h"
@@ -35,57 +36,6 @@ std::string reversed(const IpAddress& address) {
     }
     return out;
 }
-
-// "list.example", or "list.example=127.0.0.[2;4..6]": which addresses count.
-struct BlockList {
-    explicit BlockList(std::string_view spec) {
-        const auto parts = split_once(spec, '=');
-        domain = parts ? parts->first : spec;
-        if (parts) filter = split_filter(parts->second);
-        filtered = parts.has_value();
-    }
-    bool valid() const { return !domain.empty() && (!filtered || filter.size() == 4); }
-    bool matches(std::string_view address) const {
-        if (!filtered) return true;
-        const auto octets = split(address, '.');
-        if (octets.size() != filter.size()) return false;
-        for (std::size_t i = 0; i < octets.size(); ++i) {
-            if (!octet_matches(filter[i], parse_number<unsigned>(octets[i]).value_or(256)))
-                return false;
-        }
-        return true;
-    }
-
-    std::string domain;
-    std::vector<std::string> filter;
-    bool filtered = false;
-
-  private:
-    // At dots, but not at those of a range within [].
-    static std::vector<std::string> split_filter(std::string_view text) {
-        std::vector<std::string> parts(1);
-        bool inside = false;
-        for (const char c : text) {
-            if (c == '[' || c == ']') inside = c == '[';
-            if (c == '.' && !inside)
-                parts.emplace_back();
-            else if (c != '[' && c != ']')
-                parts.back() += c;
-        }
-        return parts;
-    }
-    static bool octet_matches(std::string_view choice, unsigned octet) {
-        for (const auto word : split(choice, ';')) {
-            const std::size_t dots = word.find("..");
-            const auto low = parse_number<unsigned>(word.substr(0, dots));
-            const auto high = dots == std::string_view::npos
-                                  ? low
-                                  : parse_number<unsigned>(word.substr(dots + 2));
-            if (low && high && octet >= *low && octet <= *high) return true;
-        }
-        return false;
-    }
-};
 
 }  // namespace
 
@@ -156,6 +106,21 @@ Decision Evaluation::helo_name(bool fqdn) {
                     "need fully-qualified hostname");
 }
 
+// permit_naked_ip_address, which knows no difference between an honest client and a liar; as in
+// Postfix it is carried out all the same, and told of.
+Decision Evaluation::numeric_helo() {
+    log::warning(
+        trace(),
+        "restriction \"permit_naked_ip_address\" is obsolete; use \"permit_mynetworks\" or "
+        "\"permit_sasl_authenticated\" instead");
+    const std::string& helo = question_.helo;
+    const bool numeric = !helo.empty() && helo.find_first_not_of("0123456789.:") == helo.npos;
+    if (!numeric) return Decision::dunno();
+    if (IpAddress::parse(helo)) return Decision::permit();
+    return rejected(options_.invalid_hostname_reject_code, "5.5.2", Subject::helo,
+                    "invalid ip address");
+}
+
 Decision Evaluation::plaintext() const {
     if (!question_.tls_protocol.empty()) return Decision::dunno();
     return Decision::refuse(
@@ -223,19 +188,18 @@ Decision Evaluation::unknown_client(bool verified) {
                        "hostname, [", question_.client_address, "]"}));
 }
 
-// "127.0.0.[2;4..6]": each part a number, or a choice of numbers and ranges.
 Decision Evaluation::blocklisted(const std::string& spec, bool permit) {
     const auto address = IpAddress::parse(question_.client_address);
     if (!address) return Decision::dunno();
-    const BlockList list(spec);
-    if (!list.valid()) return server_error(cat({"bad DNS list filter: ", spec}));
-    const std::string name = reversed(address->unmapped()) + list.domain;
+    const auto list = config::DnsListName::parse(spec);
+    if (!list) return server_error(cat({"DNS list ", spec, ": ", list.error().what}));
+    const std::string name = reversed(address->unmapped()) + list->domain;
     // An unreachable list lets mail pass, as in Postfix; it is no reason to stop all of it.
     auto entry = engine_.names_->address(name);
-    if (!entry.found() || !list.matches(*entry)) return Decision::dunno();
+    if (!entry.found() || !list->filter.counts(*entry)) return Decision::dunno();
     if (permit) return Decision::permit();
     auto why = engine_.names_->text(name);
-    return listed(spec, list.domain, Subject::client, question_.client_address,
+    return listed(spec, list->domain, Subject::client, question_.client_address,
                   why.found() ? *why : std::string());
 }
 
@@ -297,8 +261,8 @@ Decision Evaluation::listed(const std::string& spec, const std::string& domain, 
 }
 
 Decision Evaluation::listed_domain(const Restriction& one) {
-    const BlockList list(one.argument);
-    if (!list.valid()) return server_error(cat({"bad DNS list filter: ", one.argument}));
+    const auto list = config::DnsListName::parse(one.argument);
+    if (!list) return server_error(cat({"DNS list ", one.argument, ": ", list.error().what}));
     Subject subject = Subject::client;
     std::string what = question_.client_name, domain = what;
     if (one.check == Check::reject_rhsbl_reverse_client) what = domain = question_.reverse_name;
@@ -315,12 +279,12 @@ Decision Evaluation::listed_domain(const Restriction& one) {
     // Names only: there is nothing to look up for an address literal or a client without a name.
     if (domain.empty() || domain == "unknown" || domain.front() == '[' || IpAddress::parse(domain))
         return Decision::dunno();
-    const std::string name = cat({domain, ".", list.domain});
+    const std::string name = cat({domain, ".", list->domain});
     auto entry = engine_.names_->address(name);
-    if (!entry.found() || !list.matches(*entry)) return Decision::dunno();
+    if (!entry.found() || !list->filter.counts(*entry)) return Decision::dunno();
     if (permits) return Decision::permit();
     auto why = engine_.names_->text(name);
-    return listed(one.argument, list.domain, subject, what, why.found() ? *why : std::string());
+    return listed(one.argument, list->domain, subject, what, why.found() ? *why : std::string());
 }
 
 Decision Evaluation::unknown_helo() {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
-#include "lib/config/value.h"
+#include "lib/config/policy_service.h"
 #include "lib/log/log.h"
 #include "lib/table/source.h"
 
@@ -33,42 +33,19 @@ std::string_view state_of(ipc::PolicyStage stage) {
 
 Result<DelegationTarget> DelegationTarget::parse(std::string_view text,
                                                  const DelegationOptions& base) {
-    DelegationTarget target{std::string(text), base};
-    if (!text.starts_with('{')) return target;
-    auto inner = table::strip_braces(text);
-    if (!inner) return std::move(inner).error();
-    const auto words = table::split_list(*inner);
-    if (words.empty()) return Error{Errc::invalid, "check_policy_service: no server given"};
-    target.address = words[0];
-    for (std::size_t i = 1; i < words.size(); ++i) {
-        std::string word = words[i];
-        if (word.starts_with('{')) {
-            auto stripped = table::strip_braces(word);
-            if (!stripped) return std::move(stripped).error();
-            word = std::string(trim(*stripped));
-        }
-        const auto parts = split_once(word, '=');
-        const std::string name(parts ? trim(parts->first) : std::string_view());
-        const std::string value(parts ? trim(parts->second) : std::string_view());
-        if (name == "default_action") {
-            target.options.default_action = value;
-        } else if (name == "policy_context") {
-            target.options.context = value;
-        } else if (name == "timeout" || name == "retry_delay") {
-            const auto time = config::parse_millis(value, "s");
-            if (!time) return Error{Errc::invalid, cat({"check_policy_service: bad time ", value})};
-            (name == "timeout" ? target.options.timeout : target.options.retry_delay) =
-                Millis(*time);
-        } else if (name == "try_limit") {
-            const auto count = parse_number<std::size_t>(value);
-            if (!count || *count == 0)
-                return Error{Errc::invalid, cat({"check_policy_service: bad number ", value})};
-            target.options.try_limit = *count;
-        } else {
-            return Error{Errc::invalid,
-                         cat({"check_policy_service: unknown attribute ", words[i]})};
-        }
-    }
+    TRY_ASSIGN(auto service, config::PolicyService::parse(text));
+    DelegationTarget target{std::move(service.address), base};
+    const auto take = [](const auto& own, auto& value) {
+        if (own) value = *own;
+    };
+    take(service.timeout, target.options.timeout);
+    take(service.retry_delay, target.options.retry_delay);
+    take(service.max_idle, target.options.max_idle);
+    take(service.max_ttl, target.options.max_ttl);
+    take(service.try_limit, target.options.try_limit);
+    take(service.request_limit, target.options.request_limit);
+    take(service.default_action, target.options.default_action);
+    take(service.context, target.options.context);
     return target;
 }
 

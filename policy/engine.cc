@@ -30,17 +30,22 @@ Engine::Engine(Options options, UserDirectory* users, Names* names, AddressVerif
       client_certificates_(table::Maps::open(options_.relay_clientcerts)),
       listed_(options_, domains_, users) {
     const auto is_class = [this](std::string_view name) { return options_.classes.contains(name); };
-    for (const auto& [name, text] : options_.classes) {
-        classes_.emplace(name, parse_restrictions(text, is_class));
-    }
-    lists_.client = parse_restrictions(options_.client_restrictions, is_class);
-    lists_.helo = parse_restrictions(options_.helo_restrictions, is_class);
-    lists_.sender = parse_restrictions(options_.sender_restrictions, is_class);
-    lists_.relay = parse_restrictions(options_.relay_restrictions, is_class);
-    lists_.recipient = parse_restrictions(options_.recipient_restrictions, is_class);
-    lists_.data = parse_restrictions(options_.data_restrictions, is_class);
-    lists_.end_of_data = parse_restrictions(options_.end_of_data_restrictions, is_class);
-    lists_.etrn = parse_restrictions(options_.etrn_restrictions, is_class);
+    const auto parse = [&](std::string_view text) {
+        return config::parse_restrictions(text, is_class);
+    };
+    config::RestrictionClasses classes;
+    for (const auto& [name, text] : options_.classes) classes.emplace(name, parse(text));
+    stops_relaying_ = config::stops_relaying(parse(options_.relay_restrictions), classes) ||
+                      config::stops_relaying(parse(options_.recipient_restrictions), classes);
+    for (auto& [name, items] : classes) classes_.emplace(name, with_tables(std::move(items)));
+    lists_.client = with_tables(parse(options_.client_restrictions));
+    lists_.helo = with_tables(parse(options_.helo_restrictions));
+    lists_.sender = with_tables(parse(options_.sender_restrictions));
+    lists_.relay = with_tables(parse(options_.relay_restrictions));
+    lists_.recipient = with_tables(parse(options_.recipient_restrictions));
+    lists_.data = with_tables(parse(options_.data_restrictions));
+    lists_.end_of_data = with_tables(parse(options_.end_of_data_restrictions));
+    lists_.etrn = with_tables(parse(options_.etrn_restrictions));
 }
 
 Engine::~Engine() = default;

@@ -84,6 +84,7 @@ class Engine {
     Delegation delegation_;
     std::map<std::string, RestrictionList, std::less<>> classes_;
     Lists lists_;
+    bool stops_relaying_ = false;
 };
 
 }  // namespace postern::policy

@@ -95,13 +95,10 @@ Decision Evaluation::run_etrn_stage() {
 Decision Evaluation::run_recipient_stage() {
     const auto& lists = engine_.lists_;
     // Whatever else is configured: without anything that stops relaying we do not start.
-    if (!stops_relaying(lists.relay) && !stops_relaying(lists.recipient)) {
+    if (!engine_.stops_relaying_) {
         return server_error(
-            "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at "
-            "least one "
-            "working instance of: reject_unauth_destination, defer_unauth_destination, reject, "
-            "defer, "
-            "defer_if_permit");
+            cat({"in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, ",
+                 config::kOpenRelayText}));
     }
     if (options_.delay_reject && question_.stage == ipc::PolicyStage::rcpt) {
         Decision decision =
@@ -222,10 +219,7 @@ Decision Evaluation::run_one(const Restriction& one, int depth) {
         case Check::reject_unverified_recipient: return unverified(Subject::recipient);
         case Check::reject_unverified_sender: return unverified(Subject::sender);
         case Check::policy_service: return ask_policy_service(one, depth);
-        case Check::unsupported:
-            return server_error(cat({"smtpd restriction not supported yet: \"", one.name, "\""}));
-        case Check::unknown:
-            return server_error(cat({"unknown smtpd restriction: \"", one.name, "\""}));
+        case Check::mistake: return server_error(one.mistake);
         default: return run_simple(one);
     }
 }
@@ -315,6 +309,7 @@ Decision Evaluation::run_simple(const Restriction& one) {
         case Check::reject_non_fqdn_sender: return fqdn_address(question_.sender, Subject::sender);
         case Check::reject_non_fqdn_recipient:
             return fqdn_address(question_.recipient, Subject::recipient);
+        case Check::permit_numeric_helo: return numeric_helo();
         case Check::reject_non_fqdn_helo: return helo_name(true);
         case Check::reject_invalid_helo: return helo_name(false);
         case Check::reject_plaintext_session: return plaintext();

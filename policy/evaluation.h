@@ -54,6 +54,7 @@ class Evaluation {
     Decision unlisted(ListedAddresses::Whose whose);
     Decision fqdn_address(const std::string& address, Subject subject);
     Decision helo_name(bool fqdn);
+    Decision numeric_helo();
     Decision login_mismatch(Check check);
     Decision unknown_domain(const std::string& address, Subject subject);
     Decision unknown_client(bool verified);

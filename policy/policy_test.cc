@@ -67,7 +67,8 @@ TEST(Policy, IsNoOpenRelayByDefault) {
 TEST(Policy, RefusesToWorkWithoutAnythingThatStopsRelaying) {
     for (const auto* relay :
          {"", "permit_mynetworks", "permit, reject_unauth_destination",
-          "warn_if_reject, reject_unauth_destination", "reject_unlisted_recipient"}) {
+          "warn_if_reject, reject_unauth_destination", "reject_unlisted_recipient",
+          "warn_if_reject, reject_unauth_destination, permit, reject"}) {
         auto o = base();
         o.relay_restrictions = relay;
         EXPECT_EQ(stranger(o, "u1@here.test"), "451 4.3.5 Server configuration error") << relay;
@@ -77,6 +78,33 @@ TEST(Policy, RefusesToWorkWithoutAnythingThatStopsRelaying) {
     o.recipient_restrictions = "permit_mynetworks, reject_unauth_destination";
     EXPECT_EQ(stranger(o, "a@b.test"), "554 5.7.1 <a@b.test>: Relay access denied");
     EXPECT_EQ(stranger(o, "u1@here.test"), "ok");
+}
+
+TEST(Policy, RestrictionClassesMayStopRelayingToo) {
+    auto o = base();
+    o.classes = {{"guard", "permit_mynetworks, reject_unauth_destination"}, {"open", "permit"}};
+    o.relay_restrictions = "guard";
+    EXPECT_EQ(stranger(o, "a@b.test"), "554 5.7.1 <a@b.test>: Relay access denied");
+    EXPECT_EQ(stranger(o, "u1@here.test"), "ok");
+    o.relay_restrictions = "open, reject_unauth_destination";
+    EXPECT_EQ(stranger(o, "u1@here.test"), "451 4.3.5 Server configuration error");
+}
+
+TEST(Policy, PermitNakedIpAddress) {
+    auto o = base();
+    o.helo_restrictions = "permit_naked_ip_address, reject";
+    auto q = from("192.0.2.7", "s@far.test", "u1@here.test");
+    const std::pair<const char*, const char*> cases[] = {
+        {"192.0.2.1", "ok"},
+        {"192.0.2.1111", "501 5.5.2 <192.0.2.1111>: Helo command rejected: invalid ip address"},
+        {"a.test", "554 5.7.1 <a.test>: Helo command rejected: Access denied"},
+    };
+    for (const auto& [helo, answer] : cases) {
+        q.helo = helo;
+        EXPECT_EQ(ask(o, q), answer);
+        EXPECT_THAT(log::take_captured(),
+                    testing::HasSubstr("\"permit_naked_ip_address\" is obsolete"));
+    }
 }
 
 TEST(Policy, RefusesUnknownRecipients) {

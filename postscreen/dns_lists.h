@@ -7,6 +7,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/config/dns_list.h"
 
 namespace postern::postscreen {
 
@@ -18,15 +19,12 @@ class DnsList {
     const std::string& domain() const { return domain_; }
     int weight() const { return weight_; }
     // Does an answer (an IPv4 address) count? Without a filter all do.
-    bool counts(std::string_view address) const;
+    bool counts(std::string_view address) const { return filter_.counts(address); }
 
   private:
-    struct Range {
-        int low = 0, high = 255;
-    };
     std::string domain_;
     int weight_ = 1;
-    std::vector<std::vector<Range>> filter_;  // of each of the four numbers; empty: everything
+    config::AnswerFilter filter_;
 };
 
 // The answers of all lists about one client.

@@ -1,6 +1,7 @@
 #include "lib/config/check.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "lib/base/strings.h"
 
@@ -115,6 +116,14 @@ bool Report::has_errors() const {
     return std::any_of(problems.begin(), problems.end(), [](const Problem& p) { return p.error; });
 }
 
+void Report::add(std::vector<Problem> more) {
+    problems.insert(problems.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
+    std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+        return std::pair(a.file, a.line) < std::pair(b.file, b.line);
+    });
+}
+
 std::vector<Problem> bad_values(const Settings& settings) {
     std::vector<Problem> problems;
     auto look_at = [&](std::string_view name) {
@@ -141,10 +150,7 @@ Report examine(const Snapshot& snapshot, const Host& host) {
     MasterFile master = MasterFile::parse(snapshot.master_cf, file, report.problems);
     for (const MasterEntry& entry : master.entries()) examine_entry(report, settings, entry, file);
     for (const Problem& warning : master.warnings()) report.problems.push_back(warning);
-    std::stable_sort(report.problems.begin(), report.problems.end(),
-                     [](const Problem& a, const Problem& b) {
-                         return std::pair(a.file, a.line) < std::pair(b.file, b.line);
-                     });
+    report.add({});
     return report;
 }
 

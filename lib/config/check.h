@@ -31,6 +31,7 @@ struct Report {
     std::vector<SetParameter> set;
 
     bool has_errors() const;
+    void add(std::vector<Problem> more);  // in their places
 };
 
 Report examine(const Snapshot& snapshot, const Host& host = SystemHost::instance());

@@ -87,6 +87,32 @@ Result<std::vector<LogicalLine>> logical_lines(std::string_view text, std::strin
     return lines;
 }
 
+namespace {
+
+bool has_word(std::string_view line, std::string_view word) {
+    const auto inside = [](char c) { return is_alnum(c) || c == '_'; };
+    for (auto at = line.find(word); at != line.npos; at = line.find(word, at + 1)) {
+        const auto end = at + word.size();
+        if (at > 0 && inside(line[at - 1]) && inside(word.front())) continue;
+        if (end < line.size() && inside(line[end]) && inside(word.back())) continue;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+int line_of_word(std::string_view text, int first, std::string_view word) {
+    int number = 0;
+    while (!text.empty() && !word.empty()) {
+        const std::string_view line = take_line(text);
+        if (++number < first) continue;
+        if (number > first && !continues(line) && !is_comment(line)) break;
+        if (!is_comment(line) && has_word(line, word)) return number;
+    }
+    return first;
+}
+
 Result<MainEntry> parse_assignment(std::string_view text) {
     auto sides = split_once(text, '=');
     if (!sides) {

@@ -34,6 +34,10 @@ Result<std::vector<LogicalLine>> logical_lines(std::string_view text, std::strin
 std::vector<LogicalLine> logical_lines(std::string_view text, std::string_view file,
                                        std::vector<Problem>& problems);
 
+// The physical line, of those of the logical line that begins at `first`, on which a word stands;
+// `first` where none does.
+int line_of_word(std::string_view text, int first, std::string_view word);
+
 // Longer files are refused; a table does not belong there.
 inline constexpr std::size_t kMaxFile = 16 << 20;  // bytes
 

@@ -23,12 +23,14 @@ lib_config_libconfig_a_SOURCES = \
 	%reldir%/master_cf.h %reldir%/master_cf.cc %reldir%/host.h %reldir%/host.cc %reldir%/verify_sender.h %reldir%/verify_sender.cc \
 	%reldir%/settings.h %reldir%/settings.cc %reldir%/config.h %reldir%/config.cc \
 	%reldir%/log_options.h %reldir%/log_options.cc %reldir%/receive_overrides.h %reldir%/receive_overrides.cc %reldir%/check.h %reldir%/check.cc \
+	%reldir%/spelling.h %reldir%/spelling.cc %reldir%/dns_list.h %reldir%/dns_list.cc %reldir%/policy_service.h %reldir%/policy_service.cc \
+	%reldir%/restrictions.h %reldir%/restrictions.cc %reldir%/restriction_check.h %reldir%/restriction_check.cc \
 	$(PARAM_ROWS)
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/config/config_test
 lib_config_config_test_SOURCES = %reldir%/config_test.cc %reldir%/character_set_test.cc %reldir%/expand_test.cc \
 	%reldir%/main_cf_test.cc %reldir%/master_cf_test.cc %reldir%/value_test.cc \
-	%reldir%/params_test.cc %reldir%/check_test.cc
+	%reldir%/params_test.cc %reldir%/check_test.cc %reldir%/restrictions_test.cc
 lib_config_config_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_config_config_test_LDADD = lib/config/libconfig.a lib/sys/libsys.a lib/base/libbase.a $(TEST_LIBS)

@@ -11,27 +11,11 @@
 #include "lib/sys/fs.h"
 
 #include "lib/config/main_cf.h"
+#include "lib/config/spelling.h"
 #include "lib/config/value.h"
 
 namespace postern::config {
 namespace {
-
-// Edits between two words, at most limit + 1.
-std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
-    if (a.size() > b.size()) std::swap(a, b);
-    if (b.size() - a.size() > limit) return limit + 1;
-    std::vector<std::size_t> row(a.size() + 1);
-    for (std::size_t i = 0; i <= a.size(); i++) row[i] = i;
-    for (std::size_t j = 1; j <= b.size(); j++) {
-        std::size_t diagonal = row[0]++;
-        for (std::size_t i = 1; i <= a.size(); i++) {
-            std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[i];
-            row[i] = std::min({row[i] + 1, row[i - 1] + 1, change});
-        }
-    }
-    return row[a.size()];
-}
 
 // True when text refers to $name in one of its forms.
 bool mentions(std::string_view text, std::string_view name) {
@@ -75,16 +59,9 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 std::optional<std::string_view> suggest(std::string_view name) {
-    std::size_t limit = std::max<std::size_t>(1, name.size() / 6);
-    std::optional<std::string_view> best;
-    for (const Row& row : rows()) {
-        std::size_t distance = edit_distance(name, row.name, limit);
-        if (distance > limit || distance == 0) continue;
-        best = row.name;
-        limit = distance - 1;
-        if (limit == 0) break;
-    }
-    return best;
+    std::vector<std::string_view> names;
+    for (const Row& row : rows()) names.push_back(row.name);
+    return nearest_word(name, names);
 }
 
 std::string unknown_text(std::string_view name) {

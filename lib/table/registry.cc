@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lib/base/strings.h"
+#include "lib/config/spelling.h"
 #include "lib/table/combined_table.h"
 #include "lib/table/ldap_table.h"
 #include "lib/table/map_table.h"
@@ -139,7 +140,11 @@ Opened open_nested(std::string_view spec, Fold fold, int depth) {
     const auto* type = std::find_if(kTypes.begin(), kTypes.end(),
                                     [&](const Type& t) { return t.name == parts->first; });
     if (type == kTypes.end()) {
-        return Error{Errc::invalid, cat({"unsupported dictionary type: ", parts->first})};
+        std::vector<std::string_view> names;
+        for (const Type& known : kTypes) names.push_back(known.name);
+        const auto near = config::nearest_word(parts->first, names);
+        return Error{Errc::invalid, cat({"unsupported dictionary type: ", parts->first,
+                                         near ? cat({" (did you mean ", *near, "?)"}) : ""})};
     }
     return type->open(parts->second, fold, depth + 1);
 }

@@ -138,10 +138,34 @@ class Policy(unittest.TestCase):
             mail.add_user("bob")
             self.assertEqual(rcpt(mail, "bob@example.test"), "451 4.3.5 Server configuration error")
             mail.wait_log(r'postfix/policy\[\d+\]: .*warning: unknown smtpd restriction: "reject_nonsense"')
+            found = mail.run("postern", "check", check=False)
+            self.assertEqual(found.returncode, 1)
+            self.assertRegex(found.stdout, r"error: \S+/main.cf, line \d+: smtpd_recipient_restrictions: unknown smtpd restriction: "
+                                           r'"reject_nonsense"\n')
         with Instance(params={"smtpd_relay_restrictions": "permit_mynetworks"}) as mail:
             mail.add_user("bob")
             self.assertEqual(rcpt(mail, "bob@example.test"), "451 4.3.5 Server configuration error")
             mail.wait_log(r"postfix/policy\[\d+\]: .*warning: in parameter smtpd_relay_restrictions or ")
+
+    def test_a_reload_with_a_mistake_changes_nothing(self):
+        with Instance() as mail:
+            mail.add_user("bob")
+            main = mail.etc / "main.cf"
+            good = main.read_text()
+            for line, words in (("smtpd_client_restrictions = permit_mynetwork", r"\(did you mean permit_mynetworks\?\)"),
+                                ("smtpd_sender_restrictions = check_sender_access", "type:table must follow"),
+                                ("smtpd_helo_restrictions = own\nsmtpd_restriction_classes = own", "needs a definition"),
+                                ("smtpd_relay_restrictions = permit_mynetworks", "stops relaying for strangers")):
+                main.write_text(good + line + "\n")
+                reload = mail.run("postern", "reload", check=False)
+                self.assertEqual(reload.returncode, 1, line)
+                self.assertRegex(reload.stderr, words)
+                self.assertIn("the old one stays in force", reload.stderr)
+                self.assertEqual(rcpt(mail, "bob@example.test")[:3], "250")
+            main.write_text(good + "smtpd_client_restrictions = check_client_access hsh:/nosuch\n")
+            found = mail.run("postern", "check", check=False)
+            self.assertIn("smtpd_client_restrictions: hsh:/nosuch: unsupported dictionary type: hsh (did you mean hash?)",
+                          found.stdout)
 
     def test_overrides_of_one_service(self):
         with Instance(services=("smtp", "submission"),
