@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/mail/xtext.h"
@@ -25,14 +26,6 @@ std::string record(const PostcatOptions& options, std::uint64_t offset, char typ
                    static_cast<std::size_t>(std::snprintf(number, sizeof number, "%3d ", type)));
     if (!name.empty()) out += cat({name, ": "});
     return out + cat({value, "\n"});
-}
-
-std::string local_time(WallTime when) {
-    const time_t seconds = std::chrono::system_clock::to_time_t(when);
-    tm local{};
-    ::localtime_r(&seconds, &local);
-    char text[64];
-    return {text, ::strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &local)};
 }
 
 std::string sizes(std::uint64_t content, std::uint64_t offset, std::size_t recipients,
@@ -92,7 +85,8 @@ std::string show_envelope(const PostcatOptions& o, const std::string& file,
     out +=
         record(o, message.body.offset, 'C', "message_size",
                sizes(message.body.size, message.body.offset, e.recipients.size(), utf8_flags(e)));
-    out += record(o, 0, 'T', "message_arrival_time", local_time(e.arrival));
+    out += record(o, 0, 'T', "message_arrival_time",
+                  format_local_time(e.arrival, "%a %b %e %H:%M:%S %Y"));
     out += attribute(o, "log_ident", e.id.str());
     if (e.has(queue::kBody8bit)) out += attribute(o, "encoding", "8bit");
     out += record(o, 0, 'S', "sender", e.sender);

@@ -4,8 +4,8 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 
 namespace postern::commands {
@@ -28,16 +28,6 @@ std::string pad_right(std::string text, std::size_t width) {
 
 std::int64_t unix_seconds(WallTime time) {
     return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
-}
-
-// "Sat Nov 21 19:54:32", local time.
-std::string arrival_text(WallTime time) {
-    std::time_t seconds = unix_seconds(time);
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    std::array<char, 32> text{};
-    std::size_t size = std::strftime(text.data(), text.size(), "%a %b %e %H:%M:%S", &parts);
-    return {text.data(), size};
 }
 
 // The mark behind the id: being delivered, held, to be returned.
@@ -68,7 +58,8 @@ std::string QueueListing::traditional(const ipc::QueueListEntry& entry) {
         out += pad_right(cat({entry.queue_id.str(), status_mark(entry)}), kIdWidth);
         out += ' ';
         out += pad_left(std::to_string(entry.size), 8);
-        out += cat({" ", arrival_text(entry.arrival), " ", sender_text(entry), "\n"});
+        out += cat({" ", format_local_time(entry.arrival, "%a %b %e %H:%M:%S"), " ",
+                    sender_text(entry), "\n"});
         last_reason_.clear();
     }
     for (const ipc::QueueListRecipient& recipient : entry.recipients) {

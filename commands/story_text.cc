@@ -3,24 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <set>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 
 #include "commands/queue_listing.h"
 
 namespace postern::commands {
 namespace {
-
-std::string clock_text(WallTime time, const char* format) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm local{};
-    ::localtime_r(&seconds, &local);
-    std::array<char, 64> text{};
-    std::strftime(text.data(), text.size(), format, &local);
-    return text.data();
-}
 
 std::string millis_of(WallTime time) {
     const auto micros = time.time_since_epoch().count() % 1'000'000;
@@ -77,9 +68,9 @@ std::string json_field(std::string_view name, std::string_view value) {
 }  // namespace
 
 std::string StoryWriter::moment(WallTime time) const {
-    const std::string day = clock_text(time, "%Y-%m-%d");
-    const bool today = day == clock_text(now_, "%Y-%m-%d");
-    return clock_text(time, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S");
+    const std::string day = format_local_time(time, "%Y-%m-%d");
+    const bool today = day == format_local_time(now_, "%Y-%m-%d");
+    return format_local_time(time, today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S");
 }
 
 std::string StoryWriter::words_of(const Event& event) const {
@@ -152,9 +143,9 @@ std::string StoryWriter::line(const Event& event, std::optional<WallTime> begin,
     std::string program(program_of(record));
     program.resize(std::max<std::size_t>(program.size(), 8), ' ');
     const std::string indent(12 + elapsed.size() + 2 + program.size() + 2, ' ');
-    std::string out = cat({clock_text(record.time, "%H:%M:%S"), millis_of(record.time), elapsed,
-                           "  ", program, "  ", with_id ? record.id : "", with_id ? ": " : "",
-                           printable(words_of(event), 4000), "\n"});
+    std::string out = cat({format_local_time(record.time, "%H:%M:%S"), millis_of(record.time),
+                           elapsed, "  ", program, "  ", with_id ? record.id : "",
+                           with_id ? ": " : "", printable(words_of(event), 4000), "\n"});
     if (const std::string rule = rule_of(event); !rule.empty())
         out += cat({indent, "rule: ", printable(rule, 2000), "\n"});
     if (event.delivery) {
@@ -194,7 +185,7 @@ std::string StoryWriter::in_words(const StoryView& story) {
     }
     const WallTime begin = story.events.front().record.time;
     std::string out = cat({ids.empty() ? "Session " : "Message ", story.name, ", ",
-                           clock_text(begin, "%Y-%m-%d %H:%M:%S")});
+                           format_local_time(begin, "%Y-%m-%d %H:%M:%S")});
     if (ids.size() > 1) out += cat({", and ", std::to_string(ids.size() - 1), " that it became"});
     out += "\n";
     for (const Event& event : story.events) out += line(event, begin, ids.size() > 1);

@@ -32,37 +32,19 @@ std::string wire_form(const std::string& address, bool quote) {
 
 }  // namespace
 
-Delivery::Delivery(const Tools& tools, Fd socket, OnOver on_over)
-    : tools_(tools), on_over_(std::move(on_over)) {
-    ipc::LoopChannel::Handler handler;
-    handler.on_packet = [this](ipc::Packet packet) { on_packet(std::move(packet)); };
-    handler.on_closed = [this](Error) {
-        channel_.reset();
-        if (!attempts_) over();
-    };
-    channel_ =
-        std::make_unique<ipc::LoopChannel>(tools_.loop, std::move(socket), std::move(handler));
+Delivery::Delivery(const Tools& tools, ipc::DeliverRequest request, Fd file, OnReport on_report)
+    : tools_(tools),
+      request_(std::move(request)),
+      file_(std::move(file)),
+      on_report_(std::move(on_report)),
+      attempts_(request_.recipients.size()) {
+    times_.arrival = request_.arrival;
+    times_.active = request_.queue_active;
+    times_.started = tools_.loop.clock().now();
 }
 
 Delivery::~Delivery() {
     if (connection_) tools_.pool.give_back(*connection_, false);
-}
-
-void Delivery::on_packet(ipc::Packet packet) {
-    if (attempts_) return;  // one request per conversation
-    auto request = packet.as<ipc::DeliverRequest>();
-    if (!request || packet.descriptor_count() != 1 || request->recipients.empty()) {
-        log::warning("", cat({"delivery request refused: ",
-                              request ? "no recipients or no file" : request.error().what}));
-        return over();
-    }
-    request_ = std::move(request).value();
-    file_ = packet.take_descriptor();
-    attempts_.emplace(request_.recipients.size());
-    times_.arrival = request_.arrival;
-    times_.active = request_.queue_active;
-    times_.started = tools_.loop.clock().now();
-    begin();
 }
 
 // The addresses for the world outside; log lines and reports keep ours, as in Postfix.
@@ -125,7 +107,7 @@ bool Delivery::wants_dane(const std::vector<NextHop>& hops) {
 // A host whose certificate could not be judged: the next one, as Postfix does.
 void Delivery::skip_target(const std::string& why) {
     log::info(id(), why);
-    attempts_->on_failure({Verdict::defer("4.7.5", why), ""}, nullptr, more_targets());
+    attempts_.on_failure({Verdict::defer("4.7.5", why), ""}, nullptr, more_targets());
     proceed();
 }
 
@@ -135,7 +117,7 @@ void Delivery::on_targets(TargetsOrVerdict found) {
     if (auto* verdict = std::get_if<Verdict>(&found)) {
         // RFC 3463 3.5, X.4.6: routing loop.
         if (verdict->status == "5.4.6" && request_.passes_loops) {
-            attempts_->loop_back(*verdict);
+            attempts_.loop_back(*verdict);
             return report();
         }
         return give_up(*verdict);
@@ -206,7 +188,7 @@ void Delivery::try_target(const Target& target, Tls tls, bool may_reuse) {
     }
     if (!plan->refused.empty()) return skip_target(plan->refused);
     if (plan->known_refusal) {
-        attempts_->on_failure(*plan->known_refusal, nullptr, more_targets());
+        attempts_.on_failure(*plan->known_refusal, nullptr, more_targets());
         return proceed();
     }
     if (may_reuse) {
@@ -258,13 +240,13 @@ void Delivery::on_failed() {
     } else if (more_targets()) {
         log::info(id(), failure.verdict.text);
     }
-    attempts_->on_failure(failure, reached ? &peer : nullptr, more_targets() || !looked_up_);
+    attempts_.on_failure(failure, reached ? &peer : nullptr, more_targets() || !looked_up_);
     proceed();
 }
 
 void Delivery::transmit() {
     times_.connected = tools_.loop.clock().now();
-    tried_ = attempts_->open();
+    tried_ = attempts_.open();
     smtp::ClientTransaction transaction;
     transaction.sender = sender_;
     transaction.size = request_.body_size;
@@ -328,8 +310,8 @@ void Delivery::on_finished() {
     ++sessions_tried_;
     if (!session.complaint().empty()) log::warning(request_.queue_id.str(), session.complaint());
     bool more = more_targets() || !looked_up_;
-    attempts_->on_outcomes(tried_, session.outcomes(), session.peer(), session.extensions().dsn,
-                           more);
+    attempts_.on_outcomes(tried_, session.outcomes(), session.peer(), session.extensions().dsn,
+                          more);
     if (more) log_kept_open(tried_);
     tools_.pool.give_back(*std::exchange(connection_, nullptr), request_.connection_may_cache);
     proceed();
@@ -338,7 +320,7 @@ void Delivery::on_finished() {
 // Postfix logs a temporary refusal that is followed by another host.
 void Delivery::log_kept_open(const std::vector<std::size_t>& tried) const {
     for (std::size_t i : tried) {
-        const Decision& decision = (*attempts_)[i];
+        const Decision& decision = attempts_[i];
         if (!decision.final) log::info(id(), decision.outcome.verdict.text);
     }
 }
@@ -346,7 +328,7 @@ void Delivery::log_kept_open(const std::vector<std::size_t>& tried) const {
 // ---- on to the next host, or the end ------------------------------------------------------------
 
 void Delivery::proceed() {
-    if (attempts_->done()) return report();
+    if (attempts_.done()) return report();
     // A kept connection was tried before any lookup: the other hosts are found now.
     if (!looked_up_ && current_) {
         answered_endpoint_ = current_->endpoint();
@@ -356,7 +338,7 @@ void Delivery::proceed() {
 }
 
 void Delivery::give_up(const Verdict& verdict) {
-    attempts_->give_up(verdict);
+    attempts_.give_up(verdict);
     report();
 }
 
@@ -378,22 +360,12 @@ void Delivery::report() {
     times_.finished = tools_.loop.clock().now();
     ipc::DeliverReport message;
     for (std::size_t i = 0; i < request_.recipients.size(); ++i) {
-        attempts_->retell(i, tools_.options.status_filter);
-        if (!(*attempts_)[i].loops_back) log_recipient(i, (*attempts_)[i]);
-        message.recipients.push_back(make_report(request_.recipients[i].index, (*attempts_)[i],
-                                                 tools_.options.assume_final));
+        attempts_.retell(i, tools_.options.status_filter);
+        if (!attempts_[i].loops_back) log_recipient(i, attempts_[i]);
+        message.recipients.push_back(
+            make_report(request_.recipients[i].index, attempts_[i], tools_.options.assume_final));
     }
-    if (channel_) {
-        if (auto sent = channel_->send(message, id()); !sent) {
-            log::warning(id(), cat({"report not sent: ", sent.error().what}));
-        }
-    }
-    over();
-}
-
-void Delivery::over() {
-    if (!on_over_) return;
-    tools_.loop.post([on_over = std::exchange(on_over_, nullptr), this] { on_over(this); });
+    on_report_(message);
 }
 
 }  // namespace postern::forwarder

@@ -1,6 +1,5 @@
-// Delivery: one request of qmgr from its packet to its report: finds the hosts, tries them in turn
-// over new or kept connections, logs each recipient's line, answers. A conversation that breaks off
-// before the request changes nothing; one that breaks later is carried through all the same.
+// Delivery: one request of qmgr to its report: finds the hosts, tries them in turn over new or kept
+// connections, logs each recipient's line.
 #pragma once
 
 #include <functional>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include "lib/base/fd.h"
-#include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/deliver.h"
 #include "lib/loop/loop.h"
 #include "lib/queue/delivery_log.h"
@@ -34,14 +32,15 @@ struct Tools {
 
 class Delivery final : private Connection::User {
   public:
-    using OnOver = std::function<void(Delivery*)>;  // to be destroyed; never called from inside
+    // Called once, as the last thing that it does; must not destroy it.
+    using OnReport = std::function<void(const ipc::DeliverReport&)>;
 
-    Delivery(const Tools& tools, Fd socket, OnOver on_over);
+    // `file`: the queue file. Precondition: the request has recipients.
+    Delivery(const Tools& tools, ipc::DeliverRequest request, Fd file, OnReport on_report);
     ~Delivery() override;
+    void begin();
 
   private:
-    void on_packet(ipc::Packet packet);
-    void begin();
     Result<void> map_envelope();
     void look_up();
     bool wants_dane(const std::vector<NextHop>& hops);
@@ -64,19 +63,17 @@ class Delivery final : private Connection::User {
     void proceed();
     void log_recipient(std::size_t i, const Decision& decision);
     void report();
-    void over();
     const std::string& id() const { return request_.queue_id.str(); }
 
     Tools tools_;
-    OnOver on_over_;
-    std::unique_ptr<ipc::LoopChannel> channel_;
     ipc::DeliverRequest request_;
     Fd file_;
+    OnReport on_report_;
     std::string sender_;                   // as the server is told
     std::vector<std::string> recipients_;  // the same, in the request's order
     std::string destination_;              // next hop, lower case
     std::string destination_key_;          // for the connection cache
-    std::optional<Attempts> attempts_;
+    Attempts attempts_;
     std::shared_ptr<TargetFinder::Search> search_;
     std::vector<Target> targets_;
     std::size_t next_target_ = 0;

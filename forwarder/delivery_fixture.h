@@ -174,27 +174,15 @@ class DeliveryTest : public testing::Test {
             passwords_ = std::make_unique<Passwords>(options_.sasl);
             outgoing_ = std::make_unique<Outgoing>(options_.outgoing);
         }
-        int pair[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+        const Tools tools{loop_, options_, *finder_, *pool_, *tls_, *passwords_, *outgoing_};
         std::optional<ipc::DeliverReport> report;
-        std::unique_ptr<Delivery> delivery;
-        Tools tools{loop_, options_, *finder_, *pool_, *tls_, *passwords_, *outgoing_};
-        delivery = std::make_unique<Delivery>(tools, Fd(pair[0]), [&](Delivery*) {
-            delivery.reset();
-            if (report) loop_.stop();
-        });
-        ipc::LoopChannel::Handler handler;
-        handler.on_packet = [&](ipc::Packet packet) {
-            auto got = packet.as<ipc::DeliverReport>();
-            EXPECT_TRUE(got) << got.error().what;
-            report = got ? *got : ipc::DeliverReport{};
-            if (!delivery) loop_.stop();
-        };
-        handler.on_closed = [&](Error) { loop_.stop(); };
-        ipc::LoopChannel qmgr(loop_, Fd(pair[1]), std::move(handler));
-        int fd = content_.get();
-        EXPECT_TRUE(qmgr.send(request, "", std::span<const int>(&fd, 1)));
-        loop_.run_for(Seconds{20});
+        Delivery delivery(tools, request, Fd(::dup(content_.get())),
+                          [&](const ipc::DeliverReport& made) {
+                              report = made;
+                              loop_.stop();
+                          });
+        delivery.begin();
+        if (!report) loop_.run_for(Seconds{20});
         EXPECT_TRUE(report) << "no report";
         log_ = log::take_captured();
         return report ? *report : ipc::DeliverReport{};

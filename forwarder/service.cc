@@ -1,11 +1,19 @@
 #include "forwarder/service.h"
 
+#include <utility>
+
 #include "lib/base/strings.h"
 #include "lib/ipc/messages/bounce.h"
 #include "lib/log/log.h"
 #include "lib/sys/file.h"
 
 namespace postern::forwarder {
+namespace {
+
+constexpr std::size_t kMaxIdle = 32;  // connections of qmgr's without a request
+
+}  // namespace
+
 Result<std::unique_ptr<service::LoopService>> ForwarderService::create(
     const service::LoopContext& context) {
     // Started as "lmtp", or by a service of that name, the same program speaks LMTP.
@@ -72,11 +80,73 @@ void ForwarderService::tell_postmaster(const std::string& peer, const std::strin
 }
 
 void ForwarderService::on_connection(Fd socket) {
-    auto delivery = std::make_unique<Delivery>(tools_, std::move(socket), [this](Delivery* over) {
-        if (deliveries_.erase(over) > 0) context_.session_ended();
-    });
-    Delivery* key = delivery.get();
-    deliveries_[key] = std::move(delivery);
+    const std::uint64_t number = next_number_++;
+    ipc::LoopChannel::Handler handler;
+    handler.on_packet = [this, number](ipc::Packet packet) {
+        on_request(number, std::move(packet));
+    };
+    handler.on_closed = [this, number](const Error&) { on_hangup(number); };
+    conversations_[number].channel =
+        std::make_unique<ipc::LoopChannel>(context_.loop, std::move(socket), std::move(handler));
+}
+
+void ForwarderService::on_request(std::uint64_t number, ipc::Packet packet) {
+    Conversation& conversation = conversations_.at(number);
+    if (conversation.delivery) return;  // one at a time
+    auto request = packet.as<ipc::DeliverRequest>();
+    if (!request || packet.descriptor_count() != 1 || request->recipients.empty()) {
+        log::warning("", cat({"delivery request refused: ",
+                              request ? "no recipients or no file" : request.error().what}));
+        return end(number);
+    }
+    if (!std::exchange(conversation.is_session, true)) {
+        --idle_;
+        context_.session_began();
+    }
+    std::string id = request->queue_id.str();
+    const auto delivery = std::make_shared<Delivery>(
+        tools_, *std::move(request), packet.take_descriptor(),
+        [this, number, id = std::move(id)](const ipc::DeliverReport& report) {
+            on_report(number, report, id);
+        });
+    conversation.delivery = delivery;
+    delivery->begin();
+}
+
+void ForwarderService::on_report(std::uint64_t number, const ipc::DeliverReport& report,
+                                 const std::string& id) {
+    Conversation& conversation = conversations_.at(number);
+    // It is the delivery that calls: it goes when it has returned.
+    context_.loop.post([over = std::move(conversation.delivery)] {});
+    if (!conversation.channel) return end(number);
+    const bool go_on = !draining_ && idle_ < kMaxIdle;
+    const auto sent = conversation.channel->answer(report, id, go_on);
+    if (!sent) log::warning(id, cat({"report not sent: ", sent.error().what}));
+    if (!sent || !go_on) return end(number);
+    conversation.is_session = false;
+    ++idle_;
+    context_.session_ended();
+}
+
+void ForwarderService::on_hangup(std::uint64_t number) {
+    Conversation& conversation = conversations_.at(number);
+    if (!conversation.delivery) return end(number);
+    conversation.channel.reset();
+}
+
+void ForwarderService::end(std::uint64_t number) {
+    const auto ended = conversations_.extract(number);
+    if (ended.mapped().is_session)
+        context_.session_ended();
+    else
+        --idle_;
+}
+
+void ForwarderService::drain() {
+    draining_ = true;
+    pool_.drain();
+    std::erase_if(conversations_, [](const auto& each) { return !each.second.is_session; });
+    idle_ = 0;
 }
 
 }  // namespace postern::forwarder

@@ -1,24 +1,15 @@
 // The numbers, see counts.h.
 #include "limits/counts.h"
 
-#include <ctime>
 #include <limits>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 
 namespace postern::limits {
 namespace {
 
-// "Nov 22 10:00:00", local time.
-std::string clock_text(WallTime when) {
-    const std::time_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count();
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    char text[32];
-    const auto size = std::strftime(text, sizeof text, "%b %d %H:%M:%S", &parts);
-    return {text, size};
-}
+constexpr const char* kWhen = "%b %d %H:%M:%S";  // as Postfix's anvil logs it
 
 }  // namespace
 
@@ -101,12 +92,12 @@ std::vector<std::string> Counts::statistics() {
         if (record.most == 0) continue;
         lines.push_back(cat({"statistics: max ", kNames[i], " ", std::to_string(record.most),
                              i == sessions ? "" : unit, " for (", record.who, ") at ",
-                             clock_text(record.when)}));
+                             format_local_time(record.when, kWhen)}));
     }
     const Record clients = std::exchange(most_clients_, Record{});
     if (clients.most > 0) {
         lines.push_back(cat({"statistics: max cache size ", std::to_string(clients.most), " at ",
-                             clock_text(clients.when)}));
+                             format_local_time(clients.when, kWhen)}));
     }
     return lines;
 }

@@ -6,9 +6,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
 #include <utility>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 #include "lib/config/reply_footer.h"
 #include "lib/ipc/messages/login.h"
@@ -27,15 +27,6 @@ constexpr int kServerAttempts = 100;
 constexpr Millis kFarewell{5000};  // for a client to take our last word
 
 std::size_t index(Trial test) { return static_cast<std::size_t>(test); }
-
-std::string local_time(WallTime now) {
-    const std::time_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    char text[64];
-    return {text, std::strftime(text, sizeof text, "%b %d %H:%M:%S", &parts)};
-}
 
 // As Postfix shows them: line ends and the like as \r\n.
 std::string escaped(std::string_view text) {
@@ -385,7 +376,7 @@ std::optional<std::string> Client::footer_value(std::string_view name) const {
     if (name == "helo_name") return session_ ? session_->helo() : std::string();
     if (name == "sender") return session_ ? session_->sender() : std::string();
     if (name == "recipient") return session_ ? session_->recipient() : std::string();
-    if (name == "localtime") return local_time(screen_.loop.clock().now());
+    if (name == "localtime") return format_local_time(screen_.loop.clock().now(), "%b %d %H:%M:%S");
     return std::nullopt;
 }
 

@@ -128,7 +128,8 @@ DeliveryResult judge(const ipc::DeliverRequest& request, const Result<ipc::Deliv
 ipc::Client& Agents::client_for(const std::string& transport) {
     auto [place, is_new] = clients_.try_emplace(transport);
     if (is_new)
-        place->second = std::make_unique<ipc::Client>(loop_, cat({directory_, "/", transport}));
+        place->second = std::make_unique<ipc::Client>(loop_, cat({directory_, "/", transport}),
+                                                      ipc::Client::Connections::offered);
     return *place->second;
 }
 

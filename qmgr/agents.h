@@ -1,5 +1,5 @@
-// Agents: hands requests to the delivery agents, one connection each, and makes of whatever comes
-// back (a report, half a report, none) one RecipientReport for every recipient.
+// Agents: hands requests to the delivery agents and makes of whatever comes back (a report, half a
+// report, none) one RecipientReport for every recipient.
 #pragma once
 
 #include <functional>
@@ -38,7 +38,7 @@ class Agents {
     Agents(loop::Loop& loop, std::string directory, Millis timeout)
         : loop_(loop), directory_(std::move(directory)), timeout_(timeout) {}
 
-    // `done` is called exactly once, never from inside deliver(). The descriptor is borrowed.
+    // `done` is called exactly once, never from inside deliver(). The descriptor is borrowed until then.
     void deliver(const ipc::DeliverRequest& request, int queue_file,
                  std::function<void(DeliveryResult)> done);
 

@@ -1,9 +1,9 @@
 // The parts of the driver that depend on who the client is: its rights, its limits, XCLIENT, and
 // what tables of policy say about its lines and our refusals. See session_driver.h.
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 #include "lib/config/reply_footer.h"
 #include "lib/crypto/secret.h"
@@ -45,15 +45,6 @@ Rule limit_rule(smtp::Limited what, const Options::Limits& limits) {
         case smtp::Limited::none: break;
     }
     return {ipc::AnvilEvent::tls_status, "", ""};
-}
-
-std::string local_time(WallTime now) {
-    const std::time_t seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    char text[64];
-    return {text, std::strftime(text, sizeof text, "%b %d %H:%M:%S", &parts)};
 }
 
 }  // namespace
@@ -329,7 +320,7 @@ std::optional<std::string> SessionDriver::footer_value(std::string_view name) co
     if (name == "helo_name") return session_.helo();
     if (name == "sender") return session_.envelope().sender;
     if (name == "recipient") return session_.recipient();
-    if (name == "localtime") return local_time(shared_.loop.clock().now());
+    if (name == "localtime") return format_local_time(shared_.loop.clock().now(), "%b %d %H:%M:%S");
     if (name == "mail_name") return shared_.options.notices.mail_name;
     return std::nullopt;
 }

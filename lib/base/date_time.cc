@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 
 #include "lib/base/strings.h"
 
@@ -75,6 +76,14 @@ std::string format_date_time(WallTime time) {
         static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
         static_cast<int>(clock.seconds().count()));
     return {out, static_cast<std::size_t>(n)};
+}
+
+std::string format_local_time(WallTime time, const char* pattern) {
+    const std::time_t seconds = chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    char out[256];
+    return {out, std::strftime(out, sizeof out, pattern, &local)};
 }
 
 }  // namespace postern

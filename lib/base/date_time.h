@@ -1,4 +1,4 @@
-// Dates as protocols write them (RFC 3339 5.6). Pure.
+// Dates as protocols (RFC 3339 5.6) and log lines write them.
 #pragma once
 
 #include <optional>
@@ -13,5 +13,7 @@ namespace postern {
 std::optional<WallTime> parse_date_time(std::string_view text);
 // In UTC, "2026-12-01T09:30:00Z".
 std::string format_date_time(WallTime time);
+// In local time, as strftime(3) puts it; at most 255 bytes, otherwise nothing.
+std::string format_local_time(WallTime time, const char* pattern);
 
 }  // namespace postern

@@ -23,5 +23,11 @@ TEST(DateTime, IsReadAndWritten) {
         EXPECT_FALSE(parse_date_time(text)) << text;
 }
 
+TEST(DateTime, IsWrittenInLocalTime) {
+    const WallTime moment{Seconds{1'796'117'400} + Millis{999}};
+    EXPECT_EQ(format_local_time(moment, "%s, %S"), "1796117400, 00");
+    EXPECT_EQ(format_local_time(moment, std::string(300, 'x').c_str()), "");
+}
+
 }  // namespace
 }  // namespace postern

@@ -1,5 +1,6 @@
 #include "lib/ipc/client.h"
 
+#include <cerrno>
 #include <deque>
 #include <unordered_map>
 #include <utility>
@@ -27,6 +28,7 @@ struct Client::Call {
     std::string question;
     std::function<void(Result<Packet>)> done;
     Descriptors descriptors;       // while it waits for room
+    std::vector<int> borrowed;     // while it is on a connection that another request used before
     std::uint64_t connection = 0;  // 0: none yet
     std::shared_ptr<Fd> keeper;    // gets the connection with the answer
     bool wants_new = false;        // has waited for an idle connection, or met the end of one
@@ -43,14 +45,16 @@ struct Client::Connection {
 // The outstanding calls and the connections of one client. Callbacks reach them by number through
 // a weak pointer, so that nothing dangles when a call ends or the client goes.
 struct Client::Calls : std::enable_shared_from_this<Client::Calls> {
-    Calls(loop::Loop& l, std::string p, bool keep)
-        : loop(l), path(std::move(p)), keeps_connections(keep) {}
+    Calls(loop::Loop& l, std::string p, Connections c)
+        : loop(l), path(std::move(p)), connections_are(c) {}
 
     void finish(std::uint64_t id, Result<Packet> answer);
     void attempt(std::uint64_t id);
     // Sends the question, or arranges for another attempt when the service's backlog is full.
     Result<void> ask(std::uint64_t id, Call& call, std::span<const int> descriptors);
-    bool ask_on_idle(std::uint64_t id, Call& call);
+    bool ask_on_idle(std::uint64_t id, Call& call, std::span<const int> descriptors);
+    bool may_keep(const Packet& answer) const;
+    bool may_ask_again(const Connection& connection, const Error& error) const;
     bool wait_for_idle(std::uint64_t id, Call& call);
     void serve_waiting();
     void connected(std::uint64_t id, Call& call, Fd socket);
@@ -59,7 +63,7 @@ struct Client::Calls : std::enable_shared_from_this<Client::Calls> {
 
     loop::Loop& loop;
     const std::string path;
-    bool keeps_connections;
+    Connections connections_are;
     std::uint64_t next_number = 1;
     std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls;
     std::unordered_map<std::uint64_t, Connection> connections;
@@ -85,13 +89,16 @@ void Client::Calls::attempt(std::uint64_t id) {
     Call& call = *calls.at(id);
     std::erase(waiting, id);
     const Descriptors descriptors = std::exchange(call.descriptors, {});
-    if (auto asked = ask(id, call, descriptors.numbers()); !asked)
+    const std::vector<int> borrowed = std::exchange(call.borrowed, {});
+    if (auto asked = ask(id, call, borrowed.empty() ? descriptors.numbers() : borrowed); !asked)
         finish(id, std::move(asked).error());
 }
 
 Result<void> Client::Calls::ask(std::uint64_t id, Call& call, std::span<const int> descriptors) {
-    if (keeps_connections && descriptors.empty() && !call.wants_new && !call.keeper) {
-        if (ask_on_idle(id, call) || wait_for_idle(id, call)) return {};
+    const bool kept = connections_are == Connections::kept && descriptors.empty() && !call.keeper;
+    if (!call.wants_new && (kept || connections_are == Connections::offered)) {
+        if (ask_on_idle(id, call, descriptors)) return {};
+        if (kept && wait_for_idle(id, call)) return {};
     }
     auto socket = sys::try_connect_unix(path);
     if (!socket && sys::would_block(socket.error())) {
@@ -105,12 +112,13 @@ Result<void> Client::Calls::ask(std::uint64_t id, Call& call, std::span<const in
     return {};
 }
 
-bool Client::Calls::ask_on_idle(std::uint64_t id, Call& call) {
+bool Client::Calls::ask_on_idle(std::uint64_t id, Call& call, std::span<const int> descriptors) {
     while (!idle.empty()) {
         const std::uint64_t number = idle.back();
         idle.pop_back();
         Connection& connection = connections.at(number);
-        if (sys::send_packet(connection.channel->fd(), call.question)) {
+        if (sys::send_packet(connection.channel->fd(), call.question, descriptors)) {
+            call.borrowed.assign(descriptors.begin(), descriptors.end());
             connection.call = id;
             call.connection = number;
             return true;
@@ -134,7 +142,7 @@ void Client::Calls::serve_waiting() {
         waiting.pop_front();
         if (found == calls.end()) continue;  // gave up meanwhile
         // Where the connection is gone after all, the timer sees to it.
-        if (ask_on_idle(found->first, *found->second)) found->second->retry.stop();
+        if (ask_on_idle(found->first, *found->second, {})) found->second->retry.stop();
     }
 }
 
@@ -164,7 +172,7 @@ void Client::Calls::on_packet(std::uint64_t number, Packet packet) {
         *keeper = connection.channel->release();
         return finish(id, std::move(packet));
     }
-    if (keeps_connections && idle.size() < kMaxIdle) {
+    if (may_keep(packet)) {
         calls.at(id)->connection = 0;
         connection.used_before = true;
         idle.push_back(number);
@@ -173,10 +181,22 @@ void Client::Calls::on_packet(std::uint64_t number, Packet packet) {
     finish(id, std::move(packet));
 }
 
+bool Client::Calls::may_keep(const Packet& answer) const {
+    if (idle.size() == kMaxIdle) return false;
+    return connections_are == Connections::kept ||
+           (connections_are == Connections::offered && answer.takes_another());
+}
+
+bool Client::Calls::may_ask_again(const Connection& connection, const Error& error) const {
+    if (!connection.used_before || error.code == Errc::invalid) return false;
+    // unix(7): what the peer had not read when it closed.
+    return connections_are != Connections::offered || error.sys == ECONNRESET;
+}
+
 void Client::Calls::on_closed(std::uint64_t number, Error error) {
     const auto found = connections.find(number);
     const std::uint64_t id = found->second.call;
-    const bool ask_again = found->second.used_before && error.code != Errc::invalid;
+    const bool ask_again = may_ask_again(found->second, error);
     connections.erase(found);
     std::erase(idle, number);
     if (id == 0) return;
@@ -190,14 +210,14 @@ void Client::Calls::on_closed(std::uint64_t number, Error error) {
 Client::Client(loop::Loop& loop, std::string path, Connections connections)
     : loop_(loop),
       path_(std::move(path)),
-      calls_(std::make_shared<Calls>(loop, path_, connections == Connections::kept)) {}
+      calls_(std::make_shared<Calls>(loop, path_, connections)) {}
 
 Client::~Client() = default;
 
 std::size_t Client::outstanding() const { return calls_->calls.size(); }
 
 void Client::drain() {
-    calls_->keeps_connections = false;
+    calls_->connections_are = Connections::one_each;
     for (const std::uint64_t number : calls_->idle) calls_->connections.erase(number);
     calls_->idle.clear();
 }

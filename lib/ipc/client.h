@@ -17,6 +17,10 @@ class Client {
   public:
     enum class Connections : unsigned char {
         one_each,  // for each question a new one
+        // An idle one is used again where its last answer said that another question may come
+        // (LoopChannel::answer). For requests that have an effect: one is made again only if the
+        // service ended without having read it. Descriptors are borrowed until the answer.
+        offered,
         // An idle one is used again, and a question waits for a moment for one to become idle
         // before it makes a new one: most answers come sooner than another worker wakes up. The
         // service answers question after question on a connection, and may hang up between two: a
@@ -30,7 +34,8 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // `done` is called exactly once, never from inside call(). The descriptors are borrowed.
+    // `done` is called exactly once, never from inside call(). The descriptors are borrowed, and
+    // duplicated where they have to wait.
     template <Record Answer, Record Question>
     void call(const Question& question, Millis timeout, std::function<void(Result<Answer>)> done,
               std::string_view trace = {}, std::span<const int> descriptors = {}) {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::string_view kMagic = "Pi";
 constexpr char kVersion = 1;
+constexpr std::uint64_t kTakesAnother = 1;  // a flag
 
 void put(std::string& out, std::uint64_t value, std::size_t width) {
     for (std::size_t i = 0; i < width; ++i) out += static_cast<char>(value >> (8 * i) & 255);
@@ -86,7 +87,7 @@ std::string encode_header(const Header& header) {
     std::string out(kMagic);
     out += kVersion;
     put(out, static_cast<std::uint64_t>(header.type), 2);
-    put(out, header.request_id, 4);
+    put(out, header.takes_another ? kTakesAnother : 0, 4);
     put(out, header.descriptors, 1);
     const std::string_view trace = std::string_view(header.trace).substr(0, kMaxTrace);
     put(out, trace.size(), 1);
@@ -100,7 +101,9 @@ Result<Header> decode_header(std::string_view& packet) {
     packet.remove_prefix(3);
     Header header;
     header.type = static_cast<Type>(take(packet, 2));
-    header.request_id = static_cast<std::uint32_t>(take(packet, 4));
+    const std::uint64_t flags = take(packet, 4);
+    if ((flags & ~kTakesAnother) != 0) return Error{Errc::invalid, "message: unknown flags"};
+    header.takes_another = flags != 0;
     header.descriptors = static_cast<std::uint8_t>(take(packet, 1));
     const std::size_t trace = take(packet, 1);
     if (trace > kMaxTrace || trace > packet.size()) return Error{Errc::invalid, "message: malformed trace"};

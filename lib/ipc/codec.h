@@ -51,7 +51,8 @@ concept Record = std::is_class_v<T> && requires(T t, struct Writer& w) { t.attri
 
 struct Header {
     Type type{};
-    std::uint32_t request_id = 0;
+    // Of an answer: whoever sent it waits for another question on this connection.
+    bool takes_another = false;
     std::uint8_t descriptors = 0;  // that travel with the packet
     std::string trace;             // session or queue id of the story, for the receiver's log
 };

@@ -31,7 +31,7 @@ TYPED_TEST_SUITE(HostileBytes, AllMessages);
 // Whatever a byte is changed to, the packet is refused, or it is a message that encodes to just
 // these bytes: nothing is read that was not written.
 TYPED_TEST(HostileBytes, AreRefusedOrCanonical) {
-    const std::string good = *encode(TypeParam{}, {.request_id = 7, .trace = "S1"});
+    const std::string good = *encode(TypeParam{}, {.takes_another = true, .trace = "S1"});
     for (std::size_t i = 0; i < good.size(); ++i) {
         for (const int flip : {0x01, 0x80, 0xff}) {
             std::string bytes = good;
@@ -41,15 +41,16 @@ TYPED_TEST(HostileBytes, AreRefusedOrCanonical) {
             const auto message = packet->template as<TypeParam>();
             if (!message) continue;
             const Header header{
-                .request_id = packet->request_id(), .descriptors = 0, .trace = packet->trace()};
+                .takes_another = packet->takes_another(), .descriptors = 0, .trace = packet->trace()};
             ASSERT_EQ(*encode(*message, header), bytes) << i;
         }
     }
 }
 
 TEST(Codec, HeaderEdges) {
-    const std::string packet = *encode(Wakeup{}, {.request_id = ~0U, .trace = "x"});
-    EXPECT_EQ(Packet::parse(packet, {})->request_id(), ~0U);
+    const std::string packet = *encode(Wakeup{}, {.takes_another = true, .trace = "x"});
+    EXPECT_TRUE(Packet::parse(packet, {})->takes_another());
+    EXPECT_FALSE(Packet::parse(*encode(Wakeup{}), {})->takes_another());
     const auto code = [](std::string bytes) {
         const auto parsed = Packet::parse(std::move(bytes), {});
         return parsed ? std::string("good") : parsed.error().what;
@@ -65,6 +66,8 @@ TEST(Codec, HeaderEdges) {
         {packet.substr(0, 10), "message: not one of ours"},
         {with(0, 'p'), "message: not one of ours"},
         {with(2, 2), "message: another protocol version"},
+        {with(5, 3), "message: unknown flags"},
+        {with(8, 1), "message: unknown flags"},
         {with(9, 1), "message: descriptors do not match its header"},
         {with(10, 2), "message: malformed trace"},
         {with(10, 127), "message: malformed trace"},

@@ -35,6 +35,13 @@ class LoopChannel {
                                           .trace = std::string(trace)}));
         return send_bytes(std::move(bytes), descriptors);
     }
+    // The answer to a question; `takes_another`: the next one may come on this connection.
+    template <Record T>
+    Result<void> answer(const T& message, std::string_view trace, bool takes_another) {
+        TRY_ASSIGN(std::string bytes,
+                   encode(message, Header{.takes_another = takes_another, .trace = std::string(trace)}));
+        return send_bytes(std::move(bytes), {});
+    }
 
     void pause() { watch_->want_read(false); }  // no more packets until resume(): back-pressure
     void resume() { watch_->want_read(true); }

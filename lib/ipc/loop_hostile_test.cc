@@ -418,6 +418,75 @@ TEST(KeptClient, AnAnswerToNoQuestionEndsTheConnection) {
     EXPECT_EQ(kept.service.connections, 2);
 }
 
+// Requests with an effect, and a descriptor each; the service says whether it takes another.
+struct OfferedClient {
+    explicit OfferedClient(bool offers) {
+        service.on_packet = [this, offers](LoopChannel& channel, Packet packet) {
+            EXPECT_EQ(packet.descriptor_count(), 1U);
+            const std::string text = std::to_string(packet.as<SubmitEnd>()->size);
+            static_cast<void>(channel.answer(SubmitResult{.text = text}, "", offers));
+        };
+    }
+    void ask(std::uint64_t number) {
+        const int descriptor = file.get();
+        client.call<SubmitResult>(SubmitEnd{number}, Millis{5000}, answers.note(), "",
+                                  std::span(&descriptor, 1));
+    }
+    bool answered(std::size_t count) {
+        return run_until(loop, [&] { return answers.all.size() == count; });
+    }
+    loop::Loop loop;
+    Service service{loop};
+    Client client{loop, service.path, Client::Connections::offered};
+    Answers answers;
+    Fd file{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+};
+
+TEST(OfferedClient, UsesAConnectionAgainWhereThatIsOffered) {
+    for (const bool offers : {false, true}) {
+        OfferedClient offered(offers);
+        for (std::uint64_t i = 0; i < 3; ++i) {
+            offered.ask(i);
+            ASSERT_TRUE(offered.answered(i + 1));
+        }
+        EXPECT_EQ(offered.service.connections, offers ? 1 : 3);
+        EXPECT_THAT(offered.answers.all, testing::ElementsAre("0", "1", "2"));
+    }
+}
+
+TEST(OfferedClient, AtOnceEachHasItsOwn) {
+    OfferedClient offered(true);
+    for (std::uint64_t i = 0; i < 3; ++i) offered.ask(i);
+    ASSERT_TRUE(offered.answered(3));
+    EXPECT_EQ(offered.service.connections, 3);
+}
+
+// The service ended between two requests: before it could read the second one.
+TEST(OfferedClient, AnUnreadRequestIsMadeOnceMore) {
+    OfferedClient offered(true);
+    offered.ask(1);
+    ASSERT_TRUE(offered.answered(1));
+    offered.service.channels[0]->pause();
+    offered.ask(2);
+    offered.service.channels[0].reset();
+    ASSERT_TRUE(offered.answered(2));
+    EXPECT_THAT(offered.answers.all, testing::ElementsAre("1", "2"));
+    EXPECT_EQ(offered.service.connections, 2);
+}
+
+TEST(OfferedClient, ARequestThatWasReadIsNot) {
+    OfferedClient offered(true);
+    offered.ask(1);
+    ASSERT_TRUE(offered.answered(1));
+    offered.service.on_packet = [](LoopChannel& channel, const Packet&) {
+        ::shutdown(channel.fd(), SHUT_RDWR);
+    };
+    offered.ask(2);
+    ASSERT_TRUE(offered.answered(2));
+    EXPECT_THAT(offered.answers.all[1], testing::HasSubstr("connection closed"));
+    EXPECT_EQ(offered.service.connections, 1);
+}
+
 TEST(Client, ABusyServiceIsATimeoutForThatCallOnly) {
     loop::Loop loop;
     Service service(loop, 0);

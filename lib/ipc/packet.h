@@ -17,7 +17,7 @@ class Packet {
 
     Type type() const { return header_.type; }
     const std::string& trace() const { return header_.trace; }
-    std::uint32_t request_id() const { return header_.request_id; }
+    bool takes_another() const { return header_.takes_another; }
     std::size_t descriptor_count() const { return descriptors_.size(); }
 
     // The message, if it is a T.

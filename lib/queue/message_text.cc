@@ -1,8 +1,8 @@
 #include "lib/queue/message_text.h"
 
 #include <algorithm>
-#include <ctime>
 
+#include "lib/base/date_time.h"
 #include "lib/base/strings.h"
 
 namespace postern::queue {
@@ -127,12 +127,8 @@ Result<void> copy_lines(sys::Fs& fs, const MessageText& text, const LineStyle& s
 }
 
 std::string from_line(std::string_view sender, WallTime now) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-    std::tm local{};
-    char text[64] = "";
-    if (::localtime_r(&seconds, &local) != nullptr)
-        std::strftime(text, sizeof text, "%a %b %e %H:%M:%S %Y", &local);
-    return cat({"From ", sender.empty() ? "MAILER-DAEMON" : sender, "  ", text});
+    return cat({"From ", sender.empty() ? "MAILER-DAEMON" : sender, "  ",
+                format_local_time(now, "%a %b %e %H:%M:%S %Y")});
 }
 
 Result<bool> delivered_before(sys::Fs& fs, const MessageText& text, std::string_view address) {

@@ -1,5 +1,6 @@
-// qmgr -> delivery agents: deliver these recipients of one message. One connection, one request with a
-// read-only descriptor of the queue file, one report. No report, or a bad one, is a deferral of all.
+// qmgr -> delivery agents: deliver these recipients of one message. A request with a read-only descriptor
+// of the queue file, then its report; where that says so, the next request on the same connection. No
+// report, or a bad one, is a deferral of all, unless the agent ended before it read the request.
 #pragma once
 
 #include "lib/ipc/codec.h"
