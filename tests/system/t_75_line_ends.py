@@ -1,27 +1,15 @@
 """Line ends that are none, and characters that must not be there, from real connections to the mailbox."""
 
-import socket
 import unittest
 
 from instance import Instance
+from smtp_talk import Talk
 
 
-class Talk:
+class Sender(Talk):
     def __init__(self, mail, service="smtp"):
-        self.socket = socket.create_connection(mail.address(service), timeout=20)
-        self.file = self.socket.makefile("rb")
+        super().__init__(mail.address(service))
         self.read()
-
-    def read(self):
-        """One reply, its last line."""
-        while True:
-            line = self.file.readline()
-            if line[3:4] != b"-":
-                return line.decode().rstrip()
-
-    def say(self, data):
-        self.socket.sendall(data)
-        return self.read()
 
     def message(self, data, end="\r\n"):
         """The reply to the text of a message to u."""
@@ -29,10 +17,6 @@ class Talk:
             reply = self.say((line + end).encode())
         assert reply.startswith("354"), reply
         return self.say(data)
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
 
 
 class LineEnds(unittest.TestCase):
@@ -44,7 +28,7 @@ class LineEnds(unittest.TestCase):
                      (b"a\r\n.\nb\r\n.\r\n", b"a\nb\n"), (b"a\rb\r\n.\r\n", b"a b\n"),
                      (b"a\r\r\n.\r\r\nb\r\n.\r\n", b"a \n \nb\n"), (b"a\r\n.\r\r\nb\r\n.\r\n", b"a\n \nb\n")]
             for number, (sent, stored) in enumerate(cases, 1):
-                talk = Talk(mail)
+                talk = Sender(mail)
                 self.assertIn("250 2.0.0 Ok: queued", talk.message(b"Subject: x\r\n\r\n" + sent))
                 self.assertIn("221", talk.say(b"QUIT\r\n"))
                 talk.close()
@@ -56,7 +40,7 @@ class LineEnds(unittest.TestCase):
         with Instance(params={"smtpd_forbid_bare_newline": "reject", "smtpd_forbid_bare_newline_exclusions": "192.0.2.1",
                               "smtpd_forbid_bare_newline_reject_code": "554"}) as mail:
             mail.add_user("u")
-            talk = Talk(mail)
+            talk = Sender(mail)
             self.assertEqual(talk.message(b"Subject: x\r\n\r\na\n.\nb\r\n.\r\n"),
                              "554 5.5.2 mail.example.test Error: bare <LF> received")
             self.assertIn("250", talk.say(b"NOOP\r\n"))
@@ -70,13 +54,13 @@ class LineEnds(unittest.TestCase):
         with Instance(params={"smtpd_forbid_bare_newline": "reject",
                               "smtpd_forbid_bare_newline_exclusions": "printer.test, $mynetworks"}) as mail:
             maildir = mail.add_user("u")
-            talk = Talk(mail)
+            talk = Sender(mail)
             self.assertIn("250 2.0.0 Ok", talk.message(b"Subject: x\n\nscan\n.\n", end="\n"))
             self.assertIn("221", talk.say(b"QUIT\n"))
             talk.close()
             self.assertTrue(mail.wait_messages(maildir, 1)[0].read_bytes().endswith(b"\n\nscan\n"))
             # Somebody else's message, sent on by a server that is in the list, smuggles nothing.
-            talk = Talk(mail)
+            talk = Sender(mail)
             self.assertIn("250 2.0.0 Ok", talk.message(b"Subject: x\r\n\r\nx\n.\nMAIL FROM:<e@c.test>\n.\r\nDATA\n\r\n.\r\n"))
             talk.close()
             texts = [m.read_bytes() for m in mail.wait_messages(maildir, 2)]
@@ -89,7 +73,7 @@ class Characters(unittest.TestCase):
                   "strict_mime_encoding_domain": "yes"}
         with Instance(params=params) as mail:
             maildir = mail.add_user("u")
-            talk = Talk(mail)
+            talk = Sender(mail)
             self.assertIn("250 2.0.0 Ok", talk.message(b"Sub\0ject: x\r\n\r\nbo\0dy\r\n.\r\n"))
             text = mail.wait_messages(maildir, 1)[0].read_bytes()
             self.assertIn(b"\nSubject: x\n", text)
@@ -107,7 +91,7 @@ class Characters(unittest.TestCase):
 
     def test_a_bad_list_is_told(self):
         with Instance(params={"message_strip_characters": r"\q"}) as mail:
-            talk = Talk(mail)
+            talk = Sender(mail)
             for line in (b"HELO c\r\n", b"MAIL FROM:<a@c.test>\r\n", b"RCPT TO:<postmaster@example.test>\r\n"):
                 talk.say(line)
             talk.socket.sendall(b"DATA\r\n")

@@ -2,40 +2,15 @@
 what postscreen says and understands."""
 
 import re
-import socket
 import unittest
 
 from instance import Instance
+from smtp_talk import Talk
 
 POSTSCREEN = """\
 127.0.0.1:0 inet n - n - 1 postscreen
 smtpd     pass - - n - - smtpd
 """
-
-
-class Talk:
-    def __init__(self, address, first=b""):
-        self.socket = socket.create_connection(address, timeout=20)
-        self.socket.sendall(first)
-        self.file = self.socket.makefile("rb")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def read(self):
-        lines = []
-        while True:
-            lines.append(self.file.readline().decode().rstrip())
-            if lines[-1][3:4] != "-":
-                return "\n".join(lines)
-
-    def say(self, line):
-        self.socket.sendall(line.encode() + b"\r\n")
-        return self.read()
 
 
 class Verp(unittest.TestCase):
