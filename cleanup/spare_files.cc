@@ -12,8 +12,14 @@ SpareFiles::~SpareFiles() {
     for (const Known& known : known_) (void)fs_.unlink(queue::spare_path_of(known.name));
 }
 
-bool SpareFiles::in_queue(const Known& known) {
-    return fs_.info(queue::path_of(queue::Directory::incoming, known.name)).has_value();
+// The name says whether it is finished: only qmgr gives it, as its last step.
+template <class Act>
+SpareFiles::State SpareFiles::if_finished(const Known& known, Act act) {
+    const std::string spare = queue::spare_path_of(known.name);
+    if (act(spare)) return State::finished;
+    if (fs_.info(queue::path_of(queue::Directory::incoming, known.name))) return State::in_queue;
+    // It may have been finished between the two looks.
+    return act(spare) ? State::finished : State::gone;
 }
 
 Fd SpareFiles::take(std::size_t size, const std::string& path) {
@@ -24,15 +30,15 @@ Fd SpareFiles::take(std::size_t size, const std::string& path) {
     known_.erase(found);
     // Somebody may read it still.
     const auto locked = sys::try_lock(known.file.get(), sys::LockKind::exclusive);
-    const bool ours = locked && *locked;
-    const std::string spare = queue::spare_path_of(known.name);
-    // The name says whether it is finished: only qmgr gives it, as its last step.
-    if (ours && fs_.rename(spare, path)) return std::move(known.file);
-    const bool waiting = !ours || in_queue(known);
-    // It may have been finished between the two looks.
-    if (ours && !waiting && fs_.rename(spare, path)) return std::move(known.file);
-    if (ours) sys::unlock(known.file.get());
-    if (waiting) known_.push_back(std::move(known));
+    if (!locked || !*locked) {
+        known_.push_back(std::move(known));
+        return {};
+    }
+    const auto rename = [&](const std::string& spare) { return bool{fs_.rename(spare, path)}; };
+    const State state = if_finished(known, rename);
+    if (state == State::finished) return std::move(known.file);
+    sys::unlock(known.file.get());
+    if (state == State::in_queue) known_.push_back(std::move(known));
     return {};
 }
 
@@ -41,12 +47,10 @@ bool SpareFiles::make_room() {
     if (limit_ == 0) return false;
     Known known = std::move(known_.front());
     known_.pop_front();
-    const std::string spare = queue::spare_path_of(known.name);
-    if (fs_.unlink(spare)) return true;
-    const bool waiting = in_queue(known);
-    if (!waiting) (void)fs_.unlink(spare);
-    if (waiting) known_.push_back(std::move(known));
-    return !waiting;
+    const auto remove = [this](const std::string& spare) { return bool{fs_.unlink(spare)}; };
+    if (if_finished(known, remove) != State::in_queue) return true;
+    known_.push_back(std::move(known));
+    return false;
 }
 
 void SpareFiles::add(const QueueId& name, Fd file, std::size_t size) {

@@ -35,8 +35,11 @@ class SpareFiles {
         Fd file;
         std::size_t size;
     };
-    // Whether it is still in the queue: a deferred message takes its file along for good.
-    bool in_queue(const Known& known);
+    // A deferred message takes its file along for good: then it is gone.
+    enum class State : unsigned char { finished, in_queue, gone };
+    // Does something to its spare name, if it has that.
+    template <class Act>
+    State if_finished(const Known& known, Act act);
 
     sys::Fs& fs_;
     std::size_t limit_;
