@@ -80,6 +80,33 @@ TEST_F(ActionsTest, TheOriginIsWhatXforwardSays) {
     EXPECT_EQ(envelope_of(open).attribute(queue::attribute::kLogIdent), "");
 }
 
+// Conversion comes before the checks: they see what is kept.
+TEST_F(ActionsTest, SevenBitsWhereTheyAreForced) {
+    const struct {
+        const char *message, *kept;
+        bool announced, eight_bit;
+    } cases[] = {
+        {"Content-Transfer-Encoding: 8bit\r\n\r\n\xc3\xbc\r\n",
+         "Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=BC\r\n", true, false},
+        {"A: b\r\n\r\n\xc3\xbc", "A: b\r\n\r\n\xc3\xbc\r\n", true, true},
+        {"Content-Transfer-Encoding: 8bit\r\nA: b",
+         "A: b\r\nContent-Transfer-Encoding: "
+         "quoted-printable\r\n\r\n",
+         false, false},
+    };
+    options.to_seven_bit = true;
+    for (const auto& c : cases) {
+        auto open = submission({"r@example.test"});
+        open.body_8bit = c.announced;
+        connect();
+        const auto result = submit(open, c.message);
+        ASSERT_TRUE(result);
+        const auto message = stored(result->queue_id, &text);
+        EXPECT_TRUE(text.ends_with(c.kept)) << text;
+        EXPECT_EQ(message.envelope.has(queue::kBody8bit), c.eight_bit) << text;
+    }
+}
+
 TEST(MilterCatalog, ByClient) {
     log::open_capture();
     const auto config = config::Config::parse(

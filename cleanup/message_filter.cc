@@ -35,6 +35,7 @@ MessageFilter::MessageFilter(const Options& options, FilterTask task, content::R
       rules_(rules) {
     if (!task_.external || !limits_.mime_input) limits_.strict = {};
     if (task_.smtputf8) limits_.strict.headers = false;
+    if (options.to_seven_bit) converter_.emplace(limits_);
 }
 
 // The first refusal stands; what was wrong with the message itself comes before what rules say.
@@ -55,11 +56,18 @@ void MessageFilter::feed(std::string_view bytes, std::string& out) {
         out += task_.received;
         started_ = true;
     }
-    take(cleaner_.clean(bytes), out);
+    take_clean(cleaner_.clean(bytes), out);
     if (!cleaner_.rejected() || refusal_) return;
     effects_.notes.push_back({cat({"reject: content ", printable(*cleaner_.rejected())}),
                               "5.7.1 disallowed character", "message_reject_characters"});
     refuse("5.7.1", "disallowed character");
+}
+
+void MessageFilter::take_clean(std::string_view bytes, std::string& out) {
+    if (!converter_) return take(bytes, out);
+    converted_.clear();
+    converter_->feed(bytes, converted_);
+    take(converted_, out);
 }
 
 void MessageFilter::take(std::string_view bytes, std::string& out) {
@@ -232,9 +240,14 @@ void MessageFilter::put_body(std::string_view bytes, std::string& out) {
 void MessageFilter::finish(std::string& out) {
     if (refusal_) return;
     if (!started_) feed({}, out);
-    take(cleaner_.finish(), out);
+    take_clean(cleaner_.finish(), out);
+    if (converter_) {
+        converted_.clear();
+        converter_->finish(converted_);
+        take(converted_, out);
+    }
     if (in_header_) {
-        if (!partial_.empty()) feed("\r\n", out);
+        if (!partial_.empty()) take("\r\n", out);
         if (in_header_) {
             end_field(out);
             end_header(out);

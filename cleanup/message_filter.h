@@ -10,6 +10,7 @@
 
 #include "lib/base/verdict.h"
 #include "lib/content/body_filter.h"
+#include "lib/content/seven_bit.h"
 
 #include "cleanup/options.h"
 
@@ -50,6 +51,8 @@ class MessageFilter {
     bool has_dot_lines() const { return has_dot_lines_; }
     // Content-Transfer-Encoding: of the message is 8bit or binary.
     bool declares_8bit() const { return type_.encoding == content::PartType::Encoding::eight_bit; }
+    // It was converted (force_mime_input_conversion), and nothing is left that needs 8BITMIME.
+    bool is_seven_bit() const { return converter_ && !converter_->left_8bit(); }
     // The text of the message id with <>, of the field that was found or added; empty if there is
     // none.
     const std::string& message_id() const { return message_id_; }
@@ -62,6 +65,7 @@ class MessageFilter {
     // Fields whose absence matters.
     enum Seen : unsigned { kDate = 1, kMessageId = 2, kFrom = 4, kDestination = 8 };
 
+    void take_clean(std::string_view bytes, std::string& out);
     void take(std::string_view bytes, std::string& out);
     void header_bytes(std::string_view bytes, std::string& out);
     bool header_line(std::string_view line,
@@ -82,6 +86,8 @@ class MessageFilter {
     FilterTask task_;
     content::Limits limits_;  // of options_, as far as they are for this message
     TextCleaner cleaner_;
+    std::optional<content::SevenBitConverter> converter_;  // before anybody looks at the text
+    std::string converted_;
     bool in_header_ = true;
     bool started_ = false;
     std::string field_;            // the header field that may go on in the next line

@@ -45,6 +45,7 @@ struct Options {
     CharacterRules characters;
     std::string verp_filter = "-=+";                    // verp_delimiter_filter
     bool detect_8bit = true;                            // detect_8bit_encoding_header
+    bool to_seven_bit = false;                          // force_mime_input_conversion
     bool smtputf8 = false;                              // smtputf8_enable
     std::vector<std::string> utf8_classes;              // smtputf8_autodetect_classes
     bool check_bounces = false, check_notices = false;  // internal_mail_filter_classes

@@ -400,6 +400,7 @@ void Transaction::accept_text() {
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
     if (tools_.options.detect_8bit && filter_->declares_8bit()) envelope_.flags |= queue::kBody8bit;
+    if (filter_->is_seven_bit()) envelope_.flags &= ~queue::kBody8bit;
     obey_rules();
     if (!milters_ && filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;
     envelope_.set_attribute(queue::attribute::kMessageId, printable(filter_->message_id()));

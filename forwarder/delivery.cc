@@ -276,8 +276,21 @@ void Delivery::transmit() {
     connection_->start(
         this, std::move(transaction),
         {file_.get(), request_.body_offset, request_.body_size, request_.has_dot_lines, late_end()},
-        tools_.outgoing.changes_text() ? std::make_unique<OutgoingFilter>(tools_.outgoing, id())
-                                       : nullptr);
+        filter());
+}
+
+// What stands between the queue file and the wire; null: nothing.
+std::unique_ptr<OutgoingFilter> Delivery::filter() const {
+    const smtp::ClientSession& session = connection_->session();
+    const bool convert =
+        tools_.options.convert_8bit && request_.body_8bit && !session.extensions().eight_bit_mime;
+    if (!convert && !tools_.outgoing.changes_text()) return nullptr;
+    if (convert)
+        log::story(id(), cat({"8-bit content becomes quoted-printable: 8BITMIME is not offered by ",
+                              session.peer().with_address()}));
+    return std::make_unique<OutgoingFilter>(
+        tools_.outgoing, id(),
+        convert ? OutgoingFilter::Bits::seven : OutgoingFilter::Bits::as_they_are);
 }
 
 // A message that did not get through the firewall before gets its end later.

@@ -55,6 +55,7 @@ class Delivery final : private Connection::User {
     void on_failed() override;
     void on_finished() override;
     void transmit();
+    std::unique_ptr<OutgoingFilter> filter() const;
     smtp::Forwarded origin() const;
     bool late_end() const;
     void log_kept_open(const std::vector<std::size_t>& tried) const;

@@ -192,6 +192,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
     TRY_ASSIGN(options.tls, TlsSettings::from(config, lmtp, keys));
     TRY_ASSIGN(options.sasl, SaslSettings::from(config, lmtp, keys));
     options.outgoing = OutgoingSettings::from(config, lmtp);
+    options.convert_8bit = !config.get(param::disable_mime_output_conversion);
     options.tls_wrapper =
         config.get(lmtp ? param::lmtp_tls_wrappermode : param::smtp_tls_wrappermode);
     if (options.tls_wrapper && options.tls.level < smtp::TlsLevel::encrypt) {

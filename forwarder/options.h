@@ -70,6 +70,7 @@ struct Options {
     std::string bind_address, bind_address6;
     bool bind_enforce = false;  // mail waits where they cannot be used; else any other is
 
+    bool convert_8bit = true;  // for servers without 8BITMIME (disable_mime_output_conversion)
     std::size_t line_limit = 998;  // longer lines are broken; 0: never
     bool skip_5xx_greeting = true;
     bool skip_quit_response = true;

@@ -71,18 +71,39 @@ Result<std::string> Outgoing::generic(const std::string& address) {
 }
 
 Result<void> OutgoingFilter::feed(std::string_view bytes, std::string& out) {
-    if (in_header_)
-        header_bytes(bytes, out);
-    else
-        body_bytes(bytes, out);
+    if (!converter_) {
+        take(bytes, out);
+        return judged();
+    }
+    changed_.clear();
+    take(bytes, changed_);
+    converter_->feed(changed_, out);
     return judged();
 }
 
 Result<void> OutgoingFilter::finish(std::string& out) {
+    if (!converter_) {
+        end(out);
+        return judged();
+    }
+    changed_.clear();
+    end(changed_);
+    converter_->feed(changed_, out);
+    converter_->finish(out);
+    return judged();
+}
+
+void OutgoingFilter::take(std::string_view bytes, std::string& out) {
+    if (in_header_)
+        header_bytes(bytes, out);
+    else
+        body_bytes(bytes, out);
+}
+
+void OutgoingFilter::end(std::string& out) {
     if (in_header_ && !partial_.empty()) header_line(std::exchange(partial_, {}), {}, out);
     if (in_header_) end_field(out);
     if (body_) body_->finish(out);
-    return judged();
 }
 
 // What the rules said goes into the log; whether one of them could say nothing, to our caller.

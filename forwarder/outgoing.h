@@ -1,6 +1,6 @@
 // What the message becomes on its way out: smtp_header_checks and its relatives, and the addresses
-// that smtp_generic_maps have for the world outside. Bytes in, bytes out, in any portions; pure but
-// for the tables.
+// that smtp_generic_maps have for the world outside; seven bits for a server that takes no more.
+// Bytes in, bytes out, in any portions; pure but for the tables.
 #pragma once
 
 #include <optional>
@@ -13,6 +13,7 @@
 #include "lib/content/address_map.h"
 #include "lib/content/body_filter.h"
 #include "lib/content/rules.h"
+#include "lib/content/seven_bit.h"
 #include "lib/table/address_class.h"
 
 namespace postern::forwarder {
@@ -52,13 +53,19 @@ class Outgoing {
 // One message. What the rules have to say is logged under its id.
 class OutgoingFilter {
   public:
-    OutgoingFilter(Outgoing& tables, std::string id) : tables_(tables), id_(std::move(id)) {}
+    enum class Bits : bool { as_they_are, seven };
+    OutgoingFilter(Outgoing& tables, std::string id, Bits bits = Bits::as_they_are)
+        : tables_(tables), id_(std::move(id)) {
+        if (bits == Bits::seven) converter_.emplace(tables.settings().limits);
+    }
 
     // Errors: a table could not tell; the message must wait.
     Result<void> feed(std::string_view bytes, std::string& out);
     Result<void> finish(std::string& out);
 
   private:
+    void take(std::string_view bytes, std::string& out);
+    void end(std::string& out);
     void header_bytes(std::string_view bytes, std::string& out);
     void header_line(std::string line, std::string_view rest, std::string& out);
     void end_field(std::string& out);
@@ -75,6 +82,8 @@ class OutgoingFilter {
     content::PartType type_;
     content::Effects effects_;
     std::optional<content::BodyFilter> body_;
+    std::optional<content::SevenBitConverter> converter_;  // of what came out of all that
+    std::string changed_;
     std::optional<Error> failure_;
 };
 

@@ -9,12 +9,13 @@ namespace postern::forwarder {
 namespace {
 
 // The message as it goes out, taken in portions of every kind.
-std::string sent(const OutgoingSettings& settings, std::string_view message) {
+std::string sent(const OutgoingSettings& settings, std::string_view message,
+                 OutgoingFilter::Bits bits = OutgoingFilter::Bits::as_they_are) {
     std::string first;
     for (const std::size_t portion : {message.size() + 1, std::size_t{7}, std::size_t{1}}) {
         log::open_capture();
         Outgoing tables(settings);
-        OutgoingFilter filter(tables, "QID");
+        OutgoingFilter filter(tables, "QID", bits);
         std::string out;
         Result<void> done;
         for (std::size_t at = 0; at < message.size() && done; at += portion)
@@ -52,6 +53,44 @@ TEST(Outgoing, NothingChangesWithoutTables) {
     for (const char* odd : {"\r\n", "\r\nbody\r\n", "no header\r\nat all\r\n", "A: b", "A: b\r\n",
                             "A: b\r\n c\r\n\td\r\n\r\n\r\n", "A: b\r\nnot a field\r\n\r\nx"})
         EXPECT_EQ(sent({}, odd), odd);
+}
+
+// After the tables: what a rule puts into a part's text is converted with it.
+TEST(Outgoing, SevenBitsAfterTheTables) {
+    OutgoingSettings settings = generic("inline:{ann@our.test=ann@world.example}");
+    settings.checks.body = "inline:{{old = REPLACE n\xc3\xa9w}}";
+    EXPECT_EQ(sent(settings, "From: ann@our.test\r\nContent-Transfer-Encoding: 8bit\r\n\r\nold\r\n",
+                   OutgoingFilter::Bits::seven),
+              "From: ann@world.example\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+              "n=C3=A9w\r\n");
+    EXPECT_EQ(sent({}, kMessage, OutgoingFilter::Bits::seven), kMessage);
+}
+
+class EightBitTest : public DeliveryTest {};
+
+TEST_F(EightBitTest, OnlyForServersThatDoNotOfferIt) {
+    constexpr std::string_view kText = "Content-Transfer-Encoding: 8bit\r\n\r\n\xc3\xbc = \r\n";
+    const struct {
+        const char* greeting;
+        bool announced, converts;
+        const char* wire;
+    } cases[] = {
+        {"250-x\r\n250 8BITMIME\r\n", true, true, ""},
+        {"250 x\r\n", true, true,
+         "Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=BC =3D=20\r\n"},
+        {"250 x\r\n", false, true, ""},
+        {"250 x\r\n", true, false, ""},
+    };
+    for (const auto& c : cases) {
+        pool_.reset();
+        options_.convert_8bit = c.converts;
+        FakeServer server(loop_, {{"EHLO", c.greeting}});
+        set_content(std::string(kText));
+        auto mail = request(server.hop(), {"a@y.test"});
+        mail.body_8bit = c.announced;
+        EXPECT_EQ(deliver(mail).recipients.at(0).outcome, ipc::Outcome::accept);
+        EXPECT_EQ(server.content, *c.wire == '\0' ? kText : c.wire);
+    }
 }
 
 TEST(Outgoing, AddressesOfTheHeader) {

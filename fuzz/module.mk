@@ -110,6 +110,10 @@ fuzz_content_checks_SOURCES = %reldir%/content_checks_fuzz.cc
 fuzz_content_checks_LDADD = $(FUZZ_MAIN) cleanup/libcleanup.a lib/queue/libqueue.a lib/content/libcontent.a lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a \
 	lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/seven_bit
+fuzz_seven_bit_SOURCES = %reldir%/seven_bit_fuzz.cc
+fuzz_seven_bit_LDADD = $(FUZZ_MAIN) $(fuzz_content_checks_LDADD)
+
 check_PROGRAMS += fuzz/trace_record
 fuzz_trace_record_SOURCES = %reldir%/trace_record_fuzz.cc
 fuzz_trace_record_LDADD = $(FUZZ_MAIN) lib/log/liblog.a lib/base/libbase.a $(FUZZ_LIBS)

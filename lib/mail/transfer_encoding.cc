@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "lib/base/strings.h"
 
@@ -103,6 +104,61 @@ std::string decode_q(std::string_view text) {
         }
     }
     return out;
+}
+
+void QuotedPrintableEncoder::add(std::string_view text, std::string& out) {
+    for (const char c : text) take(c, out);
+}
+
+void QuotedPrintableEncoder::take(char c, std::string& out) {
+    const char before = std::exchange(waiting_, 0);
+    if (c == '\n') {
+        // RFC 2045 6.7 (3): no blank at the end of a line.
+        if (before == ' ' || before == '\t') put_encoded(before, out);
+        return end_line(before == '\r' ? "\r\n" : "\n", out);
+    }
+    if (c == '\r' && (before == ' ' || before == '\t')) {
+        put_encoded(before, out);
+    } else if (before == '\r') {
+        put_encoded(before, out);
+    } else if (before != 0) {
+        put({&before, 1}, out);
+    }
+    if (c == ' ' || c == '\t' || c == '\r') {
+        waiting_ = c;
+    } else if (c > ' ' && c < 127 && c != '=') {
+        put({&c, 1}, out);
+    } else {
+        put_encoded(c, out);
+    }
+}
+
+void QuotedPrintableEncoder::put_encoded(char c, std::string& out) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    const auto value = static_cast<unsigned char>(c);
+    const char token[] = {'=', kDigits[value >> 4], kDigits[value & 15]};
+    put({token, sizeof token}, out);
+}
+
+// RFC 2045 6.7 (5): 76 characters with the "=" of a soft line break.
+void QuotedPrintableEncoder::put(std::string_view token, std::string& out) {
+    constexpr std::size_t kWidth = 76;
+    if (column_ + token.size() >= kWidth) {
+        end_line("=\r\n", out);
+        if (token == "-") token = "=2D";  // what was no boundary must not look like one now
+    }
+    out += token;
+    column_ += token.size();
+}
+
+void QuotedPrintableEncoder::end_line(std::string_view line_end, std::string& out) {
+    out += line_end;
+    column_ = 0;
+}
+
+void QuotedPrintableEncoder::finish(std::string& out) {
+    if (const char last = std::exchange(waiting_, 0); last != 0) put_encoded(last, out);
+    column_ = 0;
 }
 
 std::string decode_content(std::string_view encoding, std::string_view text) {

@@ -1,5 +1,8 @@
 """header_checks, body_checks, copies, content filters and soft_bounce, through a whole instance."""
 
+import contextlib
+import email
+import email.policy
 import pathlib
 import re
 import smtplib
@@ -99,6 +102,58 @@ class Outgoing(unittest.TestCase):
         self.assertIn("X-Bad: 1", text)
         mail.wait_log(r"smtp\[\d+\]: \w+: warning: header Subject: out: seen")
         mail.wait_log(r"warning: unsupported command: REJECT in smtp_header_checks map")
+
+
+class EightBit(unittest.TestCase):
+    """Parts of a message that a server without 8BITMIME, or a site that forces it, gets as quoted-printable."""
+
+    def message(self):
+        text = email.message.EmailMessage()
+        text["From"], text["To"], text["Subject"] = "ann@client.test", "bob@far.test", "bits"
+        text["Message-Id"], text["Date"] = "<1@client.test>", "Sun, 22 Nov 2026 12:00:00 +0000"
+        text.set_content("Gr\xfc\xdfe = \n.dot\n" + "\xe9" * 100 + " \n", cte="8bit")
+        text.add_attachment("plain =\n")
+        inner = email.message.EmailMessage()
+        inner["Subject"] = "inner"
+        inner.set_content("\u20ac\n", cte="8bit")
+        text.add_attachment(inner)
+        return text
+
+    def leaves(self, raw):
+        parsed = email.message_from_bytes(raw, policy=email.policy.default)
+        return [(part.get_content_type(), part.get_content()) for part in parsed.walk()
+                if not part.is_multipart()], [str(part["Content-Transfer-Encoding"]) for part in parsed.walk()]
+
+    def send(self, mail, raw):
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.sendmail("ann@client.test", ["bob@far.test"], raw, mail_options=["BODY=8BITMIME"])
+        mail.wait_log(r"to=<bob@far.test>, .*status=sent")
+
+    def test_converted_on_the_way_out_or_on_the_way_in(self):
+        raw = self.message().as_bytes(policy=email.policy.SMTP)
+        self.assertFalse(raw.isascii())
+        for sink_options, params, converted in (
+                (("-8",), {}, True), ((), {}, False), (("-8",), {"disable_mime_output_conversion": "yes"}, False),
+                ((), {"force_mime_input_conversion": "yes", "body_checks": "regexp:$config_directory/seen"}, True)):
+            with self.subTest(options=sink_options, params=params), tempfile.TemporaryDirectory() as folder, \
+                    Sink(pathlib.Path(folder), *sink_options) as sink, contextlib.ExitStack() as ending:
+                mail = Instance(params=params)
+                ending.callback(mail.__exit__, None)
+                (mail.etc / "seen").write_text("/^=E2=82=AC/ WARN seen\n")
+                relay_to(mail, sink.hop)
+                mail.start()
+                self.send(mail, raw)
+                got = sink.messages()[0].read_bytes().replace(b"\r\n", b"\n")
+                text = got[got.index(b"\nFrom: ann@client.test\n") + 1:].replace(b"\n", b"\r\n")
+                self.assertEqual(text.isascii(), converted)
+                self.assertEqual(self.leaves(text)[0], self.leaves(raw)[0])
+                if converted:
+                    self.assertNotIn("8bit", self.leaves(text)[1])
+                    self.assertEqual(max(len(line) for line in text.split(b"\r\n") if line.endswith(b"=")), 76)
+                else:
+                    self.assertEqual(text.strip(), raw.strip())
+                if "body_checks" in params:
+                    mail.wait_log(r"warning: body =E2=82=AC from localhost\[127.0.0.1\]; .*: seen")
 
 
 class Filter(unittest.TestCase):
