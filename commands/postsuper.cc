@@ -186,15 +186,20 @@ class Surgeon {
     bool is_held(const QueueId& id) {
         return fs_.info(queue::path_of(Directory::hold, id)).has_value();
     }
+    // pickup waits for our lock: were the copy submitted before the disk knows that the message is
+    // gone, a power cut would bring it back beside its copy.
     Result<bool> drop(const QueueId& id) {
+        Fd copy;
         {
             const AsRoot all_rights;  // maildrop/ is not the queue owner's
             (void)::umask(022);       // pickup is somebody else and reads it
-            TRY_ASSIGN(const bool copied, copy_to_maildrop(fs_, id, sync_directory_));
-            if (!copied) return false;
+            TRY_ASSIGN(copy, copy_to_maildrop(fs_, id, sync_directory_));
+            if (!copy) return false;
         }
         dropped_ = true;
         TRY(queue::change_message(fs_, id, Change::remove));
+        if (auto synced = fs_.sync_directory(queue::parent_of(Directory::hold, id)); !synced)
+            warn(cat({id.str(), ": ", synced.error().what, ": a power cut may bring it back"}));
         return true;
     }
 

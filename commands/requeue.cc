@@ -62,12 +62,12 @@ queue::MaildropEnvelope requeued_envelope(const queue::Message& message, bool to
     return to;
 }
 
-Result<bool> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory) {
+Result<Fd> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory) {
     TRY_ASSIGN(const Fd fd,
                queue::open_queue_file(fs, queue::path_of(queue::Directory::hold, id), O_RDWR));
     TRY_ASSIGN(const bool ours, sys::try_lock(fd.get(), sys::LockKind::exclusive));
     TRY_ASSIGN(const sys::FileInfo info, fs.info(fd.get()));
-    if (!ours || info.links == 0) return false;
+    if (!ours || info.links == 0) return Fd();
     TRY_ASSIGN(const queue::Message message, only_message(fs, fd.get(), id));
     const auto envelope =
         requeued_envelope(message, (info.mode & queue::kModeFirstReportTold) != 0);
@@ -80,8 +80,7 @@ Result<bool> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_director
     TRY(file.write(head));
     TRY(copy_text(fs, fd.get(), message.body, writer, file));
     TRY(file.write(writer.end()));
-    TRY(file.commit(sync_directory));
-    return true;
+    return file.commit_locked(sync_directory);
 }
 
 }  // namespace postern::commands

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "lib/base/fd.h"
 #include "lib/base/ids.h"
 #include "lib/base/result.h"
 #include "lib/queue/maildrop.h"
@@ -16,8 +17,9 @@ namespace postern::commands {
 // What maildrop/ shall know of it. `told`: the sender has had the report that sendmail -v wants.
 queue::MaildropEnvelope requeued_envelope(const queue::Message& message, bool told);
 
-// Writes the message in hold/ to maildrop/, with everything on disk. Nothing is removed. False when
-// somebody else has just taken it. Errc::no_space: more recipients than pickup takes.
-Result<bool> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory);
+// Writes the message in hold/ to maildrop/, with everything on disk. Nothing is removed. Gives the
+// new file, which pickup takes up when it is closed; none when somebody else has just taken the
+// message. Errc::no_space: more recipients than pickup takes.
+Result<Fd> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory);
 
 }  // namespace postern::commands

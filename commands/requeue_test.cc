@@ -66,7 +66,12 @@ class RequeueTest : public testing::Test {
 
 TEST_F(RequeueTest, TakesAllThatIsOpen) {
     hold();
-    EXPECT_TRUE(copy_to_maildrop(fs_, id_, true).value());
+    {
+        const Fd copy = copy_to_maildrop(fs_, id_, true).value();
+        EXPECT_TRUE(copy);
+        const Fd pickup = fs_.open(dropped().at(0), O_RDONLY, 0).value();
+        EXPECT_FALSE(*sys::try_lock(pickup.get(), sys::LockKind::shared)) << "not yet";
+    }
     ASSERT_EQ(dropped().size(), 1U);
     queue::MaildropEnvelope got;
     EXPECT_EQ(text_of(dropped()[0], got), body_);

@@ -147,14 +147,18 @@ MaildropFile::~MaildropFile() {
 Result<void> MaildropFile::write(std::string_view bytes) { return fs_->write(fd_.get(), bytes); }
 
 Result<void> MaildropFile::commit(bool sync_directory) {
+    TRY(commit_locked(sync_directory));
+    return {};
+}
+
+Result<Fd> MaildropFile::commit_locked(bool sync_directory) {
     TRY(fs_->sync(fd_.get()));
     // pickup removes files that nobody has written to for a day, locked or not.
     TRY_ASSIGN(const sys::FileInfo info, fs_->info(fd_.get()));
     if (info.links == 0)
         return Error{Errc::temporary, "maildrop file was removed before it was complete"};
     if (sync_directory) TRY(fs_->sync_directory(std::string(queue::name_of(Directory::maildrop))));
-    fd_.reset();
-    return {};
+    return std::move(fd_);
 }
 
 void notify_pickup(const std::string& socket) { (void)sys::try_connect_unix(socket); }

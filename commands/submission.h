@@ -44,6 +44,8 @@ class MaildropFile {
     Result<void> write(std::string_view bytes);
     // Makes it durable; only then the submitter may be told.
     Result<void> commit(bool sync_directory);
+    // The same; pickup takes it up only when the descriptor is closed.
+    Result<Fd> commit_locked(bool sync_directory);
     const QueueId& id() const { return id_; }
 
   private:

@@ -385,10 +385,12 @@ void Manager::put_to_rest(Message& message) {
     const WallTime release = message.envelope().release();
     WallTime retry = next_try(message);
     QueueId id = message.id();
-    auto resting = store_.rest(message.file, hold ? Directory::hold : Directory::deferred, retry);
+    const Directory place = hold ? Directory::hold : Directory::deferred;
+    auto resting = store_.rest(message.file, place, retry);
     if (!resting) log::warning(id.str(), resting.error().what);
+    if (resting) names_.changed(queue::parent_of(place, id));
     if (resting && !hold && release > now()) wake_at(release, id);
-    if (resting) tell_rest(id, hold ? Directory::hold : Directory::deferred, retry);
+    if (resting) tell_rest(id, place, retry);
     erase(message);
     if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
 }
@@ -488,6 +490,7 @@ void Manager::finish(Message& message) {
         log::info(message.id().str(), "removed");
     }
     store_.finish(message.file);
+    names_.changed(queue::parent_of(message.file->directory, message.file->name));
     erase(message);
 }
 

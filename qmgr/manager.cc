@@ -72,6 +72,10 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       options_(std::move(options)),
       store_(fs, options_.max_open_files),
       file_sync_(loop, fs),
+      names_(loop, file_sync_,
+             [this] {
+                 if (!moving_.empty()) move_timer_.start(Millis{0});
+             }),
       scheduler_(options_.limits_for, {share_of(options_.message_active_limit),
                                        share_of(options_.recipient_active_limit)}),
       resolver_(loop, cat({services, "/", options_.rewrite_service}), resolver_limits(options_)),

@@ -24,6 +24,7 @@
 #include "qmgr/agents.h"
 #include "qmgr/bouncer.h"
 #include "qmgr/message.h"
+#include "qmgr/name_sync.h"
 #include "qmgr/options.h"
 #include "qmgr/resolver.h"
 #include "qmgr/scanner.h"
@@ -156,6 +157,7 @@ class Manager {
     Options options_;
     Store store_;
     loop::FileSync file_sync_;
+    NameSync names_;
     Scheduler scheduler_;
     Resolver resolver_;
     Bouncer bouncer_;

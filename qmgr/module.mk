@@ -5,12 +5,12 @@ qmgr_libqmgr_a_SOURCES = \
 	%reldir%/store.h %reldir%/store.cc %reldir%/options.h %reldir%/resolver.h %reldir%/resolver.cc \
 	%reldir%/scanner.h %reldir%/scanner.cc %reldir%/bouncer.h %reldir%/bouncer.cc %reldir%/verifications.h %reldir%/verifications.cc %reldir%/message.h \
 	%reldir%/agents.h %reldir%/agents.cc %reldir%/manager.h %reldir%/manager.cc %reldir%/routes.h \
-	%reldir%/fate.cc %reldir%/control.cc %reldir%/site_logs.h %reldir%/site_logs.cc
+	%reldir%/name_sync.h %reldir%/name_sync.cc %reldir%/fate.cc %reldir%/control.cc %reldir%/site_logs.h %reldir%/site_logs.cc
 
 check_PROGRAMS += qmgr/qmgr_test
 qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/slots_test.cc %reldir%/manager_test.cc %reldir%/manager_notices_test.cc %reldir%/manager_probes_test.cc \
 	%reldir%/manager_trouble_test.cc %reldir%/manager_orders_test.cc %reldir%/site_logs_test.cc %reldir%/manager_fixture.h %reldir%/scheduler_fixture.h %reldir%/agents_test.cc \
-	%reldir%/options_test.cc %reldir%/store_test.cc %reldir%/options.cc
+	%reldir%/name_sync_test.cc %reldir%/options_test.cc %reldir%/store_test.cc %reldir%/options.cc
 qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)
 qmgr_qmgr_test_LDADD = qmgr/libqmgr.a tests/support/libsupport.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a lib/mail/libmail.a \
 	lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)

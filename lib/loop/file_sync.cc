@@ -122,9 +122,9 @@ void FileSync::perform(SyncJob& job) {
     else if (SyncFile& file = job.files[0]; file.outcome)
         file.outcome = fs_.sync_data(file.fd.get());
     if (!job.directory.empty()) {
-        const Result<void> synced = fs_.sync_directory(job.directory);
-        if (!synced)
-            for (SyncFile& file : job.files) file.outcome = synced;
+        job.directory_outcome = fs_.sync_directory(job.directory);
+        if (!job.directory_outcome)
+            for (SyncFile& file : job.files) file.outcome = job.directory_outcome;
     }
     for (std::size_t i = 0; i < job.files.size(); ++i) {
         SyncFile& file = job.files[i];

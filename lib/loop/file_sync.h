@@ -38,6 +38,8 @@ struct SyncFile {
 struct SyncJob {
     std::vector<SyncFile> files;
     std::string directory;  // to be synced after the files, unless empty
+    // Set when the job is done; an error is the files' outcome, too.
+    Result<void> directory_outcome;
 };
 
 class FileSync {

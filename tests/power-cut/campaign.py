@@ -176,7 +176,8 @@ class Campaign:
     def copies(self, found, relayed):
         """Twice is allowed where a delivery was just done when the power failed: with a cut in between, and only if the
         first copy was then no older than what a disk may keep in memory. A message of sendmail's may also have become
-        two: cleanup had it, and the disk did not know yet that its maildrop file was gone."""
+        two: cleanup had it, and the disk did not know yet that its maildrop file was gone; so may one that "postsuper -r"
+        put there."""
         for key, count in found.items():
             if count < 2:
                 continue
@@ -192,7 +193,9 @@ class Campaign:
                 times = sorted(relayed[key])
                 for first, again in zip(times, times[1:]):
                     between = [t for t in self.cut_times if first - 1 <= t <= again]
-                    if not between:
+                    if not between and key[0] in self.sink.requeued and self.cut_times:
+                        self.totals["requeued twice"] += 1
+                    elif not between:
                         self.complain(f"{key} relayed twice without a cut in between: {times}")
                     else:
                         self.oldest_copy = max(self.oldest_copy, between[-1] - first)

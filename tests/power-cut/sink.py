@@ -9,13 +9,14 @@ import threading
 import time
 import zlib
 
-from messages import is_whole, name_in
+from messages import has_new_id, is_whole, name_in
 
 
 class Sink:
     def __init__(self):
         self.lock = threading.Lock()
         self.delivered = collections.defaultdict(list)  # (name, "ok" or "later") -> times
+        self.requeued = set()  # names of messages that "postsuper -r" made other messages of
         self.broken = []
         self.tries = collections.Counter()
         sink = self
@@ -86,6 +87,8 @@ class Sink:
         with self.lock:
             if name is None or not is_whole(text, name) or any(name != r[0] for r in recipients):
                 self.broken.append(f"relayed message for {recipients} is not whole")
+            if has_new_id(text):
+                self.requeued.add(name)
             for recipient in recipients:
                 self.delivered[recipient].append(now)
         return True
