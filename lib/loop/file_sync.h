@@ -1,5 +1,5 @@
-// FileSync: makes finished files durable without stopping the loop. It owns the one thread of the
-// whole suite, and that thread touches nothing but what a job brings along: immutable bytes,
+// FileSync: makes finished files durable without stopping the loop. It owns the one thread of its
+// process, the only kind in the suite, and that touches nothing but what a job brings along: immutable bytes,
 // descriptors, paths.
 //
 // Who wants few syncs gives one job at a time and gathers while it runs: what arrived during the

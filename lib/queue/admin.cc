@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <optional>
 
 #include "lib/base/strings.h"
@@ -97,9 +98,15 @@ Result<void> move_file(sys::Fs& fs, const QueueId& id, Directory from, Directory
     return fs.rename(path_of(from, id), path_of(to, id));
 }
 
-void remove_logs(sys::Fs& fs, const QueueId& id) {
-    for (Directory log : {Directory::defer, Directory::bounce, Directory::trace})
+// The message and its logs. After a power cut in between nobody would look for the reasons of a
+// message that is gone, so they go first; what its sender is owed must not go before it.
+Result<void> remove_message(sys::Fs& fs, const QueueId& id,
+                            const std::function<Result<void>()>& remove) {
+    (void)fs.unlink(path_of(Directory::defer, id));
+    TRY(remove());
+    for (const Directory log : {Directory::bounce, Directory::trace})
         (void)fs.unlink(path_of(log, id));
+    return {};
 }
 
 Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
@@ -108,12 +115,10 @@ Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
     if (!place) return false;
     if (change == Change::requeue) return true;  // it is about to be delivered anyway
     if (change == Change::remove) {
-        if (place->alone) {
-            TRY(fs.unlink(path_of(Directory::incoming, place->file)));
-        } else {
-            TRY(mark_all(fs, *place));
-        }
-        remove_logs(fs, id);
+        TRY(remove_message(fs, id, [&] {
+            return place->alone ? fs.unlink(path_of(Directory::incoming, place->file))
+                                : mark_all(fs, *place);
+        }));
         return true;
     }
     Directory to = change == Change::hold ? Directory::hold : Directory::deferred;
@@ -141,8 +146,7 @@ Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Dire
             TRY(move_file(fs, id, directory, Directory::deferred));
             return true;
         case Change::remove:
-            TRY(fs.unlink(path));
-            remove_logs(fs, id);
+            TRY(remove_message(fs, id, [&] { return fs.unlink(path); }));
             return true;
         case Change::expire: {
             TRY_ASSIGN(sys::FileInfo info, fs.info(path));
