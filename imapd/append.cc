@@ -186,7 +186,8 @@ std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item) const {
 // All messages, RFC 3502; they are in the mailbox when the last has come, or none is.
 Reply AppendCommand::receive(imap::AppendItem item, const mailbox::Mailbox& box) {
     mailbox::Appender appender(box);
-    for (;;) {
+    for (std::size_t count = 1;; ++count) {
+        if (auto refusal = s_.too_many_to_save(count)) return *refusal;
         if (auto refusal = refuse(item)) return *refusal;
         const auto added = add(item, appender);
         if (s_.over_) return Reply::no("");  // which nobody hears

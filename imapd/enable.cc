@@ -55,6 +55,9 @@ std::string capabilities(const Options& options) {
         "QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
     if (options.max_message != 0)
         out += " APPENDLIMIT=" + std::to_string(options.max_message);  // RFC 7889
+    if (options.message_limit != 0)                                    // RFC 9738
+        out += " MESSAGELIMIT=" + std::to_string(options.message_limit);
+    if (options.save_limit != 0) out += " SAVELIMIT=" + std::to_string(options.save_limit);
     return out;
 }
 

@@ -20,6 +20,8 @@ Options options_of(const config::Config& config, const std::string& trace) {
     options.idle_timeout = config.get(param::imap_idle_timeout);
     options.max_line = static_cast<std::size_t>(config.get(param::imap_max_line_length));
     options.max_message = static_cast<std::uint64_t>(config.get(param::message_size_limit));
+    options.message_limit = static_cast<std::size_t>(config.get(param::imap_message_limit));
+    options.save_limit = static_cast<std::size_t>(config.get(param::imap_save_limit));
     options.trace = trace;
     options.hibernate_after = config.get(param::imap_hibernate_timeout);
     return options;

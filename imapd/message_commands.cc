@@ -85,13 +85,15 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
     }
     if (!selected_->may('s'))  // RFC 4314 4: without s, nothing becomes \Seen
         for (imap::FetchItem& item : arguments.items) item.sets_seen = false;
+    const Cut cut = limit(*seqs);
     Fetcher fetcher(view, selected_->source, out_, style());
     auto outcome = fetcher.run(*seqs, arguments.items);
     if (!outcome) return failed(outcome.error());
-    if (outcome->some_missing) return Reply::no(kGone);
+    if (outcome->some_missing) return with_cut(Reply::no(kGone), cut);
     if (outcome->unknown_encoding)  // RFC 3516 4.3
-        return Reply::no("[UNKNOWN-CTE] Some parts have an encoding that is not known");
-    return Reply::ok("Fetch completed.");
+        return with_cut(Reply::no("[UNKNOWN-CTE] Some parts have an encoding that is not known"),
+                        cut);
+    return with_cut(Reply::ok("Fetch completed."), cut);
 }
 
 Result<mailbox::Flags> Session::flags_of(const std::vector<std::string>& names) {
@@ -126,14 +128,17 @@ Reply Session::store(imap::StoreArguments arguments, bool uid) {
     if (!flags && flags.error().code == Errc::invalid) return Reply::bad(flags.error().what);
     if (!flags) return failed(flags.error());
     if (arguments.unchanged_since) enable_condstore();
+    const Cut cut = limit(*seqs);
     auto refused = view.store_unchanged(*seqs, mode_of(arguments.mode), *flags,
                                         arguments.unchanged_since.value_or(UINT64_MAX));
     if (!refused) return failed(refused.error());
     announce_flags();  // new keywords, before a FETCH that names them
     announce_stored(*seqs, *refused, uid, arguments.silent);
-    if (refused->empty()) return Reply::ok("Store completed.");
+    if (refused->empty()) return with_cut(Reply::ok("Store completed."), cut);
     // RFC 7162 3.1.3
-    return Reply::ok(cat({"[MODIFIED ", numbers_of(*refused, uid), "] Conditional STORE failed."}));
+    return with_cut(
+        Reply::ok(cat({"[MODIFIED ", numbers_of(*refused, uid), "] Conditional STORE failed."})),
+        cut);
 }
 
 // RFC 7162 3.1.3: mod-sequences are told even where .SILENT spares the flags
@@ -176,6 +181,10 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     if (auto refusal = lacks("i", arguments.mailbox)) return *refusal;
     const std::string done = move ? "Move completed." : "Copy completed.";
     if (seqs->empty()) return Reply::ok("No messages found.");
+    // RFC 9738: a COPY does all or nothing, a MOVE what it can
+    if (!move)
+        if (auto refusal = too_many_to_save(seqs->size())) return *refusal;
+    const Cut cut = move ? limit(*seqs) : Cut();
     auto copied = selected_->view->copy(*seqs, *target, move);
     if (!copied)
         return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
@@ -184,10 +193,12 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     if (!move) return Reply::ok(code + done);
     out_.write(cat({"* OK ", code, "Moved UIDs.\r\n"}));  // RFC 6851 4.3: before the EXPUNGEs
     if (auto removed = selected_->view->expunge(*seqs); !removed) return failed(removed.error());
-    return Reply::ok(done);
+    return with_cut(Reply::ok(done), cut);
 }
 
-Result<void> Session::remove_deleted(const imap::SequenceSet* uids) {
+// RFC 9738 limits UID EXPUNGE alone: EXPUNGE and CLOSE name no messages that could be asked for
+// again.
+Result<Session::Cut> Session::remove_deleted(const imap::SequenceSet* uids) {
     mailbox::View& view = *selected_->view;
     // Flags that others set or cleared count, but numbers must not move yet.
     TRY_ASSIGN(const auto changes, view.sync(mailbox::Expunges::hold));
@@ -202,14 +213,17 @@ Result<void> Session::remove_deleted(const imap::SequenceSet* uids) {
         if ((message.flags.system & mailbox::kDeleted) == 0) continue;
         if (uids == nullptr || imap::contains(ranges, message.uid)) seqs.push_back(seq);
     }
-    return view.expunge(seqs);
+    const Cut cut = uids == nullptr ? Cut() : limit(seqs);
+    TRY(view.expunge(seqs));
+    return cut;
 }
 
 Reply Session::expunge(const imap::SequenceSet* uids) {
     if (selected_->view->read_only()) return read_only();
     if (!selected_->may('e')) return lacks("e", selected_->name).value_or(read_only());
-    if (auto done = remove_deleted(uids); !done) return failed(done.error());
-    return Reply::ok("Expunge completed.");
+    const auto cut = remove_deleted(uids);
+    if (!cut) return failed(cut.error());
+    return with_cut(Reply::ok("Expunge completed."), *cut);
 }
 
 }  // namespace postern::imapd

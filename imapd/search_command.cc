@@ -134,8 +134,8 @@ imap::SearchKey Session::converted(const imap::SearchArguments& arguments) const
 
 // The messages that match. Nothing: the charset is not known.
 Result<std::optional<Seqs>> Session::find(const imap::Command& command,
-                                          const imap::SearchArguments& arguments,
-                                          bool& with_modseq) {
+                                          const imap::SearchArguments& arguments, bool& with_modseq,
+                                          const Seqs* among) {
     imap::SearchKey key = converted(arguments);
     if (arguments.options.save) selected_->saved_result.clear();  // RFC 5182 2.1: also on failure
     if (!imap::convert_texts(key, arguments.charset)) return std::optional<Seqs>();
@@ -145,7 +145,7 @@ Result<std::optional<Seqs>> Session::find(const imap::Command& command,
         Progress(out_, command.tag, options_.progress_interval);
     TextIndex index = text_index(selected_->mailbox, *selected_->view, key);
     TRY_ASSIGN(Seqs found, imapd::search(*selected_->view, selected_->source, std::move(key),
-                                         {nullptr, &progress, &index}));
+                                         {among, &progress, &index}));
     extend_index(selected_->mailbox, index);
     tell_of_casemap();
     return std::optional(std::move(found));
@@ -223,12 +223,17 @@ Reply Session::search(const imap::Command& command) {
     const auto& arguments = std::get<imap::SearchArguments>(command.arguments);
     if (auto refusal = refuse(arguments, false, enabled_)) return *refusal;
     bool with_modseq = false;
-    auto found = find(command, arguments, with_modseq);
+    Cut cut;
+    const std::optional<Seqs> newest = search_limit(converted(arguments), cut);
+    auto found = find(command, arguments, with_modseq, newest ? &*newest : nullptr);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
     auto scores = scores_of(arguments, {}, **found);
     if (!scores) return failed(scores.error());
-    if (auto done = follow(command, arguments, {}, **found); !done) return failed(done.error());
+    if (cut && arguments.options.update)  // what is found is not all that there is to follow
+        refuse_updates(command, "The search is over too many messages");
+    else if (auto done = follow(command, arguments, {}, **found); !done)
+        return failed(done.error());
     save_result(**found, arguments.options);
     imap::ReturnOptions options = arguments.options;
     if (!options.given) options.all = true;  // RFC 9051 6.4.4
@@ -236,7 +241,7 @@ Reply Session::search(const imap::Command& command) {
         write_esearch(command, options, **found, with_modseq, *scores ? &**scores : nullptr);
     else
         write_numbers("SEARCH", command.uid, **found, with_modseq);
-    return Reply::ok("Search completed.");
+    return with_cut(Reply::ok("Search completed."), cut);
 }
 
 Reply Session::sort(const imap::Command& command) {
@@ -277,11 +282,16 @@ Result<void> Session::follow(const imap::Command& command, const imap::SearchArg
     fix_numbers(context.key, view);
     context.order = order;
     for (const std::uint32_t seq : found) context.found.push_back(view.message(seq).uid);
-    if (selected_->contexts->add(std::move(context))) return {};
-    std::string tag;  // RFC 5267 4.3.1: the search is made all the same
-    imap::append_string(tag, command.tag);
-    out_.write(cat({"* NO [NOUPDATE ", tag, "] Too many searches go on\r\n"}));
+    if (!selected_->contexts->add(std::move(context)))
+        refuse_updates(command, "Too many searches go on");
     return {};
+}
+
+// RFC 5267 4.3.1: the search is made all the same
+void Session::refuse_updates(const imap::Command& command, std::string_view why) {
+    std::string tag;
+    imap::append_string(tag, command.tag);
+    out_.write(cat({"* NO [NOUPDATE ", tag, "] ", why, "\r\n"}));
 }
 
 Reply Session::cancel_updates(const imap::CancelUpdateArguments& arguments) {

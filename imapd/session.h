@@ -1,7 +1,7 @@
 // Session: one logged-in user's IMAP session, from the answer to LOGIN to LOGOUT (RFC 3501).
 // Straight-line and blocking: a process serves one user. What the client sends can end this session
 // only. session.cc reads and dispatches; selection.cc, folder_commands.cc, message_commands.cc,
-// search_command.cc, append.cc, enable.cc and idle.cc hold the commands.
+// message_limit.cc, search_command.cc, append.cc, enable.cc and idle.cc hold the commands.
 #pragma once
 
 #include <memory>
@@ -34,6 +34,8 @@ struct Options {
     Millis progress_interval{10'000};     // RFC 9585 4: between two words of it
     std::size_t max_line = 65536;
     std::uint64_t max_message = 0;                // APPEND; 0: no limit
+    std::size_t message_limit = 0;                // RFC 9738, messages per command; 0: none
+    std::size_t save_limit = 0;                   // the same of COPY and APPEND
     std::string trace;                            // session id, for the log
     std::string user;                             // who has logged in
     std::vector<std::string> groups;              // of the user, for access control lists
@@ -164,8 +166,16 @@ class Session {
 
     void follow_rename(const std::string& from, const std::string& to);
 
-    // message_commands.cc
     using Seqs = std::vector<std::uint32_t>;
+
+    // message_limit.cc (RFC 9738)
+    using Cut = std::optional<mailbox::Uid>;  // the oldest message left; nothing: all are
+    Cut limit(Seqs& seqs) const;
+    std::optional<Seqs> search_limit(const imap::SearchKey& key, Cut& cut) const;
+    std::optional<Reply> too_many_to_save(std::size_t messages) const;
+    Reply with_cut(Reply reply, const Cut& cut);
+
+    // message_commands.cc
     Result<Seqs> sequence_numbers(const imap::SequenceSet& set, bool uid) const;
     Result<mailbox::Flags> flags_of(const std::vector<std::string>& names);
     Reply fetch(imap::FetchArguments arguments, bool uid);
@@ -174,7 +184,7 @@ class Session {
     std::string numbers_of(const Seqs& seqs, bool uid) const;
     Reply copy(const imap::CopyArguments& arguments, bool uid, bool move);
     Reply expunge(const imap::SequenceSet* uids);
-    Result<void> remove_deleted(const imap::SequenceSet* uids);
+    Result<Cut> remove_deleted(const imap::SequenceSet* uids);
     std::string uids_of(const Seqs& seqs) const;
 
     // search_command.cc
@@ -188,9 +198,11 @@ class Session {
                                          const imap::SearchKey& key);
     Result<void> follow(const imap::Command& command, const imap::SearchArguments& arguments,
                         const std::vector<imap::SortKey>& order, const Seqs& found);
+    void refuse_updates(const imap::Command& command, std::string_view why);
     Reply cancel_updates(const imap::CancelUpdateArguments& arguments);
     Result<std::optional<Seqs>> find(const imap::Command& command,
-                                     const imap::SearchArguments& arguments, bool& with_modseq);
+                                     const imap::SearchArguments& arguments, bool& with_modseq,
+                                     const Seqs* among = nullptr);
     Result<std::optional<Relevancies>> scores_of(const imap::SearchArguments& arguments,
                                                  const std::vector<imap::SortKey>& order,
                                                  const Seqs& found);

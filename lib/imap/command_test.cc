@@ -329,6 +329,9 @@ TEST(SearchKey, Trees) {
          "(savedbefore1 savedon1 savedsince1)"},
         {"savedatesupported emailid M1 threadid T-1", "(savedatesupported emailM1 threadT-1)"},
         {"uid $ $", "(uid set)"},
+        {"uidafter 25000 uidbefore 27000", "(uid uid)"},
+        {"uidafter 0", "Invalid number 0"},
+        {"uidbefore", "Missing arguments"},
         {"undraft unflagged unanswered undeleted", "(!\\Draft !\\Flagged !\\Answered !\\Deleted)"},
         {"answered flagged draft deleted", "(\\Answered \\Flagged \\Draft \\Deleted)"},
         {"or seen", "Missing arguments"},
@@ -342,6 +345,22 @@ TEST(SearchKey, Trees) {
         {"charset utf-8", "Missing arguments"},
     };
     for (const auto& c : cases) EXPECT_EQ(search(c.text), c.expected) << c.text;
+}
+
+// RFC 9738 3.6: greater and smaller, and nothing is where there is no such number
+TEST(SearchKey, UidsAfterAndBefore) {
+    const std::tuple<const char*, std::uint32_t, std::uint32_t> cases[] = {
+        {"uidafter 25000", 25001, 4294967295},
+        {"uidbefore 27000", 1, 26999},
+        {"uidafter 4294967295", 0, 0},
+        {"uidbefore 1", 0, 0}};
+    for (const auto& [text, first, last] : cases) {
+        const auto command = parse_command(std::string("a search ") + text);
+        const auto ranges = std::get<SearchArguments>(command->arguments).key.set.resolve(5);
+        const std::vector<Range> want =
+            first == 0 ? std::vector<Range>() : std::vector<Range>{{first, last}};
+        EXPECT_EQ(ranges, want) << text;
+    }
 }
 
 TEST(SearchKey, IsBounded) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 #include "lib/base/strings.h"
 #include "lib/mail/charset.h"
@@ -13,7 +14,7 @@ namespace {
 using KeyKind = SearchKey::Kind;
 
 // What follows the name of a key.
-enum class Takes : unsigned char { nothing, text, day, number, interval, keyword };
+enum class Takes : unsigned char { nothing, text, day, number, interval, keyword, uid };
 
 struct KeyRow {
     std::string_view name;
@@ -56,6 +57,8 @@ constexpr KeyRow kKeyRows[] = {
     {"TEXT", KeyKind::text, Takes::text},
     {"THREADID", KeyKind::thread_id, Takes::keyword},
     {"TO", KeyKind::header, Takes::text, "To"},
+    {"UIDAFTER", KeyKind::uid_set, Takes::uid},
+    {"UIDBEFORE", KeyKind::uid_set, Takes::uid},
     {"UNANSWERED", KeyKind::flag, Takes::nothing, "\\Answered", true},
     {"UNDELETED", KeyKind::flag, Takes::nothing, "\\Deleted", true},
     {"UNDRAFT", KeyKind::flag, Takes::nothing, "\\Draft", true},
@@ -70,6 +73,16 @@ SearchKey negate(SearchKey key) {
     out.kind = KeyKind::not_;
     out.children.push_back(std::move(key));
     return out;
+}
+
+// Not "25001:*", which the newest message is always in.
+std::vector<Range> after(std::uint32_t uid) {
+    constexpr std::uint32_t kLast = std::numeric_limits<std::uint32_t>::max();
+    return uid == kLast ? std::vector<Range>() : std::vector<Range>{{uid + 1, kLast}};
+}
+
+std::vector<Range> before(std::uint32_t uid) {
+    return uid == 1 ? std::vector<Range>() : std::vector<Range>{{1, uid - 1}};
 }
 
 Result<std::int64_t> parse_day(Parser& parser) {
@@ -220,6 +233,11 @@ class KeyParser {
             }
             case Takes::interval: {  // RFC 5032 3: nz-number
                 TRY_ASSIGN(key.number, parser_.nz_number());
+                break;
+            }
+            case Takes::uid: {  // RFC 9738 3.6
+                TRY_ASSIGN(const std::uint32_t uid, parser_.nz_number());
+                key.set = SequenceSet::of(iequals(row.name, "UIDAFTER") ? after(uid) : before(uid));
                 break;
             }
         }
