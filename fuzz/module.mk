@@ -42,6 +42,10 @@ check_PROGRAMS += fuzz/imap_command
 fuzz_imap_command_SOURCES = %reldir%/imap_command_fuzz.cc
 fuzz_imap_command_LDADD = $(FUZZ_MAIN) lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/client_response
+fuzz_client_response_SOURCES = %reldir%/client_response_fuzz.cc
+fuzz_client_response_LDADD = $(FUZZ_MAIN) lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
 check_PROGRAMS += fuzz/header
 fuzz_header_SOURCES = %reldir%/header_fuzz.cc
 fuzz_header_LDADD = $(FUZZ_MAIN) lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
@@ -100,6 +104,14 @@ fuzz_mailbox_cache_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
 check_PROGRAMS += fuzz/mailbox_uids
 fuzz_mailbox_uids_SOURCES = %reldir%/mailbox_uids_fuzz.cc
 fuzz_mailbox_uids_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/mailbox_seen
+fuzz_mailbox_seen_SOURCES = %reldir%/mailbox_seen_fuzz.cc
+fuzz_mailbox_seen_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/shared_dict
+fuzz_shared_dict_SOURCES = %reldir%/shared_dict_fuzz.cc
+fuzz_shared_dict_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/mailbox_foreign
 fuzz_mailbox_foreign_SOURCES = %reldir%/mailbox_foreign_fuzz.cc

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -13,6 +14,8 @@ namespace {
 constexpr std::string_view kSeenMagic = "postern-seen";
 constexpr std::size_t kManyChanges = 1000;  // then the file is written anew
 constexpr std::uint32_t kMaxUid = std::numeric_limits<std::uint32_t>::max();
+// RFC 7162 1: mod-sequences have 63 bits; the sum of two from here stays within them.
+constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 61;
 
 std::string text_of(std::span<const UidRange> ranges) {
     std::string out;
@@ -22,6 +25,11 @@ std::string text_of(std::span<const UidRange> ranges) {
         if (range.last != range.first) out += ':' + std::to_string(range.last);
     }
     return out;
+}
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+    const auto number = parse_number<std::uint64_t>(text);
+    return number && *number <= kMaxNumber ? number : std::nullopt;
 }
 
 // Nothing for what text_of() does not write.
@@ -63,7 +71,7 @@ void PrivateSeen::on_header(std::string_view header) {
     forgotten_ = 0;
     const auto words = split_words(header, " ");
     const auto before = words.size() == 3 && words[0] == kSeenMagic && words[1] == "1"
-                            ? parse_number<std::uint64_t>(words[2])
+                            ? number_of(words[2])
                             : std::nullopt;
     damaged_ = !before.has_value();
     if (before) forgotten_ = *before;
@@ -72,7 +80,7 @@ void PrivateSeen::on_header(std::string_view header) {
 // "<mod-sequence of the folder> + 5:7,9"
 void PrivateSeen::on_line(std::string_view line) {
     const auto words = split_words(line, " ");
-    const auto modseq = words.size() == 3 ? parse_number<std::uint64_t>(words[0]) : std::nullopt;
+    const auto modseq = words.size() == 3 ? number_of(words[0]) : std::nullopt;
     const auto ranges = words.size() == 3 ? ranges_of(words[2]) : std::vector<UidRange>();
     if (damaged_ || !modseq || ranges.empty() || (words[1] != "+" && words[1] != "-")) {
         damaged_ = true;

@@ -101,9 +101,10 @@ TEST(PrivateSeenFile, IsWrittenAnewAndDamageIsNoEnd) {
     ASSERT_TRUE(again.refresh());
     EXPECT_EQ(seen_of(again, 60), seen_of(seen, 60));
     EXPECT_EQ(again.highest(2000), 3100U);
-    for (const char* text : {"", "rubbish\n", "postern-seen 1 x\n", "postern-seen 1 0\n7 + 0\n",
-                             "postern-seen 1 0\n7 + 3:2\n", "postern-seen 1 0\n7 * 3\n",
-                             "postern-seen 1 0\n7 + 1:4294967295\nx\n"}) {
+    for (const char* text :
+         {"", "rubbish\n", "postern-seen 1 x\n", "postern-seen 1 0\n7 + 0\n",
+          "postern-seen 1 0\n7 + 3:2\n", "postern-seen 1 0\n7 * 3\n",
+          "postern-seen 1 18446744073709551615\n", "postern-seen 1 0\n7 + 1:4294967295\nx\n"}) {
         maildir.put(path, text);
         PrivateSeen damaged(real(), file);
         ASSERT_TRUE(damaged.refresh()) << text;
