@@ -150,6 +150,35 @@ TEST(MaildirFaults, AnyFailureIsReportedAndNothingBrokenShows) {
     }
 }
 
+// A full disk: what is there, and what another program puts there, can be read, and the session
+// goes on; once there is room, it is as if there always had been.
+TEST(MaildirFaults, AFullDiskCanBeRead) {
+    bool fired = true;
+    for (int n = 1; fired && n < 100; ++n) {
+        const TempFolder folder;
+        Disk disk(folder.path());
+        const std::vector<AppendMessage> known = {{writer_of(text_of(0)), 0, {}, 0}};
+        ASSERT_TRUE(Store::open("Maildir", disk)->mailbox("INBOX")->append(known));
+        FaultyFs fs(folder.path(), n, ENOSPC, FaultyFs::After::stays_broken);
+        {
+            auto view = Store::open("Maildir", fs)->mailbox("INBOX")->open(Access::read_write);
+            ASSERT_TRUE(view) << "failure " << n << ": " << view.error().what;
+            EXPECT_EQ((*view)->count(), 1U);
+            std::ofstream(folder.path() + "/Maildir/new/1.M2P3.other") << text_of(1);
+            const std::uint32_t all[] = {1};
+            (void)(*view)->store_unchanged(all, StoreMode::add, {kSeen, 0}, UINT64_MAX);
+            const auto changes = (*view)->sync(Expunges::report, true);
+            ASSERT_TRUE(changes) << "failure " << n << ": " << changes.error().what;
+            EXPECT_EQ((*view)->message(1).uid, 1U);
+        }
+        fired = fs.fired();
+        auto later = Store::open("Maildir", disk)->mailbox("INBOX")->open(Access::read_only);
+        ASSERT_TRUE(later && (*later)->count() == 2);
+        EXPECT_EQ((*later)->message(2).uid, 2U);
+    }
+    EXPECT_FALSE(fired) << "the last ones went through";
+}
+
 // --- UIDs: what a client was told.
 
 struct Told {

@@ -43,6 +43,9 @@ class FolderIndex final : private ChangeSink {
     Result<bool> is_behind(bool thorough) const;
     // Looks at the directories, under the lock, and logs what it finds.
     Result<void> reconcile();
+    // The outcome of writing something down that can wait: without room on the disk mail is shown
+    // all the same, and the next one tries again.
+    Result<void> unless_full(Result<void> written);
 
     // --- Rows, by ascending UID. Positions change in drop_gone() only.
     std::size_t count() const { return rows().size(); }
@@ -145,6 +148,7 @@ class FolderIndex final : private ChangeSink {
     std::uint64_t keep_name(std::string_view name);
     void reset();
     void forget_marks();
+    bool told_of_full_ = false;
     Result<void> load_files();
     Result<void> reload();
     void merge(const FolderIndex& fresh);

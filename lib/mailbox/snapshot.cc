@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "lib/base/crc32c.h"
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/message_name.h"
 
@@ -130,10 +132,18 @@ Result<void> FolderIndex::load(bool look) {
     }
     if (look) {
         TRY_ASSIGN(const bool behind, is_behind(true));
-        if (behind) TRY(reconcile());
+        if (behind) TRY(unless_full(reconcile()));
     }
     in_use_ = true;
     forget_marks();
+    return {};
+}
+
+Result<void> FolderIndex::unless_full(Result<void> written) {
+    if (written || written.error().code != Errc::no_space) return written;
+    if (!std::exchange(told_of_full_, true))
+        log::warning("",
+                     cat({folder_, ": ", written.error().what, "; mail can be read, not changed"}));
     return {};
 }
 

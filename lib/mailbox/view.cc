@@ -28,7 +28,7 @@ Result<std::unique_ptr<View>> FolderView::open(const Environment& env, const std
 
 Result<void> FolderView::begin() {
     TRY(index_.load(true));
-    TRY(claim_recent());
+    TRY(index_.unless_full(claim_recent()));
     (void)report(Expunges::report);
     return {};
 }
@@ -70,8 +70,8 @@ Result<Changes> FolderView::sync(Expunges expunges, bool thorough) {
     if (env_.mbox) TRY(env_.mbox->pull(env_, index_.folder(), MboxInbox::Patience::none));
     TRY(index_.follow());
     TRY_ASSIGN(const bool behind, index_.is_behind(thorough));
-    if (behind) TRY(index_.reconcile());
-    TRY(claim_recent());
+    if (behind) TRY(index_.unless_full(index_.reconcile()));
+    TRY(index_.unless_full(claim_recent()));
     return report(expunges);
 }
 
