@@ -52,9 +52,8 @@ SharingOptions sharing_options(const config::Config& config) {
     return options;
 }
 
-Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sharing& sharing,
-                        const config::Config& config) {
-    const std::string trace = user.handoff.session.str();
+Result<mailbox::Store> open_store(const service::UserSession& user, const Sharing& sharing,
+                                  const config::Config& config) {
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
     sharing.mount(store);
     TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox, user.grant.inbox_file,
@@ -65,9 +64,29 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
         store.set_mbox_inbox(user.grant.inbox_file, rules);
     }
     store.set_quota(mailbox::limits_or_none(user.grant.quota_rule, user.grant.user));
-    make_initial_folders(store, config, trace);
+    make_initial_folders(store, config, user.handoff.session.str());
+    return store;
+}
+
+// RFC 5530 3. The client does not know yet that it is logged in; one that has slept does.
+void say_unavailable(Connection& connection, const service::UserSession& user) {
+    constexpr std::string_view kTryLater = " The mailbox cannot be opened, try again later\r\n";
+    std::string answer = cat({"* BYE", kTryLater});
+    if (user.state.empty())
+        answer = cat({user.handoff.tag, " NO [UNAVAILABLE]", kTryLater, answer});
+    (void)connection.send(answer, Deadline::in(Seconds{5})).has_value();
+}
+
+Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sharing& sharing,
+                        const config::Config& config) {
+    const std::string trace = user.handoff.session.str();
     Connection connection(std::move(user.client), std::move(user.handoff.pending),
                           std::move(user.stop));
+    auto store = open_store(user, sharing, config);
+    if (!store) {
+        say_unavailable(connection, user);
+        return std::move(store).error().within(cat({"user=<", user.grant.user, ">"}));
+    }
     Options options = options_of(config, trace);
     options.user = user.grant.user;
     options.groups = sharing.person().groups;
@@ -76,7 +95,7 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
     options.sleeper = &sleeper;
     BackgroundIndexer indexer(trace, connection.stop_fd(), {connection.fd(), login.fd()});
     if (config.get(param::mailbox_full_text_index)) options.indexer = &indexer;
-    Session session(connection, store, options);
+    Session session(connection, *store, options);
     std::string reason;
     if (user.state.empty()) {
         reason = session.run(user.handoff.tag);

@@ -77,7 +77,13 @@ bool Store::is_there(const Place& place) const {
 
 Result<Store::Place> Store::existing(std::string_view name) const {
     TRY_ASSIGN(Place place, place_of(name));
-    if (!is_there(place)) return no_such_mailbox();
+    if (!is_there(place)) {
+        // One that cannot be looked into is there: who hears that it is gone may delete his copy.
+        const auto info = env_.fs->info(place.path + "/cur");
+        const bool unknown = !info && info.error().code != Errc::not_found;
+        if (unknown && place.mount == nullptr) return Error(info.error());
+        return no_such_mailbox();
+    }
     if (place.mount != nullptr && !has_right(rights_in(*place.mount, place.name), 'l'))
         return no_such_mailbox();
     return place;
