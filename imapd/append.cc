@@ -20,8 +20,8 @@ namespace {
 
 using imap::CommandReader;
 
-// A client that sends a refused literal all the same (LITERAL+) is read to its end up to this size.
-constexpr std::uint64_t kMaxDropped = 256 * 1024 * 1024;
+// A message with binary parts is held in memory.
+constexpr std::uint64_t kMaxBinary = 256 * 1024 * 1024;
 
 // CRLF to LF over pieces. "\r\r\n" is kept, or reading could not tell it from "\r\n".
 class LineEnds {
@@ -110,7 +110,7 @@ void AppendCommand::run(const std::string& text, bool at_literal) {
     if (!command || !s_.take_names(*command)) {
         s_.finish_bad(imap::tag_or_star(text),
                       command ? "Mailbox name is not UTF-8" : command.error().what);
-        if (at_literal) s_.reader_.refuse_literal();
+        if (at_literal) s_.refuse_literal(*pending_);
         return;
     }
     tag_ = command->tag;
@@ -163,9 +163,7 @@ Reply AppendCommand::replace(const Reply& appended) {
 // Where a literal is still to come, the answer is there before the client has sent it.
 void AppendCommand::answer(const Reply& reply) {
     s_.finish(tag_, reply);
-    if (!pending_) return;
-    if (!pending_->waits && pending_->size > kMaxDropped) return s_.end("Too large literal");
-    s_.reader_.refuse_literal();
+    if (pending_) s_.refuse_literal(*pending_);
 }
 
 // Reasons to say NO before the message is sent.
@@ -176,7 +174,7 @@ std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item) const {
     if (!pending_) return std::nullopt;
     if (s_.options_.max_message != 0 && pending_->size > s_.options_.max_message)
         return Reply::no("[TOOBIG] Message is too large");
-    if (item.binary && pending_->size > kMaxDropped)
+    if (item.binary && pending_->size > kMaxBinary)
         return Reply::no("[TOOBIG] Message is too large");
     if (!item.catenate && pending_->size == 0)
         return Reply::no("[CANNOT] Can't save an empty message");

@@ -166,7 +166,16 @@ void Session::on_literal() {
         return reader_.keep_literal();
     }
     finish_bad(imap::tag_or_star(reader_.text()), "Too long argument");
-    reader_.refuse_literal();
+    refuse_literal(literal);
+}
+
+// A client that sends it all the same (LITERAL+) is read to its end, unless that is far away.
+void Session::refuse_literal(const imap::CommandReader::Literal& literal) {
+    constexpr std::uint64_t kMaxDropped = 256 * 1024 * 1024;
+    if (over_) return;
+    if (literal.waits || literal.size <= kMaxDropped) return reader_.refuse_literal();
+    out_.write("* BYE Too large literal\r\n");
+    end("Too large literal");
 }
 
 void Session::on_command(std::string_view text) {

@@ -110,6 +110,7 @@ class Session {
     void serve();
     std::string serve_to_the_end();
     void on_literal();
+    void refuse_literal(const imap::CommandReader::Literal& literal);
     void on_command(std::string_view text);
     Reply dispatch(const imap::Command& command);
     Reply dispatch_selected(const imap::Command& command);

@@ -55,7 +55,10 @@ Result<Appended> Appender::commit() {
     TRY(none_failed());
     const Quota* quota = env_.quota.get();
     const std::uint64_t bytes = quota == nullptr ? 0 : size_of_all();
-    if (quota != nullptr) TRY(quota->check(bytes, arrivals_.size()));
+    std::optional<FolderLock> turn;
+    if (quota != nullptr) {
+        TRY_ASSIGN(turn, quota->take_turn(bytes, arrivals_.size()));
+    }
     if (env_.mbox) TRY(env_.mbox->pull(env_, path_, MboxInbox::Patience::some));
     FolderIndex index(env_, path_);
     TRY(index.load(false));

@@ -199,6 +199,14 @@ Result<void> Quota::check(std::uint64_t bytes, std::uint64_t messages) const {
                  EDQUOT};
 }
 
+Result<std::optional<FolderLock>> Quota::take_turn(std::uint64_t bytes,
+                                                   std::uint64_t messages) const {
+    if (!limits_.any()) return std::optional<FolderLock>();
+    TRY_ASSIGN(FolderLock lock, FolderLock::take(*fs_, root_ + "/postern.quota-lock"));
+    TRY(check(bytes, messages));
+    return std::optional(std::move(lock));
+}
+
 void Quota::add(std::int64_t bytes, std::int64_t messages) const {
     if (!limits_.any()) return;
     const auto file = fs_->open(path(), O_WRONLY | O_APPEND | O_NOFOLLOW);

@@ -13,6 +13,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/mailbox/folder_lock.h"
 #include "lib/sys/fs.h"
 
 namespace postern::mailbox {
@@ -55,6 +56,10 @@ class Quota {
     // Is there room for as much more? Counts before it says no. The error has Errc::no_space and
     // EDQUOT, and a text fit for the user.
     Result<void> check(std::uint64_t bytes, std::uint64_t messages) const;
+
+    // The same for who adds it now: others wait until the turn is over, and see what came of it.
+    // Deliveries by local do not wait, and may add what comes at the same moment.
+    Result<std::optional<FolderLock>> take_turn(std::uint64_t bytes, std::uint64_t messages) const;
 
     // That much came (or, negative, went). A failure is not one of the caller's: the file is
     // removed, so that the next one counts.

@@ -228,11 +228,14 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
             return std::move(linked).error();
         }
     }
+    std::optional<FolderLock> turn;
     if (quota != nullptr && !moving) {
-        if (auto room = quota->check(bytes, plan.arrivals.size()); !room) {
+        auto room = quota->take_turn(bytes, plan.arrivals.size());
+        if (!room) {
             plan.undo(*env_.fs);
             return std::move(room).error();
         }
+        turn = *std::move(room);
     }
     if (const auto& mbox = to.environment().mbox)
         (void)mbox->pull(to.environment(), to.path(), MboxInbox::Patience::some).has_value();
