@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
@@ -15,6 +16,9 @@ namespace {
 
 constexpr int kAttempts = 4;
 constexpr std::size_t kRenamesAtOnce = 200;
+constexpr Millis kForOthers{
+    2};  // between two lots of them: who waits for the lock shall find it free
+constexpr Millis kTidyAtEnd{5000};
 constexpr std::size_t kManyLookedAt = 200;  // messages
 
 }  // namespace
@@ -33,10 +37,12 @@ Result<void> FolderView::begin() {
     return {};
 }
 
-// What waited for a quiet moment. A failure loses nothing: the log has it all.
+// What waited for a quiet moment, or some of it: what is left waits for the end of the next
+// session. A failure loses nothing: the log has it all.
 FolderView::~FolderView() {
     flush_cache();
-    for (auto more = tidy(); more && *more;) more = tidy();
+    const Deadline enough = Deadline::in(kTidyAtEnd);
+    for (auto more = tidy(); more && *more && !enough.passed();) more = tidy();
 }
 
 const IndexRow& FolderView::row(std::uint32_t seq) const {
@@ -272,7 +278,10 @@ void FolderView::flush_cache() {
 
 Result<bool> FolderView::tidy() {
     TRY_ASSIGN(const bool more, index_.rename_some(kRenamesAtOnce, !read_only()));
-    if (more) return true;
+    if (more) {
+        std::this_thread::sleep_for(kForOthers);
+        return true;
+    }
     if (env_.mbox) TRY(env_.mbox->push(env_, index_.folder(), index_.modseq()));
     TRY(index_.save_if_worth());
     return false;
