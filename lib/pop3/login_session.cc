@@ -33,6 +33,9 @@ LoginAction LoginSession::on_line(std::string_view line) {
     if (command.verb == "AUTH") return auth(command);
     if (command.verb == "STLS") return stls();
     if (command.verb == "CAPA") return capa();
+    // RFC 6856 2: messages are sent as they are with it and without, names and passwords are bytes
+    if (command.verb == "UTF8")
+        return command.words.empty() ? answer("+OK") : error("-ERR Invalid arguments.");
     if (command.verb == "QUIT") return answer("+OK Logging out", LoginAction::Then::close);
     if (command.verb == "NOOP") return answer("+OK");
     return error("-ERR Unknown command.");
@@ -112,8 +115,7 @@ LoginAction LoginSession::stls() {
 }
 
 LoginAction LoginSession::capa() const {
-    std::string reply =
-        "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
+    std::string reply = cat({"+OK\r\n", kCapabilities, "UTF8 USER\r\n"});
     if (options_.starttls_available && !secured_) reply += "STLS\r\n";
     if (may_login()) reply += cat({"USER\r\nSASL ", options_.sasl_mechanisms, "\r\n"});
     return {reply + "IMPLEMENTATION Postern\r\n.\r\n", LoginAction::Then::go_on, {}, {}};

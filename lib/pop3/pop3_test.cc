@@ -107,6 +107,15 @@ TEST(Login, PlaintextIsRefusedWithoutTls) {
     EXPECT_THAT(login.say("STLS"), HasSubstr("already"));
 }
 
+// RFC 6856 2, RFC 2449 6.7
+TEST(Login, Utf8AndExpire) {
+    Login login;
+    EXPECT_THAT(login.say("CAPA"), HasSubstr("\r\nEXPIRE NEVER\r\nUTF8 USER\r\n"));
+    EXPECT_EQ(login.say("UTF8"), "+OK\r\n");
+    EXPECT_EQ(login.say("utf8 x"), "-ERR Invalid arguments.\r\n");
+    EXPECT_EQ(login.say("USER j\xc3\xbcrgen"), "+OK\r\n");
+}
+
 TEST(Login, TlsForgetsTheUser) {
     Login login;
     EXPECT_EQ(login.say("USER u1"), "+OK\r\n");
@@ -188,6 +197,7 @@ TEST(Session, EmptyMaildrop) {
     EXPECT_EQ(session.on_line("STAT").reply, "+OK 0 0\r\n");
     EXPECT_EQ(session.on_line("LIST").reply, "+OK scan listing follows\r\n.\r\n");
     EXPECT_THAT(session.on_line("CAPA").reply, HasSubstr("\r\nUIDL\r\n"));
+    EXPECT_THAT(session.on_line("CAPA").reply, HasSubstr("\r\nEXPIRE NEVER\r\n"));
 }
 
 std::string encoded(std::string_view text, std::optional<std::uint64_t> lines, std::size_t piece) {

@@ -15,11 +15,6 @@ std::string number(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
 
-std::string transaction_capabilities() {
-    return "CAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nIMPLEMENTATION "
-           "Postern\r\n";
-}
-
 Action Session::on_line(std::string_view line) {
     const Command command = Command::parse(line);
     if (command.verb == "STAT") return stat();
@@ -31,7 +26,8 @@ Action Session::on_line(std::string_view line) {
     if (command.verb == "RSET") return rset();
     if (command.verb == "NOOP") return say("+OK");
     if (command.verb == "CAPA")
-        return {cat({"+OK\r\n", transaction_capabilities(), ".\r\n"}), Then::go_on, 0, {}};
+        return {
+            cat({"+OK\r\n", kCapabilities, "IMPLEMENTATION Postern\r\n.\r\n"}), Then::go_on, 0, {}};
     if (command.verb == "QUIT") return {{}, Then::update, 0, {}};
     return error("-ERR Unknown command: " + printable(command.verb, 32));
 }

@@ -68,9 +68,6 @@ class Session {
     unsigned bad_commands_ = 0;
 };
 
-// What both halves offer (CAPA), apart from what depends on login.
-std::string transaction_capabilities();
-
 class MessageEncoder {
   public:
     // lines: body lines of TOP; nothing: the whole message.
