@@ -3,11 +3,15 @@ one uid for all, and with system-like uids and a group."""
 
 import imaplib
 import os
+import pathlib
+import subprocess
 import unittest
 
-from instance import Instance
+from instance import Instance, private_mounts
 from t_42_imap_sessions import TEXT
 from t_44_imap_hibernate import Idler, wait_asleep
+
+GROUP = 28765  # of users who share
 
 
 def make_tree(mail, name="public", entries="lrs anyone\nlrswipkxtea ann\n", folder="News"):
@@ -41,6 +45,13 @@ class SharedFolders(unittest.TestCase):
         for user in users:
             mail.add_user(user)
         return mail
+
+    def add_to_database(self, mail, name, lines):
+        """The system's users or groups, for this test and the programs that it starts."""
+        file = mail.prefix / name
+        file.write_text(pathlib.Path("/etc", name).read_text() + lines)
+        subprocess.run(["mount", "--bind", file, f"/etc/{name}"], check=True)
+        self.addCleanup(subprocess.run, ["umount", f"/etc/{name}"])
 
     def imap(self, mail, user):
         imap = imaplib.IMAP4(*mail.address("imap"))
@@ -148,18 +159,24 @@ class SharedFolders(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_users_of_their_own_and_a_group(self):
         """Each user has a uid; the tree is writable for a group that both are in."""
-        # Such groups come from the system's database, which a test does not change: the tree is open to others here.
+        private_mounts()
         mail = Instance({"imap_hibernate_timeout": "0"}, services=("imap",), real_uids=True)
-        tree = make_tree(mail, entries="lrswipkxtea anyone\n")
+        tree = make_tree(mail, entries="lrswipkxtea $readers\nlr eve\n")
         for path in [tree, *tree.rglob("*")]:
-            path.chmod(0o777 if path.is_dir() else 0o666)
+            os.chown(path, -1, GROUP)
+            path.chmod(0o2770 if path.is_dir() else 0o660)
         with open(mail.etc / "main.cf", "a") as main_cf:
             main_cf.write(f"mailbox_public_folders = Public={tree}\n")
         mail.start()
         self.addCleanup(mail.__exit__, None)
-        for user in ("ann", "bob"):
+        for user in ("ann", "bob", "eve"):
             mail.add_user(user)
-        ann, bob = self.imap(mail, "ann"), self.imap(mail, "bob")
+        users = {name: (mail.prefix / "home" / name).stat().st_uid for name in ("ann", "bob", "eve")}
+        self.add_to_database(mail, "passwd", "".join(f"{name}:x:{uid}:{uid}::/:/bin/false\n" for name, uid in users.items()))
+        self.add_to_database(mail, "group", f"readers:x:{GROUP}:ann,bob\nothers:x:{GROUP + 1}:eve\n")
+        ann, bob, eve = self.imap(mail, "ann"), self.imap(mail, "bob"), self.imap(mail, "eve")
+        # The list lets eve in; the file system does not: she is in another group.
+        self.assertEqual(eve.select("Public.News")[0], "NO")
         for imap, count in ((ann, b"1"), (bob, b"2")):
             self.assertEqual(imap.append("Public.News", None, None, TEXT)[0], "OK")
             self.assertEqual(imap.select("Public.News"), ("OK", [count]))
@@ -169,7 +186,7 @@ class SharedFolders(unittest.TestCase):
         self.assertEqual(ann.rename("Public.By2", "Public.Both")[0], "OK")
         self.assertEqual(bob.delete("Public.By1")[0], "OK")
         self.assertEqual(len({path.stat().st_uid for path in (tree / ".News/cur").iterdir()}), 2)
-        self.assertEqual(warnings(mail), [])
+        self.assertEqual({path.stat().st_gid for path in tree.rglob("*")}, {GROUP})
 
 
 if __name__ == "__main__":
