@@ -29,7 +29,7 @@ void Session::idle(std::string_view tag) {
     const Fd watch = notifications_ ? Fd() : watch_selected();
     if (selected_) selected_->source.forget();  // may be idle for hours
     out_.write("+ idling\r\n");
-    if (selected_) synchronize(mailbox::Expunges::report);  // what came before the watch stood
+    if (selected_) synchronize(mailbox::Expunges::report, true);  // what came before the watch stood
     idling_ = true;
     idle_on(tag, watch);
     idling_ = false;

@@ -239,5 +239,37 @@ TEST(Snapshot, OnlyAWholeOneIsOne) {
     }
 }
 
+class CountingFs final : public support::RootedFs {
+  public:
+    using RootedFs::RootedFs;
+    Result<std::vector<sys::DirEntry>> list(const std::string& path) override {
+        ++lists;
+        return RootedFs::list(path);
+    }
+    int lists = 0;
+};
+
+// Whoever appends message after message to the folder that he has open (a client that uploads) does
+// not make every one of them read the directories: they may have a hundred thousand entries.
+TEST(Index, OwnAppendsAreNotLookedFor) {
+    const support::TempFolder folder;
+    CountingFs fs(folder.path());
+    const Mailbox inbox = *Store::open("Maildir", fs)->mailbox("INBOX");
+    auto view = *inbox.open(Access::read_write);
+    const auto append_and_see = [&](std::uint32_t count) {
+        ASSERT_TRUE(inbox.append(std::vector{append_text("a: b\n\nc\n")}));
+        ASSERT_TRUE(view->sync(Expunges::report));
+        EXPECT_EQ(view->count(), count);
+    };
+    for (std::uint32_t n = 1; n <= 3; ++n) append_and_see(n);
+    fs.lists = 0;
+    for (std::uint32_t n = 4; n <= 23; ++n) append_and_see(n);
+    EXPECT_LE(fs.lists, 8) << "two for each time that a second has passed";
+    // What another program does is found all the same.
+    std::ofstream(folder.path() + "/Maildir/new/1.M2P3.other") << "x: y\n\nz\n";
+    ASSERT_TRUE(view->sync(Expunges::report, true));
+    EXPECT_EQ(view->count(), 24U);
+}
+
 }  // namespace
 }  // namespace postern::mailbox

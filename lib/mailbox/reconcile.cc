@@ -144,6 +144,12 @@ Result<void> FolderIndex::reconcile_in(Transaction& transaction) {
     TRY_ASSIGN(const SeenState now, this->look());
     look.state.uids_inode = now.uids_inode;
     look.state.uids_size = now.uids_size;
+    // Where all is as the log says, it was our own processes that changed the directories: one of
+    // them that writes message after message shall not have them read each time.
+    const bool all_known =
+        look.renamed.empty() && look.fresh.empty() &&
+        std::find(look.found.begin(), look.found.end(), false) == look.found.end();
+    look.state.own = all_known ? 1 : 0;
     out.seen(look.state);
     transaction.undisturbed_ = false;  // what the folder looks like has just been said
     return transaction.commit(false, false);
