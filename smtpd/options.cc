@@ -8,7 +8,7 @@
 #include "lib/log/log.h"
 #include "lib/net/stream.h"
 #include "lib/sasl/dovecot_client.h"
-#include "lib/service/server_names.h"
+#include "lib/service/server_tls.h"
 #include "lib/sys/disk_space.h"
 #include "lib/sys/file.h"
 
@@ -73,92 +73,36 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     return engine;
 }
 
-Result<void> read_identities(const config::Config& config, const service::KeyFiles& keys,
-                             tls::ServerOptions& options) {
-    std::vector<std::pair<std::string, std::string>> pairs;  // certificate, key
-    const auto add = [&pairs](const std::string& certificate, const std::string& key) {
-        if (!certificate.empty()) pairs.emplace_back(certificate, key);
-    };
-    for (const auto& chain : config.get(param::smtpd_tls_chain_files)) add(chain, chain);
-    if (pairs.empty()) {
-        add(config.get(param::smtpd_tls_cert_file), config.get(param::smtpd_tls_key_file));
-        add(config.get(param::smtpd_tls_eccert_file), config.get(param::smtpd_tls_eckey_file));
+// What smtpd_tls_* say; with mandatory TLS some have a parameter of their own.
+service::ServerTls tls_settings(const config::Config& config, bool mandatory) {
+    service::ServerTls s;
+    s.missing = "smtpd_tls_cert_file is not set";
+    s.chain_files = config.get(param::smtpd_tls_chain_files);
+    s.cert_file = config.get(param::smtpd_tls_cert_file);
+    s.key_file = config.get(param::smtpd_tls_key_file);
+    s.eccert_file = config.get(param::smtpd_tls_eccert_file);
+    s.eckey_file = config.get(param::smtpd_tls_eckey_file);
+    s.protocols = mandatory ? config.get(param::smtpd_tls_mandatory_protocols)
+                            : config.get(param::smtpd_tls_protocols);
+    s.excluded_ciphers = config.get(param::smtpd_tls_exclude_ciphers);
+    if (mandatory) {
+        for (auto& word : config.get(param::smtpd_tls_mandatory_exclude_ciphers))
+            s.excluded_ciphers.push_back(std::move(word));
     }
-    if (pairs.empty()) return Error{Errc::invalid, "smtpd_tls_cert_file is not set"};
-    for (const auto& [certificate, key] : pairs) {
-        tls::Identity identity;
-        TRY_ASSIGN(identity.certificate_pem, keys.read(certificate));
-        TRY_ASSIGN(identity.key_pem, keys.read(key));
-        options.more_identities.push_back(std::move(identity));
-    }
-    options.certificate_pem = std::move(options.more_identities.front().certificate_pem);
-    options.key_pem = std::move(options.more_identities.front().key_pem);
-    options.more_identities.erase(options.more_identities.begin());
-    return {};
-}
-
-// The cipher list of a grade, as tls_high_cipherlist and its like define it.
-std::string grade_list(const config::Config& config, std::string_view grade) {
-    if (grade == "high") return config.get(param::tls_high_cipherlist);
-    if (grade == "low") return config.get(param::tls_low_cipherlist);
-    if (grade == "export") return config.get(param::tls_export_cipherlist);
-    if (grade == "null") return config.get(param::tls_null_cipherlist);
-    return config.get(param::tls_medium_cipherlist);
-}
-
-// For key exchange: elliptic curves, then finite fields.
-std::string tls_groups(const config::Config& config) {
-    auto groups = config.get(param::tls_eecdh_auto_curves);
-    if (groups.empty()) return {};
-    for (auto& group : config.get(param::tls_ffdhe_auto_groups)) groups.push_back(std::move(group));
-    return join(groups, ":");
-}
-
-// What is wanted of clients' certificates.
-void read_client_certificates(const config::Config& config, bool mandatory,
-                              tls::ServerOptions& options) {
+    s.cipher_grade = mandatory ? config.get(param::smtpd_tls_mandatory_ciphers)
+                               : config.get(param::smtpd_tls_ciphers);
+    s.session_lifetime =
+        std::chrono::duration_cast<Seconds>(config.get(param::smtpd_tls_session_cache_timeout));
     const bool required = config.get(param::smtpd_tls_req_ccert);
     if (required && !mandatory)
         log::warning("", "Can't require client certs unless TLS is required");
-    options.ask_client_certificate = required || config.get(param::smtpd_tls_ask_ccert);
-    options.trusted_ca_file = config.get(param::smtpd_tls_CAfile);
-    options.trusted_ca_path = config.get(param::smtpd_tls_CApath);
-    options.append_default_ca = config.get(param::tls_append_default_CA);
-    options.verify_depth = static_cast<int>(config.get(param::smtpd_tls_ccert_verifydepth));
-    if (options.ask_client_certificate)
-        options.fingerprint_digest = config.get(param::smtpd_tls_fingerprint_digest);
-}
-
-Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys,
-                                    bool mandatory) {
-    tls::ServerOptions options;
-    TRY(read_identities(config, keys, options));
-    const auto protocols = mandatory ? config.get(param::smtpd_tls_mandatory_protocols)
-                                     : config.get(param::smtpd_tls_protocols);
-    TRY_ASSIGN(const auto versions, tls::parse_versions(join(protocols, " ")));
-    options.minimum = versions.minimum;
-    options.maximum = versions.maximum;
-    auto excluded = config.get(param::smtpd_tls_exclude_ciphers);
-    if (mandatory) {
-        for (auto& word : config.get(param::smtpd_tls_mandatory_exclude_ciphers))
-            excluded.push_back(std::move(word));
-    }
-    options.ciphers = tls::cipher_list(
-        grade_list(config, mandatory ? config.get(param::smtpd_tls_mandatory_ciphers)
-                                     : config.get(param::smtpd_tls_ciphers)),
-        excluded);
-    options.groups = tls_groups(config);
-    options.ssl_options = config.get(param::tls_ssl_options);
-    options.server_preference = config.get(param::tls_preempt_cipherlist);
-    options.session_lifetime =
-        std::chrono::duration_cast<Seconds>(config.get(param::smtpd_tls_session_cache_timeout));
-    read_client_certificates(config, mandatory, options);
-    TRY(tls::load_configuration(config.get(param::tls_config_file),
-                                config.get(param::tls_config_name)));
-    TRY_ASSIGN(options.identity_for, service::certificates_by_name(config, keys));
-    auto context = tls::ServerContext::make(options);
-    if (!context) return std::move(context).error().within("TLS server");
-    return context;
+    s.ask_client_certificate = required || config.get(param::smtpd_tls_ask_ccert);
+    s.trusted_ca_file = config.get(param::smtpd_tls_CAfile);
+    s.trusted_ca_path = config.get(param::smtpd_tls_CApath);
+    s.verify_depth = static_cast<int>(config.get(param::smtpd_tls_ccert_verifydepth));
+    if (s.ask_client_certificate)
+        s.fingerprint_digest = config.get(param::smtpd_tls_fingerprint_digest);
+    return s;
 }
 
 // smtpd_sasl_path for Dovecot: a socket relative to the queue directory, or inet:host:port. Names
@@ -272,7 +216,7 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
     const bool offered =
         required || level == "may" || (level.empty() && config.get(param::smtpd_use_tls));
     if (!offered) return {};
-    auto context = make_tls(config, keys, required);
+    auto context = service::make_server_context(config, keys, tls_settings(config, required));
     if (!context && required) return std::move(context).error().within("TLS");
     if (!context) {
         log::warning("", "TLS is not offered: " + context.error().what);

@@ -3,7 +3,8 @@ lib_service_libservice_a_SOURCES = \
 	%reldir%/service.h %reldir%/child.h %reldir%/child.cc %reldir%/accept.h %reldir%/accept.cc \
 	%reldir%/worker.cc %reldir%/loop_service.cc %reldir%/forking.cc \
 	%reldir%/user_session.h %reldir%/user_session.cc %reldir%/profiles.h %reldir%/profiles.cc %reldir%/scoreboard.h %reldir%/scoreboard.cc \
-	%reldir%/snapshot.h %reldir%/snapshot.cc %reldir%/key_files.h %reldir%/key_files.cc %reldir%/server_names.h %reldir%/server_names.cc
+	%reldir%/snapshot.h %reldir%/snapshot.cc %reldir%/key_files.h %reldir%/key_files.cc %reldir%/server_names.h %reldir%/server_names.cc \
+	%reldir%/server_tls.h %reldir%/server_tls.cc
 EXTRA_DIST += %reldir%/README.md
 # What every daemon links below its own libraries.
 SERVICE_LIBS = lib/service/libservice.a lib/ipc/libipc.a lib/loop/libloop.a lib/tls/libtls.a lib/config/libconfig.a \
