@@ -383,12 +383,33 @@ std::optional<std::string> Client::footer_value(std::string_view name) const {
 void Client::perform(const TestSession::Step& step) {
     for (const auto& line : session_->take_log()) log::info("", line);
     stream_->write(footed(step.reply));
-    if (!step.close) return;
+    if (step.start_tls) return start_tls();
+    if (step.close) take_leave();
+}
+
+void Client::take_leave() {
     closing_ = true;
     timer_.stop();
     conclude();
     wait(kFarewell, [this] { end(); });
     stream_->close_after_flush();
+}
+
+void Client::start_tls() {
+    const auto started = stream_->start_tls_server(*screen_.options.tls);
+    if (started) return;
+    // Plaintext that came before the handshake (CVE-2011-0411) is never taken for commands of the
+    // client: the session ends.
+    log::warning("", cat({"STARTTLS from ", name_, ": ", started.error().what}));
+    take_leave();
+}
+
+void Client::on_secured() {
+    if (screen_.options.tls_loglevel > 0)
+        log::info("", cat({"Anonymous TLS connection established from ", name_, ": ",
+                           stream_->tls_info().describe()}));
+    session_->on_tls();
+    listen();
 }
 
 // What the client has passed is remembered, should it come again.
@@ -413,6 +434,8 @@ bool Client::none_failed() const {
 }
 
 void Client::on_closed(const Error* error) {
+    if (error != nullptr && !closing_ && stream_->tls_started() && !stream_->secured())
+        log::info("", cat({"SSL_accept error from ", name_, ": ", error->what}));
     if (error != nullptr && !closing_) return hang_up("tests after SMTP handshake");
     end();
 }

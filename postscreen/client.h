@@ -48,6 +48,7 @@ class Client final : public loop::StreamHandler, public std::enable_shared_from_
 
     void on_input() override;
     void on_closed(const Error* error) override;
+    void on_secured() override;
 
   private:
     void wait(Millis time, std::function<void()> due);
@@ -68,6 +69,8 @@ class Client final : public loop::StreamHandler, public std::enable_shared_from_
     std::string footed(const std::string& reply) const;
     std::optional<std::string> footer_value(std::string_view name) const;
     void perform(const TestSession::Step& step);
+    void start_tls();
+    void take_leave();
     void conclude();
     void keep();
     bool none_failed() const;

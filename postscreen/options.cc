@@ -5,6 +5,8 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/log/log.h"
+#include "lib/service/server_tls.h"
 
 namespace postern::postscreen {
 namespace {
@@ -75,10 +77,51 @@ void read_session(Options& o, const config::Config& config) {
     o.message_size_limit = config.get(param::message_size_limit);
 }
 
+service::ServerTls tls_settings(const config::Config& config, bool mandatory) {
+    service::ServerTls s;
+    s.missing = "tlsproxy_tls_cert_file is not set";
+    s.chain_files = config.get(param::tlsproxy_tls_chain_files);
+    s.cert_file = config.get(param::tlsproxy_tls_cert_file);
+    s.key_file = config.get(param::tlsproxy_tls_key_file);
+    s.eccert_file = config.get(param::tlsproxy_tls_eccert_file);
+    s.eckey_file = config.get(param::tlsproxy_tls_eckey_file);
+    s.protocols = mandatory ? config.get(param::tlsproxy_tls_mandatory_protocols)
+                            : config.get(param::tlsproxy_tls_protocols);
+    s.excluded_ciphers = config.get(param::tlsproxy_tls_exclude_ciphers);
+    if (mandatory) {
+        for (auto& word : config.get(param::tlsproxy_tls_mandatory_exclude_ciphers))
+            s.excluded_ciphers.push_back(std::move(word));
+    }
+    s.cipher_grade = mandatory ? config.get(param::tlsproxy_tls_mandatory_ciphers)
+                               : config.get(param::tlsproxy_tls_ciphers);
+    return s;
+}
+
+// As smtpd: TLS that is only offered must not keep the service from starting.
+Result<void> read_tls(Options& o, const config::Config& config, const service::KeyFiles& keys) {
+    const std::string level = config.get(param::postscreen_tls_security_level);
+    o.tls_required =
+        level == "encrypt" || (level.empty() && config.get(param::postscreen_enforce_tls));
+    o.offers_tls = o.tls_required || level == "may" ||
+                   (level.empty() && config.get(param::postscreen_use_tls));
+    o.tls_loglevel = static_cast<int>(config.get(param::tlsproxy_tls_loglevel));
+    if (!o.offers_tls) return {};
+    auto context = service::make_server_context(config, keys, tls_settings(config, o.tls_required));
+    if (!context && o.tls_required)
+        return std::move(context).error().within("postscreen_tls_security_level");
+    o.offers_tls = context.has_value();
+    if (context)
+        o.tls.emplace(std::move(context).value());
+    else
+        log::warning("", "TLS is not offered: " + context.error().what);
+    return {};
+}
+
 }  // namespace
 
-Result<Options> Options::from(const config::Config& config) {
+Result<Options> Options::from(const config::Config& config, const service::KeyFiles& keys) {
     Options o;
+    TRY(read_tls(o, config, keys));
     o.hostname = config.text("myhostname");
     o.smtpd_banner = config.text("smtpd_banner");
     o.access_list = config.get(param::postscreen_access_list);

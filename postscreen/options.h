@@ -1,12 +1,15 @@
 // Everything of main.cf that postscreen heeds, read in one place.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/config/character_set.h"
+#include "lib/service/key_files.h"
+#include "lib/tls/context.h"
 
 #include "postscreen/dns_lists.h"
 
@@ -57,6 +60,9 @@ struct Options {
     std::string reject_footer;
     config::CharacterSet expansion = config::CharacterSet::all();  // postscreen_expansion_filter
     bool helo_required = false, no_vrfy = false;
+    std::optional<tls::ServerContext> tls;  // none: STARTTLS is not offered
+    bool offers_tls = false, tls_required = false;
+    int tls_loglevel = 0;
     std::uint64_t message_size_limit = 0;
 
     bool haproxy = false;
@@ -64,7 +70,7 @@ struct Options {
     std::string smtpd_path = "private/smtpd";
 
     // Errors name the parameter.
-    static Result<Options> from(const config::Config& config);
+    static Result<Options> from(const config::Config& config, const service::KeyFiles& keys);
 };
 
 }  // namespace postern::postscreen

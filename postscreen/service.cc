@@ -13,7 +13,7 @@ constexpr Millis kWriteAfter{5000};
 
 Result<std::unique_ptr<service::LoopService>> PostscreenService::create(
     const service::LoopContext& context) {
-    TRY_ASSIGN(Options options, Options::from(context.config));
+    TRY_ASSIGN(Options options, Options::from(context.config, context.keys));
     TRY_ASSIGN(Cache cache, Cache::open(options.cache_map));
     dns::Options dns_options;
     dns_options.forwarders = options.forwarders;

@@ -100,7 +100,9 @@ std::string TestSession::extensions() const {
     std::vector<std::string> all = {cat({"SIZE ", std::to_string(options_.message_size_limit)})};
     if (!wants(Trial::pipelining)) all.insert(all.begin(), "PIPELINING");
     if (!options_.no_vrfy) all.emplace_back("VRFY");
-    all.insert(all.end(), {"ETRN", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"});
+    all.emplace_back("ETRN");
+    if (options_.offers_tls && !secured_) all.emplace_back("STARTTLS");
+    all.insert(all.end(), {"ENHANCEDSTATUSCODES", "8BITMIME", "DSN"});
     std::erase_if(all, [&](const std::string& line) {
         const auto keyword = line.substr(0, line.find(' '));
         return std::find(hidden_.begin(), hidden_.end(), keyword) != hidden_.end();
@@ -124,9 +126,13 @@ TestSession::Step TestSession::command(std::string_view verb, std::string_view r
         through_ = true;
         return {"221 2.0.0 Bye\r\n", true};
     }
+    if (verb == "STARTTLS") return start_tls(rest);
+    if (verb == "NOOP") return {"250 2.0.0 Ok\r\n"};
+    // RFC 3207 4
+    if (options_.tls_required && !secured_)
+        return {"530 5.7.0 Must issue a STARTTLS command first\r\n"};
     if (verb == "MAIL") return mail(rest);
     if (verb == "RCPT") return rcpt(rest);
-    if (verb == "NOOP") return {"250 2.0.0 Ok\r\n"};
     if (verb == "RSET") {
         mail_ = false;
         return {"250 2.0.0 Ok\r\n"};
@@ -139,6 +145,22 @@ TestSession::Step TestSession::command(std::string_view verb, std::string_view r
                       : "503 5.5.1 Error: need RCPT command\r\n"};
     if (verb == "AUTH") return {"503 5.5.1 Error: authentication not enabled\r\n"};
     return {"502 5.5.2 Error: command not recognized\r\n"};
+}
+
+TestSession::Step TestSession::start_tls(std::string_view rest) const {
+    if (!options_.offers_tls) return {"502 5.5.1 Error: command not implemented\r\n"};
+    if (secured_) return {"554 5.5.1 Error: TLS already active\r\n"};
+    if (!rest.empty()) return {"501 5.5.4 Syntax: STARTTLS\r\n"};
+    return {"220 2.0.0 Ready to start TLS\r\n", false, true};
+}
+
+void TestSession::on_tls() {
+    secured_ = true;
+    mail_ = false;
+    helo_.clear();
+    sender_.clear();
+    recipient_.clear();
+    protocol_ = "SMTP";
 }
 
 TestSession::Step TestSession::mail(std::string_view rest) {

@@ -28,11 +28,14 @@ class TestSession {
     struct Step {
         std::string reply;
         bool close = false;
+        bool start_tls = false;  // when the reply has gone out; then on_tls()
     };
     // A line without its end; `behind`: what the client has sent after it already.
     Step on_line(std::string_view line, bool crlf, std::string_view behind);
     Step on_long_line();
     Step on_silence();
+    // The handshake is done: what the client said before does not count (RFC 3207 4.2).
+    void on_tls();
 
     const std::string& helo() const { return helo_; }
     const std::string& sender() const { return sender_; }
@@ -46,6 +49,7 @@ class TestSession {
     Step violation(Trial test, const ScreenTest& rule, std::string_view what,
                    std::string_view text);
     Step command(std::string_view verb, std::string_view rest);
+    Step start_tls(std::string_view rest) const;
     Step mail(std::string_view rest);
     Step rcpt(std::string_view rest);
     std::string extensions() const;
@@ -61,7 +65,7 @@ class TestSession {
     std::string rcpt_reply_ = "450 4.3.2 Service currently unavailable";
     std::string last_ = "CONNECT";  // the command that was answered last
     std::string helo_, protocol_ = "SMTP", sender_, recipient_;
-    bool mail_ = false, failed_ = false, through_ = false;
+    bool mail_ = false, failed_ = false, through_ = false, secured_ = false;
     std::size_t commands_ = 0;
 };
 

@@ -88,6 +88,39 @@ TEST_F(TestSessionTest, CommandsOutOfOrder) {
     EXPECT_FALSE(session->failed());
 }
 
+TEST_F(TestSessionTest, StartTls) {
+    begin();
+    EXPECT_EQ(say("STARTTLS"), "502 5.5.1 Error: command not implemented\r\n");
+    options.offers_tls = true;
+    begin();
+    EXPECT_THAT(say("EHLO x"), testing::HasSubstr("250-STARTTLS\r\n"));
+    EXPECT_EQ(say("STARTTLS now"), "501 5.5.4 Syntax: STARTTLS\r\n");
+    say("MAIL FROM:<a@b>");
+    const auto step = session->on_line("starttls", true, {});
+    EXPECT_TRUE(step.start_tls && !step.close);
+    EXPECT_EQ(step.reply, "220 2.0.0 Ready to start TLS\r\n");
+    session->on_tls();
+    EXPECT_EQ(session->helo() + session->sender(), "") << "forgotten";
+    EXPECT_EQ(say("RCPT TO:<c@d>").substr(0, 3), "503") << "so is MAIL";
+    EXPECT_THAT(say("EHLO x"), testing::Not(testing::HasSubstr("STARTTLS")));
+    EXPECT_EQ(say("STARTTLS"), "554 5.5.1 Error: TLS already active\r\n");
+    EXPECT_EQ(say("MAIL FROM:<a@b>"), "250 2.1.0 Ok\r\n");
+    EXPECT_EQ(say("RCPT TO:<c@d>"), "450 4.3.2 Service currently unavailable\r\n");
+}
+
+TEST_F(TestSessionTest, TlsMayBeRequired) {
+    options.offers_tls = options.tls_required = true;
+    begin();
+    say("EHLO x");
+    for (const char* line :
+         {"MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA", "VRFY a", "ETRN x", "RSET"})
+        EXPECT_EQ(say(line), "530 5.7.0 Must issue a STARTTLS command first\r\n") << line;
+    EXPECT_EQ(say("NOOP"), "250 2.0.0 Ok\r\n");
+    session->on_tls();
+    say("EHLO x");
+    EXPECT_EQ(say("MAIL FROM:<a@b>"), "250 2.1.0 Ok\r\n");
+}
+
 TEST_F(TestSessionTest, Pipelining) {
     begin();
     say("EHLO x");

@@ -69,6 +69,13 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
         paths.push_back(config.get(param::smtpd_tls_eccert_file));
         paths.push_back(config.get(param::smtpd_tls_eckey_file));
         add_tables(paths, config.get(param::tls_server_sni_maps));
+    } else if (program == "postscreen") {
+        paths = config.get(param::tlsproxy_tls_chain_files);
+        paths.push_back(config.get(param::tlsproxy_tls_cert_file));
+        paths.push_back(config.get(param::tlsproxy_tls_key_file));
+        paths.push_back(config.get(param::tlsproxy_tls_eccert_file));
+        paths.push_back(config.get(param::tlsproxy_tls_eckey_file));
+        add_tables(paths, config.get(param::tls_server_sni_maps));
     } else if (program == "login") {
         paths.push_back(config.get(param::login_tls_cert_file));
         paths.push_back(config.get(param::login_tls_key_file));

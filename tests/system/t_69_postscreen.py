@@ -8,11 +8,13 @@ import re
 import smtplib
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import unittest
 
 from instance import Instance
+from t_15_submission_tls import make_certificate
 
 MASTER = """\
 127.0.0.1:0 inet n - n - 1 postscreen
@@ -166,6 +168,57 @@ class Postscreen(unittest.TestCase):
             self.send(mail)
             mail.wait_messages(maildir, 1)
             mail.wait_log("PASS OLD")
+
+    def secured(self, client):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client.file.close()
+        client.socket = context.wrap_socket(client.socket)
+        client.file = client.socket.makefile("rb")
+
+    def with_certificate(self, **params):
+        mail = self.instance(postscreen_pipelining_enable="yes", tlsproxy_tls_loglevel="1", **params)
+        with open(mail.etc / "main.cf", "a") as main_cf:
+            main_cf.write(f"smtpd_tls_cert_file = {make_certificate(mail.etc, mail.identity)}\n")
+        return mail
+
+    def test_starttls(self):
+        with self.with_certificate(postscreen_tls_security_level="encrypt") as mail:
+            with Client(mail) as client:
+                client.reply()
+                self.assertIn("250-STARTTLS\n", client.say("EHLO c")[0])
+                self.assertEqual(client.say("MAIL FROM:<a@b.test>")[0], "530 5.7.0 Must issue a STARTTLS command first")
+                self.assertEqual(client.say("STARTTLS")[0], "220 2.0.0 Ready to start TLS")
+                self.secured(client)
+                self.assertNotIn("STARTTLS", client.say("EHLO c")[0])
+                self.assertEqual(client.say("MAIL FROM:<a@b.test>")[0], "250 2.1.0 Ok")
+                self.assertEqual(client.say("RCPT TO:<bob@example.test>")[0], "450 4.3.2 Service currently unavailable")
+                client.say("QUIT")
+            mail.wait_log(r"Anonymous TLS connection established from \[127\.0\.0\.1\]:\d+: TLSv1\.3 with cipher ")
+            mail.wait_log(r"PASS NEW \[127\.0\.0\.1\]:\d+\n")
+
+    def test_what_comes_before_the_handshake_is_dropped(self):
+        with self.with_certificate(smtpd_tls_security_level="may") as mail:
+            with Client(mail) as client:
+                client.reply()
+                client.say("EHLO c")
+                # What comes in plaintext behind STARTTLS is nobody's command (CVE-2011-0411).
+                client.socket.sendall(b"STARTTLS\r\nMAIL FROM:<injected@b.test>\r\nRCPT TO:<bob@example.test>\r\n")
+                self.assertEqual(client.reply(), "220 2.0.0 Ready to start TLS")
+                with contextlib.suppress(ConnectionResetError):
+                    self.assertEqual(client.reply(), "")
+            mail.wait_log(r"COMMAND PIPELINING from \S+ after STARTTLS: MAIL FROM:<injected@b.test>")
+            mail.wait_log(r"warning: STARTTLS from \[127\.0\.0\.1\]:\d+: ")
+            with Client(mail) as client:
+                client.reply()
+                client.say("EHLO c")
+                client.say("STARTTLS")
+                client.socket.sendall(b"this is no TLS record\r\n")
+                with contextlib.suppress(ConnectionResetError):
+                    client.socket.recv(1000)
+            mail.wait_log(r"SSL_accept error from \[127\.0\.0\.1\]:\d+: ")
+            self.assertNotIn("injected@b.test>, to", mail.log())
+            self.assertNotIn("PASS NEW", mail.log())
 
     def test_lists_of_addresses(self):
         with self.instance(postscreen_access_list="permit_mynetworks, inline:{127.0.0.1=reject}",
