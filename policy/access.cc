@@ -100,6 +100,24 @@ Decision Evaluation::access(const Restriction& one, Check check, int depth) {
                      depth, one.argument);
 }
 
+Decision Evaluation::permit(std::string_view action, Subject subject, std::string_view from) {
+    const auto told = engine_.told_permits_.matches_name(action);
+    if (!told)
+        log::warning(trace(), cat({"smtpd_log_access_permit_actions: ", told.error().what}));
+    else if (*told)
+        note(ipc::PolicyNoteKind::permit,
+             cat({"action=", action, " for ", class_of(subject), "=", name_of(subject),
+                  from.empty() ? " " : " from ", from}));
+    return Decision::permit();
+}
+
+void Evaluation::note(ipc::PolicyNoteKind kind, std::string_view text) {
+    if (notes_.size() < ipc::kMaxPolicyNotes)
+        notes_.push_back({kind, printable(text, ipc::kMaxText)});
+    else
+        log::warning(trace(), cat({"too many lines for one answer: not told: ", printable(text)}));
+}
+
 Decision Evaluation::access_in(table::Maps& maps, const std::vector<table::AddressKey>& keys,
                                Subject subject, int depth, const std::string& spec) {
     auto found = table::find_first(maps, keys);
@@ -142,7 +160,8 @@ Decision Evaluation::mail_action(ipc::MailActionKind kind, std::string_view text
     action.why = printable(action.why, ipc::kMaxText);
     if (!warn_only_ && actions_.size() < ipc::kMaxMailActions)
         actions_.push_back(std::move(action));
-    return kind == discard ? Decision::permit() : Decision::dunno();
+    return kind == discard ? permit(value.substr(0, value.find_first_of(" \t")), subject, spec)
+                           : Decision::dunno();
 }
 
 Decision Evaluation::access_result(const std::string& value, Subject subject, int depth,
@@ -151,12 +170,13 @@ Decision Evaluation::access_result(const std::string& value, Subject subject, in
     const auto text = trim(std::string_view(value).substr(word.size()));
     // "4NN text", "5NN text"; any other number is OK, for tables of other software.
     if (all_digits(word)) {
-        if (word.size() != 3 || (word[0] != '4' && word[0] != '5')) return Decision::permit();
+        if (word.size() != 3 || (word[0] != '4' && word[0] != '5'))
+            return permit(word, subject, spec);
         const int code = *parse_number<int>(word);
         auto [status, why] = split_reply_status(text, code < 500 ? "4.7.1" : "5.7.1");
         return rejected(code, status, subject, why.empty() ? "Access denied" : why);
     }
-    if (iequals(word, "OK") || iequals(word, "RELAY")) return Decision::permit();
+    if (iequals(word, "OK") || iequals(word, "RELAY")) return permit(word, subject, spec);
     if (iequals(word, "DUNNO")) return Decision::dunno();
     if (iequals(word, "REJECT") || iequals(word, "DEFER")) {
         const bool reject = iequals(word, "REJECT");
@@ -175,8 +195,7 @@ Decision Evaluation::access_result(const std::string& value, Subject subject, in
         return Decision::dunno();
     }
     if (iequals(word, "WARN") || iequals(word, "INFO")) {
-        log::info(trace(), cat({to_lower(word), ": ", class_of(subject), " <", name_of(subject),
-                                "> ", text}));
+        note(iequals(word, "WARN") ? ipc::PolicyNoteKind::warn : ipc::PolicyNoteKind::info, text);
         return Decision::dunno();
     }
     if (const auto kind = action_named(word)) return mail_action(*kind, text, subject, spec, value);

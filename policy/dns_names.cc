@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/dns/resolver_wrappers.h"
+
 namespace postern::policy {
 namespace {
 
@@ -15,7 +17,10 @@ dns::AnswerLookup DnsNames::ask(const std::string& name, dns::RecordType type) {
         if (!made) return std::move(made).error();
         resolver_ = std::move(*made);
     }
-    return resolver_->resolve(name, type, Deadline::in(kDnsWait));
+    auto answer = resolver_->resolve(name, type, Deadline::in(kDnsWait));
+    if (filter_ == nullptr || filter_->empty()) return answer;
+    return dns::filter_answer(name, type, std::move(answer),
+                              [this](const std::string& record) { return filter_->find(record); });
 }
 
 Lookup<std::string> DnsNames::first(const std::string& name, dns::RecordType type) {

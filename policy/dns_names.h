@@ -19,6 +19,7 @@ class DnsNames final : public Names {
     using Maker = std::function<Result<std::unique_ptr<dns::BlockingResolver>>()>;
     explicit DnsNames(Maker make) : make_(std::move(make)) {}
 
+    void filter_by(table::Maps& filter) override { filter_ = &filter; }
     Lookup<bool> receives_mail(const std::string& domain) override;
     Lookup<std::string> address(const std::string& name) override;
     Lookup<std::string> text(const std::string& name) override;
@@ -31,6 +32,7 @@ class DnsNames final : public Names {
     Lookup<std::string> first(const std::string& name, dns::RecordType type);
 
     Maker make_;
+    table::Maps* filter_ = nullptr;
     std::unique_ptr<dns::BlockingResolver> resolver_;
 };
 

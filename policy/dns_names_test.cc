@@ -46,6 +46,18 @@ TEST_F(DnsNamesTest, ReadsBlockLists) {
     EXPECT_TRUE(names_.address("8.2.0.192.list.test").not_found());
 }
 
+// An answer of which nothing is left is no "there are none".
+TEST_F(DnsNamesTest, TablesLeaveRecordsOut) {
+    auto filter = table::Maps::open("pcre:{{/ IN A 127\\.0\\.0\\.2$/ IGNORE}, {/ MX 10 / IGNORE}}");
+    names_.filter_by(filter);
+    EXPECT_TRUE(names_.address("7.2.0.192.list.test").failed());
+    EXPECT_TRUE(names_.receives_mail("mx.test").failed());
+    EXPECT_EQ(*names_.text("7.2.0.192.list.test"), "why");
+    auto nothing = table::Maps::open("");
+    names_.filter_by(nothing);
+    EXPECT_EQ(*names_.address("7.2.0.192.list.test"), "127.0.0.2");
+}
+
 TEST(DnsNames, FailsWithoutAResolver) {
     DnsNames names([]() -> Result<std::unique_ptr<dns::BlockingResolver>> {
         return Error{Errc::temporary, "no resolver"};

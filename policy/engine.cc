@@ -25,7 +25,9 @@ Engine::Engine(Options options, UserDirectory* users, Names* names, AddressVerif
       mynetworks_(table::MatchList::parse(options_.mynetworks, options_.mynetworks_parents)),
       mx_backup_networks_(
           table::MatchList::parse(options_.mx_backup_networks, options_.mx_backup_parents)),
+      told_permits_(table::MatchList::parse(options_.told_permits, table::Parents::plain)),
       rbl_replies_(table::Maps::open(options_.rbl_reply_maps)),
+      dns_filter_(table::Maps::open(options_.dns_reply_filter)),
       sender_logins_(table::Maps::open(options_.sender_login_maps)),
       client_certificates_(table::Maps::open(options_.relay_clientcerts)),
       listed_(options_, domains_, users) {
@@ -51,11 +53,13 @@ Engine::Engine(Options options, UserDirectory* users, Names* names, AddressVerif
 Engine::~Engine() = default;
 
 ipc::PolicyAnswer Engine::answer(const ipc::PolicyQuestion& question) {
+    if (names_ != nullptr) names_->filter_by(dns_filter_);
     Evaluation evaluation(*this, question);
     const Decision decision = evaluation.run();
     ipc::PolicyAnswer answer;
     answer.rule = evaluation.rule();
     answer.actions = std::move(evaluation.actions());
+    answer.notes = std::move(evaluation.notes());
     if (!decision.refused()) {
         answer.outcome = ipc::Outcome::accept;
         answer.smtp_code = 250;

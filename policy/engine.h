@@ -26,6 +26,8 @@ namespace postern::policy {
 class Names {
   public:
     virtual ~Names() = default;
+    // From now on these tables say which records do not count (smtpd_dns_reply_filter). Borrowed.
+    virtual void filter_by(table::Maps&) {}
     // Has the domain an MX or an address record?
     virtual Lookup<bool> receives_mail(const std::string& domain) = 0;
     // The first A record of the name, as text.
@@ -77,7 +79,8 @@ class Engine {
     const Clock& clock_;
     table::DomainClasses domains_;
     table::MatchList mynetworks_, mx_backup_networks_;
-    table::Maps rbl_replies_;
+    table::MatchList told_permits_;
+    table::Maps rbl_replies_, dns_filter_;
     table::Maps sender_logins_;
     table::Maps client_certificates_;
     ListedAddresses listed_;

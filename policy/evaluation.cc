@@ -170,6 +170,9 @@ Decision Evaluation::run_list(const RestrictionList& list, Subject subject, int 
         found_.clear();
         if (depth == 0) rule_.clear();
         Decision decision = run_one(one, depth);
+        if (decision.kind == Decision::Kind::permit && one.check != Check::restriction_class &&
+            one.name.starts_with("permit"))
+            decision = permit(one.name, permitted_by(one.check));
         note_doubts();
         if (!decision.undecided() && rule_.empty()) rule_ = place();
         path_.pop_back();
@@ -178,6 +181,15 @@ Decision Evaluation::run_list(const RestrictionList& list, Subject subject, int 
         if (!decision.undecided()) return decision;
     }
     return Decision::dunno();
+}
+
+// What such a restriction is about, wherever it stands; a bare "permit" is about its list's
+// subject.
+Subject Evaluation::permitted_by(Check check) const {
+    if (check == Check::permit) return subject_;
+    return check == Check::permit_auth_destination || check == Check::permit_mx_backup
+               ? Subject::recipient
+               : Subject::client;
 }
 
 Decision Evaluation::run_one(const Restriction& one, int depth) {
@@ -329,10 +341,8 @@ Decision Evaluation::run_simple(const Restriction& one) {
 Decision Evaluation::refuse(int code, std::string_view status, std::string text) {
     Reply reply = make_reply(code, status, text);
     if (warn_only_) {
-        log::info(trace(),
-                  cat({"reject_warning: ", std::to_string(reply.code), " ", reply.status, " ",
-                       reply.text, "; from=<", question_.sender, "> to=<", question_.recipient,
-                       "> proto=", question_.protocol, " helo=<", question_.helo, ">"}));
+        note(ipc::PolicyNoteKind::reject_warning,
+             cat({std::to_string(reply.code), " ", reply.status, " ", reply.text}));
         return Decision::dunno();
     }
     // A later certainty does not outweigh an earlier doubt.

@@ -23,6 +23,8 @@ class Evaluation {
     const std::string& rule() const { return rule_; }
     // What is to become of the message if it is accepted.
     std::vector<ipc::MailAction>& actions() { return actions_; }
+    // For smtpd's log.
+    std::vector<ipc::PolicyNote>& notes() { return notes_; }
 
   private:
     Decision run_parameter(std::string_view name, const RestrictionList& list, Subject subject);
@@ -77,6 +79,11 @@ class Evaluation {
     Decision mail_action(ipc::MailActionKind kind, std::string_view text, Subject subject,
                          const std::string& spec, const std::string& value);
 
+    // smtpd_log_access_permit_actions; `from` is the table that has the action.
+    Decision permit(std::string_view action, Subject subject, std::string_view from = {});
+    Subject permitted_by(Check check) const;
+    void note(ipc::PolicyNoteKind kind, std::string_view text);
+
     // Refusals. `rejected` makes "<name>: Recipient address rejected: why".
     Decision refuse(int code, std::string_view status, std::string text);
     Decision rejected(int code, std::string_view status, Subject subject, std::string_view why);
@@ -99,6 +106,7 @@ class Evaluation {
     std::string found_;  // where in a table: " (hash:/x, key example.com)"
     std::string rule_, permit_rule_;
     std::vector<ipc::MailAction> actions_;
+    std::vector<ipc::PolicyNote> notes_;
     std::string if_permit_rule_, if_reject_rule_;  // who set these doubts
     std::optional<Reply> defer_if_permit_, defer_if_reject_;
 };

@@ -142,6 +142,8 @@ Options options_from(const config::Config& config) {
     set_verification(o, config);
     set_quota(o, config);
     o.delay_reject = config.get(param::smtpd_delay_reject);
+    o.dns_reply_filter = config.text("smtpd_dns_reply_filter");
+    o.told_permits = config.text("smtpd_log_access_permit_actions");
     o.relay_before_recipient = config.get(param::smtpd_relay_before_recipient_restrictions);
     // An unknown word is its smtpd's to complain about, which does not start with it.
     const auto overrides = config::ReceiveOverrides::read(config);

@@ -26,6 +26,7 @@ struct Options {
     bool delay_reject = true;
     bool soft_bounce = false;  // what would be refused for good is refused for now
     bool relay_before_recipient = true;
+    std::string told_permits;  // smtpd_log_access_permit_actions
     bool reject_unlisted_recipient = true, reject_unlisted_sender = false;
 
     std::string mynetworks;
@@ -70,6 +71,7 @@ struct Options {
         "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
         "$rbl_domain${rbl_reason?; $rbl_reason}";
     std::string rbl_reply_maps;
+    std::string dns_reply_filter;  // tables
     DelegationOptions delegation;  // check_policy_service
     // reject_unverified_recipient, reject_unverified_sender
     struct Unverified {

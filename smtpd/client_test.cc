@@ -244,6 +244,25 @@ TEST_F(ClientTest, WhatIsToBecomeOfAMessageGoesToCleanup) {
     EXPECT_TRUE(cleanup->late_actions.empty());
 }
 
+// In Postfix's shape: "permit" has a blank before the semicolon.
+TEST_F(ClientTest, WhatPolicyTellsIsLogged) {
+    options.engine.ask_end_of_data = true;
+    begin();
+    using Kind = ipc::PolicyNoteKind;
+    policy->notes[ipc::PolicyStage::rcpt] = {{Kind::permit, "action=permit for Helo command=me "},
+                                             {Kind::warn, "some words"}};
+    policy->notes[ipc::PolicyStage::end_of_data] = {{Kind::reject_warning, "554 5.7.1 no"}};
+    talk("EHLO me\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\nx\r\n.\r\n",
+         "4cQ1zXy3lKz1\r\n");
+    for (const char* line :
+         {"NOQUEUE: permit: RCPT from unknown[127.0.0.1]: action=permit for Helo command=me ; "
+          "from=<a@b.test> to=<1@d.test> proto=ESMTP helo=<me>",
+          "NOQUEUE: warn: RCPT from unknown[127.0.0.1]: some words; from=<a@b.test>",
+          "4cQ1zXy3lKz1: reject_warning: END-OF-MESSAGE from unknown[127.0.0.1]: 554 5.7.1 no; "
+          "from=<a@b.test> to=<1@d.test> proto=ESMTP helo=<me>"})
+        EXPECT_THAT(logged(), HasSubstr(line));
+}
+
 TEST_F(ClientTest, WhoSpeaksTooEarlyIsDisconnected) {
     options.forbid_pipelining = true;
     begin();

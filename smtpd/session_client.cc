@@ -226,6 +226,14 @@ void SessionDriver::show(std::string_view direction, std::string_view text) cons
         log::info("", cat({direction, " ", client_, ": ", printable(trim_right(line))}));
 }
 
+// What policy has to tell, in the words of its lists.
+void SessionDriver::tell_notes(const ipc::PolicyAnswer& answer) const {
+    constexpr std::string_view kNames[] = {"permit", "reject_warning", "warn", "info"};
+    for (const auto& note : answer.notes)
+        log::info(queue_id_.empty() ? "NOQUEUE" : trace(),
+                  cat({kNames[static_cast<std::size_t>(note.kind)], about_command(note.text)}));
+}
+
 // HOLD, REDIRECT and the like, each with its line; the same once more, for the next recipient, is
 // the same action.
 void SessionDriver::take_actions(smtp::Stage stage, const ipc::PolicyAnswer& answer) {

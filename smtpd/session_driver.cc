@@ -280,6 +280,7 @@ void SessionDriver::run(smtp::Ask&& ask) {
             if (!self || self->over_ || self->closing_) return;
             const bool accepted = answer && answer->outcome == ipc::Outcome::accept;
             if (answer) self->rule_.note(*answer);
+            if (answer) self->tell_notes(*answer);
             if (answer) self->take_actions(stage, *answer);
             if (accepted && for_milters) return self->ask_milters(stage);
             if (answer) return self->resume(self->session_.on_answer(answer_of(*answer)));
@@ -522,6 +523,9 @@ std::string SessionDriver::about_command(std::string_view text) const {
         envelope.open || where == "MAIL" || where == "END-OF-MESSAGE" || where == "DATA";
     if (mail) line += cat({" from=<", envelope.sender, ">"});
     if (where == "RCPT" || where == "VRFY") line += cat({" to=<", session_.recipient(), ">"});
+    const bool last = where == "DATA" || where == "END-OF-MESSAGE";
+    if (last && envelope.recipients.size() == 1)
+        line += cat({" to=<", envelope.recipients.front().address, ">"});
     line += cat({" proto=", session_.log_protocol()});
     if (!session_.helo().empty()) line += cat({" helo=<", session_.helo(), ">"});
     return line;

@@ -158,6 +158,7 @@ class SessionDriver : public loop::StreamHandler,
     void note_reply(std::string_view reply, bool refusal);  // for the log and the postmaster
     // " from client: text; from=<..> to=<..> proto=.. helo=<..>" for lines about this command.
     std::string about_command(std::string_view text) const;
+    void tell_notes(const ipc::PolicyAnswer& answer) const;
     void take_actions(smtp::Stage stage, const ipc::PolicyAnswer& answer);
     void flush_history();
     void log_pipelining();

@@ -83,6 +83,7 @@ struct FakePolicy : Neighbour {
         ipc::PolicyAnswer answer;
         answer.outcome = ipc::Outcome::accept;
         answer.actions = actions[questions.back().stage];
+        answer.notes = notes[questions.back().stage];
         if (questions.back().recipient == "nosuch@example.test") {
             answer.outcome = ipc::Outcome::reject;
             answer.smtp_code = 550;
@@ -96,6 +97,7 @@ struct FakePolicy : Neighbour {
     ipc::ClientTraits traits;
     std::map<std::string, std::string> lines;
     std::map<ipc::PolicyStage, std::vector<ipc::MailAction>> actions;
+    std::map<ipc::PolicyStage, std::vector<ipc::PolicyNote>> notes;
     bool lines_fail = false;
     bool silent = false;
 };

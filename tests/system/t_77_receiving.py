@@ -1,11 +1,16 @@
 """What clients and users may ask of the receiving side: VERP, a load balancer in front, Received: without the client, and
 what postscreen says and understands."""
 
+import contextlib
+import pathlib
 import re
+import smtplib
+import tempfile
 import unittest
 
 from instance import Instance
 from smtp_talk import Talk
+from t_30_relay import Sink, relay_to
 
 POSTSCREEN = """\
 127.0.0.1:0 inet n - n - 1 postscreen
@@ -43,6 +48,47 @@ class Verp(unittest.TestCase):
             bad = mail.run("sendmail", "-XVab", "u@example.test", input="x\n", check=False)
             self.assertEqual(bad.returncode, 64)
             self.assertIn("-XV requires two characters from -=+", bad.stderr)
+
+
+    def test_bounces_come_back_to_the_expanded_address(self):
+        params = {"smtpd_authorized_verp_clients": "127.0.0.1", "recipient_delimiter": "+", "mynetworks": "127.0.0.0/8"}
+        with tempfile.TemporaryDirectory() as folder, Sink(pathlib.Path(folder), "-r", "rcpt") as sink, \
+                contextlib.ExitStack() as ending:
+            mail = Instance(params=params, services=("smtp",))
+            ending.callback(mail.__exit__, None)
+            relay_to(mail, sink.hop)
+            mail.start()
+            maildir = mail.add_user("list")
+            mail.run("sendmail", "-XV", "-f", "list@example.test", "bob@far.test", "cy@far.test", input="Subject: y\n\nx\n")
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.sendmail("list@example.test", ["dan@far.test"], "Subject: z\r\n\r\nx\r\n", mail_options=["XVERP=-="])
+            bounces = [path.read_text() for path in mail.wait_messages(maildir, 2)]
+            for who in ("bob", "cy"):
+                (bounce,) = [text for text in bounces if f"To: list+{who}=far.test@example.test\n" in text]
+                self.assertIn(f"Final-Recipient: rfc822; {who}@far.test\n", bounce)
+                self.assertEqual(len(re.findall("^Final-Recipient:", bounce, re.M)), 1, "one notice for each recipient")
+            # With other delimiters than recipient_delimiter it is somebody else's address.
+            mail.wait_log(r"from=<list@example\.test>")
+            mail.wait_log(r"to=<list-dan=far\.test@example\.test>, .*status=bounced")
+
+
+class Told(unittest.TestCase):
+    def test_what_restrictions_permit_and_warn_of(self):
+        params = {"smtpd_log_access_permit_actions": "static:all", "mynetworks": "127.0.0.0/8",
+                  "smtpd_client_restrictions": "warn_if_reject reject", "smtpd_data_restrictions": "permit",
+                  "smtpd_helo_restrictions": "check_helo_access static:OK",
+                  "smtpd_sender_restrictions": "check_sender_access inline:{{ann@c.test=WARN some words}}"}
+        with Instance(params=params) as mail:
+            mail.add_user("u")
+            with smtplib.SMTP(*mail.address("smtp"), local_hostname="c.test") as smtp:
+                smtp.sendmail("ann@c.test", ["u@example.test"], "Subject: x\r\n\r\nx\r\n")
+            rcpt, end = r"RCPT from localhost\[127\.0\.0\.1\]: ", r"; from=<ann@c\.test> to=<u@example\.test> proto=ESMTP helo=<c\.test>\n"
+            client = r"localhost\[127\.0\.0\.1\]"
+            mail.wait_log("NOQUEUE: reject_warning: " + rcpt + f"554 5.7.1 <{client}>: Client host rejected: Access denied" + end)
+            mail.wait_log("NOQUEUE: permit: " + rcpt + "action=OK for Helo command=c.test from static:OK" + end)
+            mail.wait_log("NOQUEUE: warn: " + rcpt + "some words" + end)
+            mail.wait_log("NOQUEUE: permit: " + rcpt + f"action=permit_mynetworks for Client host={client} " + end)
+            mail.wait_log(r"\w+: permit: DATA from localhost\[127\.0\.0\.1\]: action=permit for Data command=DATA " + end)
 
 
 class Behind(unittest.TestCase):

@@ -78,6 +78,20 @@ struct MailAction {
     }
 };
 
+// A line for the log that smtpd writes, as it knows the queue id: "permit: RCPT from C: text; from=<...> ...".
+enum class PolicyNoteKind : std::uint8_t { permit, reject_warning, warn, info, kLast = info };
+constexpr std::size_t kMaxPolicyNotes = 16;
+
+struct PolicyNote {
+    PolicyNoteKind kind = PolicyNoteKind::info;
+    std::string text;
+
+    void attributes(auto& io) {
+        io.attr("kind", kind);
+        io.attr("text", text, kMaxText);
+    }
+};
+
 enum class Outcome : std::uint8_t { accept, defer, reject, kLast = reject };
 
 struct PolicyAnswer {
@@ -92,6 +106,7 @@ struct PolicyAnswer {
     // check_sender_access cidr:/x (cidr:/x line 3, key 192.0.2.1)"; empty when no rule had an opinion.
     std::string rule;
     std::vector<MailAction> actions;  // for the message of this session, when accepted
+    std::vector<PolicyNote> notes;    // whatever the outcome
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -101,6 +116,7 @@ struct PolicyAnswer {
         io.attr("disconnect", disconnect);
         io.attr("rule", rule, kMaxText);
         io.attr("actions", actions, kMaxMailActions);
+        io.attr("notes", notes, kMaxPolicyNotes);
     }
 };
 
