@@ -107,6 +107,26 @@ TEST_F(ActionsTest, SevenBitsWhereTheyAreForced) {
     }
 }
 
+// RFC 8689 5; it counts in the message's own header only.
+TEST_F(ActionsTest, TlsRequiredNo) {
+    const struct {
+        const char* message;
+        bool heeded, optional;
+    } cases[] = {{"TLS-Required: no\r\n\r\n", true, true},
+                 {"tls-required:\r\n NO \r\n\r\n", true, true},
+                 {"TLS-Required: no\r\n\r\n", false, false},
+                 {"TLS-Required: yes\r\n\r\n", true, false},
+                 {"A: b\r\n\r\nTLS-Required: no\r\n", true, false}};
+    for (const auto& c : cases) {
+        options.tls_optional = c.heeded;
+        connect();
+        const auto result = submit(submission({"r@example.test"}), c.message);
+        ASSERT_TRUE(result);
+        EXPECT_EQ(stored(result->queue_id).envelope.has(queue::kTlsOptional), c.optional)
+            << c.message;
+    }
+}
+
 TEST(MilterCatalog, ByClient) {
     log::open_capture();
     const auto config = config::Config::parse(

@@ -193,6 +193,8 @@ void MessageFilter::note_field(std::string_view name, std::string_view body) {
         seen |= kMessageId;
         if (message_id_.empty() || resent) message_id_ = std::string(trim(mail::unfold(body)));
     }
+    if (!resent && name == "tls-required" && iequals(trim(mail::unfold(body)), "no"))
+        tls_optional_ = true;
     // RFC 5321 6.3: too many Received fields mean a loop.
     if (!resent && name == "received" && ++hops_ > options_.hopcount_limit)
         refuse("5.4.6", "Error: too many hops");

@@ -51,6 +51,8 @@ class MessageFilter {
     bool has_dot_lines() const { return has_dot_lines_; }
     // Content-Transfer-Encoding: of the message is 8bit or binary.
     bool declares_8bit() const { return type_.encoding == content::PartType::Encoding::eight_bit; }
+    // RFC 8689 5: the header has "TLS-Required: no".
+    bool tls_optional() const { return tls_optional_; }
     // It was converted (force_mime_input_conversion), and nothing is left that needs 8BITMIME.
     bool is_seven_bit() const { return converter_ && !converter_->left_8bit(); }
     // The text of the message id with <>, of the field that was found or added; empty if there is
@@ -97,6 +99,7 @@ class MessageFilter {
     std::size_t hops_ = 0;
     unsigned seen_ = 0, resent_seen_ = 0;
     bool resent_ = false;
+    bool tls_optional_ = false;
     bool has_dot_lines_ = false;
     std::string message_id_;
     std::optional<Verdict> refusal_;

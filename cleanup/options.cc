@@ -29,6 +29,7 @@ void read_checks(Options& o, const config::Config& config) {
     o.content.strict.body = both || config.get(param::strict_8bitmime_body);
     o.content.strict.domain = config.get(param::strict_mime_encoding_domain);
     o.verp_filter = config.get(param::verp_delimiter_filter);
+    o.tls_optional = config.get(param::tls_required_enable);
     o.to_seven_bit = o.content.mime_input && config.get(param::force_mime_input_conversion);
     o.detect_8bit = config.get(param::detect_8bit_encoding_header);
     if (auto characters = CharacterRules::from(config)) o.characters = *characters;

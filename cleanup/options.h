@@ -37,7 +37,7 @@ struct Options {
     bool ask_about_recipients = false;
     bool ask_about_senders = false;
     bool rewrite_header_senders = false, rewrite_header_recipients = false;
-    bool obsolete_from = false;  // header_from_format
+    bool obsolete_from = false;          // header_from_format
     // Content checks: lists of tables, and limits of what they see.
     content::TableNames checks;
     std::string milter_header_checks;  // for fields that milters add or change
@@ -45,6 +45,7 @@ struct Options {
     CharacterRules characters;
     std::string verp_filter = "-=+";                    // verp_delimiter_filter
     bool detect_8bit = true;                            // detect_8bit_encoding_header
+    bool tls_optional = true;                           // tls_required_enable
     bool to_seven_bit = false;                          // force_mime_input_conversion
     bool smtputf8 = false;                              // smtputf8_enable
     std::vector<std::string> utf8_classes;              // smtputf8_autodetect_classes

@@ -400,6 +400,8 @@ void Transaction::accept_text() {
         return answer(Verdict::accept("2.0.0", "Ok"));
     }
     if (tools_.options.detect_8bit && filter_->declares_8bit()) envelope_.flags |= queue::kBody8bit;
+    if (tools_.options.tls_optional && filter_->tls_optional())
+        envelope_.flags |= queue::kTlsOptional;
     if (filter_->is_seven_bit()) envelope_.flags &= ~queue::kBody8bit;
     obey_rules();
     if (!milters_ && filter_->has_dot_lines()) envelope_.flags |= queue::kHasDotLines;

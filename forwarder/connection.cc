@@ -121,6 +121,8 @@ bool Connection::open_long_enough() const {
 
 void Connection::on_connected() {
     connected_ = true;
+    if (!options_.tls_report_socket.empty() && target_.path.empty())
+        own_address_ = sys::local_address(stream_->fd()).ip().str();
     if (target_.path.empty()) sys::set_no_delay(stream_->fd());
     if (options_.tls_wrapper) {
         timer_.start(options_.starttls);
@@ -164,6 +166,7 @@ void Connection::on_secured() {
     const tls::Info info = stream_->tls_info();
     const auto doubt =
         mistrust(plan_.tls, info, target_.host, target_.domain, options_.tls.multiple_labels);
+    tls_resumed_ = info.resumed;
     if (options_.tls_loglevel > 0) log_tls(info, !doubt);
     if (doubt) return obey(session_.on_untrusted(*doubt));
     // Only at these levels is it known who the server must be.

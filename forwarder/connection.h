@@ -72,6 +72,9 @@ class Connection final : private loop::StreamHandler {
     const smtp::RecipientOutcome& failure() const { return failure_; }
     const Transcript& transcript() const { return transcript_; }
     bool tls_failed() const { return session_.tls_failed(); }
+    bool tls_resumed() const { return tls_resumed_; }
+    // Ours, at this connection; known where results of TLS are to be told.
+    const std::string& own_address() const { return own_address_; }
     // The server was reached: relay= names it.
     bool connected() const { return connected_; }
 
@@ -113,6 +116,8 @@ class Connection final : private loop::StreamHandler {
     loop::Timer pause_;  // before the end of the content, see smtp_pix_workarounds
     std::string held_;   // that end
     bool late_end_ = false;
+    bool tls_resumed_ = false;
+    std::string own_address_;
     bool firewall_noted_ = false;
     // With per_request_deadline: what the running time is for, and when it is up.
     std::uint64_t timed_reply_ = 0;

@@ -71,6 +71,8 @@ void Delivery::begin() {
     destination_key_ = destination_;
     // Who logs in as its sender must not ride on another sender's connection.
     if (tools_.options.sasl.by_sender) destination_key_ += "\n" + request_.sender;
+    // Nor a message that needs TLS on one that was made for a message that does not (RFC 8689 5).
+    if (request_.tls_optional) destination_key_ += "\ntls-optional";
     if (Connection* kept = tools_.pool.take_for_destination(destination_key_)) {
         current_ = kept->target();
         had_kept_ = true;
@@ -102,6 +104,66 @@ bool Delivery::wants_dane(const std::vector<NextHop>& hops) {
         return policy && (policy->level == smtp::TlsLevel::dane ||
                           policy->level == smtp::TlsLevel::dane_only);
     });
+}
+
+// ---- for the destination's reports (TLSRPT)
+// -------------------------------------------------------
+
+// Only of mail to a domain: of a host that main.cf names nobody wants to hear. Nor where the sender
+// has asked for no policy (RFC 8689 5).
+void Delivery::tell_tls(const TlsPolicy& policy, TlsFailure failure, std::string_view why) {
+    const bool by_domain = current_ && current_->path.empty() && !current_->domain.empty() &&
+                           !current_->hop.starts_with('[');
+    if (tools_.reports == nullptr || request_.tls_optional || !by_domain) return;
+    TlsAttempt attempt;
+    attempt.domain = current_->domain;
+    attempt.tlsa_base = policy.tlsa.base;
+    attempt.tlsa = policy.tlsa.records;
+    attempt.failure = failure;
+    attempt.server = current_->host;
+    attempt.server_address = current_->address.str();
+    if (connection_ != nullptr) attempt.own_address = connection_->own_address();
+    attempt.why = why;
+    tools_.reports->tell(std::move(attempt));
+}
+
+void Delivery::tell_refused_dane(const std::string& why) {
+    TlsPolicy policy;
+    policy.tlsa = current_->tlsa;
+    tell_tls(policy,
+             policy.tlsa.state == Tlsa::State::failed  ? TlsFailure::dnssec_invalid
+             : policy.tlsa.state == Tlsa::State::found ? TlsFailure::tlsa_invalid
+                                                       : TlsFailure::dane_required,
+             why);
+}
+
+void Delivery::tell_opened() {
+    const TlsPolicy& policy = connection_->plan().tls;
+    if (policy.level == smtp::TlsLevel::none) return;
+    if (!connection_->session().encrypted()) {
+        if (!connection_->session().extensions().starttls)
+            tell_tls(policy, TlsFailure::starttls_not_supported);
+        return;
+    }
+    if (!connection_->tls_resumed() || tools_.options.report_resumed_tls)
+        tell_tls(policy, TlsFailure::none);
+}
+
+void Delivery::tell_failed(const smtp::RecipientOutcome& failure) {
+    const TlsPolicy& policy = connection_->plan().tls;
+    const Verdict& verdict = failure.verdict;
+    if (connection_->tls_failed())
+        return tell_tls(policy, TlsFailure::validation_failure, verdict.text);
+    if (verdict.status == "4.7.4" && failure.reply.empty())
+        return tell_tls(policy, TlsFailure::starttls_not_supported, verdict.text);
+    if (verdict.status != "4.7.5" || !failure.reply.empty()) return;
+    const bool named =
+        policy.level == smtp::TlsLevel::verify || policy.level == smtp::TlsLevel::secure;
+    tell_tls(policy,
+             !named                                  ? TlsFailure::validation_failure
+             : verdict.text.ends_with("not trusted") ? TlsFailure::certificate_not_trusted
+                                                     : TlsFailure::certificate_host_mismatch,
+             verdict.text);
 }
 
 // A host whose certificate could not be judged: the next one, as Postfix does.
@@ -148,6 +210,7 @@ Result<ConnectionPlan> Delivery::plan_for(const Target& target, Tls tls) {
     if (tls == Tls::as_planned) {
         TRY_ASSIGN(plan.tls,
                    tools_.tls.find(target.hop.empty() ? destination_ : target.hop, target.host));
+        if (request_.tls_optional) plan.tls = tools_.tls.unenforced(std::move(plan.tls));
         auto refused = tools_.tls.settle_dane(plan.tls, target.tlsa, target.host, target.port);
         if (refused) {
             plan.refused = std::move(*refused);
@@ -186,7 +249,10 @@ void Delivery::try_target(const Target& target, Tls tls, bool may_reuse) {
         return give_up(
             Verdict::defer("4.3.5", cat({"client configuration problem: ", plan.error().what})));
     }
-    if (!plan->refused.empty()) return skip_target(plan->refused);
+    if (!plan->refused.empty()) {
+        tell_refused_dane(plan->refused);
+        return skip_target(plan->refused);
+    }
     if (plan->known_refusal) {
         attempts_.on_failure(*plan->known_refusal, nullptr, more_targets());
         return proceed();
@@ -208,7 +274,10 @@ void Delivery::use(Connection& connection) {
 
 // ---- what the connection tells ------------------------------------------------------------------
 
-void Delivery::on_ready() { transmit(); }
+void Delivery::on_ready() {
+    tell_opened();
+    transmit();
+}
 
 void Delivery::on_failed() {
     smtp::RecipientOutcome failure = connection_->failure();
@@ -216,6 +285,7 @@ void Delivery::on_failed() {
     bool tls_failed = connection_->tls_failed();
     smtp::PeerName peer = connection_->session().peer();
     const ConnectionPlan& plan = connection_->plan();
+    if (reached) tell_failed(failure);
     // Opportunistic: better in plaintext than not at all, once; but no password goes that way.
     const bool plaintext =
         tls_failed && plan.tls.level == smtp::TlsLevel::may && !plan.authenticator;

@@ -16,6 +16,7 @@
 #include "forwarder/attempts.h"
 #include "forwarder/connection_pool.h"
 #include "forwarder/target_finder.h"
+#include "forwarder/tls_report.h"
 
 namespace postern::forwarder {
 
@@ -28,6 +29,7 @@ struct Tools {
     TlsPolicies& tls;
     Passwords& passwords;
     Outgoing& outgoing;
+    TlsReports* reports = nullptr;  // where main.cf wants them
 };
 
 class Delivery final : private Connection::User {
@@ -49,6 +51,10 @@ class Delivery final : private Connection::User {
     enum class Tls : bool { as_planned, never };
     void try_target(const Target& target, Tls tls, bool may_reuse);
     void skip_target(const std::string& why);
+    void tell_tls(const TlsPolicy& policy, TlsFailure failure, std::string_view why = {});
+    void tell_refused_dane(const std::string& why);
+    void tell_opened();
+    void tell_failed(const smtp::RecipientOutcome& failure);
     Result<ConnectionPlan> plan_for(const Target& target, Tls tls);
     void use(Connection& connection);
     void on_ready() override;

@@ -174,7 +174,8 @@ class DeliveryTest : public testing::Test {
             passwords_ = std::make_unique<Passwords>(options_.sasl);
             outgoing_ = std::make_unique<Outgoing>(options_.outgoing);
         }
-        const Tools tools{loop_, options_, *finder_, *pool_, *tls_, *passwords_, *outgoing_};
+        const Tools tools{loop_, options_,    *finder_,   *pool_,
+                          *tls_, *passwords_, *outgoing_, tls_reports_};
         std::optional<ipc::DeliverReport> report;
         Delivery delivery(tools, request, Fd(::dup(content_.get())),
                           [&](const ipc::DeliverReport& made) {
@@ -201,6 +202,7 @@ class DeliveryTest : public testing::Test {
     std::unique_ptr<TlsPolicies> tls_;
     std::unique_ptr<Passwords> passwords_;
     std::unique_ptr<Outgoing> outgoing_;
+    TlsReports* tls_reports_ = nullptr;
     Fd content_;
     std::size_t size_ = 0;
     std::unique_ptr<TargetFinder> finder_;

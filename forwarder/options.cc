@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/host.h"
+#include "lib/log/log.h"
 #include "lib/sys/port.h"
 #include "lib/table/status_filter.h"
 
@@ -180,6 +181,19 @@ void read_addressing(Options& options, const config::Config& config) {
     if (level == "dnssec") options.resolver.trust_anchor = config.get(param::dns_trust_anchor_file);
 }
 
+void read_tls_reports(Options& options, const config::Config& config, bool lmtp) {
+    if (!config.get(lmtp ? param::lmtp_tlsrpt_enable : param::smtp_tlsrpt_enable)) return;
+    options.tls_report_socket =
+        config.get(lmtp ? param::lmtp_tlsrpt_socket_name : param::smtp_tlsrpt_socket_name);
+    options.report_resumed_tls = !config.get(lmtp ? param::lmtp_tlsrpt_skip_reused_handshakes
+                                                  : param::smtp_tlsrpt_skip_reused_handshakes);
+    if (options.tls_report_socket.empty())
+        log::warning("", cat({lmtp ? "lmtp" : "smtp",
+                              "_tlsrpt_socket_name is empty: nothing is "
+                              "told about TLS, although ",
+                              lmtp ? "lmtp" : "smtp", "_tlsrpt_enable = yes"}));
+}
+
 }  // namespace
 
 Result<Options> Options::from(const config::Config& config, bool lmtp,
@@ -192,6 +206,7 @@ Result<Options> Options::from(const config::Config& config, bool lmtp,
     TRY_ASSIGN(options.tls, TlsSettings::from(config, lmtp, keys));
     TRY_ASSIGN(options.sasl, SaslSettings::from(config, lmtp, keys));
     options.outgoing = OutgoingSettings::from(config, lmtp);
+    read_tls_reports(options, config, lmtp);
     options.convert_8bit = !config.get(param::disable_mime_output_conversion);
     options.tls_wrapper =
         config.get(lmtp ? param::lmtp_tls_wrappermode : param::smtp_tls_wrappermode);

@@ -26,6 +26,9 @@ struct Options {
     std::string helo_name = "localhost";
     std::string own_name;  // myhostname: a server of this name is we
     TlsSettings tls;
+    // Results of TLS for a collector (TLSRPT); without a socket for none.
+    std::string tls_report_socket;
+    bool report_resumed_tls = false;
     bool tls_wrapper = false;  // TLS from the first byte (smtp_tls_wrappermode)
     int tls_loglevel = 0;
     bool tls_block_early_reply = false;
@@ -70,7 +73,7 @@ struct Options {
     std::string bind_address, bind_address6;
     bool bind_enforce = false;  // mail waits where they cannot be used; else any other is
 
-    bool convert_8bit = true;  // for servers without 8BITMIME (disable_mime_output_conversion)
+    bool convert_8bit = true;      // for servers without 8BITMIME (disable_mime_output_conversion)
     std::size_t line_limit = 998;  // longer lines are broken; 0: never
     bool skip_5xx_greeting = true;
     bool skip_quit_response = true;

@@ -49,6 +49,24 @@ TEST_F(DeliveryTest, TlsRequired) {
     EXPECT_EQ(server.messages, 0);
 }
 
+// RFC 8689 5: the sender would rather have it read than lost. The next message has its policy
+// still.
+TEST_F(DeliveryTest, TlsRequiredNo) {
+    for (const auto level : {smtp::TlsLevel::encrypt, smtp::TlsLevel::dane_only,
+                             smtp::TlsLevel::secure, smtp::TlsLevel::fingerprint}) {
+        pool_.reset();
+        options_.tls.level = level;
+        set_content("x\r\n");
+        FakeServer server(loop_, {});
+        auto optional = request(server.hop(), {"a@y.test"});
+        optional.tls_optional = true;
+        EXPECT_EQ(deliver(optional).recipients.at(0).outcome, ipc::Outcome::accept);
+        EXPECT_EQ(deliver(request(server.hop(), {"a@y.test"})).recipients.at(0).outcome,
+                  ipc::Outcome::defer);
+        EXPECT_EQ(server.messages, 1);
+    }
+}
+
 TEST_F(DeliveryTest, RulesForSingleServers) {
     options_.ignored_extension_maps = "inline:{{127.0.0.1=size, dsn}}";
     options_.reply_filter = "inline:{{550 5.7.1 odd=450 4.7.1 later}, {250 nonsense=250 2.1.5 ok}}";

@@ -45,6 +45,12 @@ ForwarderService::ForwarderService(const service::LoopContext& context, Options 
       pool_(context.loop, options_),
       tools_{context.loop, options_, finder_, pool_, tls_, passwords_, outgoing_},
       postmaster_(context.loop, cat({"private/", options_.bounce_service})) {
+    if (!options_.tls_report_socket.empty()) {
+        reports_.emplace(*resolver_, options_.tls_report_socket,
+                         options_.lmtp ? "lmtp_tlsrpt_socket_name" : "smtp_tlsrpt_socket_name",
+                         options_.dns);
+        tools_.reports = &*reports_;
+    }
     pool_.on_trouble([this](const std::string& peer, const std::string& transcript) {
         tell_postmaster(peer, transcript);
     });

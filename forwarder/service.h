@@ -56,6 +56,7 @@ class ForwarderService final : public service::LoopService {
     Outgoing outgoing_;
     TargetFinder finder_;
     ConnectionPool pool_;
+    std::optional<TlsReports> reports_;
     Tools tools_;
     ipc::Client postmaster_;
     std::size_t telling_ = 0;

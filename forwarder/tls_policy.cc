@@ -260,6 +260,14 @@ TlsPolicies::TlsPolicies(TlsSettings settings)
       maps_(table::Maps::open(settings_.policy_maps)),
       per_site_(table::Maps::open(settings_.per_site)) {}
 
+TlsPolicy TlsPolicies::unenforced(TlsPolicy policy) const {
+    if (policy.level <= TlsLevel::may) return policy;
+    TlsPolicy lower = of_level(TlsLevel::may);
+    lower.servername = std::move(policy.servername);
+    lower.rule = "tls_required_enable";
+    return lower;
+}
+
 TlsPolicy TlsPolicies::of_level(TlsLevel level) const {
     TlsPolicy policy = level > TlsLevel::may ? settings_.mandatory : settings_.may;
     policy.level = level;

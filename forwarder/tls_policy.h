@@ -97,11 +97,13 @@ class TlsPolicies {
     // The policy of a destination as transport tables write it ("[mx.test]:587"), and of a host of
     // it, where that is known. An Error (table, nonsense in it) means: not now.
     Result<TlsPolicy> find(const std::string& destination, const std::string& host = {});
-    // Made once for each set of protocols and ciphers.
+    // For a message whose sender would rather have it arrive (RFC 8689 5): TLS where it works.
+    TlsPolicy unenforced(TlsPolicy policy) const;
     // At the levels dane and dane-only: what they mean for this host. Afterwards the level is dane
     // (with records), encrypt or may. Text: why the host must not be used.
     std::optional<std::string> settle_dane(TlsPolicy& policy, const Tlsa& tlsa,
                                            std::string_view host, std::uint16_t port) const;
+    // Made once for each set of protocols and ciphers.
     Result<const tls::ClientContext*> context(const TlsPolicy& policy);
     // Why TLS will not work as configured, for an error at start.
     Result<void> problem();

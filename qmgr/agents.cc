@@ -75,6 +75,7 @@ ipc::DeliverRequest make_request(const ActiveMessage& message, const std::string
     request.body_8bit = envelope.has(queue::kBody8bit);
     request.smtputf8 = envelope.has(queue::kSmtpUtf8);
     request.utf8_header = envelope.has(queue::kUtf8Header);
+    request.tls_optional = envelope.has(queue::kTlsOptional);
     request.probe = envelope.is_probe();
     request.priority = envelope.priority();
     request.arrival = envelope.arrival;

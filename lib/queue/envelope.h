@@ -74,6 +74,7 @@ enum Flag : std::uint32_t {
     kProbe = 32,       // nothing is delivered; what would be goes to the verify service
     kProbeReport = 64,  // the same, for a report to the sender (sendmail -bv)
     kUtf8Header = 128,  // with kSmtpUtf8: some header field has UTF-8
+    kTlsOptional = 256,  // "TLS-Required: no" (RFC 8689 5): no policy of ours about TLS may stop it
 };
 
 struct Envelope {

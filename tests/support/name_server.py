@@ -5,7 +5,7 @@ import socketserver
 import struct
 import threading
 
-A, CNAME, MX, SRV = 1, 5, 15, 33
+A, CNAME, MX, TXT, SRV = 1, 5, 15, 16, 33
 
 
 def wire(name):
@@ -15,6 +15,8 @@ def wire(name):
 def rdata(kind, value):
     if kind == A:
         return socket.inet_aton(value)
+    if kind == TXT:
+        return bytes([len(value)]) + value.encode()
     if kind == MX:
         return struct.pack(">H", value[0]) + wire(value[1])
     if kind == SRV:

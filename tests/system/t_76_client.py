@@ -1,11 +1,16 @@
 """The SMTP client and the transports in a running system: what loops back, and where it goes instead."""
 
+import json
+import os
+import pathlib
 import smtplib
+import socket
 import subprocess
+import tempfile
 import unittest
 
 from instance import Instance
-from name_server import A, MX, SRV, NameServer
+from name_server import A, MX, SRV, TXT, NameServer
 from t_30_relay import Sink
 from t_72_certificates import make
 
@@ -52,6 +57,38 @@ class BestMx(unittest.TestCase):
         mail = self.run_with("smtp:best.test", "a@best.test")
         mail.wait_log(r"/smtp\[\d+\]: \w+: to=<a@best.test>, relay=none, .*dsn=5.4.6, status=bounced "
                       r"\(mail for best.test loops back to myself\)")
+
+
+class TlsWishes(unittest.TestCase):
+    """RFC 8689: the sender wants no TLS policy; RFC 8460: the destination wants to hear how TLS went."""
+
+    def test_of_senders_and_of_destinations(self):
+        records = {("far.test", MX): [(10, "mx.far.test")], ("mx.far.test", A): ["127.0.0.1"],
+                   ("_smtp._tls.far.test", TXT): ["v=TLSRPTv1; rua=mailto:tls@far.test"]}
+        with NameServer(records) as names, tempfile.TemporaryDirectory() as folder, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector, Sink(pathlib.Path(folder)) as sink:
+            collector.settimeout(20)
+            mail = Instance(params={"dns_forwarders": names.address, "smtp_host_lookup": "dns", "smtpd_reject_unlisted_recipient": "no",
+                                    "disable_dns_lookups": "no", "smtp_tls_security_level": "encrypt", "smtp_tcp_port": sink.port,
+                                    "smtp_tlsrpt_enable": "yes", "smtp_tlsrpt_socket_name": "public/tlsrpt"})
+            self.addCleanup(mail.__exit__, None)
+            mail.start()
+            collector.bind(str(mail.queue / "public/tlsrpt"))
+            os.chmod(mail.queue / "public/tlsrpt", 0o666)
+            send(mail, "a@far.test")
+            mail.wait_log(r"to=<a@far.test>, .*dsn=4\.7\.4, status=deferred \(TLS is required, but was not offered by host mx\.far\.test")
+            told = json.loads(collector.recv(65536))
+            self.assertEqual((told["d"], told["pr"]), ("far.test", "v=TLSRPTv1; rua=mailto:tls@far.test"))
+            (policy,) = told["policies"]
+            self.assertEqual((policy["policy-type"], policy["policy-domain"], policy["t"], policy["f"]), (9, "far.test", 1, 1))
+            (failure,) = policy["failure-details"]
+            self.assertEqual((failure["c"], failure["n"], failure["r"], failure["s"]), (201, "mx.far.test", "127.0.0.1", "127.0.0.1"))
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.sendmail("ann@client.test", ["b@far.test"], "TLS-Required: No\r\n" + MESSAGE)
+            mail.wait_log(r"to=<b@far.test>, relay=mx\.far\.test\[127\.0\.0\.1\]:\d+, .*status=sent")
+            self.assertEqual(len(sink.messages()), 1)
+            collector.setblocking(False)
+            self.assertRaises(BlockingIOError, collector.recv, 65536)
 
 
 class Relayed(unittest.TestCase):

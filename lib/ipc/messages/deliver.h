@@ -39,6 +39,7 @@ struct DeliverRequest {
     bool has_dot_lines = true;                     // some line begins with a dot: stuffing needed
     bool body_8bit = false, smtputf8 = false;
     bool utf8_header = false;  // with smtputf8: the header needs it
+    bool tls_optional = false;  // RFC 8689 5: "TLS-Required: no"
     WallTime arrival{};         // of the message
     WallTime queue_active{};    // when qmgr took it up; the moment of this request is the agent's start
     std::string client_name, client_address, client_port, helo, protocol, sasl_username;
@@ -65,6 +66,7 @@ struct DeliverRequest {
         io.attr("body_8bit", body_8bit);
         io.attr("smtputf8", smtputf8);
         io.attr("utf8_header", utf8_header);
+        io.attr("tls_optional", tls_optional);
         io.attr("arrival", arrival);
         io.attr("queue_active", queue_active);
         io.attr("client_name", client_name, kMaxName);
