@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/base/unicode.h"
+#include "lib/mail/encoded_word.h"
 
 #include "cleanup/header_addresses.h"
 
@@ -122,6 +124,11 @@ std::string author(const ipc::SubmitOpen& open, const Options& options) {
         open.sender.empty() ? "MAILER-DAEMON" : open.sender, options.completion));
     if (open.full_name.empty()) return address;
     const std::string name = printable(open.full_name, 200);
+    if (!is_ascii(name) && !options.name_charset.empty()) {
+        const std::string words = mail::encode_words(name, options.name_charset);
+        return options.obsolete_from ? cat({address, " (", words, ")"})
+                                     : cat({words, " <", address, ">"});
+    }
     if (options.obsolete_from) return cat({address, " (", comment_text(name), ")"});
     return cat({display_name(name), " <", address, ">"});
 }

@@ -313,6 +313,13 @@ TEST(Envelope, AuthorOfALocalMessage) {
     obsolete.obsolete_from = true;
     open.full_name = "C. (R) Root";
     EXPECT_EQ(author(open, obsolete), "root@example.test (C. \\(R\\) Root)");
+    open.full_name = "J\xc3\xbcrgen (R)";
+    EXPECT_EQ(author(open, options_for_tests()),
+              "=?utf-8?Q?J=C3=BCrgen_=28R=29?= <root@example.test>");
+    EXPECT_EQ(author(open, obsolete), "root@example.test (=?utf-8?Q?J=C3=BCrgen_=28R=29?=)");
+    Options plain = options_for_tests();
+    plain.name_charset.clear();
+    EXPECT_EQ(author(open, plain), "\"J\xc3\xbcrgen (R)\" <root@example.test>");
 }
 
 TEST(Envelope, RecipientsKeepWhatTheClientSaid) {

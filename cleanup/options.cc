@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/mail/encoded_word.h"
 #include "lib/table/address_options.h"
 
 namespace postern::cleanup {
@@ -54,6 +55,7 @@ void read_rewriting(Options& o, const config::Config& config) {
         o.remote_completion->myorigin = o.remote_completion->mydomain = remote;
     }
     o.header_address_token_limit = config.get(param::header_address_token_limit);
+    o.name_charset = config.get(param::full_name_encoding_charset);
     o.obsolete_from = config.get(param::header_from_format) == "obsolete";
     const auto asks = [&](std::string_view name) {
         return (any_set(config, {"canonical_maps"}) &&
@@ -76,6 +78,12 @@ void read_rewriting(Options& o, const config::Config& config) {
 
 Result<void> Options::check(const config::Config& config) {
     TRY(CharacterRules::from(config));
+    const std::string charset = config.get(param::full_name_encoding_charset);
+    if (!charset.empty() && !mail::is_charset_name(charset))
+        return Error{
+            Errc::invalid,
+            cat({"parameter full_name_encoding_charset: bad value \"", printable(charset, 80),
+                 "\": expected the name of a character set, as utf-8, or nothing"})};
     return {};
 }
 

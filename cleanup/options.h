@@ -38,6 +38,7 @@ struct Options {
     bool ask_about_senders = false;
     bool rewrite_header_senders = false, rewrite_header_recipients = false;
     bool obsolete_from = false;          // header_from_format
+    std::string name_charset = "utf-8";  // full_name_encoding_charset
     // Content checks: lists of tables, and limits of what they see.
     content::TableNames checks;
     std::string milter_header_checks;  // for fields that milters add or change

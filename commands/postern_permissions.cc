@@ -50,6 +50,7 @@ constexpr Folder kFolders[] = {
     {"defer", Account::queue, Group::own, 0700},
     {"trace", Account::queue, Group::own, 0700},
     {"flush", Account::queue, Group::own, 0700},
+    {"saved", Account::queue, Group::own, 0700},
     {"mailtrace", Account::root, Group::own, 0700},
 };
 

@@ -91,6 +91,7 @@ Result<Options> options_from(const config::Config& config, bool is_virtual) {
     for (const auto& spec : table::split_list(o.alias_maps))
         o.alias_files.push_back(file_of_table(spec));
     o.owner_request_special = config.get(param::owner_request_special);
+    o.reset_owner_alias = config.get(param::reset_owner_alias);
     o.expand_owner_alias = config.get(param::expand_owner_alias);
     o.home_mailbox = config.get(param::home_mailbox);
     o.mail_spool_directory = config.get(param::mail_spool_directory);

@@ -22,7 +22,7 @@ struct Options {
 
     std::string alias_maps;
     std::vector<std::string> alias_files;  // of each of alias_maps; empty where it is not a file
-    bool owner_request_special = true, expand_owner_alias = false;
+    bool owner_request_special = true, expand_owner_alias = false, reset_owner_alias = false;
     std::string home_mailbox, mail_spool_directory, mailbox_command;
     std::string default_privs;
     bool require_home = false;  // require_home_directory

@@ -229,7 +229,7 @@ Plan Planner::plan_local(std::string_view address) {
         if (!visited.insert(alias->name).second) break;  // a: b, b: a ends at the mailbox of a
         auto new_owner = owner_of(alias->name);
         if (!new_owner) return unavailable(new_owner.error(), "alias database unavailable");
-        if (!new_owner->empty()) owner = *new_owner;
+        if (!new_owner->empty() || options_.reset_owner_alias) owner = *new_owner;
         if (alias->members.empty())
             return misconfigured(cat({"alias ", alias->name, " has no members"}));
         const auto& only = alias->members.front().text;

@@ -75,6 +75,11 @@ TEST(Planner, FollowsAliases) {
     auto expanded = o;
     expanded.expand_owner_alias = true;
     EXPECT_EQ(plan(expanded, "list@here.test"), "forward x@far.test y@far.test from boss@far.test");
+    auto nested = base("outer=inner, owner-outer=boss@far.test, {inner=x@far.test, y@far.test}");
+    EXPECT_EQ(plan(nested, "outer@here.test"),
+              "forward x@far.test y@far.test from owner-outer@here.test");
+    nested.reset_owner_alias = true;
+    EXPECT_EQ(plan(nested, "outer@here.test"), "forward x@far.test y@far.test");
 }
 
 TEST(Planner, TellsWhichAliasesItFollowed) {

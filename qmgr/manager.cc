@@ -28,14 +28,15 @@ constexpr char kSeparator = '\0';
 
 std::size_t share_of(std::size_t limit) { return std::max<std::size_t>(1, limit / kShares); }
 
-// "smtp:[127.0.0.1]:10025": without a destination the recipient's domain is one.
+// "smtp:[127.0.0.1]:10025": without a destination, and a usual one, the recipient's domain is one.
 ipc::ResolveAnswer route_of(std::string_view setting, const std::string& recipient,
-                            std::string_view rule) {
+                            std::string_view rule, const std::string& usual = {}) {
     ipc::ResolveAnswer answer;
     const std::size_t colon = setting.find(':');
     answer.outcome = ipc::LookupOutcome::ok;
     answer.transport = setting.substr(0, colon);
     if (colon != std::string_view::npos) answer.next_hop = setting.substr(colon + 1);
+    if (answer.next_hop.empty()) answer.next_hop = usual;
     if (answer.next_hop.empty()) answer.next_hop = recipient.substr(recipient.rfind('@') + 1);
     answer.recipient = recipient;
     answer.rule = rule;
@@ -70,7 +71,7 @@ bool is_service_name(std::string_view name) {
 Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::string& services)
     : loop_(loop),
       options_(std::move(options)),
-      store_(fs, options_.max_open_files),
+      store_(fs, options_.max_open_files, options_.save_finished),
       file_sync_(loop, fs),
       names_(loop, file_sync_,
              [this] {
@@ -301,7 +302,7 @@ void Manager::resolve_all(Message& message) {
         if (!filter.empty() && !probe) {
             on_resolved(key, index,
                         route_of(filter, still->envelope().recipients[index].address,
-                                 queue::attribute::kContentFilter));
+                                 queue::attribute::kContentFilter, options_.filter_next_hop));
             continue;
         }
         resolver_.resolve(still->envelope().sender, still->envelope().recipients[index].address,

@@ -213,6 +213,45 @@ TEST_F(ManagerTest, DeferTransportsWaitForAFlush) {
     ASSERT_TRUE(run_until([&] { return delivered_.size() == 2; }));
 }
 
+TEST_F(ManagerTest, AContentFilterWithoutADestination) {
+    const struct {
+        const char *filter, *usual, *next_hop;
+    } cases[] = {{"smtp:[127.0.0.1]:1", "h.test", "[127.0.0.1]:1"},
+                 {"smtp:", "h.test", "h.test"},
+                 {"smtp", "", "a.test"}};
+    for (const auto& c : cases) {
+        options_.filter_next_hop = c.usual;
+        requests_.clear();
+        auto one = envelope(1, {"yes@a.test"});
+        one.set_attribute(queue::attribute::kContentFilter, c.filter);
+        auto manager = make_manager();
+        manager->on_nudge(write_file({one}));
+        ASSERT_TRUE(run_until_idle(*manager));
+        ASSERT_EQ(requests_.size(), 1U);
+        EXPECT_EQ(requests_[0].next_hop, c.next_hop);
+    }
+}
+
+// dont_remove; without the folder mail goes on as usual.
+TEST_F(ManagerTest, FinishedFilesMayBeSaved) {
+    options_.save_finished = true;
+    for (const bool folder : {true, false}) {
+        if (!folder) {
+            const auto saved = fs_.list("saved");
+            for (const auto& file : *saved)
+                ASSERT_TRUE(fs_.unlink(cat({queue::kSaved, "/", file.name})));
+            ASSERT_EQ(::rmdir("saved"), 0);
+        }
+        auto manager = make_manager();
+        const QueueId name = write_file({envelope(1, {"yes@a.test"}), envelope(2, {"yes@a.test"})});
+        manager->on_nudge(name);
+        ASSERT_TRUE(run_until_idle(*manager));
+        EXPECT_EQ(files(Directory::incoming), 0U);
+        EXPECT_EQ(fs_.info(cat({queue::kSaved, "/", name.str()})).has_value(), folder);
+    }
+    EXPECT_THAT(log::take_captured(), testing::HasSubstr("not saved: "));
+}
+
 // best_mx_transport: "transport DESTINATION recipients..." of each request.
 class BestMxTest : public ManagerTest {
   protected:

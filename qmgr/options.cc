@@ -134,6 +134,8 @@ Options options_from(const config::Config& config) {
     options.defer_transports = config.get(param::defer_transports);
     options.ipc_timeout = config.get(param::qmgr_ipc_timeout);
     options.verp_bounces = !config.get(param::disable_verp_bounces);
+    options.save_finished = config.get(param::dont_remove) != 0;
+    options.filter_next_hop = config.get(param::default_filter_nexthop);
     options.best_mx_transport = config.get(param::best_mx_transport);
     options.limits_for = [&config](std::string_view transport) {
         return limits_of(config, transport);

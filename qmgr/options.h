@@ -32,6 +32,8 @@ struct Options {
     Seconds site_refresh{43'200};  // mail that waits for a site unasked is tried after this time
     std::size_t max_open_files = 400;
     bool sync_directories = false;  // of files that are made
+    bool save_finished = false;     // dont_remove
+    std::string filter_next_hop;    // default_filter_nexthop
     std::string rewrite_service = "rewrite";
     std::string bounce_service = "bounce";
     std::string verify_service = "verify";

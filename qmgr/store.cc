@@ -171,7 +171,15 @@ bool Store::may_be_used_again(const QueueFile& file) {
     return info && info->mode == queue::kPlainMode && info->links == 1;
 }
 
+// A file that cannot be saved goes all the same: finished mail must not come back.
+bool Store::saved(const QueueFile& file) {
+    const auto done = fs_.rename(file.path(), cat({queue::kSaved, "/", file.name.str()}));
+    if (!done) log::warning(file.name.str(), cat({"not saved: ", done.error().what}));
+    return done.has_value();
+}
+
 void Store::remove(const QueueFile& file) {
+    if (save_finished_ && saved(file)) return;
     auto removed = may_be_used_again(file)
                        ? fs_.rename(file.path(), queue::spare_path_of(file.name))
                        : fs_.unlink(file.path());

@@ -56,7 +56,9 @@ struct Move {
 class Store {
   public:
     // At most `max_open` descriptors are kept (see descriptor()).
-    Store(sys::Fs& fs, std::size_t max_open) : fs_(fs), max_open_(max_open) {}
+    // save_finished: finished files go to saved/ instead (dont_remove).
+    Store(sys::Fs& fs, std::size_t max_open, bool save_finished = false)
+        : fs_(fs), max_open_(max_open), save_finished_(save_finished) {}
 
     // Opens, locks and reads a file. verify: also checks the texts (files that a crash left
     // behind).
@@ -106,6 +108,7 @@ class Store {
     Result<Fd> open(const std::string& path, int flags);
     void put_aside(const std::string& path, const QueueId& name, const Error& why);
     void remove(const QueueFile& file);
+    bool saved(const QueueFile& file);
     bool may_be_used_again(const QueueFile& file);
     void clear_leftover(const QueueFile& file, const Error& why, WallTime now);
     Result<void> check_own_file(queue::Directory directory, const QueueId& id);
@@ -114,6 +117,7 @@ class Store {
 
     sys::Fs& fs_;
     std::size_t max_open_;
+    bool save_finished_;
     std::unordered_map<std::string, QueueFilePtr> files_;
     std::deque<std::weak_ptr<QueueFile>> open_;  // oldest first
 };

@@ -1,5 +1,6 @@
 #include "lib/mail/encoded_word.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "lib/base/strings.h"
@@ -9,6 +10,38 @@
 
 namespace postern::mail {
 namespace {
+
+constexpr std::size_t kMaxEncodedWord = 75;  // RFC 2047 2
+constexpr std::size_t kMaxNameOfCharset = 40;
+
+// RFC 2047 5 (3): what stands for itself in a word of a phrase.
+bool is_plain_in_word(char c) {
+    return is_alnum(c) || c == '!' || c == '*' || c == '+' || c == '-' || c == '/';
+}
+
+std::string q_form(std::string_view bytes) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : bytes) {
+        const auto value = static_cast<unsigned char>(c);
+        if (is_plain_in_word(c))
+            out += c;
+        else if (c == ' ')
+            out += '_';
+        else
+            out += {'=', kDigits[value >> 4], kDigits[value & 15]};
+    }
+    return out;
+}
+
+// The first character of UTF-8, or a byte of anything else.
+std::string_view first_character(std::string_view text) {
+    std::size_t size = 1;
+    const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+    if (static_cast<unsigned char>(text.front()) >= 0xC0)
+        while (size < text.size() && size < 4 && continues(text[size])) ++size;
+    return text.substr(0, size);
+}
 
 // RFC 2047 2 allows 75 characters; longer ones exist, and a bound keeps the search linear.
 constexpr std::size_t kMaxWordSize = 2000;
@@ -89,5 +122,29 @@ class Decoder {
 }  // namespace
 
 std::string decode_words(std::string_view text) { return Decoder().run(unfold(text)); }
+
+bool is_charset_name(std::string_view name) {
+    constexpr std::string_view kNot = "()<>@,;:\"/[]?.= \\*";
+    return !name.empty() && name.size() <= kMaxNameOfCharset &&
+           std::all_of(name.begin(), name.end(), [&](char c) {
+               return c > ' ' && c < 127 && kNot.find(c) == std::string_view::npos;
+           });
+}
+
+std::string encode_words(std::string_view text, std::string_view charset) {
+    const std::string begin = cat({"=?", charset, "?Q?"});
+    std::string out, word = begin;
+    while (!text.empty()) {
+        const std::string_view character = first_character(text);
+        text.remove_prefix(character.size());
+        const std::string piece = q_form(character);
+        if (word.size() + piece.size() + 2 > kMaxEncodedWord && word.size() > begin.size()) {
+            out += word + "?=\r\n ";
+            word = begin;
+        }
+        word += piece;
+    }
+    return out + word + "?=";
+}
 
 }  // namespace postern::mail

@@ -62,21 +62,21 @@ TEST(Charset, UnicodeCasemap) {
         bool equal = true;
     };
     const Case cases[] = {
-        {"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"},      // umlauts
-        {"\xc3\xa9", "e\xcc\x81"},                                    // one character, or two
-        {"\xce\xa9\xce\xa3", "\xcf\x89\xcf\x82"},                      // Greek, the last sigma too
-        {"\xd0\x96\xd0\x81", "\xd0\xb6\xd1\x91"},                      // Cyrillic
-        {"\xc5\x81\xc5\x9a", "\xc5\x82\xc5\x9b"},                      // Polish
-        {"\xd4\xb1", "\xd5\xa1"},                                      // Armenian
-        {"\xe1\xb2\x90", "\xe1\x83\x90", false},                       // Georgian: title case is itself
-        {"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},                      // Deseret, beyond 16 bits
-        {"\xef\xbc\xa1\xef\xbd\x82", "aB"},                           // wide letters
-        {"\xef\xac\x81", "fi"},                                         // a ligature
-        {"\xe2\x84\xaa", "k"},                                          // the sign of kelvin
-        {"\xe2\x91\xa0", "1"},                                          // in a circle
-        {"\xed\x95\x9c", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab"},       // Hangul
-        {"\xc7\x84", "\xc7\x86"},                                      // DZ with caron: three cases
-        {"\xc3\x9f", "ss", false},                                       // not a matter of case here
+        {"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"},  // umlauts
+        {"\xc3\xa9", "e\xcc\x81"},                                 // one character, or two
+        {"\xce\xa9\xce\xa3", "\xcf\x89\xcf\x82"},                  // Greek, the last sigma too
+        {"\xd0\x96\xd0\x81", "\xd0\xb6\xd1\x91"},                  // Cyrillic
+        {"\xc5\x81\xc5\x9a", "\xc5\x82\xc5\x9b"},                  // Polish
+        {"\xd4\xb1", "\xd5\xa1"},                                  // Armenian
+        {"\xe1\xb2\x90", "\xe1\x83\x90", false},                   // Georgian: title case is itself
+        {"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},                  // Deseret, beyond 16 bits
+        {"\xef\xbc\xa1\xef\xbd\x82", "aB"},                        // wide letters
+        {"\xef\xac\x81", "fi"},                                    // a ligature
+        {"\xe2\x84\xaa", "k"},                                     // the sign of kelvin
+        {"\xe2\x91\xa0", "1"},                                     // in a circle
+        {"\xed\x95\x9c", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab"},  // Hangul
+        {"\xc7\x84", "\xc7\x86"},                                  // DZ with caron: three cases
+        {"\xc3\x9f", "ss", false},                                 // not a matter of case here
         {"\xc3\xa4", "a", false},
     };
     for (const auto& c : cases)
@@ -152,6 +152,27 @@ TEST(EncodedWord, Decodes) {
         {"raw \xe9", "raw \xc3\xa9"},
     };
     for (const auto& c : cases) EXPECT_EQ(decode_words(c.text), c.expected) << c.text;
+}
+
+TEST(EncodedWord, WritesWhatItReads) {
+    EXPECT_EQ(encode_words("J\xc3\xbcrgen X.", "utf-8"), "=?utf-8?Q?J=C3=BCrgen_X=2E?=");
+    EXPECT_EQ(encode_words("", "utf-8"),
+              "=?utf-8?Q?"
+              "?=");
+    std::string name;
+    for (int i = 0; i < 50; ++i) name += "\xe2\x82\xac\xf0\x9f\x90\x87 x";
+    const std::string words = encode_words(name, "utf-8");
+    EXPECT_EQ(decode_words(words), name);
+    for (std::size_t at = 0; at < words.size();) {
+        const std::size_t end = std::min(words.find("\r\n", at), words.size());
+        const std::string line = words.substr(at, end - at);
+        EXPECT_LE(line.size(), 76u) << line;
+        EXPECT_EQ(decode_words(line).find("\xef\xbf\xbd"), std::string::npos) << "a cut character";
+        at = end + 2;
+    }
+    for (const char* good : {"utf-8", "ISO-8859-1", "x"}) EXPECT_TRUE(is_charset_name(good));
+    for (const char* bad : {"", "a b", "x?y", "utf-8*de", "=", "\xc3\xbc"})
+        EXPECT_FALSE(is_charset_name(bad)) << bad;
 }
 
 }  // namespace

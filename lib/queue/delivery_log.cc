@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/log/delay_digits.h"
 
 namespace postern::queue {
 namespace {
@@ -34,18 +35,21 @@ std::string_view status_word(Verdict::Kind kind) {
 
 std::string format_delay(Micros delay) {
     const std::int64_t micros = std::max<std::int64_t>(delay.count(), 0);
-    // From ten seconds on whole seconds, from one second on tenths, below hundredths: two digits
-    // each.
-    const std::int64_t unit = micros >= 9'950'000 ? 1'000'000
-                              : micros >= 995'000 ? 100'000
-                                                  : 10'000;
-    const std::int64_t hundredths = (micros + unit / 2) / unit * (unit / 10'000);
-    std::string out = std::to_string(hundredths / 100);
-    const std::int64_t fraction = hundredths % 100;
-    if (fraction == 0) return out;
-    out += '.';
-    out += static_cast<char>('0' + fraction / 10);
-    if (fraction % 10 != 0) out += static_cast<char>('0' + fraction % 10);
+    // As many digits after the point as it takes to have two that say something: none from ten
+    // seconds on. What is rounded up to the next length has one less.
+    const unsigned most = log::delay_digits();
+    std::int64_t unit = 1'000'000;
+    unsigned digits = 0;
+    while (digits < most && (micros + unit / 20) / unit < 10) {
+        unit /= 10;
+        ++digits;
+    }
+    std::string out = std::to_string((micros + unit / 2) / unit);
+    if (out.size() <= digits) out.insert(0, digits + 1 - out.size(), '0');
+    if (digits == 0) return out;
+    out.insert(out.size() - digits, ".");
+    out.erase(out.find_last_not_of('0') + 1);
+    if (out.back() == '.') out.pop_back();
     return out;
 }
 

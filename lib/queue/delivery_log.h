@@ -38,7 +38,8 @@ std::string delivery_line(const DeliveryLine& line);
 std::string_view status_word(Verdict::Kind kind);
 // Of a probe, "deliverable" or "undeliverable" instead.
 std::string_view status_word(Verdict::Kind kind, bool probe);
-// At most two digits after the point and two significant ones: 0.04, 1.5, 15, 0.
+// Two significant digits, and at most delay_logging_resolution_limit after the point: 0.04, 1.5,
+// 15, 0.
 std::string format_delay(Micros delay);
 
 }  // namespace postern::queue

@@ -1,5 +1,7 @@
 #include "lib/queue/delivery_log.h"
 
+#include "lib/log/delay_digits.h"
+
 namespace postern::queue {
 namespace {
 
@@ -12,6 +14,23 @@ TEST(FormatDelay, HasTwoSignificantDigitsAsInPostfix) {
                  {1'000'000, "1"},   {1'240'000, "1.2"},     {9'940'000, "9.9"}, {9'960'000, "10"},
                  {14'600'000, "15"}, {3600'000'000, "3600"}, {-5, "0"}};
     for (const auto& c : cases) EXPECT_EQ(format_delay(Micros(c.micros)), c.text) << c.micros;
+}
+
+TEST(FormatDelay, HasNoMoreDigitsThanTheLogShallHave) {
+    const struct {
+        unsigned digits;
+        std::int64_t micros;
+        const char* text;
+    } cases[] = {{0, 499'999, "0"},     {0, 500'000, "1"},     {0, 1'700'000, "2"},
+                 {1, 123'456, "0.1"},   {1, 9'940'000, "9.9"}, {6, 123'456, "0.12"},
+                 {6, 1'234, "0.0012"},  {6, 12, "0.000012"},   {6, 1, "0.000001"},
+                 {6, 9'960'000, "10"},  {6, 99'600, "0.1"},    {3, 1'234, "0.001"},
+                 {9, 1'234'567, "1.2"}, {3, 0, "0"},           {6, 86'400'000'000, "86400"}};
+    for (const auto& c : cases) {
+        log::set_delay_digits(c.digits);
+        EXPECT_EQ(format_delay(Micros(c.micros)), c.text) << c.digits << " " << c.micros;
+    }
+    log::set_delay_digits(2);
 }
 
 TEST(DeliveryLine, LooksAsPostfixWritesIt) {

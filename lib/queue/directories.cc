@@ -81,6 +81,7 @@ Result<void> create_all(sys::Fs& fs) {
     for (const Directory directory : kAllDirectories)
         TRY(create(fs, std::string(name_of(directory)),
                    directory == Directory::maildrop ? 0730 : 0700));
+    TRY(create(fs, std::string(kSaved), 0700));
     return create(fs, std::string(kSiteLogs), 0700);
 }
 

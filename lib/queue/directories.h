@@ -31,6 +31,8 @@ inline constexpr std::array<Directory, 9> kAllDirectories = {
 
 // Logs of which messages wait for a site that may have them delivered by ETRN; qmgr's.
 inline constexpr std::string_view kSiteLogs = "flush";
+// Where finished queue files go with dont_remove; nobody reads them but people.
+inline constexpr std::string_view kSaved = "saved";
 
 std::string_view name_of(Directory directory);
 

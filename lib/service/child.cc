@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/config/log_options.h"
+#include "lib/log/delay_digits.h"
 #include "lib/log/log.h"
 #include "lib/service/snapshot.h"
 #include "lib/sys/error.h"
@@ -51,6 +52,7 @@ void open_log(const config::Config& config, const Arguments& arguments, const st
         ::close(kLogFd);
         log::open_syslog(std::move(options));
     }
+    log::set_delay_digits(static_cast<unsigned>(config.get(param::delay_logging_resolution_limit)));
     ::tzset();  // before the sandbox hides the zone files
 }
 

@@ -31,7 +31,7 @@ constexpr ProfilePath kQueuePaths[] = {{Anchor::queue, "incoming", write}, {Anch
                                        {Anchor::queue, "deferred", write}, {Anchor::queue, "hold", write},
                                        {Anchor::queue, "corrupt", write}, {Anchor::queue, "bounce", write},
                                        {Anchor::queue, "defer", write}, {Anchor::queue, "trace", write},
-                                       {Anchor::queue, "flush", write}};
+                                       {Anchor::queue, "flush", write}, {Anchor::queue, "saved", write}};
 constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Anchor::queue, "active", read},
                                        {Anchor::queue, "deferred", read}, {Anchor::queue, "hold", read},
                                        {Anchor::queue, "maildrop", read}, {Anchor::queue, "defer", read},
