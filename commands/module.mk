@@ -44,6 +44,10 @@ commands_postconf_test_LDADD = commands/libpostconf.a lib/queue/libqueue.a lib/c
 # Local submission. These programs start once per message: few libraries, nothing that needs OpenSSL.
 SUBMIT_LIBS = commands/libsubmit.a lib/queue/libqueue.a lib/config/libconfig.a lib/smtp/libsmtp.a lib/sys/libsys.a lib/mail/libmail.a \
 	lib/log/liblog.a lib/base/libbase.a
+# What a local user may do, which tables may say.
+USER_ACCESS_LIBS = commands/libaccess.a lib/table/libtable.a $(SUBMIT_LIBS) $(DB_LIBS)
+noinst_LIBRARIES += commands/libaccess.a
+commands_libaccess_a_SOURCES = %reldir%/user_access.h %reldir%/user_access.cc
 noinst_LIBRARIES += commands/libsubmit.a
 commands_libsubmit_a_SOURCES = \
 	%reldir%/submission.h %reldir%/submission.cc %reldir%/sendmail_options.h %reldir%/sendmail_options.cc \
@@ -53,14 +57,14 @@ sbin_PROGRAMS += commands/sendmail commands/postdrop commands/postcat
 commands_sendmail_SOURCES = %reldir%/sendmail.cc
 commands_sendmail_LDADD = $(SUBMIT_LIBS)
 commands_postdrop_SOURCES = %reldir%/postdrop.cc
-commands_postdrop_LDADD = $(SUBMIT_LIBS)
+commands_postdrop_LDADD = $(USER_ACCESS_LIBS)
 commands_postcat_SOURCES = %reldir%/postcat.cc
 commands_postcat_LDADD = $(SUBMIT_LIBS)
 
 check_PROGRAMS += commands/submit_test
-commands_submit_test_SOURCES = %reldir%/submit_test.cc %reldir%/requeue_test.cc %reldir%/stand_alone_test.cc
+commands_submit_test_SOURCES = %reldir%/submit_test.cc %reldir%/user_access_test.cc %reldir%/requeue_test.cc %reldir%/stand_alone_test.cc
 commands_submit_test_CXXFLAGS = $(TEST_CXXFLAGS)
-commands_submit_test_LDADD = tests/support/libsupport.a $(SUBMIT_LIBS) $(TEST_LIBS)
+commands_submit_test_LDADD = tests/support/libsupport.a $(USER_ACCESS_LIBS) $(TEST_LIBS)
 
 # Queue commands. mailq is postqueue by another name (a symbolic link, see install-exec-hook).
 noinst_LIBRARIES += commands/liblisting.a
@@ -69,8 +73,8 @@ commands_liblisting_a_SOURCES = \
 	%reldir%/queue_why.h %reldir%/queue_why.cc
 sbin_PROGRAMS += commands/postqueue commands/postsuper commands/qshape
 commands_postqueue_SOURCES = %reldir%/postqueue.cc
-commands_postqueue_LDADD = commands/liblisting.a lib/queue/libqueue.a lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a \
-	lib/log/liblog.a lib/base/libbase.a
+commands_postqueue_LDADD = commands/liblisting.a commands/libaccess.a lib/queue/libqueue.a lib/ipc/libipc.a lib/table/libtable.a \
+	lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS)
 commands_postsuper_SOURCES = %reldir%/postsuper.cc
 commands_postsuper_LDADD = commands/libsubmit.a $(commands_postqueue_LDADD)
 commands_qshape_SOURCES = %reldir%/qshape.cc

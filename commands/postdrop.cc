@@ -3,7 +3,6 @@
 // the maildrop format strictly, writes what it has checked, and does nothing else.
 //   postdrop [-c config_dir] [-r] [-v] < maildrop file
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "lib/sys/error.h"
 
 #include "commands/submission.h"
+#include "commands/user_access.h"
 
 namespace {
 
@@ -28,21 +28,26 @@ namespace commands = postern::commands;
 
 constexpr std::size_t kChunk = 64 << 10;
 
-// The list may have user names, "!name", and static:anyone; other tables are not read here, with a
-// user's limits and our group, and let nobody pass.
 Result<void> check_user(const std::string& allowed) {
-    const passwd* user = ::getpwuid(::getuid());
-    const std::string name = user != nullptr ? user->pw_name : "unknown";
-    for (const std::string_view word : postern::split_words(allowed, " \t\r\n,")) {
-        if (word == "static:anyone" || word == "static:all" || word == name) return {};
-        if (word.starts_with('!') && word.substr(1) == name) break;
-    }
-    return Error{Errc::denied, postern::cat({"user ", name, "(", std::to_string(::getuid()),
-                                             ") is not allowed to submit mail"})};
+    TRY_ASSIGN(const bool listed, commands::is_authorized(allowed));
+    if (listed) return {};
+    return Error{Errc::denied,
+                 postern::cat({"user ", commands::caller_name(), "(", std::to_string(::getuid()),
+                               ") is not allowed to submit mail"})};
 }
 
-Result<void> copy_standard_input(commands::MaildropFile& file, std::uint64_t limit) {
+Result<void> check_sender(const commands::SenderRules& rules, const std::string& sender) {
+    TRY_ASSIGN(const bool allowed, commands::may_send_as(rules, commands::caller_name(), sender));
+    if (allowed) return {};
+    return Error{Errc::denied,
+                 postern::cat({"not authorized to use sender='", postern::printable(sender), "'"})};
+}
+
+Result<void> copy_standard_input(commands::MaildropFile& file,
+                                 const commands::SubmitSettings& settings) {
+    const std::uint64_t limit = settings.message_size_limit;
     postern::queue::MaildropParser parser({.content = limit != 0 ? limit : UINT64_MAX});
+    bool sender_known = settings.senders.everybody_may();
     std::string buffer(kChunk, '\0');
     for (;;) {
         const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
@@ -54,6 +59,10 @@ Result<void> copy_standard_input(commands::MaildropFile& file, std::uint64_t lim
             if (checked.error().code == Errc::no_space)
                 return Error{Errc::permanent, checked.error().what};
             return checked;
+        }
+        if (!sender_known && parser.has_envelope()) {
+            TRY(check_sender(settings.senders, parser.envelope().sender));
+            sender_known = true;
         }
         TRY(file.write(bytes));
     }
@@ -70,7 +79,7 @@ Result<void> drop(std::optional<std::string> config_option) {
     if (::chdir(settings.queue_directory.c_str()) != 0)
         return postern::sys::system_error("change to " + settings.queue_directory);
     TRY_ASSIGN(auto file, commands::MaildropFile::create(postern::sys::RealFs::instance()));
-    TRY(copy_standard_input(file, settings.message_size_limit));
+    TRY(copy_standard_input(file, settings));
     TRY(file.commit(settings.sync_directory));
     commands::notify_pickup(settings.pickup_socket);
     return {};

@@ -33,7 +33,8 @@ std::string in_queue(const config::Config& config, std::string_view path) {
 
 // The running master's process id, or nothing. It runs as long as it holds the lock on its pid file.
 Result<std::optional<pid_t>> master_pid(const config::Config& config) {
-    const std::string path = in_queue(config, "pid/master.pid");
+    const std::string folder = config.get(param::process_id_directory);
+    const std::string path = cat({folder.starts_with('/') ? folder : in_queue(config, folder), "/master.pid"});
     auto& fs = sys::RealFs::instance();
     auto file = fs.open(path, O_RDONLY, 0);
     if (!file && file.error().code == Errc::not_found) return std::optional<pid_t>();

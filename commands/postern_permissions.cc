@@ -33,11 +33,13 @@ struct Folder {
     mode_t mode;
 };
 
+constexpr std::string_view kPidFolder = "pid";  // process_id_directory
+
 // Postfix's layout. private/ and public/ are passed by group: all daemons are in the first one's, the
 // set-gid commands in the second one's.
 constexpr Folder kFolders[] = {
     {"", Account::root, Group::own, 0755},
-    {"pid", Account::root, Group::own, 0755},
+    {kPidFolder, Account::root, Group::own, 0755},
     {"private", Account::mail, Group::own, 0710},
     {"public", Account::mail, Group::submit, 02710},
     {"maildrop", Account::mail, Group::submit, 01730},
@@ -66,7 +68,15 @@ Result<Ownership> ownership_of(const Folder& folder, const config::Config& confi
 
 std::string path_of(const Folder& folder, const config::Config& config) {
     const std::string base = config.get(param::queue_directory);
-    return folder.path.empty() ? base : cat({base, "/", folder.path});
+    if (folder.path.empty()) return base;
+    if (folder.path != kPidFolder) return cat({base, "/", folder.path});
+    const std::string name = config.get(param::process_id_directory);
+    return name.starts_with('/') ? name : cat({base, "/", name});
+}
+
+// A folder outside of the queue may be others' too, such as /run.
+bool is_ours(const Folder& folder, const config::Config& config) {
+    return folder.path != kPidFolder || !config.get(param::process_id_directory).starts_with('/');
 }
 
 Result<void> set_owner_and_mode(const std::string& path, const Ownership& owner, mode_t mode) {
@@ -189,6 +199,7 @@ Result<int> set_permissions(const config::Config& config) {
     if (sys::is_root()) TRY(make_accounts(config));
     TRY(prepare_folders(config));
     for (const auto& folder : kFolders) {
+        if (!is_ours(folder, config)) continue;
         TRY_ASSIGN(const Ownership owner, ownership_of(folder, config));
         TRY(set_owner_and_mode(path_of(folder, config), owner, folder.mode));
     }
@@ -201,6 +212,7 @@ Result<int> set_permissions(const config::Config& config) {
 Result<bool> check_permissions(const config::Config& config) {
     bool fine = true;
     for (const auto& folder : kFolders) {
+        if (!is_ours(folder, config)) continue;
         const std::string path = path_of(folder, config);
         TRY_ASSIGN(const Ownership owner, ownership_of(folder, config));
         const auto info = sys::RealFs::instance().info(path);

@@ -12,6 +12,7 @@
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/config/config.h"
+#include "lib/config/process_wide.h"
 #include "lib/log/log.h"
 #include "lib/sys/error.h"
 #include "lib/table/registry.h"
@@ -278,6 +279,7 @@ void read_config(MapOptions& options) {
     if (!config) return;
     options.default_type = config->get(param::default_database_type);
     options.utf8 = config->get(param::smtputf8_enable);
+    if (auto set = config::set_process_wide(*config); !set) log::warning("", set.error().what);
 }
 
 }  // namespace

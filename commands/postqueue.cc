@@ -19,6 +19,7 @@
 #include "lib/sys/users.h"
 
 #include "commands/queue_listing.h"
+#include "commands/user_access.h"
 
 namespace postern::commands {
 namespace {
@@ -52,20 +53,6 @@ int usage() {
 }
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-// Lists like static:anyone, "root, alice", "!mallory, static:all": the first word that fits
-// decides.
-bool is_authorized(const std::vector<std::string>& words) {
-    if (::getuid() == 0) return true;
-    auto user = sys::find_user(::getuid());
-    std::string name = user.found() ? user->name : std::string("unknown");
-    for (const std::string& word : words) {
-        if (word.starts_with("static:")) return true;
-        if (word == name) return true;
-        if (word == "!" + name) return false;
-    }
-    return false;
-}
 
 bool may_read_queue() {
     return ::getuid() == 0 || (::getuid() == ::geteuid() && ::access("incoming", R_OK) == 0);
@@ -188,9 +175,11 @@ int run(int argc, char** argv) {
         return fatal(EX_UNAVAILABLE, cat({"cannot enter queue directory ", queue_directory}));
     }
     bool listing = job->what == Job::What::list || job->what == Job::What::list_json;
-    bool allowed = is_authorized(
-        config->get(listing ? param::authorized_mailq_users : param::authorized_flush_users));
-    if (!allowed) {
+    const bool privileged = ::getuid() == 0;
+    auto allowed =
+        is_authorized(config->text(listing ? "authorized_mailq_users" : "authorized_flush_users"));
+    if (!privileged && !allowed) return fatal(EX_TEMPFAIL, allowed.error().what);
+    if (!privileged && !*allowed) {
         return fatal(EX_NOPERM, listing ? "User is not allowed to view the mail queue"
                                         : "User is not allowed to flush the mail queue");
     }

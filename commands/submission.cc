@@ -107,6 +107,10 @@ Result<SubmitSettings> SubmitSettings::read(const std::string& config_directory)
     TRY_ASSIGN(s.queue_directory, all.expanded("queue_directory"));
     TRY_ASSIGN(s.command_directory, all.expanded("command_directory"));
     TRY_ASSIGN(s.authorized_submit_users, all.expanded("authorized_submit_users"));
+    TRY_ASSIGN(s.senders.maps, all.expanded("local_login_sender_maps"));
+    TRY_ASSIGN(s.senders.empty_key,
+               all.expanded("empty_address_local_login_sender_maps_lookup_key"));
+    TRY_ASSIGN(s.senders.recipient_delimiter, all.expanded("recipient_delimiter"));
     TRY_ASSIGN(s.alias_database, all.expanded("alias_database"));
     TRY_ASSIGN(s.myhostname, all.expanded("myhostname"));
     TRY_ASSIGN(s.verp_delimiters, all.expanded("default_verp_delimiters"));
@@ -164,7 +168,9 @@ Result<Fd> MaildropFile::commit_locked(bool sync_directory) {
 void notify_pickup(const std::string& socket) { (void)sys::try_connect_unix(socket); }
 
 Result<std::unique_ptr<Submission>> Submission::open(const SubmitSettings& settings) {
-    if (::chdir(settings.queue_directory.c_str()) == 0 && ::access("maildrop", W_OK | X_OK) == 0) {
+    const bool direct = settings.senders.everybody_may();  // postdrop knows who may send as whom
+    if (direct && ::chdir(settings.queue_directory.c_str()) == 0 &&
+        ::access("maildrop", W_OK | X_OK) == 0) {
         (void)::umask(022);
         TRY_ASSIGN(MaildropFile file, MaildropFile::create(sys::RealFs::instance()));
         return std::unique_ptr<Submission>(

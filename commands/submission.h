@@ -14,6 +14,8 @@
 #include "lib/queue/maildrop.h"
 #include "lib/sys/fs.h"
 
+#include "commands/user_access.h"
+
 namespace postern::commands {
 
 // What submission needs from main.cf. Read without judging the other parameters: a typing error
@@ -25,6 +27,7 @@ struct SubmitSettings {
     std::uint64_t message_size_limit = 0;  // 0: none
     bool sync_directory = false;
     std::string authorized_submit_users;
+    SenderRules senders;
     std::string alias_database;
     std::string myhostname;
     std::string verp_delimiters, verp_filter;  // default_verp_delimiters, verp_delimiter_filter

@@ -19,24 +19,28 @@
 namespace postern::master {
 namespace {
 
-constexpr const char* kPidFile = "pid/master.pid";
 constexpr Millis kLockWait{10000};  // daemons of a master that was killed end within that time
 constexpr Millis kStartWait{30000};
 
-// Locks pid/master.pid. The lock goes on as long as any daemon of that master lives, because they
-// inherit it.
-Result<Fd> take_lock(Millis patience) {
-    auto lock = sys::lock_file(kPidFile, Deadline::in(patience), 0644);
+// The file with master's process id. Its lock goes on as long as any daemon of that master lives,
+// because they inherit it.
+std::string pid_file(const config::Config& config) {
+    return config.get(param::process_id_directory) + "/master.pid";
+}
+
+Result<Fd> take_lock(const std::string& path, Millis patience) {
+    auto lock = sys::lock_file(path, Deadline::in(patience), 0644);
     if (!lock && lock.error().code == Errc::timeout)
-        return Error{Errc::denied, "the mail system is already running (pid/master.pid is locked)"};
+        return Error{Errc::denied,
+                     cat({"the mail system is already running (", path, " is locked)"})};
     return lock;
 }
 
-Result<void> write_pid(int lock) {
+Result<void> write_pid(int lock, const std::string& path) {
     const std::string text = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(lock, 0) != 0) return sys::system_error("write pid/master.pid");
+    if (::ftruncate(lock, 0) != 0) return sys::system_error("write " + path);
     if (::pwrite(lock, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-        return sys::system_error("write pid/master.pid");
+        return sys::system_error("write " + path);
     return {};
 }
 
@@ -91,7 +95,7 @@ Result<int> start_system(const StartOptions& options) {
     TRY_ASSIGN(const auto config, config::Config::from(snapshot));
     const std::string queue = config.get(param::queue_directory);
     if (::chdir(queue.c_str()) != 0) return sys::system_error("change to queue_directory " + queue);
-    if (options.test_only) return take_lock(Millis{0}) ? 0 : 1;
+    if (options.test_only) return take_lock(pid_file(config), Millis{0}) ? 0 : 1;
     TRY(sys::raise_descriptor_limit());
     ::umask(022);  // whoever starts us: what is to be secret is made so
     Background background;
@@ -99,7 +103,7 @@ Result<int> start_system(const StartOptions& options) {
         TRY_ASSIGN(background, go_background(options.wait));
         if (background.parent) return background.status;
     }
-    TRY_ASSIGN(Fd lock, take_lock(kLockWait));
+    TRY_ASSIGN(Fd lock, take_lock(pid_file(config), kLockWait));
     TRY_ASSIGN(Fd log_file, open_log_file(config));
     TRY(open_log(config, options.verbose, log_file));
     Supervisor supervisor({directory, options.verbose, options.foreground}, lock.get(),
@@ -108,7 +112,7 @@ Result<int> start_system(const StartOptions& options) {
         log::fatal("", started.error().what);
         return std::move(started).error();
     }
-    TRY(write_pid(lock.get()));
+    TRY(write_pid(lock.get(), pid_file(config)));
     if (!options.foreground) {
         static_cast<void>(!::write(background.report.get(), "+", 1));
         detach_standard_files();

@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/config/check.h"
 #include "lib/config/log_options.h"
+#include "lib/config/process_wide.h"
 #include "lib/config/value.h"
 #include "lib/log/log.h"
 #include "lib/log/record.h"
@@ -26,7 +27,7 @@
 namespace postern::master {
 namespace {
 
-constexpr Millis kPatience{8000};  // after "stop"; then the stubborn are killed
+constexpr Millis kPatience{8000};   // after "stop"; then the stubborn are killed
 constexpr Millis kTrimPause{2000};  // between looks at the size of the trace records
 constexpr const char* kStatusPath = "private/master";
 
@@ -86,6 +87,7 @@ Surroundings Supervisor::surroundings(const Reading& reading) {
 
 Result<Supervisor::Reading> Supervisor::understand(const config::Snapshot& snapshot) {
     TRY_ASSIGN(auto config, config::Config::from(snapshot));
+    if (auto set = config::set_process_wide(config); !set) log::warning("", set.error().what);
     TRY_ASSIGN(Fd sealed, service::seal_snapshot(snapshot));
     TRY_ASSIGN(const config::MasterFile file, config::master_of(snapshot));
     for (const auto& warning : file.warnings()) log::warning("", warning.str());

@@ -17,10 +17,6 @@ namespace {
 
 using table::DomainClass;
 
-// For other hosts to act upon: RFC 5321 2.3.11 gives '@', '%' and '!' in a local part no meaning,
-// old software does.
-bool routed(std::string_view local) { return local.find_first_of("@%!") != std::string_view::npos; }
-
 // 192.0.2.1 -> 1.2.0.192, IPv6 by nibbles.
 std::string reversed(const IpAddress& address) {
     std::string out;
@@ -39,6 +35,23 @@ std::string reversed(const IpAddress& address) {
 
 }  // namespace
 
+// For other hosts to act upon: RFC 5321 2.3.11 gives '@', '%' and '!' in a local part no meaning,
+// old software does.
+bool Evaluation::is_routed(std::string_view local) const {
+    bool quoted = false;
+    for (std::size_t at = 0; at < local.size(); ++at) {
+        if (local[at] == '\\')
+            ++at;
+        else if (local[at] == '"')
+            quoted = !quoted;
+        if (at == local.size()) break;
+        const bool counts = !quoted || options_.routing_in_quotes;
+        if (counts && std::string_view("@%!").find(local[at]) != std::string_view::npos)
+            return true;
+    }
+    return false;
+}
+
 Decision Evaluation::permit_networks() {
     const auto address = IpAddress::parse(question_.client_address);
     if (!address) return Decision::dunno();
@@ -52,7 +65,7 @@ Decision Evaluation::permit_destination() {
     auto domain_class = engine_.domains_.classify(parts.domain);
     if (!domain_class) return lookup_failure(domain_class.error(), Subject::recipient);
     if (*domain_class == DomainClass::other) return Decision::dunno();
-    if (*domain_class == DomainClass::relay && routed(parts.local) &&
+    if (*domain_class == DomainClass::relay && is_routed(parts.local) &&
         !options_.allow_untrusted_routing)
         return Decision::dunno();
     return Decision::permit();

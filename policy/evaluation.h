@@ -39,6 +39,7 @@ class Evaluation {
     Decision run_dns(const Restriction& one, int depth);
     Decision run_named_class(const Restriction& one, int depth);
 
+    bool is_routed(std::string_view local) const;
     Decision permit_networks();
     Decision permit_destination();
     Decision permit_certificate();

@@ -169,6 +169,7 @@ Options options_from(const config::Config& config) {
     o.mx_backup_networks = config.text("permit_mx_backup_networks");
     o.mx_backup_parents = table::parents_of(config, "permit_mx_backup_networks");
     o.allow_untrusted_routing = config.get(param::allow_untrusted_routing);
+    o.routing_in_quotes = config.get(param::resolve_dequoted_address);
     o.unknown_address_defers_now = defers_now(config, param::unknown_address_tempfail_action,
                                               "unknown_address_tempfail_action");
     o.unknown_helo_defers_now = defers_now(config, param::unknown_helo_hostname_tempfail_action,

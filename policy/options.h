@@ -48,6 +48,7 @@ struct Options {
     std::string mx_backup_networks;  // permit_mx_backup_networks
     table::Parents mx_backup_parents = table::Parents::plain;
     bool allow_untrusted_routing = false;
+    bool routing_in_quotes = true;  // resolve_dequoted_address
     // unknown_address_tempfail_action, unknown_helo_hostname_tempfail_action: not only if nobody
     // else refuses
     bool unknown_address_defers_now = false, unknown_helo_defers_now = false;

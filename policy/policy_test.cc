@@ -66,6 +66,13 @@ TEST(Policy, IsNoOpenRelayByDefault) {
     EXPECT_EQ(stranger(o, "a@b.test"), "454 4.7.1 <a@b.test>: Relay access denied");
     EXPECT_EQ(stranger(o, "a%b.test@relay.test"),
               "454 4.7.1 <a%b.test@relay.test>: Relay access denied");
+    EXPECT_EQ(stranger(o, "\"a@b.test\"@relay.test"),
+              "454 4.7.1 <\"a@b.test\"@relay.test>: Relay access denied");
+    auto quoting = o;
+    quoting.routing_in_quotes = false;
+    EXPECT_EQ(stranger(quoting, "\"a@b.test\"@relay.test"), "ok");
+    EXPECT_EQ(stranger(quoting, "\"a\\\"b\"%b.test@relay.test"),
+              "454 4.7.1 <\"a\\\"b\"%b.test@relay.test>: Relay access denied");
     EXPECT_EQ(ask(o, from("127.0.0.1", "s@far.test", "a@b.test")), "ok");
     EXPECT_EQ(ask(o, from("::ffff:127.0.0.1", "s@far.test", "a@b.test")), "ok");
     EXPECT_EQ(ask(o, from("::1", "s@far.test", "a@b.test")), "ok");

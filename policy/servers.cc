@@ -92,9 +92,8 @@ Decision Evaluation::permit_mx_backup() {
     const Decision ours = permit_destination();
     if (!ours.undecided()) return ours;
     const auto parts = table::split_address(recipient_);
-    const bool routed = parts.local.find_first_of("@%!") != std::string::npos;
     if (parts.domain.empty() || parts.domain.front() == '[' ||
-        (routed && !options_.allow_untrusted_routing))
+        (is_routed(parts.local) && !options_.allow_untrusted_routing))
         return Decision::dunno();
     auto hosts = engine_.names_->servers(parts.domain, ServerKind::mail);
     if (hosts.failed()) return mx_unknown(hosts.error());

@@ -148,7 +148,8 @@ Result<Route> Resolver::resolve(std::string_view sender, std::string_view recipi
         parts.domain = cat({"[", parts.domain, "]"});
         route.recipient = cat({parts.local, "@", parts.domain});
     }
-    if (parts.local.empty()) return Error{Errc::permanent, "bad address syntax"};
+    if (parts.local.empty() || route.recipient.ends_with('@'))
+        return Error{Errc::permanent, "bad address syntax"};
     if (!parts.domain.empty() && !plausible_domain(parts.domain)) {
         return Error{Errc::permanent, "bad address syntax"};
     }

@@ -42,7 +42,10 @@ TEST(Resolve, ByAddressClass) {
     const auto o = base();
     EXPECT_EQ(resolve(o, "u@mail.here.test"), "local mail.here.test u@mail.here.test");
     EXPECT_EQ(resolve(o, "u"), "local mail.here.test u@mail.here.test");
-    EXPECT_EQ(resolve(o, "u@"), "local mail.here.test u@mail.here.test");
+    EXPECT_EQ(resolve(o, "u@"), "5.1.3 bad address syntax");
+    auto null_domain = o;
+    null_domain.completion.null_domain = "mail.here.test";
+    EXPECT_EQ(resolve(null_domain, "u@"), "local mail.here.test u@mail.here.test");
     EXPECT_EQ(resolve(o, ""), "local mail.here.test MAILER-DAEMON@mail.here.test");
     EXPECT_EQ(resolve(o, "u@[192.0.2.1]"), "local mail.here.test u@[192.0.2.1]");
     EXPECT_EQ(resolve(o, "u@[192.0.2.2]"), "smtp [192.0.2.2] u@[192.0.2.2]");

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "lib/base/strings.h"
+#include "lib/sys/port.h"
 
 #include "lib/config/value.h"
 
@@ -66,6 +67,18 @@ void examine_entry(Report& report, const Settings& main, const MasterEntry& entr
     }
 }
 
+// A malformed word of known_tcp_ports is left out: worth telling, and no reason not to start.
+void bad_ports(Report& report, const Settings& settings) {
+    constexpr std::string_view kName = "known_tcp_ports";
+    const auto set = settings.set_values().find(kName);
+    if (set == settings.set_values().end()) return;
+    for (const auto& word : split_list(settings.expanded(kName).value_or(std::string()))) {
+        if (auto ports = sys::parse_known_port(word); !ports)
+            report.problems.push_back({settings.file(), set->second.line, std::string(kName),
+                                       std::move(ports).error().what, false});
+    }
+}
+
 void examine_main(Report& report, const Settings& settings) {
     for (const auto& [name, value] : settings.set_values()) {
         SetParameter set{name, value.text, settings.file(), value.line, "", governing_row(name)};
@@ -77,6 +90,7 @@ void examine_main(Report& report, const Settings& settings) {
               [](const auto& a, const auto& b) { return a.line < b.line; });
     for (Problem& problem : bad_values(settings)) report.problems.push_back(std::move(problem));
     for (Problem& problem : settings.notes()) report.problems.push_back(std::move(problem));
+    bad_ports(report, settings);
 }
 
 std::string reader_list(const Row& row) {

@@ -35,6 +35,7 @@ log::Options log_options(const Config& config, std::string_view program, bool ve
     options.tag = cat({config.get(param::syslog_name), "/", program});
     options.syslog_facility = syslog_facility(config.get(param::syslog_facility));
     options.json = config.get(param::log_format) == "json";
+    options.internal_addresses = config.get(param::info_log_address_format) == "internal";
     options.debug = verbose;
     return options;
 }

@@ -13,6 +13,7 @@
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
 
+#include "lib/log/address_form.h"
 #include "lib/log/record.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -224,6 +225,8 @@ void story(std::string_view trace, std::string_view text, std::initializer_list<
 void write(Level level, std::string_view trace, std::string_view text, std::initializer_list<Field> fields) {
     State& s = state();
     if (s.records && !trace.empty() && level != Level::debug) keep(s, level, true, trace, text, fields);
+    std::string internal;
+    if (s.options.internal_addresses) text = internal = with_internal_addresses(text);
     switch (s.sink) {
         case Sink::syslog: to_syslog(s, level, trace, text); break;
         case Sink::capture:

@@ -30,6 +30,7 @@ struct Options {
     int syslog_facility = 2 << 3;   // LOG_MAIL
     bool debug = false;
     bool json = false;              // JSON lines instead of text (file and stderr sinks)
+    bool internal_addresses = false;  // from=<a b@c> for from=<"a b"@c> (info_log_address_format)
 };
 
 void open_syslog(Options options);

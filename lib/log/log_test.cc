@@ -1,5 +1,7 @@
 #include "lib/log/log.h"
 
+#include "lib/log/address_form.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -39,6 +41,21 @@ TEST(Log, JsonKeepsFields) {
 TEST(Log, LongTextIsCut) {
     const std::string line = logged_to_file({}, [] { info("", std::string(100000, 'x')); });
     EXPECT_LT(line.size(), 4300U);
+}
+
+TEST(Log, InternalAddresses) {
+    const std::pair<std::string_view, std::string_view> cases[] = {
+        {"from=<\"a b\"@c>, size=1", "from=<a b@c>, size=1"},
+        {"to=<\"a\\\"b\\\\\"@c>, orig_to=<\"x y\">, x", "to=<a\"b\\@c>, orig_to=<x y>, x"},
+        {"to=<a@b>, helo=<\"x\">", "to=<a@b>, helo=<\"x\">"},
+        {"to=<\"never closed", "to=<\"never closed"},
+        {"to=<\"", "to=<\""},
+        {"", ""},
+    };
+    for (const auto& [line, internal] : cases) EXPECT_EQ(with_internal_addresses(line), internal);
+    open_capture({.internal_addresses = true});
+    info("", "from=<\"a b\"@c>");
+    EXPECT_EQ(take_captured(), "info from=<a b@c>\n");
 }
 
 TEST(Log, CaptureAndDebug) {

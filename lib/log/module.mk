@@ -1,5 +1,6 @@
 noinst_LIBRARIES += lib/log/liblog.a
-lib_log_liblog_a_SOURCES = %reldir%/log.h %reldir%/log.cc %reldir%/delay_digits.h %reldir%/delay_digits.cc %reldir%/record.h %reldir%/record.cc
+lib_log_liblog_a_SOURCES = %reldir%/log.h %reldir%/log.cc %reldir%/address_form.h %reldir%/address_form.cc %reldir%/delay_digits.h %reldir%/delay_digits.cc \
+	%reldir%/record.h %reldir%/record.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/log/log_test

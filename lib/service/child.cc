@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
 #include "lib/config/log_options.h"
+#include "lib/config/process_wide.h"
 #include "lib/log/delay_digits.h"
 #include "lib/log/log.h"
 #include "lib/service/snapshot.h"
@@ -109,6 +110,7 @@ Result<Child> Child::start(int argc, char** argv) {
     overrides.emplace(overrides.begin(), "service_name", arguments.service);  // $service_name in -o options
     TRY_ASSIGN(auto config, config::Config::from(snapshot, overrides));
     open_log(config, arguments, program, birth.log_file);
+    if (auto set = config::set_process_wide(config); !set) log::warning("", set.error().what);
     TRY(load_unicode());  // before the sandbox hides the library
     if (birth.records)
         log::open_records(Fd(kRecordsFd));
@@ -159,6 +161,7 @@ void Child::watch_me() const { ::alarm(static_cast<unsigned>(patience().count())
 void Child::end_watch() { ::alarm(0); }
 
 Result<void> Child::restrict() {
+    if (auto failure = config::table_failure()) return *std::move(failure);
     TRY(sys::raise_descriptor_limit());
     if (profile_.restricts_itself) return {};
     TRY_ASSIGN(const auto done, sys::restrict(profile_.promises, path_rules(profile_, *config_)));

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "lib/config/process_wide.h"
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
 #include "lib/service/child.h"
@@ -98,6 +99,7 @@ class Host {
                 return;
             else if (fd >= kFirstListener)
                 take_connection(fd);
+            if (config::table_failure()) return;
         }
     }
 
@@ -141,6 +143,7 @@ Result<void> work(Child& child, Worker& worker) {
     child.ready();
     child.set_idle();
     Host(child, worker, std::move(waiter)).run();
+    if (auto failure = config::table_failure()) return *std::move(failure);
     return {};
 }
 

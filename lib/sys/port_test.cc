@@ -20,6 +20,19 @@ TEST(Port, numbers_and_services_of_mail) {
     }
 }
 
+TEST(Port, known_names_come_first) {
+    set_known_ports({{"smtp", 2525}, {"b", 77}});
+    EXPECT_EQ(parse_port("smtp").value(), 2525);
+    EXPECT_EQ(parse_port("B").value(), 77);
+    set_known_ports({});
+    EXPECT_EQ(parse_port("smtp").value(), 25);
+    const auto two = parse_known_port("smtps=submissions=465");
+    ASSERT_TRUE(two);
+    EXPECT_EQ(*two, (std::vector<NamedPort>{{"smtps", 465}, {"submissions", 465}}));
+    for (const char* bad : {"", "x", "=1", "x=", "x=0", "x=65536", "25=26", "x==1", "x=y", "25"})
+        EXPECT_FALSE(parse_known_port(bad).has_value()) << bad;
+}
+
 TEST(Port, what_is_none) {
     for (const char* text :
          {"", "0", "65536", "-1", "+25", "25 ", " 25", "2 5", "nosuchservice", "smtp\n"}) {

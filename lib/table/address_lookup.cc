@@ -61,8 +61,8 @@ AddressParts split_address(std::string_view address) {
 
 std::string complete_address(std::string_view address, const Completion& completion) {
     std::string out(without_route(address));
-    if (out.size() > 1 && out.back() == '@') out.pop_back();  // "user@" is "user"
     if (out.empty()) return out;
+    if (out.size() > 1 && out.back() == '@') return out += completion.null_domain;
     if (out.find('@') == std::string::npos) add_domain(out, completion);
     const auto at = out.rfind('@');
     if (at == std::string::npos) return out;

@@ -25,8 +25,9 @@ struct Completion {
     std::string myorigin, mydomain;
     bool at_myorigin = true, dot_mydomain = false;
     bool swap_bangpath = true, percent_hack = true;
+    std::string null_domain;  // what "user@" is completed with; empty: it stays, and is no address
 };
-// "user" and "user@" -> user@myorigin, "user@host" -> user@host.mydomain where configured; without
+// "user" -> user@myorigin, "user@host" -> user@host.mydomain where configured; without
 // a domain, "site!user" -> user@site and "user%site" -> user@site. No source route, no trailing
 // dot. The empty address stays empty.
 std::string complete_address(std::string_view address, const Completion& completion);

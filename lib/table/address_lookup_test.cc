@@ -23,7 +23,9 @@ TEST(AddressLookup, SplitsAddresses) {
 TEST(AddressLookup, CompletesAddresses) {
     Completion how{"origin.test", "domain.test"};
     EXPECT_EQ(complete_address("u", how), "u@origin.test");
-    EXPECT_EQ(complete_address("u@", how), "u@origin.test");
+    EXPECT_EQ(complete_address("u@", how), "u@");
+    how.null_domain = "host.test";
+    EXPECT_EQ(complete_address("u@", how), "u@host.test");
     EXPECT_EQ(complete_address("", how), "");
     EXPECT_EQ(complete_address("u@x.test.", how), "u@x.test");
     EXPECT_EQ(complete_address("u@host", how), "u@host");

@@ -62,9 +62,13 @@ ClassLists class_lists(const config::Config& config) {
 }
 
 Completion completion(const config::Config& config) {
-    return {config.get(param::myorigin), config.get(param::mydomain),
-            config.get(param::append_at_myorigin), config.get(param::append_dot_mydomain),
-            config.get(param::swap_bangpath), config.get(param::allow_percent_hack)};
+    return {config.get(param::myorigin),
+            config.get(param::mydomain),
+            config.get(param::append_at_myorigin),
+            config.get(param::append_dot_mydomain),
+            config.get(param::swap_bangpath),
+            config.get(param::allow_percent_hack),
+            config.get(param::resolve_null_domain) ? config.get(param::myhostname) : ""};
 }
 
 Parents parents_of(const config::Config& config, std::string_view parameter) {

@@ -1,6 +1,7 @@
 #include "lib/table/maps.h"
 
 #include "lib/base/strings.h"
+#include "lib/config/process_wide.h"
 #include "lib/table/registry.h"
 #include "lib/table/source.h"
 
@@ -25,6 +26,7 @@ struct Maps::Member {
             table = std::move(opened).value();
         } else {
             why = Error{Errc::temporary, cat({spec, " is unavailable. ", opened.error().what})};
+            config::tell_table_failure(why);
         }
     }
 };

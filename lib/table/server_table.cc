@@ -2,13 +2,13 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
+#include "lib/config/process_wide.h"
 
 namespace postern::table {
 namespace {
 
 constexpr Millis kPatience{30'000};  // for connecting and one question
 constexpr std::size_t kMaxTcpLine = 4096;
-constexpr std::size_t kMaxSocketmapReply = 100'000;
 
 int hex_digit(char c) {
     if (is_digit(c)) return c - '0';
@@ -47,7 +47,7 @@ class SocketmapTable final : public ServerTable {
         TRY(stream.send(cat({std::to_string(question.size()), ":", question, ","}), deadline));
         TRY_ASSIGN(const std::string length, stream.read_until(':', 10, deadline));
         const auto size = parse_number<std::size_t>(length);
-        if (!size || *size > kMaxSocketmapReply) return bad(length);
+        if (!size || *size > config::process_wide().socketmap_reply_limit) return bad(length);
         TRY_ASSIGN(const std::string reply, stream.read_exactly(*size + 1, deadline));
         if (reply.back() != ',') return bad(reply);
         const std::string_view text = std::string_view(reply).substr(0, *size);
