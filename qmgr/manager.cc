@@ -430,7 +430,7 @@ void Manager::deliver(Scheduler::Batch batch) {
     auto request =
         make_request(*message, transport, next_hop_of(destination), batch.work.recipients);
     std::vector<std::uint32_t>& recipients = batch.work.recipients;
-    request.passes_loops = may_pass_on(message->key, recipients.front());
+    request.passes_loops = may_pass_on(message->key, recipients.front(), transport);
     std::vector<std::uint32_t> rest(
         recipients.begin() + static_cast<std::ptrdiff_t>(request.recipients.size()),
         recipients.end());
@@ -454,28 +454,40 @@ void Manager::deliver(Scheduler::Batch batch) {
 
 void Manager::on_delivered(const Scheduler::Batch& batch, const DeliveryResult& result) {
     MessageKey key = batch.work.message;
-    std::string next_hop;  // finish() may forget the destination
-    if (!options_.best_mx_transport.empty()) next_hop = next_hop_of(batch.destination());
+    std::string transport, next_hop;  // finish() may forget the destination
+    if (loops_may_go_elsewhere()) {
+        transport = batch.transport();
+        next_hop = next_hop_of(batch.destination());
+    }
     std::vector<Work> suspended = scheduler_.finish(batch, result.outcome, result.reason, steady());
     if (Message* message = find(key)) --message->under_way;
     std::vector<std::uint32_t> looping;
     for (const ipc::RecipientReport& report : result.reports) {
         Message* message = find(key);
         POSTERN_CHECK(message != nullptr);
-        if (report.loops_back && may_pass_on(key, report.index)) {
+        if (report.loops_back && may_pass_on(key, report.index, transport)) {
             looping.push_back(report.index);
             continue;
         }
         if (!result.silent) log_outcome(*message, report);
         on_report(*message, report);
     }
-    if (!looping.empty()) pass_on(key, looping, next_hop);
+    if (!looping.empty()) pass_on(key, looping, best_mx_for(transport), next_hop);
     if (!suspended.empty()) defer_works(suspended, suspended_by(result.reason));
     pump_soon();
 }
 
-bool Manager::may_pass_on(MessageKey key, std::uint32_t index) const {
-    if (options_.best_mx_transport.empty()) return false;
+bool Manager::loops_may_go_elsewhere() const {
+    return !options_.best_mx_transport.empty() || !options_.best_mx_overrides.empty();
+}
+
+const std::string& Manager::best_mx_for(std::string_view transport) const {
+    const auto own = options_.best_mx_overrides.find(transport);
+    return own == options_.best_mx_overrides.end() ? options_.best_mx_transport : own->second;
+}
+
+bool Manager::may_pass_on(MessageKey key, std::uint32_t index, std::string_view transport) const {
+    if (best_mx_for(transport).empty()) return false;
     const auto known = passed_on_.find(key);
     return known == passed_on_.end() || !known->second.contains(index);
 }
@@ -483,14 +495,13 @@ bool Manager::may_pass_on(MessageKey key, std::uint32_t index) const {
 // These recipients' domain has us for its best host, and nobody here knows it: another transport
 // gets them. Where that one finds the same, it is a loop.
 void Manager::pass_on(MessageKey key, const std::vector<std::uint32_t>& recipients,
-                      const std::string& next_hop) {
+                      const std::string& best_mx, const std::string& next_hop) {
     passed_on_[key].insert(recipients.begin(), recipients.end());
     std::map<std::string, std::vector<std::uint32_t>> groups;
     std::string transport;
     for (const std::uint32_t index : recipients) {
         const std::string& address = find(key)->envelope().recipients[index].address;
-        ipc::ResolveAnswer route =
-            route_of(options_.best_mx_transport, cat({"@", next_hop}), "best_mx_transport");
+        ipc::ResolveAnswer route = route_of(best_mx, cat({"@", next_hop}), "best_mx_transport");
         transport = route.transport;
         const bool alone = scheduler_.recipient_limit(transport) == 1;
         groups[destination_name(route, address, alone)].push_back(index);
@@ -506,8 +517,8 @@ void Manager::pass_on(MessageKey key, const std::vector<std::uint32_t>& recipien
             schedule(*message, transport, destination, std::move(group), 0);
             continue;
         }
-        log::warning(message->id().str(), cat({"best_mx_transport: no name of a service: ",
-                                               options_.best_mx_transport}));
+        log::warning(message->id().str(),
+                     cat({"best_mx_transport: no name of a service: ", best_mx}));
         for (const std::uint32_t index : group) {
             if (Message* still = find(key))
                 decide(*still, index,

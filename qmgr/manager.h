@@ -97,9 +97,11 @@ class Manager {
     void on_delivered(const Scheduler::Batch& batch, const DeliveryResult& result);
     void defer_works(const std::vector<Work>& works, const Verdict& reason);
     // best_mx_transport, see doc/decisions/best-mx.md.
-    bool may_pass_on(MessageKey key, std::uint32_t index) const;
+    bool loops_may_go_elsewhere() const;
+    const std::string& best_mx_for(std::string_view transport) const;
+    bool may_pass_on(MessageKey key, std::uint32_t index, std::string_view transport) const;
     void pass_on(MessageKey key, const std::vector<std::uint32_t>& recipients,
-                 const std::string& next_hop);
+                 const std::string& best_mx, const std::string& next_hop);
 
     // What became of one recipient; each ends in settle().
     // sendmail -v: whether the sender still has to hear of all that becomes of it.

@@ -280,6 +280,17 @@ TEST_F(BestMxTest, WhatLoopsBackGoesToAnotherTransport) {
     EXPECT_EQ(files(Directory::incoming) + files(Directory::deferred), 0U);
 }
 
+// -o best_mx_transport of one master.cf entry.
+TEST_F(BestMxTest, EachTransportMayHaveItsOwn) {
+    options_.best_mx_overrides = {{"smtp", "smtp:b.test"}};
+    EXPECT_THAT(requests_for({"loop@a.test"}),
+                testing::ElementsAre("smtp a.test loop@a.test", "smtp b.test loop@a.test"));
+    requests_.clear();
+    options_.best_mx_transport = "local";
+    options_.best_mx_overrides = {{"smtp", ""}};
+    EXPECT_THAT(requests_for({"loop@a.test"}), testing::ElementsAre("smtp a.test loop@a.test"));
+}
+
 TEST_F(BestMxTest, NobodyGoesTwice) {
     for (const bool stubborn : {false, true}) {
         stubborn_ = stubborn;

@@ -147,4 +147,16 @@ Options options_from(const config::Config& config) {
     return options;
 }
 
+Options options_from(const config::Config& config, const config::MasterFile& master) {
+    Options options = options_from(config);
+    for (const auto& entry : master.entries()) {
+        for (const auto& [name, text] : entry.overrides) {
+            if (name != "best_mx_transport") continue;
+            // Config::check has seen to the rest of it when the service was prepared.
+            options.best_mx_overrides[entry.name] = config.expand(text).value_or(std::string());
+        }
+    }
+    return options;
+}
+
 }  // namespace postern::qmgr

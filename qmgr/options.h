@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 
 namespace postern::config {
 class Config;
+class MasterFile;
 }
 
 namespace postern::qmgr {
@@ -41,10 +43,14 @@ struct Options {
     std::vector<std::string> defer_transports;  // deliver only when the queue is flushed
     bool verp_bounces = true;       // a notification for each recipient (disable_verp_bounces)
     std::string best_mx_transport;  // takes what the SMTP client finds to loop back; empty: nothing
+    // Of the transports whose master.cf entries say something else with -o.
+    std::map<std::string, std::string, std::less<>> best_mx_overrides;
     Scheduler::LimitsFor limits_for = [](std::string_view) { return TransportLimits{}; };
 };
 
-// `config` must outlive the options.
+// `config` must outlive the options. What master.cf says of transports is not in them.
 Options options_from(const config::Config& config);
+// With that.
+Options options_from(const config::Config& config, const config::MasterFile& master);
 
 }  // namespace postern::qmgr

@@ -57,6 +57,19 @@ TEST(Options, recipients_of_one_request) {
               ipc::kMaxRecipientsPerMessage);
 }
 
+TEST(Options, BestMxOfATransport) {
+    const auto config = config::Config::parse("best_mx_transport = local\nown = virtual\n").value();
+    const auto master = config::MasterFile::parse(
+                            "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
+                            "  -o best_mx_transport=$own\nlmtp unix - - n - - lmtp "
+                            "-o best_mx_transport=\n")
+                            .value();
+    const Options options = options_from(config, master);
+    EXPECT_EQ(options.best_mx_transport, "local");
+    EXPECT_EQ(options.best_mx_overrides, (std::map<std::string, std::string, std::less<>>{
+                                             {"relay", "virtual"}, {"lmtp", ""}}));
+}
+
 TEST(Options, SlotsOfATransport) {
     const SlotRules usual = limits_in("", "smtp").slots;
     EXPECT_EQ(std::tie(usual.cost, usual.loan, usual.discount, usual.minimum),

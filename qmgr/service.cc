@@ -10,9 +10,18 @@
 
 namespace postern::qmgr {
 
+namespace {
+
+// master has read the same text and found it good.
+Options options_of(const service::LoopContext& context) {
+    const auto master = config::master_of(context.snapshot);
+    return master ? options_from(context.config, *master) : options_from(context.config);
+}
+
+}  // namespace
+
 QmgrService::QmgrService(const service::LoopContext& context)
-    : context_(context),
-      manager_(context.loop, sys::RealFs::instance(), options_from(context.config)) {
+    : context_(context), manager_(context.loop, sys::RealFs::instance(), options_of(context)) {
     context_.loop.post([this] { manager_.start(); });
 }
 
