@@ -49,6 +49,9 @@ void append_numbers(std::string& out, std::uint32_t first, std::uint32_t second)
 }
 
 constexpr std::uint64_t kMaxKept = 32u << 20;  // two million entries
+constexpr std::uint64_t kMaxWhole = 512u << 20;
+// So many bytes are read at once in the time of one read of a record.
+constexpr std::uint64_t kBytesPerRead = 1024;
 
 class CdbReader final : public MapFile {
   public:
@@ -60,21 +63,23 @@ class CdbReader final : public MapFile {
         return {};
     }
 
+    void expect_many() override { many_ = true; }
+
     Lookup<std::string> get(std::string_view key) override {
+        if (many_ && whole_.empty()) TRY(read_whole_if_it_pays());
         const std::uint32_t hash = hash_of(key);
         const std::uint64_t table = number_at(header_, hash % kTables * 8);
         const std::uint64_t slots = number_at(header_, hash % kTables * 8 + 4);
         if (slots == 0) return NotFound{};
         if (table + slots * 8 > size_) return damaged();
         std::string read_now;
-        TRY_ASSIGN(const std::string* kept, slots_of(hash % kTables, table, slots));
+        TRY_ASSIGN(const std::string_view known, slots_of(hash % kTables, table, slots));
         for (std::uint64_t i = 0, slot = (hash >> 8) % slots; i < slots;
              ++i, slot = (slot + 1) % slots) {
-            if (!kept) {
+            if (known.empty()) {
                 TRY_ASSIGN(read_now, bytes(table + slot * 8, 8));
             }
-            const std::string_view entry =
-                kept ? std::string_view(*kept).substr(slot * 8, 8) : read_now;
+            const std::string_view entry = known.empty() ? read_now : known.substr(slot * 8, 8);
             const std::uint32_t position = number_at(entry, 4);
             if (position == 0) return NotFound{};
             if (number_at(entry, 0) != hash) continue;
@@ -103,20 +108,38 @@ class CdbReader final : public MapFile {
     Result<void> close() override { return {}; }
 
   private:
+    // The file is not mapped: who truncates it would end the process with the next lookup.
+    Result<void> read_whole_if_it_pays() {
+        if (++asked_ <= size_ / kBytesPerRead || size_ > kMaxWhole) return {};
+        TRY_ASSIGN(whole_, sys::RealFs::instance().read_at(file_.get(), 0, size_));
+        if (whole_.size() != size_) return damaged();
+        return {};
+    }
+
     // The slots of one of the 256 tables: read when first wanted and kept, as long as all that is
-    // kept stays small; null when they are too many.
-    Result<const std::string*> slots_of(std::size_t number, std::uint64_t at, std::uint64_t count) {
+    // kept stays small; nothing when they are too many.
+    Result<std::string_view> slots_of(std::size_t number, std::uint64_t at, std::uint64_t count) {
+        if (!whole_.empty()) return std::string_view(whole_).substr(at, count * 8);
         std::string& kept = slots_[number];
-        if (!kept.empty()) return &kept;
-        if (kept_ + count * 8 > kMaxKept) return nullptr;
+        if (!kept.empty()) return std::string_view(kept);
+        if (kept_ + count * 8 > kMaxKept) return std::string_view();
         TRY_ASSIGN(kept, bytes(at, count * 8));
         kept_ += kept.size();
-        return &kept;
+        return std::string_view(kept);
+    }
+
+    Lookup<std::string> value_in_whole(std::uint64_t position, std::string_view key) const {
+        const std::string_view record = std::string_view(whole_).substr(position);
+        const std::uint64_t size = number_at(record, 0), value = number_at(record, 4);
+        if (8 + size + value > record.size()) return damaged();
+        if (record.substr(8, size) != key) return NotFound{};
+        return std::string(record.substr(8 + size, value));
     }
 
     // Most records are short: one read brings lengths, key and value.
     Lookup<std::string> value_at(std::uint64_t position, std::string_view key) {
         if (position + 8 > size_) return damaged();
+        if (!whole_.empty()) return value_in_whole(position, key);
         std::array<char, kShortRecord> buffer;
         const std::size_t wanted = std::min<std::uint64_t>(size_ - position, kShortRecord);
         const ssize_t got =
@@ -155,6 +178,9 @@ class CdbReader final : public MapFile {
     std::string header_;
     std::array<std::string, kTables> slots_;
     std::uint64_t kept_ = 0;  // bytes in slots_
+    bool many_ = false;
+    std::uint64_t asked_ = 0;
+    std::string whole_;  // the file, where many keys are asked for
 };
 
 // All records in memory; the finished file is written by close().

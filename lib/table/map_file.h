@@ -26,6 +26,8 @@ class MapFile {
 
     // Exactly these bytes.
     virtual Lookup<std::string> get(std::string_view key) = 0;
+    // Many keys will be asked for, by a process that ends afterwards: memory may be spent on it.
+    virtual void expect_many() {}
     virtual Result<void> each(const Visitor& visit) = 0;
     // False when the key is there already and `overwrite` is not set.
     virtual Result<bool> put(std::string_view key, std::string_view value, bool overwrite) = 0;

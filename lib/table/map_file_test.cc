@@ -145,6 +145,21 @@ TEST_P(Db, StaysWhatItIsWhileItIsHeld) {
     (*table)->release();
 }
 
+// A cdb file is read as a whole at some point.
+TEST_P(Db, ManyKeysWhileItIsHeld) {
+    std::map<std::string, std::string> entries;
+    for (int i = 0; i < 100; ++i)
+        entries.emplace("key" + std::to_string(i), std::string(100, 'v') + std::to_string(i));
+    build(type, name, entries, options);
+    auto table = MapTable::open(type, name, Fold::keep);
+    for (int round = 0; round < 3; ++round) {
+        (*table)->hold();
+        for (const auto& [key, value] : entries) EXPECT_EQ(get(**table, key), value);
+        EXPECT_EQ(get(**table, "none"), get(**table, "key100"));
+        (*table)->release();
+    }
+}
+
 TEST_P(Db, KeepsAndRemovesEntries) {
     build(type, name, {{"a", "1"}, {"b", "2"}}, options);
     auto keep = options;

@@ -143,7 +143,10 @@ Lookup<std::string> MapTable::lookup(std::string_view key) {
     return found;
 }
 
-void MapTable::hold() { held_ = refresh().has_value(); }
+void MapTable::hold() {
+    held_ = refresh().has_value();
+    if (held_) file_->expect_many();
+}
 
 void MapTable::release() {
     if (std::exchange(held_, false)) unlock();
