@@ -53,7 +53,12 @@ void examine_use(config::Report& report, const config::Snapshot& snapshot) {
     std::vector<config::Problem> problems = std::move(restrictions.problems);
     for (auto& [spec, place] : tables) {
         const auto table = table::open_table(spec);
-        if (table) continue;
+        if (table) {
+            for (auto& warning : (*table)->warnings())
+                problems.push_back({place.file, place.line, place.parameter,
+                                    cat({place.text, spec, ": ", warning}), false});
+            continue;
+        }
         place.text += cat({spec, ": ", table.error().what});
         problems.push_back(std::move(place));
     }

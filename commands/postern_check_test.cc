@@ -27,6 +27,30 @@ TEST(PosternCheck, TablesThatCannotBeOpened) {
                 HasSubstr("line 2: virtual_alias_maps: regexp:/nosuch/patterns: "));
 }
 
+TEST(PosternCheck, LinesOfTablesThatAreLeftOut) {
+    support::TempFolder folder;
+    const std::string path = folder.path() + "/t";
+    std::ofstream(path) << "a b\nalone\nA c\n";
+    std::ofstream(path + ".re") << "/x/ y\n/(/ z\n";
+    config::Snapshot snapshot{"/c",
+                              "alias_maps = texthash:" + path + "\n" +
+                                  "smtpd_helo_restrictions = unionmap:{regexp:" + path + ".re}\n",
+                              ""};
+    config::Report report;
+    examine_use(report, snapshot);
+    EXPECT_FALSE(report.has_errors());
+    ASSERT_EQ(report.problems.size(), 1u)
+        << "only the restrictions: alias_maps is not in the report";
+    EXPECT_THAT(report.problems[0].str(), HasSubstr("/t.re, line 2: "));
+    report = config::examine(snapshot);
+    examine_use(report, snapshot);
+    ASSERT_EQ(report.problems.size(), 3u);
+    EXPECT_THAT(report.problems[0].str(),
+                HasSubstr("/c/main.cf, line 1: alias_maps: texthash:" + path + ": " + path +
+                          ", line 2: expected format: key whitespace value"));
+    EXPECT_THAT(report.problems[1].str(), HasSubstr(", line 3: duplicate entry: \"a\""));
+}
+
 TEST(PosternCheck, UsageAndMissingFiles) {
     EXPECT_FALSE(check("/nosuch", {}).has_value());
     EXPECT_FALSE(check("/nosuch", {"-x"}).has_value());

@@ -231,6 +231,7 @@ Result<int> query(const MapOptions& options, std::FILE* in, std::FILE* out) {
     Tables tables;
     for (const auto& map : options.maps) {
         TRY_ASSIGN(auto table, open(options, split_map(options, map)));
+        for (const auto& warning : table->warnings()) log::warning("", warning);
         tables.push_back(std::move(table));
     }
     bool any = false;

@@ -15,6 +15,7 @@ class UnionTable final : public Table {
     explicit UnionTable(std::vector<std::unique_ptr<Table>> tables) : tables_(std::move(tables)) {}
     Lookup<std::string> lookup(std::string_view key) override;
     bool patterns() const override;
+    std::vector<std::string> warnings() const override;
 
   private:
     std::vector<std::unique_ptr<Table>> tables_;
@@ -25,6 +26,7 @@ class PipeTable final : public Table {
     explicit PipeTable(std::vector<std::unique_ptr<Table>> tables) : tables_(std::move(tables)) {}
     Lookup<std::string> lookup(std::string_view key) override;
     bool patterns() const override;
+    std::vector<std::string> warnings() const override;
 
   private:
     std::vector<std::unique_ptr<Table>> tables_;

@@ -2,6 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/process_wide.h"
+#include "lib/log/log.h"
 #include "lib/table/registry.h"
 #include "lib/table/source.h"
 
@@ -24,6 +25,7 @@ struct Maps::Member {
         auto opened = open_table(spec, fold);
         if (opened) {
             table = std::move(opened).value();
+            for (const auto& warning : table->warnings()) log::warning("", warning);
         } else {
             why = Error{Errc::temporary, cat({spec, " is unavailable. ", opened.error().what})};
             config::tell_table_failure(why);

@@ -1,9 +1,11 @@
 #include "lib/table/memory_table.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "lib/base/strings.h"
 #include "lib/base/unicode.h"
+#include "lib/log/log.h"
 
 namespace postern::table {
 namespace {
@@ -86,13 +88,25 @@ Result<void> TextHashTable::refresh() {
     TRY_ASSIGN(const auto text, watch_.read_if_changed());
     if (!text) return {};
     entries_.clear();
-    for (const auto& line : logical_lines(*text)) {
-        // A line without a value is no entry, here as in postmap.
-        if (auto entry = split_map_entry(line.text)) {
-            entries_.emplace(folded(entry->key, fold_), std::move(entry->value));
-        }
+    warnings_.clear();
+    for (const auto& line : logical_lines(*text)) add(line);
+    if (std::exchange(open_, true)) {
+        for (const auto& warning : warnings_) log::warning("", warning);
     }
     return {};
+}
+
+// A line without a value is no entry, and of two with one key the first counts, here as in postmap.
+void TextHashTable::add(const LogicalLine& line) {
+    const auto warn = [&](std::string_view what) {
+        warnings_.push_back(
+            cat({watch_.path(), ", line ", std::to_string(line.number), ": ", what}));
+    };
+    auto entry = split_map_entry(line.text);
+    if (!entry) return warn("expected format: key whitespace value: skipping this line");
+    const std::string key = folded(entry->key, fold_);
+    if (!entries_.emplace(key, std::move(entry->value)).second)
+        warn(cat({"duplicate entry: \"", printable(key, 200), "\""}));
 }
 
 Lookup<std::string> TextHashTable::lookup(std::string_view key) {

@@ -74,14 +74,18 @@ class TextHashTable final : public Table {
 
     Lookup<std::string> lookup(std::string_view key) override;
     Result<void> each(const Visitor& visit) override;
+    std::vector<std::string> warnings() const override { return warnings_; }
 
   private:
     TextHashTable(std::string_view path, Fold fold) : watch_(std::string(path)), fold_(fold) {}
     Result<void> refresh();
+    void add(const LogicalLine& line);
 
     FileWatch watch_;
     Fold fold_;
+    bool open_ = false;  // its opener tells of the first text's warnings
     MemoryTable::Entries entries_;
+    std::vector<std::string> warnings_;
 };
 
 }  // namespace postern::table

@@ -5,6 +5,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/table/regex.h"
 #include "lib/table/source.h"
 
@@ -226,7 +227,10 @@ class ReloadedTable final : public PatternTable {
     Result<void> refresh() {
         TRY_ASSIGN(const auto text, watch_.read_if_changed());
         if (!text) return {};
+        const bool first = table_ == nullptr;  // then its opener tells of the warnings
         TRY_ASSIGN(table_, parse(kind_, watch_.path(), *text));
+        if (first) return {};
+        for (const auto& warning : table_->warnings()) log::warning("", warning);
         return {};
     }
     Lookup<std::string> lookup(std::string_view key) override {
