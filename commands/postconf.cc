@@ -96,6 +96,10 @@ Result<CommandLine> parse_command_line(int argc, char** argv) {
         if (!take_option(line, option)) return Error{Errc::invalid, kUsage};
     }
     line.arguments.assign(argv + optind, argv + argc);
+    const PostconfOptions& options = line.options;
+    if (options.defaults && options.set_only) return Error{Errc::invalid, "specify one of -d -n"};
+    if (options.subject == Subject::master_params && options.change == Change::comment_out)
+        return Error{Errc::invalid, "with option -P, do not specify -#"};
     // "postconf name=value" edits without being told so.
     bool assignment =
         !line.arguments.empty() && line.arguments.front().find('=') != std::string::npos;
@@ -109,6 +113,8 @@ int edit(const CommandLine& line, const std::string& directory) {
     std::string path = directory + (main_file ? "/main.cf" : "/master.cf");
     auto text = config::read_file(path);
     if (!text) return fatal(text.error().what);
+    if (text->find('\0') != text->npos)
+        return fatal(path + ": contains a zero byte: this is no configuration file");
     auto edited = main_file ? edit_main(*text, line.options.change, line.arguments)
                             : edit_master(*text, line.options, line.arguments);
     if (!edited) return fatal(edited.error().what);

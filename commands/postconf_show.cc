@@ -6,6 +6,7 @@
 #include "lib/base/strings.h"
 #include "lib/config/check.h"
 #include "lib/config/params.h"
+#include "lib/config/references.h"
 
 namespace postern::commands {
 namespace {
@@ -128,6 +129,55 @@ void warn_of_unused(Printer& printer, const PostconfInput& input, const Known& k
     }
 }
 
+// -o options that set what nobody reads.
+void warn_of_unused_overrides(Printer& printer, const PostconfInput& input, const Known& known) {
+    const auto& set = input.settings.set_values();
+    for (const auto& entry : input.master.entries()) {
+        for (const auto& [name, value] : entry.overrides) {
+            const auto uses = [&, &name = name](const auto& other) {
+                return other.first != name && refers_to(other.second, name);
+            };
+            const auto main_uses = [&, &name = name](const auto& other) {
+                return refers_to(other.second.text, name);
+            };
+            if (known.all.contains(name) || std::any_of(set.begin(), set.end(), main_uses) ||
+                std::any_of(entry.overrides.begin(), entry.overrides.end(), uses))
+                continue;
+            printer.warn(cat(
+                {input.settings.directory(), "/master.cf: unused parameter: ", name, "=", value}));
+        }
+    }
+}
+
+config::Settings settings_of(const config::Settings& settings, const config::MasterEntry& entry) {
+    config::Settings own = settings;
+    own.set("service_name", entry.name);
+    for (const auto& [name, value] : entry.overrides) own.set(name, value);
+    return own;
+}
+
+// $name of names that have no value anywhere; each is told once.
+void warn_of_undefined(Printer& printer, const PostconfInput& input) {
+    std::set<std::string> told;
+    const auto look_at = [&](std::string_view file, const std::string& name,
+                             const std::string& value, const config::Settings& settings) {
+        const config::Row* row = config::find_row(name);
+        if (row != nullptr && row->type == config::Type::Template) return;
+        for (const auto& undefined : config::undefined_names(value, settings)) {
+            const std::string text = cat({file, ": undefined parameter: ", undefined});
+            if (told.insert(text).second) printer.warn(text);
+        }
+    };
+    for (const auto& [name, value] : input.settings.set_values())
+        look_at(input.settings.file(), name, value.text, input.settings);
+    for (const auto& entry : input.master.entries()) {
+        if (entry.overrides.empty()) continue;
+        const config::Settings own = settings_of(input.settings, entry);
+        for (const auto& [name, value] : entry.overrides)
+            look_at(input.settings.directory() + "/master.cf", name, value, own);
+    }
+}
+
 // "smtp/inet" or "smtp" or "" against an entry.
 bool entry_matches(const config::MasterEntry& entry, std::string_view name, std::string_view type) {
     return (name.empty() || name == "*" || entry.name == name) &&
@@ -153,18 +203,38 @@ void print_fields(Printer& printer, const config::MasterEntry& entry, std::strin
     }
 }
 
-void print_overrides(Printer& printer, const config::Settings& settings,
+// Whether there was one.
+bool print_overrides(Printer& printer, const config::Settings& settings,
                      const config::MasterEntry& entry, std::string_view wanted) {
     auto sorted = entry.overrides;
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
-    config::Settings own = settings;
-    own.set("service_name", entry.name);
-    for (const auto& [name, value] : entry.overrides) own.set(name, value);
+    const config::Settings own = settings_of(settings, entry);
+    bool any = false;
     for (const auto& [name, value] : sorted) {
         if (!wanted.empty() && wanted != "*" && wanted != name) continue;
         printer.pair(cat({entry.key(), "/", name}), value, own);
+        any = true;
     }
+    return any;
+}
+
+// -x: with the values of its -o options expanded.
+config::MasterEntry expanded_entry(const PostconfInput& input, config::MasterEntry entry) {
+    const config::Settings own = settings_of(input.settings, entry);
+    for (std::size_t i = 1; i < entry.arguments.size(); ++i) {
+        const auto parts = split_once(entry.arguments[i], '=');
+        if (entry.arguments[i - 1] != "-o" || !parts) continue;
+        if (auto value = config::expand(parts->second, own))
+            entry.arguments[i] = cat({parts->first, "=", *value});
+    }
+    return entry;
+}
+
+void print_entry(Printer& printer, const PostconfInput& input, const config::MasterEntry& entry) {
+    const auto shown = input.options.expand ? expanded_entry(input, entry) : entry;
+    printer.line(input.options.json ? printer.json_line(entry.key(), config::master_line(shown))
+                                    : config::master_line(shown, input.options.fold));
 }
 
 }  // namespace
@@ -222,7 +292,10 @@ PostconfOutput show_main(const PostconfInput& input, const std::vector<std::stri
             printer.main_parameter(name);
         }
     }
-    if (!input.options.defaults) warn_of_unused(printer, input, known);
+    if (input.options.defaults) return printer.take();
+    warn_of_undefined(printer, input);
+    warn_of_unused(printer, input, known);
+    warn_of_unused_overrides(printer, input, known);
     return printer.take();
 }
 
@@ -236,18 +309,19 @@ PostconfOutput show_master(const PostconfInput& input, const std::vector<std::st
         bool any = false;
         for (const config::MasterEntry& entry : input.master.entries()) {
             if (!entry_matches(entry, parts[0], parts[1])) continue;
+            if (input.options.subject == Subject::master_params) {
+                any = print_overrides(printer, input.settings, entry, parts[2]) || any;
+                continue;
+            }
             any = true;
-            if (input.options.subject == Subject::master)
-                printer.line(input.options.json
-                                 ? printer.json_line(entry.key(), config::master_line(entry))
-                                 : config::master_line(entry, input.options.fold));
+            if (input.options.subject == Subject::master) print_entry(printer, input, entry);
             if (input.options.subject == Subject::master_fields)
                 print_fields(printer, entry, parts[2]);
-            if (input.options.subject == Subject::master_params)
-                print_overrides(printer, input.settings, entry, parts[2]);
         }
         if (!any && pattern != "*") printer.warn("unmatched request: \"" + pattern + "\"");
     }
+    warn_of_undefined(printer, input);
+    warn_of_unused_overrides(printer, input, known_parameters(input));
     return printer.take();
 }
 

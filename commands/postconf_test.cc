@@ -49,6 +49,35 @@ TEST_F(Postconf, UnknownName) {
         std::vector<std::string>{"smtpd_timout: unknown parameter (did you mean smtpd_timeout?)"});
 }
 
+TEST_F(Postconf, UndefinedNamesAndUnusedOptions) {
+    options.set_only = true;
+    config::Settings settings("/etc/postfix");
+    ASSERT_TRUE(settings.parse("myorigin = $nosuch\nrelayhost = $mua_relay\n").has_value());
+    const auto master = config::MasterFile::parse(
+        "smtp inet n - y - - smtpd -o mua_relay=x -o own=$mua_relay$other -o two=$own\n");
+    const std::vector<std::string> both = {"/etc/postfix/main.cf: undefined parameter: nosuch",
+                                           "/etc/postfix/main.cf: undefined parameter: mua_relay",
+                                           "/etc/postfix/master.cf: undefined parameter: other",
+                                           "/etc/postfix/master.cf: unused parameter: two=$own"};
+    EXPECT_EQ(show_main({settings, *master, options}, {}).warnings, both);
+    options.subject = Subject::master;
+    EXPECT_EQ(show_master({settings, *master, options}, {}).warnings, both);
+    options.subject = Subject::master_params;
+    EXPECT_EQ(show_master({settings, *master, options}, {"smtp/inet/nosuch"}).warnings.front(),
+              "unmatched request: \"smtp/inet/nosuch\"");
+}
+
+TEST_F(Postconf, EntriesExpanded) {
+    options.expand = true;
+    options.subject = Subject::master;
+    EXPECT_EQ(master({"relay"}),
+              "relay      unix  -       -       y       -       -       smtp -o "
+              "syslog_name=postfix/relay\n");
+    EXPECT_EQ(master({"uucp"}),
+              "uucp       unix  -       n       n       -       -       pipe flags=F argv=uux - "
+              "$nexthop\n");
+}
+
 TEST_F(Postconf, OnlyWhatIsSet) {
     options.set_only = true;
     auto output =

@@ -6,6 +6,7 @@
 #include "lib/base/strings.h"
 #include "lib/sys/port.h"
 
+#include "lib/config/references.h"
 #include "lib/config/value.h"
 
 namespace postern::config {
@@ -47,6 +48,10 @@ void examine_entry(Report& report, const Settings& main, const MasterEntry& entr
             report.problems.push_back({file, entry.line, entry.key(),
                                        cat({"-o ", name, ": ", unknown_text(name)}), false});
         }
+        for (const auto& undefined : tell_undefined(name, text, settings)) {
+            report.problems.push_back(
+                {file, entry.line, entry.key(), cat({"-o ", name, ": ", undefined}), false});
+        }
         if (auto bad = bad_value(settings, name)) {
             report.problems.push_back(
                 {file, entry.line, entry.key(),
@@ -65,6 +70,17 @@ void examine_entry(Report& report, const Settings& main, const MasterEntry& entr
         problem.parameter = entry.key();
         report.problems.push_back(std::move(problem));
     }
+}
+
+// "$name" of a name that there is not is the empty text: seldom what was meant.
+std::vector<std::string> tell_undefined(std::string_view name, std::string_view text,
+                                        const Settings& settings) {
+    const Row* row = find_row(name);
+    if (row != nullptr && row->type == Type::Template) return {};
+    std::vector<std::string> told;
+    for (const auto& one : undefined_names(text, settings))
+        told.push_back(cat({"refers to $", one, ", which is not defined"}));
+    return told;
 }
 
 // A malformed word of known_tcp_ports is left out: worth telling, and no reason not to start.
@@ -90,6 +106,10 @@ void examine_main(Report& report, const Settings& settings) {
               [](const auto& a, const auto& b) { return a.line < b.line; });
     for (Problem& problem : bad_values(settings)) report.problems.push_back(std::move(problem));
     for (Problem& problem : settings.notes()) report.problems.push_back(std::move(problem));
+    for (const auto& [name, value] : settings.set_values()) {
+        for (auto& text : tell_undefined(name, value.text, settings))
+            report.problems.push_back({settings.file(), value.line, name, std::move(text), false});
+    }
     bad_ports(report, settings);
 }
 

@@ -248,7 +248,7 @@ std::string master_line(const MasterEntry& entry, bool folded) {
         std::string text = written(argument, after_o);
         std::size_t column = out.size() - (out.rfind('\n') + 1);  // npos + 1 is 0
         bool option = !after_o && argument.starts_with("-o");
-        bool fold = folded && (option || (!after_o && column + 1 + text.size() > kFoldWidth));
+        bool fold = folded && (option || (!after_o && column + 1 + text.size() >= kFoldWidth));
         out += cat({fold ? "\n    " : " ", text});
         after_o = argument == "-o";
     }

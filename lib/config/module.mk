@@ -24,7 +24,7 @@ lib_config_libconfig_a_SOURCES = \
 	%reldir%/settings.h %reldir%/settings.cc %reldir%/config.h %reldir%/config.cc \
 	%reldir%/log_options.h %reldir%/log_options.cc %reldir%/receive_overrides.h %reldir%/receive_overrides.cc %reldir%/check.h %reldir%/check.cc \
 	%reldir%/spelling.h %reldir%/spelling.cc %reldir%/dns_list.h %reldir%/dns_list.cc %reldir%/policy_service.h %reldir%/policy_service.cc \
-	%reldir%/process_wide.h %reldir%/process_wide.cc %reldir%/restrictions.h %reldir%/restrictions.cc %reldir%/restriction_check.h %reldir%/restriction_check.cc \
+	%reldir%/references.h %reldir%/references.cc %reldir%/process_wide.h %reldir%/process_wide.cc %reldir%/restrictions.h %reldir%/restrictions.cc %reldir%/restriction_check.h %reldir%/restriction_check.cc \
 	$(PARAM_ROWS)
 EXTRA_DIST += %reldir%/README.md
 

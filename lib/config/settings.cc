@@ -1,6 +1,5 @@
 #include "lib/config/settings.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 
 #include "lib/base/ip_address.h"
 #include "lib/base/strings.h"
-#include "lib/sys/fs.h"
+#include "lib/sys/file.h"
 
 #include "lib/config/main_cf.h"
 #include "lib/config/spelling.h"
@@ -47,15 +46,7 @@ std::string network_text(const InterfaceAddress& interface, int prefix) {
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
-    auto& fs = sys::RealFs::instance();
-    TRY_ASSIGN(Fd file, fs.open(path, O_RDONLY, 0));
-    std::string text;
-    for (;;) {
-        TRY_ASSIGN(std::string part, fs.read_at(file.get(), text.size(), 65536));
-        if (part.empty()) return text;
-        text += part;
-        if (text.size() > kMaxFile) return Error{Errc::invalid, path + ": longer than 16 MB"};
-    }
+    return sys::read_file(path, kMaxFile);
 }
 
 std::optional<std::string_view> suggest(std::string_view name) {

@@ -50,8 +50,8 @@ void append_numbers(std::string& out, std::uint32_t first, std::uint32_t second)
 
 constexpr std::uint64_t kMaxKept = 32u << 20;  // two million entries
 constexpr std::uint64_t kMaxWhole = 512u << 20;
-// So many bytes are read at once in the time of one read of a record.
-constexpr std::uint64_t kBytesPerRead = 1024;
+// So many bytes are read at once in about the time of a few reads of a record.
+constexpr std::uint64_t kBytesPerRead = 8192;
 
 class CdbReader final : public MapFile {
   public:
@@ -234,7 +234,9 @@ class CdbWriter final : public MapFile {
         auto& fs = sys::RealFs::instance();
         TRY_ASSIGN(const Fd file, fs.open(path_, O_WRONLY, 0));
         TRY(fs.truncate(file.get(), 0));
-        return fs.write(file.get(), records_);
+        if (auto written = fs.write(file.get(), records_); !written)
+            return std::move(written).error().within(path_);
+        return {};
     }
 
   private:

@@ -1,6 +1,9 @@
 #include "lib/table/lmdb_file.h"
 
+#include <cerrno>
+
 #include "lib/base/strings.h"
+#include "lib/sys/disk_space.h"
 #include "lib/sys/error.h"
 #include "lib/base/shared_library.h"
 
@@ -152,9 +155,16 @@ class LmdbFile final : public MapFile {
 
   private:
     Error failure(std::string_view doing, int code) const {
+        if (code == EIO && is_disk_full()) code = ENOSPC;
         if (code > 0) return sys::system_error(cat({doing, " ", path_}), code);
         const Errc kind = code == kMapFull ? Errc::no_space : Errc::corrupt;
         return Error{kind, cat({doing, " ", path_, ": ", api_.strerror(code)})};
+    }
+    // The library takes a write that ended early for a damaged disk.
+    bool is_disk_full() const {
+        constexpr std::uint64_t kPages = 16 * 1024;
+        auto room = sys::free_space(path_);
+        return room && *room < kPages;
     }
     Result<void> done(std::string_view doing, int code) const {
         if (code != 0) return failure(doing, code);

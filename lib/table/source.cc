@@ -119,9 +119,12 @@ Result<std::string> read_file(const std::string& path) {
     auto& fs = sys::RealFs::instance();
     TRY_ASSIGN(const Fd file, fs.open(path, O_RDONLY | O_NONBLOCK, 0));
     TRY_ASSIGN(const auto info, fs.info(file.get()));
-    if (info.kind == sys::FileInfo::Kind::directory) {
+    using Kind = sys::FileInfo::Kind;
+    if (info.kind == Kind::directory) {
         return Error{Errc::invalid, cat({"read ", path, ": Is a directory"})};
     }
+    if (info.kind == Kind::fifo || info.kind == Kind::socket)
+        return Error{Errc::invalid, cat({"read ", path, ": not a regular file"})};
     std::string content;
     for (;;) {
         TRY_ASSIGN(const auto piece, fs.read_at(file.get(), content.size(), 1u << 20));

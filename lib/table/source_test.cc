@@ -1,5 +1,9 @@
 #include "lib/table/source.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/strings.h"
 #include "lib/table/test_files.h"
 
 namespace postern::table {
@@ -75,6 +79,15 @@ TEST(Source, ReadsFiles) {
     EXPECT_EQ(read_file(files.path("none")).error().code, Errc::not_found);
     EXPECT_EQ(read_file("/tmp").error().code, Errc::invalid);
     EXPECT_NE(*stamp_of(files.path("a")), *stamp_of(files.write("b", "other")));
+}
+
+TEST(Source, WaitsForNobodyWhereThereIsNoFile) {
+    const std::string path = testing::TempDir() + "/source-test-fifo";
+    ::unlink(path.c_str());
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    EXPECT_EQ(read_file(path).error().what, cat({"read ", path, ": not a regular file"}));
+    ::unlink(path.c_str());
+    EXPECT_EQ(read_file("/dev/null").value(), "");
 }
 
 }  // namespace

@@ -114,6 +114,34 @@ class Beside(unittest.TestCase):
         self.same("-Ph", "*/*/syslog_name")
         self.same("-Px")
         self.same("-M", "nosuch/unix")
+        self.same("-Mx")
+        self.same("-P", "pickup")
+
+    def test_what_nobody_reads_and_nobody_defines(self):
+        with open(self.etc / "main.cf", "a") as file:
+            file.write("alias_maps = $nosuch_maps, ${other:hash:/etc/aliases}\nown = ${nosuch_too}\nmyorigin = $mua\n")
+        with open(self.etc / "master.cf", "a") as file:
+            file.write("587 inet n - y - - smtpd -o nosuch_param=1 -o mua=x -o own_opts=$strict$nosuch_here\n")
+        for words in (("-n",), ("-M", "587"), ("-F", "587"), ("-P", "587"), ("mydestination",)):
+            theirs, ours = self.theirs(*words), self.ours(*words)
+            with self.subTest(words=words):
+                self.assertEqual(ours[:2], theirs[:2])
+                self.assertEqual(sorted(ours[2].splitlines()), sorted(theirs[2].splitlines()))  # theirs come in any order
+
+    def test_bad_requests(self):
+        for words in (("-n", "-d"), ("-P", "-#", "submission/inet/syslog_name")):
+            self.same(*words)
+
+    def test_folded_lines(self):
+        """Lines that end at the margin, and one column before and behind it."""
+        for length in range(36, 44):
+            argument = "x" * length
+            with open(self.etc / "master.cf", "a") as file:
+                file.write(f"m{length} unix - n n - - pipe flags=FR user=list argv=/usr/lib/some/where {argument} ${{user}}\n")
+            with open(self.etc / "main.cf", "a") as file:
+                file.write(f"m{length}_destination_recipient_limit = 1\nrelay_domains = a.example.test, {argument} b.c d.e f.g h.i\n")
+            self.same("-Mf", f"m{length}")
+            self.assertEqual(self.ours("-f", "relay_domains")[1], self.theirs("-f", "relay_domains")[1])
 
     def edited(self, *words):
         """Both edit a copy of the files; what they leave behind must be the same. Comments within and behind a changed
