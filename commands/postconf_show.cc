@@ -158,23 +158,20 @@ config::Settings settings_of(const config::Settings& settings, const config::Mas
 
 // $name of names that have no value anywhere; each is told once.
 void warn_of_undefined(Printer& printer, const PostconfInput& input) {
+    const config::UndefinedNames undefined(input.settings, input.master);
     std::set<std::string> told;
     const auto look_at = [&](std::string_view file, const std::string& name,
-                             const std::string& value, const config::Settings& settings) {
-        const config::Row* row = config::find_row(name);
-        if (row != nullptr && row->type == config::Type::Template) return;
-        for (const auto& undefined : config::undefined_names(value, settings)) {
-            const std::string text = cat({file, ": undefined parameter: ", undefined});
+                             const std::string& value) {
+        for (const auto& one : undefined.in(name, value)) {
+            const std::string text = cat({file, ": undefined parameter: ", one});
             if (told.insert(text).second) printer.warn(text);
         }
     };
     for (const auto& [name, value] : input.settings.set_values())
-        look_at(input.settings.file(), name, value.text, input.settings);
+        look_at(input.settings.file(), name, value.text);
     for (const auto& entry : input.master.entries()) {
-        if (entry.overrides.empty()) continue;
-        const config::Settings own = settings_of(input.settings, entry);
         for (const auto& [name, value] : entry.overrides)
-            look_at(input.settings.directory() + "/master.cf", name, value, own);
+            look_at(input.settings.directory() + "/master.cf", name, value);
     }
 }
 

@@ -33,6 +33,26 @@ std::optional<Problem> bad_value(const Settings& settings, std::string_view name
     return std::nullopt;
 }
 
+// "$name" of a name that there is not is the empty text: seldom what was meant.
+void examine_references(Report& report, const Settings& settings, const MasterFile& master,
+                        const std::string& master_file) {
+    const UndefinedNames undefined(settings, master);
+    const auto text = [](const std::string& name) {
+        return cat({"refers to $", name, ", which is not defined"});
+    };
+    for (const auto& [name, value] : settings.set_values()) {
+        for (const auto& one : undefined.in(name, value.text))
+            report.problems.push_back({settings.file(), value.line, name, text(one), false});
+    }
+    for (const MasterEntry& entry : master.entries()) {
+        for (const auto& [name, value] : entry.overrides) {
+            for (const auto& one : undefined.in(name, value))
+                report.problems.push_back({master_file, entry.line, entry.key(),
+                                           cat({"-o ", name, ": ", text(one)}), false});
+        }
+    }
+}
+
 // Adds what one master.cf entry sets, and what is wrong with it.
 void examine_entry(Report& report, const Settings& main, const MasterEntry& entry,
                    const std::string& file) {
@@ -47,10 +67,6 @@ void examine_entry(Report& report, const Settings& main, const MasterEntry& entr
         if (!report.set.back().known) {
             report.problems.push_back({file, entry.line, entry.key(),
                                        cat({"-o ", name, ": ", unknown_text(name)}), false});
-        }
-        for (const auto& undefined : tell_undefined(name, text, settings)) {
-            report.problems.push_back(
-                {file, entry.line, entry.key(), cat({"-o ", name, ": ", undefined}), false});
         }
         if (auto bad = bad_value(settings, name)) {
             report.problems.push_back(
@@ -70,17 +86,6 @@ void examine_entry(Report& report, const Settings& main, const MasterEntry& entr
         problem.parameter = entry.key();
         report.problems.push_back(std::move(problem));
     }
-}
-
-// "$name" of a name that there is not is the empty text: seldom what was meant.
-std::vector<std::string> tell_undefined(std::string_view name, std::string_view text,
-                                        const Settings& settings) {
-    const Row* row = find_row(name);
-    if (row != nullptr && row->type == Type::Template) return {};
-    std::vector<std::string> told;
-    for (const auto& one : undefined_names(text, settings))
-        told.push_back(cat({"refers to $", one, ", which is not defined"}));
-    return told;
 }
 
 // A malformed word of known_tcp_ports is left out: worth telling, and no reason not to start.
@@ -106,10 +111,6 @@ void examine_main(Report& report, const Settings& settings) {
               [](const auto& a, const auto& b) { return a.line < b.line; });
     for (Problem& problem : bad_values(settings)) report.problems.push_back(std::move(problem));
     for (Problem& problem : settings.notes()) report.problems.push_back(std::move(problem));
-    for (const auto& [name, value] : settings.set_values()) {
-        for (auto& text : tell_undefined(name, value.text, settings))
-            report.problems.push_back({settings.file(), value.line, name, std::move(text), false});
-    }
     bad_ports(report, settings);
 }
 
@@ -183,6 +184,7 @@ Report examine(const Snapshot& snapshot, const Host& host) {
     std::string file = snapshot.directory + "/master.cf";
     MasterFile master = MasterFile::parse(snapshot.master_cf, file, report.problems);
     for (const MasterEntry& entry : master.entries()) examine_entry(report, settings, entry, file);
+    examine_references(report, settings, master, file);
     for (const Problem& warning : master.warnings()) report.problems.push_back(warning);
     report.add({});
     return report;

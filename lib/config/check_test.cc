@@ -60,14 +60,16 @@ TEST(Check, AllProblemsAtOnce) {
 
 TEST(Check, UndefinedNames) {
     Report found = report(
-        "a = $b ${c} $(d) ${e?x} ${f:y} $$g $myhostname\nmyorigin = $a\n"
+        "relayhost = $mine\na = $b ${c} $(d) ${e?x} ${f:y} $$g $myhostname\nmyorigin = $a\n"
         "default_rbl_reply = $rbl_what\nslow_recipient_limit = 3\nmynetworks = "
         "$slow_recipient_limit\n",
         "smtp inet n - n - - smtpd -o mine=$a -o myorigin=$mine$nosuch$service_name\n");
     EXPECT_THAT(problems(found),
-                ElementsAre("W /c/main.cf, line 1: a: refers to $b, which is not defined",
-                            "W /c/main.cf, line 1: a: refers to $c, which is not defined",
-                            "W /c/main.cf, line 1: a: refers to $d, which is not defined",
+                ElementsAre("W /c/main.cf, line 2: a: refers to $b, which is not defined",
+                            "W /c/main.cf, line 2: a: refers to $c, which is not defined",
+                            "W /c/main.cf, line 2: a: refers to $d, which is not defined",
+                            "W /c/main.cf, line 2: a: refers to $e, which is not defined",
+                            "W /c/main.cf, line 2: a: refers to $f, which is not defined",
                             "W /c/master.cf, line 1: smtp/inet: -o myorigin: refers to $nosuch, "
                             "which is not defined"));
 }

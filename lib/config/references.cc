@@ -4,7 +4,16 @@
 
 namespace postern::config {
 
-std::vector<std::string> undefined_names(std::string_view text, const Settings& settings) {
+UndefinedNames::UndefinedNames(const Settings& settings, const MasterFile& master)
+    : settings_(settings), options_{"service_name"} {
+    for (const auto& entry : master.entries()) {
+        for (const auto& [name, value] : entry.overrides) options_.insert(name);
+    }
+}
+
+std::vector<std::string> UndefinedNames::in(std::string_view name, std::string_view text) const {
+    const Row* row = find_row(name);
+    if (row != nullptr && row->type == Type::Template) return {};
     const auto is_name = [](char c) { return is_alnum(c) || c == '_'; };
     std::vector<std::string> names;
     for (std::size_t at = text.find('$'); at < text.size(); at = text.find('$', at)) {
@@ -14,13 +23,12 @@ std::vector<std::string> undefined_names(std::string_view text, const Settings& 
             ++at;
             continue;
         }
-        const char close = open == '{' ? '}' : open == '(' ? ')' : '\0';
-        if (close != '\0') ++at;
+        if (open == '{' || open == '(') ++at;
         const std::size_t begin = at;
         while (at < text.size() && is_name(text[at])) ++at;
-        const bool whole = close == '\0' || (at < text.size() && text[at] == close);
-        const std::string name(text.substr(begin, at - begin));
-        if (whole && !name.empty() && !settings.raw(name)) names.push_back(name);
+        std::string one(text.substr(begin, at - begin));
+        if (!one.empty() && !settings_.raw(one) && !options_.contains(one))
+            names.push_back(std::move(one));
     }
     return names;
 }

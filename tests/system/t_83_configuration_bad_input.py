@@ -11,7 +11,7 @@ from instance import BUILD, private_mounts
 COMMANDS = BUILD / "commands"
 
 
-class Folder(unittest.TestCase):
+class WithFolder(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="postern-test-")
         self.addCleanup(folder.cleanup)
@@ -30,6 +30,8 @@ class Folder(unittest.TestCase):
                 self.assertEqual(code, 1, said[:500])
                 self.assertRegex(said, text)
 
+
+class BadInput(WithFolder):
     def test_files_that_are_none(self):
         main = self.etc / "main.cf"
         main.unlink()
@@ -77,7 +79,7 @@ class Folder(unittest.TestCase):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root to mount a small disk")
-class FullDisk(Folder):
+class FullDisk(WithFolder):
     def test_postmap_leaves_the_old_table(self):
         private_mounts()
         disk = self.etc / "disk"
