@@ -97,17 +97,28 @@ TlsReports::~TlsReports() {
 
 void TlsReports::tell(TlsAttempt attempt) {
     const auto name = dns::ascii_name(attempt.domain);
-    if (!name || asked_.size() >= kMaxAsked) return;
+    if (!name) return;  // then there was no server either
+    if (asked_.size() >= kMaxAsked)
+        return log::warning("", cat({parameter_,
+                                     ": too many questions about records at once: "
+                                     "nothing is told of ",
+                                     *name}));
     attempt.domain = *name;
     auto id = std::make_shared<dns::AsyncResolver::Id>();
     *id = resolver_.resolve(cat({"_smtp._tls.", *name}), dns::RecordType::txt, dns_timeout_,
                             [this, id](const dns::AnswerLookup& answer) {
                                 const auto asked = asked_.extract(*id);
-                                if (asked.empty() || !answer.found()) return;
-                                const std::string record = report_record(answer->records);
-                                if (!record.empty()) send(report_text(asked.mapped(), record));
+                                if (!asked.empty()) on_answer(asked.mapped(), answer);
                             });
     asked_.emplace(*id, std::move(attempt));
+}
+
+void TlsReports::on_answer(const TlsAttempt& attempt, const dns::AnswerLookup& answer) {
+    if (answer.failed())
+        return log::info("", cat({parameter_, ": nothing is told of ", attempt.domain, ": ",
+                                  answer.error().what}));
+    const std::string record = answer.found() ? report_record(answer->records) : std::string();
+    if (!record.empty()) send(report_text(attempt, record));
 }
 
 void TlsReports::send(const std::string& text) {

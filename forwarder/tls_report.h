@@ -50,6 +50,7 @@ class TlsReports {
     void tell(TlsAttempt attempt);
 
   private:
+    void on_answer(const TlsAttempt& attempt, const dns::AnswerLookup& answer);
     void send(const std::string& text);
 
     dns::AsyncResolver& resolver_;

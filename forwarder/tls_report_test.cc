@@ -120,6 +120,15 @@ TEST_F(TlsReportTest, WhoIsNotTold) {
     EXPECT_EQ(told(plain, "far.test"), "");
 }
 
+TEST_F(TlsReportTest, ARecordThatNobodyKnowsAtPresent) {
+    dns_.zone = tests::FakeDns("far.test A 127.0.0.1\n_smtp._tls.far.test FAIL\n");
+    FakeServer plain(loop_, {});
+    EXPECT_EQ(told(plain, "far.test"), "");
+    EXPECT_EQ(plain.messages, 1);
+    EXPECT_THAT(log_ + log::take_captured(),
+                testing::HasSubstr("smtp_tlsrpt_socket_name: nothing is told of far.test: "));
+}
+
 TEST_F(TlsReportTest, WithoutACollectorMailGoesOn) {
     FakeServer plain(loop_, {});
     collector_.reset();
