@@ -15,6 +15,7 @@
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/mapped_file.h"
 
 namespace postern::table {
 namespace {
@@ -49,9 +50,6 @@ void append_numbers(std::string& out, std::uint32_t first, std::uint32_t second)
 }
 
 constexpr std::uint64_t kMaxKept = 32u << 20;  // two million entries
-constexpr std::uint64_t kMaxWhole = 512u << 20;
-// So many bytes are read at once in about the time of a few reads of a record.
-constexpr std::uint64_t kBytesPerRead = 8192;
 
 class CdbReader final : public MapFile {
   public:
@@ -63,10 +61,14 @@ class CdbReader final : public MapFile {
         return {};
     }
 
-    void expect_many() override { many_ = true; }
+    // Only now: who truncates a mapped file ends the process with the next lookup, and a daemon is
+    // not to depend on that. Where it cannot be mapped, it is read as ever.
+    void expect_many() override {
+        if (!whole_.bytes().empty()) return;
+        if (auto mapped = sys::MappedFile::map(file_.get(), size_)) whole_ = *std::move(mapped);
+    }
 
     Lookup<std::string> get(std::string_view key) override {
-        if (many_ && whole_.empty()) TRY(read_whole_if_it_pays());
         const std::uint32_t hash = hash_of(key);
         const std::uint64_t table = number_at(header_, hash % kTables * 8);
         const std::uint64_t slots = number_at(header_, hash % kTables * 8 + 4);
@@ -108,18 +110,10 @@ class CdbReader final : public MapFile {
     Result<void> close() override { return {}; }
 
   private:
-    // The file is not mapped: who truncates it would end the process with the next lookup.
-    Result<void> read_whole_if_it_pays() {
-        if (++asked_ <= size_ / kBytesPerRead || size_ > kMaxWhole) return {};
-        TRY_ASSIGN(whole_, sys::RealFs::instance().read_at(file_.get(), 0, size_));
-        if (whole_.size() != size_) return damaged();
-        return {};
-    }
-
     // The slots of one of the 256 tables: read when first wanted and kept, as long as all that is
     // kept stays small; nothing when they are too many.
     Result<std::string_view> slots_of(std::size_t number, std::uint64_t at, std::uint64_t count) {
-        if (!whole_.empty()) return std::string_view(whole_).substr(at, count * 8);
+        if (!whole_.bytes().empty()) return whole_.bytes().substr(at, count * 8);
         std::string& kept = slots_[number];
         if (!kept.empty()) return std::string_view(kept);
         if (kept_ + count * 8 > kMaxKept) return std::string_view();
@@ -129,7 +123,7 @@ class CdbReader final : public MapFile {
     }
 
     Lookup<std::string> value_in_whole(std::uint64_t position, std::string_view key) const {
-        const std::string_view record = std::string_view(whole_).substr(position);
+        const std::string_view record = whole_.bytes().substr(position);
         const std::uint64_t size = number_at(record, 0), value = number_at(record, 4);
         if (8 + size + value > record.size()) return damaged();
         if (record.substr(8, size) != key) return NotFound{};
@@ -139,7 +133,7 @@ class CdbReader final : public MapFile {
     // Most records are short: one read brings lengths, key and value.
     Lookup<std::string> value_at(std::uint64_t position, std::string_view key) {
         if (position + 8 > size_) return damaged();
-        if (!whole_.empty()) return value_in_whole(position, key);
+        if (!whole_.bytes().empty()) return value_in_whole(position, key);
         std::array<char, kShortRecord> buffer;
         const std::size_t wanted = std::min<std::uint64_t>(size_ - position, kShortRecord);
         const ssize_t got =
@@ -178,9 +172,7 @@ class CdbReader final : public MapFile {
     std::string header_;
     std::array<std::string, kTables> slots_;
     std::uint64_t kept_ = 0;  // bytes in slots_
-    bool many_ = false;
-    std::uint64_t asked_ = 0;
-    std::string whole_;  // the file, where many keys are asked for
+    sys::MappedFile whole_;   // where many keys are asked for
 };
 
 // All records in memory; the finished file is written by close().
