@@ -518,7 +518,7 @@ void Manager::note_deferral(const Message& message, const ipc::RecipientReport& 
         if (!done) log::debug(id.str(), done.error().what);
         const auto notes = notes_.find(id.str());
         if (--notes->second.under_way > 0) return;
-        if (notes->second.unwanted) remove_log(Directory::defer, id);
+        if (notes->second.unwanted || is_gone(id)) remove_log(Directory::defer, id);
         notes_.erase(notes);
         const auto owner = by_id_.find(id.str());
         Message* const waiting = owner == by_id_.end() ? nullptr : find(owner->second);
@@ -528,6 +528,13 @@ void Manager::note_deferral(const Message& message, const ipc::RecipientReport& 
     Notes& notes = notes_[id.str()];
     ++notes.under_way;
     notes.unwanted = false;  // what was written meanwhile may stand beside it
+}
+
+// postsuper removes what waits without asking us.
+bool Manager::is_gone(const QueueId& id) {
+    return !by_id_.contains(id.str()) &&
+           !store_.fs().info(queue::path_of(Directory::deferred, id)) &&
+           !store_.fs().info(queue::path_of(Directory::hold, id));
 }
 
 void Manager::forget_deferrals(const QueueId& id) {

@@ -141,6 +141,7 @@ class Manager {
     // nobody wants it any more.
     void note_deferral(const Message& message, const ipc::RecipientReport& report);
     void forget_deferrals(const QueueId& id);
+    bool is_gone(const QueueId& id);
 
     // Orders about one message.
     bool change(const QueueId& id, Message::Fate fate);

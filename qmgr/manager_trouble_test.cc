@@ -65,6 +65,19 @@ TEST_F(ManagerTest, NoDeferLogOutlivesItsMessage) {
     ASSERT_TRUE(run_until([&] { return files(Directory::defer) == 0; }));
 }
 
+// postsuper, which does not ask.
+TEST_F(ManagerTest, NorOneThatWasRemovedBehindOurBack) {
+    const QueueId name = write_file({envelope(1, {"later@a.test"})});
+    notes_wait_ = true;
+    auto manager = make_manager();
+    manager->start();
+    ASSERT_TRUE(
+        run_until([&] { return files(Directory::deferred) == 1 && !waiting_notes_.empty(); }));
+    ASSERT_TRUE(*queue::change_message(fs_, name, queue::Change::remove));
+    answer_notes();
+    ASSERT_TRUE(run_until([&] { return files(Directory::defer) == 0; }));
+}
+
 TEST_F(ManagerTest, AnOldDeferLogGoesWhenItsMessageIsFoundAgain) {
     const QueueId name = write_file({envelope(1, {"yes@a.test"})});
     ASSERT_TRUE(queue::create_parent(fs_, Directory::defer, name));

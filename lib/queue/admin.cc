@@ -99,12 +99,13 @@ Result<void> move_file(sys::Fs& fs, const QueueId& id, Directory from, Directory
 }
 
 // The message and its logs. After a power cut in between nobody would look for the reasons of a
-// message that is gone, so they go first; what its sender is owed must not go before it.
+// message that is gone, so they go first, and once more for one that was written meanwhile; what
+// its sender is owed must not go before it.
 Result<void> remove_message(sys::Fs& fs, const QueueId& id,
                             const std::function<Result<void>()>& remove) {
     (void)fs.unlink(path_of(Directory::defer, id));
     TRY(remove());
-    for (const Directory log : {Directory::bounce, Directory::trace})
+    for (const Directory log : {Directory::defer, Directory::bounce, Directory::trace})
         (void)fs.unlink(path_of(log, id));
     return {};
 }
