@@ -143,10 +143,17 @@ class Hibernation(unittest.TestCase):
         other.until(b"x OK")
         for one in (client, other):
             one.idle()
-        wait_asleep(mail)
-        maildir = mail.prefix / "home" / "eve" / "Maildir"
-        for name in ("postern.log", "postern.index", "postern.uids"):
-            (maildir / name).unlink(missing_ok=True)
+        files = [mail.prefix / "home" / "eve" / "Maildir" / name for name in ("postern.log", "postern.index", "postern.uids")]
+
+        def lose():
+            """They stay away only while nobody is awake: a late notice of the APPEND may wake the session once more."""
+            if workers(mail):
+                return False
+            for file in files:
+                file.unlink(missing_ok=True)
+            return not workers(mail) and not any(file.exists() for file in files)
+
+        wait(lose, "files lost while the sessions hibernate", mail.log)
         other.say(b"DONE")
         rest = other.until(b"no such line")
         self.assertTrue(rest[-1].startswith(b"* BYE [UNAVAILABLE]"), rest)
