@@ -26,7 +26,9 @@ void NameSync::sync() {
     job.directory = std::exchange(directory_, {});
     files_.submit(std::move(job), [this](const loop::SyncJob& done) {
         under_way_ = false;
-        if (!done.directory_outcome)
+        if (done.directory_outcome)
+            told_ = false;
+        else if (!std::exchange(told_, true))
             log::warning("", cat({done.directory_outcome.error().what,
                                   ": mail that is done may be delivered again after a power cut"}));
         if (!directory_.empty()) timer_.start(kNameWait);

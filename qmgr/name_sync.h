@@ -27,6 +27,7 @@ class NameSync {
     std::function<void()> done_;
     std::string directory_;  // empty: nothing is to be told
     bool under_way_ = false;
+    bool told_ = false;  // of a failure; there may be one each second
     loop::Timer timer_;
 };
 
