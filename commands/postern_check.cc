@@ -1,6 +1,8 @@
 #include "commands/postern_check.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
@@ -15,7 +17,23 @@ namespace postern::commands {
 
 namespace {
 
-// The tables of parameters that are lists of tables, with the -o options of each service.
+// In a list of hosts or addresses some words may be tables. Only types that are files are looked
+// for: "unix:" and "inet:" may begin an address.
+bool is_file_table(std::string_view word) {
+    constexpr std::string_view kTypes[] = {"btree", "cdb",  "cidr",   "hash",
+                                           "lmdb",  "pcre", "regexp", "texthash"};
+    const auto type = word.substr(0, word.find(':'));
+    return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
+
+// Restriction lists are examined by themselves.
+bool may_name_tables(const config::SetParameter& set) {
+    if (set.row == nullptr || set.row->standing != config::Standing::honoured) return false;
+    return set.row->type == config::Type::Tables ||
+           (set.row->type == config::Type::List && !set.name.ends_with("_restrictions"));
+}
+
+// The tables that parameters name, with the -o options of each service.
 std::vector<config::UsedTable> parameter_tables(const config::Report& report,
                                                 const config::Snapshot& snapshot) {
     config::Settings main(snapshot.directory);
@@ -24,13 +42,13 @@ std::vector<config::UsedTable> parameter_tables(const config::Report& report,
     main.compute();
     std::vector<config::UsedTable> tables;
     for (const config::SetParameter& set : report.set) {
-        const bool named = set.row != nullptr && set.row->type == config::Type::Tables &&
-                           set.row->standing == config::Standing::honoured;
-        if (!named) continue;
+        if (!may_name_tables(set)) continue;
         const bool option = !set.service.empty();
         auto text = option ? config::expand(set.value, main) : main.expanded(set.name);
         for (std::string& word : config::split_list(std::move(text).value_or(""))) {
-            if (word.find(':') == word.npos || word.starts_with('!')) continue;
+            word.erase(0, word.find_first_not_of('!'));
+            if (word.find(':') == word.npos) continue;
+            if (set.row->type == config::Type::List && !is_file_table(word)) continue;
             tables.push_back({std::move(word),
                               {set.file, set.line, option ? set.service : set.name,
                                option ? cat({"-o ", set.name, ": "}) : ""}});

@@ -27,6 +27,19 @@ TEST(PosternCheck, TablesThatCannotBeOpened) {
                 HasSubstr("line 2: virtual_alias_maps: regexp:/nosuch/patterns: "));
 }
 
+TEST(PosternCheck, TablesInListsOfOtherThings) {
+    config::Snapshot snapshot{"/c",
+                              "mynetworks = 10.0.0.0/8 [::1]/128 !cidr:/nosuch/nets\n"
+                              "mydestination = here.test, texthash:/nosuch/names\n"
+                              "smtpd_milters = unix:/nosuch/milter, inet:127.0.0.1:1\n",
+                              ""};
+    config::Report report = config::examine(snapshot);
+    examine_use(report, snapshot);
+    ASSERT_EQ(report.problems.size(), 2u);
+    EXPECT_THAT(report.problems[0].str(), HasSubstr("line 1: mynetworks: cidr:/nosuch/nets: "));
+    EXPECT_THAT(report.problems[1].str(), HasSubstr("line 2: mydestination: texthash:/nosuch"));
+}
+
 TEST(PosternCheck, LinesOfTablesThatAreLeftOut) {
     support::TempFolder folder;
     const std::string path = folder.path() + "/t";
