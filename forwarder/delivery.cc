@@ -106,8 +106,7 @@ bool Delivery::wants_dane(const std::vector<NextHop>& hops) {
     });
 }
 
-// ---- for the destination's reports (TLSRPT)
-// -------------------------------------------------------
+// ---- for the destination's reports (TLSRPT) ----------------------------------------------------
 
 // Only of mail to a domain: of a host that main.cf names nobody wants to hear. Nor where the sender
 // has asked for no policy (RFC 8689 5).

@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kAttempts = 4;
 constexpr std::size_t kRenamesAtOnce = 200;
-constexpr Millis kForOthers{
-    2};  // between two lots of them: who waits for the lock shall find it free
+// Between two lots of them: who waits for the lock shall find it free.
+constexpr Millis kForOthers{2};
 constexpr Millis kTidyAtEnd{5000};
 constexpr std::size_t kManyLookedAt = 200;  // messages
 
@@ -42,7 +42,8 @@ Result<void> FolderView::begin() {
 FolderView::~FolderView() {
     flush_cache();
     const Deadline enough = Deadline::in(kTidyAtEnd);
-    for (auto more = tidy(); more && *more && !enough.passed();) more = tidy();
+    for (auto more = tidy(); more && *more && !enough.passed(); more = tidy())
+        std::this_thread::sleep_for(kForOthers);
 }
 
 const IndexRow& FolderView::row(std::uint32_t seq) const {
@@ -278,10 +279,7 @@ void FolderView::flush_cache() {
 
 Result<bool> FolderView::tidy() {
     TRY_ASSIGN(const bool more, index_.rename_some(kRenamesAtOnce, !read_only()));
-    if (more) {
-        std::this_thread::sleep_for(kForOthers);
-        return true;
-    }
+    if (more) return true;
     if (env_.mbox) TRY(env_.mbox->push(env_, index_.folder(), index_.modseq()));
     TRY(index_.save_if_worth());
     return false;

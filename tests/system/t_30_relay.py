@@ -1,5 +1,8 @@
 """Mail for elsewhere: relayed to a sink, refused, deferred, retried, by SMTP and LMTP."""
 
+import os
+import re
+import signal
 import smtplib
 import subprocess
 import unittest
@@ -53,6 +56,29 @@ class Relay(unittest.TestCase):
         mail = Instance()
         self.addCleanup(mail.__exit__, None)
         return mail
+
+    def test_an_agent_between_two_requests(self):
+        """qmgr keeps its connection to an agent; one that is gone by the next request costs no message a delay."""
+        mail = self.instance()
+        folder = mail.prefix / "sink"
+        folder.mkdir()
+        with Sink(folder) as sink:
+            self.start(mail, sink.hop)
+
+            def deliver():
+                send(mail, "a@far.test")
+                mail.wait_empty_queue()
+                return re.findall(r"smtp\[(\d+)\]: \S+ to=<a@far\.test>.* status=sent", mail.log())[-1]
+
+            agent = deliver()
+            self.assertEqual(deliver(), agent)
+            mail.run("postern", "reload")
+            second = deliver()
+            os.kill(int(second), signal.SIGKILL)
+            third = deliver()
+            self.assertNotEqual(third, second)
+            self.assertEqual(len(sink.messages()), 4)
+            self.assertNotIn("status=deferred", mail.log())
 
     def test_delivered(self):
         mail = self.instance()
