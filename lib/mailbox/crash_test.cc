@@ -20,6 +20,8 @@ using support::FaultyFs;
 using support::RootedFs;
 using support::TempFolder;
 
+using Seqs = std::vector<std::uint32_t>;
+
 std::string text_of(int n) {
     return "Subject: " + std::to_string(n) + "\n\n" +
            std::string(static_cast<std::size_t>(n) * 700, 'x') + "\n";
@@ -393,6 +395,54 @@ TEST(FlagFaults, WhatAClientWasToldIsTrue) {
         FaultyFs fs(folder.path(), n);
         std::vector<Fact> facts;
         change(fs, [&](const Fact& fact) { facts.push_back(fact); });
+        fired = fs.fired();
+        Disk left(folder.path());
+        expect_facts(left, facts, facts.size(), "failure " + std::to_string(n));
+    }
+}
+
+// Many at once: their files wait for their removal, and are no messages meanwhile.
+void expunge_many(sys::Fs& fs, const std::function<void(const Fact&)>& tell) {
+    auto store = Store::open("Maildir", fs);
+    if (!store) return;
+    const auto inbox = store->mailbox("INBOX");
+    if (!inbox) return;
+    const std::vector<AppendMessage> messages(10, {writer_of(text_of(1)), 0, {}, 0});
+    if (!inbox->append(messages)) return;
+    auto view = inbox->open(Access::read_write);
+    if (!view || (*view)->count() != 10) return;
+    const Seqs all_but_first{2, 3, 4, 5, 6, 7, 8, 9, 10};
+    const bool done = (*view)->expunge(all_but_first).has_value();
+    for (const auto seq : all_but_first) tell({(*view)->message(seq).uid, false, {}, 0, !done});
+    (void)(*view)->sync(Expunges::report).has_value();
+    (void)(*view)->tidy().has_value();
+}
+
+TEST(ExpungeCrash, WhatIsExpungedStaysAway) {
+    const TempFolder folder;
+    CrashFs fs(folder.path());
+    std::vector<Fact> facts;
+    expunge_many(fs, [&](const Fact& fact) {
+        fs.note("told");
+        facts.push_back(fact);
+    });
+    ASSERT_EQ(facts.size(), 9U);
+    const auto look = [&](std::size_t n, const std::string& disk) {
+        Disk left(disk);
+        expect_facts(left, facts, fs.notes(n).size(), "crash at " + std::to_string(n));
+        EXPECT_FALSE(left.list("Maildir/postern.expunged")) << "crash at " << n << ": left over";
+    };
+    fs.for_each_crash([](const std::string&) {}, look);
+    fs.for_each_reordering([](const std::string&) {}, look);
+}
+
+TEST(ExpungeFaults, WhatIsExpungedStaysAway) {
+    bool fired = true;
+    for (int n = 1; fired && n < 500; ++n) {
+        const TempFolder folder;
+        FaultyFs fs(folder.path(), n, ENOSPC, FaultyFs::After::stays_broken);
+        std::vector<Fact> facts;
+        expunge_many(fs, [&](const Fact& fact) { facts.push_back(fact); });
         fired = fs.fired();
         Disk left(folder.path());
         expect_facts(left, facts, facts.size(), "failure " + std::to_string(n));

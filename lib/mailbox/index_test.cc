@@ -102,6 +102,71 @@ TEST(Index, ASnapshotIsUsedAndCanBeDeleted) {
     expect_all();
 }
 
+Seqs numbers(std::uint32_t from, std::uint32_t to) {
+    Seqs seqs;
+    for (std::uint32_t seq = from; seq <= to; ++seq) seqs.push_back(seq);
+    return seqs;
+}
+
+TEST(Expunge, OfManyRemovesTheFilesWhenNobodyWaits) {
+    TestMaildir maildir;
+    fill(maildir, 12);
+    auto view = open_indexed(maildir);
+    const Seqs most = numbers(1, 10);
+    ASSERT_TRUE(view->expunge(most));
+    EXPECT_THAT(maildir.files("cur"), ElementsAre("1010.h:2,", "1011.h:2,"));
+    EXPECT_EQ(maildir.files("postern.expunged").size(), 10U);
+    EXPECT_EQ(view->sync(Expunges::report)->expunged.size(), 10U);
+    EXPECT_THAT(uids_of(*open_indexed(maildir, Access::read_only)), ElementsAre(11, 12));
+    EXPECT_EQ(maildir.files("postern.expunged").size(), 10U) << "who only reads removes nothing";
+    EXPECT_EQ(maildir.inbox().status()->messages, 2U);
+    tidy(*view);
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.expunged"));
+    maildir.remove("postern.log");
+    maildir.remove("postern.index");
+    EXPECT_THAT(uids_of(*open_indexed(maildir)), ElementsAre(11, 12));
+}
+
+TEST(Expunge, WhatACrashLeftIsRemovedByTheNextSession) {
+    TestMaildir maildir;
+    fill(maildir, 1);
+    std::filesystem::create_directory(maildir.root() + "/postern.expunged");
+    maildir.put("postern.expunged/900.h:2,", "text\n");
+    auto view = open_indexed(maildir);
+    EXPECT_THAT(uids_of(*view), ElementsAre(1));
+    tidy(*view);
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.expunged"));
+}
+
+TEST(Expunge, OfTwoSessionsAtOnceLosesNoFile) {
+    TestMaildir maildir;
+    fill(maildir, 40);
+    auto one = open_indexed(maildir);
+    auto other = open_indexed(maildir);
+    ASSERT_TRUE(one->expunge(numbers(1, 10)));
+    ASSERT_TRUE(other->expunge(numbers(5, 20)));
+    tidy(*one);
+    tidy(*other);
+    ASSERT_TRUE(one->expunge(numbers(21, 30))) << "whose directory the other has removed";
+    EXPECT_EQ(maildir.files("cur").size(), 10U);
+    tidy(*other);
+    tidy(*one);
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.expunged"));
+}
+
+TEST(Expunge, RemovesAtOnceWhereFilesCannotWait) {
+    TestMaildir maildir;
+    fill(maildir, 10);
+    const std::string elsewhere = maildir.root() + "/tmp";
+    maildir.put("tmp/precious", "text\n");
+    std::filesystem::create_directory_symlink(elsewhere, maildir.root() + "/postern.expunged");
+    auto view = open_indexed(maildir);
+    ASSERT_TRUE(view->expunge(numbers(1, 10)));
+    EXPECT_THAT(maildir.files("cur"), IsEmpty());
+    tidy(*view);
+    EXPECT_THAT(maildir.files("tmp"), ElementsAre("precious"));
+}
+
 TEST(Index, ADamagedLogCostsKeywordsAndNothingElse) {
     TestMaildir maildir;
     fill(maildir, 3);

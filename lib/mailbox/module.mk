@@ -9,7 +9,7 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/folder_index.h %reldir%/folder_index.cc %reldir%/snapshot.cc %reldir%/reconcile.cc \
 	%reldir%/appender.h %reldir%/appender.cc %reldir%/mbox_lock.h %reldir%/mbox_lock.cc \
 	%reldir%/metadata.h %reldir%/metadata.cc \
-	%reldir%/expunge_history.h %reldir%/expunge_history.cc \
+	%reldir%/expunge_history.h %reldir%/expunge_history.cc %reldir%/expunged_files.h %reldir%/expunged_files.cc \
 	%reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \
 	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
 	%reldir%/acl.h %reldir%/acl.cc %reldir%/folder_watch.h %reldir%/folder_watch.cc %reldir%/foreign.h %reldir%/foreign.cc %reldir%/mbox_text.h %reldir%/mbox_text.cc \

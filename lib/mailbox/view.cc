@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kAttempts = 4;
 constexpr std::size_t kRenamesAtOnce = 200;
+constexpr std::size_t kRemovalsAtOnce = 200;
 // Between two lots of them: who waits for the lock shall find it free.
 constexpr Millis kForOthers{2};
 constexpr Millis kTidyAtEnd{5000};
@@ -282,7 +283,8 @@ Result<bool> FolderView::tidy() {
     if (more) return true;
     if (env_.mbox) TRY(env_.mbox->push(env_, index_.folder(), index_.modseq()));
     TRY(index_.save_if_worth());
-    return false;
+    if (read_only()) return false;
+    return expunged_.remove_some(kRemovalsAtOnce);
 }
 
 }  // namespace postern::mailbox

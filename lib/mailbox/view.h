@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/mailbox/expunged_files.h"
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/mailbox/message_cache.h"
@@ -21,7 +22,7 @@ class FolderView : public View {
 
     // Only for open(), which also reads the folder.
     FolderView(const Environment& env, const std::string& path, Access access)
-        : env_(env), access_(access), index_(env, path), cache_(index_) {}
+        : env_(env), access_(access), index_(env, path), cache_(index_), expunged_(index_) {}
     Result<void> begin();  // that reading, once
     ~FolderView() override;
 
@@ -87,13 +88,14 @@ class FolderView : public View {
     // Calls step with the file's path; looks for the file anew when it was renamed meanwhile.
     Result<void> with_file(std::uint32_t seq,
                            const std::function<Result<void>(const std::string&)>& step);
-    // Removes files under the lock; the messages whose files are elsewhere by now.
-    Result<std::vector<std::uint32_t>> remove_files(std::span<const std::uint32_t> seqs);
+    // Takes files away under the lock; the messages whose files are elsewhere by now.
+    Result<std::vector<std::uint32_t>> take_away(std::span<const std::uint32_t> seqs);
 
     Environment env_;
     Access access_;
     FolderIndex index_;
     MessageCache cache_;
+    ExpungedFiles expunged_;
     std::uint32_t announced_ = 0;  // rows that the session knows of
     std::uint32_t recent_ = 0;
     Uid next_uid_ = 1;

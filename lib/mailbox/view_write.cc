@@ -13,6 +13,9 @@
 namespace postern::mailbox {
 namespace {
 
+// From here on it pays to let the files wait: a directory for them is made and removed.
+constexpr std::size_t kManyExpunged = 8;
+
 template <class Bits>
 Bits combined(Bits old_bits, StoreMode mode, Bits bits) {
     switch (mode) {
@@ -97,15 +100,16 @@ Result<void> FolderView::expunge(std::span<const std::uint32_t> seqs) {
     std::vector<std::uint32_t> left(seqs.begin(), seqs.end());
     for (int attempt = 0; attempt < 4 && !left.empty(); ++attempt) {
         if (attempt > 0) TRY(index_.reconcile());
-        TRY_ASSIGN(left, remove_files(left));
+        TRY_ASSIGN(left, take_away(left));
     }
     return {};
 }
 
 // First the files, synced, then the log: what the log has expunged must not come back after a
 // crash.
-Result<std::vector<std::uint32_t>> FolderView::remove_files(std::span<const std::uint32_t> seqs) {
+Result<std::vector<std::uint32_t>> FolderView::take_away(std::span<const std::uint32_t> seqs) {
     TRY_ASSIGN(auto transaction, index_.begin());
+    const bool may_wait = seqs.size() >= kManyExpunged && expunged_.make_room();
     std::vector<std::uint32_t> elsewhere;
     std::vector<Uid> uids;
     bool fresh = false, current = false;
@@ -114,15 +118,15 @@ Result<std::vector<std::uint32_t>> FolderView::remove_files(std::span<const std:
     for (const std::uint32_t seq : seqs) {
         if (is_gone(seq)) continue;
         const IndexRow& one = row(seq);
-        const std::string path = index_.path(one);
-        const auto size = env_.quota ? message_size(*env_.fs, path) : Result<std::uint64_t>(0U);
-        auto removed = env_.fs->unlink(path);
-        if (!removed && removed.error().code == Errc::not_found) {
+        const auto size =
+            env_.quota ? message_size(*env_.fs, index_.path(one)) : Result<std::uint64_t>(0U);
+        auto taken = expunged_.take(one, may_wait);
+        if (!taken && taken.error().code == Errc::not_found) {
             elsewhere.push_back(seq);
             continue;
         }
-        if (!removed) {
-            failure = std::move(removed);
+        if (!taken) {
+            failure = std::move(taken);
             break;
         }
         ((one.place & place::kNew) != 0 ? fresh : current) = true;
