@@ -3,6 +3,7 @@ they get. Nothing of the host's is used or changed; packages that are not instal
 
 import base64
 import ctypes
+import hashlib
 import os
 import pathlib
 import pwd
@@ -127,8 +128,9 @@ def own_network():
 
 
 class Server:
-    """imap, pop3, delivery: where it listens. lmtp: whether delivery speaks that, and not SMTP."""
+    """imap, pop3, delivery: where it listens. lmtp: whether delivery speaks that, and not SMTP; None: it has none."""
     lmtp = True
+    literal_plus = True
 
     @classmethod
     def prepare(cls, scratch):
@@ -374,3 +376,72 @@ class Cyrus(Server):
 
     def address(self, user):
         return user
+
+
+# --- Courier --------------------------------------------------------------------------------------------
+
+# Its paths are compiled in: it sees the packages' files in /usr and /etc, and a /run of its own.
+COURIER = """\
+mount -t tmpfs tmpfs /run
+mkdir -p /run/etc /run/work /run/courier/authdaemon
+mount -t overlay -o lowerdir={packages}/usr:/usr overlay /usr
+mount -t overlay -o lowerdir={folder}/etc:{packages}/etc:/etc,upperdir=/run/etc,workdir=/run/work overlay /etc
+makeuserdb
+echo 'courier:x:{uid}:{gid}::/:/bin/false' >>/etc/passwd
+echo 'courier:x:{gid}:' >>/etc/group
+sed -i 's/^authmodulelist=.*/authmodulelist=authuserdb/' /etc/courier/authdaemonrc
+set -a
+/usr/lib/courier/courier-authlib/authdaemond &
+. /etc/courier/imapd-ssl
+. /etc/courier/imapd
+TLS_CERTFILE={folder}/both.pem TLS_CACHEFILE= TLS_DHPARAMS= IMAP_STARTTLS=YES IMAP_ENHANCEDIDLE=1 IMAP_EMPTYTRASH=
+couriertcpd -address=127.0.0.1 -maxprocs=6000 -maxperip=6000 -nodnslookup -noidentlookup \
+    {imap} /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir &
+. /etc/courier/pop3d
+couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=100 -nodnslookup -noidentlookup \
+    {pop3} /usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir &
+wait
+"""
+
+
+class Courier(Server):
+    """It has a process for each connection from the start, no index, and nothing that speaks LMTP."""
+    name = "Courier"
+    lmtp = None
+    literal_plus = False
+
+    @classmethod
+    def prepare(cls, scratch):
+        cls.packages = unpack(scratch / "courier", "courier-imap", "courier-pop", "courier-authdaemon", "courier-base", "courier-authlib",
+                              "courier-authlib-userdb", "libcourier-unicode4", "gamin", "libgamin0", "libidn12")
+
+    def __init__(self, messages, few):
+        super().__init__()
+        for name in ("home", "etc/courier"):
+            (self.folder / name).mkdir(parents=True)
+        lines, digest = [], base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
+        for user, texts in {"big": messages, "few": few, "new": [], **{name: [] for name in RECIPIENTS}}.items():
+            home = self.folder / "home" / user
+            fill(home / "Maildir", texts)
+            lines.append(f"{user}\tuid={NOBODY.pw_uid}|gid={NOBODY.pw_gid}|home={home}|mail={home}/Maildir|systempw={{SHA}}{digest}\n")
+        userdb = self.folder / "etc/courier/userdb"
+        userdb.write_text("".join(lines))
+        userdb.chmod(0o600)
+        values = {"folder": self.folder, "packages": self.packages, "imap": self.imap[1], "pop3": self.pop3[1],
+                  "uid": NOBODY.pw_uid, "gid": NOBODY.pw_gid}
+        self.delivery = self.imap  # nobody listens for mail
+        self.launch(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", COURIER.format(**values)])
+
+    def put(self, user, text):
+        """A delivery as any agent would make it."""
+        maildir, name = self.folder / "home" / user / "Maildir", f"{time.time():.6f}.bench"
+        with open(maildir / "tmp" / name, "wb") as file:
+            file.write(text)
+            os.fsync(file.fileno())
+        os.chown(file.name, NOBODY.pw_uid, NOBODY.pw_gid)
+        os.rename(file.name, maildir / "new" / name)
+
+    def stop(self):
+        self.process.kill()  # and with it all in its namespace
+        self.process.wait(60)
+        shutil.rmtree(self.folder)
