@@ -20,8 +20,6 @@ using support::FaultyFs;
 using support::RootedFs;
 using support::TempFolder;
 
-using Seqs = std::vector<std::uint32_t>;
-
 std::string text_of(int n) {
     return "Subject: " + std::to_string(n) + "\n\n" +
            std::string(static_cast<std::size_t>(n) * 700, 'x') + "\n";
@@ -411,7 +409,7 @@ void expunge_many(sys::Fs& fs, const std::function<void(const Fact&)>& tell) {
     if (!inbox->append(messages)) return;
     auto view = inbox->open(Access::read_write);
     if (!view || (*view)->count() != 10) return;
-    const Seqs all_but_first{2, 3, 4, 5, 6, 7, 8, 9, 10};
+    const std::vector<std::uint32_t> all_but_first{2, 3, 4, 5, 6, 7, 8, 9, 10};
     const bool done = (*view)->expunge(all_but_first).has_value();
     for (const auto seq : all_but_first) tell({(*view)->message(seq).uid, false, {}, 0, !done});
     (void)(*view)->sync(Expunges::report).has_value();
