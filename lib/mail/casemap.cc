@@ -7,9 +7,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "lib/base/shared_library.h"
 #include "lib/base/strings.h"
 #include "lib/mail/charset.h"
+#include "lib/mail/icu.h"
 
 namespace postern::mail {
 namespace {
@@ -17,8 +17,7 @@ namespace {
 constexpr std::size_t kManyKnown = 20'000;  // characters; more than any language has in its mail
 constexpr int kLongestDecomposition = 32;   // U+FDFA has 18
 
-// What <unicode/uchar.h> and <unicode/unormalizer2.h> declare, as far as it is used here. Their
-// names end with the release of ICU, and so does the library's.
+// What <unicode/uchar.h> and <unicode/unormalizer2.h> declare, as far as it is used here.
 struct IcuApi {
     std::int32_t (*title)(std::int32_t) = nullptr;
     const void* (*compatibility)(int*) = nullptr;
@@ -27,28 +26,17 @@ struct IcuApi {
     const void* normalizer = nullptr;
 };
 
-Result<IcuApi> open_icu_release(int release) {
-    const std::string number = std::to_string(release);
-    TRY_ASSIGN(auto library, SharedLibrary::open(("libicuuc.so." + number).c_str(), "libicu72"));
+Result<IcuApi> open_icu() {
+    TRY_ASSIGN(auto icu, open_icu_library());
     IcuApi api;
-    library.bind(api.title, ("u_totitle_" + number).c_str())
-        .bind(api.compatibility, ("unorm2_getNFKDInstance_" + number).c_str())
-        .bind(api.decomposition, ("unorm2_getDecomposition_" + number).c_str());
-    TRY(library.check());
+    icu.library.bind(api.title, icu.name("u_totitle").c_str())
+        .bind(api.compatibility, icu.name("unorm2_getNFKDInstance").c_str())
+        .bind(api.decomposition, icu.name("unorm2_getDecomposition").c_str());
+    TRY(icu.library.check());
     int error = 0;
     api.normalizer = api.compatibility(&error);
     if (api.normalizer == nullptr || error > 0)
-        return Error{Errc::corrupt, cat({"ICU ", number, " has no data for normalization"})};
-    return api;
-}
-
-// Of the releases that distributions have: the one that Debian 12 has first.
-Result<IcuApi> open_icu() {
-    Result<IcuApi> api = open_icu_release(72);
-    for (int release = 80; !api && release >= 63; --release) {
-        auto other = open_icu_release(release);
-        if (other) return other;
-    }
+        return Error{Errc::corrupt, cat({"ICU ", icu.release, " has no data for normalization"})};
     return api;
 }
 

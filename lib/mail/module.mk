@@ -11,7 +11,9 @@ lib_mail_libmail_a_SOURCES = \
 	%reldir%/envelope.h %reldir%/envelope.cc \
 	%reldir%/field_addresses.h %reldir%/field_addresses.cc \
 	%reldir%/header.h %reldir%/header.cc \
+	%reldir%/icu.h %reldir%/icu.cc \
 	%reldir%/mime.h %reldir%/mime.cc \
+	%reldir%/saslprep.h %reldir%/saslprep.cc \
 	%reldir%/transfer_encoding.h %reldir%/transfer_encoding.cc \
 	%reldir%/verp.h %reldir%/verp.cc \
 	%reldir%/xtext.h %reldir%/xtext.cc
