@@ -86,6 +86,7 @@ class Stream {
     bool secured() const { return tls_ && tls_->established(); }
     bool tls_started() const { return tls_.has_value(); }
     tls::Info tls_info() const { return tls_->info(); }  // precondition: secured()
+    tls::ChannelBindings channel_bindings() const { return tls_->channel_bindings(); }  // likewise
 
     int fd() const { return socket_.get(); }
     // Gives the socket away, with the input that nobody took. Not for TLS; nothing may be queued.

@@ -406,6 +406,8 @@ std::string Info::describe() const {
                 std::to_string(algorithm_bits), " bits)", key_details});
 }
 
+ChannelBindings Engine::channel_bindings() const { return channel_bindings_of(state_->ssl.get()); }
+
 Info Engine::info() const {
     SSL* ssl = state_->ssl.get();
     Info info;

@@ -54,6 +54,15 @@ Result<std::vector<std::string>> trust_anchors(const std::string& pem);
 // digest that is allowed ("sha256", "sha512").
 bool is_usable_tlsa(std::string_view record, const std::vector<std::string>& digests);
 
+// What both ends know of this connection and nobody else can have in common with either, for SASL
+// (RFC 5056). Empty: this connection has no such.
+struct ChannelBindings {
+    std::string exporter;          // tls-exporter, RFC 9266
+    std::string unique;            // tls-unique, RFC 5929 3: up to TLS 1.2
+    std::string server_end_point;  // tls-server-end-point, RFC 5929 4
+    bool any() const { return !exporter.empty() || !unique.empty() || !server_end_point.empty(); }
+};
+
 class Engine {
   public:
     // A connection that we accepted. Errc::temporary when OpenSSL has no memory.
@@ -82,6 +91,7 @@ class Engine {
     bool established() const;  // the handshake is done
     bool peer_closed() const;  // the peer sent close_notify: an end that nobody cut short
     Info info() const;         // meaningful once established()
+    ChannelBindings channel_bindings() const;  // likewise
 
   private:
     struct State;

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += lib/tls/libtls.a
 lib_tls_libtls_a_SOURCES = \
-	%reldir%/context.h %reldir%/context.cc %reldir%/server_names.cc %reldir%/engine.h %reldir%/engine.cc \
+	%reldir%/context.h %reldir%/context.cc %reldir%/server_names.cc %reldir%/channel_binding.cc %reldir%/engine.h %reldir%/engine.cc \
 	%reldir%/certificate.h %reldir%/certificate.cc %reldir%/openssl.h
 EXTRA_DIST += %reldir%/README.md
 

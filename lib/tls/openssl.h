@@ -13,6 +13,7 @@
 
 #include "lib/base/result.h"
 #include "lib/tls/context.h"
+#include "lib/tls/engine.h"
 
 namespace postern::tls {
 
@@ -42,6 +43,9 @@ struct KeyedChain {
 Result<std::vector<KeyedChain>> parse_chains(const std::string& pem);
 // Presents them in this connection instead of those of its context.
 Result<void> present(SSL* ssl, const std::vector<KeyedChain>& chains);
+
+// Of a connection whose handshake is done.
+ChannelBindings channel_bindings_of(SSL* ssl);
 
 struct ServerContext::State {
     SslCtxPtr ctx;
