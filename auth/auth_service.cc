@@ -3,35 +3,8 @@
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
-#include "lib/sasl/password.h"
-#include "lib/sasl/server_exchange.h"
 
 namespace postern::auth {
-namespace {
-
-std::string_view name_of(ipc::AuthProtocol protocol) {
-    switch (protocol) {
-        case ipc::AuthProtocol::smtp: return "smtp";
-        case ipc::AuthProtocol::imap: return "imap";
-        case ipc::AuthProtocol::pop3: return "pop3";
-    }
-    return "unknown";
-}
-
-ipc::AuthAnswer answer(ipc::AuthOutcome outcome, std::string text) {
-    ipc::AuthAnswer a;
-    a.outcome = outcome;
-    a.text = std::move(text);
-    return a;
-}
-
-std::string story(const ipc::AuthRequest& request, std::string_view user) {
-    return cat({name_of(request.protocol), ": ", request.mechanism, " user=<", printable(user, 100),
-                ">, client=[", printable(request.client_address, 64), "]",
-                request.secured ? ", secured" : ""});
-}
-
-}  // namespace
 
 // One connection: packets in order, one question under way.
 class AuthService::Conversation : public std::enable_shared_from_this<Conversation> {
@@ -48,6 +21,7 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
     void on_packet(ipc::Packet packet) {
         if (packet.descriptor_count() != 0 || busy_) return service_.end(this);
         if (packet.type() == ipc::AuthRequest::kType) return ask(packet);
+        if (packet.type() == ipc::AuthResponse::kType && exchange_) return respond(packet);
         if (packet.type() == ipc::UserRequest::kType)
             return reply<ipc::UserRequest>(packet, [this](const auto& request) {
                 return may_redeem_ ? service_.located(request) : service_.known(request);
@@ -59,19 +33,36 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
         service_.end(this);
     }
 
+    // A new request drops an exchange that the client gave up.
     void ask(const ipc::Packet& packet) {
         auto request = packet.as<ipc::AuthRequest>();
         if (!request) return service_.end(this);
         busy_ = true;
-        service_.authenticate(*std::move(request), [weak = weak_from_this()](ipc::AuthAnswer a) {
+        exchange_ = Exchange::make(service_.backend_, *request);
+        crypto::wipe(request->response);
+        const auto exchange = exchange_;  // its answer may end it
+        exchange->begin(answered());
+    }
+
+    void respond(const ipc::Packet& packet) {
+        auto response = packet.as<ipc::AuthResponse>();
+        if (!response) return service_.end(this);
+        busy_ = true;
+        const auto exchange = exchange_;  // likewise
+        exchange->respond(std::move(response->response), answered());
+    }
+
+    Exchange::Done answered() {
+        return [weak = weak_from_this()](ipc::AuthAnswer a) {
             if (auto self = weak.lock()) self->on_answer(std::move(a));
-        });
+        };
     }
 
     // Failures are held back: guessing costs time (and a parallel guesser meets the connection
     // limits).
     void on_answer(ipc::AuthAnswer a) {
         const bool failed = a.outcome == ipc::AuthOutcome::failure;
+        if (a.outcome != ipc::AuthOutcome::challenge) exchange_.reset();
         delayed_ = std::move(a);
         if (failed && service_.options_.failure_delay > Millis{0})
             return delay_.start(service_.options_.failure_delay);
@@ -98,6 +89,7 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
     AuthService& service_;
     bool may_redeem_;
     bool busy_ = false;
+    std::shared_ptr<Exchange> exchange_;  // while it goes on
     ipc::AuthAnswer delayed_;
     loop::Timer delay_;
     ipc::LoopChannel channel_;
@@ -112,6 +104,8 @@ AuthService::AuthService(loop::Loop& loop, Options options, Random& random,
       resume_(options_.resume_key.empty() ? random.bytes(ipc::kSessionKeySize)
                                           : options_.resume_key),
       pool_(loop, options_.workers),
+      backend_{users_, tokens_, pool_, random,
+               options_.salt_key.empty() ? random.bytes(ipc::kSessionKeySize) : options_.salt_key},
       session_ended_(std::move(session_ended)) {}
 
 AuthService::~AuthService() = default;
@@ -128,55 +122,6 @@ void AuthService::end(Conversation* conversation) {
     loop_.post([kept = at->second] {});
     conversations_.erase(at);
     session_ended_();
-}
-
-void AuthService::authenticate(ipc::AuthRequest request,
-                               std::function<void(ipc::AuthAnswer)> done) {
-    const crypto::WipeGuard guard(request.response);
-    // smtpd and login gather every mechanism into a PLAIN message (lib/sasl/server_exchange.h).
-    auto credentials = sasl::parse_plain(request.response);
-    if (!credentials || !request.has_response)
-        return done(answer(ipc::AuthOutcome::failure, "malformed authentication message"));
-    const crypto::WipeGuard password_guard(credentials->password);
-    if (!credentials->authorization.empty() &&
-        !iequals(credentials->authorization, credentials->user))
-        return done(answer(ipc::AuthOutcome::failure, "acting as another user is not allowed"));
-    auto user = users_.find(credentials->user);
-    if (user.failed()) {
-        log::warning(request.session.str(), user.error().what);
-        return done(answer(ipc::AuthOutcome::temporary,
-                           "user database: " + user.error().what.substr(0, 500)));
-    }
-    const bool known = user.found();
-    // Unknown users cost the same hash, so that time does not tell who exists.
-    std::string stored = known ? user->password : std::string(sasl::dummy_password());
-    std::string name = known ? user->name : credentials->user;
-    request.response.clear();
-    pool_.verify(
-        std::move(stored), credentials->password,
-        [this, request, name = std::move(name), known, done = std::move(done)](Result<bool> fits) {
-            if (!fits) {
-                log::warning(request.session.str(),
-                             cat({story(request, name), ": ", fits.error().what}));
-                return done(answer(ipc::AuthOutcome::temporary, fits.error().what));
-            }
-            done(verdict(request, name, known, *fits));
-        });
-}
-
-ipc::AuthAnswer AuthService::verdict(const ipc::AuthRequest& request, const std::string& user,
-                                     bool known, bool fits) {
-    if (!known || !fits) {
-        log::info(request.session.str(), cat({story(request, user), ": authentication failed: ",
-                                              known ? "password mismatch" : "unknown user"}));
-        return answer(ipc::AuthOutcome::failure, known ? "password mismatch" : "unknown user");
-    }
-    log::debug(request.session.str(), story(request, user) + ": authenticated");
-    ipc::AuthAnswer a = answer(ipc::AuthOutcome::success, "");
-    a.user = user;
-    if (request.protocol != ipc::AuthProtocol::smtp)
-        a.token = tokens_.mint(user, request.session, request.protocol);
-    return a;
 }
 
 ipc::UserAnswer AuthService::known(const ipc::UserRequest& request) {

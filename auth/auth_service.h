@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "auth/exchange.h"
 #include "auth/hash_pool.h"
 #include "auth/resume.h"
 #include "auth/tokens.h"
@@ -24,6 +25,7 @@ struct Options {
     Millis failure_delay{2000};
     Millis token_lifetime{60'000};
     std::string resume_key;  // empty: made up, and good for this process only
+    std::string salt_key;    // likewise: unknown users' salts (scram_exchange.cc)
 };
 
 class AuthService {
@@ -43,14 +45,10 @@ class AuthService {
     class Conversation;
     friend class Conversation;
     void end(Conversation* conversation);
-    // done: with the answer, perhaps after the delay of a failure.
-    void authenticate(ipc::AuthRequest request, std::function<void(ipc::AuthAnswer)> done);
     ipc::UserAnswer known(const ipc::UserRequest& request);
     ipc::UserAnswer located(const ipc::UserRequest& request);
     ipc::Grant redeem(const ipc::RedeemToken& request);
     std::optional<std::string> user_of(const ipc::RedeemToken& request);
-    ipc::AuthAnswer verdict(const ipc::AuthRequest& request, const std::string& user, bool known,
-                            bool fits);
 
     loop::Loop& loop_;
     Options options_;
@@ -58,6 +56,7 @@ class AuthService {
     Tokens tokens_;
     Resume resume_;
     HashPool pool_;
+    Backend backend_;
     std::function<void()> session_ended_;
     std::map<Conversation*, std::shared_ptr<Conversation>> conversations_;
 };

@@ -4,8 +4,12 @@
 
 #include "auth/auth_service.h"
 #include "auth/hash_pool.h"
+#include "lib/base/encode.h"
+#include "lib/base/strings.h"
+#include "lib/crypto/digest.h"
 #include "lib/ipc/channel.h"
 #include "lib/log/log.h"
+#include "lib/sasl/password.h"
 #include "lib/sasl/server_exchange.h"
 #include "lib/sys/unix_socket.h"
 #include "tests/support/fake_clock.h"
@@ -165,10 +169,16 @@ TEST(MailboxPath, Expands) {
 // --- HashPool
 
 TEST(HashPool, VerifyPacket) {
-    EXPECT_EQ(verify_packet("{PLAIN}x\0x"s), 'y');
-    EXPECT_EQ(verify_packet("{PLAIN}x\0y"s), 'n');
-    EXPECT_EQ(verify_packet("{NOPE}x\0y"s), 'e');
-    EXPECT_EQ(verify_packet("x"), 'e');
+    EXPECT_EQ(answer_packet("v{PLAIN}x\0x"s), "y");
+    EXPECT_EQ(answer_packet("v{PLAIN}x\0y"s), "n");
+    EXPECT_EQ(answer_packet("v{NOPE}x\0y"s), "e");
+    EXPECT_EQ(answer_packet("vx"), "e");
+    EXPECT_EQ(answer_packet("x"), "e");
+    EXPECT_EQ(answer_packet("d2short"), "e");
+    EXPECT_EQ(answer_packet("d1" + std::string(sasl::kScramSaltSize, 's') + "pw").size(),
+              1U + 2 * 20);
+    EXPECT_EQ(answer_packet("d2" + std::string(sasl::kScramSaltSize, 's') + "pw").size(),
+              1U + 2 * 32);
 }
 
 TEST(HashPool, AnswersAllFromAFewProcesses) {
@@ -265,6 +275,159 @@ TEST_F(ServiceTest, LoginTokenGrant) {
     EXPECT_FALSE(
         ask<ipc::Grant>(imapd, ipc::RedeemToken{answer->token, session_, AuthProtocol::imap})->ok);
     EXPECT_FALSE(service_->busy());
+}
+
+// --- SCRAM
+
+// A client of SCRAM-SHA-256 who knows a password.
+struct ScramClient {
+    std::string user, password;
+    std::string gs2 = "n,,";
+    std::string bound = {};
+    std::string first_bare = {}, server_signature = {};
+
+    std::string first() {
+        first_bare = cat({"n=", user, ",r=client"});
+        return gs2 + first_bare;
+    }
+    std::string last(const std::string& challenge) {
+        const auto parts = split(challenge, ',');
+        const auto salt = base64_decode(parts[1].substr(2)).value();
+        const auto rounds = parse_number<unsigned>(parts[2].substr(2)).value();
+        const auto digest = crypto::Digest::sha256;
+        const auto salted = crypto::pbkdf2(digest, password, salt, rounds, 32);
+        const auto key = crypto::hmac(digest, salted, "Client Key");
+        const std::string without = cat({"c=", base64_encode(gs2 + bound), ",", parts[0]});
+        const std::string all = cat({first_bare, ",", challenge, ",", without});
+        std::string proof = crypto::hmac(digest, crypto::digest(digest, key), all);
+        for (std::size_t i = 0; i < proof.size(); ++i)
+            proof[i] = static_cast<char>(proof[i] ^ key[i]);
+        server_signature = "v=" + base64_encode(crypto::hmac(
+                                      digest, crypto::hmac(digest, salted, "Server Key"), all));
+        return cat({without, ",p=", base64_encode(proof)});
+    }
+};
+
+class ScramTest : public ServiceTest {
+  protected:
+    void SetUp() override {
+        ServiceTest::SetUp();
+        write(
+            cat({"plain:{PLAIN}secret:1001:1002::/home/u1\n", "scram:",
+                 sasl::make_password("SCRAM-SHA-256", "secret", SystemRandom::instance()).value(),
+                 ":1001:1002::/home/u1\n", "sha1:",
+                 sasl::make_password("SCRAM-SHA-1", "secret", SystemRandom::instance()).value(),
+                 ":1001:1002::/home/u1\n", "broken:{SCRAM-SHA-256}4096,x:1001:1002::/home/u1\n"}));
+    }
+    ipc::AuthRequest scram_request(ScramClient& client) {
+        auto r = request("", "");
+        r.mechanism = "SCRAM-SHA-256";
+        r.response = client.first();
+        return r;
+    }
+    // To the end, which is the answer to the client's proof when that is wrong.
+    ipc::AuthAnswer converse(ScramClient client, ipc::Channel& channel) {
+        auto answer = ask<ipc::AuthAnswer>(channel, scram_request(client)).value();
+        if (answer.outcome != AuthOutcome::challenge) return answer;
+        answer =
+            ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{client.last(answer.challenge)}).value();
+        if (answer.outcome != AuthOutcome::challenge) return answer;
+        EXPECT_EQ(answer.challenge, client.server_signature);
+        return ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{""}).value();
+    }
+};
+
+TEST_F(ScramTest, WithStoredSecretAndWithStoredPassword) {
+    auto channel = connect();
+    for (const char* user : {"scram", "Scram", "plain"}) {
+        const auto answer = converse({user, "secret"}, channel);
+        EXPECT_EQ(answer.outcome, AuthOutcome::success) << user << answer.text;
+        EXPECT_EQ(answer.user, to_lower(user));
+        EXPECT_EQ(answer.token.size(), ipc::kAuthTokenSize);
+    }
+    EXPECT_THAT(log::take_captured(), testing::Not(testing::HasSubstr("secret")));
+    // PLAIN works with all of them.
+    for (const char* user : {"scram", "sha1", "plain"})
+        EXPECT_EQ(ask<ipc::AuthAnswer>(channel, request(user, "secret"))->outcome,
+                  AuthOutcome::success);
+    EXPECT_EQ(ask<ipc::AuthAnswer>(channel, request("scram", "other"))->outcome,
+              AuthOutcome::failure);
+}
+
+TEST_F(ScramTest, FailuresLookAlike) {
+    auto channel = connect();
+    const struct {
+        const char* user;
+        const char* text;
+    } cases[] = {{"scram", "password mismatch"},
+                 {"plain", "password mismatch"},
+                 {"nobody", "unknown user"},
+                 {"sha1", "the stored password is of another scheme than SCRAM can use"}};
+    for (const auto& c : cases) {
+        ScramClient client{c.user, "wrong"};
+        const auto first = ask<ipc::AuthAnswer>(channel, scram_request(client)).value();
+        ASSERT_EQ(first.outcome, AuthOutcome::challenge) << c.user;
+        EXPECT_EQ(first.challenge.size(), 2 + 6 + 24 + 3 + 24 + 7U) << first.challenge;
+        const auto answer =
+            ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{client.last(first.challenge)}).value();
+        EXPECT_EQ(answer.outcome, AuthOutcome::failure);
+        EXPECT_EQ(answer.text, c.text);
+        EXPECT_EQ(answer.user, c.user);
+        // The salt is the same each time.
+        const auto again = ask<ipc::AuthAnswer>(channel, scram_request(client)).value();
+        EXPECT_EQ(again.challenge.substr(32), first.challenge.substr(32)) << c.user;
+        EXPECT_NE(again.challenge, first.challenge) << "the nonce is not";
+    }
+}
+
+TEST_F(ScramTest, WhatIsRefusedAtOnce) {
+    auto channel = connect();
+    ScramClient other{"plain", "secret", "n,a=scram,"};
+    EXPECT_EQ(converse(other, channel).text, "acting as another user is not allowed");
+    ScramClient self{"plain", "secret", "n,a=Plain,"};
+    EXPECT_EQ(converse(self, channel).outcome, AuthOutcome::success);
+    EXPECT_EQ(converse({"broken", "secret"}, channel).outcome, AuthOutcome::temporary);
+    auto nonsense = request("", "");
+    nonsense.mechanism = "SCRAM-SHA-256";
+    nonsense.response = "nonsense";
+    EXPECT_EQ(ask<ipc::AuthAnswer>(channel, nonsense)->outcome, AuthOutcome::failure);
+    nonsense.mechanism = "GSSAPI";
+    EXPECT_EQ(ask<ipc::AuthAnswer>(channel, nonsense)->text, "unsupported mechanism");
+    // Without an initial response it is asked for.
+    ScramClient late{"plain", "secret"};
+    auto request = scram_request(late);
+    request.has_response = false;
+    request.response.clear();
+    EXPECT_EQ(ask<ipc::AuthAnswer>(channel, request)->challenge, "");
+    EXPECT_THAT(ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{late.first()})->challenge,
+                testing::StartsWith("r=client"));
+}
+
+TEST_F(ScramTest, ChannelBinding) {
+    auto channel = connect();
+    const auto outcome = [&](ScramClient client, const char* mechanism) {
+        auto r = scram_request(client);
+        r.mechanism = mechanism;
+        r.tls_exporter = "exporter";
+        r.binding_offered = true;
+        const auto first = ask<ipc::AuthAnswer>(channel, r).value();
+        if (first.outcome != AuthOutcome::challenge) return first.outcome;
+        return ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{client.last(first.challenge)})
+            ->outcome;
+    };
+    const std::string gs2 = "p=tls-exporter,,";
+    EXPECT_EQ(outcome({"scram", "secret", gs2, "exporter"}, "SCRAM-SHA-256-PLUS"),
+              AuthOutcome::challenge);
+    EXPECT_EQ(outcome({"scram", "secret", gs2, "another"}, "SCRAM-SHA-256-PLUS"),
+              AuthOutcome::failure);
+    EXPECT_EQ(outcome({"scram", "secret", "y,,"}, "SCRAM-SHA-256"), AuthOutcome::failure)
+        << "downgrade";
+    EXPECT_EQ(outcome({"scram", "secret"}, "SCRAM-SHA-256"), AuthOutcome::challenge);
+}
+
+TEST_F(ScramTest, AResponseWithoutAnExchangeEndsTheConversation) {
+    auto channel = connect();
+    EXPECT_FALSE(ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{"x"}));
 }
 
 TEST(Resume, TokenIsOfOneUserSessionAndProtocol) {

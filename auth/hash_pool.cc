@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "lib/base/check.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
@@ -19,6 +20,7 @@ namespace postern::auth {
 namespace {
 
 constexpr std::size_t kMaxPacket = 8192;
+constexpr std::size_t kMaxAnswer = 256;
 constexpr Millis kHashTimeout{30'000};
 
 // The worker process. Never returns.
@@ -34,20 +36,36 @@ constexpr Millis kHashTimeout{30'000};
         auto packet = sys::receive_packet(socket, kMaxPacket, 0);
         if (!packet && sys::would_block(packet.error())) continue;
         if (!packet) ::_exit(0);
-        const char answer = verify_packet(packet->bytes);
+        const std::string answer = answer_packet(packet->bytes);
         crypto::wipe(packet->bytes);
-        if (!sys::send_packet(socket, {&answer, 1})) ::_exit(0);
+        if (!sys::send_packet(socket, answer)) ::_exit(0);
     }
+}
+
+std::string verify_answer(std::string_view packet) {
+    const auto parts = split_once(packet, '\0');
+    if (!parts) return "e";
+    const auto fits = sasl::verify_password(parts->first, parts->second);
+    if (!fits) return "e";
+    return *fits ? "y" : "n";
+}
+
+// The salt has a fixed size, so the password is the rest.
+std::string derive_answer(std::string_view packet) {
+    if (packet.size() < 1 + sasl::kScramSaltSize) return "e";
+    const auto digest = packet[0] == '1' ? crypto::Digest::sha1 : crypto::Digest::sha256;
+    const auto secret =
+        sasl::derive_scram(digest, packet.substr(1 + sasl::kScramSaltSize),
+                           packet.substr(1, sasl::kScramSaltSize), sasl::kScramIterations);
+    return cat({"d", secret.stored_key, secret.server_key});
 }
 
 }  // namespace
 
-char verify_packet(std::string_view packet) {
-    const auto parts = split_once(packet, '\0');
-    if (!parts) return 'e';
-    const auto fits = sasl::verify_password(parts->first, parts->second);
-    if (!fits) return 'e';
-    return *fits ? 'y' : 'n';
+std::string answer_packet(std::string_view packet) {
+    if (packet.starts_with('v')) return verify_answer(packet.substr(1));
+    if (packet.starts_with('d')) return derive_answer(packet.substr(1));
+    return "e";
 }
 
 HashPool::~HashPool() {
@@ -61,8 +79,34 @@ HashPool::~HashPool() {
 
 void HashPool::verify(std::string stored, std::string password, Done done) {
     constexpr std::string_view kNul("\0", 1);
-    Job job{cat({stored, kNul, password}), std::move(done)};
+    Job job{cat({"v", stored, kNul, password}),
+            [done = std::move(done)](Result<std::string> answer) {
+                if (!answer) return done(std::move(answer).error());
+                if (answer->starts_with('y')) return done(true);
+                if (answer->starts_with('n')) return done(false);
+                done(Error{Errc::invalid, "stored password is malformed", 0});
+            }};
     crypto::wipe(password);
+    enqueue(std::move(job));
+}
+
+void HashPool::derive(crypto::Digest digest, std::string salt, std::string password, Derived done) {
+    POSTERN_CHECK(salt.size() == sasl::kScramSaltSize);
+    const std::string_view digest_name = digest == crypto::Digest::sha1 ? "1" : "2";
+    Job job{cat({"d", digest_name, salt, password}),
+            [digest, salt, done = std::move(done)](Result<std::string> answer) {
+                const std::size_t size = crypto::digest_size(digest);
+                if (!answer) return done(std::move(answer).error());
+                if (answer->size() != 1 + 2 * size)
+                    return done(Error{Errc::invalid, "password cannot be derived", 0});
+                done(sasl::ScramSecret{sasl::kScramIterations, salt, answer->substr(1, size),
+                                       answer->substr(1 + size)});
+            }};
+    crypto::wipe(password);
+    enqueue(std::move(job));
+}
+
+void HashPool::enqueue(Job job) {
     // All answers come from the loop, refusals too.
     if (queue_.size() >= kMaxQueued || job.packet.size() > kMaxPacket) {
         loop_.post([done = std::move(job.done)] {
@@ -130,20 +174,16 @@ void HashPool::give(Worker& worker, Job job) {
 }
 
 void HashPool::on_answer(Worker& worker) {
-    auto packet = sys::receive_packet(worker.socket.get(), 16, 0);
+    auto packet = sys::receive_packet(worker.socket.get(), kMaxAnswer, 0);
     if (!packet && sys::would_block(packet.error())) return;
-    if (!packet || !worker.busy || packet->bytes.size() != 1) return remove(worker);
-    switch (packet->bytes[0]) {
-        case 'y': return finish(worker, true);
-        case 'n': return finish(worker, false);
-        default: return finish(worker, Error{Errc::invalid, "stored password is malformed", 0});
-    }
+    if (!packet || !worker.busy || packet->bytes.empty()) return remove(worker);
+    finish(worker, std::move(packet->bytes));
 }
 
-void HashPool::finish(Worker& worker, Result<bool> answer) {
+void HashPool::finish(Worker& worker, Result<std::string> answer) {
     worker.timeout->stop();
     worker.busy = false;
-    const Done done = std::move(worker.done);
+    const Answered done = std::move(worker.done);
     worker.done = nullptr;
     dispatch();
     done(std::move(answer));
@@ -153,7 +193,7 @@ void HashPool::finish(Worker& worker, Result<bool> answer) {
 void HashPool::remove(Worker& worker) {
     ::kill(worker.pid, SIGKILL);
     ::waitpid(worker.pid, nullptr, 0);
-    const Done done = std::move(worker.done);
+    const Answered done = std::move(worker.done);
     std::erase_if(workers_, [&](const auto& each) { return each.get() == &worker; });
     dispatch();
     if (done) done(Error{Errc::temporary, "a process for password hashes ended", 0});

@@ -3,11 +3,28 @@
 #include <unistd.h>
 
 #include "auth/auth_service.h"
+#include "lib/base/strings.h"
+#include "lib/crypto/digest.h"
+#include "lib/log/log.h"
+#include "lib/mail/saslprep.h"
+#include "lib/sasl/passwd_file.h"
 #include "lib/service/service.h"
+#include "lib/sys/file.h"
 #include "lib/sys/unix_socket.h"
 
 namespace postern::auth {
 namespace {
+
+// Unknown users' salts must not change when known users' do not. "postern user" makes the file with
+// the first SCRAM password; without it they stay the same until master ends.
+std::string salt_key(const std::string& passwd_file, const std::string& resume_key) {
+    constexpr std::size_t kMaxSaltFile = 1024;
+    auto kept = sys::read_file(sasl::salt_key_file(passwd_file), kMaxSaltFile);
+    if (kept && !kept->empty()) return *std::move(kept);
+    if (!kept && kept.error().code != Errc::not_found) log::warning("", kept.error().what);
+    return resume_key.empty() ? std::string()
+                              : crypto::hmac(crypto::Digest::sha256, resume_key, "salts");
+}
 
 Options options_from(const config::Config& config, const service::KeyFiles& keys) {
     Options options;
@@ -23,6 +40,11 @@ Options options_from(const config::Config& config, const service::KeyFiles& keys
     options.token_lifetime = config.get(param::auth_token_lifetime);
     // Without it (an older master, before it was restarted) a reload ends hibernated sessions.
     options.resume_key = keys.find(service::kResumeKey);
+    // Before this process may read nothing but its own files.
+    if (const auto loaded = mail::load_saslprep(); !loaded)
+        log::warning("", cat({"names and passwords beyond ASCII are compared as they are: ",
+                              loaded.error().what}));
+    options.salt_key = salt_key(options.users.passwd_file, options.resume_key);
     return options;
 }
 

@@ -2,10 +2,11 @@
 noinst_LIBRARIES += auth/libauth.a
 auth_libauth_a_SOURCES = \
 	%reldir%/resume.h %reldir%/resume.cc %reldir%/users.h %reldir%/users.cc %reldir%/tokens.h %reldir%/tokens.cc \
+	%reldir%/exchange.h %reldir%/exchange.cc %reldir%/scram_exchange.cc \
 	%reldir%/hash_pool.h %reldir%/hash_pool.cc %reldir%/auth_service.h %reldir%/auth_service.cc
 EXTRA_DIST += %reldir%/README.md
 
-AUTH_LIBS = auth/libauth.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a lib/base/libbase.a \
+AUTH_LIBS = auth/libauth.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a \
 	$(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS)
 
 daemonexec_PROGRAMS += auth/auth

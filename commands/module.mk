@@ -12,7 +12,7 @@ commands_libadmin_a_SOURCES = \
 commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
-POSTERN_LIBS = commands/libadmin.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/mail/libmail.a lib/sasl/libsasl.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
+POSTERN_LIBS = commands/libadmin.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
 	lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 sbin_PROGRAMS += commands/postmulti

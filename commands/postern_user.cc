@@ -10,6 +10,7 @@
 #include <functional>
 #include <vector>
 
+#include "lib/base/encode.h"
 #include "lib/base/random.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
@@ -177,17 +178,30 @@ Result<Lines> read_lines(const std::string& path) {
 
 // Passwords are for auth alone: it owns the file, where it has an account of its own. A file that
 // is there keeps its owner.
-Result<void> write_lines(const std::string& path, const Lines& lines,
-                         const config::Config& config) {
+Result<void> write_for_auth(const std::string& path, const std::string& text,
+                            const config::Config& config) {
     const bool hand_over = sys::is_root() && !sys::RealFs::instance().info(path).has_value();
     service::Identity auth;
     if (hand_over) {
         TRY_ASSIGN(auth, service::identity_of(service::Account::auth, config));
     }
-    TRY(sys::replace_file(path, lines.empty() ? "" : join(lines, "\n") + "\n", 0600));
+    TRY(sys::replace_file(path, text, 0600));
     if (hand_over && ::lchown(path.c_str(), auth.uid, auth.gid) != 0)
         return sys::system_error("chown " + path);
     return {};
+}
+
+// Where some users have salts of SCRAM, those that auth makes up for others must not give
+// themselves away by changing.
+Result<void> keep_salt_key(const std::string& passwd_file, const Lines& lines,
+                           const config::Config& config) {
+    const std::string path = sasl::salt_key_file(passwd_file);
+    const bool wanted = std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+        const auto entry = sasl::parse_passwd_line(line);
+        return entry && *entry && istarts_with((*entry)->password, "{SCRAM-");
+    });
+    if (!wanted || sys::RealFs::instance().info(path)) return {};
+    return write_for_auth(path, hex_encode(SystemRandom::instance().bytes(32)) + "\n", config);
 }
 
 Result<void> edit(const config::Config& config, const std::function<Result<void>(Lines&)>& change) {
@@ -195,7 +209,8 @@ Result<void> edit(const config::Config& config, const std::function<Result<void>
     TRY_ASSIGN(const Fd lock, sys::lock_file(path + ".lock", Deadline::in(Seconds{30})));
     TRY_ASSIGN(Lines lines, read_lines(path));
     TRY(change(lines));
-    return write_lines(path, lines, config);
+    TRY(keep_salt_key(path, lines, config));
+    return write_for_auth(path, lines.empty() ? "" : join(lines, "\n") + "\n", config);
 }
 
 // --- The commands

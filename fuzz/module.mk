@@ -137,3 +137,7 @@ fuzz_milter_LDADD = $(FUZZ_MAIN) lib/milter/libmilter.a lib/base/libbase.a $(FUZ
 check_PROGRAMS += fuzz/words
 fuzz_words_SOURCES = %reldir%/words_fuzz.cc
 fuzz_words_LDADD = $(FUZZ_MAIN) lib/fulltext/libfulltext.a lib/sys/libsys.a lib/mail/libmail.a lib/base/libbase.a $(XAPIAN_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/scram
+fuzz_scram_SOURCES = %reldir%/scram_fuzz.cc
+fuzz_scram_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a $(CRYPTO_LIBS) $(FUZZ_LIBS)

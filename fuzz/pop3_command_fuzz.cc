@@ -19,14 +19,14 @@ using postern::pop3::LoginAction;
 // Mechanisms that take whatever comes: the first response is a challenge, the second is the end.
 class AnySasl : public postern::pop3::SaslExchange {
   public:
-    Next begin(std::string_view mechanism, std::optional<std::string_view> initial) override {
-        if (mechanism.size() > 20) return Next::unknown_mechanism;
-        return initial ? Next::done : Next::challenge;
+    std::string mechanisms(bool in_clear) override { return in_clear ? "PLAIN X" : "X"; }
+    Next begin(std::string_view, std::optional<std::string_view> initial) override {
+        return initial ? Next::ask : Next::challenge;
     }
     Next on_response(std::string_view decoded) override {
         return decoded.empty()           ? Next::malformed
                : decoded.size() % 2 == 0 ? Next::challenge
-                                         : Next::done;
+                                         : Next::ask;
     }
     std::string challenge() override { return "more"; }
     std::string take_message() override { return "message"; }
@@ -59,8 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
     AnySasl sasl;
-    postern::pop3::LoginSession login({(data[0] & 1) != 0, (data[0] & 2) != 0, "PLAIN", "ready"},
-                                      sasl);
+    postern::pop3::LoginSession login(
+        {(data[0] & 1) != 0, (data[0] & 2) != 0, (data[0] & 4) == 0, "ready"}, sasl);
     postern::pop3::Session session({{10, "a"}, {20, "b"}, {30, "c"}});
     check_reply(login.greet().reply);
     for (const auto line : postern::split(input, '\n')) {

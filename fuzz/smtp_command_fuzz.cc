@@ -130,6 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.dsn = (flags & 32) != 0;
     const Answer answer = (flags & 64) != 0 ? Answer::refuse(450, "4.1.1", "no") : Answer::accept();
     ServerSession session(options);
+    session.set_mechanisms("PLAIN SCRAM-SHA-256", "PLAIN SCRAM-SHA-256-PLUS SCRAM-SHA-256");
     session.set_rules({.xclient = options.dsn,
                        .xforward = options.dsn,
                        .ask_early = options.ask_early,

@@ -29,11 +29,13 @@ ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(Clien
       ended_(std::move(ended)),
       id_(SessionId::make(shared.loop.clock(), shared.random)),
       peer_(sys::peer_address(socket.get())),
-      local_(sys::local_address(socket.get())) {
+      local_(sys::local_address(socket.get())),
+      auth_(shared.loop, shared.auth, shared.options.auth_timeout) {
     // Dovecot's rule: from this host itself (loopback, or our own address) nobody can listen in.
     local_client_ = !peer_.is_inet() || peer_.ip().is_loopback() || peer_.ip() == local_.ip();
     const EngineOptions options{shared.options.tls.has_value() && !shared.options.wrapper_mode,
-                                may_login_in_plaintext(), shared.options.greeting};
+                                may_login_in_plaintext(), shared.options.greeting,
+                                shared.options.mechanisms, shared.options.tls_required};
     engine_ = shared.options.protocol == ipc::AuthProtocol::imap ? make_imap_login(options)
                                                                  : make_pop3_login(options);
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
@@ -42,7 +44,7 @@ ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(Clien
     timer_ = std::make_unique<loop::Timer>(shared.loop, [this] { on_timeout(); });
 }
 
-ClientSession::~ClientSession() { crypto::wipe(secret_); }
+ClientSession::~ClientSession() { crypto::wipe(question_.response); }
 
 bool ClientSession::may_login_in_plaintext() const {
     return !shared_.options.tls_required && (shared_.options.plaintext_allowed || local_client_);
@@ -76,8 +78,13 @@ void ClientSession::on_input() {
 
 void ClientSession::on_secured() {
     if (!engine_) return;
-    engine_->on_tls();
+    engine_->on_tls(security());
     if (shared_.options.wrapper_mode) perform(engine_->greet());
+}
+
+sasl::Security ClientSession::security() const {
+    return {.channel_binding = shared_.options.mechanisms.binds() && stream_->secured() &&
+                               stream_->channel_bindings().any()};
 }
 
 void ClientSession::on_drained() {
@@ -108,6 +115,7 @@ void ClientSession::pump() {
 
 void ClientSession::perform(Step step) {
     stream_->write(step.reply);
+    if (step.then != Step::Then::authenticate) auth_.drop();  // an exchange that was under way
     switch (step.then) {
         case Step::Then::go_on: return;
         case Step::Then::start_tls: return start_tls();
@@ -119,36 +127,46 @@ void ClientSession::perform(Step step) {
 // --- The question to auth
 
 void ClientSession::ask_auth(Step step) {
-    crypto::wipe(secret_);
-    secret_ = step.message;
-    crypto::wipe(step.message);
-    if (auto credentials = sasl::parse_plain(secret_)) {
+    crypto::wipe(question_.response);
+    question_ = step.question;
+    crypto::wipe(step.question.response);
+    if (auto credentials = sasl::parse_plain(question_.response)) {
         user_ = printable(credentials->user, 255);
         crypto::wipe(credentials->password);
     }
     mechanism_ = std::move(step.mechanism);
-    ++attempts_;
     asked_again_ = false;
     waiting_ = true;
+    if (!question_.goes_on) ++attempts_;
     send_auth_request();
 }
 
 void ClientSession::send_auth_request() {
+    auto done = [weak = weak_from_this()](Result<ipc::AuthAnswer> answer) {
+        if (auto self = weak.lock()) self->on_auth_answer(std::move(answer));
+    };
+    if (question_.goes_on) return auth_.respond(question_.response, std::move(done));
     ipc::AuthRequest request;
     const crypto::WipeGuard request_guard(request.response);
+    identify(request);
+    request.mechanism = question_.mechanism;
+    request.has_response = question_.has_response;
+    request.response = question_.response;
+    auth_.begin(request, std::move(done));
+}
+
+// Who asks, and what of his connection matters to auth.
+void ClientSession::identify(ipc::AuthRequest& request) const {
     request.session = id_;
     request.protocol = engine_->protocol();
-    request.mechanism = std::string(sasl::ServerExchange::message_mechanism());
     request.client_address = ip_text(peer_);
     request.secured = stream_->secured() || local_client_;
-    request.has_response = true;
-    request.response = secret_;
-    shared_.auth.call<ipc::AuthAnswer>(
-        request, shared_.options.auth_timeout,
-        [weak = weak_from_this()](Result<ipc::AuthAnswer> answer) {
-            if (auto self = weak.lock()) self->on_auth_answer(std::move(answer));
-        },
-        id_.str());
+    if (!stream_->secured()) return;
+    const auto bindings = stream_->channel_bindings();
+    request.tls_exporter = bindings.exporter;
+    request.tls_unique = bindings.unique;
+    request.tls_server_end_point = bindings.server_end_point;
+    request.binding_offered = security().channel_binding;
 }
 
 void ClientSession::on_auth_answer(Result<ipc::AuthAnswer> answer) {
@@ -160,10 +178,14 @@ void ClientSession::on_auth_answer(Result<ipc::AuthAnswer> answer) {
         return hand_off(*answer);
     }
     waiting_ = false;
-    crypto::wipe(secret_);
+    crypto::wipe(question_.response);
     if (stopping_) return stop();
+    if (answer && !answer->user.empty()) user_ = printable(answer->user, 255);
     const bool temporary = !answer || answer->outcome != ipc::AuthOutcome::failure;
-    perform(engine_->on_auth_failed(temporary));
+    if (answer && answer->outcome == ipc::AuthOutcome::challenge)
+        stream_->write(engine_->on_challenge(answer->challenge).reply);
+    else
+        perform(engine_->on_auth_failed(temporary));
     pump();
     if (stream_) stream_->flush();
 }
@@ -208,17 +230,17 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::
                                   Fd connection) {
     if (over_) return;
     const bool accepted = answer && answer->ok;
-    if (!accepted && !asked_again_) {
+    if (!accepted && !asked_again_ && !question_.goes_on) {
         // A reload between token and hand-off gave us a new auth, which does not know the token of
         // the old one (or a new worker): once more from the start. A worker that has not said "ok"
-        // has not served.
+        // has not served. An exchange of several messages cannot be had again without the client.
         asked_again_ = true;
         relay_end_.reset();
         log::debug(id_.str(), cat({"hand-off refused, asking again: ",
                                    answer ? answer->text : answer.error().what}));
         return send_auth_request();
     }
-    crypto::wipe(secret_);
+    crypto::wipe(question_.response);
     if (!accepted) {
         log::warning(id_.str(),
                      cat({facts(), ": no worker: ", answer ? answer->text : answer.error().what}));

@@ -9,6 +9,7 @@
 
 #include "lib/base/ids.h"
 #include "lib/base/random.h"
+#include "lib/ipc/auth_dialogue.h"
 #include "lib/ipc/client.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/login.h"
@@ -53,12 +54,14 @@ class ClientSession final : public loop::StreamHandler,
 
   private:
     bool may_login_in_plaintext() const;
+    sasl::Security security() const;
     void greet();
     void pump();
     void perform(Step step);
     void start_tls();
     void ask_auth(Step step);
     void send_auth_request();
+    void identify(ipc::AuthRequest& request) const;
     void on_auth_answer(Result<ipc::AuthAnswer> answer);
     void hand_off(const ipc::AuthAnswer& answer);
     void on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::Handoff& handoff,
@@ -80,7 +83,10 @@ class ClientSession final : public loop::StreamHandler,
     std::unique_ptr<loop::Timer> timer_;  // until the hand-off
     Fd relay_end_;                        // while a hand-off with relay is under way
     std::string user_, mechanism_;
-    std::string secret_;  // the SASL message, until the worker has the client: see on_handed_off()
+    // What was asked of auth last; the secret in it stays until the worker has the client: see
+    // on_handed_off().
+    sasl::ServerExchange::Question question_;
+    ipc::AuthDialogue auth_;
     unsigned attempts_ = 0;
     bool asked_again_ = false;
     bool stopping_ = false;

@@ -73,7 +73,8 @@ TEST(ImapLogin, LoginInEveryForm) {
             const auto played = play(*engine, c.input, piece);
             EXPECT_EQ(played.last.then, Step::Then::authenticate) << c.input << played.replies;
             EXPECT_EQ(played.replies, c.replies) << c.input;
-            EXPECT_EQ(played.last.message, sasl::make_plain(c.user, c.password)) << c.input;
+            EXPECT_EQ(played.last.question.response, sasl::make_plain(c.user, c.password))
+                << c.input;
             EXPECT_EQ(played.last.mechanism, "LOGIN");
             EXPECT_EQ(engine->tag(), "a1");
         }
@@ -100,15 +101,15 @@ TEST(ImapLogin, Authenticate) {
     auto engine = imap();
     const auto initial = play(*engine, "t AUTHENTICATE PLAIN " + base64_encode(message) + "\r\n");
     EXPECT_EQ(initial.last.then, Step::Then::authenticate);
-    EXPECT_EQ(initial.last.message, message);
+    EXPECT_EQ(initial.last.question.response, message);
     EXPECT_EQ(initial.last.mechanism, "PLAIN");
     const auto asked =
         play(*engine, "t authenticate plain\r\n" + base64_encode(message) + "\r\n", 3);
     EXPECT_EQ(asked.replies, "+ \r\n");
-    EXPECT_EQ(asked.last.message, message);
+    EXPECT_EQ(asked.last.question.response, message);
     const auto login = play(*engine, "t AUTHENTICATE LOGIN\r\n" + base64_encode("u1") + "\r\n" +
                                          base64_encode("p") + "\r\n");
-    EXPECT_EQ(login.last.message, message);
+    EXPECT_EQ(login.last.question.response, message);
     EXPECT_EQ(play(*engine, "t AUTHENTICATE PLAIN\r\n*\r\n").replies,
               "+ \r\nt BAD Authentication aborted by client.\r\n");
     EXPECT_THAT(play(*engine, "t AUTHENTICATE PLAIN\r\n!!\r\n").replies,
@@ -125,6 +126,97 @@ TEST(ImapLogin, Authenticate) {
                 EndsWith("t BAD Response too long.\r\nu OK NOOP completed.\r\n"));
 }
 
+EngineOptions scram_options(bool plaintext) {
+    std::vector<std::string> unknown;
+    return {true, plaintext, "ready",
+            sasl::Mechanisms::parse({"scram-sha-256", "plain", "login"}, unknown)};
+}
+
+// What is not gathered goes to auth message by message, and auth's challenges to the client.
+TEST(ImapLogin, MechanismsOfSeveralMessages) {
+    auto engine = make_imap_login(scram_options(false));
+    EXPECT_THAT(engine->greet().reply, HasSubstr(" STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256]"));
+    EXPECT_THAT(play(*engine, "a AUTHENTICATE PLAIN\r\n").replies,
+                StartsWith("a NO [PRIVACYREQUIRED]"));
+    EXPECT_THAT(play(*engine, "a AUTHENTICATE SCRAM-SHA-256-PLUS\r\n").replies,
+                StartsWith("a NO Unsupported"));
+    const auto first =
+        play(*engine, "t AUTHENTICATE scram-sha-256 " + base64_encode("one") + "\r\n");
+    EXPECT_EQ(first.last.then, Step::Then::authenticate);
+    EXPECT_EQ(first.last.question.mechanism, "SCRAM-SHA-256");
+    EXPECT_EQ(first.last.question.response, "one");
+    EXPECT_TRUE(first.last.question.has_response && !first.last.question.goes_on);
+    EXPECT_EQ(engine->on_challenge("two").reply, "+ " + base64_encode("two") + "\r\n");
+    const auto second = play(*engine, base64_encode("three") + "\r\n", 2);
+    EXPECT_EQ(second.last.then, Step::Then::authenticate);
+    EXPECT_EQ(second.last.question.response, "three");
+    EXPECT_TRUE(second.last.question.goes_on);
+    EXPECT_EQ(second.last.mechanism, "SCRAM-SHA-256");
+    (void)engine->on_challenge("four");
+    EXPECT_EQ(play(*engine, "*\r\nu NOOP\r\n").replies,
+              "t BAD Authentication aborted by client.\r\nu OK NOOP completed.\r\n");
+    // Without an initial response auth is asked all the same: it decides who speaks first.
+    EXPECT_FALSE(play(*engine, "t AUTHENTICATE SCRAM-SHA-256\r\n").last.question.has_response);
+    EXPECT_THAT(engine->on_auth_failed(false).reply, StartsWith("t NO [AUTHENTICATIONFAILED]"));
+    engine->on_tls({.channel_binding = true});
+    EXPECT_THAT(
+        engine->greet().reply,
+        HasSubstr(" IDLE AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN]"));
+}
+
+TEST(ImapLogin, NothingWithoutTlsWhereItIsRequired) {
+    auto options = scram_options(false);
+    options.tls_required = true;
+    for (auto& engine : {make_imap_login(options), make_pop3_login(options)}) {
+        const bool imap = engine->protocol() == ipc::AuthProtocol::imap;
+        const std::string tag = imap ? "a " : "";
+        const std::string authenticate =
+            tag + (imap ? "AUTHENTICATE" : "AUTH") + " SCRAM-SHA-256\r\n";
+        EXPECT_THAT(play(*engine, tag + (imap ? "CAPABILITY\r\n" : "CAPA\r\n")).replies,
+                    Not(HasSubstr("SCRAM")));
+        EXPECT_THAT(play(*engine, authenticate).replies,
+                    StartsWith(imap ? "a NO [PRIVACYREQUIRED]" : "-ERR [AUTH] Plaintext"));
+        engine->on_tls({});
+        EXPECT_EQ(play(*engine, authenticate).last.then, Step::Then::authenticate);
+    }
+}
+
+TEST(ImapLogin, NoPasswordsAtAll) {
+    std::vector<std::string> unknown;
+    auto engine =
+        make_imap_login({true, true, "ready", sasl::Mechanisms::parse({"scram-sha-1"}, unknown)});
+    EXPECT_THAT(engine->greet().reply, HasSubstr(" LOGINDISABLED AUTH=SCRAM-SHA-1]"));
+    EXPECT_THAT(play(*engine, "a LOGIN u p\r\n").replies, StartsWith("a NO LOGIN is disabled"));
+    EXPECT_THAT(play(*engine, "a AUTHENTICATE PLAIN\r\n").replies, StartsWith("a NO Unsupported"));
+    auto pop3 =
+        make_pop3_login({true, true, "ready", sasl::Mechanisms::parse({"scram-sha-1"}, unknown)});
+    EXPECT_THAT(play(*pop3, "CAPA\r\n").replies, HasSubstr("\r\nSASL SCRAM-SHA-1\r\n"));
+    EXPECT_THAT(play(*pop3, "CAPA\r\n").replies, Not(HasSubstr("\r\nUSER")));
+    EXPECT_THAT(play(*pop3, "USER u\r\n").replies, StartsWith("-ERR [AUTH] USER is disabled"));
+}
+
+TEST(Pop3Login, MechanismsOfSeveralMessages) {
+    auto engine = make_pop3_login(scram_options(false));
+    EXPECT_THAT(play(*engine, "CAPA\r\n").replies, HasSubstr("\r\nSTLS\r\nSASL SCRAM-SHA-256\r\n"));
+    EXPECT_EQ(play(*engine, "AUTH\r\n").replies, "+OK\r\nSCRAM-SHA-256\r\n.\r\n");
+    EXPECT_THAT(play(*engine, "AUTH PLAIN\r\n").replies, StartsWith("-ERR [AUTH] Plaintext"));
+    const auto first = play(*engine, "AUTH SCRAM-SHA-256 " + base64_encode("one") + "\r\n");
+    EXPECT_EQ(first.last.question.mechanism, "SCRAM-SHA-256");
+    EXPECT_EQ(first.last.question.response, "one");
+    EXPECT_EQ(engine->on_challenge("two").reply, "+ " + base64_encode("two") + "\r\n");
+    const auto second = play(*engine, base64_encode("three") + "\r\n");
+    EXPECT_EQ(second.last.question.response, "three");
+    EXPECT_TRUE(second.last.question.goes_on);
+    EXPECT_THAT(engine->on_auth_failed(false).reply, StartsWith("-ERR [AUTH]"));
+    engine->on_tls({.channel_binding = true});
+    EXPECT_THAT(play(*engine, "CAPA\r\n").replies,
+                HasSubstr("\r\nSASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\n"));
+    EXPECT_EQ(play(*engine, "USER u\r\n").replies, "+OK\r\n");
+    const auto user = play(*engine, "PASS p\r\n");
+    EXPECT_EQ(user.last.question.mechanism, "PLAIN");
+    EXPECT_FALSE(user.last.question.goes_on);
+}
+
 TEST(ImapLogin, PlaintextNeedsTls) {
     auto engine = imap(true, false);
     EXPECT_THAT(engine->greet().reply, HasSubstr("LOGINDISABLED"));
@@ -133,7 +225,7 @@ TEST(ImapLogin, PlaintextNeedsTls) {
     EXPECT_THAT(play(*engine, "a AUTHENTICATE PLAIN\r\n").replies,
                 StartsWith("a NO [PRIVACYREQUIRED]"));
     EXPECT_EQ(play(*engine, "a STARTTLS\r\n").last.then, Step::Then::start_tls);
-    engine->on_tls();
+    engine->on_tls({});
     EXPECT_THAT(play(*engine, "b CAPABILITY\r\n").replies, Not(HasSubstr("STARTTLS")));
     EXPECT_THAT(play(*engine, "b STARTTLS\r\n").replies, StartsWith("b BAD"));
     EXPECT_EQ(play(*engine, "b LOGIN u p\r\n").last.then, Step::Then::authenticate);
@@ -142,7 +234,7 @@ TEST(ImapLogin, PlaintextNeedsTls) {
 TEST(ImapLogin, TlsForgetsHalfACommand) {
     auto engine = imap();
     (void)play(*engine, "a LOGIN u");
-    engine->on_tls();
+    engine->on_tls({});
     EXPECT_EQ(play(*engine, "b NOOP\r\n").replies, "b OK NOOP completed.\r\n");
 }
 
@@ -183,10 +275,10 @@ TEST(Pop3Login, TheEngineOfLibPop3WithRealMechanisms) {
     EXPECT_EQ(engine->greet().reply, "+OK Postern ready.\r\n");
     const auto user = play(*engine, "USER u1\r\nPASS p w\r\n", 4);
     EXPECT_EQ(user.replies, "+OK\r\n");
-    EXPECT_EQ(user.last.message, sasl::make_plain("u1", "p w"));
+    EXPECT_EQ(user.last.question.response, sasl::make_plain("u1", "p w"));
     const auto login = play(
         *engine, "AUTH LOGIN\r\n" + base64_encode("u1") + "\r\n" + base64_encode("p") + "\r\n");
-    EXPECT_EQ(login.last.message, sasl::make_plain("u1", "p"));
+    EXPECT_EQ(login.last.question.response, sasl::make_plain("u1", "p"));
     EXPECT_EQ(login.last.mechanism, "LOGIN");
     EXPECT_THAT(play(*engine, "AUTH PLAIN " + base64_encode("nonsense") + "\r\n").replies,
                 StartsWith("-ERR [AUTH]"));

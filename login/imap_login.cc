@@ -1,11 +1,12 @@
 // IMAP until the user is known (the not authenticated state of RFC 3501 3.1): CAPABILITY, NOOP,
 // LOGOUT, ID, STARTTLS, LOGIN, AUTHENTICATE with SASL-IR (RFC 4959). imapd answers the command that
 // logs in.
+#include <algorithm>
+
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
 #include "lib/imap/command_reader.h"
 #include "lib/imap/parser.h"
-#include "lib/sasl/server_exchange.h"
 
 #include "login/login_engine.h"
 
@@ -26,11 +27,19 @@ class ImapLogin final : public LoginEngine {
         return say(cat({"* OK [CAPABILITY ", capabilities(), "] ", options_.greeting}));
     }
     std::optional<Step> feed(std::string_view& input) override;
-    void on_tls() override {
+    void on_tls(const sasl::Security& security) override {
         secured_ = true;
+        security_ = security;
+        exchange_.reset();
+        in_sasl_ = false;
         reader_ = imap::CommandReader(kLimits);
     }
+    Step on_challenge(std::string_view challenge) override {
+        in_sasl_ = true;
+        return say("+ " + base64_encode(challenge));
+    }
     Step on_auth_failed(bool temporary) override {
+        exchange_.reset();
         // RFC 5530 3: the codes tell a client whether asking for another password would help.
         return bad_command(temporary ? "NO [UNAVAILABLE] Temporary authentication failure."
                                      : "NO [AUTHENTICATIONFAILED] Authentication failed.");
@@ -50,14 +59,19 @@ class ImapLogin final : public LoginEngine {
     static constexpr imap::ReaderLimits kLimits{kMaxLine, kMaxLiterals};
 
     static Step say(std::string_view text, Step::Then then = Step::Then::go_on) {
-        return {cat({text, "\r\n"}), then, {}, {}};
+        return {cat({text, "\r\n"}), then};
     }
     Step tagged(std::string_view text, Step::Then then = Step::Then::go_on) {
         return say(cat({tag_, " ", text}), then);
     }
     Step bad_command(std::string_view text);
     std::string capabilities() const;
-    bool may_login() const { return secured_ || options_.plaintext_allowed; }
+    bool in_clear() const { return secured_ || options_.plaintext_allowed; }
+    std::vector<std::string_view> offered() const {
+        if (options_.tls_required && !secured_) return {};
+        return options_.mechanisms.offered(in_clear(), security_);
+    }
+    bool may_login() const { return in_clear() && options_.mechanisms.has_passwords(); }
 
     Step on_literal();
     Step on_command(std::string_view text);
@@ -71,15 +85,16 @@ class ImapLogin final : public LoginEngine {
     EngineOptions options_;
     imap::CommandReader reader_{kLimits};
     LineCutter lines_;
-    std::optional<sasl::ServerExchange>
-        exchange_;  // while the client's next line is a SASL response
+    std::optional<sasl::ServerExchange> exchange_;
+    bool in_sasl_ = false;  // the client's next line is a SASL response
     std::string tag_ = "*";
     bool secured_ = false;
+    sasl::Security security_;
     unsigned bad_commands_ = 0;
 };
 
 std::optional<Step> ImapLogin::feed(std::string_view& input) {
-    if (exchange_) {
+    if (in_sasl_) {
         const auto line = lines_.cut(input, kMaxLine);
         if (!line) return std::nullopt;
         return on_sasl_line(*line);
@@ -121,8 +136,8 @@ Step ImapLogin::bad_command(std::string_view text) {
 std::string ImapLogin::capabilities() const {
     std::string text = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE";
     if (options_.starttls_available && !secured_) text += " STARTTLS";
-    if (!may_login()) return text + " LOGINDISABLED";
-    for (const auto name : sasl::ServerExchange::mechanisms()) text += cat({" AUTH=", name});
+    if (!may_login()) text += " LOGINDISABLED";
+    for (const auto name : offered()) text += cat({" AUTH=", name});
     return text;
 }
 
@@ -163,7 +178,8 @@ Step ImapLogin::starttls(imap::Parser& rest) {
 }
 
 Step ImapLogin::login(imap::Parser& rest) {
-    if (!may_login()) return bad_command(kPlaintextRefused);
+    if (!in_clear()) return bad_command(kPlaintextRefused);
+    if (!may_login()) return bad_command("NO LOGIN is disabled; use AUTHENTICATE.");
     const auto arguments = [&]() -> Result<std::pair<std::string, std::string>> {
         TRY(rest.space());
         TRY_ASSIGN(std::string user, rest.astring());
@@ -175,22 +191,25 @@ Step ImapLogin::login(imap::Parser& rest) {
     if (!arguments) return bad_command("BAD Error in IMAP command LOGIN: Invalid arguments.");
     Step step;
     step.then = Step::Then::authenticate;
-    step.message = sasl::make_plain(arguments->first, arguments->second);
+    step.question = {"PLAIN", sasl::make_plain(arguments->first, arguments->second)};
     step.mechanism = "LOGIN";
     reader_.clear();
     // What PLAIN cannot carry (NUL) or no account has (an empty name) needs no question to auth.
-    if (!sasl::parse_plain(step.message)) return on_auth_failed(false);
+    if (!sasl::parse_plain(step.question.response)) return on_auth_failed(false);
     return step;
 }
 
 Step ImapLogin::authenticate(imap::Parser& rest) {
-    if (!may_login()) return bad_command(kPlaintextRefused);
     const auto space = rest.space();
     const auto mechanism = rest.atom();
     if (!space || !mechanism)
         return bad_command("BAD Error in IMAP command AUTHENTICATE: Invalid arguments.");
     auto exchange = sasl::ServerExchange::start(*mechanism);
-    if (!exchange) return bad_command("NO Unsupported authentication mechanism.");
+    if (!exchange || !options_.mechanisms.offers(*mechanism, true, security_))
+        return bad_command("NO Unsupported authentication mechanism.");
+    const auto names = offered();
+    if (std::find(names.begin(), names.end(), exchange->mechanism()) == names.end())
+        return bad_command(kPlaintextRefused);
     std::optional<std::string> initial;
     if (!rest.at_end()) {
         // RFC 4959 3: "=" is an empty initial response.
@@ -204,6 +223,7 @@ Step ImapLogin::authenticate(imap::Parser& rest) {
 }
 
 Step ImapLogin::on_sasl_line(const LineCutter::Line& line) {
+    in_sasl_ = false;
     if (line.too_long || line.text == "*") {
         exchange_.reset();
         return bad_command(line.too_long ? "BAD Response too long."
@@ -217,18 +237,10 @@ Step ImapLogin::on_sasl_line(const LineCutter::Line& line) {
 
 Step ImapLogin::advance(sasl::ServerExchange::Step step) {
     using Kind = sasl::ServerExchange::Step::Kind;
-    if (step.kind == Kind::challenge) return say("+ " + base64_encode(step.challenge));
-    Step next;
-    if (step.kind == Kind::done) {
-        next.then = Step::Then::authenticate;
-        next.message = exchange_->take_message();
-        next.mechanism = exchange_->mechanism();
-    } else {
-        next = on_auth_failed(false);
-    }
-    exchange_.reset();
     reader_.clear();
-    return next;
+    if (step.kind == Kind::challenge) return on_challenge(step.challenge);
+    if (step.kind == Kind::malformed) return on_auth_failed(false);
+    return {{}, Step::Then::authenticate, exchange_->take_question(), exchange_->mechanism()};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "lib/ipc/messages/auth.h"
+#include "lib/sasl/mechanisms.h"
+#include "lib/sasl/server_exchange.h"
 
 namespace postern::login {
 
@@ -15,6 +17,8 @@ struct EngineOptions {
     bool starttls_available = false;
     bool plaintext_allowed = false;  // passwords without TLS
     std::string greeting = "Postern ready.";
+    sasl::Mechanisms mechanisms = {};
+    bool tls_required = false;  // nobody logs in without TLS, by whatever mechanism
 };
 
 // What the driver does next: say `reply`, then ...
@@ -22,8 +26,10 @@ struct Step {
     enum class Then : unsigned char { go_on, start_tls, authenticate, close };
     std::string reply;
     Then then = Then::go_on;
-    std::string message;    // authenticate: a SASL PLAIN message (secret: wiped by the driver)
-    std::string mechanism;  // authenticate: the client's way, for the log
+    // authenticate: what to ask auth (secret: wiped by the driver), and the client's way, for the
+    // log.
+    sasl::ServerExchange::Question question = {};
+    std::string mechanism = {};
 };
 
 class LoginEngine {
@@ -34,7 +40,9 @@ class LoginEngine {
     // Takes bytes off the front of input up to the next step; nothing when it needs more bytes.
     virtual std::optional<Step> feed(std::string_view& input) = 0;
     // TLS is up; what was said before is forgotten (RFC 3501 6.2.1, RFC 2595 4).
-    virtual void on_tls() = 0;
+    virtual void on_tls(const sasl::Security& security) = 0;
+    // auth wants to hear more of the client; `challenge` before base64.
+    virtual Step on_challenge(std::string_view challenge) = 0;
     virtual Step on_auth_failed(bool temporary) = 0;
     virtual Step on_no_worker() = 0;
     // Farewells that the client did not ask for.

@@ -2,6 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/service/sasl_mechanisms.h"
 #include "lib/service/server_names.h"
 
 namespace postern::login {
@@ -62,6 +63,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
         options.protocol == ipc::AuthProtocol::imap ? "private/imapd" : "private/pop3d";
     options.greeting = config.get(param::login_greeting);
     options.plaintext_allowed = !config.get(param::disable_plaintext_auth);
+    options.mechanisms = service::sasl_mechanisms(config);
     options.login_timeout = config.get(param::login_timeout);
     options.client_limit = config.get(param::login_client_limit);
     TRY(read_tls(config, keys, options));

@@ -23,6 +23,7 @@ struct Options {
     bool tls_required = false;  // no login without TLS, from nowhere
     bool plaintext_allowed =
         false;  // passwords in the clear from anywhere; otherwise from this host only
+    sasl::Mechanisms mechanisms;
     Millis login_timeout{180'000};
     Millis auth_timeout{60'000};
     Millis handoff_timeout{30'000};

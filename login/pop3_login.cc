@@ -2,7 +2,6 @@
 #include "lib/pop3/login_session.h"
 
 #include "lib/base/strings.h"
-#include "lib/sasl/server_exchange.h"
 
 #include "login/login_engine.h"
 
@@ -12,9 +11,19 @@ namespace {
 // lib/pop3 and lib/sasl are on one layer and do not know each other; this joins them.
 class Sasl final : public pop3::SaslExchange {
   public:
+    Sasl(sasl::Mechanisms mechanisms, bool tls_required)
+        : mechanisms_(std::move(mechanisms)), tls_required_(tls_required) {}
+
+    std::string mechanisms(bool in_clear) override {
+        if (tls_required_ && !in_clear) return {};
+        std::string names;
+        for (const auto name : mechanisms_.offered(in_clear, security_))
+            names += cat({names.empty() ? "" : " ", name});
+        return names;
+    }
     Next begin(std::string_view mechanism, std::optional<std::string_view> initial) override {
         auto started = sasl::ServerExchange::start(mechanism);
-        if (!started) return Next::unknown_mechanism;
+        if (!started) return Next::malformed;
         exchange_.emplace(*std::move(started));
         return keep(exchange_->begin(initial));
     }
@@ -22,9 +31,22 @@ class Sasl final : public pop3::SaslExchange {
         return exchange_ ? keep(exchange_->on_response(decoded)) : Next::malformed;
     }
     std::string challenge() override { return challenge_; }
-    std::string take_message() override { return exchange_->take_message(); }
+    std::string take_message() override {
+        question_ = exchange_->take_question();
+        std::string message = std::move(question_.response);
+        return message;
+    }
     std::string make_plain(std::string_view user, std::string_view password) override {
+        question_ = {"PLAIN", {}};
         return sasl::make_plain(user, password);
+    }
+
+    void secure(const sasl::Security& security) { security_ = security; }
+    // What goes with the message that was taken or made last.
+    sasl::ServerExchange::Question question(std::string message) const {
+        auto question = question_;
+        question.response = std::move(message);
+        return question;
     }
 
   private:
@@ -32,41 +54,26 @@ class Sasl final : public pop3::SaslExchange {
         challenge_ = std::move(step.challenge);
         switch (step.kind) {
             case sasl::ServerExchange::Step::Kind::challenge: return Next::challenge;
-            case sasl::ServerExchange::Step::Kind::done: return Next::done;
+            case sasl::ServerExchange::Step::Kind::ask: return Next::ask;
             case sasl::ServerExchange::Step::Kind::malformed: break;
         }
         return Next::malformed;
     }
 
+    sasl::Mechanisms mechanisms_;
+    bool tls_required_;
+    sasl::Security security_;
     std::optional<sasl::ServerExchange> exchange_;
+    sasl::ServerExchange::Question question_;
     std::string challenge_;
 };
-
-Step to_step(pop3::LoginAction action) {
-    using Then = pop3::LoginAction::Then;
-    Step step{std::move(action.reply), Step::Then::go_on, std::move(action.message),
-              std::move(action.mechanism)};
-    switch (action.then) {
-        case Then::go_on: break;
-        case Then::start_tls: step.then = Step::Then::start_tls; break;
-        case Then::authenticate: step.then = Step::Then::authenticate; break;
-        case Then::close: step.then = Step::Then::close; break;
-    }
-    return step;
-}
-
-std::string mechanism_names() {
-    std::string names;
-    for (const auto name : sasl::ServerExchange::mechanisms())
-        names += cat({names.empty() ? "" : " ", name});
-    return names;
-}
 
 class Pop3Login final : public LoginEngine {
   public:
     explicit Pop3Login(EngineOptions options)
-        : session_({options.starttls_available, options.plaintext_allowed, mechanism_names(),
-                    std::move(options.greeting)},
+        : sasl_(options.mechanisms, options.tls_required),
+          session_({options.starttls_available, options.plaintext_allowed,
+                    options.mechanisms.has_passwords(), std::move(options.greeting)},
                    sasl_) {}
 
     Step greet() override { return to_step(session_.greet()); }
@@ -75,7 +82,13 @@ class Pop3Login final : public LoginEngine {
         if (!line) return std::nullopt;
         return to_step(line->too_long ? session_.on_line_too_long() : session_.on_line(line->text));
     }
-    void on_tls() override { session_.on_tls(); }
+    void on_tls(const sasl::Security& security) override {
+        sasl_.secure(security);
+        session_.on_tls();
+    }
+    Step on_challenge(std::string_view challenge) override {
+        return to_step(session_.on_challenge(challenge));
+    }
     Step on_auth_failed(bool temporary) override {
         return to_step(session_.on_auth_failed(temporary));
     }
@@ -88,10 +101,27 @@ class Pop3Login final : public LoginEngine {
     std::string tag() const override { return {}; }
 
   private:
+    Step to_step(pop3::LoginAction action) const;
+
     Sasl sasl_;
     pop3::LoginSession session_;
     LineCutter lines_;
 };
+
+Step Pop3Login::to_step(pop3::LoginAction action) const {
+    using Then = pop3::LoginAction::Then;
+    Step step{std::move(action.reply)};
+    switch (action.then) {
+        case Then::go_on: break;
+        case Then::start_tls: step.then = Step::Then::start_tls; break;
+        case Then::close: step.then = Step::Then::close; break;
+        case Then::authenticate:
+            step.then = Step::Then::authenticate;
+            step.question = sasl_.question(std::move(action.message));
+            step.mechanism = std::move(action.mechanism);
+    }
+    return step;
+}
 
 }  // namespace
 

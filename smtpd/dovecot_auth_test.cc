@@ -21,8 +21,8 @@ class DovecotTest : public SmtpdTest {
         Options::SaslServer server;
         server.address = sys::SocketAddress::unix_path(path_).value();
         server.name = path_;
-        server.rules = server.tls_rules = {"noanonymous"};
-        server.filter = {"!external", "static:rest"};
+        options.sasl_rules = options.sasl_tls_rules = {"noanonymous"};
+        options.sasl_filter = {"!external", "static:rest"};
         options.sasl_server = server;
     }
     void serve() {

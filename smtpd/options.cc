@@ -7,10 +7,11 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/net/stream.h"
-#include "lib/sasl/dovecot_client.h"
 #include "lib/service/server_tls.h"
 #include "lib/sys/disk_space.h"
 #include "lib/sys/file.h"
+
+#include "smtpd/sasl_options.h"
 
 namespace postern::smtpd {
 namespace {
@@ -105,20 +106,6 @@ service::ServerTls tls_settings(const config::Config& config, bool mandatory) {
     return s;
 }
 
-// smtpd_sasl_path for Dovecot: a socket relative to the queue directory, or inet:host:port. Names
-// of hosts are looked up once, here.
-Result<sys::SocketAddress> sasl_server_address(const std::string& path) {
-    const bool inet = path.starts_with("inet:");
-    const auto endpoint =
-        net::parse_endpoint(inet || path.starts_with("unix:") ? path : "unix:" + path, 0);
-    if (!endpoint || (inet && endpoint->port == 0))
-        return Error{Errc::invalid,
-                     cat({"smtpd_sasl_path = ", path, ": neither a path nor inet:host:port"})};
-    auto found = net::resolve(*endpoint);
-    if (!found) return std::move(found).error().within("smtpd_sasl_path");
-    return found->front();
-}
-
 // smtpd_upstream_proxy_protocol.
 Result<void> read_upstream_proxy(const config::Config& config, Options& options) {
     const std::string protocol(trim(config.get(param::smtpd_upstream_proxy_protocol)));
@@ -154,56 +141,6 @@ Result<void> read_proxy(const config::Config& config, Options& options) {
     proxy.mail_name = config.get(param::mail_name);
     options.proxy = std::move(proxy);
     return {};
-}
-
-// Who checks passwords. AUTH is not offered where it could not work, rather than to refuse
-// everybody.
-void read_sasl_type(const config::Config& config, Options& options) {
-    const auto type = config.get(param::smtpd_sasl_type);
-    if (!options.engine.auth_enabled || type == "postern") return;
-    if (type == "cyrus") {
-        options.engine.auth_enabled = false;
-        log::warning(
-            "",
-            "smtpd_sasl_type = cyrus: there is no Cyrus SASL here, and AUTH is not offered; use "
-            "\"postern\" for the users of auth_passwd_file, or \"dovecot\"");
-        return;
-    }
-    Options::SaslServer server;
-    server.name = config.get(param::smtpd_sasl_path);
-    auto address = sasl_server_address(server.name);
-    if (!address) {
-        options.engine.auth_enabled = false;
-        log::warning("", cat({address.error().what, "; AUTH is not offered"}));
-        return;
-    }
-    server.address = *address;
-    server.rules = config.get(param::smtpd_sasl_security_options);
-    server.tls_rules = config.get(param::smtpd_sasl_tls_security_options);
-    server.filter = config.get(param::smtpd_sasl_mechanism_filter);
-    for (const auto& word : sasl::foreign_filter_words(server.filter))
-        log::warning("", cat({"smtpd_sasl_mechanism_filter: ", word,
-                              ": tables are not asked here, only names"}));
-    options.engine.auth_relayed = true;
-    options.sasl_server = std::move(server);
-}
-
-// All mechanisms of our auth service are plaintext ones: noplaintext in smtpd_sasl_security_options
-// leaves none without TLS, in smtpd_sasl_tls_security_options none at all.
-void read_sasl(const config::Config& config, smtp::ServerOptions& engine) {
-    const auto forbids = [](const std::vector<std::string>& words) {
-        return std::any_of(words.begin(), words.end(), [](const std::string& word) {
-            return iequals(word, "noplaintext") || iequals(word, "noactive") ||
-                   iequals(word, "nodictionary") || iequals(word, "mutual_auth") ||
-                   iequals(word, "forward_secrecy");
-        });
-    };
-    if (forbids(config.get(param::smtpd_sasl_security_options))) engine.auth_tls_only = true;
-    if (engine.auth_enabled && forbids(config.get(param::smtpd_sasl_tls_security_options))) {
-        log::warning("",
-                     "smtpd_sasl_tls_security_options leaves no mechanism: AUTH is not offered");
-        engine.auth_enabled = false;
-    }
 }
 
 // Sets up TLS as smtpd_tls_security_level and smtpd_tls_wrappermode want it.
@@ -393,8 +330,7 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     TRY(read_proxy(config, options));
     options.auth_line_limit =
         std::max<std::size_t>(options.line_limit, config.get(param::smtpd_sasl_response_limit));
-    read_sasl_type(config, options);
-    if (!options.sasl_server) read_sasl(config, options.engine);
+    read_sasl(config, options);
     read_client_rules(config, options);
     options.name_login = config.get(param::smtpd_sasl_authenticated_header);
     options.tls_received_header = config.get(param::smtpd_tls_received_header);

@@ -12,6 +12,7 @@
 #include "lib/base/result.h"
 #include "lib/config/character_set.h"
 #include "lib/config/receive_overrides.h"
+#include "lib/sasl/mechanisms.h"
 #include "lib/service/key_files.h"
 #include "lib/smtp/server_session.h"
 #include "lib/sys/socket.h"
@@ -91,9 +92,13 @@ struct Options {
     struct SaslServer {
         sys::SocketAddress address;
         std::string name;  // smtpd_sasl_path
-        std::vector<std::string> rules, tls_rules, filter;
     };
     std::optional<SaslServer> sasl_server;
+    sasl::Mechanisms mechanisms;  // of our auth service
+    // smtpd_sasl_security_options, without and with TLS, and smtpd_sasl_mechanism_filter.
+    std::vector<std::string> sasl_rules, sasl_tls_rules, sasl_filter;
+    // Which of our mechanisms they let through on such a connection, parted by spaces.
+    std::string mechanism_names(bool secured, const sasl::Security& security) const;
     std::size_t auth_line_limit = 12288;
     std::string auth_path = "private/postern-auth";
     std::string cleanup_path = "public/cleanup";

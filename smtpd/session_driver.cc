@@ -40,6 +40,7 @@ SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(Sessi
       peer_(sys::peer_address(socket.get())),
       local_(sys::local_address(socket.get())),
       timer_(shared.loop, [this] { on_timer(); }),
+      auth_(shared.loop, shared.auth, shared.options.ask_timeout),
       transcript_(shared.options.notices.classes) {
     address_ = peer_.is_inet() ? peer_.ip().str() : std::string("127.0.0.1");
     server_address_ = local_.is_inet() ? local_.ip().str() : std::string("127.0.0.1");
@@ -48,6 +49,7 @@ SessionDriver::SessionDriver(Shared& shared, Fd socket, std::function<void(Sessi
     name_from_hosts();
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
     stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
+    offer_mechanisms();
 }
 
 void SessionDriver::name_from_hosts() {
@@ -231,10 +233,7 @@ void SessionDriver::run(smtp::Say&& say) {
         late_actions_.clear();
     }
     flush_history();
-    if (exchange_ && !session_.in_auth()) {  // the client gave it up
-        shared_.dovecot->cancel(*exchange_);
-        exchange_.reset();
-    }
+    if (!session_.in_auth()) drop_exchange();  // the client gave it up
     with_footer(std::move(say.text), [this](std::string text) { say_and_wait(std::move(text)); });
 }
 
@@ -289,42 +288,6 @@ void SessionDriver::run(smtp::Ask&& ask) {
                 smtp::Answer::refuse(451, "4.3.0", "Error: policy lookup failure")));
         },
         id_.str());
-}
-
-void SessionDriver::run(smtp::Authenticate&& login) {
-    waiting_ = Waiting::auth;
-    timer_.stop();
-    expecting_ = false;
-    if (shared_.dovecot) return relay(std::move(login));
-    ipc::AuthRequest request;
-    request.session = id_;
-    request.protocol = ipc::AuthProtocol::smtp;
-    request.mechanism = "PLAIN";  // the engine brings LOGIN into this form
-    request.client_address = address_;
-    request.secured = stream_->secured() || peer_.ip().is_loopback();
-    request.has_response = true;
-    request.response = std::move(login.response);
-    shared_.auth.call<ipc::AuthAnswer>(
-        request, shared_.options.ask_timeout,
-        [weak = weak_from_this()](Result<ipc::AuthAnswer> answer) {
-            const auto self = weak.lock();
-            if (!self || self->over_ || self->closing_) return;
-            smtp::AuthResult result;
-            if (answer && answer->outcome == ipc::AuthOutcome::success && !answer->user.empty()) {
-                result = {smtp::AuthResult::Kind::success, answer->user};
-            } else {
-                const bool failed = answer && answer->outcome == ipc::AuthOutcome::failure;
-                if (failed) result.kind = smtp::AuthResult::Kind::failure;
-                const std::string why = !answer                ? answer.error().what
-                                        : answer->text.empty() ? "authentication failure"
-                                                               : answer->text;
-                log::warning("", cat({self->client_, ": SASL ", self->session_.auth_method(),
-                                      " authentication failed: ", why}));
-            }
-            self->resume(self->session_.on_auth(result));
-        },
-        id_.str());
-    crypto::wipe(request.response);
 }
 
 // --- The message ---
@@ -457,13 +420,7 @@ void SessionDriver::on_timer() {
             Error{Errc::timeout, cat({"service ", shared_.options.cleanup_path, ": timeout"})});
     }
     if (waiting_ == Waiting::milter) return on_milter_answer(Error{Errc::timeout, "timeout"});
-    if (waiting_ == Waiting::auth && exchange_) {
-        shared_.dovecot->cancel(*exchange_);
-        sasl::DovecotReply none;
-        none.temporary = true;
-        none.reason = "authentication server does not answer";
-        return on_relayed(none);
-    }
+    if (waiting_ == Waiting::auth && exchange_) return on_relay_timeout();
     if (content_) {
         // The transfer may take the command timeout, and longer as long as enough bytes come.
         const bool whole = shared_.options.request_deadline;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/ids.h"
+#include "lib/ipc/auth_dialogue.h"
 #include "lib/ipc/client.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/login.h"
@@ -123,7 +124,14 @@ class SessionDriver : public loop::StreamHandler,
     void run(smtp::Say&& say);
     void run(smtp::Ask&& ask);
     void run(smtp::Authenticate&& login);
+    void offer_mechanisms();
+    sasl::Security security() const;
+    ipc::AuthRequest auth_request() const;
+    void on_auth_answer(const Result<ipc::AuthAnswer>& answer);
+    void warn_of_failed_login(std::string_view why) const;
+    void drop_exchange();
     void relay(smtp::Authenticate&& login);
+    void on_relay_timeout();
     void on_relayed(const sasl::DovecotReply& reply);
     void run(smtp::StartTls&& tls);
     void run(smtp::Open&&);
@@ -184,6 +192,7 @@ class SessionDriver : public loop::StreamHandler,
     tls::Info tls_;
     std::unique_ptr<loop::Stream> stream_;
     loop::Timer timer_;
+    ipc::AuthDialogue auth_;
     Waiting waiting_ = Waiting::nothing;
     bool closing_ = false;
     bool expecting_ = false;  // the timer runs for the client's present step

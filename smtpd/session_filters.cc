@@ -1,10 +1,9 @@
-// The parts of the driver that ask others: policy, peername, milters (through cleanup) and a
-// Dovecot that checks passwords. See session_driver.h.
+// The parts of the driver that ask others: policy, peername, milters (through cleanup). See
+// session_driver.h.
 #include <algorithm>
 #include <utility>
 
 #include "lib/base/strings.h"
-#include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 
 #include "smtpd/session_driver.h"
@@ -49,69 +48,6 @@ void SessionDriver::on_name(const Result<ipc::NameAnswer>& answer) {
     if (answer && !answer->reverse_name.empty()) reverse_name_ = printable(answer->reverse_name);
     if (answer && !answer->name.empty()) client_name_ = printable(answer->name);
     know_client();
-}
-
-// --- SASL with Dovecot ---
-
-// What EHLO will offer is the other server's word, and it may change.
-void SessionDriver::ask_mechanisms() {
-    waiting_ = Waiting::auth;
-    shared_.dovecot->when_ready([weak = weak_from_this()] {
-        const auto self = weak.lock();
-        if (!self || self->over_ || self->closing_) return;
-        const auto& server = *self->shared_.options.sasl_server;
-        const auto& all = self->shared_.dovecot->mechanisms();
-        self->session_.set_mechanisms(
-            sasl::permitted_mechanisms(all, server.rules, server.filter),
-            sasl::permitted_mechanisms(all, server.tls_rules, server.filter));
-        self->waiting_ = Waiting::nothing;
-        self->begin();
-    });
-}
-
-// A step of an exchange with Dovecot's server. The timer is for its answer.
-void SessionDriver::relay(smtp::Authenticate&& login) {
-    timer_.start(shared_.options.ask_timeout);
-    if (login.goes_on && exchange_) {
-        shared_.dovecot->go_on(*exchange_, login.response);
-        return crypto::wipe(login.response);
-    }
-    sasl::DovecotRequest request;
-    request.mechanism = login.method;
-    request.local_address = local_.ip().str();
-    request.remote_address = address();
-    request.secured = stream_->secured() || peer_.ip().is_loopback();
-    request.has_response = login.has_response;
-    request.response = std::move(login.response);
-    exchange_ = shared_.dovecot->start(
-        std::move(request), [weak = weak_from_this()](const sasl::DovecotReply& reply) {
-            const auto self = weak.lock();
-            if (self && !self->over_ && !self->closing_ && self->waiting_ == Waiting::auth)
-                self->on_relayed(reply);
-        });
-}
-
-void SessionDriver::on_relayed(const sasl::DovecotReply& reply) {
-    timer_.stop();
-    smtp::AuthResult result;
-    using Kind = sasl::DovecotReply::Kind;
-    if (reply.kind == Kind::challenge) {
-        result.kind = smtp::AuthResult::Kind::challenge;
-        result.text = reply.challenge;
-        return resume(session_.on_auth(result));
-    }
-    exchange_.reset();
-    if (reply.kind == Kind::ok) {
-        result.kind = smtp::AuthResult::Kind::success;
-        result.user = reply.user;
-    } else {
-        if (!reply.temporary) result.kind = smtp::AuthResult::Kind::failure;
-        result.text = reply.reason;
-        log::warning("",
-                     cat({client_, ": SASL ", session_.auth_method(), " authentication failed: ",
-                          reply.reason.empty() ? "authentication failure" : reply.reason}));
-    }
-    resume(session_.on_auth(result));
 }
 
 // --- Milters, which cleanup speaks to ---

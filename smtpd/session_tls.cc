@@ -59,6 +59,7 @@ bool SessionDriver::certificate_missing() {
 
 void SessionDriver::go_on_secured() {
     if (certificate_missing()) return;
+    offer_mechanisms();
     if (shared_.options.wrapper_mode) {
         session_.set_wrapped();
         admit();

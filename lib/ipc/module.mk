@@ -2,7 +2,7 @@ noinst_LIBRARIES += lib/ipc/libipc.a
 lib_ipc_libipc_a_SOURCES = \
 	%reldir%/codec.h %reldir%/codec.cc %reldir%/packet.h %reldir%/packet.cc %reldir%/channel.h %reldir%/channel.cc \
 	%reldir%/loop_channel.h %reldir%/loop_channel.cc %reldir%/client.h %reldir%/client.cc %reldir%/descriptors.h \
-	%reldir%/submission.h %reldir%/submission.cc \
+	%reldir%/submission.h %reldir%/submission.cc %reldir%/auth_dialogue.h %reldir%/auth_dialogue.cc \
 	%reldir%/messages/limits.h %reldir%/messages/control.h %reldir%/messages/policy.h %reldir%/messages/route.h %reldir%/messages/cleanup.h \
 	%reldir%/messages/queue.h %reldir%/messages/quota.h %reldir%/messages/deliver.h %reldir%/messages/bounce.h %reldir%/messages/auth.h \
 	%reldir%/messages/login.h %reldir%/messages/milter.h %reldir%/messages/peername.h %reldir%/messages/verify.h

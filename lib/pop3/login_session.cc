@@ -1,10 +1,15 @@
 #include "lib/pop3/login_session.h"
 
+#include <algorithm>
+
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
 
 namespace postern::pop3 {
 namespace {
+
+constexpr std::string_view kPlaintextDisallowed =
+    "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
 
 LoginAction answer(std::string_view text, LoginAction::Then then = LoginAction::Then::go_on) {
     return {cat({text, "\r\n"}), then, {}, {}};
@@ -47,9 +52,8 @@ void LoginSession::on_tls() {
 }
 
 LoginAction LoginSession::user(const Command& command) {
-    if (!may_login())
-        return error(
-            "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.");
+    if (!options_.passwords) return error("-ERR [AUTH] USER is disabled; use AUTH.");
+    if (!in_clear()) return error(kPlaintextDisallowed);
     if (command.rest.empty()) return error("-ERR No username given.");
     user_ = command.rest;
     return answer("+OK");
@@ -68,21 +72,25 @@ LoginAction LoginSession::auth(const Command& command) {
     // RFC 5034 3: without a mechanism the command is not defined; clients of old expect a list.
     if (command.words.empty()) {
         std::string reply = "+OK\r\n";
-        if (may_login())
-            for (const auto name : split_words(options_.sasl_mechanisms))
-                reply += cat({name, "\r\n"});
+        const std::string names = sasl_.mechanisms(in_clear());
+        for (const auto name : split_words(names)) reply += cat({name, "\r\n"});
         return {reply + ".\r\n", LoginAction::Then::go_on, {}, {}};
     }
-    if (!may_login())
-        return error(
-            "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.");
     if (command.words.size() > 2) return error("-ERR Invalid arguments.");
     mechanism_ = to_upper(command.words[0]);
+    if (!offers(mechanism_, true)) return error("-ERR Unsupported authentication mechanism.");
+    if (!offers(mechanism_, in_clear())) return error(kPlaintextDisallowed);
     if (command.words.size() == 1) return advance(sasl_.begin(mechanism_, std::nullopt));
     // RFC 5034 4: "=" is an empty initial response.
     const auto initial = command.words[1] == "=" ? std::string() : base64_decode(command.words[1]);
     if (!initial) return error("-ERR Invalid base64 data in initial response.");
     return advance(sasl_.begin(mechanism_, *initial));
+}
+
+bool LoginSession::offers(std::string_view mechanism, bool in_clear) const {
+    const std::string names = sasl_.mechanisms(in_clear);
+    const auto words = split_words(names);
+    return std::find(words.begin(), words.end(), mechanism) != words.end();
 }
 
 LoginAction LoginSession::on_sasl_line(std::string_view line) {
@@ -96,16 +104,17 @@ LoginAction LoginSession::on_sasl_line(std::string_view line) {
 
 LoginAction LoginSession::advance(SaslExchange::Next next) {
     switch (next) {
-        case SaslExchange::Next::challenge:
-            in_sasl_ = true;
-            return answer("+ " + base64_encode(sasl_.challenge()));
-        case SaslExchange::Next::done:
+        case SaslExchange::Next::challenge: return on_challenge(sasl_.challenge());
+        case SaslExchange::Next::ask:
             return {{}, LoginAction::Then::authenticate, sasl_.take_message(), mechanism_};
-        case SaslExchange::Next::unknown_mechanism:
-            return error("-ERR Unsupported authentication mechanism.");
         case SaslExchange::Next::malformed: break;
     }
     return error("-ERR [AUTH] Authentication failed.");
+}
+
+LoginAction LoginSession::on_challenge(std::string_view challenge) {
+    in_sasl_ = true;
+    return answer("+ " + base64_encode(challenge));
 }
 
 LoginAction LoginSession::stls() {
@@ -117,7 +126,9 @@ LoginAction LoginSession::stls() {
 LoginAction LoginSession::capa() const {
     std::string reply = cat({"+OK\r\n", kCapabilities, "UTF8 USER\r\n"});
     if (options_.starttls_available && !secured_) reply += "STLS\r\n";
-    if (may_login()) reply += cat({"USER\r\nSASL ", options_.sasl_mechanisms, "\r\n"});
+    if (options_.passwords && in_clear()) reply += "USER\r\n";
+    const std::string mechanisms = sasl_.mechanisms(in_clear());
+    if (!mechanisms.empty()) reply += cat({"SASL ", mechanisms, "\r\n"});
     return {reply + "IMPLEMENTATION Postern\r\n.\r\n", LoginAction::Then::go_on, {}, {}};
 }
 

@@ -16,7 +16,7 @@ namespace postern::pop3 {
 struct LoginOptions {
     bool starttls_available = false;
     bool plaintext_allowed = false;  // passwords without TLS
-    std::string sasl_mechanisms = "PLAIN LOGIN";
+    bool passwords = true;           // USER and PASS at all
     std::string greeting = "Postern ready.";
 };
 
@@ -24,7 +24,7 @@ struct LoginAction {
     enum class Then : unsigned char { go_on, start_tls, authenticate, close };
     std::string reply;  // to be sent first; may be empty
     Then then = Then::go_on;
-    std::string message;    // authenticate: a SASL PLAIN message (secret: wipe after use)
+    std::string message;    // authenticate: what to ask auth (secret: wipe after use)
     std::string mechanism;  // authenticate: what the client used, for the log
 };
 
@@ -33,11 +33,15 @@ struct LoginAction {
 class SaslExchange {
   public:
     virtual ~SaslExchange() = default;
-    enum class Next : unsigned char { challenge, done, malformed, unknown_mechanism };
+    enum class Next : unsigned char { challenge, ask, malformed };
+    // The names of those that may be used, parted by spaces. `in_clear`: also such as give away
+    // what others on the wire could use.
+    virtual std::string mechanisms(bool in_clear) = 0;
+    // Precondition: one of them.
     virtual Next begin(std::string_view mechanism, std::optional<std::string_view> initial) = 0;
     virtual Next on_response(std::string_view decoded) = 0;
     virtual std::string challenge() = 0;     // after Next::challenge, decoded
-    virtual std::string take_message() = 0;  // after Next::done
+    virtual std::string take_message() = 0;  // after Next::ask
     virtual std::string make_plain(std::string_view user, std::string_view password) = 0;
 };
 
@@ -54,6 +58,8 @@ class LoginSession {
 
     // TLS is up: RFC 2595 4: forget what was said before.
     void on_tls();
+    // auth wants to hear more of the client; `challenge` before base64.
+    LoginAction on_challenge(std::string_view challenge);
     // auth refused (or could not answer: temporary). Success has no answer here.
     LoginAction on_auth_failed(bool temporary);
     // auth said yes, but there is no worker to serve the user.
@@ -68,7 +74,8 @@ class LoginSession {
     LoginAction on_sasl_line(std::string_view line);
     LoginAction advance(SaslExchange::Next next);
     LoginAction error(std::string_view text);
-    bool may_login() const { return secured_ || options_.plaintext_allowed; }
+    bool in_clear() const { return secured_ || options_.plaintext_allowed; }
+    bool offers(std::string_view mechanism, bool in_clear) const;
 
     LoginOptions options_;
     SaslExchange& sasl_;

@@ -55,6 +55,8 @@ std::string format_passwd_line(const PasswdEntry& e) {
     return line;
 }
 
+std::string salt_key_file(std::string_view passwd_file) { return cat({passwd_file, ".salt"}); }
+
 std::optional<std::string_view> extra_field(std::string_view extra, std::string_view key) {
     for (const std::string_view word : split_words(extra)) {
         const auto pair = split_once(word, '=');

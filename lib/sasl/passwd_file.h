@@ -29,6 +29,10 @@ Result<std::optional<PasswdEntry>> parse_passwd_line(std::string_view line);
 std::string format_passwd_line(
     const PasswdEntry& entry);  // without line end; no trailing empty fields
 
+// Where the key is that the salts of users are made with whom SCRAM does not know: beside the
+// passwd-file, which it must be kept as secret as.
+std::string salt_key_file(std::string_view passwd_file);
+
 // May this be a user's name? Printable, no ':', not beginning with '#' or '-', at most 255 bytes.
 bool is_user_name(std::string_view name);
 

@@ -15,7 +15,7 @@ namespace postern::sasl {
 namespace {
 
 // How a scheme stores passwords.
-enum class Kind : unsigned char { plain, crypt, digest, salted_digest, argon2 };
+enum class Kind : unsigned char { plain, crypt, digest, salted_digest, argon2, scram };
 
 struct Scheme {
     std::string_view name;
@@ -44,6 +44,8 @@ constexpr Scheme kSchemes[] = {
     {"SSHA512", Kind::salted_digest, crypto::Digest::sha512},
     {"ARGON2I", Kind::argon2, {}, nullptr, Argon2_i},
     {"ARGON2ID", Kind::argon2, {}, nullptr, Argon2_id},
+    {"SCRAM-SHA-1", Kind::scram, crypto::Digest::sha1},
+    {"SCRAM-SHA-256", Kind::scram, crypto::Digest::sha256},
 };
 
 // What Dovecot allows behind the name: "{SHA256.hex}".
@@ -129,6 +131,11 @@ Result<bool> verify_argon2(const Stored& stored, std::string_view password) {
     }
 }
 
+Result<bool> verify_scram(const Stored& stored, std::string_view password) {
+    TRY_ASSIGN(const ScramSecret secret, parse_scram(stored.scheme->digest, stored.hash));
+    return fits_scram(stored.scheme->digest, secret, password);
+}
+
 Result<std::string> make_crypt(const Scheme& scheme, std::string_view password, Random& random) {
     std::string entropy = random.bytes(32);
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
@@ -169,6 +176,9 @@ Result<std::string> make_hash(const Scheme& scheme, std::string_view password, R
         case Kind::digest:
         case Kind::salted_digest: return make_digest(scheme, password, random);
         case Kind::argon2: return make_argon2(scheme, password, random);
+        case Kind::scram:
+            return format_scram(derive_scram(scheme.digest, password, random.bytes(kScramSaltSize),
+                                             kScramIterations));
     }
     return invalid("unknown scheme");
 }
@@ -186,6 +196,7 @@ Result<bool> verify_password(std::string_view stored, std::string_view password)
         case Kind::digest:
         case Kind::salted_digest: return verify_digest(parsed, password);
         case Kind::argon2: return verify_argon2(parsed, password);
+        case Kind::scram: return verify_scram(parsed, password);
     }
     return false;
 }
@@ -202,6 +213,20 @@ Result<std::string> make_password(std::string_view scheme_name, std::string_view
     if (hash.find(':') != std::string::npos)
         return invalid("a plain password in a passwd-file has no ':'");
     return cat({"{", scheme->name, "}", hash});
+}
+
+Result<std::optional<ScramSecret>> stored_scram(std::string_view stored, crypto::Digest digest) {
+    TRY_ASSIGN(const Stored parsed, parse_stored(stored));
+    if (parsed.scheme->kind != Kind::scram || parsed.scheme->digest != digest)
+        return std::optional<ScramSecret>();
+    TRY_ASSIGN(ScramSecret secret, parse_scram(digest, parsed.hash));
+    return std::optional<ScramSecret>(std::move(secret));
+}
+
+std::optional<std::string_view> stored_plain(std::string_view stored) {
+    const auto parsed = parse_stored(stored);
+    if (!parsed || parsed->scheme->kind != Kind::plain || parsed->hash.empty()) return std::nullopt;
+    return parsed->hash;
 }
 
 std::vector<std::string_view> password_schemes() {

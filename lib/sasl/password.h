@@ -2,12 +2,14 @@
 // in front, crypt(3) form is assumed ("$6$...", "$y$...").
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lib/base/random.h"
 #include "lib/base/result.h"
+#include "lib/sasl/scram.h"
 
 namespace postern::sasl {
 
@@ -22,6 +24,12 @@ Result<bool> verify_password(std::string_view stored, std::string_view password)
 // "{SCHEME}..." with a fresh salt. Errc::invalid for schemes that cannot be made.
 Result<std::string> make_password(std::string_view scheme, std::string_view password,
                                   Random& random);
+
+// What a SCRAM exchange needs of a stored password: the secret of a {SCRAM-...} one with this
+// digest; nothing for other schemes.
+Result<std::optional<ScramSecret>> stored_scram(std::string_view stored, crypto::Digest digest);
+// The password itself, of a {PLAIN} one. A view into `stored`.
+std::optional<std::string_view> stored_plain(std::string_view stored);
 
 inline constexpr std::string_view kDefaultScheme = "SHA512-CRYPT";
 // Schemes that make_password() knows.

@@ -2,6 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
+#include "lib/sasl/mechanisms.h"
 #include "lib/sasl/password.h"
 
 namespace postern::sasl {
@@ -34,20 +35,19 @@ std::string make_plain(std::string_view user, std::string_view password) {
     return cat({kNul, user, kNul, password});
 }
 
-std::vector<std::string_view> ServerExchange::mechanisms() { return {kPlain, kLogin}; }
-
 Result<ServerExchange> ServerExchange::start(std::string_view mechanism) {
-    for (const std::string_view known : mechanisms())
+    for (const std::string_view known : known_mechanisms())
         if (iequals(known, mechanism)) return ServerExchange(std::string(known));
     return Error{Errc::not_found, "unsupported mechanism", 0};
 }
 
 ServerExchange::~ServerExchange() {
-    crypto::wipe(message_);
+    crypto::wipe(question_.response);
     crypto::wipe(user_);
 }
 
 ServerExchange::Step ServerExchange::begin(std::optional<std::string_view> initial_response) {
+    if (mechanism_ != kPlain && mechanism_ != kLogin) return carry(initial_response);
     expect_ = mechanism_ == kPlain ? Expect::plain : Expect::login_user;
     if (initial_response) return on_response(*initial_response);
     return {Step::Kind::challenge, mechanism_ == kPlain ? "" : "Username:"};
@@ -61,9 +61,17 @@ ServerExchange::Step ServerExchange::on_response(std::string_view response) {
             expect_ = Expect::login_password;
             return {Step::Kind::challenge, "Password:"};
         case Expect::login_password: return finish(make_plain(user_, response));
+        case Expect::carried: return carry(response);
         case Expect::nothing: break;
     }
     return {};
+}
+
+ServerExchange::Step ServerExchange::carry(std::optional<std::string_view> response) {
+    question_ = {mechanism_, std::string(response.value_or("")), response.has_value(),
+                 expect_ == Expect::carried};
+    expect_ = Expect::carried;
+    return {Step::Kind::ask, {}};
 }
 
 ServerExchange::Step ServerExchange::finish(std::string message) {
@@ -74,14 +82,14 @@ ServerExchange::Step ServerExchange::finish(std::string message) {
         return {};
     }
     crypto::wipe(parsed->password);
-    message_ = std::move(message);
-    return {Step::Kind::done, {}};
+    question_ = {std::string(kPlain), std::move(message), true, false};
+    return {Step::Kind::ask, {}};
 }
 
-std::string ServerExchange::take_message() {
-    std::string message = message_;
-    crypto::wipe(message_);
-    return message;
+ServerExchange::Question ServerExchange::take_question() {
+    Question question = question_;
+    crypto::wipe(question_.response);
+    return question;
 }
 
 }  // namespace postern::sasl

@@ -4,7 +4,7 @@ lib_service_libservice_a_SOURCES = \
 	%reldir%/worker.cc %reldir%/loop_service.cc %reldir%/forking.cc \
 	%reldir%/user_session.h %reldir%/user_session.cc %reldir%/profiles.h %reldir%/profiles.cc %reldir%/scoreboard.h %reldir%/scoreboard.cc \
 	%reldir%/snapshot.h %reldir%/snapshot.cc %reldir%/key_files.h %reldir%/key_files.cc %reldir%/server_names.h %reldir%/server_names.cc \
-	%reldir%/server_tls.h %reldir%/server_tls.cc
+	%reldir%/server_tls.h %reldir%/server_tls.cc %reldir%/sasl_mechanisms.h %reldir%/sasl_mechanisms.cc
 EXTRA_DIST += %reldir%/README.md
 # What every daemon links below its own libraries.
 SERVICE_LIBS = lib/service/libservice.a lib/ipc/libipc.a lib/loop/libloop.a lib/tls/libtls.a lib/config/libconfig.a \

@@ -96,5 +96,37 @@ TEST(ServerVerp, IsForSomeClients) {
               "555 5.5.4 Unsupported option: XVERP=+=\r\n");
 }
 
+// --- AUTH
+
+// What is not gathered is carried, as it is; the other side's challenges too.
+TEST(ServerAuth, IsCarried) {
+    ServerOptions options;
+    options.auth_enabled = true;
+    ServerSession session(options);
+    session.set_mechanisms("PLAIN SCRAM-SHA-256", "");
+    (void)session.greet();
+    const auto said = [](const Action& action) { return std::get<Say>(action).text; };
+    const auto asked = [](const Action& action) { return std::get<Authenticate>(action); };
+    EXPECT_THAT(said(session.on_line("EHLO x")),
+                testing::HasSubstr("250-AUTH PLAIN SCRAM-SHA-256\r\n"));
+    EXPECT_THAT(said(session.on_line("AUTH LOGIN")), testing::StartsWith("535 5.7.8 "));
+    const auto first = asked(session.on_line("AUTH scram-sha-256 b25l"));
+    EXPECT_EQ(first.method, "SCRAM-SHA-256");
+    EXPECT_EQ(first.response, "b25l");
+    EXPECT_TRUE(first.carried && first.has_response && !first.goes_on);
+    const AuthResult challenge{AuthResult::Kind::challenge, {}, "dHdv"};
+    EXPECT_EQ(said(session.on_auth(challenge)), "334 dHdv\r\n");
+    EXPECT_TRUE(session.in_auth());
+    EXPECT_THAT(said(session.on_line("!")), testing::StartsWith("501 5.5.2 "));
+    EXPECT_FALSE(asked(session.on_line("AUTH SCRAM-SHA-256")).has_response);
+    (void)session.on_auth(challenge);
+    const auto second = asked(session.on_line("dGhyZWU="));
+    EXPECT_EQ(second.response, "dGhyZWU=");
+    EXPECT_TRUE(second.carried && second.goes_on);
+    EXPECT_THAT(said(session.on_auth({AuthResult::Kind::success, "me"})),
+                testing::StartsWith("235 "));
+    EXPECT_EQ(session.auth_method(), "SCRAM-SHA-256");
+}
+
 }  // namespace
 }  // namespace postern::smtp

@@ -50,6 +50,7 @@ void wipe(std::string& secret) {
 
 ServerSession::ServerSession(const ServerOptions& options) : options_(options) {
     rules_.ask_early = options.ask_early;
+    if (!options.auth_relayed) plain_mechanisms_ = secured_mechanisms_ = "PLAIN LOGIN";
 }
 
 // --- Replies ---
@@ -468,11 +469,6 @@ void ServerSession::on_tls() {
 
 // --- AUTH (RFC 4954) ---
 
-std::string_view ServerSession::mechanisms() const {
-    if (!options_.auth_relayed) return "PLAIN LOGIN";
-    return secured_ ? secured_mechanisms_ : plain_mechanisms_;
-}
-
 Action ServerSession::do_auth(std::string_view argument) {
     if (helo_.empty()) return reply(503, "5.5.1", "Error: send HELO/EHLO first");
     if (!options_.auth_enabled || hides("AUTH"))
@@ -486,32 +482,30 @@ Action ServerSession::do_auth(std::string_view argument) {
     if (words.empty() || words.size() > 2) return reply(501, "5.5.4", "Syntax: AUTH mechanism");
     auth_method_ = to_upper(printable(words[0], 20));
     const std::string_view initial = words.size() == 2 ? words[1] : std::string_view();
-    if (options_.auth_relayed) return relay_auth(initial);
-    if (auth_method_ == "PLAIN") {
-        auth_step_ = AuthStep::plain;
-        return initial.empty() ? Action(Say{"334 \r\n"}) : auth_line(initial == "=" ? "" : initial);
-    }
-    if (auth_method_ == "LOGIN") {
-        auth_step_ = AuthStep::login_user;
-        return initial.empty() ? Action(Say{std::string(kUserChallenge)}) : auth_line(initial);
-    }
-    auth_method_.clear();
-    return reply(535, "5.7.8", "Error: authentication failed: Invalid authentication mechanism");
-}
-
-// Whatever the mechanism says is carried to the other server; only its form is looked at.
-Action ServerSession::relay_auth(std::string_view initial) {
     const auto offered = split_words(mechanisms(), " ");
     if (std::find(offered.begin(), offered.end(), auth_method_) == offered.end()) {
         auth_method_.clear();
         return reply(535, "5.7.8",
                      "Error: authentication failed: Invalid authentication mechanism");
     }
+    if (!options_.auth_relayed && auth_method_ == "PLAIN") {
+        auth_step_ = AuthStep::plain;
+        return initial.empty() ? Action(Say{"334 \r\n"}) : auth_line(initial == "=" ? "" : initial);
+    }
+    if (!options_.auth_relayed && auth_method_ == "LOGIN") {
+        auth_step_ = AuthStep::login_user;
+        return initial.empty() ? Action(Say{std::string(kUserChallenge)}) : auth_line(initial);
+    }
+    return relay_auth(initial);
+}
+
+// Whatever the mechanism says is carried to others; only its form is looked at.
+Action ServerSession::relay_auth(std::string_view initial) {
     const bool has_response = !initial.empty();
     if (initial == "=") initial = {};  // RFC 4954 4: there is one, and it is empty
     if (!initial.empty() && !base64_decode(initial))
         return reply(501, "5.5.2", "Error: cannot decode response");
-    return Authenticate{auth_method_, std::string(initial), has_response, false};
+    return Authenticate{auth_method_, std::string(initial), true, has_response, false};
 }
 
 Action ServerSession::auth_line(std::string_view line) {
@@ -522,7 +516,7 @@ Action ServerSession::auth_line(std::string_view line) {
     if (!decoded) return reply(501, "5.5.2", "Error: cannot decode response");
     if (step == AuthStep::relayed) {
         wipe(*decoded);
-        return Authenticate{auth_method_, std::string(line), true, true};
+        return Authenticate{auth_method_, std::string(line), true, true, true};
     }
     if (step == AuthStep::plain) return finish_auth(std::move(*decoded));
     if (step == AuthStep::login_user) {
@@ -544,7 +538,7 @@ Action ServerSession::finish_auth(std::string response) {
         wipe(response);
         return reply(501, "5.5.2", "Error: cannot decode response");
     }
-    return Authenticate{auth_method_, std::move(response), true, false};
+    return Authenticate{auth_method_, std::move(response)};
 }
 
 Action ServerSession::on_auth(const AuthResult& result) {

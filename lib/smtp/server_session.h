@@ -33,7 +33,7 @@ struct ServerOptions {
     bool tls_required = false;  // smtpd_tls_security_level = encrypt
     bool auth_enabled = false;
     bool auth_tls_only = false;
-    // Somebody else's server decides about mechanisms and their exchanges: set_mechanisms().
+    // Another server understands all mechanisms; otherwise PLAIN and LOGIN are gathered here.
     bool auth_relayed = false;
     bool auth_for_broken_clients = false;  // also "AUTH=PLAIN LOGIN"
     bool vrfy_enabled = true;
@@ -71,12 +71,13 @@ struct Ask {
     Stage stage;
 };
 struct Authenticate {    // ask auth; the answer goes to on_auth()
-    std::string method;  // as the client chose: PLAIN, LOGIN
-    // In the form of PLAIN: "authzid NUL user NUL password". With auth_relayed: what the client
-    // said, valid base64. Wipe it after use.
+    std::string method;  // as the client chose: PLAIN, LOGIN, SCRAM-SHA-256...
+    // In the form of PLAIN: "authzid NUL user NUL password". Carried: what the client said, valid
+    // base64. Wipe it after use.
     std::string response;
-    bool has_response = true;  // auth_relayed: the client sent one with AUTH
-    bool goes_on = false;      // auth_relayed: this answers the last challenge
+    bool carried = false;
+    bool has_response = true;  // carried: the client sent one with AUTH
+    bool goes_on = false;      // carried: this answers the last challenge
 };
 struct StartTls {
     std::string text;  // say this in plaintext, then shake hands, then on_tls()
@@ -175,7 +176,7 @@ class ServerSession {
     Action on_content(ContentEnd end, std::uint64_t size);  // after ReadData
     Action on_committed(const Answer& answer, std::string_view queue_id);  // after Commit
     Action on_flushed(Flushed result);                                     // after Flush
-    // With auth_relayed: names parted by spaces, without and with TLS.
+    // Names parted by spaces, without and with TLS. PLAIN and LOGIN, unless they are relayed.
     void set_mechanisms(std::string plain, std::string secured) {
         plain_mechanisms_ = std::move(plain);
         secured_mechanisms_ = std::move(secured);
@@ -268,7 +269,9 @@ class ServerSession {
     Action accept_rcpt();
     std::vector<std::string> ehlo_lines() const;
     bool hides(std::string_view keyword) const;
-    std::string_view mechanisms() const;
+    const std::string& mechanisms() const {
+        return secured_ ? secured_mechanisms_ : plain_mechanisms_;
+    }
     bool auth_offered() const {
         return options_.auth_enabled && (secured_ || !options_.auth_tls_only) &&
                !mechanisms().empty();

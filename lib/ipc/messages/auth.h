@@ -11,6 +11,7 @@ constexpr std::size_t kAuthTokenSize = 32;    // random bytes
 constexpr std::size_t kMaxResumeToken = 512;  // names the user
 constexpr std::size_t kSessionKeySize = 32;
 constexpr std::size_t kMaxQuotaRule = 256;
+constexpr std::size_t kMaxChannelBinding = 128;
 
 enum class AuthProtocol : std::uint8_t { smtp, imap, pop3, kLast = pop3 };
 
@@ -24,6 +25,11 @@ struct AuthRequest {
     bool secured = false;   // by TLS, or never left this host
     bool has_response = false;
     std::string response;   // decoded initial response; wiped by both sides after use
+    // What ties the exchange to the client's TLS connection (RFC 5929, RFC 9266); empty: this one
+    // has no such.
+    std::string tls_exporter = {}, tls_unique = {}, tls_server_end_point = {};
+    bool binding_offered = false;       // the client was offered a mechanism that binds
+    std::string certificate_user = {};  // whom the client's certificate names, which is trusted
 
     void attributes(auto& io) {
         io.attr("session", session);
@@ -33,6 +39,11 @@ struct AuthRequest {
         io.attr("secured", secured);
         io.attr("has_response", has_response);
         io.attr("response", response, kMaxSaslToken);
+        io.attr("tls_exporter", tls_exporter, kMaxChannelBinding);
+        io.attr("tls_unique", tls_unique, kMaxChannelBinding);
+        io.attr("tls_server_end_point", tls_server_end_point, kMaxChannelBinding);
+        io.attr("binding_offered", binding_offered);
+        io.attr("certificate_user", certificate_user, kMaxUser);
     }
 };
 
@@ -52,7 +63,7 @@ struct AuthAnswer {
 
     AuthOutcome outcome = AuthOutcome::temporary;
     std::string challenge;
-    std::string user;   // success: the canonical name
+    std::string user;   // success: the canonical name; failure: the one that was tried, if known
     std::string token;  // success for imap and pop3: one-time, bound to session and protocol
     std::string text;   // for the log, never for the client
 

@@ -1,0 +1,71 @@
+// Exchange: one attempt of a client to prove who it is, from AuthRequest to the verdict. A
+// mechanism of one message asks and is done; others send challenges, which login and smtpd carry.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "auth/hash_pool.h"
+#include "auth/tokens.h"
+#include "auth/users.h"
+#include "lib/base/random.h"
+#include "lib/ipc/messages/auth.h"
+
+namespace postern::auth {
+
+// What exchanges share; outlives them.
+struct Backend {
+    Users& users;
+    Tokens& tokens;
+    HashPool& pool;
+    Random& random;
+    std::string salt_key;  // unknown users' salts are made with it
+};
+
+class Exchange : public std::enable_shared_from_this<Exchange> {
+  public:
+    using Done = std::function<void(ipc::AuthAnswer)>;
+
+    // For a mechanism that is not there: an exchange that refuses.
+    static std::shared_ptr<Exchange> make(Backend& backend, ipc::AuthRequest request);
+    virtual ~Exchange();
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+
+    // Each calls `done` once, unless the exchange is dropped before. After a challenge comes
+    // respond(); after any other answer nothing.
+    void begin(Done done);
+    void respond(std::string response, Done done);
+
+  protected:
+    Exchange(Backend& backend, ipc::AuthRequest request);
+
+    // A message of the client, or that it has sent none with its request. Wiped afterwards.
+    virtual void on_message(std::string& message) = 0;
+    virtual void on_no_message() { challenge({}); }
+
+    // The answers.
+    void challenge(std::string text);
+    void admit(const std::string& user);
+    void refuse(const std::string& user, const std::string& why);
+    void defer(const std::string& user, const std::string& why);
+
+    // The name as users are known by it: prepared (RFC 4013) where that is possible.
+    static std::string canonical(const std::string& name);
+    // Whether `authorization` is the user himself; nobody acts for others here.
+    static bool is_self(const std::string& authorization, const std::string& user);
+
+    Backend& backend_;
+    ipc::AuthRequest request_;  // without the response
+
+  private:
+    void answer(ipc::AuthAnswer answer);
+    std::string story(const std::string& user) const;
+    Done done_;
+};
+
+// For the log, and where a mechanism is chosen.
+std::shared_ptr<Exchange> make_scram_exchange(Backend& backend, ipc::AuthRequest request);
+
+}  // namespace postern::auth
