@@ -7,6 +7,11 @@
 #include "lib/queue/writer.h"
 
 namespace postern::cleanup {
+namespace {
+
+constexpr unsigned kAlone = 16;  // messages in a row after which a submitter is taken to be the only one
+
+}  // namespace
 
 Committer::Committer(loop::Loop& loop, sys::Fs& fs, const Options& options,
                      std::function<void(const QueueId&)> on_file)
@@ -17,6 +22,9 @@ Committer::Committer(loop::Loop& loop, sys::Fs& fs, const Options& options,
       sync_(loop, fs) {}
 
 void Committer::commit(Finished message) {
+    const bool same = message.submitter == last_submitter_ && outstanding_ == 0;
+    in_a_row_ = same ? in_a_row_ + 1 : 0;
+    last_submitter_ = message.submitter;
     ++outstanding_;
     waiting_.push_back(std::move(message));
     if (sync_.outstanding() == 0) start();
@@ -76,7 +84,8 @@ void Committer::start() {
         for (Finished& message : group.messages) message.text = {};
     }
     ++syncs_;
-    sync_.submit(std::move(job), [this, groups](loop::SyncJob done) {
+    const auto how = in_a_row_ >= kAlone ? &loop::FileSync::perform_here : &loop::FileSync::submit;
+    (sync_.*how)(std::move(job), [this, groups](loop::SyncJob done) {
         finished(std::move(*groups), std::move(done));
     });
 }

@@ -1,6 +1,7 @@
 // Committer: makes finished messages durable, many with one fsync. While one sync is under way the
 // messages that finish gather; then they all go into the queue as one file. No timer:
-// a lonely message is written at once, as a file of its own.
+// a lonely message is written at once, as a file of its own. While all come from one submitter, who waits for
+// each, nothing can gather, and the loop syncs itself instead of waking a thread.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,7 @@ struct Finished {
     queue::Envelope envelope;
     std::string text;  // wire form; unless it is in a file already:
     Fd file;           // a finished queue file of its own, not synced yet, named by the message
+    const void* submitter = nullptr;  // whose it is; only compared
     // Called on the loop, never from inside commit(): the queue file that holds the message,
     // durable now; or why not, and then nothing is left of it.
     std::function<void(const Result<QueueId>&)> done;
@@ -60,6 +62,8 @@ class Committer {
     std::function<void(const QueueId&)> on_file_;
     std::vector<Finished> waiting_;
     std::size_t outstanding_ = 0;
+    const void* last_submitter_ = nullptr;
+    unsigned in_a_row_ = 0;  // messages of that one, with none of others between them
     std::uint64_t syncs_ = 0, messages_ = 0;
     SpareFiles spare_files_;
     loop::FileSync sync_;  // last: its thread and callbacks use what is above

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <thread>
+
 #include "lib/queue/directories.h"
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
@@ -91,6 +93,51 @@ TEST(Committer, KeepsToTheBatchLimit) {
     EXPECT_EQ(bench.files.size(), 10U);
     EXPECT_EQ(bench.syncs, 2U);
     EXPECT_EQ(fs.list("incoming").value().size(), 10U);
+}
+
+// Notes which thread syncs.
+class ThreadsFs : public support::RootedFs {
+  public:
+    using RootedFs::RootedFs;
+    Result<void> sync_data(int fd) override { return note(RootedFs::sync_data(fd)); }
+    Result<void> sync(int fd) override { return note(RootedFs::sync(fd)); }
+    std::size_t here = 0, elsewhere = 0;
+
+  private:
+    Result<void> note(Result<void> done) {
+        ++(std::this_thread::get_id() == loop_thread_ ? here : elsewhere);
+        return done;
+    }
+    const std::thread::id loop_thread_ = std::this_thread::get_id();
+};
+
+TEST(Committer, ALonelySubmitterNeedsNoThread) {
+    const support::TempFolder folder;
+    ThreadsFs fs(folder.path());
+    ASSERT_TRUE(queue::create_all(fs));
+    loop::Loop loop;
+    const Options options;
+    Committer committer(loop, fs, options, [](const QueueId&) {});
+    const int one = 1, other = 2;
+    int n = 0;
+    const auto commit = [&](const int& submitter) {
+        Finished next = message(n++, [&](const Result<QueueId>& file) {
+            EXPECT_TRUE(file);
+            loop.stop();
+        });
+        next.submitter = &submitter;
+        committer.commit(std::move(next));
+        EXPECT_EQ(committer.outstanding(), 1U) << "not answered from inside commit";
+        loop.run_for(Millis(10'000));
+        EXPECT_EQ(committer.outstanding(), 0U);
+    };
+    for (int i = 0; i < 20; ++i) commit(one);
+    EXPECT_GT(fs.here, 0U);
+    const auto before = fs.here;
+    for (int i = 0; i < 20; ++i) commit(i % 2 == 0 ? other : one);
+    EXPECT_EQ(fs.here, before) << "two submitters: their messages may gather";
+    EXPECT_EQ(fs.here + fs.elsewhere, 40U);
+    EXPECT_EQ(in_queue(fs).size(), 40U);
 }
 
 TEST(Committer, SyncsALargeMessagesOwnFile) {

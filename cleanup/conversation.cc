@@ -20,7 +20,8 @@ Conversation::Conversation(Tools& tools, Fd socket, Trust trust, std::function<v
 Conversation::~Conversation() { *alive_ = false; }
 
 void Conversation::hang_up() {
-    content_.reset();  // what is still in the pipe completes no message that nobody awaits
+    content_.reset();   // what is still in the pipe completes no message that nobody awaits
+    channel_->pause();  // what stays unread goes to another cleanup
     if (const auto on_end = std::exchange(on_end_, nullptr)) on_end();
 }
 
@@ -79,12 +80,29 @@ Result<void> Conversation::on_milter_event(const ipc::Packet& packet) {
 
 Result<void> Conversation::begin(ipc::Packet& packet) {
     if (transaction_ && !between_messages()) return Error{Errc::invalid, "message out of order"};
-    TRY(take_descriptor(packet));
     TRY_ASSIGN(auto message, packet.as<ipc::SubmitOpen>());
+    TRY(check_opening(message, packet));
+    const bool whole = message.whole;
+    if (!whole) TRY(take_descriptor(packet));
+    offered_ = QueueId();
     if (without_milters_) message.has_milters = false;  // smtpd_milter_maps has none for the client
     transaction_ = std::make_shared<Transaction>(tools_, *this, trust_, milters_);
     transaction_->open(std::move(message));
-    if (content_) content_->start();
+    if (content_ && !whole) content_->start();
+    return {};
+}
+
+// A queue id names files: a submitter does not choose one.
+Result<void> Conversation::check_opening(const ipc::SubmitOpen& message,
+                                         const ipc::Packet& packet) const {
+    if (!message.queue_id.empty() && message.queue_id != offered_)
+        return Error{Errc::invalid, "a queue id that was not offered"};
+    if (message.whole && packet.descriptor_count() > 0)
+        return Error{Errc::invalid, "message out of order: content twice"};
+    if (message.whole && message.has_milters)
+        return Error{Errc::invalid, "message out of order: milters have not seen its envelope"};
+    if (!message.whole && !message.content.empty())
+        return Error{Errc::invalid, "message out of order: content of an envelope"};
     return {};
 }
 
@@ -111,7 +129,9 @@ Result<void> Conversation::opened(const ipc::SubmitOpened& opened, const std::st
 
 void Conversation::answered(const ipc::SubmitResult& result, const std::string& trace) {
     ++answers_;
-    if (!channel_->send(result, trace)) return hang_up();
+    ipc::SubmitResult told = result;
+    told.next = offered_ = QueueId::make(tools_.clock, tools_.random);
+    if (!channel_->send(told, trace)) return hang_up();
     if (draining_ && !channel_->sending()) hang_up();
     // Otherwise the submitter goes on or hangs up; the sweep ends those who do neither.
 }

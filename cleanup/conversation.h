@@ -37,6 +37,7 @@ class Conversation final : public Submitter {
     Result<void> on_milter_event(const ipc::Packet& packet);
     Result<void> begin(ipc::Packet& packet);
     Result<void> take_descriptor(ipc::Packet& packet);
+    Result<void> check_opening(const ipc::SubmitOpen& message, const ipc::Packet& packet) const;
     bool between_messages() const { return answers_ > 0 && transaction_->over(); }
 
     Tools& tools_;
@@ -45,6 +46,7 @@ class Conversation final : public Submitter {
     SteadyTime last_activity_{};
     std::uint64_t answers_ = 0;
     bool draining_ = false;
+    QueueId offered_;  // for the next message
     std::unique_ptr<ipc::LoopChannel> channel_;
     std::shared_ptr<Content> content_;
     std::shared_ptr<Transaction> transaction_;

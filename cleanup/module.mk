@@ -12,7 +12,7 @@ cleanup_cleanup_LDADD = cleanup/libcleanup.a lib/queue/libqueue.a lib/content/li
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += cleanup/cleanup_test
-cleanup_cleanup_test_SOURCES = %reldir%/message_filter_test.cc %reldir%/text_cleaner_test.cc %reldir%/body_filter_test.cc %reldir%/committer_test.cc %reldir%/transaction_test.cc %reldir%/actions_test.cc %reldir%/transaction_fixture.h %reldir%/milter_settings_test.cc
+cleanup_cleanup_test_SOURCES = %reldir%/message_filter_test.cc %reldir%/text_cleaner_test.cc %reldir%/body_filter_test.cc %reldir%/committer_test.cc %reldir%/transaction_test.cc %reldir%/conversation_test.cc %reldir%/actions_test.cc %reldir%/transaction_fixture.h %reldir%/milter_settings_test.cc
 cleanup_cleanup_test_CXXFLAGS = $(TEST_CXXFLAGS)
 cleanup_cleanup_test_LDADD = tests/support/libsupport.a cleanup/libcleanup.a lib/queue/libqueue.a lib/content/libcontent.a lib/table/libtable.a lib/ipc/libipc.a \
 	lib/loop/libloop.a lib/net/libnet.a lib/tls/libtls.a lib/config/libconfig.a lib/milter/libmilter.a lib/sys/libsys.a lib/mail/libmail.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(TEST_LIBS)

@@ -7,7 +7,6 @@
 #include "lib/log/log.h"
 #include "lib/queue/directories.h"
 #include "lib/queue/received.h"
-#include "lib/sys/disk_space.h"
 #include "lib/sys/file.h"
 
 #include "cleanup/envelope.h"
@@ -80,7 +79,8 @@ void Transaction::open(ipc::SubmitOpen message) {
         return submitter_.broken({Errc::invalid, "control character in an address"});
     open_ = std::move(message);
     envelope_ = envelope_of(open_);
-    envelope_.id = QueueId::make(tools_.clock, tools_.random);
+    envelope_.id = open_.queue_id.empty() ? QueueId::make(tools_.clock, tools_.random)
+                                          : open_.queue_id;
     if (envelope_.arrival == WallTime{}) envelope_.arrival = tools_.clock.now();
     state_ = State::receiving;
     std::vector<ipc::SubmitRecipient> first = std::move(open_.recipients);
@@ -102,6 +102,7 @@ void Transaction::open(ipc::SubmitOpen message) {
     if (open_.origin == ipc::Origin::local && !open_.no_milters && tools_.milters)
         if (const auto settings = tools_.milters->of_local_mail())
             milters_ = std::make_shared<Milters>(tools_.loop, settings);
+    if (open_.whole) return take_whole();
     if (!open_.has_milters || trouble_) return say_opened();
     milters_->data(envelope_.id.str(), [weak = weak_from_this()](const milter::Outcome& outcome) {
         const auto self = weak.lock();
@@ -110,7 +111,14 @@ void Transaction::open(ipc::SubmitOpen message) {
     });
 }
 
+void Transaction::take_whole() {
+    const std::string content = std::exchange(open_.content, {});
+    promised_ = content.size();
+    take_content(content);
+}
+
 void Transaction::say_opened() {
+    if (!open_.queue_id.empty()) return;  // the submitter knows it
     const Result<void> sent = submitter_.opened({envelope_.id}, open_.session.str());
     if (!sent) submitter_.broken(sent.error());
 }
@@ -118,7 +126,7 @@ void Transaction::say_opened() {
 std::optional<Verdict> Transaction::room_for(std::uint64_t size_hint) const {
     const std::uint64_t limit = tools_.options.message_size_limit;
     const std::uint64_t need = std::max(tools_.options.queue_minfree, size_hint);
-    const std::uint64_t available = sys::free_space(".").value_or(need);
+    const std::uint64_t available = tools_.space.bytes().value_or(need);
     if (available < need) return Verdict::defer("4.3.1", "Error: insufficient system storage");
     if (limit != 0 && size_hint > limit)
         return Verdict::reject("5.3.4", "Error: message file too big");
@@ -510,6 +518,7 @@ void Transaction::commit() {
         envelope_.id = message.envelope.id;
         message.text = std::move(text_);
     }
+    message.submitter = &submitter_;
     message.done = [weak = weak_from_this()](const Result<QueueId>& file) {
         if (const auto self = weak.lock()) self->committed(file);
     };

@@ -20,6 +20,7 @@
 #include "lib/loop/loop.h"
 #include "lib/queue/envelope.h"
 #include "lib/queue/writer.h"
+#include "lib/sys/disk_space.h"
 #include "lib/sys/fs.h"
 
 #include "cleanup/committer.h"
@@ -45,6 +46,7 @@ struct Tools {
     content::Rules* milter_rules = nullptr;  // for fields that milters put in; null: none
     MilterCatalog* milters = nullptr;
     std::size_t memory_in_use = 0;  // text held by transactions
+    sys::FreeSpace space{"."};      // of the queue
 };
 
 // The submitter, as a transaction sees it. None of these destroys the transaction.
@@ -118,6 +120,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     milter::Text text_for_milters();
     void refuse(const milter::Outcome& outcome, std::string_view where);
     void tell_milter_line(std::string_view what, std::string_view text);
+    void take_whole();
     void say_opened();
     void expand_next();
     void ask(const std::string& address, ipc::AddressRole role,

@@ -23,6 +23,8 @@
 
 namespace postern::cleanup {
 
+inline constexpr const char* kText = "Subject: hello\r\n\r\nbody\r\n.dot\r\n";
+
 class TransactionTest : public ::testing::Test {
   protected:
     TransactionTest() { start(plain); }

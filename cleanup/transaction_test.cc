@@ -4,8 +4,6 @@
 namespace postern::cleanup {
 namespace {
 
-constexpr const char* kText = "Subject: hello\r\n\r\nbody\r\n.dot\r\n";
-
 TEST_F(TransactionTest, AcceptsAMessage) {
     const auto result = submit(submission({"b@example.test", "c@example.test"}), kText);
     ASSERT_TRUE(result) << result.error().what;
@@ -252,95 +250,6 @@ TEST_F(TransactionTest, CommitsOnlyTheWholeContent) {
     ASSERT_TRUE(result);
     EXPECT_EQ(result->outcome, ipc::Outcome::defer);
     EXPECT_TRUE(plain.list("incoming").value().empty());
-}
-
-class KeptConversation : public TransactionTest {
-  protected:
-    // As submit(), on the connection and through the pipe that are there.
-    Result<ipc::SubmitResult> submit_next(const std::string& text) {
-        EXPECT_TRUE(peer->send(submission({"b@example.test"}), soon()));
-        TRY(hear<ipc::SubmitOpened>());
-        write_all(text);
-        EXPECT_TRUE(peer->send(ipc::SubmitEnd{text.size()}, soon()));
-        return hear<ipc::SubmitResult>();
-    }
-    Result<ipc::SubmitResult> submit_first(const std::string& text) {
-        connect();
-        send_open(submission({"b@example.test"}));
-        TRY(hear<ipc::SubmitOpened>());
-        write_all(text);
-        EXPECT_TRUE(peer->send(ipc::SubmitEnd{text.size()}, soon()));
-        return hear<ipc::SubmitResult>();
-    }
-};
-
-TEST_F(KeptConversation, CarriesOneMessageAfterTheOther) {
-    const auto first = submit_first(kText);
-    ASSERT_TRUE(first) << first.error().what;
-    options.message_size_limit = 10'000;
-    const auto refused = submit_next("A: b\r\n\r\n" + std::string(300'000, 'x') + "\r\n");
-    ASSERT_TRUE(refused) << refused.error().what;
-    EXPECT_EQ(refused->outcome, ipc::Outcome::reject);
-    const auto third = submit_next("Subject: third\r\n\r\n.\r\n");
-    ASSERT_TRUE(third) << third.error().what;
-    ASSERT_EQ(third->outcome, ipc::Outcome::accept) << third->text;
-    EXPECT_NE(first->queue_id, third->queue_id);
-    std::string text;
-    stored(third->queue_id, &text);
-    EXPECT_TRUE(text.ends_with("Subject: third\r\n\r\n.\r\n")) << text;
-    stored(first->queue_id, &text);
-    EXPECT_TRUE(text.ends_with(kText)) << text;
-}
-
-TEST_F(KeptConversation, EndsWhenThereIsMoreContentThanAnnounced) {
-    ASSERT_TRUE(submit_first(kText));
-    write_all("surplus");
-    for (int i = 0; i < 1000 && conversation; ++i) spin();
-    EXPECT_TRUE(ended);
-    EXPECT_THAT(log::take_captured(), ::testing::HasSubstr("more content than announced"));
-}
-
-TEST_F(KeptConversation, SurplusWithinAMessageIsRefusedAndNothingFollows) {
-    connect();
-    send_open(submission({"b@example.test"}));
-    ASSERT_TRUE(hear<ipc::SubmitOpened>());
-    write_all(kText);
-    for (int i = 0; i < 10; ++i) spin();
-    ASSERT_TRUE(peer->send(ipc::SubmitEnd{5}, soon()));
-    const auto result = hear<ipc::SubmitResult>();
-    ASSERT_TRUE(result);
-    EXPECT_EQ(result->outcome, ipc::Outcome::defer);
-    ASSERT_TRUE(peer->send(submission({"b@example.test"}), soon()));
-    EXPECT_FALSE(hear<ipc::SubmitOpened>());
-    EXPECT_TRUE(ended);
-}
-
-TEST_F(KeptConversation, EndsBetweenMessagesWhenTheProcessDrains) {
-    ASSERT_TRUE(submit_first(kText));
-    conversation->drain();
-    EXPECT_EQ(hear<ipc::SubmitOpened>().error().code, Errc::closed);
-    connect();
-    conversation->drain();  // a message may be on its way already: it is taken
-    send_open(submission({"b@example.test"}));
-    ASSERT_TRUE(hear<ipc::SubmitOpened>());
-    write_all(kText);
-    send_end(std::string_view(kText).size());
-    const auto result = hear<ipc::SubmitResult>();
-    ASSERT_TRUE(result) << result.error().what;
-    EXPECT_EQ(result->outcome, ipc::Outcome::accept);
-    EXPECT_FALSE(hear<ipc::SubmitResult>());
-    EXPECT_TRUE(ended);
-}
-
-TEST_F(KeptConversation, APipeThatEndsInTheMiddleDefersTheMessage) {
-    ASSERT_TRUE(submit_first(kText));
-    ASSERT_TRUE(peer->send(submission({"b@example.test"}), soon()));
-    ASSERT_TRUE(hear<ipc::SubmitOpened>());
-    write_all("Subject: cut");
-    send_end(100);
-    const auto result = hear<ipc::SubmitResult>();
-    ASSERT_TRUE(result);
-    EXPECT_EQ(result->outcome, ipc::Outcome::defer);
 }
 
 TEST_F(TransactionTest, HangingUpEarlyAborts) {

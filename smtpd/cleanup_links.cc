@@ -35,6 +35,17 @@ Result<std::unique_ptr<CleanupLink>> CleanupLink::connect(loop::Loop& loop,
     return link;
 }
 
+void CleanupLink::keep_offer(QueueId id, SteadyTime now) {
+    offer_ = std::move(id);
+    offered_at_ = now;
+    answered_ = true;
+}
+
+QueueId CleanupLink::take_offer(SteadyTime now) {
+    QueueId id = std::exchange(offer_, {});
+    return now - offered_at_ < ipc::kOfferLifetime ? id : QueueId();
+}
+
 Result<std::unique_ptr<CleanupLink>> CleanupLinks::take() {
     if (idle_.empty()) return connect();
     auto link = std::move(idle_.back());

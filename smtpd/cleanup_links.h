@@ -9,6 +9,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/ipc/loop_channel.h"
+#include "lib/ipc/messages/cleanup.h"
 #include "lib/loop/loop.h"
 
 namespace postern::smtpd {
@@ -23,15 +24,21 @@ class CleanupLink {
     void set_handler(Handler handler) { handler_ = std::move(handler); }
     ipc::LoopChannel& channel() { return *channel_; }
     int pipe() const { return pipe_.get(); }
-    // The other end of the pipe goes with the first message.
+    // The other end of the pipe goes with the first message that needs it.
     Fd take_read_end() { return std::move(read_end_); }
     // It has carried a message: cleanup may have hung up meanwhile.
-    bool used_before() const { return !read_end_; }
+    bool used_before() const { return !read_end_ || answered_; }
+    // The queue id that cleanup's last answer offered: once, and while it is new.
+    void keep_offer(QueueId id, SteadyTime now);
+    QueueId take_offer(SteadyTime now);
 
   private:
     Handler handler_;
     std::unique_ptr<ipc::LoopChannel> channel_;
     Fd pipe_, read_end_;
+    QueueId offer_;
+    SteadyTime offered_at_{};
+    bool answered_ = false;
 };
 
 class CleanupLinks {

@@ -19,9 +19,9 @@ namespace {
 constexpr std::size_t kMaxHostsFile = 4 << 20;
 
 // queue_minfree, as cleanup keeps to it; said at MAIL, before anybody sends the text for nothing.
-bool has_room(std::uint64_t minimum, std::uint64_t size) {
+bool has_room(sys::FreeSpace& space, std::uint64_t minimum, std::uint64_t size) {
     const std::uint64_t need = std::max(minimum, size);
-    const auto available = sys::free_space(".");
+    const auto available = space.bytes();
     if (!available || *available >= need) return true;
     log::warning("", cat({"not enough free space in mail queue: ", std::to_string(*available),
                           " bytes < ", std::to_string(need)}));
@@ -35,7 +35,9 @@ smtp::ServerOptions engine_options(const config::Config& config) {
     engine.size_limit = config.get(param::message_size_limit);
     std::uint64_t minimum = config.get(param::queue_minfree);
     if (minimum == 0) minimum = engine.size_limit / 2 * 3;
-    engine.room_for = [minimum](std::uint64_t size) { return has_room(minimum, size); };
+    engine.room_for = [minimum, space = std::make_shared<sys::FreeSpace>(".")](std::uint64_t size) {
+        return has_room(*space, minimum, size);
+    };
     engine.recipient_limit = config.get(param::smtpd_recipient_limit);
     engine.recipient_overshoot = config.get(param::smtpd_recipient_overshoot_limit);
     engine.soft_error_limit = static_cast<int>(config.get(param::smtpd_soft_error_limit));

@@ -322,6 +322,13 @@ void SessionDriver::run(smtp::Open&&) {
 void SessionDriver::on_opened(const QueueId& id) {
     if (waiting_ != Waiting::cleanup || committing_) return;
     queue_id_ = id;
+    log_message();
+    rule_.passed.clear();
+    resume(session_.on_opened(smtp::Answer::accept()));
+}
+
+// Whose message this id is.
+void SessionDriver::log_message() {
     std::string line = "client=" + client_;
     if (!session_.user().empty()) {
         line +=
@@ -335,8 +342,6 @@ void SessionDriver::on_opened(const QueueId& id) {
         queue_id_.empty() ? "NOQUEUE" : trace(), line,
         {log::kv("client", client_), log::kv("session", id_.str()), log::kv("rule", rule_.passed),
          log::kv("protocol", session_.protocol()), log::kv("service", shared_.options.service)});
-    rule_.passed.clear();
-    resume(session_.on_opened(smtp::Answer::accept()));
 }
 
 void SessionDriver::run(smtp::ReadData&& read) {
@@ -382,6 +387,11 @@ void SessionDriver::on_result(ipc::SubmitResult result) {
 
 void SessionDriver::committed() {
     const auto id = result_->queue_id.empty() ? queue_id_.str() : result_->queue_id.str();
+    // The cleanup process that offered the id was replaced: the message got another.
+    if (!queue_id_.empty() && id != queue_id_.str()) {
+        queue_id_ = result_->queue_id;
+        log_message();
+    }
     const auto answer = answer_of(*result_);
     if (shared_.options.proxy) log_proxy_result();
     told_elsewhere_ = result_->smtp_code != 0;

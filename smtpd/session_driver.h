@@ -157,6 +157,7 @@ class SessionDriver : public loop::StreamHandler,
     ipc::PolicyQuestion question(smtp::Stage stage) const;
     ipc::SubmitOpen envelope() const;
     void on_opened(const QueueId& id);
+    void log_message();
     void on_result(ipc::SubmitResult result);
     void on_cleanup_failed(const Error& error);
     void committed();

@@ -27,6 +27,10 @@ class Neighbour {
     }
     virtual ~Neighbour() = default;
     void hang_up() { talks_.clear(); }
+    // What is sent stays unread from now on.
+    void turn_deaf() {
+        for (auto& talk : talks_) talk->channel->pause();
+    }
     std::size_t conversations = 0, closed = 0;
 
   protected:
@@ -149,12 +153,19 @@ struct FakeCleanup : Neighbour {
             if (packet.descriptor_count() > 0) talk.content = packet.take_descriptor();
             talk.promised.reset();
             talk.bytes.clear();
+            if (envelopes.back().whole) {
+                talk.bytes = envelopes.back().content;
+                talk.promised = talk.bytes.size();
+                return finish(talk);
+            }
             if (refuse_open)
                 return send_result(talk, "4.3.1", "Error: insufficient system storage",
                                    ipc::Outcome::defer);
             ipc::SubmitOpened opened;
             opened.queue_id = QueueId::parse("4cQ1zXy3lKz1").value();
-            ASSERT_TRUE(talk.channel->send(opened));
+            if (envelopes.back().queue_id.empty()) {
+                ASSERT_TRUE(talk.channel->send(opened));
+            }
             Talk* at = &talk;
             talk.reading =
                 std::make_unique<loop::Watch>(loop_, talk.content.get(), [this, at] { read(*at); });
@@ -204,8 +215,13 @@ struct FakeCleanup : Neighbour {
         result.outcome = outcome;
         result.status = status;
         result.text = text;
-        if (outcome == ipc::Outcome::accept)
-            result.queue_id = QueueId::parse("4cQ1zXy3lKz1").value();
+        if (outcome == ipc::Outcome::accept) {
+            const auto& offered = envelopes.back().queue_id;
+            result.queue_id = offered.empty() ? QueueId::parse("4cQ1zXy3lKz1").value() : offered;
+        }
+        if (offers)
+            result.next =
+                QueueId::parse("4cQ1zXy3lK" + std::to_string(10 + messages.size())).value();
         ASSERT_TRUE(talk.channel->send(result));
     }
     std::vector<ipc::MilterEvent> events;
@@ -216,6 +232,7 @@ struct FakeCleanup : Neighbour {
     loop::Watch* reader = nullptr;
     std::size_t aborted = 0;
     bool refuse_open = false, lazy = false, silent = false, hang_up_at_open = false;
+    bool offers = false;
     std::string verdict_text;
 };
 

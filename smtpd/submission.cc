@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <numeric>
 #include <span>
 
 #include "lib/base/strings.h"
@@ -20,6 +21,11 @@ constexpr Millis kPace{5};
 
 std::size_t bytes_of(const ipc::SubmitRecipient& r) {
     return r.address.size() + r.original.size() + r.orcpt.size() + 64;
+}
+
+std::size_t bytes_of(const std::vector<ipc::SubmitRecipient>& all) {
+    return std::accumulate(all.begin(), all.end(), std::size_t{0},
+                           [](std::size_t sum, const auto& one) { return sum + bytes_of(one); });
 }
 
 using Recipients = std::span<const ipc::SubmitRecipient>;
@@ -67,14 +73,18 @@ Submission::~Submission() { room_.reset(); }
 
 void Submission::open(ipc::SubmitOpen envelope) {
     envelope_ = std::move(envelope);
-    auto started = start(take_link());
+    auto link = take_link();
+    if (link) adopt(std::move(*link));
+    if (link_ && gathers()) return pace_.start(Millis{0});  // told from the loop
+    auto started = link ? send_envelope() : Result<void>(std::move(link).error());
     if (started) return;
     // Told from the loop: at once when it is worth another attempt, with the error otherwise.
     retry_.start(sys::would_block(started.error()) ? kRetry : Millis{0});
 }
 
 void Submission::attempt() {
-    if (link_ && opened_) return fail(Error{Errc::temporary, "message could not be sent"});
+    if (opened_ && form_ == Form::parts)
+        return fail(Error{Errc::temporary, "message could not be sent"});
     auto started = start(links_.connect());
     if (started) return;
     if (!sys::would_block(started.error()) || ++attempts_ >= kMaxAttempts) {
@@ -84,11 +94,55 @@ void Submission::attempt() {
 }
 
 Result<void> Submission::start(Result<std::unique_ptr<CleanupLink>> link) {
-    TRY_ASSIGN(link_, std::move(link));
+    if (!link) return std::move(link).error();
+    adopt(std::move(*link));
+    return send_first();
+}
+
+void Submission::adopt(std::unique_ptr<CleanupLink> link) {
+    link_ = std::move(link);
     reused_ = link_->used_before();
     link_->set_handler({[this](ipc::Packet packet) { on_packet(std::move(packet)); },
                         [this](Error error) { on_closed(std::move(error)); }});
-    return send_envelope();
+    envelope_.queue_id = QueueId();  // another link's cleanup offered it
+}
+
+// Milters hear of the message before its content comes. What is not short, or does not fit into one
+// packet with what access tables want, goes in parts.
+bool Submission::gathers() {
+    auto id = link_->take_offer(links_.loop().clock().steady());
+    if (own_ || id.empty() || !envelope_.actions.empty()) return false;
+    if (envelope_.recipients.size() > ipc::kMaxRecipientsPerMessage) return false;
+    if (bytes_of(envelope_.recipients) > ipc::kMaxWholeRecipients) return false;
+    if (envelope_.size_hint > ipc::kMaxWholeContent) return false;
+    envelope_.queue_id = queue_id_ = std::move(id);
+    form_ = Form::gathering;
+    opened_ = true;
+    return true;
+}
+
+Result<void> Submission::send_first() {
+    if (form_ == Form::parts) return send_envelope();
+    return link_->channel().send(envelope_, envelope_.session.str());
+}
+
+void Submission::send_whole(std::vector<ipc::MailAction> actions) {
+    form_ = Form::whole;
+    envelope_.whole = true;
+    envelope_.actions = std::move(actions);
+    const auto sent = link_ ? send_first() : Result<void>(Error{Errc::closed, "cleanup hung up"});
+    if (!sent) retry_.start(Millis{0});  // over a new link, from the loop
+}
+
+// More than fits into one packet: what has been gathered goes through the pipe, ahead of the rest.
+void Submission::send_parts() {
+    form_ = Form::parts;
+    ahead_ = std::exchange(envelope_.content, {});
+    if (link_ && send_envelope()) return;
+    renamed_ = true;
+    if (start(links_.connect())) return;
+    broken_ = true;
+    retry_.start(Millis{0});  // tells the failure from the loop
 }
 
 Result<void> Submission::send_envelope() {
@@ -121,20 +175,26 @@ Result<void> Submission::send_recipients() {
 }
 
 void Submission::send_rest() {
+    if (form_ == Form::gathering) return tell_opened();
     if (!link_) return;
     if (auto sent = send_recipients(); !sent) return fail(std::move(sent).error());
     if (opened_ && sent_ == envelope_.recipients.size()) tell_opened();
 }
 
 void Submission::tell_opened() {
-    envelope_ = {};
+    if (form_ == Form::parts) envelope_ = {};
     sent_ = 0;
     const auto callback = handler_.on_opened;
     callback(std::move(queue_id_));
 }
 
-// Cleanup may hang up between two messages: one that it has not heard of goes over another link.
+// Cleanup may hang up between two messages: one that it has not heard of goes over another link. Of
+// a whole message the kernel tells us whether it was read: a socket that is closed with something
+// unread resets.
 void Submission::on_closed(Error error) {
+    if (form_ == Form::gathering) return link_.reset();
+    if (form_ == Form::whole && error.sys == ECONNRESET && ++attempts_ < kMaxAttempts)
+        return attempt();
     if (opened_ || !reused_) return fail(std::move(error));
     attempt();
 }
@@ -147,6 +207,7 @@ void Submission::on_packet(ipc::Packet packet) {
     }
     auto opened = packet.as<ipc::SubmitOpened>();
     if (!opened) return fail(std::move(opened).error());
+    if (std::exchange(renamed_, false)) return;
     if (opened_) return fail(Error{Errc::invalid, "cleanup: unexpected message"});
     if (opened->queue_id.empty()) return;  // its SubmitResult follows
     opened_ = true;
@@ -156,6 +217,7 @@ void Submission::on_packet(ipc::Packet packet) {
 
 void Submission::on_result(ipc::SubmitResult result) {
     if (committed_ && !broken_) {
+        link_->keep_offer(std::move(result.next), links_.loop().clock().steady());
         if (own_) {
             link_->set_handler(
                 {[](const ipc::Packet&) {}, [own = own_](const Error&) { own->reset(); }});
@@ -170,6 +232,22 @@ void Submission::on_result(ipc::SubmitResult result) {
 
 std::size_t Submission::write(std::string_view content) {
     if (broken_) return content.size();
+    if (form_ == Form::gathering) {
+        if (envelope_.content.size() + content.size() <= ipc::kMaxWholeContent) {
+            envelope_.content += content;
+            return content.size();
+        }
+        send_parts();
+    }
+    ahead_.erase(0, put(ahead_));
+    const std::size_t taken = ahead_.empty() ? put(content) : 0;
+    if (taken < content.size()) wait_for_room();
+    return taken;
+}
+
+// How much the pipe took, or all of it when cleanup has closed it.
+std::size_t Submission::put(std::string_view content) {
+    if (broken_) return content.size();
     std::size_t taken = 0;
     while (taken < content.size()) {
         const ssize_t size = ::write(link_->pipe(), content.data() + taken, content.size() - taken);
@@ -182,22 +260,24 @@ std::size_t Submission::write(std::string_view content) {
         taken += static_cast<std::size_t>(size);
     }
     written_ += taken;
-    if (taken < content.size()) {
-        if (!room_) {
-            room_ = std::make_unique<loop::Watch>(links_.loop(), link_->pipe(), nullptr, [this] {
-                room_->want_write(false);
-                const auto callback = handler_.on_room;
-                callback();
-            });
-        }
-        room_->want_write(true);
-    }
     return taken;
+}
+
+void Submission::wait_for_room() {
+    if (!room_) {
+        room_ = std::make_unique<loop::Watch>(links_.loop(), link_->pipe(), nullptr, [this] {
+            room_->want_write(false);
+            const auto callback = handler_.on_room;
+            callback();
+        });
+    }
+    room_->want_write(true);
 }
 
 void Submission::commit(std::vector<ipc::MailAction> actions) {
     room_.reset();
     committed_ = true;
+    if (form_ == Form::gathering) return send_whole(std::move(actions));
     auto sent = link_->channel().send(ipc::SubmitEnd{written_, std::move(actions)});
     if (!sent) retry_.start(Millis{0});  // tells the failure from the loop
 }

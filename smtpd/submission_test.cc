@@ -128,5 +128,111 @@ TEST_F(KeptLinks, EndWhenTheProcessDrains) {
     EXPECT_TRUE(wait_for([&] { return cleanup->closed == 1 && policy->closed == 1; }));
 }
 
+// Cleanup offers a queue id with each result.
+class Offers : public KeptLinks {
+  protected:
+    void greet() {
+        KeptLinks::greet();
+        cleanup->offers = true;
+        message();
+    }
+    std::string begin_message() {
+        return talk("MAIL FROM:<a@b.test>\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    }
+    const ipc::SubmitOpen& last() const { return cleanup->envelopes.back(); }
+};
+
+TEST_F(Offers, AShortMessageGoesInOnePacket) {
+    greet();
+    EXPECT_THAT(begin_message(), HasSubstr("354 "));
+    EXPECT_EQ(cleanup->envelopes.size(), 1U) << "the client is asked before cleanup";
+    EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lK11: client="));
+    EXPECT_EQ(talk("text\r\n.\r\n", "\n"), "250 2.0.0 Ok: queued as 4cQ1zXy3lK11\r\n");
+    EXPECT_TRUE(last().whole);
+    EXPECT_EQ(last().recipients.size(), 1U);
+    EXPECT_EQ(cleanup->messages.back(), "text\r\n");
+    EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued as 4cQ1zXy3lK12\r\n"));
+    EXPECT_EQ(cleanup->conversations, 1U);
+}
+
+TEST_F(Offers, ALongOneThroughThePipe) {
+    greet();
+    begin_message();
+    std::string body;
+    while (body.size() < 200'000) body += "0123456789012345678901234567890123456789\r\n";
+    EXPECT_EQ(talk(body + ".\r\n", "\n"), "250 2.0.0 Ok: queued as 4cQ1zXy3lK11\r\n");
+    EXPECT_FALSE(last().whole);
+    EXPECT_EQ(last().queue_id.str(), "4cQ1zXy3lK11");
+    EXPECT_EQ(cleanup->messages.back(), body);
+    EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued as 4cQ1zXy3lK12\r\n"));
+    EXPECT_TRUE(last().whole);
+}
+
+TEST_F(Offers, OfManyRecipientsTheEnvelopeGoesFirst) {
+    greet();
+    std::string commands = "MAIL FROM:<a@b.test>\r\n";
+    for (int i = 0; i < 60; ++i) commands += "RCPT TO:<" + std::to_string(i) + "@d.test>\r\n";
+    talk(commands + "DATA\r\n", "<CR><LF>\r\n");
+    EXPECT_THAT(talk("text\r\n.\r\n", "\n"), HasSubstr("250 2.0.0 Ok: queued as"));
+    EXPECT_FALSE(last().whole);
+    EXPECT_TRUE(last().queue_id.empty());
+    EXPECT_EQ(last().recipients.size(), 60U);
+}
+
+TEST_F(Offers, WhatAClientGivesUpHalfwayIsNoMessage) {
+    greet();
+    begin_message();
+    ASSERT_EQ(::send(client.get(), "half", 4, 0), 4);
+    loop.run_for(Millis(5));
+    client.reset();
+    EXPECT_TRUE(wait_for([&] { return cleanup->closed == 1; }));
+    EXPECT_EQ(cleanup->envelopes.size(), 1U);
+}
+
+TEST_F(Offers, WhoHangsUpMeanwhileHasNotHeardOfTheMessage) {
+    greet();
+    begin_message();
+    cleanup->hang_up();
+    loop.run_for(Millis(5));
+    EXPECT_THAT(talk("text\r\n.\r\n", "\n"), HasSubstr("250 2.0.0 Ok: queued as 4cQ1zXy3lKz1"));
+    EXPECT_TRUE(last().whole);
+    EXPECT_TRUE(last().queue_id.empty()) << "nobody there has offered it";
+    EXPECT_EQ(cleanup->conversations, 2U);
+    EXPECT_THAT(logged(), HasSubstr("4cQ1zXy3lKz1: client=")) << "and the log knows whose it is";
+}
+
+TEST_F(Offers, ALongMessageGoesElsewhere) {
+    greet();
+    begin_message();
+    cleanup->hang_up();
+    const std::string body(40'000, 'x');
+    EXPECT_THAT(talk(body + "\r\n.\r\n", "\n"), HasSubstr("250 2.0.0 Ok: queued as 4cQ1zXy3lKz1"));
+    EXPECT_EQ(cleanup->messages.back(), body + "\r\n");
+}
+
+// The packet was sent, and the other side closed without reading it: the kernel says so.
+TEST_F(Offers, WhatWasNotReadIsSentAgain) {
+    greet();
+    begin_message();
+    cleanup->turn_deaf();
+    ASSERT_EQ(::send(client.get(), "text\r\n.\r\n", 9, 0), 9);
+    loop.run_for(Millis(20));
+    EXPECT_EQ(cleanup->messages.size(), 1U);
+    cleanup->hang_up();
+    EXPECT_THAT(talk("", "\n"), HasSubstr("250 2.0.0 Ok: queued as"));
+    EXPECT_EQ(cleanup->messages.size(), 2U);
+}
+
+TEST_F(Offers, WhatWasReadIsNot) {
+    greet();
+    begin_message();
+    cleanup->silent = true;
+    ASSERT_EQ(::send(client.get(), "text\r\n.\r\n", 9, 0), 9);
+    ASSERT_TRUE(wait_for([&] { return cleanup->messages.size() == 2; }));
+    cleanup->hang_up();
+    EXPECT_THAT(talk("", "\n"), HasSubstr("451 4.3.0 Error: queue file write error\r\n"));
+    EXPECT_EQ(cleanup->messages.size(), 2U);
+}
+
 }  // namespace
 }  // namespace postern::smtpd

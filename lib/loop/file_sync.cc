@@ -33,7 +33,7 @@ class AllSignalsBlocked {
 }  // namespace
 
 FileSync::FileSync(Loop& loop, sys::Fs& fs)
-    : fs_(fs), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : fs_(fs), loop_(loop), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     POSTERN_CHECK(static_cast<bool>(wakeup_));
     watch_ = std::make_unique<Watch>(loop, wakeup_.get(), [this] { collect(); });
     watch_->want_read(true);
@@ -60,6 +60,17 @@ void FileSync::submit(SyncJob job, Done done) {
         waiting_.push_back({std::move(job), std::move(done)});
     }
     changed_.notify_one();
+}
+
+void FileSync::perform_here(SyncJob job, Done done) {
+    ++outstanding_;
+    perform(job);
+    auto item = std::make_shared<Item>(std::move(job), std::move(done));
+    loop_.post([this, alive = alive_, item] {
+        if (!*alive) return;
+        --outstanding_;
+        item->done(std::move(item->job));
+    });
 }
 
 void FileSync::work() {

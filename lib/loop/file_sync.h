@@ -53,6 +53,8 @@ class FileSync {
 
     // Calls done on the loop, never from inside submit().
     void submit(SyncJob job, Done done);
+    // The same without the thread: the loop stands still meanwhile, and nobody has to be woken twice.
+    void perform_here(SyncJob job, Done done);
     std::size_t outstanding() const { return outstanding_; }
 
   private:
@@ -68,6 +70,7 @@ class FileSync {
     void collect();
 
     sys::Fs& fs_;
+    Loop& loop_;
     Fd wakeup_;  // eventfd: the thread has finished something
     std::unique_ptr<Watch> watch_;
     std::size_t outstanding_ = 0;

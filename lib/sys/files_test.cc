@@ -20,6 +20,7 @@
 #include "lib/sys/group_sync.h"
 #include "tests/support/faulty_fs.h"
 #include "tests/support/processes.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::sys {
@@ -136,6 +137,21 @@ TEST(RealFs, ErrorsNameTheObjectAndLeakNothing) {
     for (const auto& [error, what] : cases) EXPECT_EQ(error.what, what);
     EXPECT_EQ(open_descriptors(), before);
     EXPECT_GT(*free_space(folder.path()), 0U);
+}
+
+TEST(FreeSpace, AsksAgainAfterASecond) {
+    const support::TempFolder folder;
+    const std::string path = folder.path() + "/disk";
+    ASSERT_TRUE(fs().make_directory(path, 0700));
+    support::FakeClock clock;
+    FreeSpace space(path, clock);
+    const auto before = space.bytes();
+    ASSERT_TRUE(before);
+    EXPECT_GT(*before, 0U);
+    ASSERT_EQ(::rmdir(path.c_str()), 0);
+    EXPECT_EQ(*space.bytes(), *before) << "what was seen serves";
+    clock.advance(Micros{1'000'000});
+    EXPECT_EQ(space.bytes().error().code, Errc::not_found);
 }
 
 TEST(RealFs, AFullDiskIsAnError) {

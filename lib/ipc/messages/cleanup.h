@@ -4,6 +4,9 @@
 // regular file): wire form with CRLF, dot-unstuffed, no final dot. After the result another message may
 // follow, through the same pipe when its SubmitOpen comes without a descriptor; cleanup may hang up
 // instead when nothing of it has been said.
+//
+// Every result offers the queue id of the next message. A SubmitOpen that names it gets no SubmitOpened;
+// and a short message may come whole: SubmitOpen with its content -> SubmitResult.
 #pragma once
 
 #include "lib/ipc/codec.h"
@@ -21,6 +24,13 @@ enum class Probe : std::uint8_t { none, cache, report, kLast = report };
 // RFC 3461: bits of NOTIFY; none means that the parameter was absent.
 constexpr std::uint8_t kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
 enum class DsnReturn : std::uint8_t { unset, full, headers, kLast = headers };
+
+// Bytes of a message that comes in one packet, and of its recipients (kRecipientBudget's bytes): the largest
+// envelope and kMaxMailActions of the longest actions have room beside them.
+constexpr std::size_t kMaxWholeContent = 16 << 10;
+constexpr std::size_t kMaxWholeRecipients = 4 << 10;
+// An id tells when its message arrived; one that was offered longer ago is not used.
+constexpr Millis kOfferLifetime{1000};
 
 struct SubmitRecipient {
     std::string address;   // without <>
@@ -41,6 +51,7 @@ struct SubmitOpen {
 
     Origin origin = Origin::smtp;
     SessionId session;
+    QueueId queue_id;  // that the last result on this connection offered; empty: cleanup chooses
     std::string sender;  // without <>; empty is the null reverse-path
     bool body_8bit = false, smtputf8 = false;
     std::string client_name, client_address, reverse_name;
@@ -77,10 +88,13 @@ struct SubmitOpen {
     std::string origin_name, origin_address, origin_port, origin_helo, origin_protocol, origin_ident;
     std::vector<MailAction> actions;  // of access tables and policy services, up to DATA
     std::vector<SubmitRecipient> recipients;
+    bool whole = false;   // no more follows: neither recipients nor SubmitEnd
+    std::string content;  // of a whole message
 
     void attributes(auto& io) {
         io.attr("origin", origin);
         io.attr("session", session);
+        io.attr("queue_id", queue_id);
         io.attr("sender", sender, kMaxAddress);
         io.attr("body_8bit", body_8bit);
         io.attr("smtputf8", smtputf8);
@@ -126,6 +140,8 @@ struct SubmitOpen {
         io.attr("origin_ident", origin_ident, kMaxName);
         io.attr("actions", actions, kMaxMailActions);
         io.attr("recipients", recipients, kMaxRecipientsPerMessage);
+        io.attr("whole", whole);
+        io.attr("content", content, kMaxWholeContent);
     }
 };
 
@@ -164,6 +180,7 @@ struct SubmitResult {
     std::string status = "4.3.0", text;
     std::uint16_t smtp_code = 0;  // of a milter's own reply; 0: what fits status
     QueueId queue_id;
+    QueueId next;  // for the next message on this connection, if it comes within kOfferLifetime
 
     void attributes(auto& io) {
         io.attr("outcome", outcome);
@@ -171,6 +188,7 @@ struct SubmitResult {
         io.attr("text", text, kMaxText);
         io.attr("smtp_code", smtp_code);
         io.attr("queue_id", queue_id);
+        io.attr("next", next);
     }
 };
 
