@@ -69,6 +69,7 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
     }
     if (arguments.partial) {  // RFC 9394 3.3
         if (!uid) return Reply::bad("PARTIAL needs UID FETCH");
+        if (auto refusal = too_many_to_answer(arguments.partial->size())) return *refusal;
         const auto window = arguments.partial->window(seqs->size());
         seqs->erase(seqs->begin() + static_cast<std::ptrdiff_t>(window.end), seqs->end());
         seqs->erase(seqs->begin(), seqs->begin() + static_cast<std::ptrdiff_t>(window.begin));
@@ -183,7 +184,7 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     if (seqs->empty()) return Reply::ok("No messages found.");
     // RFC 9738: a COPY does all or nothing, a MOVE what it can
     if (!move)
-        if (auto refusal = too_many_to_save(seqs->size())) return *refusal;
+        if (auto refusal = too_many_to_save(seqs->size(), &*seqs)) return *refusal;
     const Cut cut = move ? limit(*seqs) : Cut();
     auto copied = selected_->view->copy(*seqs, *target, move);
     if (!copied)

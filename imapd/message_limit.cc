@@ -56,14 +56,33 @@ std::optional<Session::Seqs> Session::search_limit(const imap::SearchKey& key, C
     return cut ? std::optional(std::move(seqs)) : std::nullopt;
 }
 
-// COPY and APPEND add all messages or none.
-std::optional<Reply> Session::too_many_to_save(std::size_t messages) const {
+// COPY and APPEND add all messages or none. `seqs`: those of a COPY, of which the answer tells
+// where the newest begin that it would take.
+std::optional<Reply> Session::too_many_to_save(std::size_t messages, const Seqs* seqs) const {
     std::size_t most = SIZE_MAX;
     for (const std::size_t one : {options_.message_limit, options_.save_limit})
         if (one != 0) most = std::min(most, one);
     if (messages <= most) return std::nullopt;
+    const std::string oldest =
+        seqs == nullptr
+            ? ""
+            : cat({" ", std::to_string(selected_->view->message((*seqs)[messages - most]).uid)});
+    return Reply::no(cat({"[MESSAGELIMIT ", std::to_string(most), oldest,
+                          "] Too many messages at once, try a smaller set"}));
+}
+
+// Of what would be nothing without all of them: SORT and THREAD (RFC 9738 3.3), a range of PARTIAL.
+std::optional<Reply> Session::too_many_to_answer(std::size_t messages) const {
+    const std::size_t most = options_.message_limit;
+    if (most == 0 || messages <= most) return std::nullopt;
     return Reply::no(cat({"[MESSAGELIMIT ", std::to_string(most),
                           "] Too many messages at once, try a smaller set"}));
+}
+
+std::optional<Reply> Session::too_many_to_arrange(const imap::SearchArguments& arguments) const {
+    const std::size_t most = options_.message_limit;
+    if (most == 0 || selected_->view->count() <= most) return std::nullopt;
+    return too_many_to_answer(searched(converted(arguments), *selected_->view).size());
 }
 
 Reply Session::with_cut(Reply reply, const Cut& cut) {
@@ -72,8 +91,9 @@ Reply Session::with_cut(Reply reply, const Cut& cut) {
     const std::string code = cat({"[MESSAGELIMIT ", most, " ", std::to_string(*cut), "] "});
     if (reply.kind == Reply::Kind::ok && !reply.text.starts_with('['))
         return Reply::ok(cat({code, reply.text, " Only the last ", most, " messages."}));
-    // An answer has one code (RFC 9051 7.1), and its own says more of what became of it.
-    out_.write(cat({"* OK ", code, "Only the last ", most, " messages.\r\n"}));
+    // An answer has one code (RFC 9051 7.1), and its own says more of what became of it: a warning
+    // beside it.
+    out_.write(cat({"* NO ", code, "Only the last ", most, " messages.\r\n"}));
     return reply;
 }
 

@@ -48,7 +48,10 @@ TEST_F(MessageLimitTest, FetchAnswersForTheNewest) {
                 AllOf(StartsWith("* 1 FETCH (UID 1 "), HasSubstr("\r\nt OK Fetch completed.\r\n")));
     EXPECT_THAT(c("UID FETCH 1:* (UID) (PARTIAL -1:-3)"),
                 AllOf(StartsWith("* 8 FETCH (UID 15)"), HasSubstr("\r\nt OK Fetch completed.")));
-    EXPECT_THAT(c("UID FETCH 1:* (UID) (PARTIAL 1:5)"), HasSubstr("[MESSAGELIMIT 4 3]"));
+    EXPECT_EQ(c("UID FETCH 1:* (UID) (PARTIAL -1:-5)"),
+              "t NO [MESSAGELIMIT 4] Too many messages at once, try a smaller set\r\n")
+        << "RFC 9738 3.1: without doing any of it";
+    EXPECT_THAT(c("UID FETCH 1:* (UID) (PARTIAL 1:4)"), HasSubstr("\r\nt OK Fetch completed."));
     EXPECT_THAT(c("FETCH 1:4 (UID)"), HasSubstr("t OK Fetch completed.")) << "just as many";
 }
 
@@ -58,7 +61,7 @@ TEST_F(MessageLimitTest, AnotherCodeStaysWhereItBelongs) {
     Client c(maildir, limited(4));
     c("SELECT INBOX");
     EXPECT_THAT(c("UID STORE 1:* (UNCHANGEDSINCE 1) +FLAGS (\\Seen)"),
-                AllOf(HasSubstr("* OK [MESSAGELIMIT 4 13] Only the last 4 messages.\r\n"),
+                AllOf(HasSubstr("* NO [MESSAGELIMIT 4 13] Only the last 4 messages.\r\n"),
                       HasSubstr("\r\nt OK [MODIFIED 13,15,17,19] Conditional STORE failed.")));
 }
 
@@ -77,6 +80,24 @@ TEST_F(MessageLimitTest, SearchLooksAtTheNewest) {
     EXPECT_THAT(c("SEARCH SUBJECT nothing"), HasSubstr("* SEARCH\r\nt OK [MESSAGELIMIT 4 13] "));
     EXPECT_THAT(c("SEARCH NOT 1:9"), HasSubstr("* SEARCH 10\r\nt OK [MESSAGELIMIT 4 13] "));
     EXPECT_THAT(c("SEARCH 1:3 2:7 FLAGGED"), HasSubstr("* SEARCH\r\nt OK Search completed."));
+}
+
+// RFC 9738 3.3: half of an order is none.
+TEST_F(MessageLimitTest, SortAndThreadOfMoreAreRefused) {
+    fill();
+    Client c(maildir, limited(4));
+    c("SELECT INBOX");
+    for (const char* command : {"UID SORT (DATE) UTF-8 ALL", "SORT (SUBJECT) UTF-8 FLAGGED",
+                                "THREAD REFERENCES UTF-8 ALL", "UID THREAD REFS UTF-8 2:6"})
+        EXPECT_EQ(c(command),
+                  "t NO [MESSAGELIMIT 4] Too many messages at once, try a smaller set\r\n")
+            << command;
+    EXPECT_EQ(c("UID SORT (ARRIVAL) UTF-8 UIDAFTER 13"),
+              "* SORT 15 17 19\r\nt OK Sort completed.\r\n");
+    EXPECT_THAT(c("THREAD REFERENCES UTF-8 1:4"), HasSubstr("\r\nt OK Thread completed.\r\n"));
+    Client other(maildir, limited(0, 4));
+    other("SELECT INBOX");
+    EXPECT_THAT(other("SORT (DATE) UTF-8 ALL"), HasSubstr("\r\nt OK Sort completed.\r\n"));
 }
 
 // What "$" keeps is what was found; a result that is not whole is not followed.
@@ -106,12 +127,12 @@ TEST_F(MessageLimitTest, CopyOfMoreIsRefused) {
     Client c(maildir, limited(4));
     c("SELECT INBOX");
     EXPECT_EQ(c("UID COPY 1:10 Trash"),
-              "t NO [MESSAGELIMIT 4] Too many messages at once, try a smaller set\r\n");
+              "t NO [MESSAGELIMIT 4 3] Too many messages at once, try a smaller set\r\n");
     EXPECT_THAT(c("STATUS Trash (MESSAGES)"), HasSubstr("(MESSAGES 0)"));
     EXPECT_THAT(c("UID COPY 1:8 Trash"), StartsWith("t OK [COPYUID "));
     Client other(maildir, limited(8, 2));
     other("SELECT INBOX");
-    EXPECT_THAT(other("COPY 1:3 Trash"), StartsWith("t NO [MESSAGELIMIT 2] "));
+    EXPECT_THAT(other("COPY 1:3 Trash"), StartsWith("t NO [MESSAGELIMIT 2 3] "));
     EXPECT_THAT(other("FETCH 1:8 UID"), HasSubstr("t OK Fetch completed."));
 }
 

@@ -17,7 +17,8 @@ bool ends_header(std::string_view text, std::size_t searched) {
 }
 
 std::string wire_form(std::string text) {
-    return mail::is_wire_form(text) ? text : mail::to_wire_form(text);
+    if (!mail::is_wire_form(text)) return mail::to_wire_form(text);
+    return text;
 }
 
 }  // namespace

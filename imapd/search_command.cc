@@ -248,6 +248,7 @@ Reply Session::sort(const imap::Command& command) {
     const auto& arguments = std::get<imap::SortArguments>(command.arguments);
     if (auto refusal = refuse(arguments.search, orders_by_relevancy(arguments.keys), enabled_))
         return *refusal;
+    if (auto refusal = too_many_to_arrange(arguments.search)) return *refusal;
     bool with_modseq = false;
     auto found = find(command, arguments.search, with_modseq);
     if (!found) return failed(found.error());
@@ -304,6 +305,7 @@ Reply Session::cancel_updates(const imap::CancelUpdateArguments& arguments) {
 Reply Session::thread(const imap::Command& command) {
     const auto& arguments = std::get<imap::ThreadArguments>(command.arguments);
     if (auto refusal = refuse(arguments.search, false, enabled_)) return *refusal;
+    if (auto refusal = too_many_to_arrange(arguments.search)) return *refusal;
     bool with_modseq = false;
     auto found = find(command, arguments.search, with_modseq);
     if (!found) return failed(found.error());

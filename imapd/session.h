@@ -173,7 +173,9 @@ class Session {
     using Cut = std::optional<mailbox::Uid>;  // the oldest message left; nothing: all are
     Cut limit(Seqs& seqs) const;
     std::optional<Seqs> search_limit(const imap::SearchKey& key, Cut& cut) const;
-    std::optional<Reply> too_many_to_save(std::size_t messages) const;
+    std::optional<Reply> too_many_to_save(std::size_t messages, const Seqs* seqs = nullptr) const;
+    std::optional<Reply> too_many_to_answer(std::size_t messages) const;
+    std::optional<Reply> too_many_to_arrange(const imap::SearchArguments& arguments) const;
     Reply with_cut(Reply reply, const Cut& cut);
 
     // message_commands.cc

@@ -27,6 +27,10 @@ struct PartialRange {
         std::size_t begin = 0, end = 0;
     };
     Window window(std::size_t size) const;
+    // How many members it asks for.
+    std::size_t size() const {
+        return static_cast<std::size_t>((first < last ? last - first : first - last) + 1);
+    }
     std::string str() const;  // "1:100", as it was written
 };
 Result<PartialRange> parse_partial_range(Parser& parser);
