@@ -5,9 +5,7 @@
 
 namespace postern::mailbox {
 
-std::string ExpungedFiles::directory() const {
-    return cat({index_.folder(), "/postern.expunged"});
-}
+std::string ExpungedFiles::directory() const { return cat({index_.folder(), "/postern.expunged"}); }
 
 // Others who may write in a shared folder could have put a link there.
 bool ExpungedFiles::is_directory() const {
@@ -60,8 +58,7 @@ Result<bool> ExpungedFiles::remove_some(std::size_t limit) {
 // Under the lock, as another session may just have made it and be about to move files there. Where
 // that one is busy, or has files there, the directory stays.
 void ExpungedFiles::remove_directory() {
-    const auto lock =
-        FolderLock::take(index_.fs(), index_.folder() + "/postern.lock", Millis{0});
+    const auto lock = FolderLock::take(index_.fs(), index_.folder() + "/postern.lock", Millis{0});
     if (!lock) return;
     there_ = false;
     (void)index_.fs().remove_directory(directory()).has_value();

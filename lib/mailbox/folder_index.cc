@@ -229,7 +229,7 @@ KeywordBits FolderIndex::Transaction::define(std::string_view name) {
 // Runs of messages whose UIDs follow each other become one change of the list.
 Result<std::vector<Uid>> FolderIndex::give_uids(std::span<const Arrival> arrivals) {
     std::vector<Uid> all;
-    std::vector<std::string> run;
+    std::vector<std::string_view> run;
     Uid first = next_uid_, next = next_uid_;
     const auto give = [&]() -> Result<void> {
         TRY_ASSIGN(const auto given, uids_.append_at(first, run));
@@ -242,7 +242,7 @@ Result<std::vector<Uid>> FolderIndex::give_uids(std::span<const Arrival> arrival
             TRY(give());
             first = next = a.uid;
         }
-        run.emplace_back(MessageName::parse(a.name).base);
+        run.push_back(MessageName::parse(a.name).base);
         ++next;
     }
     TRY(give());

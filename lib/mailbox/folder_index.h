@@ -156,12 +156,14 @@ class FolderIndex final : private ChangeSink {
     Result<void> check_uids();
     Result<SeenState> look() const;
     std::string checkpoint() const;
-    std::string snapshot() const;
+    IndexHeader snapshot_header() const;
+    Result<void> write_rows(int fd, std::string& names) const;
     Result<void> write_snapshot();
     Result<void> compact_uids();
 
     // reconcile.cc
     struct Look;
+    using NumberedFiles = std::vector<std::pair<Uid, const FoundFile*>>;  // ascending
     Result<void> reconcile_in(Transaction& transaction);
     Result<void> compare(Look& look);
     void match(Look& look, FoundFile file);
@@ -169,8 +171,9 @@ class FolderIndex final : private ChangeSink {
     void log_missing(const Look& look, ChangeWriter& out) const;
     void log_renamed(const Look& look, ChangeWriter& out) const;
     Result<void> log_new(Look& look, Transaction& transaction);
+    Result<NumberedFiles> number(const Look& look);
     void keep_next_uid(Uid logged, ChangeWriter& out) const;
-    Result<std::vector<Uid>> give_uids(std::span<const std::string> bases);
+    Result<std::vector<Uid>> give_uids(std::span<const std::string_view> bases);
     Result<std::vector<Uid>> give_uids(std::span<const Arrival> arrivals);
 
     Environment env_;

@@ -20,11 +20,12 @@ bool is_young(std::int64_t mtime, std::int64_t now) {
 
 Result<void> list_into(sys::Fs& fs, const std::string& directory, bool in_new,
                        std::vector<FoundFile>& out) {
-    TRY_ASSIGN(const auto entries, fs.list(directory));
-    for (const auto& entry : entries) {
+    TRY_ASSIGN(auto entries, fs.list(directory));
+    out.reserve(out.size() + entries.size());
+    for (auto& entry : entries) {
         const bool file =
             entry.kind == sys::FileInfo::Kind::regular || entry.kind == sys::FileInfo::Kind::other;
-        if (file && is_message_name(entry.name)) out.push_back({entry.name, in_new});
+        if (file && is_message_name(entry.name)) out.push_back({std::move(entry.name), in_new});
     }
     return {};
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "lib/base/strings.h"
@@ -17,6 +18,7 @@ namespace postern::mailbox {
 namespace {
 
 constexpr int kScanAttempts = 4;
+constexpr std::size_t kLongFrame = 1024 * 1024;  // bytes
 
 // Order of arrival as far as names tell: the seconds in front, then "M<microseconds>", then the
 // name.
@@ -42,16 +44,25 @@ ArrivalKey arrival_key(std::string_view base) {
 std::string_view base_of(std::string_view name) { return MessageName::parse(name).base; }
 
 // Keys are worked out once: the first look at a large folder of another server waits for this.
-void sort_by_arrival(std::vector<std::string>& bases) {
-    std::vector<std::pair<ArrivalKey, std::size_t>> order;
-    order.reserve(bases.size());
-    for (std::size_t i = 0; i < bases.size(); ++i) order.emplace_back(arrival_key(bases[i]), i);
+void sort_by_arrival(std::vector<const FoundFile*>& files) {
+    std::vector<std::pair<ArrivalKey, const FoundFile*>> order;
+    order.reserve(files.size());
+    for (const FoundFile* file : files) order.emplace_back(arrival_key(base_of(file->name)), file);
     std::sort(order.begin(), order.end());
-    std::vector<std::string> sorted;
-    sorted.reserve(bases.size());
-    for (const auto& [key, at] : order) sorted.push_back(std::move(bases[at]));
-    bases = std::move(sorted);
+    for (std::size_t i = 0; i < files.size(); ++i) files[i] = order[i].second;
 }
+
+// A set of files by their bases, which their names hold: a folder may have a million.
+struct BaseHash {
+    std::size_t operator()(const FoundFile& file) const {
+        return std::hash<std::string_view>{}(base_of(file.name));
+    }
+};
+struct SameBase {
+    bool operator()(const FoundFile& a, const FoundFile& b) const {
+        return base_of(a.name) == base_of(b.name);
+    }
+};
 
 // Keywords that other programs gave messages: Dovecot by letters in their names, Courier in a file,
 // which is looked at for a folder that we have not seen yet.
@@ -102,8 +113,8 @@ class ForeignKeywords {
 struct FolderIndex::Look {
     std::vector<bool> found;  // by row
     std::unordered_map<std::string_view, std::size_t> by_base;
-    std::map<std::size_t, FoundFile> renamed;          // by row
-    std::unordered_map<std::string, FoundFile> fresh;  // by base
+    std::map<std::size_t, FoundFile> renamed;  // by row
+    std::unordered_set<FoundFile, BaseHash, SameBase> fresh;
     SeenState state{};
     bool stable = false;
 };
@@ -140,6 +151,7 @@ Result<void> FolderIndex::reconcile_in(Transaction& transaction) {
     ChangeWriter& out = transaction.changes;
     log_missing(look, out);
     log_renamed(look, out);
+    transaction.undisturbed_ = false;  // what the folder looks like will be said here
     TRY(log_new(look, transaction));
     TRY_ASSIGN(const SeenState now, this->look());
     look.state.uids_inode = now.uids_inode;
@@ -151,7 +163,6 @@ Result<void> FolderIndex::reconcile_in(Transaction& transaction) {
         std::find(look.found.begin(), look.found.end(), false) == look.found.end();
     look.state.own = all_known ? 1 : 0;
     out.seen(look.state);
-    transaction.undisturbed_ = false;  // what the folder looks like has just been said
     return transaction.commit(false, false);
 }
 
@@ -166,6 +177,8 @@ Result<void> FolderIndex::compare(Look& look) {
     look.state.young = scan.stable ? 0 : 1;
     look.state.at = env_.clock->now().time_since_epoch().count() * 1000;
     look.stable = scan.stable;
+    look.fresh.reserve(look.fresh.size() + scan.files.size() -
+                       std::min(scan.files.size(), count()));
     for (FoundFile& file : scan.files) match(look, std::move(file));
     return {};
 }
@@ -173,8 +186,8 @@ Result<void> FolderIndex::compare(Look& look) {
 void FolderIndex::match(Look& look, FoundFile file) {
     const auto known = look.by_base.find(base_of(file.name));
     if (known == look.by_base.end()) {
-        std::string base(base_of(file.name));
-        look.fresh.insert_or_assign(std::move(base), std::move(file));
+        look.fresh.erase(file);  // a later look tells better where it is
+        look.fresh.insert(std::move(file));
         return;
     }
     const std::size_t at = known->second;
@@ -220,18 +233,7 @@ Result<void> FolderIndex::log_new(Look& look, Transaction& transaction) {
         return {};
     }
     ForeignKeywords foreign(*env_.fs, folder_, count() == 0);
-    // The list may know UIDs that the log does not: after a crash, or when the log was lost.
-    std::map<Uid, const FoundFile*> numbered;
-    std::vector<std::string> without;
-    for (const auto& [base, file] : look.fresh) {
-        const Uid uid = uids_.find(base);
-        if (uid >= logged_next_ && numbered.try_emplace(uid, &file).second) continue;
-        without.push_back(base);
-    }
-    sort_by_arrival(without);
-    TRY_ASSIGN(const std::vector<Uid> given, give_uids(without));
-    for (std::size_t i = 0; i < given.size(); ++i)
-        numbered.emplace_hint(numbered.end(), given[i], &look.fresh.at(without[i]));
+    TRY_ASSIGN(const NumberedFiles numbered, number(look));
     for (const auto& [uid, file] : numbered) {
         const MessageName parts = MessageName::parse(file->name);
         const Flags flags = flags_of_info(parts.info);
@@ -245,9 +247,34 @@ Result<void> FolderIndex::log_new(Look& look, Transaction& transaction) {
         m.wire_size = size_in_name(parts.base, 'W').value_or(kUnknownSize);
         m.name = file->name;
         transaction.changes.add(m);
+        // Each of these frames is true alone, and what comes after it is found again by a look.
+        if (transaction.changes.payload().size() >= kLongFrame)
+            TRY(transaction.commit(false, false));
     }
-    keep_next_uid(numbered.rbegin()->first + 1, transaction.changes);
+    keep_next_uid(numbered.back().first + 1, transaction.changes);
     return {};
+}
+
+// The UIDs of files that the log does not know.
+Result<FolderIndex::NumberedFiles> FolderIndex::number(const Look& look) {
+    NumberedFiles numbered;
+    std::vector<const FoundFile*> without;
+    for (const FoundFile& file : look.fresh) {
+        // The list may know UIDs that the log does not: after a crash, or when the log was lost.
+        const Uid uid = uids_.find(base_of(file.name));
+        if (uid >= logged_next_)
+            numbered.emplace_back(uid, &file);
+        else
+            without.push_back(&file);
+    }
+    std::sort(numbered.begin(), numbered.end());
+    sort_by_arrival(without);
+    std::vector<std::string_view> bases;
+    bases.reserve(without.size());
+    for (const FoundFile* file : without) bases.push_back(base_of(file->name));
+    TRY_ASSIGN(const std::vector<Uid> given, give_uids(bases));
+    for (std::size_t i = 0; i < given.size(); ++i) numbered.emplace_back(given[i], without[i]);
+    return numbered;
 }
 
 // UIDs that the list has given to messages that are gone (an adopted one may) are not given again.

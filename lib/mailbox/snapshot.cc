@@ -16,6 +16,7 @@ namespace {
 
 // A snapshot is written when reading the log's tail would cost more than this.
 constexpr std::uint64_t kTailWorth = 16 * 1024;
+constexpr std::size_t kRowsAtOnce = 256 * 1024;  // bytes
 constexpr std::uint64_t kCacheWorth = 256 * 1024;
 // A log is replaced by a short one when it is this long, and twice as long as that would be.
 constexpr std::uint64_t kLongLog = 1024 * 1024;
@@ -265,7 +266,7 @@ Result<void> FolderIndex::check_uids() {
     return log_.replace(validity_, fresh_id(), checkpoint(), modseq_);
 }
 
-Result<std::vector<Uid>> FolderIndex::give_uids(std::span<const std::string> bases) {
+Result<std::vector<Uid>> FolderIndex::give_uids(std::span<const std::string_view> bases) {
     return uids_.append_at(next_uid_, bases);
 }
 
@@ -292,7 +293,7 @@ std::string FolderIndex::checkpoint() const {
     return out.payload();
 }
 
-std::string FolderIndex::snapshot() const {
+IndexHeader FolderIndex::snapshot_header() const {
     IndexHeader h{};
     std::memcpy(h.magic, kIndexMagic, sizeof kIndexMagic);
     h.version = kIndexVersion;
@@ -307,32 +308,49 @@ std::string FolderIndex::snapshot() const {
     h.cache_id = cache_id_;
     h.cache_size = cache_size_;
     h.seen = seen_;
-    std::string written_rows, names;
-    for (IndexRow row : rows()) {
+    for (const IndexRow& row : rows()) {
         if ((row.place & place::kGone) != 0) continue;
         ++h.count;
-        if ((row.flags & kSeen) == 0) ++h.unseen;
-        if (h.first_unseen == 0 && (row.flags & kSeen) == 0)
-            h.first_unseen = static_cast<std::uint32_t>(h.count);
+        h.names_size += name(row).size();
+        if ((row.flags & kSeen) != 0) continue;
+        ++h.unseen;
+        if (h.first_unseen == 0) h.first_unseen = static_cast<std::uint32_t>(h.count);
+    }
+    h.pending = pending_from_ < count() ? 1 : 0;
+    return h;
+}
+
+// In pieces: a folder may have a million. Collects the names, which come behind them.
+Result<void> FolderIndex::write_rows(int fd, std::string& names) const {
+    std::string piece;
+    for (IndexRow row : rows()) {
+        if ((row.place & place::kGone) != 0) continue;
         const std::string_view own_name = name(row);
         row.place &= place::kOnDisk;
         row.name = names.size();
         names += own_name;
-        written_rows += bytes_of(row);
+        piece += bytes_of(row);
+        if (piece.size() < kRowsAtOnce) continue;
+        TRY(env_.fs->write(fd, piece));
+        piece.clear();
     }
-    h.pending = pending_from_ < count() ? 1 : 0;
-    h.names_size = names.size();
-    const std::string keywords = join(keywords_, std::string_view("\0", 1));
-    h.keywords_size = keywords.size();
-    h.crc = header_crc(h);
-    return cat({bytes_of(h), written_rows, names, keywords});
+    return piece.empty() ? Result<void>() : env_.fs->write(fd, piece);
 }
 
 Result<void> FolderIndex::write_snapshot() {
     const std::string path = folder_ + "/postern.index";
     TRY_ASSIGN(const Fd file,
                env_.fs->open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-    TRY(env_.fs->write(file.get(), snapshot()));
+    IndexHeader h = snapshot_header();
+    const std::string keywords = join(keywords_, std::string_view("\0", 1));
+    h.keywords_size = keywords.size();
+    h.crc = header_crc(h);
+    TRY(env_.fs->write(file.get(), bytes_of(h)));
+    std::string names;
+    names.reserve(static_cast<std::size_t>(h.names_size) + keywords.size());
+    TRY(write_rows(file.get(), names));
+    names += keywords;
+    TRY(env_.fs->write(file.get(), names));
     TRY(env_.fs->sync(file.get()));
     TRY(env_.fs->rename(path + ".new", path));
     saved_offset_ = log_.offset();

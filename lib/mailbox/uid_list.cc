@@ -15,6 +15,7 @@ namespace postern::mailbox {
 namespace {
 
 constexpr std::string_view kMagic = "postern-uids";
+constexpr std::size_t kLinesAtOnce = 256 * 1024;  // bytes; a folder may have a million messages
 constexpr Uid kLastUid = std::numeric_limits<Uid>::max() - 1;
 
 // A value that no folder of this store had before: the time, and always above the last one given
@@ -130,17 +131,21 @@ Result<void> UidList::adopt() {
     return {};
 }
 
-Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::string> bases) {
+Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::string_view> bases) {
     if (first > kLastUid || bases.size() > kLastUid - first)
         return Error{Errc::permanent, "no UIDs left", 0};
     std::string lines;
     std::vector<Uid> given;
-    for (const std::string& base : bases) {
+    given.reserve(bases.size());
+    for (const std::string_view base : bases) {
         const Uid uid = first + static_cast<Uid>(given.size());
         lines += cat({std::to_string(uid), " ", base, "\n"});
         given.push_back(uid);
+        if (lines.size() < kLinesAtOnce) continue;
+        TRY(log_.append(lines, false));
+        lines.clear();
     }
-    if (!given.empty()) TRY(log_.append(lines, true));
+    if (!given.empty()) TRY(log_.append(lines, true));  // which makes those before durable, too
     return given;
 }
 

@@ -45,7 +45,7 @@ class UidList {
     // Under the folder's lock: gives the names the next UIDs, in order, durably, without reading
     // the list; the caller knows that `first` is the next one. Names that have one get a new one.
     // Errc::permanent when UIDs are used up.
-    Result<std::vector<Uid>> append_at(Uid first, std::span<const std::string> bases);
+    Result<std::vector<Uid>> append_at(Uid first, std::span<const std::string_view> bases);
     // Under the folder's lock: the list anew. Lines: "<uid> <base>\n", ascending.
     Result<void> replace(std::uint32_t validity, Uid next, std::string_view lines);
 

@@ -180,6 +180,8 @@ Result<Fd> FolderView::open(std::uint32_t seq) {
 Result<std::string> FolderView::read(std::uint32_t seq) {
     TRY_ASSIGN(const Fd file, open(seq));
     TRY_ASSIGN(const auto info, env_.fs->info(file.get()));
+    // Who wants the text of a message for the first time wants its date next.
+    if (row(seq).date == kUnknownDate) index_.learn_date(seq - 1, info.mtime_ns / 1'000'000'000);
     return env_.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size));
 }
 
