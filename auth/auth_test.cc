@@ -425,6 +425,29 @@ TEST_F(ScramTest, ChannelBinding) {
     EXPECT_EQ(outcome({"scram", "secret"}, "SCRAM-SHA-256"), AuthOutcome::challenge);
 }
 
+TEST_F(ServiceTest, ExternalIsTheCertificatesUser) {
+    auto channel = connect();
+    const auto outcome = [&](const char* certificate, std::optional<std::string> wanted) {
+        auto r = request("", "");
+        r.mechanism = "EXTERNAL";
+        r.certificate_user = certificate;
+        r.has_response = wanted.has_value();
+        r.response = wanted.value_or("");
+        auto answer = ask<ipc::AuthAnswer>(channel, r).value();
+        if (answer.outcome == AuthOutcome::challenge) {
+            EXPECT_EQ(answer.challenge, "");
+            answer = ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{""}).value();
+        }
+        return answer;
+    };
+    EXPECT_EQ(outcome("U1", "").user, "u1");
+    EXPECT_EQ(outcome("u1", std::nullopt).outcome, AuthOutcome::success);
+    EXPECT_EQ(outcome("u1", "U1").token.size(), ipc::kAuthTokenSize);
+    EXPECT_EQ(outcome("u1", "bad").text, "acting as another user is not allowed");
+    EXPECT_EQ(outcome("nobody", "").text, "unknown user");
+    EXPECT_EQ(outcome("", "u1").text, "no client certificate that is trusted and names a user");
+}
+
 TEST_F(ScramTest, AResponseWithoutAnExchangeEndsTheConversation) {
     auto channel = connect();
     EXPECT_FALSE(ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{"x"}));

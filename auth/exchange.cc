@@ -69,6 +69,26 @@ void PlainExchange::verify(std::string stored, const std::string& password, cons
                          });
 }
 
+// EXTERNAL (RFC 4422 A): TLS has shown who the client is; it says at most whom it wants to be.
+class ExternalExchange final : public Exchange {
+  public:
+    ExternalExchange(Backend& backend, ipc::AuthRequest request)
+        : Exchange(backend, std::move(request)) {}
+
+  private:
+    void on_message(std::string& message) override;
+};
+
+void ExternalExchange::on_message(std::string& message) {
+    const std::string name = canonical(request_.certificate_user);
+    if (name.empty()) return refuse({}, "no client certificate that is trusted and names a user");
+    if (!is_self(message, name)) return refuse(name, "acting as another user is not allowed");
+    auto user = backend_.users.find(name);
+    if (user.failed()) return defer(name, "user database: " + user.error().what.substr(0, 500));
+    if (!user.found()) return refuse(name, "unknown user");
+    admit(user->name);
+}
+
 // A mechanism that we do not have: smtpd and login offer none such.
 class NoExchange final : public Exchange {
   public:
@@ -92,6 +112,8 @@ std::shared_ptr<Exchange> Exchange::make(Backend& backend, ipc::AuthRequest requ
         return std::make_shared<PlainExchange>(backend, std::move(request));
     if (sasl::scram_kind(request.mechanism))
         return make_scram_exchange(backend, std::move(request));
+    if (iequals(request.mechanism, "EXTERNAL"))
+        return std::make_shared<ExternalExchange>(backend, std::move(request));
     return std::make_shared<NoExchange>(backend, std::move(request));
 }
 

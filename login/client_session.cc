@@ -84,7 +84,13 @@ void ClientSession::on_secured() {
 
 sasl::Security ClientSession::security() const {
     return {.channel_binding = shared_.options.mechanisms.binds() && stream_->secured() &&
-                               stream_->channel_bindings().any()};
+                               stream_->channel_bindings().any(),
+            .certificate = !certificate_user().empty()};
+}
+
+std::string ClientSession::certificate_user() const {
+    if (!shared_.options.ask_client_certificate || !stream_->secured()) return {};
+    return service::certificate_user(shared_.options.certificate_name, stream_->tls_info());
 }
 
 void ClientSession::on_drained() {
@@ -167,6 +173,7 @@ void ClientSession::identify(ipc::AuthRequest& request) const {
     request.tls_unique = bindings.unique;
     request.tls_server_end_point = bindings.server_end_point;
     request.binding_offered = security().channel_binding;
+    request.certificate_user = certificate_user();
 }
 
 void ClientSession::on_auth_answer(Result<ipc::AuthAnswer> answer) {

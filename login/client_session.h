@@ -55,6 +55,7 @@ class ClientSession final : public loop::StreamHandler,
   private:
     bool may_login_in_plaintext() const;
     sasl::Security security() const;
+    std::string certificate_user() const;
     void greet();
     void pump();
     void perform(Step step);

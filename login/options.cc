@@ -2,7 +2,6 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
-#include "lib/service/sasl_mechanisms.h"
 #include "lib/service/server_names.h"
 
 namespace postern::login {
@@ -17,6 +16,10 @@ Result<tls::ServerContext> make_tls(const config::Config& config, const service:
     TRY_ASSIGN(options.key_pem, keys.read(key.empty() ? certificate : key));
     TRY(tls::load_configuration(config.get(param::tls_config_file),
                                 config.get(param::tls_config_name)));
+    options.ask_client_certificate = config.get(param::login_tls_ask_ccert);
+    options.trusted_ca_file = config.get(param::login_tls_CAfile);
+    options.trusted_ca_path = config.get(param::login_tls_CApath);
+    options.verify_depth = static_cast<int>(config.get(param::login_tls_ccert_verifydepth));
     TRY_ASSIGN(options.identity_for, service::certificates_by_name(config, keys));
     auto context = tls::ServerContext::make(options);
     if (!context) return std::move(context).error().within(certificate);
@@ -64,6 +67,11 @@ Result<Options> read_options(const config::Config& config, const std::string& se
     options.greeting = config.get(param::login_greeting);
     options.plaintext_allowed = !config.get(param::disable_plaintext_auth);
     options.mechanisms = service::sasl_mechanisms(config);
+    options.ask_client_certificate = config.get(param::login_tls_ask_ccert);
+    options.certificate_name = service::certificate_name(config);
+    if (options.mechanisms.wants_certificates() && !options.ask_client_certificate)
+        log::warning(
+            "", "auth_mechanisms has external, but login_tls_ask_ccert = no: it is not offered");
     options.login_timeout = config.get(param::login_timeout);
     options.client_limit = config.get(param::login_client_limit);
     TRY(read_tls(config, keys, options));

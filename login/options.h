@@ -7,8 +7,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/config/config.h"
-#include "lib/tls/context.h"
 #include "lib/service/key_files.h"
+#include "lib/service/sasl_mechanisms.h"
+#include "lib/tls/context.h"
 
 #include "login/login_engine.h"
 
@@ -24,6 +25,8 @@ struct Options {
     bool plaintext_allowed =
         false;  // passwords in the clear from anywhere; otherwise from this host only
     sasl::Mechanisms mechanisms;
+    bool ask_client_certificate = false;
+    service::CertificateName certificate_name = service::CertificateName::common_name;
     Millis login_timeout{180'000};
     Millis auth_timeout{60'000};
     Millis handoff_timeout{30'000};

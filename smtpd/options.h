@@ -14,6 +14,7 @@
 #include "lib/config/receive_overrides.h"
 #include "lib/sasl/mechanisms.h"
 #include "lib/service/key_files.h"
+#include "lib/service/sasl_mechanisms.h"
 #include "lib/smtp/server_session.h"
 #include "lib/sys/socket.h"
 #include "lib/tls/context.h"
@@ -95,6 +96,7 @@ struct Options {
     };
     std::optional<SaslServer> sasl_server;
     sasl::Mechanisms mechanisms;  // of our auth service
+    service::CertificateName certificate_name = service::CertificateName::common_name;
     // smtpd_sasl_security_options, without and with TLS, and smtpd_sasl_mechanism_filter.
     std::vector<std::string> sasl_rules, sasl_tls_rules, sasl_filter;
     // Which of our mechanisms they let through on such a connection, parted by spaces.

@@ -4,7 +4,6 @@
 #include "lib/log/log.h"
 #include "lib/net/stream.h"
 #include "lib/sasl/dovecot_client.h"
-#include "lib/service/sasl_mechanisms.h"
 
 namespace postern::smtpd {
 namespace {
@@ -40,6 +39,7 @@ void read_dovecot(const config::Config& config, Options& options) {
 // With our own auth service: what is offered at best must be something.
 void read_own(const config::Config& config, Options& options) {
     options.mechanisms = service::sasl_mechanisms(config);
+    options.certificate_name = service::certificate_name(config);
     const sasl::Security best{.channel_binding = true, .certificate = true};
     if (options.mechanism_names(false, {}).empty()) options.engine.auth_tls_only = true;
     if (!options.mechanism_names(true, best).empty()) return;

@@ -21,8 +21,9 @@ void SessionDriver::offer_mechanisms() {
 
 sasl::Security SessionDriver::security() const {
     if (!stream_->secured()) return {};
-    return {.channel_binding =
-                shared_.options.mechanisms.binds() && stream_->channel_bindings().any()};
+    return {
+        .channel_binding = shared_.options.mechanisms.binds() && stream_->channel_bindings().any(),
+        .certificate = !service::certificate_user(shared_.options.certificate_name, tls_).empty()};
 }
 
 void SessionDriver::run(smtp::Authenticate&& login) {
@@ -63,6 +64,7 @@ ipc::AuthRequest SessionDriver::auth_request() const {
     request.tls_unique = std::move(bindings.unique);
     request.tls_server_end_point = std::move(bindings.server_end_point);
     request.binding_offered = security().channel_binding;
+    request.certificate_user = service::certificate_user(shared_.options.certificate_name, tls_);
     return request;
 }
 

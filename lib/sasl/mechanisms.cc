@@ -14,6 +14,7 @@ constexpr Mechanism kServerMechanisms[] = {
     {"SCRAM-SHA-256", "mutual-auth"},
     {"SCRAM-SHA-1-PLUS", "mutual-auth", false, true},
     {"SCRAM-SHA-1", "mutual-auth"},
+    {"EXTERNAL", "", false, false, true},
 };
 
 const Mechanism* find_mechanism(std::string_view name) {
@@ -74,6 +75,11 @@ bool Mechanisms::has_passwords() const {
 bool Mechanisms::binds() const {
     return std::any_of(list_.begin(), list_.end(),
                        [](const Mechanism* one) { return one->needs_binding; });
+}
+
+bool Mechanisms::wants_certificates() const {
+    return std::any_of(list_.begin(), list_.end(),
+                       [](const Mechanism* one) { return one->needs_certificate; });
 }
 
 std::vector<std::string_view> known_mechanisms() {

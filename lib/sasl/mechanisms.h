@@ -38,8 +38,9 @@ class Mechanisms {
     bool offers(std::string_view name, bool in_clear, const Security& security) const;
     // PLAIN or LOGIN: passwords may be given in a protocol's own way, too (IMAP's LOGIN, USER).
     bool has_passwords() const;
-    // Channel binding is among them.
+    // Channel binding is among them; certificates of clients.
     bool binds() const;
+    bool wants_certificates() const;
     const std::vector<const Mechanism*>& all() const { return list_; }
 
   private:

@@ -266,6 +266,10 @@ TEST(Mechanisms, WhatIsOfferedWhere) {
     const auto bound = Mechanisms::parse({"scram-sha-1-plus"}, unknown);
     EXPECT_THAT(bound.offered(true, {.channel_binding = true}), ElementsAre("SCRAM-SHA-1-PLUS"));
     EXPECT_FALSE(scram_kind("SCRAM-MD5"));
+    const auto external = Mechanisms::parse({"external"}, unknown);
+    EXPECT_TRUE(external.offered(true, {}).empty());
+    EXPECT_THAT(external.offered(false, {.certificate = true}), ElementsAre("EXTERNAL"));
+    EXPECT_TRUE(external.wants_certificates() && !all.wants_certificates());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "lib/base/check.h"
 #include "lib/base/ip_address.h"
@@ -68,8 +69,8 @@ const BIO_METHOD* bio_method() {
     return method;
 }
 
-std::string common_name(const X509_NAME* name) {
-    const int index = X509_NAME_get_index_by_NID(const_cast<X509_NAME*>(name), NID_commonName, -1);
+std::string subject_part(const X509_NAME* name, int kind) {
+    const int index = X509_NAME_get_index_by_NID(const_cast<X509_NAME*>(name), kind, -1);
     if (index < 0) return {};
     const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index));
     unsigned char* utf8 = nullptr;
@@ -82,27 +83,32 @@ std::string common_name(const X509_NAME* name) {
 
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
 
-// A name with a null byte within would be compared short of its end: it is nobody's.
-std::vector<std::string> names_of(X509* certificate) {
+// The subject's alternative names of a type whose names are texts. Nothing: there are none. A name
+// with a null byte within would be compared short of its end: it is nobody's.
+std::optional<std::vector<std::string>> alternative_names(X509* certificate, int type) {
     constexpr int kMaxNames = 1000;
-    std::vector<std::string> names;
+    std::optional<std::vector<std::string>> names;
     const NamesPtr list(static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     const int count = list ? std::min(sk_GENERAL_NAME_num(list.get()), kMaxNames) : 0;
-    bool has_dns_names = false;
     for (int i = 0; i < count; ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(list.get(), i);
-        if (name->type != GEN_DNS) continue;
-        has_dns_names = true;
-        const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-        std::string text(data, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-        if (text.find('\0') == std::string::npos) names.push_back(std::move(text));
+        if (name->type != type) continue;
+        if (!names) names.emplace();
+        const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.ia5));
+        std::string text(data, static_cast<std::size_t>(ASN1_STRING_length(name->d.ia5)));
+        if (text.find('\0') == std::string::npos) names->push_back(std::move(text));
     }
-    if (has_dns_names) return names;
-    std::string common = common_name(X509_get_subject_name(certificate));
-    if (!common.empty() && common.find('\0') == std::string::npos)
-        names.push_back(std::move(common));
     return names;
+}
+
+// Those, or what the subject has of that kind where there are none.
+std::vector<std::string> names_of(X509* certificate, int type, int subject_kind) {
+    auto names = alternative_names(certificate, type);
+    if (names) return *std::move(names);
+    std::string one = subject_part(X509_get_subject_name(certificate), subject_kind);
+    if (one.empty() || one.find('\0') != std::string::npos) return {};
+    return {std::move(one)};
 }
 
 std::string colon_hex(const unsigned char* bytes, std::size_t size) {
@@ -420,9 +426,10 @@ Info Engine::info() const {
     X509* certificate = SSL_get0_peer_certificate(ssl);
     if (!certificate) return info;
     info.peer_certificate = true;
-    info.peer_name = common_name(X509_get_subject_name(certificate));
-    info.issuer_name = common_name(X509_get_issuer_name(certificate));
-    info.peer_names = names_of(certificate);
+    info.peer_name = subject_part(X509_get_subject_name(certificate), NID_commonName);
+    info.issuer_name = subject_part(X509_get_issuer_name(certificate), NID_commonName);
+    info.peer_names = names_of(certificate, GEN_DNS, NID_commonName);
+    info.peer_emails = names_of(certificate, GEN_EMAIL, NID_pkcs9_emailAddress);
     if (state_->fingerprint_digest)
         info.peer_fingerprints = fingerprints_of(certificate, state_->fingerprint_digest);
     const long verified = SSL_get_verify_result(ssl);

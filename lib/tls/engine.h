@@ -30,6 +30,8 @@ struct Info {
     std::string issuer_name;        // common name of who signed it
     // The names it is for: its DNS names, or the common name when it has none (RFC 6125 6.4.4).
     std::vector<std::string> peer_names;
+    // The mail addresses that it names: rfc822Name, or else emailAddress in its subject.
+    std::vector<std::string> peer_emails;
     // Of certificate and of public key, "AB:CD:…"; with CommonOptions::fingerprint_digest only.
     std::vector<std::string> peer_fingerprints;
     std::string key_details;  // " key-exchange X25519 server-signature ECDSA (P-256) …"; TLS 1.3

@@ -14,6 +14,7 @@ import unittest
 
 from instance import Instance
 from t_15_submission_tls import careless, make_certificate
+from t_72_certificates import make
 
 CYRUS = shutil.which("imtest", path="/usr/lib/cyrus/bin:/usr/bin")
 GSASL = shutil.which("gsasl")
@@ -178,6 +179,61 @@ class Offered(unittest.TestCase):
                 pop.user("ann")
             pop.quit()
             mail.wait_log("warning: auth_mechanisms: no mechanism digest-md5 here; it is not offered")
+
+
+class External(unittest.TestCase):
+    def test_by_certificate(self):
+        mail = make_instance("external, plain", services=("imap", "pop3", "submission"), smtpd_tls_ask_ccert="yes",
+                             login_tls_ask_ccert="yes", smtpd_tls_CAfile="$config_directory/ca.test.crt",
+                             smtpd_sasl_mechanism_filter="static:all")
+        for name in ("ca.test", "strangers.test"):
+            make(mail.etc, name)
+        for name, authority in (("ann", "ca.test"), ("nobody-here", "ca.test"), ("bob", "strangers.test")):
+            make(mail.etc, name, authority)
+        with mail:
+            add_users(mail, ann="PLAIN", bob="PLAIN")
+            self.check_imap_and_pop3(mail)
+            self.check_smtp(mail)
+            mail.wait_log(r"imap-login: Login: user=<ann>, method=EXTERNAL")
+            mail.wait_log(r"imap: EXTERNAL user=<nobody-here>, .*: unknown user")
+            mail.wait_log(r"sasl_method=EXTERNAL, sasl_username=ann")
+
+    def check_imap_and_pop3(self, mail):
+        for name, offered, works in (("ann", True, True), ("nobody-here", True, False), ("bob", False, False), (None, False, False)):
+            with imaplib.IMAP4(*mail.address("imap")) as imap:
+                self.assertEqual(mechanisms_of(imap), ["PLAIN"])
+                imap.starttls(client_of(mail, name))
+                self.assertEqual(mechanisms_of(imap), ["EXTERNAL", "PLAIN"] if offered else ["PLAIN"], name)
+                if works:
+                    imap.authenticate("EXTERNAL", lambda _: b"")
+                    self.assertEqual(imap.select()[0], "OK")
+                else:
+                    with self.assertRaises(imaplib.IMAP4.error):
+                        imap.authenticate("EXTERNAL", lambda _: b"")
+            pop = poplib.POP3(*mail.address("pop3"))
+            pop.stls(client_of(mail, name))
+            self.assertEqual("EXTERNAL" in pop.capa()["SASL"], offered, name)
+            if works:
+                pop._shortcmd("AUTH EXTERNAL =")
+                self.assertEqual(pop.stat(), (0, 0))
+                pop.quit()
+            pop.close()
+
+    def check_smtp(self, mail):
+        with smtplib.SMTP(*mail.address("submission"), timeout=20) as smtp:
+            smtp.starttls(context=client_of(mail, "ann"))
+            smtp.ehlo()
+            self.assertEqual(auth_of(smtp), ["EXTERNAL", "PLAIN"])
+            self.assertEqual(smtp.docmd("AUTH", "EXTERNAL " + base64.b64encode(b"bob").decode())[0], 535)
+            self.assertEqual(smtp.docmd("AUTH", "EXTERNAL =")[0], 235)
+            smtp.sendmail("ann@example.test", ["bob@example.test"], "Subject: x\r\n\r\nx\r\n")
+
+
+def client_of(mail, name):
+    context = careless()
+    if name:
+        context.load_cert_chain(mail.etc / f"{name}.pem")
+    return context
 
 
 @contextlib.contextmanager
