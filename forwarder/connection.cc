@@ -167,6 +167,7 @@ void Connection::on_secured() {
     const auto doubt =
         mistrust(plan_.tls, info, target_.host, target_.domain, options_.tls.multiple_labels);
     tls_resumed_ = info.resumed;
+    certificate_trusted_ = info.peer_certificate && info.peer_verified;
     if (options_.tls_loglevel > 0) log_tls(info, !doubt);
     if (doubt) return obey(session_.on_untrusted(*doubt));
     // Only at these levels is it known who the server must be.

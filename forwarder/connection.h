@@ -73,6 +73,8 @@ class Connection final : private loop::StreamHandler {
     const Transcript& transcript() const { return transcript_; }
     bool tls_failed() const { return session_.tls_failed(); }
     bool tls_resumed() const { return tls_resumed_; }
+    // The server has shown a certificate of an authority that we trust, whatever name is in it.
+    bool certificate_trusted() const { return certificate_trusted_; }
     // Ours, at this connection; known where results of TLS are to be told.
     const std::string& own_address() const { return own_address_; }
     // The server was reached: relay= names it.
@@ -117,6 +119,7 @@ class Connection final : private loop::StreamHandler {
     std::string held_;   // that end
     bool late_end_ = false;
     bool tls_resumed_ = false;
+    bool certificate_trusted_ = false;
     std::string own_address_;
     bool firewall_noted_ = false;
     // With per_request_deadline: what the running time is for, and when it is up.

@@ -159,9 +159,9 @@ void Delivery::tell_failed(const smtp::RecipientOutcome& failure) {
     const bool named =
         policy.level == smtp::TlsLevel::verify || policy.level == smtp::TlsLevel::secure;
     tell_tls(policy,
-             !named                                  ? TlsFailure::validation_failure
-             : verdict.text.ends_with("not trusted") ? TlsFailure::certificate_not_trusted
-                                                     : TlsFailure::certificate_host_mismatch,
+             !named                                ? TlsFailure::validation_failure
+             : !connection_->certificate_trusted() ? TlsFailure::certificate_not_trusted
+                                                   : TlsFailure::certificate_host_mismatch,
              verdict.text);
 }
 

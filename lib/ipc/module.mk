@@ -9,6 +9,6 @@ lib_ipc_libipc_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/ipc/ipc_test
-lib_ipc_ipc_test_SOURCES = %reldir%/ipc_test.cc %reldir%/hostile_test.cc %reldir%/loop_hostile_test.cc %reldir%/test_messages.h
+lib_ipc_ipc_test_SOURCES = %reldir%/ipc_test.cc %reldir%/hostile_test.cc %reldir%/loop_hostile_test.cc %reldir%/client_test.cc %reldir%/test_messages.h
 lib_ipc_ipc_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_ipc_ipc_test_LDADD = tests/support/libsupport.a lib/ipc/libipc.a lib/loop/libloop.a lib/sys/libsys.a lib/base/libbase.a $(EVENT_LIBS) $(TEST_LIBS)
