@@ -17,6 +17,7 @@
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/ipc/messages/route.h"
+#include "lib/ipc/messages/sessions.h"
 #include "lib/ipc/messages/verify.h"
 
 namespace {
@@ -61,6 +62,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                ipc::Hibernate, ipc::HibernateAnswer, ipc::Status, ipc::Control, ipc::NameQuestion,
                ipc::NameAnswer, ipc::AnvilQuestion, ipc::AnvilAnswer, ipc::ClientQuestion,
                ipc::ClientTraits, ipc::MapQuestion, ipc::MapAnswer, ipc::VerifyQuestion,
-               ipc::VerifyAnswer, ipc::VerifyUpdate, ipc::VerifyUpdated>(number, bytes);
+               ipc::VerifyAnswer, ipc::VerifyUpdate, ipc::VerifyUpdated,
+               ipc::SessionReport, ipc::AdmissionQuestion, ipc::AdmissionAnswer,
+               ipc::DismissSessions, ipc::SessionListRequest, ipc::SessionList, ipc::KickRequest,
+               ipc::KickAnswer>(number, bytes);
     return 0;
 }

@@ -1,5 +1,9 @@
-// anvil: counts what the clients of smtpd do, for limits that hold over all smtpd processes.
+// anvil: counts what clients do and knows who is here, for limits that hold over all processes.
+#include <unistd.h>
+
+#include "lib/service/profiles.h"
 #include "lib/service/service.h"
+#include "lib/sys/unix_socket.h"
 
 #include "limits/service.h"
 
@@ -11,12 +15,24 @@ class Service final : public service::LoopService {
     explicit Service(const service::LoopContext& context)
         : conversations_(context.loop, {.unit = context.config.get(param::anvil_rate_time_unit)},
                          context.config.get(param::anvil_status_update_time),
-                         context.session_ended) {}
-    void on_connection(Fd socket) override { conversations_.serve(std::move(socket)); }
+                         context.session_ended),
+          one_user_(is_one_user(context.config)) {}
+    // Sessions of others are root's business, or of whoever runs the whole system under one user.
+    void on_connection(Fd socket) override {
+        const auto peer = sys::peer_credentials(socket.get());
+        const bool operates = peer && (peer->uid == 0 || (one_user_ && peer->uid == ::geteuid()));
+        conversations_.serve(std::move(socket), operates);
+    }
+    void drain() override { conversations_.drain(); }
     std::size_t session_limit() const override { return Conversations::kMax; }
 
   private:
+    static bool is_one_user(const config::Config& config) {
+        const auto net = service::identity_of(service::Account::net, config);
+        return net && net->uid == ::geteuid();
+    }
     Conversations conversations_;
+    const bool one_user_;
 };
 
 Result<std::unique_ptr<service::LoopService>> make(const service::LoopContext& context) {

@@ -23,7 +23,7 @@ class ServiceTest : public testing::Test {
     }
     std::unique_ptr<ipc::LoopChannel> connect() {
         auto pair = sys::packet_pair();
-        conversations_->serve(std::move(pair->second));
+        conversations_->serve(std::move(pair->second), false);
         return std::make_unique<ipc::LoopChannel>(
             loop_, std::move(pair->first),
             ipc::LoopChannel::Handler{[this](const ipc::Packet& packet) {

@@ -35,6 +35,8 @@ enum class Type : std::uint16_t {
     client_question = 120, client_traits, map_question, map_answer,
     verify_question = 128, verify_answer, verify_update, verify_updated,
     header_request = 136, header_answer,
+    session_report = 144, admission_question, admission_answer, dismiss_sessions, session_list_request, session_list,
+    kick_request, kick_answer,
     test_message = 65535,
 };
 

@@ -1,0 +1,156 @@
+#include "lib/ipc/session_ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+#include "lib/sys/unix_socket.h"
+
+namespace postern::ipc {
+namespace {
+
+constexpr Millis kLedgerPatience{10'000};
+constexpr Millis kLedgerRoom{5};      // anvil reads more slowly than we write
+
+}  // namespace
+
+SessionLedger::SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss,
+                             Millis pause)
+    : loop_(loop),
+      path_(std::move(path)),
+      dismiss_(std::move(dismiss)),
+      pause_(pause),
+      gather_(loop, [this] { tell_changes(); }),
+      retry_(loop, [this] { resume(); }),
+      patience_(loop, [this] { on_closed(Error{Errc::timeout, "no answer"}); }) {}
+
+void SessionLedger::note(const SessionFacts& facts) {
+    const auto& id = facts.session.str();
+    const bool over = facts.state == SessionState::over;
+    auto at = sessions_.find(id);
+    if (over && at == sessions_.end()) return;
+    if (over && !at->second.told && !at->second.changed) {
+        sessions_.erase(at);
+        return;
+    }
+    if (at == sessions_.end()) at = sessions_.emplace(id, Entry{}).first;
+    at->second.facts = facts;
+    if (!std::exchange(at->second.changed, true)) changed_.push_back(id);
+    if (!gather_.active() && !retry_.active()) gather_.start(Millis{0});
+}
+
+void SessionLedger::ask(const SessionFacts& facts, Seconds login_delay, Done done) {
+    tell_changes();  // what has ended counts no more
+    Entry& entry = sessions_[facts.session.str()];
+    entry.facts = facts;
+    const AdmissionQuestion question{facts, static_cast<std::uint32_t>(login_delay.count())};
+    const bool sent = connect() && channel_->send(question, facts.session.str()).has_value();
+    if (!sent) {
+        note(facts);
+        return loop_.post([done = std::move(done), path = path_] {
+            done(Error{Errc::temporary, cat({"service ", path, " does not answer"}), 0});
+        });
+    }
+    entry.told = true;
+    if (waiting_.empty()) patience_.start(kLedgerPatience);
+    waiting_[facts.session.str()] = {question, std::move(done), false};
+}
+
+// Not more often than once in a while when it is away.
+bool SessionLedger::connect() {
+    if (channel_) return true;
+    if (retry_.active()) return false;
+    auto socket = sys::try_connect_unix(path_);
+    if (!socket) {
+        if (!std::exchange(warned_, true))
+            log::warning("", cat({"service ", path_, ": ", socket.error().what,
+                                  ": sessions are not counted"}));
+        retry_.start(pause_);
+        return false;
+    }
+    connected_at_ = loop_.clock().steady();
+    channel_ = std::make_unique<LoopChannel>(
+        loop_, *std::move(socket),
+        LoopChannel::Handler{[this](const Packet& packet) { on_packet(packet); },
+                             [this](Error error) { on_closed(std::move(error)); }});
+    return true;
+}
+
+void SessionLedger::tell_changes() {
+    while (!changed_.empty() && connect()) {
+        if (channel_->sending()) return gather_.start(kLedgerRoom);
+        SessionReport report;
+        const auto count = std::min(changed_.size(), kMaxSessionsPerMessage);
+        for (const auto& id : std::vector(changed_.end() - static_cast<long>(count), changed_.end())) {
+            const auto at = sessions_.find(id);
+            if (at == sessions_.end()) continue;
+            Entry& entry = at->second;
+            entry.changed = false;
+            const bool news = entry.told || entry.facts.state != SessionState::over;
+            if (news) report.sessions.push_back(entry.facts);
+            entry.told = true;
+            if (entry.facts.state == SessionState::over) sessions_.erase(at);
+        }
+        changed_.resize(changed_.size() - count);
+        if (report.sessions.empty()) continue;
+        if (auto sent = channel_->send(report); !sent) return on_closed(std::move(sent).error());
+    }
+}
+
+void SessionLedger::on_packet(const Packet& packet) {
+    warned_ = false;
+    if (packet.type() == DismissSessions::kType) {
+        const auto order = packet.as<DismissSessions>();
+        if (!order) return on_closed(order.error());
+        for (const auto& id : order->sessions) dismiss_(id);
+        return;
+    }
+    const auto answer = packet.as<AdmissionAnswer>();
+    if (!answer) return on_closed(answer.error());
+    const auto at = waiting_.find(answer->session.str());
+    if (at == waiting_.end()) return on_closed(Error{Errc::invalid, "unexpected message", 0});
+    const auto done = std::move(at->second.done);
+    waiting_.erase(at);
+    waiting_.empty() ? patience_.stop() : patience_.start(kLedgerPatience);
+    done(*answer);
+}
+
+// The connection has ended; it is made again, at once if it had lasted: then it was a reload.
+void SessionLedger::on_closed(Error why) {
+    const bool lasted = loop_.clock().steady() - connected_at_ > pause_;
+    if (!lasted && !std::exchange(warned_, true))
+        log::warning("", cat({"service ", path_, ": ", why.what, ": sessions are not counted"}));
+    patience_.stop();
+    // May be called by the channel.
+    loop_.post([dead = std::shared_ptr<LoopChannel>(std::move(channel_))] {});
+    changed_.clear();
+    for (auto at = sessions_.begin(); at != sessions_.end();) {
+        at->second.told = false;
+        at->second.changed = at->second.facts.state != SessionState::over;
+        if (at->second.changed) changed_.push_back(at->first);
+        at = at->second.changed ? std::next(at) : sessions_.erase(at);
+    }
+    if (!lasted || why.code == Errc::timeout) give_up(why);
+    if (!sessions_.empty()) retry_.start(lasted ? Millis{0} : pause_);
+}
+
+void SessionLedger::resume() {
+    tell_changes();
+    for (auto at = waiting_.begin(); channel_ && at != waiting_.end(); ++at) {
+        if (std::exchange(at->second.repeated, true)) continue;
+        if (!channel_->send(at->second.question, at->first)) break;
+    }
+    if (!channel_) return give_up(Error{Errc::closed, "no connection", 0});
+    if (!waiting_.empty()) patience_.start(kLedgerPatience);
+}
+
+void SessionLedger::give_up(const Error& why) {
+    auto waiting = std::exchange(waiting_, {});
+    if (waiting.empty()) return;
+    loop_.post([waiting = std::move(waiting), what = cat({"service ", path_, ": ", why.what})] {
+        for (const auto& [id, question] : waiting) question.done(Error{Errc::temporary, what, 0});
+    });
+}
+
+}  // namespace postern::ipc
