@@ -6,13 +6,13 @@ commands_libadmin_a_SOURCES = \
 	%reldir%/postern_check.h %reldir%/postern_check.cc \
 	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
 	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc \
-	%reldir%/postern_mailbox.h %reldir%/postern_mailbox.cc \
+	%reldir%/postern_mailbox.h %reldir%/postern_mailbox.cc %reldir%/postern_who.h %reldir%/postern_who.cc \
 	%reldir%/imap_import.h %reldir%/imap_import.cc %reldir%/imap_source.h %reldir%/imap_source.cc \
 	%reldir%/instances.h %reldir%/instances.cc %reldir%/instance_edit.h %reldir%/instance_edit.cc
 commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
-POSTERN_LIBS = commands/libadmin.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
+POSTERN_LIBS = commands/libadmin.a commands/liblisting.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
 	lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 sbin_PROGRAMS += commands/postmulti
@@ -22,7 +22,7 @@ commands_postmulti_LDADD = commands/libadmin.a commands/libpostconf.a $(POSTERN_
 check_PROGRAMS += commands/postern_test
 commands_postern_test_SOURCES = \
 	%reldir%/postern_check_test.cc %reldir%/postern_logrotate_test.cc %reldir%/postern_user_test.cc %reldir%/postern_mailbox_test.cc \
-	%reldir%/instances_test.cc
+	%reldir%/instances_test.cc %reldir%/postern_who_test.cc
 commands_postern_test_CXXFLAGS = $(TEST_CXXFLAGS)
 commands_postern_test_LDADD = commands/libadmin.a commands/libpostconf.a $(POSTERN_LIBS) tests/support/libsupport.a $(POSTERN_LIBS) $(TEST_LIBS)
 

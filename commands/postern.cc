@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -21,6 +22,7 @@
 #include "commands/postern_mailbox.h"
 #include "commands/postern_permissions.h"
 #include "commands/postern_user.h"
+#include "commands/postern_who.h"
 
 namespace {
 
@@ -51,6 +53,10 @@ const std::vector<Command>& commands() {
          [](const Config& c, const Words& words) { return Result<int>(p::user_command(words, c)); }},
         {"mailbox", "look at mailboxes, bring mail in and out, rebuild indexes",
          [](const Config& c, const Words& words) { return Result<int>(p::mailbox_command(words, c)); }},
+        {"who", "tell who is logged in; -j: as JSON",
+         [](const Config& c, const Words& words) { return p::who(c, words); }},
+        {"kick", "end sessions of a user, an address, a protocol, or one of them",
+         [](const Config& c, const Words& words) { return p::kick(c, words); }},
         {"set-permissions", "make the users, folders and permissions that are needed", [](const Config& c, const Words&) { return p::set_permissions(c); }},
     };
     return list;
@@ -108,7 +114,8 @@ int main(int argc, char** argv) {
             auto config = Config::load(chosen);
             if (!config) return refuse(chosen, config.error());
             const char* named = std::getenv("MAIL_CONFIG");
-            const bool is_for_all = name != "user" && name != "mailbox" && name != "logrotate" && name != "start-fg";
+            constexpr std::string_view kForOne[] = {"user", "mailbox", "logrotate", "start-fg", "who", "kick"};
+            const bool is_for_all = std::find(std::begin(kForOne), std::end(kForOne), name) == std::end(kForOne);
             if (is_for_all && !directory && (named == nullptr || *named == '\0')) TRY(hand_over(*config, name, rest));
             return command.run(*config, rest);
         }();

@@ -17,7 +17,7 @@ namespace postern::imapd {
 class Connection {
   public:
     // `pending`: bytes of the client that login has read already. `stop`: a descriptor that becomes
-    // readable when the system stops; all waits end then, with Errc::closed.
+    // readable when the system stops or the session is dismissed; all waits end then, with Errc::closed.
     explicit Connection(Fd socket, std::string pending = {}, Fd stop = {});
 
     // Input that was read but not consumed; waits for some when there is none. Errc::closed at the
@@ -38,6 +38,8 @@ class Connection {
     bool is_readable() const;          // is there something to read, or the end?
     int stop_fd() const { return stop_.get(); }
     bool stopped() const { return sys::is_stopped(stop_.get()); }
+    bool dismissed() const { return sys::is_dismissed(stop_.get()); }
+    std::string_view stop_reason() const { return sys::stop_reason(stop_.get()); }
 
     enum class Woken : unsigned char { input, other, nothing, stop };
     // Waits for input, or for another descriptor (-1: none) to become readable.

@@ -64,7 +64,7 @@ void Session::idle_on(std::string_view tag, const Fd& watch) {
             out_.write("* BYE Disconnected for inactivity.\r\n");
             return end("idle for too long");
         }
-        if (connection_.stopped()) return end("Server shutting down");
+        if (connection_.stopped()) return end(std::string(connection_.stop_reason()));
         if (!is_drowsy(watch.get(), times) || !times.awake.passed()) continue;
         const bool settled = settle(watch.get());
         out_.flush();

@@ -98,7 +98,8 @@ std::string Session::serve_to_the_end() {
     // RFC 3501 7.1.5; in the middle of a response, where the client takes nothing, it cannot be
     // said
     if (connection_.stopped() && !out_.failed() && !hibernates_)
-        out_.write("* BYE [UNAVAILABLE] Server shutting down.\r\n");
+        out_.write(cat({connection_.dismissed() ? "* BYE " : "* BYE [UNAVAILABLE] ",
+                        connection_.stop_reason(), ".\r\n"}));
     out_.flush();
     return reason_.empty() ? "client takes no replies" : reason_;
 }

@@ -1,9 +1,12 @@
 #include "login/client_session.h"
 
+#include <sys/eventfd.h>
+
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
 #include "lib/sasl/server_exchange.h"
+#include "lib/sys/error.h"
 #include "lib/sys/unix_socket.h"
 
 namespace postern::login {
@@ -22,6 +25,10 @@ std::string_view program_of(ipc::AuthProtocol protocol) {
     return protocol == ipc::AuthProtocol::pop3 ? "pop3-login: " : "imap-login: ";
 }
 
+std::uint32_t login_delay_of(const Options& options) {
+    return static_cast<std::uint32_t>(options.limits.pop3_login_delay.count());
+}
+
 }  // namespace
 
 ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(ClientSession*)> ended)
@@ -35,13 +42,15 @@ ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(Clien
     local_client_ = !peer_.is_inet() || peer_.ip().is_loopback() || peer_.ip() == local_.ip();
     const EngineOptions options{shared.options.tls.has_value() && !shared.options.wrapper_mode,
                                 may_login_in_plaintext(), shared.options.greeting,
-                                shared.options.mechanisms, shared.options.tls_required};
+                                shared.options.mechanisms, shared.options.tls_required,
+                                login_delay_of(shared.options)};
     engine_ = shared.options.protocol == ipc::AuthProtocol::imap ? make_imap_login(options)
                                                                  : make_pop3_login(options);
     if (peer_.is_inet()) sys::set_no_delay(socket.get());
     stream_ = std::make_unique<loop::Stream>(shared.loop, std::move(socket), *this);
     stream_->set_input_limit(kInputLimit);
     timer_ = std::make_unique<loop::Timer>(shared.loop, [this] { on_timeout(); });
+    introduce();
 }
 
 ClientSession::~ClientSession() { crypto::wipe(question_.response); }
@@ -52,6 +61,10 @@ bool ClientSession::may_login_in_plaintext() const {
 
 void ClientSession::start() {
     timer_->start(shared_.options.login_timeout);
+    admit();
+}
+
+void ClientSession::begin() {
     if (shared_.options.wrapper_mode) return start_tls();
     greet();
 }
@@ -142,6 +155,7 @@ void ClientSession::ask_auth(Step step) {
     }
     mechanism_ = std::move(step.mechanism);
     asked_again_ = false;
+    admitted_ = false;
     waiting_ = true;
     if (!question_.goes_on) ++attempts_;
     send_auth_request();
@@ -182,11 +196,11 @@ void ClientSession::on_auth_answer(Result<ipc::AuthAnswer> answer) {
     const bool success = answer && answer->outcome == ipc::AuthOutcome::success;
     if (success) {
         user_ = answer->user;
-        return hand_off(*answer);
+        return admit_user(*answer);
     }
     waiting_ = false;
     crypto::wipe(question_.response);
-    if (stopping_) return stop();
+    if (leaving_ != Leaving::no) return leave(leaving_);
     if (answer && !answer->user.empty()) user_ = printable(answer->user, 255);
     const bool temporary = !answer || answer->outcome != ipc::AuthOutcome::failure;
     if (answer && answer->outcome == ipc::AuthOutcome::challenge)
@@ -213,14 +227,16 @@ void ClientSession::hand_off(const ipc::AuthAnswer& answer) {
     handoff.server_port = local_.port();
     handoff.secured = stream_->secured() || local_client_;
     handoff.tag = engine_->tag().substr(0, 256);
-    int descriptor = stream_->fd();
+    dismissal_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!dismissal_) return on_handed_off(sys::system_error("eventfd"), handoff);
+    int descriptors[] = {stream_->fd(), dismissal_.get()};
     Fd worker_end;
     if (stream_->tls_started() || stream_->input().size() > kMaxPending || stream_->queued() > 0) {
         auto ends = sys::stream_pair();
         if (!ends) return on_handed_off(std::move(ends).error(), handoff);
         relay_end_ = std::move(ends->first);
         worker_end = std::move(ends->second);
-        descriptor = worker_end.get();
+        descriptors[0] = worker_end.get();
     } else {
         handoff.pending = stream_->input();
     }
@@ -230,7 +246,7 @@ void ClientSession::hand_off(const ipc::AuthAnswer& answer) {
             if (auto self = weak.lock())
                 self->on_handed_off(std::move(result), handoff, std::move(connection));
         },
-        id_.str(), {&descriptor, 1});
+        id_.str(), descriptors);
 }
 
 void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::Handoff& handoff,
@@ -258,8 +274,10 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::
     }
     log::info(id_.str(), cat({program_of(engine_->protocol()), "Login: ", facts()}));
     logged_in_ = true;
-    if (handoff.protocol == ipc::AuthProtocol::imap)
-        shared_.link(handoff, facts(), std::move(connection), static_cast<bool>(relay_end_));
+    facts_.worker = answer->worker;
+    shared_.link({handoff, facts_, facts(), std::move(connection), std::move(dismissal_),
+                  static_cast<bool>(relay_end_)},
+                 leaving_ == Leaving::dismissed);
     timer_.reset();
     engine_.reset();
     if (relay_end_) {
@@ -276,9 +294,12 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::
 
 // --- Ends
 
-void ClientSession::stop() {
-    stopping_ = true;
-    if (!over_ && !logged_in_ && !waiting_) say_farewell(engine_->on_shutdown());
+// Before the login only: then it is the worker who says goodbye.
+void ClientSession::leave(Leaving how) {
+    leaving_ = how;
+    if (over_ || logged_in_ || waiting_) return;
+    if (how == Leaving::dismissed) log_end("by the administrator");
+    say_farewell(how == Leaving::dismissed ? engine_->on_dismissal() : engine_->on_shutdown());
 }
 
 void ClientSession::on_timeout() {
@@ -301,6 +322,10 @@ void ClientSession::say_farewell(const std::string& text) {
 void ClientSession::finish() {
     over_ = true;
     timer_.reset();
+    if (!logged_in_) {
+        facts_.state = ipc::SessionState::over;
+        shared_.ledger.note(facts_);
+    }
     if (!ended_) return;
     const auto ended = std::move(ended_);
     ended_ = nullptr;

@@ -44,6 +44,9 @@ class ImapLogin final : public LoginEngine {
         return bad_command(temporary ? "NO [UNAVAILABLE] Temporary authentication failure."
                                      : "NO [AUTHENTICATIONFAILED] Authentication failed.");
     }
+    Step on_refused(Refusal, std::string_view text) override {
+        return bad_command(cat({"NO [LIMIT] ", text}));  // RFC 9051 7.1
+    }
     Step on_no_worker() override {
         return say(
             cat({tag_,
@@ -52,6 +55,10 @@ class ImapLogin final : public LoginEngine {
     }
     std::string on_timeout() override { return "* BYE Disconnected for inactivity.\r\n"; }
     std::string on_shutdown() override { return "* BYE [UNAVAILABLE] Server shutting down.\r\n"; }
+    std::string on_dismissal() override { return "* BYE Disconnected by the administrator.\r\n"; }
+    std::string on_too_many_clients() override {
+        return "* BYE [LIMIT] Too many connections from your address.\r\n";
+    }
     ipc::AuthProtocol protocol() const override { return ipc::AuthProtocol::imap; }
     std::string tag() const override { return tag_; }
 

@@ -19,7 +19,11 @@ struct EngineOptions {
     std::string greeting = "Postern ready.";
     sasl::Mechanisms mechanisms = {};
     bool tls_required = false;  // nobody logs in without TLS, by whatever mechanism
+    std::uint32_t login_delay = 0;  // POP3: seconds between two logins, announced
 };
+
+// Why somebody who has proved who he is may not log in now.
+enum class Refusal : unsigned char { too_many_sessions, too_soon };
 
 // What the driver does next: say `reply`, then ...
 struct Step {
@@ -44,10 +48,13 @@ class LoginEngine {
     // auth wants to hear more of the client; `challenge` before base64.
     virtual Step on_challenge(std::string_view challenge) = 0;
     virtual Step on_auth_failed(bool temporary) = 0;
+    virtual Step on_refused(Refusal why, std::string_view text) = 0;
     virtual Step on_no_worker() = 0;
     // Farewells that the client did not ask for.
     virtual std::string on_timeout() = 0;
     virtual std::string on_shutdown() = 0;
+    virtual std::string on_dismissal() = 0;          // by an operator
+    virtual std::string on_too_many_clients() = 0;  // from where it comes
 
     virtual ipc::AuthProtocol protocol() const = 0;
     virtual std::string tag()

@@ -17,14 +17,14 @@ LoginService::LoginService(loop::Loop& loop, Options options, std::function<void
       options_(std::move(options)),
       auth_(loop, options_.auth_path),
       worker_(loop, options_.worker_path),
+      ledger_(loop, options_.anvil_path, [this](const std::string& session) { dismiss(session); }),
       shared_{options_,
               loop,
               auth_,
               worker_,
+              ledger_,
               SystemRandom::instance(),
-              [this](ipc::Handoff handoff, std::string about, Fd connection, bool relayed) {
-                  link(std::move(handoff), std::move(about), std::move(connection), relayed);
-              }},
+              [this](LoggedIn client, bool dismissed) { link(std::move(client), dismissed); }},
       session_ended_(std::move(session_ended)),
       session_began_(std::move(session_began)) {}
 
@@ -51,30 +51,34 @@ void LoginService::stop() {
     for (const auto& link : links) link->stop();
 }
 
-bool LoginService::busy() const {
-    return std::any_of(links_.begin(), links_.end(), [this](const auto& entry) {
-        return !draining_ || entry.second->has_client();
-    });
-}
-
-// A client that sleeps is a session of this process (login_client_limit); one that is relayed is
-// one already.
-void LoginService::link(ipc::Handoff handoff, std::string about, Fd connection, bool relayed) {
-    const auto on_sleep = [this, relayed](bool asleep) {
-        if (!relayed) (asleep ? session_began_ : session_ended_)();
-    };
-    const auto on_end = [this](WorkerLink* ended) {
+// A session stays one of this process while a worker has it: it may come back, and anvil hears of its
+// end from here. One that is relayed is one already.
+void LoginService::link(LoggedIn client, bool dismissed) {
+    const bool counts = !client.relayed;
+    if (counts) session_began_();
+    const auto on_change = [this](const ipc::SessionFacts& facts) { ledger_.note(facts); };
+    const auto on_end = [this, counts](WorkerLink* ended) {
         const auto at = links_.find(ended);
         if (at == links_.end()) return;
         // It is at work further up on the stack: let go of it on the next turn.
         loop_.post([kept = std::move(at->second)] {});
         links_.erase(at);
+        if (counts) session_ended_();
     };
-    auto link =
-        std::make_shared<WorkerLink>(loop_, worker_, options_.handoff_timeout, std::move(handoff),
-                                     std::move(about), on_sleep, on_end);
+    auto link = std::make_shared<WorkerLink>(loop_, worker_, options_.handoff_timeout,
+                                             std::move(client), on_change, on_end);
     links_.emplace(link.get(), link);
-    link->start(std::move(connection));
+    link->start();
+    if (dismissed) link->dismiss();
+}
+
+// An operator's wish, which is rare: no index is kept for it.
+void LoginService::dismiss(const std::string& session) {
+    const auto named = [&](const auto& entry) { return entry.first->id() == session; };
+    if (const auto at = std::find_if(links_.begin(), links_.end(), named); at != links_.end())
+        return std::shared_ptr(at->second)->dismiss();
+    const auto at = std::find_if(sessions_.begin(), sessions_.end(), named);
+    if (at != sessions_.end()) std::shared_ptr(at->second)->dismiss();
 }
 
 }  // namespace postern::login

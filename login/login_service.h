@@ -23,23 +23,21 @@ class LoginService final : public service::LoopService {
     // A reload leaves the sessions alone: who has not logged in may, or is timed out.
     void stop() override;
     std::size_t session_limit() const override { return options_.client_limit; }
-    // Clients that workers have may come back as long as this process would go on anyway; those
-    // that sleep here keep it, after a reload too.
-    bool busy() const override;
-    void drain() override { draining_ = true; }
 
     std::size_t sessions() const { return sessions_.size(); }
+    std::size_t links() const { return links_.size(); }
 
   private:
     loop::Loop& loop_;
     Options options_;
     ipc::Client auth_;
     ipc::Client worker_;
+    ipc::SessionLedger ledger_;
     Shared shared_;
     std::function<void()> session_ended_, session_began_;
-    void link(ipc::Handoff handoff, std::string about, Fd connection, bool relayed);
+    void link(LoggedIn client, bool dismissed);
+    void dismiss(const std::string& session);
 
-    bool draining_ = false;
     std::unordered_map<WorkerLink*, std::shared_ptr<WorkerLink>> links_;
     std::unordered_map<ClientSession*, std::shared_ptr<ClientSession>> sessions_;
 };

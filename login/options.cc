@@ -1,5 +1,7 @@
 #include "login/options.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/service/server_names.h"
@@ -43,6 +45,35 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
     return {};
 }
 
+// Tables are not opened here: this process has no right to any file. mynetworks, the default, may
+// name some.
+std::vector<IpNetwork> read_exceptions(const config::Config& config) {
+    std::vector<IpNetwork> networks;
+    for (const auto& word : config.get(param::login_client_event_limit_exceptions)) {
+        if (const auto network = IpNetwork::parse(word)) {
+            networks.push_back(*network);
+        } else {
+            log::warning("", cat({"login_client_event_limit_exceptions: \"", printable(word, 100),
+                                  "\" is no address and no network; it excepts nobody"}));
+        }
+    }
+    return networks;
+}
+
+Limits read_limits(const config::Config& config) {
+    Limits limits;
+    limits.pending = config.get(param::login_client_pending_limit);
+    limits.connections = config.get(param::login_client_connection_count_limit);
+    limits.connection_rate = config.get(param::login_client_connection_rate_limit);
+    limits.of_user = config.get(param::login_user_connection_count_limit);
+    limits.pop3_login_delay =
+        std::chrono::duration_cast<Seconds>(Millis(config.get(param::pop3_login_delay)));
+    limits.v4_bits = static_cast<int>(config.get(param::login_client_ipv4_prefix_length));
+    limits.v6_bits = static_cast<int>(config.get(param::login_client_ipv6_prefix_length));
+    limits.exceptions = read_exceptions(config);
+    return limits;
+}
+
 // What login_protocol says, else what the service's name or port begins with.
 Result<ipc::AuthProtocol> protocol_of(const config::Config& config, const std::string& service) {
     const std::string chosen = config.get(param::login_protocol);
@@ -57,6 +88,12 @@ Result<ipc::AuthProtocol> protocol_of(const config::Config& config, const std::s
 }
 
 }  // namespace
+
+bool Limits::except(const IpAddress& address) const {
+    return std::any_of(exceptions.begin(), exceptions.end(), [&](const IpNetwork& network) {
+        return network.contains(address.unmapped());
+    });
+}
 
 Result<Options> read_options(const config::Config& config, const std::string& service,
                              const service::KeyFiles& keys) {
@@ -74,6 +111,8 @@ Result<Options> read_options(const config::Config& config, const std::string& se
             "", "auth_mechanisms has external, but login_tls_ask_ccert = no: it is not offered");
     options.login_timeout = config.get(param::login_timeout);
     options.client_limit = config.get(param::login_client_limit);
+    options.service = service;
+    options.limits = read_limits(config);
     TRY(read_tls(config, keys, options));
     return options;
 }

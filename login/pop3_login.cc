@@ -73,7 +73,8 @@ class Pop3Login final : public LoginEngine {
     explicit Pop3Login(EngineOptions options)
         : sasl_(options.mechanisms, options.tls_required),
           session_({options.starttls_available, options.plaintext_allowed,
-                    options.mechanisms.has_passwords(), std::move(options.greeting)},
+                    options.mechanisms.has_passwords(), std::move(options.greeting),
+                    options.login_delay},
                    sasl_) {}
 
     Step greet() override { return to_step(session_.greet()); }
@@ -92,10 +93,19 @@ class Pop3Login final : public LoginEngine {
     Step on_auth_failed(bool temporary) override {
         return to_step(session_.on_auth_failed(temporary));
     }
+    Step on_refused(Refusal why, std::string_view text) override {
+        return to_step(session_.on_refused(why == Refusal::too_soon, text));
+    }
     Step on_no_worker() override { return to_step(session_.on_no_worker()); }
     std::string on_timeout() override { return "-ERR Disconnected for inactivity.\r\n"; }
     std::string on_shutdown() override {
         return "-ERR [SYS/TEMP] Server shutting down, try again.\r\n";
+    }
+    std::string on_dismissal() override {
+        return "-ERR [SYS/TEMP] Disconnected by the administrator.\r\n";
+    }
+    std::string on_too_many_clients() override {
+        return "-ERR [SYS/TEMP] Too many connections from your address.\r\n";
     }
     ipc::AuthProtocol protocol() const override { return ipc::AuthProtocol::pop3; }
     std::string tag() const override { return {}; }

@@ -1,14 +1,17 @@
 #include "login/worker_link.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/sys/error.h"
 
 namespace postern::login {
 namespace {
@@ -35,14 +38,16 @@ bool is_client(int fd) {
 }  // namespace
 
 WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout,
-                       ipc::Handoff handoff, std::string about, std::function<void(bool)> on_sleep,
-                       std::function<void(WorkerLink*)> ended)
+                       LoggedIn client, OnChange on_change, std::function<void(WorkerLink*)> ended)
     : loop_(loop),
       worker_(worker),
       handoff_timeout_(handoff_timeout),
-      handoff_(std::move(handoff)),
-      about_(std::move(about)),
-      on_sleep_(std::move(on_sleep)),
+      handoff_(std::move(client.handoff)),
+      facts_(std::move(client.facts)),
+      about_(std::move(client.about)),
+      connection_(std::move(client.connection)),
+      dismissal_(std::move(client.dismissal)),
+      on_change_(std::move(on_change)),
       ended_(std::move(ended)) {
     // It has been used, and is not wanted twice.
     handoff_.token.clear();
@@ -50,7 +55,18 @@ WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_tim
     handoff_.tag.clear();
 }
 
-void WorkerLink::start(Fd connection) {
+void WorkerLink::start() {
+    change(facts_.state, facts_.worker);
+    listen(std::move(connection_));
+}
+
+void WorkerLink::change(ipc::SessionState state, std::uint32_t worker) {
+    facts_.state = state;
+    facts_.worker = worker;
+    on_change_(facts_);
+}
+
+void WorkerLink::listen(Fd connection) {
     channel_ = std::make_unique<ipc::LoopChannel>(
         loop_, std::move(connection),
         ipc::LoopChannel::Handler{[this](ipc::Packet packet) { on_packet(std::move(packet)); },
@@ -68,7 +84,8 @@ void WorkerLink::on_packet(ipc::Packet packet) {
     std::vector<Fd> descriptors;
     for (std::size_t i = 0; i < packet.descriptor_count(); ++i)
         descriptors.push_back(packet.take_descriptor(i));
-    if (client_ || !message || descriptors.empty() || descriptors.size() > kMaxDescriptors ||
+    const bool may_sleep = handoff_.protocol == ipc::AuthProtocol::imap;
+    if (client_ || !may_sleep || !message || descriptors.empty() || descriptors.size() > kMaxDescriptors ||
         !is_client(descriptors[0].get()) || !is_waitable(descriptors.back().get())) {
         log::warning(handoff_.session.str(), "unexpected message from a mail worker");
         return on_hung_up();
@@ -91,7 +108,8 @@ void WorkerLink::fall_asleep(const ipc::Hibernate& message, std::vector<Fd> desc
     silence_->start(silence);
     keepalive_ = std::make_unique<loop::Timer>(loop_, [this] { still_here(); });
     keepalive_->start(between_keepalives_);
-    on_sleep_(true);
+    dismissal_.reset();
+    change(ipc::SessionState::asleep, 0);
     doze();
 }
 
@@ -127,13 +145,14 @@ void WorkerLink::wake(const char* why) {
     silence_->stop();
     waking_ = true;
     log::debug(handoff_.session.str(), cat({"wakes up: ", why}));
-    const int descriptor = client_.get();
+    dismissal_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const int descriptors[] = {client_.get(), dismissal_.get()};
     worker_.converse<ipc::HandoffAnswer>(
         handoff_, handoff_timeout_,
         [weak = weak_from_this()](Result<ipc::HandoffAnswer> answer, Fd connection) {
             if (auto self = weak.lock()) self->on_awake(std::move(answer), std::move(connection));
         },
-        handoff_.session.str(), {&descriptor, 1});
+        handoff_.session.str(), descriptors);
 }
 
 void WorkerLink::on_awake(Result<ipc::HandoffAnswer> answer, Fd connection) {
@@ -142,13 +161,15 @@ void WorkerLink::on_awake(Result<ipc::HandoffAnswer> answer, Fd connection) {
     if (answer && answer->ok) {
         client_.reset();
         folder_.reset();
-        on_sleep_(false);
+        change(ipc::SessionState::active, answer->worker);
         handoff_.token.clear();
         handoff_.state = {};
         silence_.reset();
         keepalive_.reset();
         retry_.reset();
-        return start(std::move(connection));
+        listen(std::move(connection));
+        if (dismissed_) dismiss();
+        return;
     }
     const std::string why = answer ? answer->text : answer.error().what;
     if (++attempts_ < kAttempts) {  // a reload may be the reason
@@ -163,6 +184,15 @@ void WorkerLink::on_awake(Result<ipc::HandoffAnswer> answer, Fd connection) {
 
 void WorkerLink::stop() {
     if (client_) farewell("* BYE [UNAVAILABLE] Server shutting down.\r\n", "Server shutting down");
+}
+
+void WorkerLink::dismiss() {
+    dismissed_ = true;
+    if (waking_) return;
+    if (client_) return farewell("* BYE Disconnected by the administrator.\r\n", "by the administrator");
+    constexpr std::uint64_t kOne = 1;
+    if (::write(dismissal_.get(), &kOne, sizeof kOne) != sizeof kOne)
+        log::warning(handoff_.session.str(), sys::system_error("dismiss a worker").what);
 }
 
 void WorkerLink::farewell(std::string_view text, std::string_view reason) {
@@ -180,10 +210,10 @@ void WorkerLink::farewell(std::string_view text, std::string_view reason) {
 void WorkerLink::finish() {
     client_watch_.reset();
     folder_watch_.reset();
-    if (client_) on_sleep_(false);
     client_.reset();
     folder_.reset();
     if (!ended_) return;
+    change(ipc::SessionState::over, 0);
     const auto ended = std::exchange(ended_, nullptr);
     ended(this);
 }

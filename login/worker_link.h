@@ -14,25 +14,32 @@
 #include "lib/ipc/client.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/login.h"
+#include "lib/ipc/messages/sessions.h"
 #include "lib/loop/loop.h"
+
+#include "login/logged_in.h"
 
 namespace postern::login {
 
 class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
   public:
-    // `handoff`: the one that the worker has accepted. `about`: the client, for the log.
-    // `on_sleep`: whether the client sleeps here, at each change. `ended` is called once, when
-    // there is nothing left to keep; the link may be destroyed on a later turn.
-    WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout, ipc::Handoff handoff,
-               std::string about, std::function<void(bool)> on_sleep,
-               std::function<void(WorkerLink*)> ended);
+    using OnChange = std::function<void(const ipc::SessionFacts&)>;
 
-    void start(Fd connection);  // to the worker
+    // `client.handoff`: the one that the worker has accepted. `on_change`: at each change of what is
+    // known of the session, the last being that it is over. `ended` is called once, when there is
+    // nothing left to keep; the link may be destroyed on a later turn.
+    WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout, LoggedIn client,
+               OnChange on_change, std::function<void(WorkerLink*)> ended);
+
+    void start();
     // The system stops: a client that sleeps is told.
     void stop();
-    bool has_client() const { return static_cast<bool>(client_); }
+    // An operator wants it to end: its worker says so to the client, or, when it sleeps, we do.
+    void dismiss();
+    const std::string& id() const { return handoff_.session.str(); }
 
   private:
+    void listen(Fd connection);  // to the worker
     void on_packet(ipc::Packet packet);
     void on_hung_up();
     void fall_asleep(const ipc::Hibernate& message, std::vector<Fd> descriptors);
@@ -42,14 +49,18 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
     void still_here();
     void farewell(std::string_view text, std::string_view reason);
     void doze();  // watches the client and its folder
+    void change(ipc::SessionState state, std::uint32_t worker);
     void finish();
 
     loop::Loop& loop_;
     ipc::Client& worker_;
     Millis handoff_timeout_;
     ipc::Handoff handoff_;
+    ipc::SessionFacts facts_;
     std::string about_;
-    std::function<void(bool)> on_sleep_;
+    Fd connection_;  // until start()
+    Fd dismissal_;   // an eventfd that the worker watches
+    OnChange on_change_;
     std::function<void(WorkerLink*)> ended_;
     std::unique_ptr<ipc::LoopChannel> channel_;  // while a worker has the client
     // While it sleeps:
@@ -60,6 +71,7 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
     SteadyTime silent_until_;
     int attempts_ = 0;
     bool waking_ = false;
+    bool dismissed_ = false;  // while it wakes up
 };
 
 }  // namespace postern::login

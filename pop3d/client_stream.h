@@ -23,6 +23,7 @@ class ClientStream {
     Result<std::string_view> read_some(const Deadline& deadline);
     Result<void> write(std::string_view bytes, const Deadline& deadline);
     bool stopped() const { return sys::is_stopped(stop_.get()); }
+    std::string_view stop_reason() const { return sys::stop_reason(stop_.get()); }
 
   private:
     Fd socket_;

@@ -104,13 +104,13 @@ Summary MailSession::run() {
         return summary_;
     }
     summary_.messages = messages->size();
-    engine_ = pop3::Session(*std::move(messages));
+    engine_ = pop3::Session(*std::move(messages), options_.login_delay);
     const auto done = converse();
     if (!done && stream_.stopped()) {
         // Without QUIT nothing is deleted, RFC 1939 6. A reply in the middle cannot be cut short.
-        if (out_.empty()) write("-ERR [SYS/TEMP] Server shutting down.\r\n");
+        if (out_.empty()) write(cat({"-ERR [SYS/TEMP] ", stream_.stop_reason(), ".\r\n"}));
         (void)flush().has_value();
-        summary_.end = "Server shutting down";
+        summary_.end = stream_.stop_reason();
     } else if (!done) {
         summary_.end = done.error().code == Errc::timeout  ? "Disconnected for inactivity"
                        : done.error().code == Errc::closed ? "Disconnected"

@@ -66,6 +66,9 @@ class Service final : public service::Forked {
         Options options;
         options.idle_timeout = config_.get(param::pop3_idle_timeout);
         options.uidl_format = config_.get(param::pop3_uidl_format);
+        options.login_delay = static_cast<std::uint32_t>(
+            std::chrono::duration_cast<Seconds>(Millis(config_.get(param::pop3_login_delay)))
+                .count());
         options.known_uidls = uidls_of_courier(user.grant.mailbox);
         if (!format_uidl(options.uidl_format, 1, 1, "x")) {
             log::warning("", cat({"pop3_uidl_format: \"", printable(options.uidl_format, 100),

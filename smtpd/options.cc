@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lib/base/ip_address.h"
+#include "lib/base/client_range.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/net/stream.h"
@@ -256,18 +257,7 @@ bool Options::Limits::any() const {
 }
 
 std::string Options::Limits::range_of(const std::string& address) const {
-    const auto ip = IpAddress::parse(address);
-    if (!ip) return address;
-    const int bits = ip->is_v4() ? v4_bits : v6_bits;
-    if (bits >= ip->bits()) return ip->str();
-    std::string bytes(ip->bytes());
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const int keep = bits - static_cast<int>(i) * 8;
-        if (keep >= 8) continue;
-        const int mask = keep <= 0 ? 0 : 0xFF << (8 - keep);
-        bytes[i] = static_cast<char>(bytes[i] & mask);
-    }
-    return cat({IpAddress::from_bytes(bytes)->str(), "/", std::to_string(bits)});
+    return client_range(address, v4_bits, v6_bits);
 }
 
 bool Options::Limits::excepts(const std::string& address) const {

@@ -132,6 +132,29 @@ std::string SessionDriver::client_text() const {
     return text;
 }
 
+// Whoever logged in, `postern who` shows, and `postern kick` ends once no command is under way.
+void SessionDriver::tell_login() {
+    if (session_.user() == facts_.user) return;
+    facts_.session = id_;
+    facts_.protocol = ipc::AuthProtocol::smtp;
+    facts_.state = ipc::SessionState::active;
+    facts_.service = shared_.options.service;
+    facts_.user = session_.user().substr(0, ipc::kMaxUser);
+    facts_.address = address_;
+    facts_.client = limit_client_;
+    facts_.port = client_port_;
+    facts_.security = stream_->secured() ? ipc::SessionSecurity::tls
+                      : peer_.ip().is_loopback() ? ipc::SessionSecurity::local
+                                                 : ipc::SessionSecurity::none;
+    facts_.since = shared_.loop.clock().now();
+    shared_.ledger.note(facts_);
+}
+
+void SessionDriver::dismiss() {
+    dismissed_ = true;
+    pump();
+}
+
 // --- Limits ---
 
 void SessionDriver::ask_anvil(ipc::AnvilEvent event,

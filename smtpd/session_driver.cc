@@ -104,7 +104,10 @@ void SessionDriver::drain() {
 void SessionDriver::pump() {
     if (over_) return;
     while (waiting_ == Waiting::nothing && !closing_) {
-        if (content_) {
+        if (dismissed_) {
+            perform(smtp::Close{cat({"421 4.3.2 ", shared_.options.engine.hostname,
+                                     " Disconnected by the administrator\r\n"})});
+        } else if (content_) {
             if (!take_content()) break;
         } else if (session_.too_many_errors()) {
             log::info("", cat({"too many errors after ", session_.where(), " from ", client_}));
@@ -219,6 +222,7 @@ void SessionDriver::perform(smtp::Action action) {
 
 void SessionDriver::resume(smtp::Action action) {
     waiting_ = Waiting::nothing;
+    tell_login();
     perform(std::move(action));
     pump();
 }
@@ -521,6 +525,8 @@ void SessionDriver::end() {
     submission_.reset();
     if (counted_in_)
         shared_.anvil.session_over(shared_.options.service, limit_client_, *counted_in_);
+    facts_.state = ipc::SessionState::over;
+    shared_.ledger.note(facts_);
     shared_.notices.send(transcript_, client_);
     milter_link_.reset();
     if (exchange_) shared_.dovecot->cancel(*exchange_);

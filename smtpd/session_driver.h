@@ -19,6 +19,7 @@
 #include "lib/ipc/messages/peername.h"
 #include "lib/ipc/messages/policy.h"
 #include "lib/ipc/messages/queue.h"
+#include "lib/ipc/session_ledger.h"
 #include "lib/loop/loop.h"
 #include "lib/loop/stream.h"
 #include "lib/smtp/data_decoder.h"
@@ -45,6 +46,7 @@ struct Shared {
     ipc::Client& names;  // peername
     ipc::Client& qmgr;
     AnvilLink& anvil;
+    ipc::SessionLedger& ledger;
     CleanupLinks& cleanup;
     DovecotAuth* dovecot;  // null: our own auth service checks passwords
     Random& random;
@@ -62,7 +64,9 @@ class SessionDriver : public loop::StreamHandler,
     // Before start(): who the client is, as postscreen knows it (a proxy may stand between).
     void speaks_for(const ipc::Handoff& handoff);
     void start();  // greet; needs to be owned by a shared_ptr
-    void drain();  // the process wants to end
+    void drain();    // the process wants to end
+    void dismiss();  // an operator wants this session to end
+    const std::string& id() const { return id_.str(); }
 
   private:
     // What the session waits for when it does not wait for the client.
@@ -100,6 +104,7 @@ class SessionDriver : public loop::StreamHandler,
     void greet();
     void admit();
 
+    void tell_login();
     void ask_anvil(ipc::AnvilEvent event, std::function<void(const ipc::AnvilAnswer&)> done);
     void warn_of_limit(std::string_view what, std::uint32_t number);
     void count_tls_session(std::function<void()> next);
@@ -187,6 +192,8 @@ class SessionDriver : public loop::StreamHandler,
     std::string client_;        // "name[address]" for the log
     std::string limit_client_;  // address or network, for anvil
     bool unlimited_ = false;
+    ipc::SessionFacts facts_;   // of a client that has logged in, for anvil
+    bool dismissed_ = false;
     std::optional<std::uint64_t> counted_in_;  // anvil knows of the session: in this epoch
     bool debug_ = false;                       // debug_peer_list
     bool rewrites_headers_ = false;            // local_header_rewrite_clients, what policy said

@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 
@@ -31,6 +33,7 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
       names_(loop, options_.peername_path),
       qmgr_(loop, options_.qmgr_path),
       anvil_(loop, options_.anvil_path),
+      ledger_(loop, options_.anvil_path, [this](const std::string& id) { dismiss(id); }),
       cleanup_(loop, options_.cleanup_path),
       notices_(cleanup_, options_.notices),
       dovecot_(options_.sasl_server
@@ -38,7 +41,7 @@ SmtpdService::SmtpdService(loop::Loop& loop, Options options, std::function<void
                                                    options_.sasl_server->name)
                    : nullptr),
       shared_{options_, loop,   policy_,  auth_,          names_,
-              qmgr_,    anvil_, cleanup_, dovecot_.get(), SystemRandom::instance(),
+              qmgr_,    anvil_, ledger_, cleanup_, dovecot_.get(), SystemRandom::instance(),
               notices_},
       session_ended_(std::move(session_ended)),
       loop_(loop) {}
@@ -119,6 +122,14 @@ std::function<void(SessionDriver*)> SmtpdService::ending() {
 void SmtpdService::add(std::shared_ptr<SessionDriver> driver) {
     sessions_.emplace(driver.get(), driver);
     driver->start();
+}
+
+// An operator's wish, which is rare: no index is kept for it.
+void SmtpdService::dismiss(const std::string& session) {
+    const auto at = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+        return entry.first->id() == session;
+    });
+    if (at != sessions_.end()) std::shared_ptr(at->second)->dismiss();
 }
 
 void SmtpdService::drain() {

@@ -25,6 +25,7 @@ class SmtpdService : public service::LoopService {
     std::size_t session_limit() const override { return options_.client_limit; }
 
   private:
+    void dismiss(const std::string& session);
     void take_over(Fd socket);
     void ask_proxy(Fd socket);
     std::function<void(SessionDriver*)> ending();
@@ -36,6 +37,7 @@ class SmtpdService : public service::LoopService {
     ipc::Client names_;
     ipc::Client qmgr_;
     AnvilLink anvil_;
+    ipc::SessionLedger ledger_;
     CleanupLinks cleanup_;
     Notices notices_;
     std::unique_ptr<DovecotAuth> dovecot_;

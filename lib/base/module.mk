@@ -3,7 +3,7 @@ lib_base_libbase_a_SOURCES = \
 	%reldir%/check.h %reldir%/check.cc %reldir%/result.h %reldir%/lookup.h %reldir%/verdict.h \
 	%reldir%/fd.h %reldir%/fd.cc %reldir%/unicode.h %reldir%/unicode.cc %reldir%/shared_library.h %reldir%/shared_library.cc %reldir%/strings.h %reldir%/strings.cc %reldir%/encode.h %reldir%/encode.cc \
 	%reldir%/crc32c.h %reldir%/crc32c.cc %reldir%/clock.h %reldir%/clock.cc %reldir%/date_time.h %reldir%/date_time.cc %reldir%/random.h %reldir%/random.cc \
-	%reldir%/ids.h %reldir%/ids.cc %reldir%/ip_address.h %reldir%/ip_address.cc
+	%reldir%/ids.h %reldir%/ids.cc %reldir%/ip_address.h %reldir%/ip_address.cc %reldir%/client_range.h %reldir%/client_range.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/base/base_test

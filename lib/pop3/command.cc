@@ -4,6 +4,13 @@
 
 namespace postern::pop3 {
 
+std::string common_capabilities(std::uint32_t login_delay) {
+    std::string lines =
+        "CAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\n";
+    if (login_delay > 0) lines += cat({"LOGIN-DELAY ", std::to_string(login_delay), "\r\n"});
+    return lines;
+}
+
 Command Command::parse(std::string_view line) {
     Command command;
     const auto space = line.find(' ');

@@ -16,8 +16,8 @@ inline constexpr std::size_t kMaxSaslLine = 16384;
 inline constexpr unsigned kMaxBadCommands = 20;  // then the conversation ends
 
 // CAPA (RFC 2449) before the login and after it. Nothing that a client leaves here is removed.
-inline constexpr std::string_view kCapabilities =
-    "CAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\n";
+// `login_delay`: seconds between two logins (RFC 2449 6.5).
+std::string common_capabilities(std::uint32_t login_delay);
 
 struct Command {
     std::string verb;  // upper case

@@ -124,7 +124,7 @@ LoginAction LoginSession::stls() {
 }
 
 LoginAction LoginSession::capa() const {
-    std::string reply = cat({"+OK\r\n", kCapabilities, "UTF8 USER\r\n"});
+    std::string reply = cat({"+OK\r\n", common_capabilities(options_.login_delay), "UTF8 USER\r\n"});
     if (options_.starttls_available && !secured_) reply += "STLS\r\n";
     if (options_.passwords && in_clear()) reply += "USER\r\n";
     const std::string mechanisms = sasl_.mechanisms(in_clear());
@@ -136,6 +136,11 @@ LoginAction LoginSession::on_auth_failed(bool temporary) {
     // RFC 3206: the codes tell a client whether asking for another password would help.
     return error(temporary ? "-ERR [SYS/TEMP] Temporary authentication failure."
                            : "-ERR [AUTH] Authentication failed.");
+}
+
+LoginAction LoginSession::on_refused(bool too_soon, std::string_view text) {
+    // RFC 2449 8.1: the maildrop is in use, by sessions of this user; or it is too early.
+    return error(cat({too_soon ? "-ERR [LOGIN-DELAY] " : "-ERR [IN-USE] ", text}));
 }
 
 LoginAction LoginSession::on_no_worker() {

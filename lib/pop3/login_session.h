@@ -18,6 +18,7 @@ struct LoginOptions {
     bool plaintext_allowed = false;  // passwords without TLS
     bool passwords = true;           // USER and PASS at all
     std::string greeting = "Postern ready.";
+    std::uint32_t login_delay = 0;  // seconds; RFC 2449 6.5
 };
 
 struct LoginAction {
@@ -62,6 +63,8 @@ class LoginSession {
     LoginAction on_challenge(std::string_view challenge);
     // auth refused (or could not answer: temporary). Success has no answer here.
     LoginAction on_auth_failed(bool temporary);
+    // auth said yes, but the user has too many sessions, or comes too soon after the last one.
+    LoginAction on_refused(bool too_soon, std::string_view text);
     // auth said yes, but there is no worker to serve the user.
     LoginAction on_no_worker();
 

@@ -26,8 +26,11 @@ Action Session::on_line(std::string_view line) {
     if (command.verb == "RSET") return rset();
     if (command.verb == "NOOP") return say("+OK");
     if (command.verb == "CAPA")
-        return {
-            cat({"+OK\r\n", kCapabilities, "IMPLEMENTATION Postern\r\n.\r\n"}), Then::go_on, 0, {}};
+        return {cat({"+OK\r\n", common_capabilities(login_delay_),
+                     "IMPLEMENTATION Postern\r\n.\r\n"}),
+                Then::go_on,
+                0,
+                {}};
     if (command.verb == "QUIT") return {{}, Then::update, 0, {}};
     return error("-ERR Unknown command: " + printable(command.verb, 32));
 }

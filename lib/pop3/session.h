@@ -33,8 +33,9 @@ struct Action {
 
 class Session {
   public:
-    explicit Session(std::vector<MessageInfo> messages)
+    explicit Session(std::vector<MessageInfo> messages, std::uint32_t login_delay = 0)
         : messages_(std::move(messages)),
+          login_delay_(login_delay),
           deleted_(messages_.size()),
           retrieved_(messages_.size()) {}
 
@@ -63,6 +64,7 @@ class Session {
     std::string listing(Line line) const;
 
     std::vector<MessageInfo> messages_;
+    std::uint32_t login_delay_;  // what CAPA tells of it
     std::vector<bool> deleted_;
     std::vector<bool> retrieved_;
     unsigned bad_commands_ = 0;

@@ -27,12 +27,13 @@ Result<UserSession> receive_handoff(ipc::Channel& channel, ipc::AuthProtocol pro
     TRY_ASSIGN(ipc::Packet packet, channel.receive_packet(Deadline::in(kHandoffWait)));
     UserSession session;
     TRY_ASSIGN(session.handoff, packet.as<ipc::Handoff>());
-    if (packet.descriptor_count() != 1)
-        return Error{Errc::invalid, "hand-off without its descriptor"};
+    if (packet.descriptor_count() != 2)
+        return Error{Errc::invalid, "hand-off without its descriptors"};
     if (session.handoff.protocol != protocol)
         return Error{Errc::invalid, "hand-off for another protocol"};
     if (session.handoff.session.empty()) return Error{Errc::invalid, "hand-off without session id"};
-    session.client = packet.take_descriptor();
+    session.client = packet.take_descriptor(0);
+    session.dismissal = packet.take_descriptor(1);
     return session;
 }
 
@@ -87,10 +88,13 @@ Result<UserSession> accept_user_session(ipc::Channel& channel, ipc::AuthProtocol
                                         const config::Config& config, const StateJudge& judge,
                                         const Preparer& prepare) {
     TRY_ASSIGN(UserSession session, receive_handoff(channel, protocol));
-    TRY_ASSIGN(session.stop, sys::stop_signal());
+    TRY_ASSIGN(session.stop_signal, sys::stop_signal());
+    TRY_ASSIGN(session.stop,
+               sys::stop_or_dismissal(session.stop_signal.get(), session.dismissal.get()));
     auto became = become(session, config, judge, prepare);
     const ipc::HandoffAnswer answer{became.has_value(),
-                                    became ? "" : became.error().what.substr(0, ipc::kMaxText)};
+                                    became ? "" : became.error().what.substr(0, ipc::kMaxText),
+                                    static_cast<std::uint32_t>(::getpid())};
     TRY(channel.send(answer, Deadline::in(kHandoffWait), session.handoff.session.str()));
     TRY(became);
     return session;

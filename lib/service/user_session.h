@@ -23,7 +23,8 @@ struct UserSession {
     ipc::Grant grant;
     std::string state;  // of a session that hibernated, opened (ipc::Hibernate); empty: a new one
     Fd client;          // the client's socket, or the end of login's relay
-    Fd stop;  // becomes readable when the system stops: say goodbye (lib/sys/stop_signal.h)
+    Fd stop;  // becomes readable when it shall end: say goodbye (lib/sys/stop_signal.h)
+    Fd stop_signal, dismissal;  // what `stop` is made of
 };
 
 // In the child of a forking service. Receives the hand-off, redeems the token, becomes the user and

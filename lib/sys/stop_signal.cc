@@ -1,6 +1,7 @@
 #include "lib/sys/stop_signal.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 
 namespace postern::sys {
 namespace {
+
+constexpr std::uint64_t kSystemStops = 1, kDismissed = 2;
 
 sigset_t only_term() {
     sigset_t set;
@@ -36,6 +39,18 @@ Result<Fd> stop_signal() {
     return fd;
 }
 
+Result<Fd> stop_or_dismissal(int signal, int dismissal) {
+    Fd both(::epoll_create1(EPOLL_CLOEXEC));
+    if (!both) return system_error("epoll_create");
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = kSystemStops}};
+    if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, signal, &event) != 0)
+        return system_error("epoll_ctl");
+    event.data.u64 = kDismissed;
+    if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, dismissal, &event) != 0)
+        return system_error("epoll_ctl");
+    return both;
+}
+
 Result<void> wait_ready(int fd, Ready ready, int stop, const Deadline& deadline) {
     const short events = ready == Ready::read ? POLLIN : POLLOUT;
     for (;;) {
@@ -46,7 +61,7 @@ Result<void> wait_ready(int fd, Ready ready, int stop, const Deadline& deadline)
         if (count == 0) return Error{Errc::timeout, "client is silent"};
         if (count < 0 && errno != EINTR) return system_error("poll");
         if (count < 0) continue;
-        if (stop >= 0 && both[1].revents != 0) return Error{Errc::closed, "Server shutting down"};
+        if (stop >= 0 && both[1].revents != 0) return Error{Errc::closed, std::string(stop_reason(stop))};
         return {};
     }
 }
@@ -54,6 +69,17 @@ Result<void> wait_ready(int fd, Ready ready, int stop, const Deadline& deadline)
 bool is_stopped(int stop) {
     pollfd one{stop, POLLIN, 0};
     return stop >= 0 && ::poll(&one, 1, 0) > 0;
+}
+
+// A plain signalfd is no epoll descriptor, and tells of the signal only.
+bool is_dismissed(int stop) {
+    std::array<epoll_event, 2> events{};
+    const int count = ::epoll_wait(stop, events.data(), events.size(), 0);
+    return count == 1 && events[0].data.u64 == kDismissed;
+}
+
+std::string_view stop_reason(int stop) {
+    return is_dismissed(stop) ? "Disconnected by the administrator" : "Server shutting down";
 }
 
 }  // namespace postern::sys

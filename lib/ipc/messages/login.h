@@ -1,5 +1,6 @@
-// login hands an authenticated client to a mail worker, with one descriptor: the client's own socket, or
-// one end of a socketpair through which login relays what it decrypts.
+// login hands an authenticated client to a mail worker, with two descriptors: the client's own socket, or
+// one end of a socketpair through which login relays what it decrypts; and an eventfd, which becomes readable when the
+// session shall end.
 #pragma once
 
 #include "lib/ipc/codec.h"
@@ -42,10 +43,12 @@ struct HandoffAnswer {
 
     bool ok = false;  // false: login still has the client and tells it "try later"
     std::string text;
+    std::uint32_t worker = 0;  // its process id, for people
 
     void attributes(auto& io) {
         io.attr("ok", ok);
         io.attr("text", text, kMaxText);
+        io.attr("worker", worker);
     }
 };
 
