@@ -15,6 +15,11 @@ constexpr std::string_view kHello = "EHLO me\r\nMAIL FROM:<a@b.test>\r\n";
 struct FakeAnvil : Neighbour {
     using Neighbour::Neighbour;
     void on_packet(Talk& talk, ipc::Packet packet) override {
+        if (const auto report = packet.as<ipc::SessionReport>()) {
+            for (const auto& facts : report->sessions) told.push_back(facts);
+            if (dismisses) (void)talk.channel->send(ipc::DismissSessions{{told.back().session.str()}}).has_value();
+            return;
+        }
         questions.push_back(packet.as<ipc::AnvilQuestion>().value());
         const auto event = questions.back().event;
         if (event == AnvilEvent::disconnect) {
@@ -26,6 +31,8 @@ struct FakeAnvil : Neighbour {
     }
     std::vector<ipc::AnvilQuestion> questions;
     std::map<AnvilEvent, std::uint32_t> numbers;
+    std::vector<ipc::SessionFacts> told;  // of clients that logged in
+    bool dismisses = false;               // whoever it is told of
     std::uint32_t sessions = 1;
     int disconnects = 0;
 };
@@ -89,6 +96,27 @@ TEST_F(ClientTest, TooManyLogins) {
               "450 4.7.1 Error: too many AUTH commands from 127.0.0.1\r\n");
     EXPECT_THAT(logged(), HasSubstr("warning AUTH command rate limit exceeded: 2 from "));
     EXPECT_EQ(auth->requests.size(), 1U);
+}
+
+TEST_F(ClientTest, WhoLogsInIsKnownAndCanBeDismissed) {
+    options.engine.auth_enabled = true;
+    begin();
+    talk("EHLO me\r\n", "8BITMIME\r\n");
+    EXPECT_TRUE(anvil->told.empty());
+    EXPECT_THAT(talk("AUTH PLAIN AG1lAHNlY3JldA==\r\n", "\n"), StartsWith("235 "));
+    ASSERT_TRUE(wait_for([&] { return anvil->told.size() == 1; }));
+    EXPECT_EQ(anvil->told[0].user, "me@example.test");
+    EXPECT_EQ(anvil->told[0].address, "127.0.0.1");
+    EXPECT_EQ(anvil->told[0].protocol, ipc::AuthProtocol::smtp);
+    EXPECT_EQ(anvil->told[0].state, ipc::SessionState::active);
+    talk("QUIT\r\n", "\n");
+    ASSERT_TRUE(wait_for([&] { return anvil->told.size() == 2; }));
+    EXPECT_EQ(anvil->told[1].state, ipc::SessionState::over);
+    connect();
+    anvil->dismisses = true;
+    talk("EHLO me\r\n", "8BITMIME\r\n");
+    EXPECT_THAT(talk("AUTH PLAIN AG1lAHNlY3JldA==\r\n", "421 "), testing::HasSubstr("421 4.3.2 "));
+    ASSERT_TRUE(wait_for([&] { return anvil->told.size() == 4; }));
 }
 
 TEST_F(ClientTest, ExceptionsAreNotCounted) {
