@@ -174,6 +174,7 @@ Result<std::optional<Acl>> read_acl(sys::Fs& fs, const std::string& folder) {
     const auto info = fs.info(file);
     if (info && info->kind != sys::FileInfo::Kind::regular)
         return Error{Errc::corrupt, file + " is no regular file", 0};
+    bool known = false;
     LineLog log(fs, file);
     const auto on_line = [&out](std::string_view line) {
         const auto parts = split_once(line, ' ');
@@ -181,7 +182,9 @@ Result<std::optional<Acl>> read_acl(sys::Fs& fs, const std::string& folder) {
         if (rights && is_identifier(parts->second))
             out.insert_or_assign(std::string(parts->second), *rights);
     };
-    TRY_ASSIGN(const bool known, log.refresh({[](std::string_view) {}, on_line}));
+    if (info || info.error().code != Errc::not_found) {
+        TRY_ASSIGN(known, log.refresh({[](std::string_view) {}, on_line}));
+    }
     if (known) return std::optional(std::move(out));
     const auto text = read_small_file(fs, folder + "/dovecot-acl", kMaxAclFile);
     if (text) return std::optional(parse_dovecot_acl(*text));

@@ -172,6 +172,7 @@ class FolderIndex final : private ChangeSink {
     void log_renamed(const Look& look, ChangeWriter& out) const;
     Result<void> log_new(Look& look, Transaction& transaction);
     Result<NumberedFiles> number(const Look& look);
+    void make_room(const NumberedFiles& files);
     void keep_next_uid(Uid logged, ChangeWriter& out) const;
     Result<std::vector<Uid>> give_uids(std::span<const std::string_view> bases);
     Result<std::vector<Uid>> give_uids(std::span<const Arrival> arrivals);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <bit>
 #include <cstring>
 
 #include "lib/base/crc32c.h"
@@ -68,7 +69,8 @@ void MessageCache::look_again() {
 std::optional<CachedMessage> MessageCache::find(std::size_t at) {
     if (!ready()) return std::nullopt;
     const IndexRow& row = index_.row(at);
-    if (row.cache == 0) look_again();
+    // The 1st, 2nd, 4th, 8th… time: who reads a whole folder for the first time finds nothing.
+    if (row.cache == 0 && std::has_single_bit(++misses_)) look_again();
     const std::string_view bytes = map_.bytes();
     if (row.cache < sizeof(CacheHeader) || row.cache >= bytes.size()) return std::nullopt;
     const auto entry = read_entry(bytes.substr(static_cast<std::size_t>(row.cache)));
@@ -148,6 +150,7 @@ Result<void> MessageCache::start_anew() {
 }
 
 Result<void> MessageCache::flush() {
+    misses_ = 0;
     if (pending_.empty()) return {};
     std::string buffer = std::move(buffer_);
     const auto pending = std::move(pending_);

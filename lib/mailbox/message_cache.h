@@ -36,6 +36,7 @@ class MessageCache {
     bool opened_ = false;
     sys::MappedFile map_;
     std::uint64_t inode_ = 0;
+    std::uint32_t misses_ = 0;  // since the last flush()
     std::string buffer_;
     std::vector<std::pair<Uid, std::size_t>> pending_;  // offsets in the buffer
 };

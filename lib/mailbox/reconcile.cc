@@ -234,6 +234,7 @@ Result<void> FolderIndex::log_new(Look& look, Transaction& transaction) {
     }
     ForeignKeywords foreign(*env_.fs, folder_, count() == 0);
     TRY_ASSIGN(const NumberedFiles numbered, number(look));
+    make_room(numbered);
     for (const auto& [uid, file] : numbered) {
         const MessageName parts = MessageName::parse(file->name);
         const Flags flags = flags_of_info(parts.info);
@@ -253,6 +254,15 @@ Result<void> FolderIndex::log_new(Look& look, Transaction& transaction) {
     }
     keep_next_uid(numbered.back().first + 1, transaction.changes);
     return {};
+}
+
+// Rows and names that grow by doubling would take twice as much for a moment.
+void FolderIndex::make_room(const NumberedFiles& files) {
+    own_rows();
+    own_rows_.reserve(own_rows_.size() + files.size());
+    std::size_t bytes = own_names_.size();
+    for (const auto& [uid, file] : files) bytes += file->name.size();
+    own_names_.reserve(bytes);
 }
 
 // The UIDs of files that the log does not know.
