@@ -1,5 +1,9 @@
 #include "auth/auth_service.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/client_range.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
@@ -38,6 +42,9 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
         auto request = packet.as<ipc::AuthRequest>();
         if (!request) return service_.end(this);
         busy_ = true;
+        client_ = service_.client_of(request->client_address);
+        session_ = request->session.str();
+        held_ = false;
         exchange_ = Exchange::make(service_.backend_, *request);
         crypto::wipe(request->response);
         const auto exchange = exchange_;  // its answer may end it
@@ -58,15 +65,34 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
         };
     }
 
-    // Failures are held back: guessing costs time (and a parallel guesser meets the connection
-    // limits).
+    // Failures are held back: guessing costs time. Where there were some before, any answer is, so
+    // that haste does not tell who was right; of several answers the first after the name is known.
     void on_answer(ipc::AuthAnswer a) {
         const bool failed = a.outcome == ipc::AuthOutcome::failure;
         if (a.outcome != ipc::AuthOutcome::challenge) exchange_.reset();
+        Millis wait = hold(a.user);
+        note(a);
+        if (failed) wait += service_.options_.failure_delay;
         delayed_ = std::move(a);
-        if (failed && service_.options_.failure_delay > Millis{0})
-            return delay_.start(service_.options_.failure_delay);
+        if (wait > Millis{0}) return delay_.start(wait);
         send_delayed();
+    }
+
+    Millis hold(const std::string& user) {
+        if (client_.empty() || user.empty() || std::exchange(held_, true)) return Millis{0};
+        const auto wait = service_.failures_.delay(client_, user, service_.loop_.clock().steady());
+        if (wait > Millis{0})
+            log::info(session_, cat({"user=<", printable(user, 100), ">, client=[", client_,
+                                     "]: answer is held back for ", std::to_string(wait.count()),
+                                     " ms after failures (auth_failure_delay_limit)"}));
+        return wait;
+    }
+
+    void note(const ipc::AuthAnswer& a) {
+        if (client_.empty() || a.user.empty()) return;
+        if (a.outcome == ipc::AuthOutcome::failure)
+            service_.failures_.failed(client_, a.user, service_.loop_.clock().steady());
+        if (a.outcome == ipc::AuthOutcome::success) service_.failures_.succeeded(client_, a.user);
     }
 
     void send_delayed() {
@@ -90,6 +116,9 @@ class AuthService::Conversation : public std::enable_shared_from_this<Conversati
     bool may_redeem_;
     bool busy_ = false;
     std::shared_ptr<Exchange> exchange_;  // while it goes on
+    std::string client_;                  // as it is counted; empty: it is not
+    std::string session_;
+    bool held_ = false;  // for the failures before
     ipc::AuthAnswer delayed_;
     loop::Timer delay_;
     ipc::LoopChannel channel_;
@@ -106,6 +135,7 @@ AuthService::AuthService(loop::Loop& loop, Options options, Random& random,
       pool_(loop, options_.workers),
       backend_{users_, tokens_, pool_, random,
                options_.salt_key.empty() ? random.bytes(ipc::kSessionKeySize) : options_.salt_key},
+      failures_(options_.failures),
       session_ended_(std::move(session_ended)) {}
 
 AuthService::~AuthService() = default;
@@ -122,6 +152,18 @@ void AuthService::end(Conversation* conversation) {
     loop_.post([kept = at->second] {});
     conversations_.erase(at);
     session_ended_();
+}
+
+// What is counted for an address: nothing for those that are excepted.
+std::string AuthService::client_of(const std::string& address) const {
+    const auto ip = IpAddress::parse(address);
+    if (!ip) return {};
+    const auto& exceptions = options_.failure_exceptions;
+    const bool excepted = std::any_of(exceptions.begin(), exceptions.end(), [&](const auto& one) {
+        return one.contains(ip->unmapped());
+    });
+    if (excepted) return {};
+    return client_range(ip->unmapped().str(), options_.v4_bits, options_.v6_bits);
 }
 
 ipc::UserAnswer AuthService::known(const ipc::UserRequest& request) {

@@ -7,12 +7,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "auth/exchange.h"
+#include "auth/failures.h"
 #include "auth/hash_pool.h"
 #include "auth/resume.h"
 #include "auth/tokens.h"
 #include "auth/users.h"
+#include "lib/base/ip_address.h"
 #include "lib/ipc/loop_channel.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/loop/loop.h"
@@ -23,6 +26,9 @@ struct Options {
     UserOptions users;
     std::size_t workers = 4;
     Millis failure_delay{2000};
+    Failures::Options failures;
+    std::vector<IpNetwork> failure_exceptions;  // clients whose failures do not count
+    int v4_bits = 32, v6_bits = 128;            // of an address that make a client
     Millis token_lifetime{60'000};
     std::string resume_key;  // empty: made up, and good for this process only
     std::string salt_key;    // likewise: unknown users' salts (scram_exchange.cc)
@@ -30,7 +36,8 @@ struct Options {
 
 class AuthService {
   public:
-    static constexpr std::size_t kMaxSessions = 2000;
+    // With those whose answer is held back: who guesses must not fill the room of all others.
+    static constexpr std::size_t kMaxSessions = 20'000;
 
     AuthService(loop::Loop& loop, Options options, Random& random,
                 std::function<void()> session_ended);
@@ -49,6 +56,7 @@ class AuthService {
     ipc::UserAnswer located(const ipc::UserRequest& request);
     ipc::Grant redeem(const ipc::RedeemToken& request);
     std::optional<std::string> user_of(const ipc::RedeemToken& request);
+    std::string client_of(const std::string& address) const;
 
     loop::Loop& loop_;
     Options options_;
@@ -57,6 +65,7 @@ class AuthService {
     Resume resume_;
     HashPool pool_;
     Backend backend_;
+    Failures failures_;
     std::function<void()> session_ended_;
     std::map<Conversation*, std::shared_ptr<Conversation>> conversations_;
 };

@@ -140,9 +140,8 @@ void Exchange::answer(ipc::AuthAnswer answer) {
     if (done) done(std::move(answer));
 }
 
-void Exchange::challenge(std::string text) {
-    ipc::AuthAnswer a;
-    a.outcome = ipc::AuthOutcome::challenge;
+void Exchange::challenge(std::string text, const std::string& user) {
+    ipc::AuthAnswer a = answer_with(ipc::AuthOutcome::challenge, user, {});
     a.challenge = std::move(text);
     answer(std::move(a));
 }

@@ -46,7 +46,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     virtual void on_no_message() { challenge({}); }
 
     // The answers.
-    void challenge(std::string text);
+    // `user`: where the name is known by now; it may be held back for earlier failures.
+    void challenge(std::string text, const std::string& user = {});
     void admit(const std::string& user);
     void refuse(const std::string& user, const std::string& why);
     void defer(const std::string& user, const std::string& why);

@@ -26,6 +26,20 @@ std::string salt_key(const std::string& passwd_file, const std::string& resume_k
                               : crypto::hmac(crypto::Digest::sha256, resume_key, "salts");
 }
 
+// mynetworks, the default, may name tables, which are for those who read them.
+std::vector<IpNetwork> exceptions_from(const config::Config& config) {
+    std::vector<IpNetwork> networks;
+    for (const auto& word : config.get(param::auth_failure_exceptions)) {
+        if (const auto network = IpNetwork::parse(word)) {
+            networks.push_back(*network);
+        } else {
+            log::warning("", cat({"auth_failure_exceptions: \"", printable(word, 100),
+                                  "\" is no address and no network; it excepts nobody"}));
+        }
+    }
+    return networks;
+}
+
 Options options_from(const config::Config& config, const service::KeyFiles& keys) {
     Options options;
     options.users.passwd_file = config.get(param::auth_passwd_file);
@@ -37,6 +51,11 @@ Options options_from(const config::Config& config, const service::KeyFiles& keys
     options.users.own_gid = ::getegid();
     options.workers = config.get(param::auth_worker_limit);
     options.failure_delay = config.get(param::auth_failure_delay);
+    options.failures.longest = config.get(param::auth_failure_delay_limit);
+    options.failures.memory = config.get(param::auth_failure_memory);
+    options.failure_exceptions = exceptions_from(config);
+    options.v4_bits = static_cast<int>(config.get(param::smtpd_client_ipv4_prefix_length));
+    options.v6_bits = static_cast<int>(config.get(param::smtpd_client_ipv6_prefix_length));
     options.token_lifetime = config.get(param::auth_token_lifetime);
     // Without it (an older master, before it was restarted) a reload ends hibernated sessions.
     options.resume_key = keys.find(service::kResumeKey);

@@ -85,7 +85,7 @@ void ScramExchange::derive(std::optional<sasl::ScramSecret> stored, std::string 
                              if (!self) return;
                              if (!derived) return defer(user_, derived.error().what);
                              step_ = Step::last;
-                             challenge(scram_.challenge(stored ? *stored : *derived));
+                             challenge(scram_.challenge(stored ? *stored : *derived), user_);
                          });
 }
 

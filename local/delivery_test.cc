@@ -181,6 +181,44 @@ TEST_F(Delivery, DeliversGroupsAndReportsEachJob) {
     EXPECT_NE(logged.find("status=deferred (maildir delivery failed: "), std::string::npos);
 }
 
+// Workers after a reload, and sessions, are processes of their own.
+TEST_F(Delivery, TakesTurnsAtAQuota) {
+    constexpr int kWorkers = 8, kRoom = 3;
+    std::filesystem::create_directories(root_ + "/u1");
+    int start[2];
+    ASSERT_EQ(::pipe(start), 0);
+    std::vector<pid_t> workers;
+    for (int i = 0; i < kWorkers; ++i) {
+        const pid_t pid = ::fork();
+        if (pid != 0) {
+            workers.push_back(pid);
+            continue;
+        }
+        ::close(start[1]);
+        char byte = 0;
+        (void)!::read(start[0], &byte, 1);  // all at once, when the last one is there
+        auto pair = sys::packet_pair();
+        OpenJob job;
+        job.file = queue_file("Subject: x\r\n\r\nbody\r\n");
+        job.connection = std::move(pair->first);
+        job.job.request = request({"u1@here.test"});
+        job.job.targets = {to(root_ + "/u1/", "u1@here.test")};
+        job.job.targets[0].quota_rule = "*:messages=" + std::to_string(kRoom);
+        std::vector<OpenJob> jobs;
+        jobs.push_back(std::move(job));
+        MailboxWorker(sys::RealFs::instance(), mailbox_options(), nullptr).deliver(jobs);
+        ::_exit(0);
+    }
+    ::close(start[1]);
+    for (const pid_t pid : workers) {
+        int status = 0;
+        ::waitpid(pid, &status, 0);
+        EXPECT_EQ(status, 0);
+    }
+    ::close(start[0]);
+    EXPECT_EQ(messages(root_ + "/u1").size(), static_cast<std::size_t>(kRoom));
+}
+
 // Answers every connection to `path` with `serve` until destroyed.
 class Server {
   public:

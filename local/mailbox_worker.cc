@@ -21,6 +21,7 @@ namespace postern::local {
 namespace {
 
 constexpr Millis kAnswerWait{10'000};
+constexpr Millis kTurnWait{10'000};            // for those who fill the mailbox just now
 constexpr int kQuiet = 500;                   // milliseconds without a job
 constexpr std::size_t kPreparedAtOnce = 100;  // messages
 
@@ -175,6 +176,25 @@ mailbox::Quota quota_of(sys::Fs& fs, const Target& target) {
 
 }  // namespace
 
+// Sessions that add messages, and other workers, wait until these deliveries are counted. In the
+// order of the names, so that no two workers wait for each other. A turn that cannot be had keeps no
+// mail back: a Maildir that is not there yet is nobody else's either.
+std::vector<mailbox::FolderLock> MailboxWorker::take_turns(const std::vector<OpenJob>& jobs) const {
+    std::map<std::string, const Target*> limited;
+    for (const auto& job : jobs)
+        for (const auto& target : job.job.targets)
+            if (target.is_maildir() && !target.quota_rule.empty())
+                limited.emplace(target.mailbox, &target);
+    std::vector<mailbox::FolderLock> turns;
+    for (const auto& [mailbox, target] : limited) {
+        auto turn = quota_of(fs_, *target).take_turn(kTurnWait);
+        if (turn && *turn) turns.push_back(std::move(**turn));
+        if (!turn && turn.error().code != Errc::not_found)
+            log::warning("", cat({"quota of ", target->address, ": ", turn.error().what}));
+    }
+    return turns;
+}
+
 std::optional<Verdict> MailboxWorker::over_quota(const Target& target, std::uint64_t size,
                                                  Taken& taken) const {
     if (target.quota_rule.empty()) return {};
@@ -267,10 +287,12 @@ void MailboxWorker::deliver(std::vector<OpenJob>& jobs) {
     const auto started = SystemClock::instance().now();
     std::vector<Plan> plans;
     std::vector<mailbox::Delivery> group;
+    auto turns = take_turns(jobs);
     plan(jobs, plans, group);
     const auto results = mailbox::deliver(fs_, group);
     note_delivered(group, results);
     count(jobs, plans, results);
+    turns.clear();
     std::vector<ipc::DeliverReport> reports(jobs.size());
     std::vector<std::vector<std::size_t>> for_runner(jobs.size());
     for (const auto& plan : plans) {

@@ -73,6 +73,7 @@ class MailboxWorker {
     // Nothing: there is room in the mailbox, or no quota, besides what the group has `taken` so
     // far.
     using Taken = std::map<std::string, mailbox::QuotaUsage>;
+    std::vector<mailbox::FolderLock> take_turns(const std::vector<OpenJob>& jobs) const;
     std::optional<Verdict> over_quota(const Target& target, std::uint64_t size, Taken& taken) const;
     void count(const std::vector<OpenJob>& jobs, const std::vector<Plan>& plans,
                const std::vector<Result<std::string>>& results) const;

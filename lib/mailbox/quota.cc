@@ -199,12 +199,17 @@ Result<void> Quota::check(std::uint64_t bytes, std::uint64_t messages) const {
                  EDQUOT};
 }
 
+Result<std::optional<FolderLock>> Quota::take_turn(Millis patience) const {
+    if (!limits_.any()) return std::optional<FolderLock>();
+    TRY_ASSIGN(FolderLock lock, FolderLock::take(*fs_, root_ + "/postern.quota-lock", patience));
+    return std::optional(std::move(lock));
+}
+
 Result<std::optional<FolderLock>> Quota::take_turn(std::uint64_t bytes,
                                                    std::uint64_t messages) const {
-    if (!limits_.any()) return std::optional<FolderLock>();
-    TRY_ASSIGN(FolderLock lock, FolderLock::take(*fs_, root_ + "/postern.quota-lock"));
-    TRY(check(bytes, messages));
-    return std::optional(std::move(lock));
+    TRY_ASSIGN(auto turn, take_turn());
+    if (turn) TRY(check(bytes, messages));
+    return turn;
 }
 
 void Quota::add(std::int64_t bytes, std::int64_t messages) const {

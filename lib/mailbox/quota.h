@@ -57,8 +57,10 @@ class Quota {
     // EDQUOT, and a text fit for the user.
     Result<void> check(std::uint64_t bytes, std::uint64_t messages) const;
 
-    // The same for who adds it now: others wait until the turn is over, and see what came of it.
-    // Deliveries by local do not wait, and may add what comes at the same moment.
+    // For who adds messages now: others wait until the turn is over, and see what came of it.
+    // Nothing where there are no limits.
+    Result<std::optional<FolderLock>> take_turn(Millis patience = Seconds{30}) const;
+    // The same, where there is room for so much: check().
     Result<std::optional<FolderLock>> take_turn(std::uint64_t bytes, std::uint64_t messages) const;
 
     // That much came (or, negative, went). A failure is not one of the caller's: the file is

@@ -1,12 +1,14 @@
 """Limits for each user and address over all processes, LOGIN-DELAY, postern who and postern kick, with the real
 clients of Python's library and curl."""
 
+import base64
 import imaplib
 import json
 import os
 import poplib
 import smtplib
 import subprocess
+import time
 import unittest
 
 from instance import Instance, wait
@@ -133,6 +135,29 @@ class Limits(Case):
                 continue
             with self.assertRaisesRegex(poplib.error_proto, r"-ERR \[LOGIN-DELAY\] .*\(pop3_login_delay\)"):
                 pop.pass_("secret")
+
+
+class Guessing(Case):
+    def test_answers_are_held_back_across_connections_and_protocols(self):
+        mail = self.serve(services=("imap", "pop3", "submission"), tls=True, users=("bob", "eve"),
+                          auth_failure_exceptions="", auth_failure_delay="0", auth_failure_delay_limit="1s")
+        imap = self.imap(mail, login=False)
+        with self.assertRaisesRegex(imaplib.IMAP4.error, "AUTHENTICATIONFAILED"):
+            imap.login("bob", "wrong")
+        pop = self.pop3(mail)
+        pop.user("bob")
+        with self.assertRaisesRegex(poplib.error_proto, r"-ERR \[AUTH\]"):
+            pop.pass_("wrong")
+        with smtplib.SMTP(*mail.address("submission")) as smtp:
+            smtp.ehlo()
+            self.assertEqual(smtp.docmd("AUTH PLAIN " + base64.b64encode(b"\0bob\0wrong").decode())[0], 535)
+        self.assertNotIn("held back", mail.log())
+        begin = time.monotonic()
+        self.imap(mail)  # the right one: it does not answer sooner
+        self.assertGreaterEqual(time.monotonic() - begin, 1)
+        mail.wait_log(r"user=<bob>, client=\[127.0.0.1\]: answer is held back for 1000 ms after failures")
+        self.imap(mail)
+        self.assertEqual(mail.log().count("held back"), 1)
 
 
 class Who(Case):
