@@ -3,6 +3,9 @@ stockdir = $(datadir)/postern
 dist_stock_DATA = %reldir%/main.cf %reldir%/master.cf %reldir%/aliases
 systemdunitdir = $(prefix)/lib/systemd/system
 nodist_systemdunit_DATA = conf/postern.service
+# "sysctl --system", or the next start of the host, makes it take effect.
+sysctldir = $(prefix)/lib/sysctl.d
+dist_sysctl_DATA = %reldir%/postern-sysctl.conf
 EXTRA_DIST += %reldir%/README.md %reldir%/postern.service.in
 CLEANFILES += conf/postern.service
 

@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "imapd/session.h"
@@ -38,7 +39,12 @@ void Session::idle(std::string_view tag) {
 Fd Session::watch_selected() {
     if (!selected_) return {};
     auto watch = selected_->mailbox.watch();
-    return watch ? *std::move(watch) : Fd();
+    if (watch) return *std::move(watch);
+    const bool too_many = watch.error().sys == EMFILE;
+    log::warning(options_.trace,
+                 cat({watch.error().what, ": this session looks at its folder once a second, and keeps its process",
+                      too_many ? " (raise fs.inotify.max_user_instances)" : ""}));
+    return {};
 }
 
 void Session::idle_on(std::string_view tag, const Fd& watch) {
