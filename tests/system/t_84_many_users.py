@@ -6,6 +6,7 @@ import imaplib
 import json
 import os
 import poplib
+import resource
 import smtplib
 import subprocess
 import time
@@ -276,6 +277,8 @@ class Kick(Case):
         self.assertIn(rb"\Flagged", again.fetch("1", "(FLAGS)")[1][0])
 
     def test_a_thousand_sessions(self):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         mail = self.serve(login_client_limit="300")
         clients = [Client(mail.address("imap")) for _ in range(1000)]
         for client in clients:
