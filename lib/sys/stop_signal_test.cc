@@ -2,6 +2,7 @@
 // kept.
 #include "lib/sys/stop_signal.h"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -44,6 +45,27 @@ TEST(StopSignal, UnblockedItEndsTheProcess) {
                   return true;
               }),
               -1);
+}
+
+TEST(StopSignal, TellsADismissalFromAStop) {
+    EXPECT_EQ(in_child([] {
+                  const auto ends = stream_pair().value();
+                  const Fd signal = stop_signal().value(), dismissal(::eventfd(0, EFD_CLOEXEC));
+                  const Fd stop = stop_or_dismissal(signal.get(), dismissal.get()).value();
+                  if (is_stopped(stop.get()) || is_dismissed(stop.get())) return 1;
+                  if (::eventfd_write(dismissal.get(), 1) != 0) return 2;
+                  const auto waited = wait_ready(ends.first.get(), Ready::read, stop.get(),
+                                                 Deadline::in(Seconds{20}));
+                  if (waited || waited.error().what != "Disconnected by the administrator")
+                      return 3;
+                  if (!is_stopped(stop.get()) || !is_dismissed(stop.get())) return 4;
+                  ::kill(::getpid(), SIGTERM);
+                  return stop_reason(stop.get()) == "Server shutting down" ? 0 : 5;
+              }),
+              0);
+    EXPECT_FALSE(is_dismissed(-1));
+    const auto ends = stream_pair().value();
+    EXPECT_FALSE(stop_or_dismissal(ends.first.get(), -1));
 }
 
 TEST(StopSignal, WaitsHaveDeadlines) {
