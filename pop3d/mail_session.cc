@@ -201,18 +201,25 @@ Result<void> MailSession::send_message(const pop3::Action& action) {
         write(engine_.cannot_read());
         return {};
     }
+    sys::RealFs& fs = sys::RealFs::instance();
+    const auto info = fs.info(file->get());
+    if (!info) {
+        write(engine_.cannot_read());
+        return {};
+    }
     write(action.reply);
     ++(action.lines ? summary_.topped : summary_.retrieved);
     pop3::MessageEncoder encoder(action.lines);
-    for (std::uint64_t offset = 0; !encoder.satisfied(); offset += kPiece) {
+    for (std::uint64_t offset = 0; offset < info->size && !encoder.satisfied(); offset += kPiece) {
         // An error here comes in the middle of a message: only the end of the connection can tell
         // it.
-        TRY_ASSIGN(const std::string piece,
-                   sys::RealFs::instance().read_at(file->get(), offset, kPiece));
+        const auto size =
+            static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, info->size - offset));
+        TRY_ASSIGN(const std::string piece, fs.read_at(file->get(), offset, size));
         encoder.encode(piece, out_);
         if (!action.lines) summary_.retrieved_bytes += piece.size();
         if (out_.size() >= kPiece) TRY(flush());
-        if (piece.size() < kPiece) break;
+        if (piece.size() < size) break;
     }
     encoder.finish(out_);
     return {};
