@@ -61,7 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     AnySasl sasl;
     postern::pop3::LoginSession login(
         {(data[0] & 1) != 0, (data[0] & 2) != 0, (data[0] & 4) == 0, "ready"}, sasl);
-    postern::pop3::Session session({{10, "a"}, {20, "b"}, {30, "c"}});
+    postern::pop3::Session session(
+        {10, 20, 30}, [](std::size_t index) { return std::string(1, "abc"[index]); });
     check_reply(login.greet().reply);
     for (const auto line : postern::split(input, '\n')) {
         const LoginAction action = login.on_line(line);

@@ -96,15 +96,18 @@ Result<mailbox::FolderLock> lock_maildrop(const mailbox::Mailbox& inbox) {
 }
 
 Summary MailSession::run() {
-    auto messages = take_stock();
-    if (!messages) {
-        summary_.end = messages.error().what;
+    auto sizes = take_stock();
+    if (!sizes) {
+        summary_.end = sizes.error().what;
         write("-ERR [SYS/TEMP] The mailbox cannot be opened, try again later.\r\n");
         (void)flush().has_value();  // the client may have gone: nothing more to do for it
         return summary_;
     }
-    summary_.messages = messages->size();
-    engine_ = pop3::Session(*std::move(messages), options_.login_delay);
+    summary_.messages = sizes->size();
+    const auto id_of = [this](std::size_t i) {
+        return unique_id(static_cast<std::uint32_t>(i + 1));
+    };
+    engine_ = pop3::Session(*std::move(sizes), id_of, options_.login_delay);
     const auto done = converse();
     if (!done && stream_.stopped()) {
         // Without QUIT nothing is deleted, RFC 1939 6. A reply in the middle cannot be cut short.
@@ -119,25 +122,28 @@ Summary MailSession::run() {
     return summary_;
 }
 
-Result<std::vector<pop3::MessageInfo>> MailSession::take_stock() {
-    std::vector<pop3::MessageInfo> messages;
-    messages.reserve(view_.count());
+Result<std::vector<std::uint64_t>> MailSession::take_stock() {
+    std::vector<std::uint64_t> sizes;
+    sizes.reserve(view_.count());
     for (std::uint32_t seq = 1; seq <= view_.count(); ++seq) {
-        auto size = view_.crlf_size(seq);
+        const auto size = view_.crlf_size(seq);
         // Removed by another session since we looked: it keeps its number, without content.
-        if (!size && size.error().code != Errc::not_found) return std::move(size).error();
-        const std::uint32_t uid = view_.message(seq).uid;
-        const std::uint32_t validity = view_.uid_validity();
-        const std::string base = view_.base_name(seq);
-        const auto known = options_.known_uidls.find(base);
-        auto id = known != options_.known_uidls.end() && is_uidl(known->second)
-                      ? std::optional(known->second)
-                      : format_uidl(options_.uidl_format, uid, validity, base);
-        // A file's name may be no unique id; the message has one all the same.
-        if (!id) id = format_uidl(Options{}.uidl_format, uid, validity, "");
-        messages.push_back({size ? *size : 0, id.value_or("0")});
+        if (!size && size.error().code != Errc::not_found) return Error(size.error());
+        sizes.push_back(size ? *size : 0);
     }
-    return messages;
+    return sizes;
+}
+
+std::string MailSession::unique_id(std::uint32_t seq) const {
+    const std::uint32_t uid = view_.message(seq).uid;
+    const std::uint32_t validity = view_.uid_validity();
+    const std::string base = view_.base_name(seq);
+    const auto known = options_.known_uidls.find(base);
+    if (known != options_.known_uidls.end() && is_uidl(known->second)) return known->second;
+    auto id = format_uidl(options_.uidl_format, uid, validity, base);
+    // A file's name may be no unique id; the message has one all the same.
+    if (!id) id = format_uidl(Options{}.uidl_format, uid, validity, "");
+    return id.value_or("0");
 }
 
 Result<void> MailSession::converse() {

@@ -60,7 +60,8 @@ class MailSession {
         std::string text;
     };
 
-    Result<std::vector<pop3::MessageInfo>> take_stock();
+    Result<std::vector<std::uint64_t>> take_stock();
+    std::string unique_id(std::uint32_t seq) const;
     Result<void> converse();
     Result<Line> next_line();
     bool take_line(Line& line);
@@ -77,7 +78,7 @@ class MailSession {
     std::string in_;
     std::string out_;
     bool skipping_ = false;  // inside a line that is too long
-    pop3::Session engine_{{}};
+    pop3::Session engine_{{}, {}};
     Summary summary_;
 };
 

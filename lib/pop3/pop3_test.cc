@@ -137,7 +137,9 @@ TEST(Login, EndsAfterTooManyErrors) {
     EXPECT_EQ(login.session.on_line_too_long().then, LoginAction::Then::close);
 }
 
-Session three() { return Session({{100, "a"}, {200, "b"}, {300, "c"}}); }
+Session three() {
+    return Session({100, 200, 300}, [](std::size_t index) { return std::string(1, "abc"[index]); });
+}
 
 TEST(Session, Dialogue) {
     const struct {
@@ -193,7 +195,7 @@ TEST(Session, QuitUpdates) {
 }
 
 TEST(Session, EmptyMaildrop) {
-    Session session({});
+    Session session({}, {});
     EXPECT_EQ(session.on_line("STAT").reply, "+OK 0 0\r\n");
     EXPECT_EQ(session.on_line("LIST").reply, "+OK scan listing follows\r\n.\r\n");
     EXPECT_THAT(session.on_line("CAPA").reply, HasSubstr("\r\nUIDL\r\n"));

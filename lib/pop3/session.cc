@@ -26,11 +26,11 @@ Action Session::on_line(std::string_view line) {
     if (command.verb == "RSET") return rset();
     if (command.verb == "NOOP") return say("+OK");
     if (command.verb == "CAPA")
-        return {cat({"+OK\r\n", common_capabilities(login_delay_),
-                     "IMPLEMENTATION Postern\r\n.\r\n"}),
-                Then::go_on,
-                0,
-                {}};
+        return {
+            cat({"+OK\r\n", common_capabilities(login_delay_), "IMPLEMENTATION Postern\r\n.\r\n"}),
+            Then::go_on,
+            0,
+            {}};
     if (command.verb == "QUIT") return {{}, Then::update, 0, {}};
     return error("-ERR Unknown command: " + printable(command.verb, 32));
 }
@@ -55,7 +55,7 @@ std::optional<std::size_t> Session::message(const Command& command, Action& fail
     if (!wanted)
         failed = error(cat({"-ERR Invalid message number: ",
                             command.words.empty() ? "" : printable(command.words[0], 32)}));
-    else if (*wanted == 0 || *wanted > messages_.size())
+    else if (*wanted == 0 || *wanted > sizes_.size())
         failed = error("-ERR There's no message " + number(*wanted) + ".");
     else if (deleted_[*wanted - 1])
         failed = error("-ERR Message is deleted.");
@@ -67,39 +67,38 @@ std::optional<std::size_t> Session::message(const Command& command, Action& fail
 template <class Line>
 std::string Session::listing(Line line) const {
     std::string out;
-    for (std::size_t i = 0; i < messages_.size(); ++i)
-        if (!deleted_[i]) out += cat({number(i + 1), " ", line(messages_[i]), "\r\n"});
+    for (std::size_t i = 0; i < sizes_.size(); ++i)
+        if (!deleted_[i]) out += cat({number(i + 1), " ", line(i), "\r\n"});
     return out + ".\r\n";
 }
 
 Action Session::stat() const {
     std::uint64_t count = 0;
     std::uint64_t size = 0;
-    for (std::size_t i = 0; i < messages_.size(); ++i) {
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
         if (deleted_[i]) continue;
         ++count;
-        size += messages_[i].size;
+        size += sizes_[i];
     }
     return say(cat({"+OK ", number(count), " ", number(size)}));
 }
 
 Action Session::list(const Command& command) {
-    const auto size_of = [](const MessageInfo& m) { return number(m.size); };
+    const auto size_of = [this](std::size_t i) { return number(sizes_[i]); };
     if (command.words.empty())
         return {cat({"+OK scan listing follows\r\n", listing(size_of)}), Then::go_on, 0, {}};
     Action failed;
     const auto index = message(command, failed);
     if (!index) return failed;
-    return say(cat({"+OK ", number(*index + 1), " ", size_of(messages_[*index])}));
+    return say(cat({"+OK ", number(*index + 1), " ", size_of(*index)}));
 }
 
 Action Session::uidl(const Command& command) {
-    const auto id_of = [](const MessageInfo& m) { return m.unique_id; };
-    if (command.words.empty()) return {cat({"+OK\r\n", listing(id_of)}), Then::go_on, 0, {}};
+    if (command.words.empty()) return {cat({"+OK\r\n", listing(unique_id_)}), Then::go_on, 0, {}};
     Action failed;
     const auto index = message(command, failed);
     if (!index) return failed;
-    return say(cat({"+OK ", number(*index + 1), " ", id_of(messages_[*index])}));
+    return say(cat({"+OK ", number(*index + 1), " ", unique_id_(*index)}));
 }
 
 Action Session::retr(const Command& command) {
@@ -107,10 +106,7 @@ Action Session::retr(const Command& command) {
     const auto index = message(command, failed);
     if (!index) return failed;
     retrieved_[*index] = true;
-    return {cat({"+OK ", number(messages_[*index].size), " octets\r\n"}),
-            Then::send_message,
-            *index,
-            {}};
+    return {cat({"+OK ", number(sizes_[*index]), " octets\r\n"}), Then::send_message, *index, {}};
 }
 
 Action Session::top(const Command& command) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,11 +13,6 @@
 #include "lib/pop3/command.h"
 
 namespace postern::pop3 {
-
-struct MessageInfo {
-    std::uint64_t size = 0;  // with CRLF line ends
-    std::string unique_id;   // RFC 1939 7: 1 to 70 printable characters
-};
 
 struct Action {
     enum class Then : unsigned char {
@@ -33,11 +29,15 @@ struct Action {
 
 class Session {
   public:
-    explicit Session(std::vector<MessageInfo> messages, std::uint32_t login_delay = 0)
-        : messages_(std::move(messages)),
+    // RFC 1939 7: 1 to 70 printable characters. Asked for with UIDL only: most sessions want none.
+    using UniqueId = std::function<std::string(std::size_t index)>;
+    // Sizes are with CRLF line ends.
+    Session(std::vector<std::uint64_t> sizes, UniqueId unique_id, std::uint32_t login_delay = 0)
+        : sizes_(std::move(sizes)),
+          unique_id_(std::move(unique_id)),
           login_delay_(login_delay),
-          deleted_(messages_.size()),
-          retrieved_(messages_.size()) {}
+          deleted_(sizes_.size()),
+          retrieved_(sizes_.size()) {}
 
     Action on_line(std::string_view line);
     Action on_line_too_long();
@@ -63,7 +63,8 @@ class Session {
     template <class Line>
     std::string listing(Line line) const;
 
-    std::vector<MessageInfo> messages_;
+    std::vector<std::uint64_t> sizes_;
+    UniqueId unique_id_;
     std::uint32_t login_delay_;  // what CAPA tells of it
     std::vector<bool> deleted_;
     std::vector<bool> retrieved_;
