@@ -22,7 +22,7 @@ constexpr std::string_view kFilterUsage =
     "[-p imap|pop3|smtp] [-a address[/bits]] [-s session] [user]";
 
 Error usage(bool may_print, std::string_view what) {
-    return {Errc::invalid, cat({what, "\nusage: postern ", may_print ? "who [-j] " : "kick ",
+    return {Errc::invalid, cat({what, "; usage: postern ", may_print ? "who [-j] " : "kick ",
                                 kFilterUsage})};
 }
 

@@ -36,7 +36,7 @@ TEST(Who, Arguments) {
         const auto parsed = parse_who(one.words, one.may_print);
         ASSERT_FALSE(parsed) << one.expected;
         EXPECT_THAT(parsed.error().what, StartsWith(one.expected));
-        EXPECT_THAT(parsed.error().what, HasSubstr("\nusage: postern "));
+        EXPECT_THAT(parsed.error().what, HasSubstr("; usage: postern "));
     }
 }
 
