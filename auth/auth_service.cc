@@ -133,7 +133,12 @@ AuthService::AuthService(loop::Loop& loop, Options options, Random& random,
       resume_(options_.resume_key.empty() ? random.bytes(ipc::kSessionKeySize)
                                           : options_.resume_key),
       pool_(loop, options_.workers),
-      backend_{users_, tokens_, pool_, random,
+      token_checker_(loop, options_.bearer),
+      backend_{users_,
+               tokens_,
+               pool_,
+               random,
+               token_checker_,
                options_.salt_key.empty() ? random.bytes(ipc::kSessionKeySize) : options_.salt_key},
       failures_(options_.failures),
       session_ended_(std::move(session_ended)) {}

@@ -13,6 +13,7 @@
 #include "auth/failures.h"
 #include "auth/hash_pool.h"
 #include "auth/resume.h"
+#include "auth/token_checker.h"
 #include "auth/tokens.h"
 #include "auth/users.h"
 #include "lib/base/ip_address.h"
@@ -32,6 +33,7 @@ struct Options {
     Millis token_lifetime{60'000};
     std::string resume_key;  // empty: made up, and good for this process only
     std::string salt_key;    // likewise: unknown users' salts (scram_exchange.cc)
+    TokenOptions bearer;
 };
 
 class AuthService {
@@ -64,6 +66,7 @@ class AuthService {
     Tokens tokens_;
     Resume resume_;
     HashPool pool_;
+    TokenChecker token_checker_;
     Backend backend_;
     Failures failures_;
     std::function<void()> session_ended_;

@@ -114,6 +114,8 @@ std::shared_ptr<Exchange> Exchange::make(Backend& backend, ipc::AuthRequest requ
         return make_scram_exchange(backend, std::move(request));
     if (iequals(request.mechanism, "EXTERNAL"))
         return std::make_shared<ExternalExchange>(backend, std::move(request));
+    if (iequals(request.mechanism, "OAUTHBEARER") || iequals(request.mechanism, "XOAUTH2"))
+        return make_oauth_exchange(backend, std::move(request));
     return std::make_shared<NoExchange>(backend, std::move(request));
 }
 

@@ -14,12 +14,15 @@
 
 namespace postern::auth {
 
+class TokenChecker;
+
 // What exchanges share; outlives them.
 struct Backend {
     Users& users;
     Tokens& tokens;
     HashPool& pool;
     Random& random;
+    TokenChecker& token_checker;
     std::string salt_key;  // unknown users' salts are made with it
 };
 
@@ -66,7 +69,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     Done done_;
 };
 
-// For the log, and where a mechanism is chosen.
+// Exchanges that have files of their own.
 std::shared_ptr<Exchange> make_scram_exchange(Backend& backend, ipc::AuthRequest request);
+std::shared_ptr<Exchange> make_oauth_exchange(Backend& backend, ipc::AuthRequest request);
 
 }  // namespace postern::auth

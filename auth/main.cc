@@ -40,6 +40,20 @@ std::vector<IpNetwork> exceptions_from(const config::Config& config) {
     return networks;
 }
 
+TokenOptions token_options(const config::Config& config) {
+    TokenOptions options;
+    options.rules.issuers = config.get(param::auth_oauth2_issuers);
+    options.rules.audiences = config.get(param::auth_oauth2_audiences);
+    options.rules.scopes = config.get(param::auth_oauth2_scopes);
+    options.rules.username_attribute = config.get(param::auth_oauth2_username_attribute);
+    options.keys = config.get(param::auth_oauth2_keys);
+    options.introspects = !config.get(param::auth_oauth2_introspection_url).empty();
+    options.openid_configuration = config.get(param::auth_oauth2_openid_configuration_url);
+    // Twice the time of introspect, which may first have to start.
+    options.introspect_timeout = config.get(param::auth_oauth2_timeout) * 2;
+    return options;
+}
+
 Options options_from(const config::Config& config, const service::KeyFiles& keys) {
     Options options;
     options.users.passwd_file = config.get(param::auth_passwd_file);
@@ -49,6 +63,7 @@ Options options_from(const config::Config& config, const service::KeyFiles& keys
     options.users.first_valid_uid = static_cast<std::uint32_t>(config.get(param::first_valid_uid));
     options.users.own_uid = ::geteuid();
     options.users.own_gid = ::getegid();
+    options.bearer = token_options(config);
     options.workers = config.get(param::auth_worker_limit);
     options.failure_delay = config.get(param::auth_failure_delay);
     options.failures.longest = config.get(param::auth_failure_delay_limit);

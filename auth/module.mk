@@ -2,7 +2,8 @@
 noinst_LIBRARIES += auth/libauth.a
 auth_libauth_a_SOURCES = \
 	%reldir%/resume.h %reldir%/resume.cc %reldir%/users.h %reldir%/users.cc %reldir%/tokens.h %reldir%/tokens.cc \
-	%reldir%/exchange.h %reldir%/exchange.cc %reldir%/scram_exchange.cc \
+	%reldir%/exchange.h %reldir%/exchange.cc %reldir%/scram_exchange.cc %reldir%/oauth_exchange.cc \
+	%reldir%/token_checker.h %reldir%/token_checker.cc \
 	%reldir%/failures.h %reldir%/failures.cc %reldir%/hash_pool.h %reldir%/hash_pool.cc %reldir%/auth_service.h %reldir%/auth_service.cc
 EXTRA_DIST += %reldir%/README.md
 

@@ -141,3 +141,11 @@ fuzz_words_LDADD = $(FUZZ_MAIN) lib/fulltext/libfulltext.a lib/sys/libsys.a lib/
 check_PROGRAMS += fuzz/scram
 fuzz_scram_SOURCES = %reldir%/scram_fuzz.cc
 fuzz_scram_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a $(CRYPTO_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/bearer_token
+fuzz_bearer_token_SOURCES = %reldir%/bearer_token_fuzz.cc
+fuzz_bearer_token_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a $(CRYPTO_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/http_response
+fuzz_http_response_SOURCES = %reldir%/http_response_fuzz.cc
+fuzz_http_response_LDADD = $(FUZZ_MAIN) lib/net/libnet.a lib/tls/libtls.a lib/crypto/libpcrypto.a lib/sys/libsys.a lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(FUZZ_LIBS)

@@ -11,7 +11,7 @@ man/postconf.5: commands/postconf$(EXEEXT)
 	@$(MKDIR_P) man
 	$(AM_V_GEN)commands/postconf$(EXEEXT) --manual >$@.tmp && mv $@.tmp $@
 dist_man_MANS += %reldir%/imapd.8
-dist_man_MANS += %reldir%/auth.8 %reldir%/login.8 %reldir%/pop3d.8
+dist_man_MANS += %reldir%/auth.8 %reldir%/introspect.8 %reldir%/login.8 %reldir%/pop3d.8
 dist_man_MANS += %reldir%/smtp-source.1 %reldir%/smtpd.8
 dist_man_MANS += %reldir%/cleanup.8 %reldir%/pickup.8 %reldir%/sendmail.1 %reldir%/postdrop.1 %reldir%/postcat.1
 dist_man_MANS += %reldir%/smtp-sink.1 %reldir%/smtp.8

@@ -199,7 +199,7 @@ TEST(Config, ReadsDirectory) {
     EXPECT_EQ(config->get(param::auth_passwd_file), directory + "/users");
     auto master = load_master(directory);
     ASSERT_TRUE(master.has_value());
-    EXPECT_EQ(master->entries().size(), 8u);
+    EXPECT_EQ(master->entries().size(), 9u);
     for (const char* name : {"/main.cf", "/master.cf", ""}) {
         std::string path = directory + name;
         EXPECT_EQ(::remove(path.c_str()), 0);

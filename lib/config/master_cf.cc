@@ -20,6 +20,7 @@ constexpr std::string_view kBuiltIn =
     "anvil unix - - n - 1 anvil\n"
     "verify unix - - n - 1 verify\n"
     "postern-auth unix - - n - 1 auth\n"
+    "postern-introspect unix - - n - 20 introspect\n"
     "imapd  unix - n n - 0  imapd\n"
     "pop3d  unix - n n - 0  pop3d\n";
 

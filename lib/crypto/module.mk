@@ -2,7 +2,7 @@
 noinst_LIBRARIES += lib/crypto/libpcrypto.a
 lib_crypto_libpcrypto_a_SOURCES = \
 	%reldir%/library.h %reldir%/library.cc %reldir%/digest.h %reldir%/digest.cc %reldir%/secret.h %reldir%/secret.cc \
-	%reldir%/seal.h %reldir%/seal.cc
+	%reldir%/seal.h %reldir%/seal.cc %reldir%/verifying_key.h %reldir%/verifying_key.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/crypto/crypto_test

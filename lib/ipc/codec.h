@@ -37,6 +37,7 @@ enum class Type : std::uint16_t {
     header_request = 136, header_answer,
     session_report = 144, admission_question, admission_answer, dismiss_sessions, session_list_request, session_list,
     kick_request, kick_answer,
+    token_question = 160, token_answer,
     test_message = 65535,
 };
 

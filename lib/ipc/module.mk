@@ -6,7 +6,7 @@ lib_ipc_libipc_a_SOURCES = \
 	%reldir%/messages/limits.h %reldir%/messages/control.h %reldir%/messages/policy.h %reldir%/messages/route.h %reldir%/messages/cleanup.h \
 	%reldir%/messages/queue.h %reldir%/messages/quota.h %reldir%/messages/deliver.h %reldir%/messages/bounce.h %reldir%/messages/auth.h \
 	%reldir%/messages/login.h %reldir%/messages/milter.h %reldir%/messages/peername.h %reldir%/messages/verify.h \
-	%reldir%/messages/sessions.h %reldir%/session_ledger.h %reldir%/session_ledger.cc
+	%reldir%/messages/sessions.h %reldir%/messages/token.h %reldir%/session_ledger.h %reldir%/session_ledger.cc
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += lib/ipc/ipc_test

@@ -12,12 +12,12 @@
 namespace postern::sasl {
 namespace {
 
-struct Mechanism {
+struct ClientMechanism {
     std::string_view name;
     bool plaintext;
 };
 // The one that tells least comes first.
-constexpr std::array<Mechanism, 3> kMechanisms = {
+constexpr std::array<ClientMechanism, 3> kMechanisms = {
     {{"CRAM-MD5", false}, {"PLAIN", true}, {"LOGIN", true}}};
 
 bool offers(const std::vector<std::string>& offered, std::string_view name) {

@@ -14,6 +14,8 @@ constexpr Mechanism kServerMechanisms[] = {
     {"SCRAM-SHA-256", "mutual-auth"},
     {"SCRAM-SHA-1-PLUS", "mutual-auth", false, true},
     {"SCRAM-SHA-1", "mutual-auth"},
+    {"OAUTHBEARER", "plaintext", true},
+    {"XOAUTH2", "plaintext", true},
     {"EXTERNAL", "", false, false, true},
 };
 

@@ -25,25 +25,6 @@ std::string exclusive_or(std::string_view a, std::string_view b) {
     return out;
 }
 
-// RFC 5802 7: saslname, with "=2C" for a comma and "=3D" for an equals sign.
-std::optional<std::string> decode_name(std::string_view text) {
-    std::string name;
-    while (!text.empty()) {
-        const std::string_view escape = text.substr(0, 3);
-        if (text.front() != '=') {
-            name += text.front();
-            text.remove_prefix(1);
-            continue;
-        }
-        if (escape != "=2C" && escape != "=3D") return std::nullopt;
-        name += escape == "=2C" ? ',' : '=';
-        text.remove_prefix(3);
-    }
-    if (name.empty() || name.size() > kMaxUser || std::any_of(name.begin(), name.end(), is_control))
-        return std::nullopt;
-    return name;
-}
-
 // "n=value" -> value; nothing when the attribute is another one.
 std::optional<std::string_view> value_of(std::string_view part, char attribute) {
     if (part.size() < 2 || part[0] != attribute || part[1] != '=') return std::nullopt;
@@ -73,6 +54,25 @@ bool has_keys_of(crypto::Digest digest, const ScramSecret& secret, std::string_v
 }
 
 }  // namespace
+
+// "=2C" is a comma, "=3D" an equals sign.
+std::optional<std::string> decode_saslname(std::string_view text) {
+    std::string name;
+    while (!text.empty()) {
+        const std::string_view escape = text.substr(0, 3);
+        if (text.front() != '=') {
+            name += text.front();
+            text.remove_prefix(1);
+            continue;
+        }
+        if (escape != "=2C" && escape != "=3D") return std::nullopt;
+        name += escape == "=2C" ? ',' : '=';
+        text.remove_prefix(3);
+    }
+    if (name.empty() || name.size() > kMaxUser || std::any_of(name.begin(), name.end(), is_control))
+        return std::nullopt;
+    return name;
+}
 
 std::optional<ScramKind> scram_kind(std::string_view mechanism) {
     const bool plus = iends_with(mechanism, "-PLUS");
@@ -156,13 +156,13 @@ Result<ScramServer::First> ScramServer::first(std::string_view message) {
     First first;
     if (!parts[1].empty()) {
         const auto authorization = value_of(parts[1], 'a');
-        auto name = authorization ? decode_name(*authorization) : std::nullopt;
+        auto name = authorization ? decode_saslname(*authorization) : std::nullopt;
         if (!name) return malformed("authorization identity");
         first.authorization = *std::move(name);
     }
     if (value_of(parts[2], 'm')) return malformed("a mandatory extension");
     const auto user = value_of(parts[2], 'n');
-    auto name = user ? decode_name(*user) : std::nullopt;
+    auto name = user ? decode_saslname(*user) : std::nullopt;
     if (!name) return malformed("user name");
     first.user = *std::move(name);
     const auto nonce = value_of(parts[3], 'r');

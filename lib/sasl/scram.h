@@ -48,6 +48,9 @@ struct ChannelBindings {
     std::string unique, exporter, server_end_point;
 };
 
+// RFC 5802 5.1: a name in a message. Nothing: malformed, or no user's name.
+std::optional<std::string> decode_saslname(std::string_view text);
+
 class ScramServer {
   public:
     // `plus_offered`: a mechanism with channel binding was offered to this client, so one that

@@ -80,6 +80,8 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
         paths.push_back(config.get(param::login_tls_cert_file));
         paths.push_back(config.get(param::login_tls_key_file));
         add_tables(paths, config.get(param::tls_server_sni_maps));
+    } else if (program == "introspect") {
+        paths.push_back(config.get(param::auth_oauth2_client_secret_file));
     } else if (program == "smtp" || program == "lmtp") {
         const bool lmtp = program == "lmtp";
         paths = config.get(lmtp ? param::lmtp_tls_chain_files : param::smtp_tls_chain_files);

@@ -39,7 +39,8 @@ constexpr ProfilePath kShowqPaths[] = {{Anchor::queue, "incoming", read}, {Ancho
 constexpr ProfilePath kBouncePaths[] = {{Anchor::queue, "bounce", write}, {Anchor::queue, "defer", write},
                                         {Anchor::queue, "trace", write}, {Anchor::config, "", read}};
 constexpr ProfilePath kVerifyPaths[] = {{Anchor::data, "", write}};
-constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::users, "", read}, {Anchor::system, "/etc", read}};
+constexpr ProfilePath kAuthPaths[] = {{Anchor::config, "", read}, {Anchor::users, "", read}, {Anchor::token_keys, "", read},
+                                      {Anchor::system, "/etc", read}};
 
 constexpr auto kFront = Promise::stdio | Promise::inet_accepted | Promise::unix_sockets | Promise::receive_fd;
 constexpr auto kReader = Promise::stdio | Promise::read_files | Promise::unix_sockets;
@@ -79,6 +80,7 @@ constexpr Profile kProfiles[] = {
     {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kForwarderPaths, false},
     {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kForwarderPaths, false},
     {"auth",             Account::auth,   Account::net | Account::policy,                     false,   kReader | Promise::fork, kAuthPaths, false},
+    {"introspect",       Account::out,    only(Account::auth),                       false,   kOutgoing,    kResolverPaths, false},
     {"imapd",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
     {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
 };
@@ -113,7 +115,7 @@ const Profile* find_profile(std::string_view program) {
 std::span<const Profile> profiles() { return kProfiles; }
 
 bool tells_of_messages(const Profile& profile) {
-    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "peername", "anvil", "postscreen"};
+    constexpr std::string_view kOthers[] = {"login", "imapd", "pop3d", "auth", "introspect", "peername", "anvil", "postscreen"};
     return std::find(std::begin(kOthers), std::end(kOthers), profile.program) == std::end(kOthers);
 }
 
@@ -146,6 +148,10 @@ std::vector<sys::PathRule> path_rules(const Profile& profile, const config::Conf
         if (rule.anchor == Anchor::queue) path = cat({config.get(param::queue_directory), "/", rule.path});
         if (rule.anchor == Anchor::config) path = config.directory();
         if (rule.anchor == Anchor::data) path = config.get(param::data_directory);
+        if (rule.anchor == Anchor::token_keys) {
+            if (config.get(param::auth_oauth2_keys).empty()) continue;
+            path = folder_of(config.get(param::auth_oauth2_keys));
+        }
         if (rule.anchor == Anchor::users) path = folder_of(config.get(param::auth_passwd_file));
         rules.push_back({std::move(path), rule.access});
     }

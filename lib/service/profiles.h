@@ -35,6 +35,7 @@ enum class Anchor : std::uint8_t {
     config,  // config_directory
     data,    // data_directory
     users,   // the folder of auth_passwd_file, which may be replaced there
+    token_keys,  // the folder of auth_oauth2_keys, likewise
     system,  // an absolute path
 };
 

@@ -29,7 +29,7 @@ DAEMONS = {
     "master": "master/master", "smtpd": "smtpd/smtpd", "policy": "policy/policy", "peername": "peername/peername", "postscreen": "postscreen/postscreen", "anvil": "limits/anvil", "pickup": "pickup/pickup",
     "cleanup": "cleanup/cleanup", "qmgr": "qmgr/qmgr", "showq": "qmgr/showq", "bounce": "bounce/bounce",
     "error": "bounce/error", "discard": "bounce/discard", "trivial-rewrite": "route/trivial-rewrite", "local": "local/local",
-    "virtual": "local/local", "pipe": "pipe/pipe", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth", "verify": "verify/verify",
+    "virtual": "local/local", "pipe": "pipe/pipe", "smtp": "forwarder/smtp", "lmtp": "forwarder/smtp", "auth": "auth/auth", "introspect": "introspect/introspect", "verify": "verify/verify",
     "login": "login/login", "imapd": "imapd/imapd", "pop3d": "pop3d/pop3d",
 }
 
@@ -64,6 +64,7 @@ smtp      unix  - - n -   - smtp
 relay     unix  - - n -   - smtp
 lmtp      unix  - - n -   - lmtp
 postern-auth unix  - - n -   1 auth
+postern-introspect unix - - n - 20 introspect
 imapd     unix  - n n -   1 imapd
 pop3d     unix  - n n -   1 pop3d
 """
