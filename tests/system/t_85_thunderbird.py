@@ -186,7 +186,7 @@ class MailProgram(unittest.TestCase):
             client.select()
             lines = client.uid("FETCH", "1:*", "(UID FLAGS)")[1]
             found = {int(line.split(b"UID ")[1].split()[0].strip(b")")): {f.decode() for f in imaplib.ParseFlags(line)} - {"\\Recent"}
-                     for line in lines if line}
+                     for line in lines if line and b"UID " in line}  # others are news of flags
             found = {uid: flags for uid, flags in found.items() if "\\Deleted" not in flags}
             if {uid: flags for uid, flags in found.items() if uid in expected} == expected and 5 not in found:
                 return
