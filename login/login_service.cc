@@ -65,7 +65,7 @@ void LoginService::link(LoggedIn client, bool dismissed) {
         links_.erase(at);
         if (counts) session_ended_();
     };
-    auto link = std::make_shared<WorkerLink>(loop_, worker_, options_.handoff_timeout,
+    auto link = std::make_shared<WorkerLink>(loop_, worker_, wake_slots_, options_.handoff_timeout,
                                              std::move(client), on_change, on_end);
     links_.emplace(link.get(), link);
     link->start();

@@ -14,6 +14,8 @@ namespace postern::login {
 
 class LoginService final : public service::LoopService {
   public:
+    static constexpr std::size_t kWakesAtOnce = 32;
+
     static Result<std::unique_ptr<service::LoopService>> create(
         const service::LoopContext& context);
     LoginService(loop::Loop& loop, Options options, std::function<void()> session_ended,
@@ -31,6 +33,7 @@ class LoginService final : public service::LoopService {
     loop::Loop& loop_;
     Options options_;
     ipc::Client auth_;
+    WakeSlots wake_slots_{kWakesAtOnce};
     ipc::Client worker_;
     ipc::SessionLedger ledger_;
     Shared shared_;

@@ -3,7 +3,7 @@ noinst_LIBRARIES += login/liblogin.a
 login_liblogin_a_SOURCES = \
 	%reldir%/login_engine.h %reldir%/line_cutter.cc %reldir%/imap_login.cc %reldir%/pop3_login.cc \
 	%reldir%/options.h %reldir%/options.cc %reldir%/relay.h %reldir%/relay.cc \
-	%reldir%/client_session.h %reldir%/client_session.cc %reldir%/client_limits.cc %reldir%/logged_in.h %reldir%/worker_link.h %reldir%/worker_link.cc \
+	%reldir%/client_session.h %reldir%/client_session.cc %reldir%/client_limits.cc %reldir%/logged_in.h %reldir%/wake_slots.h %reldir%/worker_link.h %reldir%/worker_link.cc \
 	%reldir%/login_service.h %reldir%/login_service.cc
 EXTRA_DIST += %reldir%/README.md
 

@@ -314,6 +314,28 @@ TEST_P(SleepTest, DismissedAsleep) {
     wait_told("u1 over");
 }
 
+TEST(WakeSlots, OthersWaitForTheirTurn) {
+    WakeSlots slots(2);
+    std::string order;
+    for (const char* name : {"a", "b", "c", "d"}) slots.take([&order, name] { order += name; });
+    EXPECT_EQ(order, "ab");
+    slots.give_back();
+    EXPECT_EQ(order, "abc");
+    slots.give_back();
+    slots.give_back();
+    slots.give_back();
+    slots.take([&order] { order += "e"; });
+    EXPECT_EQ(order, "abcde");
+    int done = 0;
+    WakeSlots one(1);
+    for (int i = 0; i < 100'000; ++i)
+        one.take([&] {
+            if (++done > 1) one.give_back();
+        });
+    one.give_back();
+    EXPECT_EQ(done, 100'000) << "and the stack has not grown";
+}
+
 INSTANTIATE_TEST_SUITE_P(PlainAndTls, SleepTest, testing::Bool(),
                          [](const auto& tls) { return tls.param ? "Tls" : "Plain"; });
 

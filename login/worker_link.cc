@@ -37,10 +37,11 @@ bool is_client(int fd) {
 
 }  // namespace
 
-WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout,
-                       LoggedIn client, OnChange on_change, std::function<void(WorkerLink*)> ended)
+WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, WakeSlots& slots,
+                       Millis handoff_timeout, LoggedIn client, OnChange on_change, std::function<void(WorkerLink*)> ended)
     : loop_(loop),
       worker_(worker),
+      slots_(slots),
       handoff_timeout_(handoff_timeout),
       handoff_(std::move(client.handoff)),
       facts_(std::move(client.facts)),
@@ -143,13 +144,23 @@ void WorkerLink::wake(const char* why) {
     folder_watch_.reset();
     keepalive_->stop();
     silence_->stop();
-    waking_ = true;
     log::debug(handoff_.session.str(), cat({"wakes up: ", why}));
+    slots_.take([weak = weak_from_this(), &slots = slots_] {
+        const auto self = weak.lock();
+        if (!self || !self->client_) return slots.give_back();  // told to stop meanwhile
+        self->hand_over();
+    });
+}
+
+void WorkerLink::hand_over() {
+    waking_ = true;
     dismissal_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const int descriptors[] = {client_.get(), dismissal_.get()};
     worker_.converse<ipc::HandoffAnswer>(
         handoff_, handoff_timeout_,
-        [weak = weak_from_this()](Result<ipc::HandoffAnswer> answer, Fd connection) {
+        [weak = weak_from_this(), &slots = slots_](Result<ipc::HandoffAnswer> answer,
+                                                   Fd connection) {
+            slots.give_back();
             if (auto self = weak.lock()) self->on_awake(std::move(answer), std::move(connection));
         },
         handoff_.session.str(), descriptors);

@@ -18,6 +18,7 @@
 #include "lib/loop/loop.h"
 
 #include "login/logged_in.h"
+#include "login/wake_slots.h"
 
 namespace postern::login {
 
@@ -28,8 +29,8 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
     // `client.handoff`: the one that the worker has accepted. `on_change`: at each change of what is
     // known of the session, the last being that it is over. `ended` is called once, when there is
     // nothing left to keep; the link may be destroyed on a later turn.
-    WorkerLink(loop::Loop& loop, ipc::Client& worker, Millis handoff_timeout, LoggedIn client,
-               OnChange on_change, std::function<void(WorkerLink*)> ended);
+    WorkerLink(loop::Loop& loop, ipc::Client& worker, WakeSlots& slots, Millis handoff_timeout,
+               LoggedIn client, OnChange on_change, std::function<void(WorkerLink*)> ended);
 
     void start();
     // The system stops: a client that sleeps is told.
@@ -45,6 +46,7 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
     void fall_asleep(const ipc::Hibernate& message, std::vector<Fd> descriptors);
     void on_client();
     void wake(const char* why);
+    void hand_over();
     void on_awake(Result<ipc::HandoffAnswer> answer, Fd connection);
     void still_here();
     void farewell(std::string_view text, std::string_view reason);
@@ -54,6 +56,7 @@ class WorkerLink final : public std::enable_shared_from_this<WorkerLink> {
 
     loop::Loop& loop_;
     ipc::Client& worker_;
+    WakeSlots& slots_;
     Millis handoff_timeout_;
     ipc::Handoff handoff_;
     ipc::SessionFacts facts_;
