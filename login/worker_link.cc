@@ -38,7 +38,8 @@ bool is_client(int fd) {
 }  // namespace
 
 WorkerLink::WorkerLink(loop::Loop& loop, ipc::Client& worker, WakeSlots& slots,
-                       Millis handoff_timeout, LoggedIn client, OnChange on_change, std::function<void(WorkerLink*)> ended)
+                       Millis handoff_timeout, LoggedIn client, OnChange on_change,
+                       std::function<void(WorkerLink*)> ended)
     : loop_(loop),
       worker_(worker),
       slots_(slots),
@@ -86,8 +87,9 @@ void WorkerLink::on_packet(ipc::Packet packet) {
     for (std::size_t i = 0; i < packet.descriptor_count(); ++i)
         descriptors.push_back(packet.take_descriptor(i));
     const bool may_sleep = handoff_.protocol == ipc::AuthProtocol::imap;
-    if (client_ || !may_sleep || !message || descriptors.empty() || descriptors.size() > kMaxDescriptors ||
-        !is_client(descriptors[0].get()) || !is_waitable(descriptors.back().get())) {
+    if (client_ || !may_sleep || !message || descriptors.empty() ||
+        descriptors.size() > kMaxDescriptors || !is_client(descriptors[0].get()) ||
+        !is_waitable(descriptors.back().get())) {
         log::warning(handoff_.session.str(), "unexpected message from a mail worker");
         return on_hung_up();
     }
@@ -200,7 +202,8 @@ void WorkerLink::stop() {
 void WorkerLink::dismiss() {
     dismissed_ = true;
     if (waking_) return;
-    if (client_) return farewell("* BYE Disconnected by the administrator.\r\n", "by the administrator");
+    if (client_)
+        return farewell("* BYE Disconnected by the administrator.\r\n", "by the administrator");
     constexpr std::uint64_t kOne = 1;
     if (::write(dismissal_.get(), &kOne, sizeof kOne) != sizeof kOne)
         log::warning(handoff_.session.str(), sys::system_error("dismiss a worker").what);
