@@ -11,6 +11,7 @@ import re
 import shutil
 import smtplib
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -51,10 +52,14 @@ class MboxInbox(unittest.TestCase):
         with smtplib.SMTP(*self.mail.address("smtp")) as smtp:
             smtp.sendmail("ann@client.test", ["bob@example.test"], f"Subject: {subject}\n\nFrom here\n\nFrom there\n")
 
-    def subjects(self):
+    def contents(self):
+        # The file is changed in place: whoever reads it without the lock may see half of a change.
         with open(self.file, "rb") as file:
-            text = file.read().decode()
-        return re.findall(r"(?m)^Subject: (.*)$", text)
+            fcntl.lockf(file, fcntl.LOCK_SH)
+            return file.read()
+
+    def subjects(self):
+        return re.findall(r"(?m)^Subject: (.*)$", self.contents().decode())
 
     def as_owner(self, *command, **kwargs):
         user = {"user": self.owner, "group": self.owner, "extra_groups": ()} if os.geteuid() == 0 else {}
@@ -193,8 +198,11 @@ class MboxInbox(unittest.TestCase):
         for client in clients:
             client.logout()
         wait(lambda: len(self.subjects()) == 16, "the same in the file", lambda: self.subjects())
-        with contextlib.closing(mailbox.mbox(self.file)) as box:
-            self.assertEqual(len(list(box)), 16)
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(self.contents())
+            copy.flush()
+            with contextlib.closing(mailbox.mbox(copy.name)) as box:
+                self.assertEqual(len(list(box)), 16)
 
     def test_a_file_that_another_program_holds(self):
         self.put(part("one"))
