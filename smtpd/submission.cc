@@ -28,6 +28,13 @@ std::size_t bytes_of(const std::vector<ipc::SubmitRecipient>& all) {
                            [](std::size_t sum, const auto& one) { return sum + bytes_of(one); });
 }
 
+std::size_t bytes_of(const std::vector<ipc::MailAction>& all) {
+    return std::accumulate(all.begin(), all.end(), std::size_t{0},
+                           [](std::size_t sum, const auto& one) {
+                               return sum + one.argument.size() + one.why.size() + 64;
+                           });
+}
+
 using Recipients = std::span<const ipc::SubmitRecipient>;
 
 // Takes as many recipients as fit into one packet from the front of `all`.
@@ -267,6 +274,7 @@ void Submission::wait_for_room() {
     if (!room_) {
         room_ = std::make_unique<loop::Watch>(links_.loop(), link_->pipe(), nullptr, [this] {
             room_->want_write(false);
+            if (committed_) return send_end();
             const auto callback = handler_.on_room;
             callback();
         });
@@ -275,10 +283,21 @@ void Submission::wait_for_room() {
 }
 
 void Submission::commit(std::vector<ipc::MailAction> actions) {
-    room_.reset();
     committed_ = true;
-    if (form_ == Form::gathering) return send_whole(std::move(actions));
-    auto sent = link_->channel().send(ipc::SubmitEnd{written_, std::move(actions)});
+    if (form_ == Form::gathering && bytes_of(actions) <= ipc::kMaxWholeActions)
+        return send_whole(std::move(actions));
+    late_actions_ = std::move(actions);
+    if (form_ == Form::gathering) send_parts();
+    send_end();
+}
+
+// Behind what was gathered, as the pipe takes it.
+void Submission::send_end() {
+    if (!link_) return;  // the failure will be told
+    ahead_.erase(0, put(ahead_));
+    if (!ahead_.empty()) return wait_for_room();
+    room_.reset();
+    auto sent = link_->channel().send(ipc::SubmitEnd{written_, std::move(late_actions_)});
     if (!sent) retry_.start(Millis{0});  // tells the failure from the loop
 }
 

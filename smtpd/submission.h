@@ -45,6 +45,7 @@ class Submission final : public MessageTarget {
     bool gathers();
     void send_whole(std::vector<ipc::MailAction> actions);
     void send_parts();
+    void send_end();
     Result<void> send_first();
     Result<void> send_envelope();
     Result<void> send_recipients();
@@ -72,6 +73,7 @@ class Submission final : public MessageTarget {
     std::size_t sent_ = 0;  // recipients
     QueueId queue_id_;      // while not all of them are
     std::string ahead_;     // was gathered, and is to go through the pipe
+    std::vector<ipc::MailAction> late_actions_;  // until the end is sent
     std::uint64_t written_ = 0;
     int attempts_ = 0;
     bool reused_ = false;  // the link has carried messages before this one

@@ -179,6 +179,51 @@ TEST_F(Offers, OfManyRecipientsTheEnvelopeGoesFirst) {
     EXPECT_EQ(last().recipients.size(), 60U);
 }
 
+TEST_F(Offers, LongAddressesGoAhead) {
+    greet();
+    std::string commands = "MAIL FROM:<a@b.test>\r\n";
+    for (int i = 0; i < 20; ++i)
+        commands += "RCPT TO:<" + std::to_string(i) + std::string(200, 'x') + "@d.test>\r\n";
+    talk(commands + "DATA\r\n", "<CR><LF>\r\n");
+    EXPECT_THAT(talk("text\r\n.\r\n", "\n"), HasSubstr("250 2.0.0 Ok: queued as"));
+    EXPECT_FALSE(last().whole);
+    EXPECT_EQ(last().recipients.size(), 20U);
+}
+
+TEST_F(Offers, WhatIsSaidToBeLargeIsNotGathered) {
+    greet();
+    talk("EHLO c\r\n", "\n");
+    talk("MAIL FROM:<a@b.test> SIZE=17000\r\nRCPT TO:<1@d.test>\r\nDATA\r\n", "<CR><LF>\r\n");
+    EXPECT_THAT(talk("text\r\n.\r\n", "\n"), HasSubstr("250 2.0.0 Ok: queued as"));
+    EXPECT_FALSE(last().whole);
+}
+
+// More than fits beside the content: it comes behind, with the end.
+TEST_F(Offers, ManyLateActions) {
+    options.engine.ask_end_of_data = true;
+    greet();
+    for (int i = 0; i < 12; ++i)
+        policy->actions[ipc::PolicyStage::end_of_data].push_back(
+            {ipc::MailActionKind::prepend, "X-A: " + std::to_string(i) + std::string(900, 'x'),
+             std::string(900, 'y')});
+    EXPECT_THAT(message(), HasSubstr("250 2.0.0 Ok: queued as 4cQ1zXy3lK11"));
+    EXPECT_FALSE(last().whole);
+    EXPECT_EQ(cleanup->late_actions.size(), 12U);
+    EXPECT_EQ(cleanup->messages.back(), "text\r\n");
+}
+
+TEST(CleanupLink, AnOfferServesOnceAndForASecond) {
+    const auto id = QueueId::parse("4cQ1zXy3lK11").value();
+    const SteadyTime now{Micros{1'000'000'000}};
+    CleanupLink link;
+    EXPECT_TRUE(link.take_offer(now).empty());
+    link.keep_offer(id, now);
+    EXPECT_EQ(link.take_offer(now + Millis{999}), id);
+    EXPECT_TRUE(link.take_offer(now + Millis{999}).empty());
+    link.keep_offer(id, now);
+    EXPECT_TRUE(link.take_offer(now + Millis{1000}).empty());
+}
+
 TEST_F(Offers, WhatAClientGivesUpHalfwayIsNoMessage) {
     greet();
     begin_message();

@@ -25,10 +25,11 @@ enum class Probe : std::uint8_t { none, cache, report, kLast = report };
 constexpr std::uint8_t kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
 enum class DsnReturn : std::uint8_t { unset, full, headers, kLast = headers };
 
-// Bytes of a message that comes in one packet, and of its recipients (kRecipientBudget's bytes): the largest
-// envelope and kMaxMailActions of the longest actions have room beside them.
+// Bytes of a message that comes in one packet, of its recipients, and of what smtpd_end_of_data_restrictions
+// added: the longest of all other attributes have room beside them.
 constexpr std::size_t kMaxWholeContent = 16 << 10;
 constexpr std::size_t kMaxWholeRecipients = 4 << 10;
+constexpr std::size_t kMaxWholeActions = 16 << 10;
 // An id tells when its message arrived; one that was offered longer ago is not used.
 constexpr Millis kOfferLifetime{1000};
 
