@@ -1,12 +1,12 @@
 #include "auth/auth_service.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "lib/base/client_range.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
+#include "lib/service/client_networks.h"
 
 namespace postern::auth {
 
@@ -163,11 +163,7 @@ void AuthService::end(Conversation* conversation) {
 std::string AuthService::client_of(const std::string& address) const {
     const auto ip = IpAddress::parse(address);
     if (!ip) return {};
-    const auto& exceptions = options_.failure_exceptions;
-    const bool excepted = std::any_of(exceptions.begin(), exceptions.end(), [&](const auto& one) {
-        return one.contains(ip->unmapped());
-    });
-    if (excepted) return {};
+    if (service::is_in(options_.failure_exceptions, *ip)) return {};
     return client_range(ip->unmapped().str(), options_.v4_bits, options_.v6_bits);
 }
 

@@ -8,6 +8,7 @@
 #include "lib/log/log.h"
 #include "lib/mail/saslprep.h"
 #include "lib/sasl/passwd_file.h"
+#include "lib/service/client_networks.h"
 #include "lib/service/service.h"
 #include "lib/sys/file.h"
 #include "lib/sys/unix_socket.h"
@@ -24,20 +25,6 @@ std::string salt_key(const std::string& passwd_file, const std::string& resume_k
     if (!kept && kept.error().code != Errc::not_found) log::warning("", kept.error().what);
     return resume_key.empty() ? std::string()
                               : crypto::hmac(crypto::Digest::sha256, resume_key, "salts");
-}
-
-// mynetworks, the default, may name tables, which are for those who read them.
-std::vector<IpNetwork> exceptions_from(const config::Config& config) {
-    std::vector<IpNetwork> networks;
-    for (const auto& word : config.get(param::auth_failure_exceptions)) {
-        if (const auto network = IpNetwork::parse(word)) {
-            networks.push_back(*network);
-        } else {
-            log::warning("", cat({"auth_failure_exceptions: \"", printable(word, 100),
-                                  "\" is no address and no network; it excepts nobody"}));
-        }
-    }
-    return networks;
 }
 
 TokenOptions token_options(const config::Config& config) {
@@ -68,7 +55,8 @@ Options options_from(const config::Config& config, const service::KeyFiles& keys
     options.failure_delay = config.get(param::auth_failure_delay);
     options.failures.longest = config.get(param::auth_failure_delay_limit);
     options.failures.memory = config.get(param::auth_failure_memory);
-    options.failure_exceptions = exceptions_from(config);
+    options.failure_exceptions = service::networks_of(
+        config.get(param::auth_failure_exceptions), "auth_failure_exceptions");
     options.v4_bits = static_cast<int>(config.get(param::smtpd_client_ipv4_prefix_length));
     options.v6_bits = static_cast<int>(config.get(param::smtpd_client_ipv6_prefix_length));
     options.token_lifetime = config.get(param::auth_token_lifetime);

@@ -1,9 +1,8 @@
 #include "login/options.h"
 
-#include <algorithm>
-
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/service/client_networks.h"
 #include "lib/service/server_names.h"
 
 namespace postern::login {
@@ -45,21 +44,6 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
     return {};
 }
 
-// Tables are not opened here: this process has no right to any file. mynetworks, the default, may
-// name some.
-std::vector<IpNetwork> read_exceptions(const config::Config& config) {
-    std::vector<IpNetwork> networks;
-    for (const auto& word : config.get(param::login_client_event_limit_exceptions)) {
-        if (const auto network = IpNetwork::parse(word)) {
-            networks.push_back(*network);
-        } else {
-            log::warning("", cat({"login_client_event_limit_exceptions: \"", printable(word, 100),
-                                  "\" is no address and no network; it excepts nobody"}));
-        }
-    }
-    return networks;
-}
-
 Limits read_limits(const config::Config& config) {
     Limits limits;
     limits.pending = config.get(param::login_client_pending_limit);
@@ -70,7 +54,8 @@ Limits read_limits(const config::Config& config) {
         std::chrono::duration_cast<Seconds>(Millis(config.get(param::pop3_login_delay)));
     limits.v4_bits = static_cast<int>(config.get(param::login_client_ipv4_prefix_length));
     limits.v6_bits = static_cast<int>(config.get(param::login_client_ipv6_prefix_length));
-    limits.exceptions = read_exceptions(config);
+    limits.exceptions = service::networks_of(
+        config.get(param::login_client_event_limit_exceptions), "login_client_event_limit_exceptions");
     return limits;
 }
 
@@ -90,9 +75,7 @@ Result<ipc::AuthProtocol> protocol_of(const config::Config& config, const std::s
 }  // namespace
 
 bool Limits::except(const IpAddress& address) const {
-    return std::any_of(exceptions.begin(), exceptions.end(), [&](const IpNetwork& network) {
-        return network.contains(address.unmapped());
-    });
+    return service::is_in(exceptions, address);
 }
 
 Result<Options> read_options(const config::Config& config, const std::string& service,

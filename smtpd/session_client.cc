@@ -8,6 +8,7 @@
 #include "lib/config/reply_footer.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
+#include "lib/service/client_networks.h"
 #include "lib/smtp/reply_footer.h"
 
 #include "smtpd/session_driver.h"
@@ -87,9 +88,7 @@ void SessionDriver::apply_rules(const ipc::ClientTraits& traits) {
     rules.ask_early = options.engine.ask_early;
     const auto ip = IpAddress::parse(address_);
     const auto in = [&ip](const std::vector<IpNetwork>& networks) {
-        return ip && std::any_of(networks.begin(), networks.end(), [&](const auto& network) {
-                   return network.contains(ip->unmapped());
-               });
+        return ip && service::is_in(networks, *ip);
     };
     rules.privileged = in(options.privileged_clients);
     rules.may_omit_cr = options.all_may_omit_cr || traits.may_omit_cr || in(options.omitting_cr);
