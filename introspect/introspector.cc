@@ -64,6 +64,7 @@ ipc::TokenAnswer introspect(const Options& options, const tls::ClientContext& co
     auto request = request_for(options, token);
     const auto response = net::http_ask(request, context, Deadline::in(options.timeout));
     crypto::wipe(request.body);
+    if (options.mode == Mode::get) crypto::wipe(request.url.target);
     for (auto& [name, value] : request.headers) crypto::wipe(value);
     if (!response)
         return failed(cat({options.url.secure ? "https://" : "http://", options.url.authority, ": ",
