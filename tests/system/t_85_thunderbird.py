@@ -11,10 +11,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
-from instance import Instance
+from instance import Instance, wait
 
 PROGRAM = shutil.which("thunderbird")
 MESSAGE = "From: Ann <ann@example.test>\r\nTo: jo@example.test\r\nSubject: number {n}\r\nDate: Mon, 6 Jul 2026 10:0{n}:00 +0000\r\n" \
@@ -56,14 +55,19 @@ class Thunderbird:
 
     def connect(self, file):
         """Where it listens is in a file of its profile, once it does."""
-        deadline = time.monotonic() + 120
-        while True:
+        connected = []
+
+        def look():
             try:
-                return socket.create_connection(("127.0.0.1", int(file.read_text())), timeout=120)
+                connected.append(socket.create_connection(("127.0.0.1", int(file.read_text())), timeout=120))
             except (OSError, ValueError):
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise
-                time.sleep(0.1)
+                return self.process.poll() is not None
+            return True
+
+        wait(look, "Thunderbird to listen", seconds=120)
+        if not connected:
+            raise AssertionError("Thunderbird has ended")
+        return connected[0]
 
     def receive(self):
         while b":" not in self.rest:
@@ -93,11 +97,7 @@ class Thunderbird:
         return self.do("WebDriver:ExecuteAsyncScript", script=TOOLS + script, args=arguments, sandbox="system")["value"]
 
     def until(self, script, expected):
-        deadline = time.monotonic() + 60
-        while (value := self.run(f"done({script})")) != expected:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{script}: {value!r}, not {expected!r}")
-            time.sleep(0.1)
+        wait(lambda: self.run(f"done({script})") == expected, f"{script} to be {expected!r}", seconds=60)
 
     def stop(self):
         if hasattr(self, "socket"):
@@ -181,18 +181,17 @@ class MailProgram(unittest.TestCase):
 
     def flags_become(self, client, expected):
         """Of the messages by UID, besides \\Recent; those that are deleted are gone."""
-        deadline = time.monotonic() + 60
-        while True:
+        def look():
             client.select()
             lines = client.uid("FETCH", "1:*", "(UID FLAGS)")[1]
             found = {int(line.split(b"UID ")[1].split()[0].strip(b")")): {f.decode() for f in imaplib.ParseFlags(line)} - {"\\Recent"}
                      for line in lines if line and b"UID " in line}  # others are news of flags
             found = {uid: flags for uid, flags in found.items() if "\\Deleted" not in flags}
-            if {uid: flags for uid, flags in found.items() if uid in expected} == expected and 5 not in found:
-                return
-            if time.monotonic() > deadline:
-                self.fail(f"{found}, not {expected}")
-            time.sleep(0.1)
+            seen.append(found)
+            return {uid: flags for uid, flags in found.items() if uid in expected} == expected and 5 not in found
+
+        seen = []
+        wait(look, f"flags {expected}", lambda: str(seen[-1]), seconds=60)
 
 
 if __name__ == "__main__":
