@@ -11,7 +11,7 @@ namespace postern::ipc {
 namespace {
 
 constexpr Millis kLedgerPatience{10'000};
-constexpr Millis kLedgerRoom{5};      // anvil reads more slowly than we write
+constexpr Millis kLedgerRoom{5};  // anvil reads more slowly than we write
 
 }  // namespace
 
