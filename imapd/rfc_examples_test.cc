@@ -85,8 +85,14 @@ TEST_F(RfcExamples, Move) {  // RFC 6851 3.3
 
 TEST_F(RfcExamples, Enable) {  // RFC 5161 3.1
     Client c(maildir);
-    EXPECT_EQ(c("ENABLE CONDSTORE X-GOOD-IDEA"),
-              "* ENABLED CONDSTORE\r\nt OK Enable completed.\r\n");
+    c.play(R"imap(
+        C: t1 CAPABILITY
+        S: * CAPABILITY IMAP4rev1 ... ID ENABLE ...
+        S: t1 OK ...
+        C: t2 ENABLE CONDSTORE X-GOOD-IDEA
+        S: * ENABLED CONDSTORE
+        S: t2 OK ...
+    )imap");
 }
 
 TEST_F(RfcExamples, StatusSize) {  // RFC 8438 3

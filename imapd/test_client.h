@@ -14,6 +14,7 @@
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "tests/support/dialogue.h"
 
 namespace postern::imapd {
 
@@ -123,6 +124,17 @@ class Client {
                        "+}\r\n" + text);
     }
 
+    // Plays an example of an RFC; see tests/support/dialogue.h.
+    void play(std::string_view script) {
+        const bool as_printed = dialogue_.play(
+            script, [this](std::string_view bytes) { send(bytes); }, [this] { return line(); });
+        if (as_printed) {
+            EXPECT_EQ(in_, "") << "after the last line of the script";
+        }
+    }
+    // What a name in the scripts stands for.
+    std::string& value(const std::string& name) { return dialogue_.values[name]; }
+
     const std::string& greeting() const { return greeting_; }
 
   private:
@@ -139,6 +151,7 @@ class Client {
     std::string in_;
     std::string greeting_;
     int tags_ = 0;
+    support::Dialogue dialogue_;
 };
 
 using testing::HasSubstr;

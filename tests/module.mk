@@ -3,7 +3,8 @@ check_LIBRARIES += tests/support/libsupport.a
 tests_support_libsupport_a_SOURCES = \
 	%reldir%/support/fake_clock.h %reldir%/support/fake_cleanup.h %reldir%/support/promises.h %reldir%/support/temp_folder.h %reldir%/support/temp_folder.cc \
 	%reldir%/support/rooted_fs.h %reldir%/support/rooted_fs.cc %reldir%/support/faulty_fs.h %reldir%/support/faulty_fs.cc \
-	%reldir%/support/crash_fs.h %reldir%/support/crash_fs.cc
+	%reldir%/support/crash_fs.h %reldir%/support/crash_fs.cc \
+	%reldir%/support/dialogue.h %reldir%/support/dialogue.cc
 EXTRA_DIST += %reldir%/support/README.md %reldir%/power-cut
 
 check_PROGRAMS += tests/support/support_test

@@ -1,7 +1,10 @@
 // The fakes themselves: a crash test that passes because CrashFs loses nothing would be worthless.
 #include <fcntl.h>
 
+#include <gtest/gtest-spi.h>
+
 #include "tests/support/crash_fs.h"
+#include "tests/support/dialogue.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/faulty_fs.h"
 #include "tests/support/temp_folder.h"
@@ -144,6 +147,65 @@ TEST(FaultyFs, FailsOnceAndLeavesHalfAWrite) {
     EXPECT_EQ(contents(folder / "a"), "ab");
     EXPECT_TRUE(fs.write(fd.get(), "x"));
     EXPECT_TRUE(fs.fired());
+}
+
+// A dialogue with a server that says these lines; what it was sent.
+std::string played(std::string_view script, std::vector<std::string> says) {
+    Dialogue dialogue;
+    std::string sent;
+    std::size_t next = 0;
+    (void)dialogue.play(
+        script, [&](std::string_view bytes) { sent += bytes; },
+        [&] { return next < says.size() ? says[next++] + "\r\n" : ""; });
+    EXPECT_EQ(next, says.size()) << "all was heard";
+    return sent;
+}
+
+TEST(Dialogue, NamesWhatItHeardAndCountsLiterals) {
+    EXPECT_EQ(played(R"(
+        C: A1 FETCH 1
+              (UID)
+        // whatever it is
+        S: * 1 FETCH (UID <<uid>> FLAGS (...))
+        S: ...
+        S: A1 OK ...
+        C: A2 APPEND <<uid>> {#}
+        S: + ...
+        C: Subject: x
+        C:
+        C: text
+        C: (\Seen) {#+}
+        C: ab
+        C: )
+        S: A2 OK [APPENDUID <<uid>>])",
+                     {"* 1 FETCH (UID 17 FLAGS (\\Seen))", "* 2 EXPUNGE", "", "A1 OK Done.",
+                      "+ go on", "A2 OK [APPENDUID 17]"}),
+              "A1 FETCH 1 (UID)\r\nA2 APPEND 17 {20}\r\nSubject: x\r\n\r\ntext\r\n"
+              "(\\Seen) {4+}\r\nab\r\n)\r\n");
+}
+
+TEST(Dialogue, SaysWhatDiffers) {
+    EXPECT_NONFATAL_FAILURE(played("S: a\nS: b", {"a", "c"}), "line 2 of the script: expected");
+    EXPECT_NONFATAL_FAILURE(played("S: a\nS: b", {"a"}), "nothing");
+    EXPECT_NONFATAL_FAILURE(played("S: ...\nS: b", {"a"}), "nothing");
+    EXPECT_NONFATAL_FAILURE(played("C: <<x>>", {}), "nothing is named <<x>>");
+    EXPECT_NONFATAL_FAILURE(played("S: <<x>>\nS: <<x>>", {"1", "2"}), "line 2");
+}
+
+TEST(Dialogue, Patterns) {
+    std::map<std::string, std::string, std::less<>> values;
+    EXPECT_TRUE(
+        line_matches("* OK [COPYUID <<v>> 1:2 <<set>>] ...", "* OK [COPYUID 7 1:2 3:4] x", values));
+    EXPECT_EQ(values["v"], "7");
+    EXPECT_EQ(values["set"], "3:4");
+    EXPECT_FALSE(line_matches("<<v>>", "8", values));
+    EXPECT_FALSE(line_matches("<<new>>", "a b", values)) << "one word";
+    EXPECT_FALSE(line_matches("<<new>>x", "x", values)) << "not empty";
+    EXPECT_FALSE(values.contains("new"));
+    EXPECT_TRUE(line_matches("...b", "abab", values));
+    EXPECT_FALSE(line_matches("a", "ab", values));
+    EXPECT_FALSE(line_matches("ab", "a", values));
+    EXPECT_TRUE(line_matches("", "", values));
 }
 
 TEST(FakeClock, MovesWhenTold) {
