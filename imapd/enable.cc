@@ -1,37 +1,30 @@
 // ENABLE (RFC 5161), what it switches on, and what the server can do.
+#include <algorithm>
 #include <functional>
 
 #include "imapd/resync.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
-#include "lib/imap/mailbox_name.h"
 
 namespace postern::imapd {
 namespace {
 
-// From what the client writes to what the disk has; false when it is not UTF-8.
-bool to_stored(std::string& name) {
-    const std::string stored = imap::encode_mailbox_name(name);
-    if (imap::decode_mailbox_name(stored) != name) return false;
-    name = stored;
-    return true;
-}
+using NameUse = std::function<bool(std::string&)>;
 
-// Calls use for each name of a mailbox in the arguments, but for patterns.
-bool each_name(imap::Command& command, const std::function<bool(std::string&)>& use) {
+// Calls `use` for each name of a mailbox in the arguments, `use_filter` for those of filters, which
+// may mean mailboxes below; for no patterns. False as soon as one call is.
+bool each_name(imap::Command& command, const NameUse& use, const NameUse& use_filter) {
+    const auto in_filter = [&use_filter](imap::MailboxFilter& filter) {
+        return std::all_of(filter.names.begin(), filter.names.end(), use_filter);
+    };
     return std::visit(
-        [&use](auto& arguments) {
+        [&](auto& arguments) {
             if constexpr (requires { arguments.mailbox; }) return use(arguments.mailbox);
-            if constexpr (requires { arguments.groups; }) {
-                for (imap::NotifyGroup& group : arguments.groups)
-                    for (std::string& name : group.filter.names)
-                        if (!use(name)) return false;
-            }
-            if constexpr (requires { arguments.filters; }) {
-                for (imap::MailboxFilter& filter : arguments.filters)
-                    for (std::string& name : filter.names)
-                        if (!use(name)) return false;
-            }
+            if constexpr (requires { arguments.groups; })
+                return std::all_of(arguments.groups.begin(), arguments.groups.end(),
+                                   [&](auto& group) { return in_filter(group.filter); });
+            if constexpr (requires { arguments.filters; })
+                return std::all_of(arguments.filters.begin(), arguments.filters.end(), in_filter);
             if constexpr (requires { arguments.from; })
                 return use(arguments.from) && use(arguments.to);
             return true;
@@ -108,12 +101,18 @@ void Session::enable_condstore() {
 }
 
 bool Session::take_names(imap::Command& command) const {
-    return !enabled_.utf8_names() || each_name(command, to_stored);
+    const auto taken = [](std::string& name, std::optional<std::string> as) {
+        if (as) name = *std::move(as);
+        return as.has_value();
+    };
+    const bool utf8 = enabled_.utf8_names();
+    return each_name(
+        command, [&](std::string& name) { return taken(name, names_.stored(name, utf8)); },
+        [&](std::string& name) { return taken(name, names_.full_of_shown(name, utf8)); });
 }
 
 std::string Session::shown_name(const std::string& stored) const {
-    if (!enabled_.utf8_names()) return stored;
-    return imap::decode_mailbox_name(stored).value_or(stored);
+    return names_.shown(stored, enabled_.utf8_names());
 }
 
 }  // namespace postern::imapd

@@ -124,10 +124,11 @@ Reply Session::unsubscribe(const std::string& name) {
 // RFC 3501 6.3.8: an empty pattern asks for the separator and the root's name
 Reply Session::list(const imap::ListArguments& arguments) {
     if (!arguments.extended && arguments.patterns.front().empty()) {
-        out_.write(list_line("LIST", {"", "(\\Noselect)", {}, false, {}}));
+        out_.write(list_line("LIST", names_.separator, {"", "(\\Noselect)", {}, false, {}}));
         return Reply::ok("List completed.");
     }
     Listing listing;
+    listing.names = names_;
     listing.utf8 = enabled_.utf8_names();
     auto folders = store_.folders();
     if (!folders) return failed(folders.error());
@@ -141,7 +142,7 @@ Reply Session::list(const imap::ListArguments& arguments) {
     if (!uses) return failed(uses.error());
     listing.special_uses = *std::move(uses);
     for (const Listed& listed : list_folders(listing, arguments)) {
-        out_.write(list_line("LIST", listed));
+        out_.write(list_line("LIST", names_.separator, listed));
         if (arguments.metadata && listed.selectable)
             write_listed_metadata(listed.stored, *arguments.metadata);
         if (arguments.return_my_rights && listed.selectable)  // RFC 8440
@@ -156,10 +157,10 @@ Reply Session::list(const imap::ListArguments& arguments) {
 Reply Session::lsub(const imap::LsubArguments& arguments) {
     auto names = store_.subscriptions();
     if (!names) return failed(names.error());
-    const Listing listing{{}, *std::move(names), {}, enabled_.utf8_names()};
+    const Listing listing{{}, *std::move(names), {}, names_, enabled_.utf8_names()};
     for (const Listed& listed :
          list_subscriptions(listing, arguments.reference, arguments.pattern)) {
-        out_.write(list_line("LSUB", listed));
+        out_.write(list_line("LSUB", names_.separator, listed));
     }
     return Reply::ok("Lsub completed.");
 }

@@ -25,13 +25,13 @@ constexpr SpecialUse kSpecialUses[] = {
     {"Deleted Items", "\\Trash"},
 };
 
-bool matches(std::string_view name, const std::string& pattern) {
-    return imap::matches_pattern(name, pattern, mailbox::kSeparator);
-}
-
-bool is_below(std::string_view name, std::string_view parent) {
-    return name.size() > parent.size() && name.starts_with(parent) &&
-           name[parent.size()] == mailbox::kSeparator;
+// The names above it, from the nearest on.
+std::vector<std::string> names_above(const std::string& name, char separator) {
+    std::vector<std::string> out;
+    for (auto at = name.rfind(separator); at != std::string::npos && at > 0;
+         at = name.rfind(separator, at - 1))
+        out.push_back(name.substr(0, at));
+    return out;
 }
 
 class Lister {
@@ -42,58 +42,77 @@ class Lister {
             patterns_.push_back(cat({arguments.reference, pattern}));
         for (const auto& [name, uses] : listing.special_uses)
             for (const std::string& use : uses) taken_.insert(use);
-        for (const auto& folder : listing.folders) {
-            all_[folder.name] = folder.selectable ? Kind::real : Kind::parent;
-            if (folder.has_children) parents_.insert(folder.name);
-        }
-        for (const std::string& name : listing.subscribed) {
-            if (arguments.select_subscribed) all_.try_emplace(name, Kind::missing);
-        }
+        for (const auto& folder : listing.folders)
+            add(folder.name, folder.selectable ? Kind::real : Kind::parent);
+        for (const std::string& name : listing.subscribed)
+            if (arguments.select_subscribed)
+                all_.try_emplace(shown(name), Entry{name, Kind::missing});
     }
 
+    // INBOX, the other folders by name, and names that are only subscribed.
     std::vector<Listed> run() const {
         std::vector<Listed> out;
-        for (const auto& folder : listing_.folders)
-            if (auto listed = list(folder.name, all_.at(folder.name))) out.push_back(*listed);
-        for (const auto& [name, kind] : all_) {
-            if (kind != Kind::missing) continue;
-            if (auto listed = list(name, kind)) out.push_back(*listed);
-        }
+        if (const auto inbox = all_.find("INBOX"); inbox != all_.end())
+            list(inbox->first, inbox->second, out);
+        for (const bool missing : {false, true})
+            for (const auto& [name, entry] : all_)
+                if (name != "INBOX" && missing == (entry.kind == Kind::missing))
+                    list(name, entry, out);
         return out;
     }
 
   private:
     // A level of a name that has no folder of its own; a name that is only subscribed.
     enum class Kind : unsigned char { real, parent, missing };
+    struct Entry {
+        std::string stored;  // empty for a level that is shown only
+        Kind kind;
+    };
 
-    std::string shown(const std::string& name) const {
-        return listing_.utf8 ? imap::decode_mailbox_name(name).value_or(name) : name;
+    std::string shown(const std::string& stored) const {
+        return listing_.names.shown(stored, listing_.utf8);
+    }
+
+    void add(const std::string& stored, Kind kind) {
+        const std::string name = shown(stored);
+        all_.insert_or_assign(name, Entry{stored, kind});
+        for (const std::string& above : names_above(name, listing_.names.separator)) {
+            parents_.insert(above);
+            all_.try_emplace(above, Entry{{}, Kind::parent});
+        }
     }
 
     bool matches_any(const std::string& name) const {
-        const std::string text = shown(name);
-        return std::any_of(patterns_.begin(), patterns_.end(),
-                           [&](const std::string& pattern) { return matches(text, pattern); });
+        const char separator = listing_.names.separator;
+        return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
+            return imap::matches_pattern(name, pattern, separator);
+        });
     }
 
-    bool is_subscribed(const std::string& name) const {
-        return std::binary_search(listing_.subscribed.begin(), listing_.subscribed.end(), name);
+    bool is_below(std::string_view name, std::string_view parent) const {
+        return name.size() > parent.size() && name.starts_with(parent) &&
+               name[parent.size()] == listing_.names.separator;
     }
 
-    std::vector<std::string> uses_of(const std::string& name) const {
-        const auto made = listing_.special_uses.find(name);
+    bool is_subscribed(const Entry& entry) const {
+        return std::binary_search(listing_.subscribed.begin(), listing_.subscribed.end(),
+                                  entry.stored);
+    }
+
+    std::vector<std::string> uses_of(const Entry& entry) const {
+        const auto made = listing_.special_uses.find(entry.stored);
         if (made != listing_.special_uses.end()) return made->second;
         std::vector<std::string> out;
         for (const auto& use : kSpecialUses) {
-            if (iequals(use.name, name) && !taken_.contains(use.attribute))
+            if (iequals(use.name, entry.stored) && !taken_.contains(use.attribute))
                 out.emplace_back(use.attribute);
         }
         return out;
     }
 
-    bool is_selected(const std::string& name) const {
-        return (!arguments_.select_subscribed || is_subscribed(name)) &&
-               (!arguments_.select_special_use || !uses_of(name).empty());
+    bool is_selected(const Entry& entry) const {
+        return (!arguments_.select_subscribed || is_subscribed(entry)) &&
+               (!arguments_.select_special_use || !uses_of(entry).empty());
     }
 
     // RFC 5258 3.5: what CHILDINFO says. `beyond`: only for names that no pattern matches, which
@@ -101,20 +120,20 @@ class Lister {
     bool has_selected_below(const std::string& name, bool beyond) const {
         for (auto at = all_.upper_bound(name); at != all_.end(); ++at) {
             if (!at->first.starts_with(name)) break;
-            if (is_below(at->first, name) && is_selected(at->first) &&
+            if (is_below(at->first, name) && is_selected(at->second) &&
                 !(beyond && matches_any(at->first)))
                 return true;
         }
         return false;
     }
 
-    std::string attributes_of(const std::string& name, Kind kind) const {
+    std::string attributes_of(const std::string& name, const Entry& entry) const {
         std::vector<std::string> out;
         const bool says_nonexistent = arguments_.extended || listing_.utf8;  // RFC 5258 3.3
-        if (kind != Kind::real) out.push_back(says_nonexistent ? "\\NonExistent" : "\\Noselect");
+        if (entry.kind != Kind::real) out.push_back(says_nonexistent ? "\\NonExistent" : "\\Noselect");
         out.push_back(parents_.contains(name) ? "\\HasChildren" : "\\HasNoChildren");  // RFC 3348
-        if (arguments_.return_subscribed && is_subscribed(name)) out.push_back("\\Subscribed");
-        for (std::string& use : uses_of(name)) out.push_back(std::move(use));
+        if (arguments_.return_subscribed && is_subscribed(entry)) out.push_back("\\Subscribed");
+        for (std::string& use : uses_of(entry)) out.push_back(std::move(use));
         return cat({"(", join(out, " "), ")"});
     }
 
@@ -125,19 +144,19 @@ class Lister {
         return cat({" (\"CHILDINFO\" (", join(options, " "), "))"});
     }
 
-    std::optional<Listed> list(const std::string& name, Kind kind) const {
-        if (!matches_any(name)) return std::nullopt;
-        const bool selected = is_selected(name);
+    void list(const std::string& name, const Entry& entry, std::vector<Listed>& out) const {
+        if (!matches_any(name)) return;
+        const bool selected = is_selected(entry);
         const bool info = arguments_.recursive_match && has_selected_below(name, !selected);
-        if (!selected && !info) return std::nullopt;
-        return Listed{shown(name), attributes_of(name, kind), info ? child_info() : "",
-                      kind == Kind::real, name};
+        if (!selected && !info) return;
+        out.push_back({name, attributes_of(name, entry), info ? child_info() : "",
+                       entry.kind == Kind::real, entry.stored});
     }
 
     const Listing& listing_;
     const imap::ListArguments& arguments_;
     std::vector<std::string> patterns_;
-    std::map<std::string, Kind> all_;
+    std::map<std::string, Entry> all_;          // by the name that is shown
     std::set<std::string> parents_;             // names with others below them
     std::set<std::string, std::less<>> taken_;  // uses for which there are folders
 };
@@ -154,32 +173,33 @@ std::vector<Listed> list_subscriptions(const Listing& listing, std::string_view 
     const bool ends_at_level = whole.ends_with('%');
     std::vector<std::string> names;
     for (const std::string& name : listing.subscribed)
-        names.push_back(listing.utf8 ? imap::decode_mailbox_name(name).value_or(name) : name);
+        names.push_back(listing.names.shown(name, listing.utf8));
     std::sort(names.begin(), names.end());
+    const char separator = listing.names.separator;
+    const auto matches = [&](const std::string& name) {
+        return imap::matches_pattern(name, whole, separator);
+    };
     std::vector<Listed> out;
     std::set<std::string> parents;
     for (const std::string& name : names) {
-        if (matches(name, whole)) {
+        if (matches(name)) {
             out.push_back({name, "()", {}, false, {}});
             continue;
         }
-        for (auto at = name.rfind(mailbox::kSeparator);
-             ends_at_level && at != std::string::npos && at > 0;
-             at = name.rfind(mailbox::kSeparator, at - 1)) {
-            const std::string parent = name.substr(0, at);
-            if (!matches(parent, whole)) continue;
-            if (!std::binary_search(names.begin(), names.end(), parent)) parents.insert(parent);
-            break;
-        }
+        if (!ends_at_level) continue;
+        const auto above = names_above(name, separator);
+        const auto parent = std::find_if(above.begin(), above.end(), matches);
+        if (parent != above.end() && !std::binary_search(names.begin(), names.end(), *parent))
+            parents.insert(*parent);
     }
     for (const std::string& parent : parents)
         out.push_back({parent, "(\\Noselect)", {}, false, {}});
     return out;
 }
 
-std::string list_line(std::string_view verb, const Listed& listed) {
-    std::string line = cat(
-        {"* ", verb, " ", listed.attributes, " \"", std::string(1, mailbox::kSeparator), "\" "});
+std::string list_line(std::string_view verb, char separator, const Listed& listed) {
+    std::string line =
+        cat({"* ", verb, " ", listed.attributes, " \"", std::string(1, separator), "\" "});
     imap::append_mailbox_name(line, listed.name);
     return cat({line, listed.extended, "\r\n"});
 }

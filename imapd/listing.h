@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "imapd/folder_names.h"
 #include "lib/imap/list_arguments.h"
 #include "lib/mailbox/store.h"
 
@@ -24,6 +25,7 @@ struct Listing {
     std::vector<mailbox::Folder> folders;
     std::vector<std::string> subscribed;  // sorted
     mailbox::Store::SpecialUses special_uses;
+    FolderNames names;
     bool utf8 = false;  // names are shown in UTF-8, patterns are in it (RFC 9051)
 };
 std::vector<Listed> list_folders(const Listing& listing, const imap::ListArguments& arguments);
@@ -32,7 +34,7 @@ std::vector<Listed> list_folders(const Listing& listing, const imap::ListArgumen
 std::vector<Listed> list_subscriptions(const Listing& listing, std::string_view reference,
                                        std::string_view pattern);
 // "* LIST (\Noselect) "." name"
-std::string list_line(std::string_view verb, const Listed& listed);
+std::string list_line(std::string_view verb, char separator, const Listed& listed);
 
 // The attributes that a folder may be given with CREATE (RFC 6154 3), in their proper case; nothing
 // for one that cannot be: \All and \Flagged would be views on other folders.

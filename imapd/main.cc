@@ -15,6 +15,25 @@
 namespace postern::imapd {
 namespace {
 
+// What is no folder's name is told where it is used.
+std::vector<std::string> names_of_others(const config::Config& config) {
+    std::vector<std::string> names;
+    if (!config.get(param::mailbox_shared_dict).empty())
+        names.push_back(imap::encode_mailbox_name(config.get(param::mailbox_shared_prefix)));
+    for (const std::string& text : config.get(param::mailbox_public_folders))
+        if (const auto mount = parse_public_folder(text)) names.push_back(mount->prefix);
+    return names;
+}
+
+Result<FolderNames> folder_names(const config::Config& config) {
+    const bool slash = config.get(param::mailbox_separator) == "/";
+    auto names = FolderNames::make(slash ? '/' : '.', config.get(param::mailbox_prefix),
+                                   names_of_others(config));
+    if (!names) return std::move(names).error().within("mailbox_prefix");
+    names->others.clear();  // a session has those of its user
+    return names;
+}
+
 Options options_of(const config::Config& config, const std::string& trace) {
     Options options;
     options.idle_timeout = config.get(param::imap_idle_timeout);
@@ -33,12 +52,12 @@ Millis oldest_state(const config::Config& config) {
 }
 
 // A session does without them.
-void make_initial_folders(mailbox::Store& store, const config::Config& config,
-                          const std::string& trace) {
+void make_initial_folders(mailbox::Store& store, const FolderNames& style,
+                          const config::Config& config, const std::string& trace) {
     std::vector<std::string> names;
     for (std::string name : config.get(param::mailbox_initial_folders)) {
         std::replace(name.begin(), name.end(), '_', ' ');
-        names.push_back(imap::encode_mailbox_name(name));
+        names.push_back(*style.full_of_shown(imap::encode_mailbox_name(name), false));
     }
     if (auto made = store.make_initial_folders(names); !made)
         log::warning(trace, "mailbox_initial_folders: " + made.error().what);
@@ -53,7 +72,7 @@ SharingOptions sharing_options(const config::Config& config) {
 }
 
 Result<mailbox::Store> open_store(const service::UserSession& user, const Sharing& sharing,
-                                  const config::Config& config) {
+                                  const FolderNames& names, const config::Config& config) {
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(user.grant.mailbox));
     sharing.mount(store);
     TRY(service::restrict_to_home(user.grant.home, user.grant.mailbox, user.grant.inbox_file,
@@ -64,7 +83,7 @@ Result<mailbox::Store> open_store(const service::UserSession& user, const Sharin
         store.set_mbox_inbox(user.grant.inbox_file, rules);
     }
     store.set_quota(mailbox::limits_or_none(user.grant.quota_rule, user.grant.user));
-    make_initial_folders(store, config, user.handoff.session.str());
+    make_initial_folders(store, names, config, user.handoff.session.str());
     return store;
 }
 
@@ -78,17 +97,18 @@ void say_unavailable(Connection& connection, const service::UserSession& user) {
 }
 
 Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sharing& sharing,
-                        const config::Config& config) {
+                        const FolderNames& names, const config::Config& config) {
     const std::string trace = user.handoff.session.str();
     Connection connection(std::move(user.client), std::move(user.handoff.pending),
                           std::move(user.stop));
-    auto store = open_store(user, sharing, config);
+    auto store = open_store(user, sharing, names, config);
     if (!store) {
         say_unavailable(connection, user);
         return std::move(store).error().within(cat({"user=<", user.grant.user, ">"}));
     }
     Options options = options_of(config, trace);
     options.user = user.grant.user;
+    options.names = names;
     options.groups = sharing.person().groups;
     options.shares = sharing.dict();
     LoginSleeper sleeper(login, user.grant, options.keepalive);
@@ -119,7 +139,8 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
 
 class Imapd final : public service::Forked {
   public:
-    explicit Imapd(const config::Config& config) : config_(config) {}
+    Imapd(const config::Config& config, FolderNames names)
+        : config_(config), names_(std::move(names)) {}
 
     void serve(ipc::Channel channel) override {
         const auto judge = [this](const std::string& state) -> Result<void> {
@@ -130,13 +151,14 @@ class Imapd final : public service::Forked {
         const auto prepare = [&](const ipc::Grant& grant) { return sharing.prepare(grant); };
         auto user =
             service::accept_user_session(channel, ipc::AuthProtocol::imap, config_, judge, prepare);
-        auto done = user ? serve_user(std::move(*user), channel, sharing, config_)
+        auto done = user ? serve_user(std::move(*user), channel, sharing, names_, config_)
                          : Result<void>(std::move(user).error());
         if (!done) log::warning("", done.error().what);
     }
 
   private:
     const config::Config& config_;
+    FolderNames names_;
 };
 
 }  // namespace
@@ -146,8 +168,10 @@ int main(int argc, char** argv) {
     namespace service = postern::service;
     const auto make =
         [](const service::Context& context) -> postern::Result<std::unique_ptr<service::Forked>> {
+        auto names = postern::imapd::folder_names(context.config);
+        if (!names) return std::move(names).error();
         return std::unique_ptr<service::Forked>(
-            std::make_unique<postern::imapd::Imapd>(context.config));
+            std::make_unique<postern::imapd::Imapd>(context.config, *std::move(names)));
     };
     return service::run_forking(argc, argv, make);
 }

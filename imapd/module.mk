@@ -20,6 +20,7 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/fetch.h %reldir%/fetch.cc \
 	%reldir%/flag_names.h %reldir%/flag_names.cc \
 	%reldir%/folder_commands.cc \
+	%reldir%/folder_names.h %reldir%/folder_names.cc \
 	%reldir%/hibernation.h %reldir%/hibernation.cc \
 	%reldir%/idle.cc \
 	%reldir%/listing.h %reldir%/listing.cc \

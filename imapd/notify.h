@@ -24,6 +24,7 @@ struct Notifications {
     std::set<std::string> folders;
     std::set<std::string> subscribed;
     std::function<bool(const std::string& name)> is_personal;
+    std::function<std::string(const std::string& name)> full_name;  // FolderNames::full
 
     // The events of a mailbox that is not selected: of the first group that covers it (RFC 5465 6).
     const imap::NotifyEvents* events_of(const std::string& name) const;

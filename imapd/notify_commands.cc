@@ -22,7 +22,7 @@ constexpr std::string_view kSupported =
 const imap::NotifyEvents* Notifications::events_of(const std::string& name) const {
     for (const imap::NotifyGroup& group : groups)
         if ((group.filter.kind != imap::MailboxFilter::Kind::personal || is_personal(name)) &&
-            group.filter.covers(name, subscribed.contains(name), mailbox::kSeparator))
+            group.filter.covers(full_name(name), subscribed.contains(name), mailbox::kSeparator))
             return &group.events;
     return nullptr;
 }
@@ -50,6 +50,7 @@ Reply Session::notify(const imap::NotifyArguments& arguments) {
     notifications_->is_personal = [this](const std::string& name) {
         return store_.is_personal(name);
     };
+    notifications_->full_name = [this](const std::string& name) { return names_.full(name); };
     auto done = watch_folders(arguments.status);
     if (!done) {
         notifications_.reset();
@@ -182,8 +183,8 @@ void Session::tell_names() {
         std::vector<std::string> attributes;
         if (!exists) attributes.emplace_back("\\NonExistent");
         if (is_subscribed) attributes.emplace_back("\\Subscribed");
-        out_.write(list_line(
-            "LIST", {shown_name(name), cat({"(", join(attributes, " "), ")"}), {}, exists, name}));
+        out_.write(list_line("LIST", names_.separator,
+                             {shown_name(name), cat({"(", join(attributes, " "), ")"}), {}, exists, name}));
     }
 }
 

@@ -357,7 +357,8 @@ Result<std::vector<std::string>> Session::filtered_names(
                 if (filter.kind == Kind::selected || filter.kind == Kind::selected_delayed)
                     return is_selected;
                 return (filter.kind != Kind::personal || store_.is_personal(folder.name)) &&
-                       filter.covers(folder.name, is_subscribed, mailbox::kSeparator);
+                       filter.covers(names_.full(folder.name), is_subscribed,
+                                     mailbox::kSeparator);
             });
         if (wanted && folder.selectable) out.push_back(folder.name);
     }

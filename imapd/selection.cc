@@ -55,7 +55,8 @@ void Session::describe_selected() {
     out_.write(cat({"* OK ", highest_modseq_code(v), "Highest\r\n"}));
     out_.write(cat({"* OK [MAILBOXID (", v.mailbox_id(), ")] Ok\r\n"}));  // RFC 8474 4.2
     if (enabled_.rev2)
-        out_.write(list_line("LIST", {shown_name(selected_->name), "()", {}, true, {}}));
+        out_.write(list_line("LIST", names_.separator,
+                             {shown_name(selected_->name), "()", {}, true, {}}));
 }
 
 // RFC 7162 3.2.5: what went and what changed since the client was here, of the messages it knows.

@@ -69,9 +69,12 @@ Session::Session(Connection& connection, mailbox::Store& store, Options options)
     : connection_(connection),
       store_(store),
       options_(std::move(options)),
+      names_(options_.names),
       out_(connection, options_.write_timeout),
       reader_({options_.max_line, kMaxLiterals}) {
     store_.set_person({options_.user, options_.groups});
+    for (const mailbox::Namespace& space : store_.namespaces())
+        names_.others.push_back(space.prefix);
 }
 
 std::string Session::run(std::string_view login_tag) {
@@ -290,20 +293,21 @@ Reply Session::logout() {
 }
 
 Reply Session::namespaces() {
-    // RFC 2342 5: one's own folders have no prefix; then other users', then shared ones
-    const std::string separator(1, mailbox::kSeparator);
+    // RFC 2342 5: one's own folders; then other users', then shared ones
+    const std::string separator(1, names_.separator);
+    const auto one = [&](const std::string& prefix) {
+        std::string text;
+        imap::append_string(text, prefix);
+        return cat({"(", text, " \"", separator, "\")"});
+    };
     const auto list = [&](bool of_users) {
         std::string all;
-        for (const mailbox::Namespace& space : store_.namespaces()) {
-            if (space.of_users != of_users) continue;
-            std::string prefix;
-            imap::append_string(prefix, shown_name(space.prefix) + separator);
-            all += cat({"(", prefix, " \"", separator, "\")"});
-        }
+        for (const mailbox::Namespace& space : store_.namespaces())
+            if (space.of_users == of_users) all += one(shown_name(space.prefix) + separator);
         return all.empty() ? "NIL" : cat({"(", all, ")"});
     };
-    out_.write(
-        cat({"* NAMESPACE ((\"\" \"", separator, "\")) ", list(true), " ", list(false), "\r\n"}));
+    out_.write(cat({"* NAMESPACE (", one(names_.shown_prefix()), ") ", list(true), " ", list(false),
+                    "\r\n"}));
     return Reply::ok("Namespace completed.");
 }
 
@@ -318,10 +322,17 @@ void Session::finish_bad(std::string_view tag, std::string_view text) {
     end("Too many invalid IMAP commands");
 }
 
+Reply Session::invalid_name() const {
+    const std::string prefix = names_.shown_prefix();
+    return Reply::no(prefix.empty() ? "[CANNOT] Invalid mailbox name"
+                                    : cat({"[CANNOT] Invalid mailbox name; your own begin with \"",
+                                           prefix, "\""}));
+}
+
 Reply Session::failed(const Error& error) const {
     switch (error.code) {
         case Errc::not_found: return Reply::no("[NONEXISTENT] Mailbox doesn't exist");
-        case Errc::invalid: return Reply::no("[CANNOT] Invalid mailbox name");
+        case Errc::invalid: return invalid_name();
         case Errc::denied: return Reply::no("[NOPERM] Permission denied");
         default: break;
     }

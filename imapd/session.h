@@ -13,6 +13,7 @@
 #include "imapd/connection.h"
 #include "imapd/contexts.h"
 #include "imapd/fetch.h"
+#include "imapd/folder_names.h"
 #include "imapd/hibernation.h"
 #include "imapd/indexer.h"
 #include "imapd/message_source.h"
@@ -39,6 +40,7 @@ struct Options {
     std::string trace;                            // session id, for the log
     std::string user;                             // who has logged in
     std::vector<std::string> groups;              // of the user, for access control lists
+    FolderNames names;                            // without `others`, which the store knows
     const mailbox::SharedDict* shares = nullptr;  // who shares with whom; nullptr: nobody notes it
     Millis hibernate_after{0};                    // in IDLE; 0: never
     Sleeper* sleeper = nullptr;                   // who takes a session then
@@ -122,14 +124,14 @@ class Session {
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
     Reply failed(const Error& error) const;
+    Reply invalid_name() const;
 
     // enable.cc
     Reply enable(const imap::EnableArguments& arguments);
     void enable_condstore();
     Reply compress(const imap::CompressArguments& arguments) const;
     void begin_compression();
-    // Names of mailboxes are UTF-8 with IMAP4rev2 (RFC 9051 5.1) and UTF8=ACCEPT (RFC 6855 3), else
-    // modified UTF-7, as on disk.
+    // Between the names that the client writes and those of the store.
     bool take_names(imap::Command& command) const;  // false: one is not UTF-8
     std::string shown_name(const std::string& stored) const;
 
@@ -225,6 +227,7 @@ class Session {
     void append(const std::string& text, bool at_literal);
 
     // url_commands.cc
+    Result<imap::MessageUrl> url_of(std::string_view text) const;
     bool is_own_url(const imap::MessageUrl& url) const;
     bool is_access_granted(const imap::MessageUrl& url, std::string_view text) const;
     Result<std::string> bytes_of_url(const std::string& text);
@@ -279,6 +282,7 @@ class Session {
     Connection& connection_;
     mailbox::Store& store_;
     Options options_;
+    FolderNames names_;
     Output out_;
     imap::CommandReader reader_;
     std::optional<Selected> selected_;

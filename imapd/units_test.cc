@@ -13,7 +13,7 @@ std::vector<std::string> names_of(const std::vector<Listed>& list) {
 }
 
 TEST(Listing, Subscriptions) {
-    const Listing listing{{}, {"INBOX", "a.b.c", "d", "d.e"}, {}, false};
+    const Listing listing{{}, {"INBOX", "a.b.c", "d", "d.e"}, {}, {}, false};
     using Names = std::vector<std::string>;
     EXPECT_EQ(names_of(list_subscriptions(listing, "", "%")),
               (Names{"()INBOX", "()d", "(\\Noselect)a"}));
@@ -23,8 +23,8 @@ TEST(Listing, Subscriptions) {
 }
 
 TEST(Listing, Lines) {
-    EXPECT_EQ(list_line("LIST", {"a b", "()", {}, true, {}}), "* LIST () \".\" \"a b\"\r\n");
-    EXPECT_EQ(list_line("LIST", {"", "(\\Noselect)", {}, false, {}}),
+    EXPECT_EQ(list_line("LIST", '.', {"a b", "()", {}, true, {}}), "* LIST () \".\" \"a b\"\r\n");
+    EXPECT_EQ(list_line("LIST", '.', {"", "(\\Noselect)", {}, false, {}}),
               "* LIST (\\Noselect) \".\" \"\"\r\n");
 }
 

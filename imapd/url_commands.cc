@@ -20,6 +20,13 @@ std::int64_t now_seconds() {
 
 }  // namespace
 
+// With the mailbox as the store calls it.
+Result<imap::MessageUrl> Session::url_of(std::string_view text) const {
+    TRY_ASSIGN(imap::MessageUrl url, imap::parse_message_url(text));
+    url.mailbox = *names_.stored(url.mailbox, false);
+    return url;
+}
+
 // Is this the user of the session? A name without its domain, or with the URL's server as that, is
 // one too.
 bool Session::is_own_url(const imap::MessageUrl& url) const {
@@ -46,7 +53,7 @@ bool Session::is_access_granted(const imap::MessageUrl& url, std::string_view te
 
 // For CATENATE: a part of one of the user's own messages.
 Result<std::string> Session::bytes_of_url(const std::string& text) {
-    const auto url = imap::parse_message_url(text);
+    const auto url = url_of(text);
     if (!url) return Error{Errc::invalid, url.error().what, 0};
     if (!is_own_url(*url) || (url->auth && !is_access_granted(*url, text)))
         return Error{Errc::denied, "Not a URL of this user", 0};
@@ -60,7 +67,7 @@ Result<std::string> Session::bytes_of_url(const std::string& text) {
 Reply Session::generate_urls(const imap::GenUrlAuthArguments& arguments) {
     std::string line = "* GENURLAUTH";
     for (const auto& one : arguments.urls) {
-        const auto url = imap::parse_message_url(one.url);
+        const auto url = url_of(one.url);
         if (!url || !url->absolute || !url->auth || !url->auth->mechanism.empty())
             return Reply::bad("Error in IMAP command: Not the URL of a message with URLAUTH");
         if (!iequals(one.mechanism, kMechanism)) return Reply::bad("Unknown URLAUTH mechanism");
@@ -125,7 +132,7 @@ Result<std::string> Session::extended_url(UrlTarget& target,
 }
 
 Result<std::string> Session::fetched_url(const imap::UrlFetchArguments::One& one) {
-    TRY_ASSIGN(const imap::MessageUrl url, imap::parse_message_url(one.url));
+    TRY_ASSIGN(const imap::MessageUrl url, url_of(one.url));
     if (!url.absolute || !url.auth || !is_own_url(url) || !is_access_granted(url, one.url))
         return Error{Errc::denied, "not granted", 0};
     if (lacks("r", url.mailbox)) return Error{Errc::denied, "not granted", 0};

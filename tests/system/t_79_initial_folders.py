@@ -1,5 +1,5 @@
-"""mailbox_initial_folders: made and subscribed at the first login, with the uses that clients learn from their names; what
-their user deletes stays away."""
+"""Folders as a user first meets them. mailbox_initial_folders: made and subscribed at the first login, with the uses that clients
+learn from their names; what their user deletes stays away. mailbox_prefix and mailbox_separator: their names as another server had them."""
 
 import imaplib
 import unittest
@@ -8,8 +8,8 @@ from instance import Instance
 
 
 class InitialFolders(unittest.TestCase):
-    def serve(self, value):
-        mail = Instance({"mailbox_initial_folders": value}, services=("imap", "pop3"))
+    def serve(self, value, **parameters):
+        mail = Instance({"mailbox_initial_folders": value, **parameters}, services=("imap", "pop3"))
         mail.start()
         self.addCleanup(mail.__exit__, None)
         return mail
@@ -48,6 +48,26 @@ class InitialFolders(unittest.TestCase):
         self.assertEqual(imap.select()[0], "OK")
         self.assertIn(b'(\\HasNoChildren) "." Good', imap.list()[1])
         mail.wait_log("warning: .*mailbox_initial_folders: ")
+
+    def test_names_as_another_server_had_them(self):
+        mail = self.serve("Sent, Archive/2026", mailbox_separator="/", mailbox_prefix="INBOX/")
+        maildir = mail.add_user("bob")
+        imap = self.imap(mail, "bob")
+        self.assertEqual(imap.namespace()[1], [b'(("INBOX/" "/")) NIL NIL'])
+        self.assertEqual(imap.list()[1], [b'(\\HasChildren) "/" INBOX', b'(\\Noselect \\HasChildren \\Archive) "/" INBOX/Archive',
+                                          b'(\\HasNoChildren) "/" INBOX/Archive/2026', b'(\\HasNoChildren \\Sent) "/" INBOX/Sent'])
+        self.assertTrue((maildir / ".Archive.2026/cur").is_dir())
+        self.assertEqual(imap.append("INBOX/Archive/2026", None, None, b"Subject: x\r\n\r\nx\r\n")[0], "OK")
+        self.assertEqual(imap.select("INBOX/Archive/2026")[1], [b"1"])
+        answer, words = imap.create("Elsewhere")
+        self.assertEqual((answer, words), ("NO", [b'[CANNOT] Invalid mailbox name; your own begin with "INBOX/"']))
+
+    def test_a_prefix_that_cannot_be(self):
+        mail = self.serve("Sent", mailbox_prefix="IN%BOX")
+        mail.add_user("bob")
+        with self.assertRaises((imaplib.IMAP4.error, OSError)):
+            self.imap(mail, "bob")
+        mail.wait_log("fatal: .*mailbox_prefix: \"IN%BOX\" can begin no names")
 
 
 if __name__ == "__main__":
