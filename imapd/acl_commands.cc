@@ -27,7 +27,10 @@ Reply no_permission() {
 }  // namespace
 
 std::string Session::rights_of(std::string_view name) const {
-    auto rights = store_.rights(name);
+    return rights_or_less(store_.rights(name));
+}
+
+std::string Session::rights_or_less(Result<std::string> rights) {
     if (rights) return *std::move(rights);
     // Where there is no such mailbox, the command says so. A list that cannot be read gives nobody
     // anything, but for the owner's way to mend it.

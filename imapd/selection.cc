@@ -19,19 +19,21 @@ Reply Session::select(const imap::SelectArguments& arguments, bool examine) {
     // RFC 7162 3.2.11, RFC 9051 7.1: what follows is about the new mailbox
     if (selected_ && (enabled_.qresync || enabled_.rev2))
         out_.write("* OK [CLOSED] Previous mailbox is closed now\r\n");
+    auto before = selected_ ? std::move(selected_->view) : nullptr;
     selected_.reset();  // RFC 3501 6.3.1: nothing is selected after a failed SELECT
     if (arguments.condstore || arguments.qresync) enable_condstore();
     auto name = mailbox::Store::canonical(arguments.mailbox);
     if (!name) return failed(name.error());
-    auto box = store_.mailbox(*name);
-    if (!box) return failed(box.error());
-    std::string rights = rights_of(*name);
+    auto entered = store_.enter(*name);
+    if (!entered) return failed(entered.error());
+    std::string rights = rights_or_less(std::move(entered->rights));
     if (!mailbox::has_right(rights, 'r')) return lacks("r", *name).value_or(Reply::no("[NOPERM]"));
     // RFC 4314 5.2: read-only where nothing may be changed
     if (rights.find_first_of("swtei") == std::string::npos) examine = true;
-    auto view = box->open(examine ? mailbox::Access::read_only : mailbox::Access::read_write);
+    auto view = entered->mailbox.open_after(
+        std::move(before), examine ? mailbox::Access::read_only : mailbox::Access::read_write);
     if (!view) return failed(view.error());
-    selected_.emplace(*name, *box, std::move(*view));
+    selected_.emplace(*name, std::move(entered->mailbox), std::move(*view));
     selected_->rights = std::move(rights);
     describe_selected();
     if (arguments.qresync) {

@@ -240,6 +240,7 @@ class Session {
 
     // acl_commands.cc
     std::string rights_of(std::string_view name) const;
+    static std::string rights_or_less(Result<std::string> rights);
     std::optional<Reply> lacks(std::string_view rights, std::string_view name) const;
     std::optional<Reply> lacks_create(std::string_view name) const;
     Reply set_acl(const imap::AclArguments& arguments);

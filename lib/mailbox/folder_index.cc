@@ -42,9 +42,9 @@ void FolderIndex::unmark(std::size_t at, std::uint8_t bits) {
 
 std::size_t FolderIndex::lower_bound(Uid uid) const {
     const auto all = rows();
-    // What is asked most is what came after all that is known: one row is read for that, of a file
+    // What is asked most is what came after all that is known: no row is read for that, of a file
     // that may just have been mapped.
-    if (all.empty() || all.back().uid < uid) return all.size();
+    if (all.empty() || uid >= logged_next_ || all.back().uid < uid) return all.size();
     return static_cast<std::size_t>(std::lower_bound(all.begin(), all.end(), uid, before) -
                                     all.begin());
 }

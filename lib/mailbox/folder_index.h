@@ -36,6 +36,9 @@ class FolderIndex final : private ChangeSink {
     // From the files on disk; makes them where there are none. With `look`, what foreign programs
     // did is taken notice of.
     Result<void> load(bool look);
+    // For another session: what load(true) does, by what is known already. An error: it is to be
+    // loaded anew.
+    Result<void> begin_again();
     // Reads what others have logged. Rows that are expunged stay, marked kGone, until drop_gone().
     Result<void> follow();
     // Did a foreign program change the folder since the log was last true to it? `thorough`: also

@@ -17,6 +17,13 @@ Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
     return FolderView::open(env_, path_, access);
 }
 
+Result<std::unique_ptr<View>> Mailbox::open_after(std::unique_ptr<View> before,
+                                                  Access access) const {
+    if (before && before->begin_again(*this, access)) return before;
+    before.reset();  // it may have something to write down
+    return open(access);
+}
+
 Result<MailboxStatus> Mailbox::status(bool detailed) const {
     TRY_ASSIGN(const std::unique_ptr<View> view, open(Access::read_only));
     MailboxStatus status;

@@ -130,6 +130,9 @@ class Mailbox {
     // A snapshot. Access::read_write takes new messages over from new/ (they are recent here and
     // only here).
     Result<std::unique_ptr<View>> open(Access access) const;
+    // The same for who has just had a view, of this folder or of another one, which ends with it:
+    // of this one, what it knows need not be read again. `before` may be null.
+    Result<std::unique_ptr<View>> open_after(std::unique_ptr<View> before, Access access) const;
 
     // STATUS without taking recent messages away from anybody.
     Result<MailboxStatus> status(bool detailed = false) const;
@@ -187,6 +190,10 @@ class View {
     virtual std::uint32_t seq_of(Uid uid) const = 0;
     // The first message whose UID is at least `uid`, or count() + 1.
     virtual std::uint32_t seq_at_or_after(Uid uid) const = 0;
+
+    // For another SELECT: becomes what Mailbox::open() would return. False: it cannot, and is of no
+    // more use.
+    virtual bool begin_again(const Mailbox& mailbox, Access access) = 0;
 
     // The folder has another name now (RENAME by this session): the view goes on there.
     virtual void moved_to(const Mailbox& mailbox) = 0;

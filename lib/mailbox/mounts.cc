@@ -116,6 +116,10 @@ std::string Store::rights_in(const Mount& mount, const std::string& name) const 
 
 Result<std::string> Store::rights(std::string_view name) const {
     TRY_ASSIGN(const Place place, existing(name));
+    return rights_at(place);
+}
+
+Result<std::string> Store::rights_at(const Place& place) const {
     if (place.mount != nullptr) return rights_in(*place.mount, place.name);
     TRY_ASSIGN(const auto acl, read_acl(*env_.fs, place.path));
     return acl ? rights_of_owner(*acl, person_.user) : std::string(kAllRights);

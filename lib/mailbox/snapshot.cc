@@ -140,6 +140,15 @@ Result<void> FolderIndex::load(bool look) {
     return {};
 }
 
+Result<void> FolderIndex::begin_again() {
+    TRY(follow());
+    if (log_missing_ || validity_ == 0) return Error{Errc::corrupt, folder_ + ": has no log", 0};
+    TRY_ASSIGN(const bool behind, is_behind(true));
+    if (behind) TRY(unless_full(reconcile()));
+    forget_marks();
+    return {};
+}
+
 Result<void> FolderIndex::unless_full(Result<void> written) {
     if (written || written.error().code != Errc::no_space) return written;
     if (!std::exchange(told_of_full_, true))

@@ -236,6 +236,17 @@ Result<void> Store::rename_inbox(const std::string& to) {
 
 Result<Mailbox> Store::mailbox(std::string_view name) const {
     TRY_ASSIGN(Place place, existing(name));
+    return mailbox_at(std::move(place));
+}
+
+Result<Store::Entered> Store::enter(std::string_view name) const {
+    TRY_ASSIGN(Place place, existing(name));
+    auto rights = rights_at(place);
+    TRY_ASSIGN(Mailbox box, mailbox_at(std::move(place)));
+    return Entered{std::move(box), std::move(rights)};
+}
+
+Result<Mailbox> Store::mailbox_at(Place place) const {
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
     if (!env_.fs->info(place.path + "/new")) TRY(make_maildir(*place.env.fs, place.path));
     if (place.mount == nullptr && place.name == kInbox) place.env.mbox = mbox_;

@@ -119,6 +119,12 @@ class Store {
 
     // Errc::not_found, Errc::invalid.
     Result<Mailbox> mailbox(std::string_view name) const;
+    // The same with what rights() says, for SELECT: the folder is looked for once.
+    struct Entered {
+        Mailbox mailbox;
+        Result<std::string> rights;
+    };
+    Result<Entered> enter(std::string_view name) const;
 
     // Canonical form: "inbox" -> "INBOX", a trailing separator removed. Errc::invalid for what
     // cannot be a folder: empty levels, control characters, '/', too long.
@@ -148,6 +154,8 @@ class Store {
     Environment environment_of(const Mount& mount, const std::string& path) const;
     Result<std::optional<Acl>> acl_in(const Mount& mount, std::string name) const;
     std::string rights_in(const Mount& mount, const std::string& name) const;
+    Result<std::string> rights_at(const Place& place) const;
+    Result<Mailbox> mailbox_at(Place place) const;
     void list_mount(const Mount& mount, std::vector<std::string>& names) const;
     std::string path_of(std::string_view canonical_name) const;
     Result<void> rename_own(const std::string& source, const std::string& target);

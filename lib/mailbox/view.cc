@@ -47,6 +47,21 @@ FolderView::~FolderView() {
         std::this_thread::sleep_for(kForOthers);
 }
 
+bool FolderView::begin_again(const Mailbox& mailbox, Access access) {
+    // What is an mbox file, or shown in another way to each user, is opened by others than us.
+    if (mailbox.path() != index_.folder() || env_.mbox || env_.seen) return false;
+    flush_cache();
+    access_ = access;
+    if (!index_.begin_again()) return false;
+    for (std::size_t at = 0; at < index_.count() && has_recent_; ++at)
+        index_.unmark(at, place::kRecent);
+    has_recent_ = false;
+    announced_ = recent_ = 0;
+    if (!index_.unless_full(claim_recent())) return false;
+    (void)report(Expunges::report);
+    return true;
+}
+
 const IndexRow& FolderView::row(std::uint32_t seq) const {
     POSTERN_CHECK(seq >= 1 && seq <= announced_);
     return index_.row(seq - 1);
@@ -103,8 +118,11 @@ Result<void> FolderView::claim_recent() {
         transaction.emplace(std::move(begun));
     }
     const Uid from = index_.first_recent();
-    for (std::size_t at = index_.lower_bound(from); at < index_.count(); ++at)
-        if (is_recent(at)) index_.mark(at, place::kRecent);
+    for (std::size_t at = index_.lower_bound(from); at < index_.count(); ++at) {
+        if (!is_recent(at)) continue;
+        index_.mark(at, place::kRecent);
+        has_recent_ = true;
+    }
     if (!transaction) return {};
     transaction->changes.numbers(index_.next_uid(), index_.next_uid());
     return transaction->commit(false);
@@ -133,7 +151,7 @@ Changes FolderView::report(Expunges expunges) {
 
 void FolderView::count_recent() {
     recent_ = 0;
-    for (std::uint32_t at = 0; at < announced_ && !index_.are_mapped(); ++at)
+    for (std::uint32_t at = 0; at < announced_ && has_recent_; ++at)
         if ((index_.row(at).place & place::kRecent) != 0) ++recent_;
 }
 
@@ -255,6 +273,7 @@ Result<std::optional<Changes>> FolderView::resume(const ViewState& old) {
         if (shown_modseq(row(seq)) > old.modseq) changes.changed.push_back(seq);
     for (const Uid uid : old.recent)
         if (const std::uint32_t seq = seq_of(uid); seq != 0) index_.mark(seq - 1, place::kRecent);
+    has_recent_ = has_recent_ || !old.recent.empty();
     if (!old.recent.empty()) count_recent();
     changes.added = count() - left;
     changes.new_keywords = keywords().size() > old.keywords;

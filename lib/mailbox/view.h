@@ -41,6 +41,7 @@ class FolderView : public View {
     Result<std::optional<Changes>> resume(const ViewState& old) override;
     std::uint32_t seq_of(Uid uid) const override;
     std::uint32_t seq_at_or_after(Uid uid) const override;
+    bool begin_again(const Mailbox& mailbox, Access access) override;
     void moved_to(const Mailbox& mailbox) override { index_.move_to(mailbox.path()); }
     Result<Changes> sync(Expunges expunges, bool thorough) override;
     Result<std::string> read(std::uint32_t seq) override;
@@ -97,6 +98,7 @@ class FolderView : public View {
     MessageCache cache_;
     ExpungedFiles expunged_;
     std::uint32_t announced_ = 0;  // rows that the session knows of
+    bool has_recent_ = false;  // a row was marked so
     std::uint32_t recent_ = 0;
     Uid next_uid_ = 1;
     std::size_t announced_keywords_ = 1;

@@ -69,6 +69,72 @@ TEST(View, ExamineTakesNothingAway) {
     EXPECT_EQ(*examine->read(1), "hi\n") << "found in cur/ by now";
 }
 
+// What another SELECT finds must be what a new view would find.
+TEST(View, BeginsAgain) {
+    TestMaildir maildir;
+    for (const char* text : {"1\n", "2\n", "3\n"}) append(maildir, text);
+    auto view = open_view(maildir);
+    EXPECT_EQ(view->recent(), 3U);
+    const View* const first = view.get();
+    const auto again = [&](Access access) {
+        view = maildir.inbox().open_after(std::move(view), access).value();
+        const auto fresh = open_view(maildir, Access::read_only);
+        EXPECT_EQ(uids_of(*view), uids_of(*fresh));
+        EXPECT_EQ(view->next_uid(), fresh->next_uid());
+        EXPECT_EQ(view->highest_modseq(), fresh->highest_modseq());
+        EXPECT_EQ(view->unseen(), fresh->unseen());
+        EXPECT_EQ(view->first_unseen(), fresh->first_unseen());
+        EXPECT_EQ(view->read_only(), access == Access::read_only);
+    };
+    again(Access::read_write);
+    EXPECT_EQ(view->recent(), 0U) << "they were recent in the session before";
+
+    append(maildir, "4\n");
+    const std::vector<std::uint32_t> two{2};
+    ASSERT_TRUE(open_view(maildir)->expunge(two));
+    ASSERT_TRUE(view->sync(Expunges::hold));  // it still shows the one that is gone
+    EXPECT_EQ(view->count(), 4U);
+    EXPECT_EQ(view->recent(), 0U) << "the other session has the new one";
+    again(Access::read_only);
+    EXPECT_EQ(view->count(), 3U);
+
+    append(maildir, "5\n");
+    again(Access::read_only);
+    EXPECT_EQ(view->recent(), 1U);
+    again(Access::read_write);
+    EXPECT_EQ(view->recent(), 1U) << "EXAMINE takes nothing away";
+    maildir.put("cur/9.foreign:2,S", "foreign\n");
+    again(Access::read_write);
+    EXPECT_EQ(view->count(), 5U);
+    EXPECT_EQ(view->recent(), 0U);
+    EXPECT_EQ(view.get(), first) << "it was another view";
+}
+
+TEST(View, DoesNotBeginAgainWhereAllIsOther) {
+    TestMaildir maildir;
+    append(maildir, "1\n");
+    Store store = maildir.store();
+    ASSERT_TRUE(store.create("Other"));
+    auto view = open_view(maildir);
+    view = store.mailbox("Other")->open_after(std::move(view), Access::read_write).value();
+    EXPECT_EQ(view->count(), 0U);
+    const auto validity = view->uid_validity();
+    // Deleted and made again by another session.
+    ASSERT_TRUE(store.remove("Other"));
+    ASSERT_TRUE(store.create("Other"));
+    view = store.mailbox("Other")->open_after(std::move(view), Access::read_write).value();
+    EXPECT_NE(view->uid_validity(), validity);
+
+    for (const char* file : {"postern.log", "postern.uids", "postern.index"}) {
+        view = maildir.inbox().open_after(std::move(view), Access::read_write).value();
+        EXPECT_EQ(view->count(), 1U);
+        maildir.remove(file);
+    }
+    view = maildir.inbox().open_after(std::move(view), Access::read_write).value();
+    EXPECT_EQ(view->count(), 1U);
+    EXPECT_EQ(uids_of(*view), uids_of(*open_view(maildir)));
+}
+
 TEST(View, SyncReportsDeliveriesOfOthers) {
     TestMaildir maildir;
     auto view = open_view(maildir);
