@@ -1,5 +1,7 @@
 #include "imapd/flag_names.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 
 namespace postern::imapd {
@@ -30,6 +32,14 @@ Result<NamedFlags> sort_flags(std::span<const std::string> names) {
         }
     }
     return out;
+}
+
+bool has_room_for(std::span<const std::string> names, std::vector<std::string> keywords) {
+    for (const std::string& name : names) {
+        const auto is_it = [&](const std::string& known) { return iequals(known, name); };
+        if (std::none_of(keywords.begin(), keywords.end(), is_it)) keywords.push_back(name);
+    }
+    return keywords.size() <= mailbox::kMaxKeywords;
 }
 
 std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords,

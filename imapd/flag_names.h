@@ -18,6 +18,9 @@ struct NamedFlags {
 };
 Result<NamedFlags> sort_flags(std::span<const std::string> names);
 
+// Whether a mailbox with the keywords has room for those among the names that it does not know yet.
+bool has_room_for(std::span<const std::string> names, std::vector<std::string> keywords);
+
 // "(\Seen $Junk \Recent)"
 std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords,
                       bool recent = true);

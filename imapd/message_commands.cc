@@ -97,12 +97,6 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
     return with_cut(Reply::ok("Fetch completed."), cut);
 }
 
-Result<mailbox::Flags> Session::flags_of(const std::vector<std::string>& names) {
-    TRY_ASSIGN(const NamedFlags named, sort_flags(names));
-    TRY_ASSIGN(const auto bits, selected_->view->keyword_bits(named.keywords));
-    return mailbox::Flags{named.system, bits};
-}
-
 // RFC 4314 4: flags that may not be changed are left out where others may be. Replacing all needs
 // all of the rights.
 std::optional<Reply> Session::take_storable(imap::StoreArguments& arguments) const {
@@ -125,12 +119,16 @@ Reply Session::store(imap::StoreArguments arguments, bool uid) {
     if (!seqs) return Reply::bad(seqs.error().what);
     if (view.read_only()) return read_only();
     if (auto refusal = take_storable(arguments)) return *refusal;
-    auto flags = flags_of(arguments.flags);
-    if (!flags && flags.error().code == Errc::invalid) return Reply::bad(flags.error().what);
-    if (!flags) return failed(flags.error());
+    const auto named = sort_flags(arguments.flags);
+    if (!named) return Reply::bad(named.error().what);
+    if (!has_room_for(named->keywords, view.keywords()))  // RFC 5530 3
+        return Reply::no(cat({"[LIMIT] A mailbox has at most ",
+                              std::to_string(mailbox::kMaxKeywords), " keywords"}));
+    const auto bits = view.keyword_bits(named->keywords);
+    if (!bits) return failed(bits.error());
     if (arguments.unchanged_since) enable_condstore();
     const Cut cut = limit(*seqs);
-    auto refused = view.store_unchanged(*seqs, mode_of(arguments.mode), *flags,
+    auto refused = view.store_unchanged(*seqs, mode_of(arguments.mode), {named->system, *bits},
                                         arguments.unchanged_since.value_or(UINT64_MAX));
     if (!refused) return failed(refused.error());
     announce_flags();  // new keywords, before a FETCH that names them

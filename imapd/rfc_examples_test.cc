@@ -8,13 +8,7 @@ namespace {
 using testing::AllOf;
 using testing::MatchesRegex;
 
-class RfcExamples : public SessionTest {
-  protected:
-    void fill(int count, const std::string& flags = "") {
-        Client c(maildir);
-        for (int i = 0; i < count; ++i) c.append("INBOX", kPlain, flags);
-    }
-};
+class RfcExamples : public SessionTest {};
 
 TEST_F(RfcExamples, Namespace) {  // RFC 2342 5
     Client c(maildir);
@@ -31,21 +25,6 @@ TEST_F(RfcExamples, Id) {  // RFC 2971 3.1
     EXPECT_THAT(c("ID NIL"), AllOf(StartsWith("* ID ("), HasSubstr("\r\nt OK")));
     EXPECT_THAT(c("ID (\"name\" NIL)"), HasSubstr("\r\nt OK"));
     EXPECT_THAT(c("ID (\"name\")"), StartsWith("t BAD")) << "a name without its value";
-}
-
-TEST_F(RfcExamples, Children) {  // RFC 3348 4
-    Client c(maildir);
-    for (const char* name : {"Fruit.Apple", "Fruit.Banana", "Tofu", "Vegetable.Broccoli"})
-        c(std::string("CREATE ") + name);
-    EXPECT_EQ(c("LIST \"\" \"%\""),
-              "* LIST (\\HasNoChildren) \".\" INBOX\r\n"
-              "* LIST (\\Noselect \\HasChildren) \".\" Fruit\r\n"
-              "* LIST (\\HasNoChildren) \".\" Tofu\r\n"
-              "* LIST (\\Noselect \\HasChildren) \".\" Vegetable\r\n"
-              "t OK List completed.\r\n");
-    EXPECT_THAT(c("LIST \"\" \"*\""),
-                AllOf(HasSubstr("(\\HasNoChildren) \".\" Fruit.Apple\r\n"),
-                      HasSubstr("(\\HasNoChildren) \".\" Vegetable.Broccoli\r\n")));
 }
 
 TEST_F(RfcExamples, Unselect) {  // RFC 3691 2
@@ -95,19 +74,6 @@ TEST_F(RfcExamples, Enable) {  // RFC 5161 3.1
     )imap");
 }
 
-TEST_F(RfcExamples, StatusSize) {  // RFC 8438 3
-    fill(2);
-    Client c(maildir);
-    c("CREATE frop");
-    const std::string size = std::to_string(2 * kPlain.size());
-    EXPECT_EQ(c("STATUS INBOX (SIZE)"),
-              cat({"* STATUS INBOX (SIZE ", size, ")\r\nt OK Status completed.\r\n"}));
-    EXPECT_EQ(c("LIST \"\" % RETURN (STATUS (MESSAGES SIZE UNSEEN))"),
-              cat({"* LIST (\\HasNoChildren) \".\" INBOX\r\n* STATUS INBOX (MESSAGES 2 SIZE ", size,
-                   " UNSEEN 2)\r\n* LIST (\\HasNoChildren) \".\" frop\r\n* STATUS frop (MESSAGES "
-                   "0 SIZE 0 UNSEEN 0)\r\nt OK List completed.\r\n"}));
-}
-
 TEST_F(RfcExamples, AppendLimit) {  // RFC 7889 3, 5
     Options options;
     options.max_message = 100;
@@ -125,19 +91,6 @@ TEST_F(RfcExamples, Literals) {  // RFC 7888 3
     c("CREATE {3+}\r\nfat");
     EXPECT_THAT(c("RENAME {3+}\r\nfat {7+}\r\nfat man"), StartsWith("t OK"));
     EXPECT_THAT(c("LIST {0+}\r\n {1+}\r\n*"), HasSubstr("\"fat man\"\r\n"));
-}
-
-TEST_F(RfcExamples, SpecialUse) {  // RFC 6154 5
-    Client c(maildir);
-    EXPECT_THAT(c("CREATE MySpecial (USE (\\Drafts \\Sent))"), StartsWith("t OK"));
-    c("CREATE ToDo");
-    EXPECT_EQ(c("LIST \"\" \"%\" RETURN (SPECIAL-USE)"),
-              "* LIST (\\HasNoChildren) \".\" INBOX\r\n"
-              "* LIST (\\HasNoChildren \\Drafts \\Sent) \".\" MySpecial\r\n"
-              "* LIST (\\HasNoChildren) \".\" ToDo\r\nt OK List completed.\r\n");
-    EXPECT_THAT(c("LIST (SPECIAL-USE) \"\" \"*\""),
-                MatchesRegex("\\* LIST [^\r]* MySpecial\r\nt OK List completed.\r\n"));
-    EXPECT_THAT(c("CREATE Everything (USE (\\All))"), StartsWith("t NO [USEATTR]"));
 }
 
 }  // namespace

@@ -182,7 +182,6 @@ class Session {
 
     // message_commands.cc
     Result<Seqs> sequence_numbers(const imap::SequenceSet& set, bool uid) const;
-    Result<mailbox::Flags> flags_of(const std::vector<std::string>& names);
     Reply fetch(imap::FetchArguments arguments, bool uid);
     Reply store(imap::StoreArguments arguments, bool uid);
     void announce_stored(const Seqs& seqs, const Seqs& refused, bool uid, bool silent);

@@ -171,6 +171,15 @@ const std::string kMime =
 class SessionTest : public testing::Test {
   protected:
     void SetUp() override { log::open_capture(); }
+    // So many messages, by one APPEND.
+    void fill(int count, const std::string& flags = "", const std::string& mailbox = "INBOX") {
+        Client c(maildir);
+        const std::string one =
+            cat({" ", flags, "{", std::to_string(kPlain.size()), "+}\r\n", kPlain});
+        std::string command = "APPEND " + mailbox;
+        for (int i = 0; i < count; ++i) command += one;
+        EXPECT_THAT(c(command), StartsWith("t OK"));
+    }
     TempMaildir maildir;
 };
 

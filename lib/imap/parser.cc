@@ -7,7 +7,8 @@ namespace postern::imap {
 namespace {
 
 constexpr std::size_t kMaxFlag = 200;
-constexpr std::size_t kMaxFlags = 200;
+constexpr std::size_t kMaxFlags =
+    1000;  // more than a mailbox takes, which is told in words of its own
 
 bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
 
