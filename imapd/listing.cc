@@ -34,14 +34,18 @@ std::vector<std::string> names_above(const std::string& name, char separator) {
     return out;
 }
 
+bool is_given(const mailbox::Store::SpecialUses& given, std::string_view use) {
+    return std::any_of(given.begin(), given.end(), [use](const auto& folder) {
+        return std::find(folder.second.begin(), folder.second.end(), use) != folder.second.end();
+    });
+}
+
 class Lister {
   public:
     Lister(const Listing& listing, const imap::ListArguments& arguments)
         : listing_(listing), arguments_(arguments) {
         for (const std::string& pattern : arguments.patterns)
             patterns_.push_back(cat({arguments.reference, pattern}));
-        for (const auto& [name, uses] : listing.special_uses)
-            for (const std::string& use : uses) taken_.insert(use);
         for (const auto& folder : listing.folders)
             add(folder.name, folder.selectable ? Kind::real : Kind::parent);
         for (const std::string& name : listing.subscribed)
@@ -99,20 +103,13 @@ class Lister {
                                   entry.stored);
     }
 
-    std::vector<std::string> uses_of(const Entry& entry) const {
-        const auto made = listing_.special_uses.find(entry.stored);
-        if (made != listing_.special_uses.end()) return made->second;
-        std::vector<std::string> out;
-        for (const auto& use : kSpecialUses) {
-            if (iequals(use.name, entry.stored) && !taken_.contains(use.attribute))
-                out.emplace_back(use.attribute);
-        }
-        return out;
+    std::vector<std::string> uses(const Entry& entry) const {
+        return uses_of(listing_.special_uses, entry.stored);
     }
 
     bool is_selected(const Entry& entry) const {
         return (!arguments_.select_subscribed || is_subscribed(entry)) &&
-               (!arguments_.select_special_use || !uses_of(entry).empty());
+               (!arguments_.select_special_use || !uses(entry).empty());
     }
 
     // RFC 5258 3.5: what CHILDINFO says. `beyond`: only for names that no pattern matches, which
@@ -133,7 +130,7 @@ class Lister {
         if (entry.kind != Kind::real) out.push_back(says_nonexistent ? "\\NonExistent" : "\\Noselect");
         out.push_back(parents_.contains(name) ? "\\HasChildren" : "\\HasNoChildren");  // RFC 3348
         if (arguments_.return_subscribed && is_subscribed(entry)) out.push_back("\\Subscribed");
-        for (std::string& use : uses_of(entry)) out.push_back(std::move(use));
+        for (std::string& use : uses(entry)) out.push_back(std::move(use));
         return cat({"(", join(out, " "), ")"});
     }
 
@@ -150,15 +147,14 @@ class Lister {
         const bool info = arguments_.recursive_match && has_selected_below(name, !selected);
         if (!selected && !info) return;
         out.push_back({name, attributes_of(name, entry), info ? child_info() : "",
-                       entry.kind == Kind::real, entry.stored});
+                       entry.kind == Kind::real && selected, entry.stored});
     }
 
     const Listing& listing_;
     const imap::ListArguments& arguments_;
     std::vector<std::string> patterns_;
-    std::map<std::string, Entry> all_;          // by the name that is shown
-    std::set<std::string> parents_;             // names with others below them
-    std::set<std::string, std::less<>> taken_;  // uses for which there are folders
+    std::map<std::string, Entry> all_;  // by the name that is shown
+    std::set<std::string> parents_;     // names with others below them
 };
 
 }  // namespace
@@ -202,6 +198,16 @@ std::string list_line(std::string_view verb, char separator, const Listed& liste
         cat({"* ", verb, " ", listed.attributes, " \"", std::string(1, separator), "\" "});
     imap::append_mailbox_name(line, listed.name);
     return cat({line, listed.extended, "\r\n"});
+}
+
+std::vector<std::string> uses_of(const mailbox::Store::SpecialUses& given,
+                                 const std::string& name) {
+    if (const auto made = given.find(name); made != given.end()) return made->second;
+    std::vector<std::string> out;
+    for (const auto& use : kSpecialUses)
+        if (iequals(use.name, name) && !is_given(given, use.attribute))
+            out.emplace_back(use.attribute);
+    return out;
 }
 
 std::optional<std::string> special_use_of(std::string_view attribute) {

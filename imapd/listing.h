@@ -16,7 +16,7 @@ struct Listed {
     std::string name;        // as it is shown
     std::string attributes;  // "(\HasNoChildren)"
     std::string extended;    // " (\"CHILDINFO\" (\"SUBSCRIBED\"))", or empty
-    bool selectable = false;
+    bool selectable = false;  // and selected by the options, not listed for what is below it
     std::string stored;  // as the Store has it
 };
 
@@ -39,5 +39,7 @@ std::string list_line(std::string_view verb, char separator, const Listed& liste
 // The attributes that a folder may be given with CREATE (RFC 6154 3), in their proper case; nothing
 // for one that cannot be: \All and \Flagged would be views on other folders.
 std::optional<std::string> special_use_of(std::string_view attribute);
+// What a folder was given, or what its name tells where no folder was given it.
+std::vector<std::string> uses_of(const mailbox::Store::SpecialUses& given, const std::string& name);
 
 }  // namespace postern::imapd

@@ -1,5 +1,6 @@
 // GETMETADATA and SETMETADATA, RFC 5464: notes about a mailbox, or ("") about all of them. The user
 // is the only one here, so /shared/ and /private/ entries differ in name only.
+#include "imapd/listing.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
@@ -8,6 +9,19 @@ namespace postern::imapd {
 namespace {
 
 constexpr std::string_view kPrivate = "/private/";
+constexpr std::string_view kSpecialUse = "/private/specialuse";  // RFC 6154 4
+
+// The attributes of a value as LIST would show them; nothing where one cannot be given.
+std::optional<std::vector<std::string>> uses_in(std::string_view value) {
+    std::vector<std::string> out;
+    for (const std::string_view word : split(value, ' ')) {
+        if (word.empty()) continue;
+        auto use = special_use_of(word);
+        if (!use) return std::nullopt;
+        out.push_back(*std::move(use));
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -16,6 +30,11 @@ Result<mailbox::Metadata> Session::visible_metadata(const std::string& name) con
     TRY_ASSIGN(auto all, store_.metadata(name));
     if (!name.empty() && !store_.is_personal(name))
         std::erase_if(all, [](const auto& entry) { return istarts_with(entry.first, kPrivate); });
+    if (name.empty() || !store_.is_personal(name)) return all;
+    TRY_ASSIGN(const auto given, store_.special_uses());
+    TRY_ASSIGN(const std::string folder, mailbox::Store::canonical(name));
+    if (const auto uses = uses_of(given, folder); !uses.empty())
+        all[std::string(kSpecialUse)] = join(uses, " ");
     return all;
 }
 
@@ -90,18 +109,44 @@ Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
     if (shared)
         if (auto refusal = lacks("w", arguments.mailbox)) return *refusal;
     std::vector<mailbox::MetadataChange> changes;
+    std::optional<std::string> uses;
     for (const auto& entry : arguments.entries) {
         if (entry.value && entry.value->size() > mailbox::kMaxMetadataValue)
             return Reply::no(cat({"[METADATA MAXSIZE ", std::to_string(mailbox::kMaxMetadataValue),
                                   "] Value is too long"}));
         if (shared && istarts_with(entry.name, kPrivate))  // RFC 5464 4.3
             return Reply::no("[METADATA NOPRIVATE] No private entries in folders of others");
-        changes.push_back({entry.name, entry.value});
+        if (iequals(entry.name, kSpecialUse) && !arguments.mailbox.empty())
+            uses = entry.value.value_or("");
+        else
+            changes.push_back({entry.name, entry.value});
     }
-    auto done = store_.set_metadata(arguments.mailbox, changes);
-    if (!done && done.error().code == Errc::permanent)
-        return Reply::no("[METADATA TOOMANY] Too many entries");
-    if (!done) return failed(done.error());
+    if (uses && (iequals(arguments.mailbox, "INBOX") || !uses_in(*uses)))
+        return Reply::no("[USEATTR] The mailbox can't be for that use");
+    if (!changes.empty()) {
+        auto done = store_.set_metadata(arguments.mailbox, changes);
+        if (!done && done.error().code == Errc::permanent)
+            return Reply::no("[METADATA TOOMANY] Too many entries");
+        if (!done) return failed(done.error());
+    }
+    return uses ? give_uses(arguments.mailbox, *uses_in(*uses))
+                : Reply::ok("Setmetadata completed.");
+}
+
+// RFC 6154 4, 5.4: one mailbox is for a use; the client is told whose it was
+Reply Session::give_uses(const std::string& name, const std::vector<std::string>& uses) {
+    const auto folder = mailbox::Store::canonical(name);
+    if (!folder) return failed(folder.error());
+    if (const auto box = store_.mailbox(*folder); !box) return failed(box.error());
+    const auto losers = store_.move_special_use(*folder, uses);
+    if (!losers) return failed(losers.error());
+    imap::GetMetadataArguments told;
+    told.entries.emplace_back(kSpecialUse);
+    for (const std::string& loser : *losers) write_listed_metadata(loser, told);
+    const auto given = store_.special_uses();
+    if (!given) return failed(given.error());
+    if (uses_of(*given, *folder) != uses)  // none, for a name that tells one
+        return Reply::no("[USEATTR] The mailbox's name tells its use");
     return Reply::ok("Setmetadata completed.");
 }
 

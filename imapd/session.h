@@ -161,6 +161,7 @@ class Session {
                                     const std::vector<imap::StatusItem>& items);
     Reply get_metadata(const imap::GetMetadataArguments& arguments);
     Reply set_metadata(const imap::SetMetadataArguments& arguments);
+    Reply give_uses(const std::string& name, const std::vector<std::string>& uses);
     void write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments);
     // quota_commands.cc
     Reply get_quota(const std::string& root);

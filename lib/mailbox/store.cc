@@ -288,6 +288,24 @@ Result<void> Store::set_special_use(std::string_view name, std::vector<std::stri
     });
 }
 
+Result<std::vector<std::string>> Store::move_special_use(
+    std::string_view name, const std::vector<std::string>& attributes) {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    std::vector<std::string> losers;
+    TRY(change_special_uses([&](SpecialUses& uses) {
+        for (auto& [other, its] : uses) {
+            const auto taken = std::erase_if(its, [&](const std::string& use) {
+                return std::find(attributes.begin(), attributes.end(), use) != attributes.end();
+            });
+            if (taken > 0 && other != folder) losers.push_back(other);
+        }
+        uses[folder] = attributes;
+        std::erase_if(uses, [](const auto& one) { return one.second.empty(); });
+        return true;
+    }));
+    return losers;
+}
+
 Result<std::string> Store::metadata_file(std::string_view name) const {
     if (name.empty()) return env_.root + "/postern.server-metadata";
     return file_in(name, "postern.metadata");

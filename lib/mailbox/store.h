@@ -68,6 +68,9 @@ class Store {
     using SpecialUses = std::map<std::string, std::vector<std::string>, std::less<>>;
     Result<SpecialUses> special_uses() const;
     Result<void> set_special_use(std::string_view name, std::vector<std::string> attributes);
+    // The same, and takes these uses from the folders that had them, whose names it gives.
+    Result<std::vector<std::string>> move_special_use(std::string_view name,
+                                                      const std::vector<std::string>& attributes);
 
     // What clients note about a folder, or ("") about the store: RFC 5464. Errc::not_found.
     Result<Metadata> metadata(std::string_view name) const;
