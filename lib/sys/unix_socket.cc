@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
@@ -138,10 +139,15 @@ Result<void> send_packet(int socket, std::string_view bytes, std::span<const int
 Result<ReceivedPacket> receive_packet(int socket, std::size_t max_bytes,
                                       std::size_t max_descriptors) {
     // One buffer per thread (tests play both sides in one process), as large as the largest packet;
-    // only what arrived is copied out.
-    static thread_local std::string buffer;
-    if (buffer.size() < max_bytes) buffer.resize(max_bytes);
-    iovec part{buffer.data(), max_bytes};
+    // only what arrived is copied out. Not filled: thousands of processes have one, of which few
+    // ever see a page beyond the first.
+    static thread_local std::unique_ptr<char[]> buffer;
+    static thread_local std::size_t room = 0;
+    if (room < max_bytes) {
+        buffer = std::make_unique_for_overwrite<char[]>(max_bytes);
+        room = max_bytes;
+    }
+    iovec part{buffer.get(), max_bytes};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control;
     msghdr message{};
     message.msg_iov = &part;
@@ -160,8 +166,8 @@ Result<ReceivedPacket> receive_packet(int socket, std::size_t max_bytes,
         return Error{Errc::invalid, "receive message: longer than allowed"};
     if (packet.descriptors.size() > max_descriptors)
         return Error{Errc::invalid, "receive message: surplus descriptors"};
-    packet.bytes.assign(buffer, 0, static_cast<std::size_t>(n));
-    ::explicit_bzero(buffer.data(), static_cast<std::size_t>(n));  // it may have been a password
+    packet.bytes.assign(buffer.get(), static_cast<std::size_t>(n));
+    ::explicit_bzero(buffer.get(), static_cast<std::size_t>(n));  // it may have been a password
     return packet;
 }
 
