@@ -131,6 +131,7 @@ Reply AppendCommand::carry_out(const imap::Command& command) {
     if (!mailbox::has_right(rights_, 'i'))
         return s_.lacks("i", arguments.mailbox).value_or(Reply::no("[NOPERM] Not allowed"));
     Reply reply = receive(arguments.first, *box);
+    if (reply.kind == Reply::Kind::ok) s_.note_added(arguments.mailbox);
     if (s_.over_) return reply;
     if (replaced_ != 0 && reply.kind == Reply::Kind::ok) reply = replace(reply);
     if (s_.selected_ && !pending_) s_.synchronize(mailbox::Expunges::report);

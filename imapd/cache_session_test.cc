@@ -65,6 +65,28 @@ TEST_F(SessionTest, AnswersFromTheCacheAreTheSame) {
     EXPECT_TRUE(std::filesystem::exists(maildir.root() + "/postern.cache"));
 }
 
+TEST_F(SessionTest, WhatItAddsIsPreparedForTheFirstFetch) {
+    {
+        Client c(maildir);
+        c("CREATE Copies");
+        for (int i = 0; i < 3; ++i) EXPECT_THAT(c.append("INBOX", kPlain), HasSubstr("t OK"));
+        c("SELECT INBOX");
+        EXPECT_THAT(c("FETCH 1:2 ENVELOPE"), HasSubstr("t OK"));
+        EXPECT_THAT(c("COPY 1:3 Copies"), HasSubstr("t OK"));
+        c.finish();
+    }
+    const auto store = mailbox::Store::open(maildir.root()).value();
+    for (const char* folder : {"INBOX", "Copies"}) {
+        const auto view = store.mailbox(folder)->open(mailbox::Access::read_only).value();
+        ASSERT_EQ(view->count(), 3U);
+        for (std::uint32_t seq = 1; seq <= 3; ++seq) {
+            const auto known = view->cached(seq);
+            ASSERT_TRUE(known) << folder << seq;
+            EXPECT_THAT(std::string(known->envelope), HasSubstr("first"));
+        }
+    }
+}
+
 TEST_F(SessionTest, HeaderSearchesAreTheSameFromTheCache) {
     Client c(maildir);
     for (const std::string& text :

@@ -93,11 +93,6 @@ Result<void> Connection::send(std::string_view bytes, const Deadline& deadline) 
     return {};
 }
 
-bool Connection::is_readable() const {
-    pollfd one{socket_.get(), POLLIN, 0};
-    return ::poll(&one, 1, 0) > 0;
-}
-
 Connection::Woken Connection::wait(int other, const Deadline& deadline) {
     if (has_input()) return Woken::input;
     // poll(2) passes over descriptors of -1

@@ -35,7 +35,6 @@ class Connection {
 
     int fd() const { return socket_.get(); }
     void close() { socket_.reset(); }  // there is nothing more to say
-    bool is_readable() const;          // is there something to read, or the end?
     int stop_fd() const { return stop_.get(); }
     bool stopped() const { return sys::is_stopped(stop_.get()); }
     bool dismissed() const { return sys::is_dismissed(stop_.get()); }

@@ -125,6 +125,7 @@ bool Session::idle_step(int watch, IdleTimes& times) {
 // after the last look stays in the watch, which login gets.
 bool Session::settle(int watch) {
     constexpr int kRounds = 2;
+    added_to_.clear();  // there was time
     for (int round = 0; selected_ && round < kRounds && !over_; ++round) {
         for (auto more = selected_->view->tidy(); more && *more;) more = selected_->view->tidy();
         selected_->view->flush_cache();

@@ -133,6 +133,7 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
                           ", in=", std::to_string(connection.bytes_in()),
                           ", out=", std::to_string(connection.bytes_out())}));
     login.release().reset();  // the session is over, but not this process
+    session.finish_work();
     indexer.finish();
     return {};
 }

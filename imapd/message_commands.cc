@@ -187,6 +187,7 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     auto copied = selected_->view->copy(*seqs, *target, move);
     if (!copied)
         return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
+    note_added(arguments.mailbox);
     const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ",
                                   uids_of(*seqs), " ", imap::format_set(copied->uids), "] "});
     if (!move) return Reply::ok(code + done);

@@ -6,6 +6,7 @@
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
 #include "lib/log/log.h"
+#include "lib/mailbox/prepare_new.h"
 
 namespace postern::imapd {
 namespace {
@@ -149,12 +150,44 @@ void Session::serve() {
 // sends one command after the other is not made to wait. A failure costs nobody anything: the log
 // has it all. `watch`: another descriptor that says that there is something better to do.
 void Session::tidy(int watch) {
-    if (!selected_ || connection_.wait(watch, Deadline::in(kQuiet)) != Connection::Woken::nothing)
-        return;
-    while (!connection_.is_readable()) {
+    if (!selected_ && added_to_.empty()) return;
+    auto woken = connection_.wait(watch, Deadline::in(kQuiet));
+    // What this does makes the watch speak, too.
+    while (woken == Connection::Woken::nothing && tidy_some())
+        woken = connection_.wait(-1, Deadline::in(Millis{0}));
+}
+
+// True: there is more.
+bool Session::tidy_some() {
+    if (selected_) {
         const auto more = selected_->view->tidy();
         if (!more) log::debug(options_.trace, more.error().what);
-        if (!more || !*more) return;
+        if (more && *more) return true;
+    }
+    return prepare_some();
+}
+
+// What clients will ask of messages that this session has added, while the files are in memory.
+bool Session::prepare_some() {
+    if (added_to_.empty()) return false;
+    const auto box = store_.mailbox(*added_to_.begin());
+    const auto done = box ? mailbox::prepare_new(*box, mailbox::kPreparedAtOnce)
+                          : Result<std::size_t>(Error(box.error()));
+    if (!done) log::debug(options_.trace, done.error().what);
+    if (!done || *done < mailbox::kPreparedAtOnce) added_to_.erase(added_to_.begin());
+    return !added_to_.empty();
+}
+
+void Session::note_added(const std::string& mailbox) {
+    constexpr std::size_t kMost = 100;
+    const auto name = mailbox::Store::canonical(mailbox);
+    if (name && store_.is_personal(*name) && added_to_.size() < kMost) added_to_.insert(*name);
+}
+
+void Session::finish_work() {
+    constexpr Millis kAfterSession{5000};
+    const Deadline enough = Deadline::in(kAfterSession);
+    while (!connection_.stopped() && !enough.passed() && prepare_some()) {
     }
 }
 

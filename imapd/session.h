@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -86,6 +87,8 @@ class Session {
     // The same for a session that has hibernated in IDLE.
     std::string resume(const SleepState& state);
     bool hibernates() const { return hibernates_; }  // another process has the client
+    // What can be done once the client is gone, for some seconds at most.
+    void finish_work();
 
   private:
     struct Selected {
@@ -121,6 +124,9 @@ class Session {
     void finish(std::string_view tag, const Reply& reply);
     void finish_bad(std::string_view tag, std::string_view text);
     void tidy(int watch = -1);
+    bool tidy_some();
+    bool prepare_some();
+    void note_added(const std::string& mailbox);
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
     Reply failed(const Error& error) const;
@@ -290,6 +296,7 @@ class Session {
     std::unique_ptr<Notifications> notifications_;  // null: no NOTIFY
     bool idling_ = false;
     Enabled enabled_;
+    std::set<std::string> added_to_;  // folders that this session has put messages into
     int bad_in_a_row_ = 0;
     bool over_ = false;
     bool hibernates_ = false;

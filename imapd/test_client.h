@@ -56,6 +56,8 @@ class Client {
                 Connection connection(Fd(fd), pending);
                 Session session(connection, store, options);
                 reason_ = session.run("t0");
+                connection.close();
+                session.finish_work();
             });
         greeting_ = until("t0");
     }

@@ -22,8 +22,7 @@ namespace {
 
 constexpr Millis kAnswerWait{10'000};
 constexpr Millis kTurnWait{10'000};            // for those who fill the mailbox just now
-constexpr int kQuiet = 500;                   // milliseconds without a job
-constexpr std::size_t kPreparedAtOnce = 100;  // messages
+constexpr int kQuiet = 500;  // milliseconds without a job
 
 Result<OpenJob> open_job(ipc::Packet packet) {
     if (packet.descriptor_count() != 2)
@@ -70,8 +69,9 @@ std::vector<OpenJob> MailboxWorker::next_jobs(ipc::Channel& parent) {
     pollfd both[] = {{parent_open_ ? parent.fd() : -1, POLLIN, 0},
                      {have_runner ? runner_->fd() : -1, POLLIN, 0}};
     std::vector<OpenJob> jobs;
-    const int ready = poll(both, 2, delivered_.empty() ? -1 : kQuiet);
-    if (ready == 0) prepare_one();
+    const int ready = poll(both, 2, delivered_.empty() ? -1 : quiet_ ? 0 : kQuiet);
+    quiet_ = ready == 0;  // it lasts until there is a job
+    if (quiet_) prepare_one();
     if (ready <= 0) return jobs;
     if (both[0].revents != 0) take_jobs(parent, jobs, parent_open_);
     if (both[1].revents != 0) take_jobs(*runner_, jobs, runner_open_);
@@ -89,11 +89,11 @@ void MailboxWorker::prepare_one() {
     const std::string folder = std::move(delivered_.extract(delivered_.begin()).value());
     auto store = mailbox::Store::open(folder, fs_);
     auto box = store ? store->mailbox("INBOX") : Result<mailbox::Mailbox>(store.error());
-    auto done = box ? mailbox::prepare_new(*box, kPreparedAtOnce)
+    auto done = box ? mailbox::prepare_new(*box, mailbox::kPreparedAtOnce)
                     : Result<std::size_t>(std::move(box).error());
     if (!done)
         log::info("", cat({"not prepared for its readers: ", folder, ": ", done.error().what}));
-    else if (*done == kPreparedAtOnce)
+    else if (*done == mailbox::kPreparedAtOnce)
         delivered_.insert(folder);  // there is more
 }
 

@@ -85,6 +85,7 @@ class MailboxWorker {
     const MailboxOptions options_;
     ipc::Channel* runner_;
     std::set<std::string> delivered_;  // Maildirs whose new mail nobody has looked at
+    bool quiet_ = false;
     bool parent_open_ = true, runner_open_ = true;
 };
 

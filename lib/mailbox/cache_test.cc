@@ -124,6 +124,49 @@ TEST(Cache, OfAnotherUidValidityIsNone) {
     EXPECT_FALSE(maildir.inbox().open(Access::read_write).value()->cached(1));
 }
 
+TEST(PrepareNew, LeavesWhatWasThereBeforeButNothingThatComes) {
+    TestMaildir maildir;
+    (void)maildir.store();
+    int delivered = 0;
+    const auto deliver = [&](std::uint32_t count) {
+        for (std::uint32_t i = 0; i < count; ++i)
+            maildir.put("new/" + std::to_string(1'700'000'000 + delivered++) + ".Q.host", "S: x\n\n");
+    };
+    deliver(kMostPrepared + 3);
+    { auto view = maildir.inbox().open(Access::read_write).value(); }
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000), kMostPrepared);
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000), 0U);
+    deliver(kMostPrepared + 5);
+    EXPECT_EQ(*prepare_new(maildir.inbox(), kMostPrepared), kMostPrepared);
+    EXPECT_EQ(*prepare_new(maildir.inbox(), kMostPrepared), 5U);
+    const auto view = maildir.inbox().open(Access::read_only).value();
+    EXPECT_FALSE(view->cached(3));
+    EXPECT_TRUE(view->cached(4));
+}
+
+TEST(Cache, CopiesAreKnownAsTheirOriginalsAre) {
+    TestMaildir maildir;
+    Store store = maildir.store();
+    ASSERT_TRUE(store.create("Other"));
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(maildir.inbox().append(std::vector{append_text(std::string(kText))}));
+    auto view = maildir.inbox().open(Access::read_write).value();
+    view->remember(1, summary_of(kText));
+    view->remember(3, summary_of(kText));
+    view->flush_cache();
+    const std::vector<std::uint32_t> all{1, 2, 3};
+    ASSERT_TRUE(view->copy(all, *store.mailbox("Other")));
+    const auto copies = store.mailbox("Other")->open(Access::read_only).value();
+    ASSERT_EQ(copies->count(), 3U);
+    EXPECT_FALSE(copies->cached(2));
+    for (const std::uint32_t seq : {1U, 3U}) {
+        const auto known = copies->cached(seq);
+        ASSERT_TRUE(known) << seq;
+        EXPECT_EQ(known->header, view->cached(seq)->header);
+        EXPECT_EQ(known->date, view->internal_date(seq).value());
+    }
+}
+
 TEST(PrepareNew, DoesWhatTheFirstFetchWouldHaveTo) {
     TestMaildir maildir;
     (void)maildir.store();

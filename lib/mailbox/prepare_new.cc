@@ -12,9 +12,9 @@ Result<std::size_t> prepare_new(const Mailbox& box, std::size_t limit) {
     if (!log) return Error(log.error());
     TRY_ASSIGN(const auto view, box.open(Access::read_only));
     const std::uint32_t count = view->count();
-    const std::uint32_t first = count < kMostPrepared ? 1 : count - kMostPrepared + 1;
     std::uint32_t seq = count + 1;
-    while (seq > first && !view->cached(seq - 1)) --seq;
+    while (seq > 1 && !view->cached(seq - 1)) --seq;
+    if (seq == 1 && count > kMostPrepared) seq = count - kMostPrepared + 1;
     std::size_t done = 0;
     for (; seq <= count && done < limit; ++seq) {
         const auto size = view->crlf_size(seq);

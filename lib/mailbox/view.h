@@ -89,6 +89,8 @@ class FolderView : public View {
     // Calls step with the file's path; looks for the file anew when it was renamed meanwhile.
     Result<void> with_file(std::uint32_t seq,
                            const std::function<Result<void>(const std::string&)>& step);
+    void copy_cached(std::span<const std::uint32_t> seqs, std::span<const Uid> uids,
+                     FolderIndex& target);
     // Takes files away under the lock; the messages whose files are elsewhere by now.
     Result<std::vector<std::uint32_t>> take_away(std::span<const std::uint32_t> seqs);
 

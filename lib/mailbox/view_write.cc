@@ -197,6 +197,22 @@ std::string sizes_in_name(std::string_view base) {
 
 }  // namespace
 
+// What is known of messages is known of their copies.
+void FolderView::copy_cached(std::span<const std::uint32_t> seqs, std::span<const Uid> uids,
+                             FolderIndex& target) {
+    MessageCache copies(target);
+    for (std::size_t i = 0; i < seqs.size(); ++i) {
+        const auto known = cache_.find(seqs[i] - 1);
+        const std::size_t at = target.lower_bound(uids[i]);
+        if (!known || at == target.count() || target.row(at).uid != uids[i]) continue;
+        copies.add(at,
+                   {known->wire_size, std::string(known->envelope), std::string(known->structure),
+                    std::string(known->header), std::string(known->omitted)},
+                   known->date);
+    }
+    (void)copies.flush().has_value();  // it is a cache
+}
+
 Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
                                   bool moving) {
     CopyPlan plan{to.path(), {}};
@@ -253,6 +269,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     if (copied && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
     if (copied) TRY(seen.keep(*copied, target.modseq()));
+    if (copied) copy_cached(seqs, copied->uids, target);
     const auto& mbox = to.environment().mbox;
     if (copied && mbox) TRY(mbox->push(to.environment(), to.path(), target.modseq()));
     return copied;
