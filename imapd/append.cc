@@ -134,7 +134,8 @@ Reply AppendCommand::carry_out(const imap::Command& command) {
     if (reply.kind == Reply::Kind::ok) s_.note_added(arguments.mailbox);
     if (s_.over_) return reply;
     if (replaced_ != 0 && reply.kind == Reply::Kind::ok) reply = replace(reply);
-    if (s_.selected_ && !pending_) s_.synchronize(mailbox::Expunges::report);
+    if (s_.selected_ && !pending_ && (!s_.is_silent() || replaced_ != 0))
+        s_.synchronize(mailbox::Expunges::report);
     return reply;
 }
 
@@ -199,6 +200,8 @@ Reply AppendCommand::receive(imap::AppendItem item, const mailbox::Mailbox& box)
         item = *std::move(next);
     }
     const auto appended = appender.commit();
+    if (appended && s_.selected_ && box.path() == s_.selected_->mailbox.path())
+        s_.selected_->own_arrivals = appended->uids;
     return appended ? done(*appended) : s_.failed(appended.error());
 }
 

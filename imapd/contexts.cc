@@ -19,9 +19,8 @@ using ShownNumber = std::function<std::uint32_t(Uid)>;
 // "(TAG \"B01\") UID REMOVEFROM (0 32768)"
 std::string response_line(const SearchContext& context, std::string_view verb,
                           const std::string& what) {
-    std::string line = "* ESEARCH (TAG ";
-    imap::append_string(line, context.tag);
-    return cat({line, context.uid ? ") UID " : ") ", verb, " (", what, ")\r\n"});
+    return cat({"* ESEARCH (", context.correlator, context.uid ? ") UID " : ") ", verb, " (", what,
+                ")\r\n"});
 }
 
 // RFC 5267 4.3.3: positions count from 1 in a sorted result, each as it is after the ones before
@@ -100,8 +99,9 @@ Result<std::vector<Uid>> in_order(const SearchContext& context, std::vector<Uid>
     return uids_of(view, sorted);
 }
 
-Result<std::string> update_one(SearchContext& context, const std::vector<std::uint32_t>& changed,
-                               mailbox::View& view, MessageSource& source) {
+Result<void> update_one(SearchContext& context, const std::vector<std::uint32_t>& changed,
+                        mailbox::View& view, MessageSource& source, Uid first_new,
+                        SearchContexts::Update& out) {
     TRY_ASSIGN(const auto matching, search(view, source, context.key, {&changed, nullptr}));
     const std::vector<Uid> match = uids_of(view, matching);
     const std::set<Uid> matches(match.begin(), match.end());
@@ -113,18 +113,20 @@ Result<std::string> update_one(SearchContext& context, const std::vector<std::ui
         (matches.contains(uid) ? fresh : gone).insert(uid);
     }
     const auto number = [&](Uid uid) { return context.uid ? uid : view.seq_of(uid); };
-    std::string out = remove_from(context, gone, number);
-    if (fresh.empty()) return out;
+    out.lines += remove_from(context, gone, number);
+    if (fresh.empty()) return {};
+    for (auto uid = fresh.lower_bound(first_new); uid != fresh.end(); ++uid)
+        if (!context.new_items.empty()) join_items(out.items[*uid], context.new_items);
     std::vector<Uid> all = context.found;
     all.insert(all.end(), fresh.begin(), fresh.end());
     TRY_ASSIGN(std::vector<Uid> now, in_order(context, std::move(all), view, source));
-    return out + add_to(context, std::move(now), fresh, number);
+    out.lines += add_to(context, std::move(now), fresh, number);
+    return {};
 }
 
 }  // namespace
 
 bool SearchContexts::add(SearchContext context) {
-    cancel(context.tag);
     if (contexts_.size() >= kMax) return false;
     contexts_.push_back(std::move(context));
     return true;
@@ -132,6 +134,11 @@ bool SearchContexts::add(SearchContext context) {
 
 void SearchContexts::cancel(std::string_view tag) {
     std::erase_if(contexts_, [&](const SearchContext& context) { return context.tag == tag; });
+}
+
+bool SearchContexts::has(std::string_view tag) const {
+    return std::any_of(contexts_.begin(), contexts_.end(),
+                       [&](const SearchContext& context) { return context.tag == tag; });
 }
 
 std::string SearchContexts::without(const std::vector<Uid>& gone, const std::vector<Uid>& before) {
@@ -148,19 +155,25 @@ std::string SearchContexts::without(const std::vector<Uid>& gone, const std::vec
     return out;
 }
 
-Result<std::string> SearchContexts::update(mailbox::View& view, MessageSource& source) {
-    std::string out;
+Result<SearchContexts::Update> SearchContexts::update(mailbox::View& view, MessageSource& source,
+                                                      Uid first_new) {
+    Update out;
     if (contexts_.empty() || view.highest_modseq() <= modseq_) return out;
     std::vector<std::uint32_t> changed;
     for (std::uint32_t seq = 1; seq <= view.count(); ++seq)
         if (view.message(seq).modseq > modseq_) changed.push_back(seq);
     modseq_ = view.highest_modseq();
     if (changed.empty()) return out;
-    for (SearchContext& context : contexts_) {
-        TRY_ASSIGN(const std::string one, update_one(context, changed, view, source));
-        out += one;
-    }
+    for (SearchContext& context : contexts_)
+        TRY(update_one(context, changed, view, source, first_new, out));
     return out;
+}
+
+void join_items(std::vector<imap::FetchItem>& items, const std::vector<imap::FetchItem>& more) {
+    for (const imap::FetchItem& item : more)
+        if (std::none_of(items.begin(), items.end(),
+                         [&](const imap::FetchItem& known) { return known.label == item.label; }))
+            items.push_back(item);
 }
 
 void fix_numbers(imap::SearchKey& key, const mailbox::View& view) {

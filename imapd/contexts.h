@@ -3,6 +3,7 @@
 // for one.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +18,12 @@ namespace postern::imapd {
 
 struct SearchContext {
     std::string tag;
+    std::string correlator;  // of its responses: TAG "B01"
     bool uid = false;
-    imap::SearchKey key;               // converted, without sequence numbers
-    std::vector<imap::SortKey> order;  // of SORT; empty: SEARCH
-    std::vector<mailbox::Uid> found;   // in its order
+    std::vector<imap::FetchItem> new_items;  // to tell of new messages that join
+    imap::SearchKey key;                     // converted, without sequence numbers
+    std::vector<imap::SortKey> order;        // of SORT; empty: SEARCH
+    std::vector<mailbox::Uid> found;         // in its order
 };
 
 class SearchContexts {
@@ -32,19 +35,28 @@ class SearchContexts {
     // False: there are too many.
     bool add(SearchContext context);
     void cancel(std::string_view tag);
+    bool has(std::string_view tag) const;
     bool empty() const { return contexts_.empty(); }
 
     // ESEARCH responses with REMOVEFROM for messages that are gone, to be said before the EXPUNGEs:
     // `before` are the UIDs of the view as the client still knows it.
     std::string without(const std::vector<mailbox::Uid>& gone,
                         const std::vector<mailbox::Uid>& before);
-    // The same, and ADDTO, for messages that are new or have other flags.
-    Result<std::string> update(mailbox::View& view, MessageSource& source);
+    // The same, and ADDTO, for messages that are new or have other flags. Which items of messages
+    // from `first_new` on are to be told before (RFC 5465 7).
+    struct Update {
+        std::string lines;
+        std::map<mailbox::Uid, std::vector<imap::FetchItem>> items;
+    };
+    Result<Update> update(mailbox::View& view, MessageSource& source, mailbox::Uid first_new);
 
   private:
     std::vector<SearchContext> contexts_;
     std::uint64_t modseq_;  // up to which changes are told
 };
+
+// Adds those that are not among them.
+void join_items(std::vector<imap::FetchItem>& items, const std::vector<imap::FetchItem>& more);
 
 // Sequence numbers in a key become UIDs: they would mean other messages later.
 void fix_numbers(imap::SearchKey& key, const mailbox::View& view);

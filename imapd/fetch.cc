@@ -265,6 +265,9 @@ void Fetcher::write(std::uint32_t seq, const Prepared& prepared,
     }
     if (prepared.flags_changed && style_.modseq && !wants(items, ItemKind::modseq))
         out_.write(cat({" MODSEQ (", std::to_string(view_.message(seq).modseq), ")"}));
+    // RFC 7162 3.2.4
+    if (prepared.flags_changed && style_.modseq && !style_.uid_only && !wants(items, ItemKind::uid))
+        out_.write(" UID " + std::to_string(view_.message(seq).uid));
     out_.write(")\r\n");
 }
 

@@ -30,7 +30,8 @@ void Session::idle(std::string_view tag) {
     const Fd watch = notifications_ ? Fd() : watch_selected();
     if (selected_) selected_->source.forget();  // may be idle for hours
     out_.write("+ idling\r\n");
-    if (selected_) synchronize(mailbox::Expunges::report, true);  // what came before the watch stood
+    if (selected_ && !is_silent())
+        synchronize(mailbox::Expunges::report, true);  // what came before the watch stood
     idling_ = true;
     idle_on(tag, watch);
     idling_ = false;
@@ -42,7 +43,8 @@ Fd Session::watch_selected() {
     if (watch) return *std::move(watch);
     const bool too_many = watch.error().sys == EMFILE;
     log::warning(options_.trace,
-                 cat({watch.error().what, ": this session looks at its folder once a second, and keeps its process",
+                 cat({watch.error().what,
+                      ": this session looks at its folder once a second, and keeps its process",
                       too_many ? " (raise fs.inotify.max_user_instances)" : ""}));
     return {};
 }

@@ -4,6 +4,7 @@
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
+#include "lib/log/log.h"
 
 namespace postern::imapd {
 namespace {
@@ -73,6 +74,20 @@ Reply Session::get_metadata(const imap::GetMetadataArguments& arguments) {
         {"[METADATA LONGENTRIES ", std::to_string(longest_omitted), "] Getmetadata completed."}));
 }
 
+// RFC 5465 5: the client is not told of what it did itself.
+void Session::pass_over_own_entries(const std::string& name,
+                                    const std::vector<mailbox::MetadataChange>& changes) {
+    const auto canonical = name.empty() ? name : mailbox::Store::canonical(name).value_or(name);
+    const auto known = notifications_->metadata.find(canonical);
+    if (known == notifications_->metadata.end()) return;
+    for (const mailbox::MetadataChange& change : changes) {
+        if (change.value)
+            known->second[change.name] = *change.value;
+        else
+            known->second.erase(change.name);
+    }
+}
+
 // RFC 9590 3: NIL for what is asked for and is not there
 void Session::write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments) {
     const auto all = visible_metadata(name);
@@ -128,6 +143,8 @@ Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
         if (!done && done.error().code == Errc::permanent)
             return Reply::no("[METADATA TOOMANY] Too many entries");
         if (!done) return failed(done.error());
+        if (!arguments.mailbox.empty()) note_metadata_change(arguments.mailbox);
+        if (notifications_) pass_over_own_entries(arguments.mailbox, changes);
     }
     return uses ? give_uses(arguments.mailbox, *uses_in(*uses))
                 : Reply::ok("Setmetadata completed.");
@@ -148,6 +165,14 @@ Reply Session::give_uses(const std::string& name, const std::vector<std::string>
     if (uses_of(*given, *folder) != uses)  // none, for a name that tells one
         return Reply::no("[USEATTR] The mailbox's name tells its use");
     return Reply::ok("Setmetadata completed.");
+}
+
+// RFC 7162 3.2. The entries are there: where the number cannot be raised, that is a matter for the
+// log.
+void Session::note_metadata_change(const std::string& name) const {
+    const auto box = store_.mailbox(name);
+    const auto raised = box ? box->raise_modseq() : Result<void>(box.error());
+    if (!raised) log::warning(options_.trace, raised.error().what);
 }
 
 }  // namespace postern::imapd

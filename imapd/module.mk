@@ -14,7 +14,7 @@ imapd_libimapd_a_SOURCES = \
 	%reldir%/search_command.cc \
 	%reldir%/selection.cc \
 	%reldir%/namespaces.h %reldir%/namespaces.cc \
-	%reldir%/notify.h %reldir%/notify_commands.cc \
+	%reldir%/notify.h %reldir%/notify.cc %reldir%/notify_commands.cc \
 	%reldir%/contexts.h %reldir%/contexts.cc \
 	%reldir%/connection.h %reldir%/connection.cc \
 	%reldir%/fetch.h %reldir%/fetch.cc \

@@ -11,6 +11,7 @@
 #include "lib/imap/notify_arguments.h"
 #include "lib/mailbox/folder_watch.h"
 #include "lib/mailbox/mailbox.h"
+#include "lib/mailbox/metadata.h"
 
 namespace postern::imapd {
 
@@ -18,19 +19,39 @@ struct Notifications {
     Notifications(mailbox::FolderWatch folder_watch, std::vector<imap::NotifyGroup> wanted)
         : watch(std::move(folder_watch)), groups(std::move(wanted)) {}
 
+    // A name of LIST. Of selectable ones UIDVALIDITY, which tells a renamed one from a new one; 0
+    // where it is not known.
+    struct KnownFolder {
+        bool selectable = false, has_children = false;
+        std::uint32_t uid_validity = 0;
+    };
+    using Folders = std::map<std::string, KnownFolder>;
+
     mailbox::FolderWatch watch;
     std::vector<imap::NotifyGroup> groups;
     std::map<std::string, mailbox::MailboxStatus> known;  // mailboxes whose messages are asked for
-    std::set<std::string> folders;
+    std::map<std::string, mailbox::Metadata> metadata;    // the same of their entries; "": server
+    Folders folders;
     std::set<std::string> subscribed;
     std::function<bool(const std::string& name)> is_personal;
     std::function<std::string(const std::string& name)> full_name;  // FolderNames::full
 
-    // The events of a mailbox that is not selected: of the first group that covers it (RFC 5465 6).
-    const imap::NotifyEvents* events_of(const std::string& name) const;
+    // The events of a mailbox that is not selected: of all groups that cover it (RFC 5465 6).
+    imap::NotifyEvents events_of(const std::string& name) const;
     // The group of the selected mailbox, or null.
     const imap::NotifyGroup* selected() const;
+    bool wants_flags_of_selected() const;
     bool wants_names() const;
+    bool wants_server_metadata() const;
+    bool has(const std::string& name) const;  // a selectable mailbox
+    void forget(const std::string& name);
 };
+
+// What became of names between two looks.
+struct NameChanges {
+    std::set<std::string> affected;              // came, went, or lost or got a child
+    std::map<std::string, std::string> renamed;  // to the name before; without those below them
+};
+NameChanges name_changes(const Notifications::Folders& before, const Notifications::Folders& now);
 
 }  // namespace postern::imapd

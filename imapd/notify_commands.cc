@@ -2,6 +2,8 @@
 // also without IDLE. While it says nothing, the session waits for it and for all watched folders.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <span>
 
 #include "imapd/fetch.h"
 #include "imapd/listing.h"
@@ -15,29 +17,25 @@ namespace postern::imapd {
 namespace {
 
 constexpr std::string_view kSupported =
-    "[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)] ";
+    "[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange "
+    "MailboxMetadataChange ServerMetadataChange)] ";
+
+// RFC 5464 4.4.2: which entries are not as they were
+std::string changed_entries(const mailbox::Metadata& before, const mailbox::Metadata& now) {
+    std::string out;
+    const auto add = [&out](const std::string& entry) {
+        out += ' ';
+        imap::append_astring(out, entry);
+    };
+    for (const auto& [entry, value] : now)
+        if (const auto old = before.find(entry); old == before.end() || old->second != value)
+            add(entry);
+    for (const auto& [entry, value] : before)
+        if (!now.contains(entry)) add(entry);
+    return out;
+}
 
 }  // namespace
-
-const imap::NotifyEvents* Notifications::events_of(const std::string& name) const {
-    for (const imap::NotifyGroup& group : groups)
-        if ((group.filter.kind != imap::MailboxFilter::Kind::personal || is_personal(name)) &&
-            group.filter.covers(full_name(name), subscribed.contains(name), mailbox::kSeparator))
-            return &group.events;
-    return nullptr;
-}
-
-const imap::NotifyGroup* Notifications::selected() const {
-    for (const imap::NotifyGroup& group : groups)
-        if (group.is_selected()) return &group;
-    return nullptr;
-}
-
-bool Notifications::wants_names() const {
-    return std::any_of(groups.begin(), groups.end(), [](const imap::NotifyGroup& group) {
-        return group.events.mailbox_name || group.events.subscription_change;
-    });
-}
 
 Reply Session::notify(const imap::NotifyArguments& arguments) {
     if (arguments.has_unknown())
@@ -56,7 +54,16 @@ Reply Session::notify(const imap::NotifyArguments& arguments) {
         notifications_.reset();
         return too_many_watches(done.error());
     }
+    tell_inaccessible();
     return Reply::ok("NOTIFY completed.");
+}
+
+// RFC 5465 3.1: what the client may list, and not hear of
+void Session::tell_inaccessible() {
+    for (const auto& [name, folder] : notifications_->folders)
+        if (folder.selectable && notifications_->events_of(name).of_messages() && lacks("r", name))
+            out_.write(list_line("LIST", names_.separator,
+                                 {shown_name(name), "(\\NoAccess)", {}, true, name}));
 }
 
 Reply Session::too_many_watches(const Error& error) const {
@@ -70,15 +77,37 @@ Result<void> Session::watch_folders(bool tell) {
     Notifications& all = *notifications_;
     TRY_ASSIGN(const auto names, store_.subscriptions());
     all.subscribed = {names.begin(), names.end()};
+    TRY_ASSIGN(Notifications::Folders folders, known_folders());
+    const Notifications::Folders before = std::exchange(all.folders, std::move(folders));
+    // First: a renamed folder is the same directory, for which there is one watch.
+    for (const auto& [name, folder] : before)
+        if (!all.has(name)) all.forget(name);
+    for (const auto& [name, folder] : all.folders)
+        if (folder.selectable) TRY(watch_folder(name, tell));
+    return watch_roots();
+}
+
+Result<Notifications::Folders> Session::known_folders() const {
     TRY_ASSIGN(const auto folders, store_.folders());
-    all.folders.clear();
-    for (const auto& folder : folders) {
-        if (!folder.selectable) continue;
-        all.folders.insert(folder.name);
-        TRY(watch_folder(folder.name, tell));
+    const bool by_number = notifications_->wants_names();
+    Notifications::Folders out;
+    for (const mailbox::Folder& folder : folders) {
+        auto& known = out[folder.name];
+        known = {folder.selectable, folder.has_children, 0};
+        if (!folder.selectable || !by_number) continue;
+        if (const auto box = store_.mailbox(folder.name))
+            known.uid_validity = box->known_uid_validity();
     }
-    // The root says which folders and subscriptions there are.
-    if (all.wants_names() && !all.watch.has("INBOX")) TRY(all.watch.add("INBOX", store_.root()));
+    return out;
+}
+
+// They say which folders and subscriptions there are; one's own also what is noted of the server.
+Result<void> Session::watch_roots() {
+    Notifications& all = *notifications_;
+    if (all.wants_server_metadata() && !all.metadata.contains(""))
+        if (auto entries = visible_metadata("")) all.metadata[""] = *std::move(entries);
+    const bool root = all.wants_names() || all.wants_server_metadata();
+    if (root && !all.watch.has("INBOX")) TRY(all.watch.add("INBOX", store_.root()));
     for (const mailbox::Mount& mount : store_.mounts())
         if (all.wants_names() && mount.owner.empty() && !all.watch.has(mount.prefix))
             TRY(all.watch.add(mount.prefix, mount.root, mailbox::FolderWatch::What::directory));
@@ -88,28 +117,30 @@ Result<void> Session::watch_folders(bool tell) {
 Result<void> Session::watch_folder(const std::string& name, bool tell) {
     Notifications& all = *notifications_;
     const bool is_selected = selected_ && selected_->name == name;
-    const imap::NotifyEvents* events = all.events_of(name);
-    const bool wanted = events != nullptr && events->of_messages();
-    if (!wanted && !is_selected) return {};
-    if (lacks("r", name)) return {};  // RFC 5465 9
+    const imap::NotifyEvents events = all.events_of(name);
+    if (!events.of_messages() && !events.mailbox_metadata_change && !is_selected) return {};
+    if (lacks("r", name)) return {};  // RFC 5465 5
     TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
     if (!all.watch.has(name)) TRY(all.watch.add(name, box.path()));
-    if (!wanted || is_selected || all.known.contains(name)) return {};
+    if (events.mailbox_metadata_change && !all.metadata.contains(name))
+        if (auto entries = visible_metadata(name)) all.metadata[name] = *std::move(entries);
+    if (!events.of_messages() || is_selected || all.known.contains(name)) return {};
     TRY_ASSIGN(const auto status, box.status());
     all.known[name] = status;
-    if (tell) out_.write(notified_status(name, status));
+    // RFC 5465 3.1: where there are mod-sequences, those who ask for flags start from one
+    if (tell) out_.write(notified_status(name, status, enabled_.condstore || events.flag_change));
     return {};
 }
 
 // RFC 5465 5.1: "* STATUS Lists (MESSAGES 8 UIDNEXT 10 UIDVALIDITY 1 UNSEEN 2)"
-std::string Session::notified_status(const std::string& name,
-                                     const mailbox::MailboxStatus& status) const {
+std::string Session::notified_status(const std::string& name, const mailbox::MailboxStatus& status,
+                                     bool with_modseq) const {
     std::string line = "* STATUS ";
     imap::append_mailbox_name(line, shown_name(name));
     line += cat({" (MESSAGES ", std::to_string(status.messages), " UIDNEXT ",
                  std::to_string(status.next_uid), " UIDVALIDITY ",
                  std::to_string(status.uid_validity), " UNSEEN ", std::to_string(status.unseen)});
-    if (enabled_.condstore) line += " HIGHESTMODSEQ " + std::to_string(status.highest_modseq);
+    if (with_modseq) line += " HIGHESTMODSEQ " + std::to_string(status.highest_modseq);
     return line + ")\r\n";
 }
 
@@ -119,98 +150,157 @@ void Session::tell_notifications() {
     bool names = changed.contains("INBOX");
     for (const mailbox::Mount& mount : store_.mounts())
         names = names || changed.contains(mount.prefix);
-    if (names && notifications_->wants_names()) tell_names();
-    if (!notifications_) return;
+    if (names && notifications_->wants_names()) tell_names({});
+    if (notifications_ && names) tell_metadata("");
     for (const std::string& name : changed) {
-        if (over_) return;
+        if (over_ || !notifications_) return;
+        tell_metadata(name);
         if (selected_ && selected_->name == name) continue;
         if (auto done = tell_mailbox(name); !done) log::debug(options_.trace, done.error().what);
     }
-    if (!selected_ || !changed.contains(selected_->name)) return;
-    const imap::NotifyGroup* group = notifications_->selected();
-    if (group == nullptr || !group->events.of_messages()) {
-        // RFC 5465 5: only what the client asked for; IDLE asks for the selected mailbox too.
-        if (idling_) synchronize(mailbox::Expunges::report, true);
-        return;
-    }
-    const bool delayed = group->filter.kind == imap::MailboxFilter::Kind::selected_delayed;
+    if (!selected_ || !changed.contains(selected_->name) || is_silent()) return;
+    const bool delayed =
+        notifications_->selected()->filter.kind == imap::MailboxFilter::Kind::selected_delayed;
     synchronize(delayed && !idling_ ? mailbox::Expunges::hold : mailbox::Expunges::report, true);
+}
+
+// RFC 5465 3.1: without "selected", or with NONE for it, the client's picture of the mailbox stays
+// as it is; in IDLE, too (4).
+bool Session::is_silent() const {
+    if (!notifications_) return false;
+    const imap::NotifyGroup* group = notifications_->selected();
+    return group == nullptr || !group->events.of_messages();
+}
+
+// RFC 5465 5.6, 5.7
+void Session::tell_metadata(const std::string& name) {
+    const auto known = notifications_->metadata.find(name);
+    if (known == notifications_->metadata.end() || (!name.empty() && lacks("r", name))) return;
+    auto now = visible_metadata(name);
+    if (!now) return log::debug(options_.trace, now.error().what);
+    const std::string entries = changed_entries(known->second, *now);
+    known->second = *std::move(now);
+    if (entries.empty()) return;
+    std::string line = "* METADATA ";
+    if (name.empty())
+        line += "\"\"";
+    else
+        imap::append_mailbox_name(line, shown_name(name));
+    out_.write(cat({line, entries, "\r\n"}));
 }
 
 Result<void> Session::tell_mailbox(const std::string& name) {
     Notifications& all = *notifications_;
     const auto known = all.known.find(name);
-    const imap::NotifyEvents* events = all.events_of(name);
-    if (known == all.known.end() || events == nullptr) return {};
+    if (known == all.known.end() || lacks("r", name)) return {};  // RFC 5465 5.9
     TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
     TRY_ASSIGN(const auto now, box.status());
     const mailbox::MailboxStatus before = std::exchange(known->second, now);
     const bool messages = before.messages != now.messages || before.next_uid != now.next_uid ||
                           before.uid_validity != now.uid_validity;
     const bool flags = before.unseen != now.unseen || before.highest_modseq != now.highest_modseq;
-    if (messages || (flags && events->flag_change)) out_.write(notified_status(name, now));
+    if (messages || (flags && all.events_of(name).flag_change))
+        out_.write(notified_status(name, now, enabled_.condstore));
     return {};
 }
 
-// RFC 5465 5.4, 5.5: mailboxes that came and went, and what is subscribed
-void Session::tell_names() {
+// RFC 5465 5.4, 5.5: mailboxes that came and went, and what is subscribed. `own`: names of which
+// this client knows, because it was it.
+void Session::tell_names(const std::set<std::string>& own) {
     Notifications& all = *notifications_;
     const auto folders_before = all.folders;
     const auto subscribed_before = all.subscribed;
-    if (auto done = watch_folders(false); !done) {
-        log::info(options_.trace, "NOTIFY: " + done.error().what);
-        out_.write("* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch\r\n");
-        notifications_.reset();
-        return;
-    }
-    std::set<std::string> names = folders_before;
-    names.insert(all.folders.begin(), all.folders.end());
-    names.insert(subscribed_before.begin(), subscribed_before.end());
-    names.insert(all.subscribed.begin(), all.subscribed.end());
+    if (auto done = watch_folders(false); !done) return overflow(done.error());
+    const NameChanges changes = name_changes(folders_before, all.folders);
+    std::set<std::string> subscriptions;
+    std::set_symmetric_difference(subscribed_before.begin(), subscribed_before.end(),
+                                  all.subscribed.begin(), all.subscribed.end(),
+                                  std::inserter(subscriptions, subscriptions.end()));
+    std::set<std::string> names = changes.affected;
+    for (const auto& [to, from] : changes.renamed) names.insert(to);
+    names.insert(subscriptions.begin(), subscriptions.end());
     for (const std::string& name : names) {
-        const imap::NotifyEvents* events = all.events_of(name);
-        if (events == nullptr) continue;
-        const bool exists = all.folders.contains(name);
-        const bool is_subscribed = all.subscribed.contains(name);
-        const bool came_or_went = exists != folders_before.contains(name);
-        const bool changed = is_subscribed != subscribed_before.contains(name);
-        if (!exists) {
-            all.watch.remove(name);
-            all.known.erase(name);
-        }
-        if (!(came_or_went && events->mailbox_name) && !(changed && events->subscription_change))
+        const imap::NotifyEvents events = all.events_of(name);
+        const auto renamed = changes.renamed.find(name);
+        const bool is_renamed = renamed != changes.renamed.end();
+        const bool of_name = changes.affected.contains(name) || is_renamed;
+        if (own.contains(name) || !((events.mailbox_name && of_name) ||
+                                    (events.subscription_change && subscriptions.contains(name))))
             continue;
-        std::vector<std::string> attributes;
-        if (!exists) attributes.emplace_back("\\NonExistent");
-        if (is_subscribed) attributes.emplace_back("\\Subscribed");
-        out_.write(list_line("LIST", names_.separator,
-                             {shown_name(name), cat({"(", join(attributes, " "), ")"}), {}, exists, name}));
+        out_.write(notified_name(name, is_renamed ? renamed->second : ""));
     }
 }
 
-// RFC 5465 5.2: of each new message of the selected mailbox, what the client wants to know
-void Session::tell_new_messages(std::uint32_t added) {
-    const imap::NotifyGroup* group = notifications_->selected();
-    if (group == nullptr || group->events.new_items.empty() || added == 0) return;
-    Seqs seqs;
-    for (std::uint32_t seq = selected_->view->count() - added + 1; seq <= selected_->view->count();
-         ++seq)
-        seqs.push_back(seq);
-    auto items = group->events.new_items;
+// "* LIST (\HasNoChildren) "." new ("OLDNAME" ("old"))"
+std::string Session::notified_name(const std::string& name, const std::string& old_name) const {
+    const Notifications& all = *notifications_;
+    std::vector<std::string> attributes;
+    const auto folder = all.folders.find(name);
+    const bool exists = folder != all.folders.end();
+    if (!exists) attributes.emplace_back("\\NonExistent");
+    if (exists && !folder->second.selectable) attributes.emplace_back("\\Noselect");
+    if (exists)
+        attributes.emplace_back(folder->second.has_children ? "\\HasChildren" : "\\HasNoChildren");
+    if (all.subscribed.contains(name)) attributes.emplace_back("\\Subscribed");
+    std::string extended;
+    if (!old_name.empty()) {
+        imap::append_string(extended, shown_name(old_name));
+        extended = cat({" (\"OLDNAME\" (", extended, "))"});
+    }
+    return list_line(
+        "LIST", names_.separator,
+        {shown_name(name), cat({"(", join(attributes, " "), ")"}), extended, all.has(name), name});
+}
+
+// RFC 5465 5: the client is not told of what it did itself.
+void Session::pass_over_own_change(const imap::Command& command) {
+    std::set<std::string> own;
+    const auto add = [&](const std::string& given) {
+        const auto name = mailbox::Store::canonical(given);
+        if (!name) return;
+        for (std::string one = *name;; one.resize(one.rfind(mailbox::kSeparator))) {
+            own.insert(one);
+            if (one.find(mailbox::kSeparator) == std::string::npos) return;
+        }
+    };
+    if (const auto* create = std::get_if<imap::CreateArguments>(&command.arguments))
+        add(create->mailbox);
+    else if (const auto* rename = std::get_if<imap::RenameArguments>(&command.arguments)) {
+        add(rename->from);
+        add(rename->to);
+    } else if (const auto* one = std::get_if<imap::MailboxArgument>(&command.arguments)) {
+        add(one->mailbox);
+    }
+    if (notifications_->wants_names()) tell_names(own);
+}
+
+// RFC 5465 5.2: of a new message of the selected mailbox, what the client wants to know; of its own
+// ones it knows it. That a message is told of is no reason for it to become \Seen.
+void Session::tell_new_message(std::uint32_t seq, std::vector<imap::FetchItem> items) {
+    const imap::NotifyGroup* group = notifications_ ? notifications_->selected() : nullptr;
+    if (group != nullptr) join_items(items, group->events.new_items);
+    const auto& own = selected_->own_arrivals;
+    const mailbox::Uid uid = selected_->view->message(seq).uid;
+    if (items.empty() || std::find(own.begin(), own.end(), uid) != own.end()) return;
+    for (imap::FetchItem& item : items) item.sets_seen = false;
     if (!enabled_.uid_only && !imap::has_item(items, imap::FetchItem::Kind::uid))
         items.insert(items.begin(), imap::plain_item(imap::FetchItem::Kind::uid));
     Fetcher fetcher(*selected_->view, selected_->source, out_, style());
-    if (auto done = fetcher.run(seqs, items); !done) log::info(options_.trace, done.error().what);
+    if (auto done = fetcher.run(std::span(&seq, 1), items); !done)
+        log::info(options_.trace, done.error().what);
 }
 
 // The selected mailbox is another one: the one before is told of by STATUS now.
 void Session::follow_selection() {
     if (!notifications_) return;
-    if (auto done = watch_folders(false); !done) {
-        log::info(options_.trace, "NOTIFY: " + done.error().what);
-        out_.write("* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch\r\n");
-        notifications_.reset();
-    }
+    if (auto done = watch_folders(false); !done) overflow(done.error());
+}
+
+// RFC 5465 5.8
+void Session::overflow(const Error& error) {
+    log::info(options_.trace, "NOTIFY: " + error.what);
+    out_.write("* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch\r\n");
+    notifications_.reset();
 }
 
 // Between commands: waits for the client, and tells meanwhile. After a look there is a pause in

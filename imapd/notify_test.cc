@@ -1,4 +1,5 @@
 // NOTIFY, RFC 5465: what a client hears of mailboxes without asking.
+#include "imapd/notify.h"
 #include "imapd/test_client.h"
 
 namespace postern::imapd {
@@ -28,11 +29,15 @@ TEST_F(NotifyTest, TellsOfOtherMailboxes) {
     EXPECT_THAT(c.until("* STATUS"), HasSubstr("(MESSAGES 1 UIDNEXT 3 "));
     // 5.4, 5.5
     other("CREATE New.b");
-    EXPECT_EQ(c.until("* LIST () \".\" New.b"), "* LIST () \".\" New.b\r\n");
+    EXPECT_EQ(c.until("* LIST (\\HasNoChildren"),
+              "* LIST (\\Noselect \\HasChildren) \".\" New\r\n* LIST (\\HasNoChildren) \".\" "
+              "New.b\r\n");
     other("SUBSCRIBE New.b");
-    EXPECT_EQ(c.until("* LIST"), "* LIST (\\Subscribed) \".\" New.b\r\n");
+    EXPECT_EQ(c.until("* LIST"), "* LIST (\\HasNoChildren \\Subscribed) \".\" New.b\r\n");
     other("DELETE New.b");
-    EXPECT_EQ(c.until("* LIST"), "* LIST (\\NonExistent \\Subscribed) \".\" New.b\r\n");
+    EXPECT_EQ(
+        c.until("* LIST (\\NonExistent \\Sub"),
+        "* LIST (\\NonExistent) \".\" New\r\n* LIST (\\NonExistent \\Subscribed) \".\" New.b\r\n");
     EXPECT_THAT(c("NOTIFY NONE"), "t OK NOTIFY completed.\r\n");
     other.append("Lists.a", kPlain);
     EXPECT_EQ(c("NOOP"), "t OK NOOP completed.\r\n");
@@ -47,7 +52,7 @@ TEST_F(NotifyTest, TellsOfTheSelectedMailbox) {
       "FlagChange))");
     other("SELECT INBOX");
     other("STORE 1 +FLAGS (\\Deleted)");
-    EXPECT_THAT(c.until("* 1 FETCH"), HasSubstr("* 1 FETCH (FLAGS (\\Deleted"));
+    EXPECT_THAT(c.until("* 1 FETCH"), HasSubstr("* 1 FETCH (UID 1 FLAGS (\\Deleted"));
     other("EXPUNGE");
     EXPECT_THAT(c.until("* 1 EXPUNGE"), HasSubstr("* 1 EXPUNGE\r\n"));
     other.append("INBOX", kPlain);
@@ -80,22 +85,58 @@ TEST_F(NotifyTest, GoesOnInIdle) {
     c.until("+ idling");
     maildir.deliver("1.x.h", "Subject: x\n\nbody\n");
     EXPECT_THAT(c.until("* STATUS"), HasSubstr("* STATUS INBOX (MESSAGES 1 "));
-    other.append("a", kPlain);
-    EXPECT_THAT(c.until("* 1 EXISTS"), HasSubstr("* 1 EXISTS\r\n"));
+    other.append("a", kPlain);  // RFC 5465 4: nobody asked for the selected mailbox
+    maildir.deliver("2.x.h", "Subject: x\n\nbody\n");
+    EXPECT_THAT(c.until("* STATUS INBOX (MESSAGES 2 "), Not(HasSubstr("EXISTS")));
     c.send("DONE\r\n");
     EXPECT_THAT(c.until("i1 "), HasSubstr("i1 OK"));
     c("SELECT b");  // a is watched no more, INBOX is
-    maildir.deliver("2.x.h", "Subject: x\n\nbody\n");
-    EXPECT_THAT(c.until("* STATUS"), HasSubstr("* STATUS INBOX (MESSAGES 2 "));
+    maildir.deliver("3.x.h", "Subject: x\n\nbody\n");
+    EXPECT_THAT(c.until("* STATUS INBOX (MESSAGES 3 "), Not(HasSubstr("EXISTS")));
 }
 
 TEST_F(NotifyTest, RefusesWhatItCannot) {
     Client c(maildir);
-    EXPECT_THAT(c("NOTIFY SET (personal (MailboxMetadataChange))"),
+    EXPECT_THAT(c("NOTIFY SET (personal (AnnotationChange MessageNew MessageExpunge))"),
                 StartsWith("t NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName "));
     EXPECT_THAT(c("NOTIFY SET (personal (MessageNew))"), StartsWith("t BAD"));
     EXPECT_THAT(c("NOTIFY SET (mailboxes missing (MessageNew MessageExpunge))"),
                 StartsWith("t OK"));
+}
+
+using Folders = Notifications::Folders;
+
+std::string changes_between(const Folders& before, const Folders& now) {
+    const NameChanges changes = name_changes(before, now);
+    std::string out;
+    for (const std::string& name : changes.affected) out += name + " ";
+    for (const auto& [to, from] : changes.renamed) out += from + ">" + to + " ";
+    return out;
+}
+
+// RFC 5465 5.4
+TEST(NameChangesTest, TellsRenamedFromNew) {
+    const Folders none, a{{"a", {true, false, 1}}}, b{{"b", {true, false, 1}}};
+    EXPECT_EQ(changes_between(a, a), "");
+    EXPECT_EQ(changes_between(none, a), "a ");
+    EXPECT_EQ(changes_between(a, none), "a ");
+    EXPECT_EQ(changes_between(a, b), "a>b ");
+    EXPECT_EQ(changes_between(a, {{"b", {true, false, 2}}}), "a b ") << "another one";
+    EXPECT_EQ(changes_between({{"a", {true, false, 0}}}, {{"b", {true, false, 0}}}), "a b ");
+    // Parents are affected, but for those of what was renamed; children are not told.
+    EXPECT_EQ(changes_between(none, {{"x", {false, true, 0}}, {"x.y", {true, false, 1}}}),
+              "x x.y ");
+    const Folders tree{{"a", {true, true, 1}}, {"a.x", {true, false, 2}}, {"c", {true, false, 3}}};
+    EXPECT_EQ(
+        changes_between(
+            tree, {{"b", {true, true, 1}}, {"b.x", {true, false, 2}}, {"c", {true, false, 3}}}),
+        "a>b ");
+    EXPECT_EQ(
+        changes_between(
+            tree, {{"b", {true, true, 1}}, {"b.z", {true, false, 2}}, {"c", {true, false, 3}}}),
+        "a>b a.x>b.z ");
+    // One that became a parent of others only
+    EXPECT_EQ(changes_between({{"a", {true, true, 1}}}, {{"a", {false, true, 0}}}), "a ");
 }
 
 }  // namespace

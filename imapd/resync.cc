@@ -66,7 +66,7 @@ std::string vanished_line(const std::vector<Range>& uids, bool earlier) {
 }
 
 std::string highest_modseq_code(const mailbox::View& view) {
-    return cat({"[HIGHESTMODSEQ ", std::to_string(view.highest_modseq()), "] "});
+    return cat({"[HIGHESTMODSEQ ", std::to_string(view.told_modseq()), "] "});
 }
 
 }  // namespace postern::imapd

@@ -46,14 +46,16 @@ Seqs window_of(const Seqs& found, const imap::PartialRange& partial) {
             found.begin() + static_cast<std::ptrdiff_t>(window.end)};
 }
 
-// RFC 5182 2.4: what SAVE keeps: all, unless only the first, the last or a part is asked for
+// RFC 5182 2.4, RFC 9394 3.2: what SAVE keeps: all, unless only the first, the last or a part is
+// asked for.
 Seqs saved_of(const Seqs& found, const imap::ReturnOptions& options) {
-    if (options.partial && !options.count) return window_of(found, *options.partial);
-    if (found.empty() || options.all || options.count || !(options.min || options.max))
+    if (found.empty() || options.all || options.count ||
+        !(options.min || options.max || options.partial))
         return found;
     Seqs out;
+    if (options.partial) out = window_of(found, *options.partial);
     if (options.min) out.push_back(found.front());
-    if (options.max && (out.empty() || found.back() != out.front())) out.push_back(found.back());
+    if (options.max) out.push_back(found.back());
     return out;
 }
 
@@ -109,8 +111,11 @@ class Progress {
     void operator()(std::size_t done, std::size_t all) {
         if (!next_.passed()) return;
         next_ = Deadline::in(interval_);
-        std::string tag;
-        imap::append_string(tag, tag_);
+        std::string tag = "NIL";  // where it would end the code
+        if (tag_.find(']') == std::string_view::npos) {
+            tag.clear();
+            imap::append_string(tag, tag_);
+        }
         out_.write(cat({"* OK [INPROGRESS (", tag, " ", std::to_string(done), " ",
                         std::to_string(all), ")] Still at work\r\n"}));
         out_.flush();
@@ -201,27 +206,61 @@ void Session::save_result(Seqs found, const imap::ReturnOptions& options) {
     for (const std::uint32_t seq : saved_of(found, options))
         saved.push_back(selected_->view->message(seq).uid);
     std::sort(saved.begin(), saved.end());  // after SORT
+    saved.erase(std::unique(saved.begin(), saved.end()), saved.end());
 }
 
 namespace {
 
-// What is wrong with a search in this session, before it is made.
-std::optional<Reply> refuse(const imap::SearchArguments& arguments, bool by_relevancy,
-                            const Enabled& enabled) {
-    if (enabled.utf8 && !arguments.charset.empty())  // RFC 6855 3
-        return Reply::bad("CHARSET is not for clients that enabled UTF8=ACCEPT");
-    if (enabled.uid_only && imap::has_numbers(arguments.key)) return uid_required();
-    if ((arguments.options.relevancy || by_relevancy) &&
-        !imap::has_key(arguments.key, imap::SearchKey::Kind::fuzzy))
-        return Reply::bad("RELEVANCY needs FUZZY");  // RFC 6203 4
-    return std::nullopt;
+using MailboxFilters = std::vector<imap::MailboxFilter>;
+
+// RFC 7377 2.2: the selected mailbox is meant, and no other.
+bool is_of_selected(const MailboxFilters& filters) {
+    return std::all_of(filters.begin(), filters.end(), [](const imap::MailboxFilter& filter) {
+        return filter.kind == imap::MailboxFilter::Kind::selected;
+    });
+}
+
+bool names_selected(const MailboxFilters& filters, imap::MailboxFilter::Kind kind) {
+    return std::any_of(filters.begin(), filters.end(),
+                       [&](const imap::MailboxFilter& filter) { return filter.kind == kind; });
 }
 
 }  // namespace
 
+// What is wrong with a search in this session, before it is made.
+std::optional<Reply> Session::refuse_search(const imap::Command& command,
+                                            const imap::SearchArguments& arguments,
+                                            bool by_relevancy) const {
+    if (enabled_.utf8 && !arguments.charset.empty())  // RFC 6855 3
+        return Reply::bad("CHARSET is not for clients that enabled UTF8=ACCEPT");
+    if (enabled_.uid_only && imap::has_numbers(arguments.key)) return uid_required();
+    if ((arguments.options.relevancy || by_relevancy) &&
+        !imap::has_key(arguments.key, imap::SearchKey::Kind::fuzzy))
+        return Reply::bad("RELEVANCY needs FUZZY");  // RFC 6203 4
+    if (arguments.options.update && selected_ && selected_->contexts &&
+        selected_->contexts->has(command.tag))
+        return Reply::bad("A search with this tag goes on already");  // RFC 5267 4.3
+    return std::nullopt;
+}
+
+// RFC 7377 2.2: which options need the selected mailbox, and which that it is the only one.
+std::optional<Reply> Session::refuse_esearch(const imap::EsearchArguments& arguments) const {
+    using Kind = imap::MailboxFilter::Kind;
+    const auto& options = arguments.search.options;
+    const bool here = is_of_selected(arguments.filters);
+    if (names_selected(arguments.filters, Kind::selected_delayed))
+        return Reply::bad("selected-delayed is for NOTIFY");
+    if (!here && (options.save || imap::has_saved_result(arguments.search.key)))
+        return Reply::bad("Only with a search of the selected mailbox alone");
+    const bool needs_selection =
+        here || options.update || names_selected(arguments.filters, Kind::selected);
+    if (needs_selection && !selected_) return Reply::bad("No mailbox selected.");
+    return std::nullopt;
+}
+
 Reply Session::search(const imap::Command& command) {
     const auto& arguments = std::get<imap::SearchArguments>(command.arguments);
-    if (auto refusal = refuse(arguments, false, enabled_)) return *refusal;
+    if (auto refusal = refuse_search(command, arguments)) return *refusal;
     bool with_modseq = false;
     Cut cut;
     const std::optional<Seqs> newest = search_limit(converted(arguments), cut);
@@ -246,7 +285,8 @@ Reply Session::search(const imap::Command& command) {
 
 Reply Session::sort(const imap::Command& command) {
     const auto& arguments = std::get<imap::SortArguments>(command.arguments);
-    if (auto refusal = refuse(arguments.search, orders_by_relevancy(arguments.keys), enabled_))
+    if (auto refusal =
+            refuse_search(command, arguments.search, orders_by_relevancy(arguments.keys)))
         return *refusal;
     if (auto refusal = too_many_to_arrange(arguments.search)) return *refusal;
     bool with_modseq = false;
@@ -269,6 +309,17 @@ Reply Session::sort(const imap::Command& command) {
     return Reply::ok("Sort completed.");
 }
 
+// RFC 4466 2.6.2; RFC 7377 2.1 for the command ESEARCH: of which mailbox its responses are.
+std::string Session::correlator_of(const imap::Command& command, const std::string& name,
+                                   const mailbox::View& view) const {
+    std::string out = "TAG ";
+    imap::append_string(out, command.tag);
+    if (command.verb != imap::Verb::esearch) return out;
+    out += " MAILBOX ";
+    imap::append_mailbox_name(out, shown_name(name));
+    return cat({out, " UIDVALIDITY ", std::to_string(view.uid_validity())});
+}
+
 // RFC 5267 4.3: from now on the client is told what changes in the result.
 Result<void> Session::follow(const imap::Command& command, const imap::SearchArguments& arguments,
                              const std::vector<imap::SortKey>& order, const Seqs& found) {
@@ -277,7 +328,9 @@ Result<void> Session::follow(const imap::Command& command, const imap::SearchArg
     if (!selected_->contexts) selected_->contexts = std::make_unique<SearchContexts>(view);
     SearchContext context;
     context.tag = command.tag;
-    context.uid = command.uid;
+    context.correlator = correlator_of(command, selected_->name, view);
+    context.uid = command.uid || command.verb == imap::Verb::esearch;
+    context.new_items = arguments.options.update_items;
     context.key = converted(arguments);
     TRY(imap::convert_texts(context.key, arguments.charset));
     fix_numbers(context.key, view);
@@ -304,7 +357,7 @@ Reply Session::cancel_updates(const imap::CancelUpdateArguments& arguments) {
 
 Reply Session::thread(const imap::Command& command) {
     const auto& arguments = std::get<imap::ThreadArguments>(command.arguments);
-    if (auto refusal = refuse(arguments.search, false, enabled_)) return *refusal;
+    if (auto refusal = refuse_search(command, arguments.search)) return *refusal;
     if (auto refusal = too_many_to_arrange(arguments.search)) return *refusal;
     bool with_modseq = false;
     auto found = find(command, arguments.search, with_modseq);
@@ -331,12 +384,10 @@ void Session::write_numbers(std::string_view verb, bool uid, const Seqs& found, 
 void Session::write_esearch(const imap::Command& command, const imap::ReturnOptions& options,
                             const Seqs& found, bool with_modseq, const Relevancies* scores) {
     if (options.save && !options.says_something() && !options.update) return;  // RFC 5182 2.1
-    std::string line = "* ESEARCH (TAG ";
-    imap::append_string(line, command.tag);
-    line += command.uid ? ") UID" : ")";
-    out_.write(
-        cat({line, results_of(*selected_->view, command.uid, options, found, with_modseq, scores),
-             "\r\n"}));
+    const std::string correlator = correlator_of(command, selected_->name, *selected_->view);
+    out_.write(cat({"* ESEARCH (", correlator, command.uid ? ") UID" : ")",
+                    results_of(*selected_->view, command.uid, options, found, with_modseq, scores),
+                    "\r\n"}));
 }
 
 // --- Several mailboxes, RFC 7377
@@ -357,8 +408,7 @@ Result<std::vector<std::string>> Session::filtered_names(
                 if (filter.kind == Kind::selected || filter.kind == Kind::selected_delayed)
                     return is_selected;
                 return (filter.kind != Kind::personal || store_.is_personal(folder.name)) &&
-                       filter.covers(names_.full(folder.name), is_subscribed,
-                                     mailbox::kSeparator);
+                       filter.covers(names_.full(folder.name), is_subscribed, mailbox::kSeparator);
             });
         if (wanted && folder.selectable) out.push_back(folder.name);
     }
@@ -382,37 +432,36 @@ Result<std::string> Session::search_elsewhere(const imap::Command& command, cons
     TextIndex index = text_index(box, view, key);
     TRY_ASSIGN(const Seqs found, imapd::search(view, source, key, {nullptr, &progress, &index}));
     extend_index(box, index);
-    if (found.empty()) return std::string();
+    if (here)
+        TRY(follow(command, std::get<imap::EsearchArguments>(command.arguments).search, {}, found));
+    if (here) save_result(found, options);
+    if (found.empty() || (options.save && !options.says_something())) return std::string();
     Relevancies scores;
     if (options.relevancy) {
         TRY_ASSIGN(scores, relevancies(view, source, key, found, &index));
     }
-    std::string line = "* ESEARCH (TAG ";
-    imap::append_string(line, command.tag);
-    line += " MAILBOX ";
-    imap::append_mailbox_name(line, shown_name(name));
-    line += cat({" UIDVALIDITY ", std::to_string(view.uid_validity()), ") UID"});
     imap::ReturnOptions what = options;
     if (!what.given) what.all = true;
     const bool with_modseq = imap::has_key(key, imap::SearchKey::Kind::modseq);
-    return cat({line, results_of(view, true, what, found, with_modseq, &scores), "\r\n"});
+    return cat({"* ESEARCH (", correlator_of(command, name, view), ") UID",
+                results_of(view, true, what, found, with_modseq, &scores), "\r\n"});
 }
 
 Reply Session::esearch(const imap::Command& command) {
     const auto& arguments = std::get<imap::EsearchArguments>(command.arguments);
     const auto& options = arguments.search.options;
-    if (auto refusal = refuse(arguments.search, false, enabled_)) return *refusal;
-    // RFC 7377 2.2: sequence numbers and "$" are of one mailbox
-    if (options.save || options.update || options.context ||
-        imap::has_numbers(arguments.search.key) || imap::has_saved_result(arguments.search.key))
-        return Reply::bad("Not with a search of several mailboxes");
-    if (arguments.filters.empty() && !selected_) return Reply::bad("No mailbox selected.");
-    imap::SearchKey key = arguments.search.key;
+    if (auto refusal = refuse_search(command, arguments.search)) return *refusal;
+    if (auto refusal = refuse_esearch(arguments)) return *refusal;
+    imap::SearchKey key = selected_ ? converted(arguments.search) : arguments.search.key;
+    if (options.save) selected_->saved_result.clear();  // RFC 5182 2.1: also on failure
     if (!imap::convert_texts(key, arguments.search.charset)) return unknown_charset();
     auto filters = arguments.filters;
     if (filters.empty()) filters.push_back({imap::MailboxFilter::Kind::selected, {}});
     const auto names = filtered_names(filters);
     if (!names) return failed(names.error());
+    // RFC 7377 2.2: updates are of the selected mailbox, which may not be among those searched
+    if (options.update && std::find(names->begin(), names->end(), selected_->name) == names->end())
+        refuse_updates(command, "The selected mailbox is not searched");
     for (const std::string& name : *names) {
         if (lacks("r", name)) continue;  // RFC 7377 2.1
         const auto line = search_elsewhere(command, name, key);

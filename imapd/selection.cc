@@ -16,9 +16,9 @@ Reply Session::select(const imap::SelectArguments& arguments, bool examine) {
         return Reply::bad("QRESYNC is not enabled");  // RFC 7162 3.2.5
     if (arguments.qresync && enabled_.uid_only && !arguments.qresync->match_seqs.empty())
         return uid_required();
-    // RFC 7162 3.2.11, RFC 9051 7.1: what follows is about the new mailbox
-    if (selected_ && (enabled_.qresync || enabled_.rev2))
-        out_.write("* OK [CLOSED] Previous mailbox is closed now\r\n");
+    // RFC 7162 3.2.11 (whether or not anything is enabled), RFC 9051 7.1: what follows is about the
+    // new mailbox
+    if (selected_) out_.write("* OK [CLOSED] Previous mailbox is closed now\r\n");
     auto before = selected_ ? std::move(selected_->view) : nullptr;
     selected_.reset();  // RFC 3501 6.3.1: nothing is selected after a failed SELECT
     if (arguments.condstore || arguments.qresync) enable_condstore();
@@ -57,8 +57,8 @@ void Session::describe_selected() {
     out_.write(cat({"* OK ", highest_modseq_code(v), "Highest\r\n"}));
     out_.write(cat({"* OK [MAILBOXID (", v.mailbox_id(), ")] Ok\r\n"}));  // RFC 8474 4.2
     if (enabled_.rev2)
-        out_.write(list_line("LIST", names_.separator,
-                             {shown_name(selected_->name), "()", {}, true, {}}));
+        out_.write(
+            list_line("LIST", names_.separator, {shown_name(selected_->name), "()", {}, true, {}}));
 }
 
 // RFC 7162 3.2.5: what went and what changed since the client was here, of the messages it knows.
@@ -78,16 +78,13 @@ Result<void> Session::resynchronize(const imap::Qresync& known) {
     return {};
 }
 
-// RFC 3501 6.4.2: CLOSE removes deleted messages without a word, unless the mailbox is read-only
+// RFC 3501 6.4.2: CLOSE removes deleted messages without a word, unless the mailbox is read-only.
+// RFC 7162 3.2.8: nor is its mod-sequence told, for there may be more below it that is not.
 Reply Session::close(bool expunges) {
-    Reply reply = Reply::ok(expunges ? "Close completed." : "Unselect completed.");
-    if (expunges && !selected_->view->read_only() && selected_->may('e')) {
+    if (expunges && !selected_->view->read_only() && selected_->may('e'))
         if (auto done = remove_deleted(nullptr); !done) return failed(done.error());
-        // RFC 7162 3.2.8
-        if (enabled_.qresync) reply.text = cat({highest_modseq_code(*selected_->view), reply.text});
-    }
     selected_.reset();
-    return reply;
+    return Reply::ok(expunges ? "Close completed." : "Unselect completed.");
 }
 
 void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
@@ -100,8 +97,8 @@ void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
         if (selected_->contexts && !changes->expunged_uids.empty())
             out_.write(selected_->contexts->without(changes->expunged_uids, before));
         announce(*changes);
-        if (notifications_) tell_new_messages(changes->added);
-        return update_contexts();
+        tell_held_modseq();
+        return tell_of_news(changes->added);
     }
     // The folder was deleted or replaced under us: there are no numbers any more to speak of.
     log::warning(options_.trace, changes.error().what);
@@ -109,13 +106,34 @@ void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
     end("Selected mailbox is gone: " + changes.error().what);
 }
 
-// RFC 5267 4.3.4: after the client has learned of new messages
-void Session::update_contexts() {
-    if (!selected_->contexts) return;
-    const auto lines = selected_->contexts->update(*selected_->view, selected_->source);
-    if (lines) return out_.write(*lines);
-    log::warning(options_.trace, lines.error().what);
-    selected_->contexts.reset();
+// After EXISTS and flags: what the client wants to know of new messages, and what joined and left
+// its searches. In the order of RFC 5465 7 (and of its example; 5.2 has it the other way round).
+void Session::tell_of_news(std::uint32_t added) {
+    const mailbox::View& view = *selected_->view;
+    const std::uint32_t known = view.count() - added;
+    SearchContexts::Update update;
+    if (selected_->contexts) {
+        const mailbox::Uid first_new = known == 0 ? 1 : view.message(known).uid + 1;
+        auto news = selected_->contexts->update(*selected_->view, selected_->source, first_new);
+        if (news) {
+            update = *std::move(news);
+        } else {
+            log::warning(options_.trace, news.error().what);
+            selected_->contexts.reset();
+        }
+    }
+    for (std::uint32_t seq = known + 1; seq <= view.count(); ++seq)
+        tell_new_message(seq, std::move(update.items[view.message(seq).uid]));
+    selected_->own_arrivals.clear();
+    out_.write(update.lines);
+}
+
+// RFC 7162 6: a client that sees mod-sequences while expunges are held must not take the highest of
+// them for what it has heard of.
+void Session::tell_held_modseq() {
+    const mailbox::View& view = *selected_->view;
+    if (enabled_.condstore && view.told_modseq() < view.highest_modseq())
+        out_.write(cat({"* OK ", highest_modseq_code(view), "Expunges are not told yet\r\n"}));
 }
 
 void Session::announce(const mailbox::Changes& changes) {
@@ -132,16 +150,18 @@ void Session::announce(const mailbox::Changes& changes) {
         out_.write("* " + std::to_string(view.count()) + " EXISTS\r\n");
         if (!enabled_.rev2) out_.write("* " + std::to_string(view.recent()) + " RECENT\r\n");
     }
+    if (notifications_ && !notifications_->wants_flags_of_selected()) return;
     for (const std::uint32_t seq : changes.changed) announce_fetch(seq, false, true);
 }
 
-// RFC 7162 3.2.4: with the UID for those who know QRESYNC; RFC 9051 7.5.2 wishes it too
+// RFC 7162 3.2.4: with the UID for those who know of mod-sequences; RFC 9051 7.5.2 wishes it too,
+// and RFC 5465 5.1 for what is told by NOTIFY
 void Session::announce_fetch(std::uint32_t seq, bool uid, bool flags) {
     const mailbox::View& view = *selected_->view;
     const mailbox::Message message = view.message(seq);
     std::vector<std::string> items;
-    if ((uid || enabled_.qresync || enabled_.rev2) && !enabled_.uid_only)
-        items.push_back("UID " + std::to_string(message.uid));
+    const bool wanted = uid || enabled_.condstore || enabled_.rev2 || notifications_;
+    if (wanted && !enabled_.uid_only) items.push_back("UID " + std::to_string(message.uid));
     if (flags) items.push_back("FLAGS " + flag_list(message, view.keywords(), style().recent));
     if (enabled_.condstore) items.push_back("MODSEQ (" + std::to_string(message.modseq) + ")");
     const std::string head = enabled_.uid_only ? std::to_string(message.uid) + " UIDFETCH"

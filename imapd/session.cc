@@ -58,6 +58,17 @@ bool changes_selection(Verb verb) {
            verb == Verb::unselect;
 }
 
+bool changes_names(Verb verb) {
+    return verb == Verb::create || verb == Verb::delete_ || verb == Verb::rename ||
+           verb == Verb::subscribe || verb == Verb::unsubscribe;
+}
+
+// Commands whose untagged responses are those of changes in the selected mailbox: also where the
+// client wants to hear of no others (RFC 5465 3.1; NOTIFY itself is a NOOP, too).
+bool answers_with_changes(Verb verb) {
+    return verb == Verb::expunge || verb == Verb::move || verb == Verb::notify;
+}
+
 // Commands that take, or answer with, sequence numbers in their form without UID.
 bool has_numbers(Verb verb) {
     return needs_selection(verb) && verb != Verb::check && verb != Verb::close &&
@@ -225,15 +236,27 @@ void Session::on_command(std::string_view text) {
         return append(std::string(text), false);
     Reply reply = dispatch(*command);
     const bool just_opened = command->verb == Verb::select || command->verb == Verb::examine;
-    if (selected_ && reply.kind != Reply::Kind::bad && !just_opened)
+    if (selected_ && reply.kind != Reply::Kind::bad && !just_opened &&
+        (!is_silent() || answers_with_changes(command->verb)))
         synchronize(expunges_after(*command));
-    // RFC 7162 3.2.7: with the number of the last change, after all are told
-    if (command->verb == Verb::expunge && enabled_.qresync && selected_ &&
-        reply.kind == Reply::Kind::ok)
-        reply.text = cat({highest_modseq_code(*selected_->view), reply.text});
+    if (notifications_ && reply.kind == Reply::Kind::ok && changes_names(command->verb))
+        pass_over_own_change(*command);
+    if (command->verb == Verb::expunge && selected_ && reply.kind == Reply::Kind::ok)
+        tell_modseq_after_expunge(reply);
     if (notifications_ && changes_selection(command->verb)) follow_selection();
     finish(command->tag, reply);
     if (command->verb == Verb::compress && reply.kind == Reply::Kind::ok) begin_compression();
+}
+
+// RFC 7162 3.2.7: with the number of the last change, after all are told. An answer has one code
+// (RFC 9051 7.1).
+void Session::tell_modseq_after_expunge(Reply& reply) {
+    if (!enabled_.qresync) return;
+    const std::string code = highest_modseq_code(*selected_->view);
+    if (reply.text.starts_with('['))
+        out_.write(cat({"* OK ", code, "Highest\r\n"}));
+    else
+        reply.text = cat({code, reply.text});
 }
 
 Reply Session::dispatch(const imap::Command& command) {
@@ -339,8 +362,8 @@ Reply Session::namespaces() {
             if (space.of_users == of_users) all += one(shown_name(space.prefix) + separator);
         return all.empty() ? "NIL" : cat({"(", all, ")"});
     };
-    out_.write(cat({"* NAMESPACE (", one(names_.shown_prefix()), ") ", list(true), " ", list(false),
-                    "\r\n"}));
+    out_.write(cat(
+        {"* NAMESPACE (", one(names_.shown_prefix()), ") ", list(true), " ", list(false), "\r\n"}));
     return Reply::ok("Namespace completed.");
 }
 

@@ -99,7 +99,9 @@ class Session {
         std::size_t announced_keywords = 0;        // how many the client has been told of
         std::vector<mailbox::Uid> saved_result;    // "$" of RFC 5182, ascending
         std::unique_ptr<SearchContexts> contexts;  // null: no search goes on
-        std::string rights{mailbox::kAllRights};   // of the user, RFC 4314
+        // Messages of this client that it has not been told of: it knows what is in them.
+        std::vector<mailbox::Uid> own_arrivals;
+        std::string rights{mailbox::kAllRights};  // of the user, RFC 4314
         bool may(char right) const { return mailbox::has_right(rights, right); }
 
         Selected(std::string canonical_name, mailbox::Mailbox where,
@@ -118,6 +120,7 @@ class Session {
     void refuse_literal(const imap::CommandReader::Literal& literal);
     void on_command(std::string_view text);
     Reply dispatch(const imap::Command& command);
+    void tell_modseq_after_expunge(Reply& reply);
     Reply dispatch_selected(const imap::Command& command);
     Reply logout();
     Reply namespaces();
@@ -148,11 +151,13 @@ class Session {
     Reply close(bool expunges);
     void synchronize(mailbox::Expunges expunges, bool thorough = false);
     void announce(const mailbox::Changes& changes);
+    void tell_held_modseq();
     void announce_flags();  // when there are some that the client does not know
     // "* 5 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))": what of it, is as the client wants it
     void announce_fetch(std::uint32_t seq, bool uid, bool flags);
     FetchStyle style() const { return {enabled_.condstore, !enabled_.rev2, enabled_.uid_only}; }
-    void update_contexts();
+    void tell_of_news(std::uint32_t added);
+    bool is_silent() const;  // NOTIFY asks for nothing of the selected mailbox
 
     // folder_commands.cc
     Reply create(const imap::CreateArguments& arguments);
@@ -168,6 +173,9 @@ class Session {
     Reply get_metadata(const imap::GetMetadataArguments& arguments);
     Reply set_metadata(const imap::SetMetadataArguments& arguments);
     Reply give_uses(const std::string& name, const std::vector<std::string>& uses);
+    void note_metadata_change(const std::string& name) const;
+    void pass_over_own_entries(const std::string& name,
+                               const std::vector<mailbox::MetadataChange>& changes);
     void write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments);
     // quota_commands.cc
     Reply get_quota(const std::string& root);
@@ -203,6 +211,12 @@ class Session {
     Reply sort(const imap::Command& command);
     Reply thread(const imap::Command& command);
     Reply esearch(const imap::Command& command);
+    std::optional<Reply> refuse_search(const imap::Command& command,
+                                       const imap::SearchArguments& arguments,
+                                       bool by_relevancy = false) const;
+    std::optional<Reply> refuse_esearch(const imap::EsearchArguments& arguments) const;
+    std::string correlator_of(const imap::Command& command, const std::string& name,
+                              const mailbox::View& view) const;
     Result<std::vector<std::string>> filtered_names(
         const std::vector<imap::MailboxFilter>& filters) const;
     Result<std::string> search_elsewhere(const imap::Command& command, const std::string& name,
@@ -265,12 +279,19 @@ class Session {
     Reply too_many_watches(const Error& error) const;
     Result<void> watch_folders(bool tell);
     Result<void> watch_folder(const std::string& name, bool tell);
-    std::string notified_status(const std::string& name,
-                                const mailbox::MailboxStatus& status) const;
+    Result<Notifications::Folders> known_folders() const;
+    Result<void> watch_roots();
+    void tell_inaccessible();
+    std::string notified_status(const std::string& name, const mailbox::MailboxStatus& status,
+                                bool with_modseq) const;
+    std::string notified_name(const std::string& name, const std::string& old_name) const;
+    void pass_over_own_change(const imap::Command& command);
+    void tell_metadata(const std::string& name);
+    void overflow(const Error& error);
     void tell_notifications();
     Result<void> tell_mailbox(const std::string& name);
-    void tell_names();
-    void tell_new_messages(std::uint32_t added);
+    void tell_names(const std::set<std::string>& own);
+    void tell_new_message(std::uint32_t seq, std::vector<imap::FetchItem> items);
     void follow_selection();
     void wait_and_tell();
 

@@ -151,6 +151,39 @@ TEST_F(SharedSessionTest, SeenIsPrivateAndTheRestIsNot) {
     EXPECT_THAT((*a)("FETCH 3 FLAGS"), AllOf(HasSubstr("\\Flagged"), Not(HasSubstr("\\Seen"))));
 }
 
+// RFC 7162 3.1.4.2, example 14: session 1 is bob's, session 3 ann's, for whom \Seen is her own.
+// Session 2, bob's other one, is in rfc7162_test.cc.
+TEST_F(SharedSessionTest, ModSequencesOfPrivateAndSharedFlags) {
+    auto andrew = ann();
+    auto alex = bob();
+    andrew->append("Work", kPlain, "(\\Answered) ");
+    (*andrew)("SELECT Work (CONDSTORE)");
+    (*alex)("SELECT Other.ann.Work (CONDSTORE)");
+    alex->play(R"(
+        C: A160 STORE 1 +FLAGS.SILENT (\Deleted)
+        S: * 1 FETCH (UID 1 MODSEQ (<<deleted>>))
+        S: A160 OK ...)");
+    andrew->play(R"(
+        C: D210 NOOP
+        S: * 1 FETCH (UID 1 FLAGS (\Answered \Deleted \Recent) MODSEQ (<<deleted>>))
+        S: D210 OK ...)");
+    alex->play(R"(
+        C: A240 STORE 1 +FLAGS.SILENT (\Seen)
+        S: * 1 FETCH (UID 1 MODSEQ (<<seen>>))
+        S: A240 OK ...)");
+    andrew->play(R"(
+        C: D300 NOOP
+        S: D300 OK ...)");
+    alex->play(R"(
+        C: A330 STORE 1 -FLAGS.SILENT (\Answered \Seen)
+        S: * 1 FETCH (UID 1 MODSEQ (<<last>>))
+        S: A330 OK ...)");
+    andrew->play(R"(
+        C: D390 NOOP
+        S: * 1 FETCH (UID 1 FLAGS (\Deleted \Recent) MODSEQ (<<last>>))
+        S: D390 OK ...)");
+}
+
 TEST_F(SharedSessionTest, MetadataUrlsAndFilters) {
     auto a = ann();
     auto b = bob();
@@ -183,7 +216,7 @@ TEST_F(SharedSessionTest, NotifyTellsOfFoldersOfOthers) {
     a->append("Public.News", kPlain);
     EXPECT_THAT(b->until("* STATUS"), HasSubstr("* STATUS Public.News (MESSAGES 1 "));
     (*a)("CREATE Public.Fresh");
-    EXPECT_THAT(b->until("* LIST"), HasSubstr("Public.Fresh"));
+    EXPECT_THAT(b->until("* LIST (\\HasNoChildren)"), HasSubstr("Public.Fresh"));
 }
 
 TEST_F(SharedSessionTest, WhoSharesIsNoted) {

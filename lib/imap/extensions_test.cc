@@ -103,6 +103,21 @@ TEST(Update, IsAnOption) {
     EXPECT_FALSE(parse_command("B02 CANCELUPDATE B01"));
 }
 
+// RFC 5465 7
+TEST(Update, NamesItemsOfNewMessages) {
+    const auto command = parse_command(
+        "a00 SEARCH RETURN (COUNT UPDATE (UID BODY[HEADER.FIELDS (TO FROM SUBJECT)])) FROM "
+        "\"boss\"");
+    ASSERT_TRUE(command);
+    const auto& options = std::get<SearchArguments>(command->arguments).options;
+    EXPECT_TRUE(options.update && options.count);
+    ASSERT_EQ(options.update_items.size(), 2U);
+    EXPECT_EQ(options.update_items[1].label, "BODY[HEADER.FIELDS (TO FROM SUBJECT)]");
+    for (const char* bad : {"a SEARCH RETURN (UPDATE ()) ALL", "a SEARCH RETURN (UPDATE (X)) ALL",
+                            "a SEARCH RETURN (UPDATE (UID) ALL"})
+        EXPECT_FALSE(parse_command(bad)) << bad;
+}
+
 // RFC 5465 3, 5, 9
 TEST(Notify, ReadsItsExamples) {
     const auto command = parse_command(

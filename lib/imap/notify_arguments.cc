@@ -23,6 +23,10 @@ Result<void> parse_event(Parser& parser, NotifyEvents& out) {
         out.mailbox_name = true;
     } else if (iequals(word, "SubscriptionChange")) {
         out.subscription_change = true;
+    } else if (iequals(word, "MailboxMetadataChange")) {
+        out.mailbox_metadata_change = true;
+    } else if (iequals(word, "ServerMetadataChange")) {
+        out.server_metadata_change = true;
     } else {
         out.unknown = true;  // RFC 5465 5: told by BADEVENT
     }
@@ -53,8 +57,8 @@ Result<NotifyGroup> parse_group(Parser& parser) {
     TRY(parser.space());
     TRY_ASSIGN(out.events, parse_events(parser));
     TRY(parser.expect(')'));
-    const bool of_names = out.events.mailbox_name || out.events.subscription_change;
-    if (out.is_selected() && of_names) return bad("Only message events for the selected mailbox");
+    if (out.is_selected() && out.events.of_mailboxes())
+        return bad("Only message events for the selected mailbox");
     // RFC 5465 5.1: what to tell of new messages is for the selected mailbox only
     if (!out.is_selected() && !out.events.new_items.empty())
         return bad("Items are for the selected mailbox only");
@@ -62,6 +66,16 @@ Result<NotifyGroup> parse_group(Parser& parser) {
 }
 
 }  // namespace
+
+void NotifyEvents::join(const NotifyEvents& other) {
+    message_new = message_new || other.message_new;
+    message_expunge = message_expunge || other.message_expunge;
+    flag_change = flag_change || other.flag_change;
+    mailbox_name = mailbox_name || other.mailbox_name;
+    subscription_change = subscription_change || other.subscription_change;
+    mailbox_metadata_change = mailbox_metadata_change || other.mailbox_metadata_change;
+    server_metadata_change = server_metadata_change || other.server_metadata_change;
+}
 
 bool NotifyArguments::has_unknown() const {
     return std::any_of(groups.begin(), groups.end(),

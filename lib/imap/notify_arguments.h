@@ -15,10 +15,17 @@ inline constexpr std::size_t kMaxNotifyGroups = 100;
 struct NotifyEvents {
     bool message_new = false, message_expunge = false, flag_change = false;
     bool mailbox_name = false, subscription_change = false;
+    bool mailbox_metadata_change = false, server_metadata_change = false;
     bool unknown = false;              // one that is not known, or not supported
     std::vector<FetchItem> new_items;  // of MessageNew: what to tell of new messages
 
     bool of_messages() const { return message_new || message_expunge || flag_change; }
+    bool of_mailboxes() const {
+        return mailbox_name || subscription_change || mailbox_metadata_change ||
+               server_metadata_change;
+    }
+    // Those of both.
+    void join(const NotifyEvents& other);
 };
 struct NotifyGroup {
     MailboxFilter filter;

@@ -37,6 +37,9 @@ Result<void> parse_return_option(Parser& parser, ReturnOptions& out) {
         out.save = true;
     } else if (iequals(word, "UPDATE")) {
         out.update = true;
+        if (!parser.rest().starts_with(" (")) return {};
+        TRY(parser.space());
+        TRY_ASSIGN(out.update_items, parse_fetch_items(parser));
     } else if (iequals(word, "CONTEXT")) {
         out.context = true;
     } else if (iequals(word, "RELEVANCY")) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/imap/fetch_item.h"
 #include "lib/imap/mailbox_filter.h"
 #include "lib/imap/parser.h"
 #include "lib/imap/search_key.h"
@@ -39,9 +40,10 @@ Result<PartialRange> parse_partial_range(Parser& parser);
 struct ReturnOptions {
     bool given = false;  // "RETURN (...)": the answer is an ESEARCH response
     bool min = false, max = false, all = false, count = false, save = false;
-    bool update = false;     // RFC 5267 4.3: tell what changes
-    bool context = false;    // RFC 5267 4.2: a hint, of no use here
-    bool relevancy = false;  // RFC 6203 4
+    bool update = false;                  // RFC 5267 4.3: tell what changes
+    std::vector<FetchItem> update_items;  // RFC 5465 7: and this of messages that are new
+    bool context = false;                 // RFC 5267 4.2: a hint, of no use here
+    bool relevancy = false;               // RFC 6203 4
     std::optional<PartialRange> partial;
     bool says_something() const { return min || max || all || count || partial || relevancy; }
 };

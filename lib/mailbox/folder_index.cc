@@ -70,6 +70,7 @@ std::uint64_t FolderIndex::keep_name(std::string_view name) {
 void FolderIndex::drop_gone() {
     own_rows();
     pending_from_ = 0;
+    first_gone_ = 0;
     std::erase_if(own_rows_, [](const IndexRow& row) { return (row.place & place::kGone) != 0; });
 }
 
@@ -153,6 +154,7 @@ void FolderIndex::on_expunge(UidRange uids, std::uint64_t modseq) {
     for (std::size_t at = lower_bound(uids.first); at < count() && row(at).uid <= uids.last; ++at) {
         mark(at, place::kGone);
         marks_ = true;
+        if (first_gone_ == 0) first_gone_ = modseq;
     }
 }
 

@@ -71,6 +71,8 @@ class FolderIndex final : private ChangeSink {
     Uid next_uid() const { return next_uid_; }
     Uid first_recent() const { return first_recent_; }
     std::uint64_t modseq() const { return modseq_; }
+    // At most the mod-sequence of the first expunge among the rows marked kGone; 0: there are none.
+    std::uint64_t first_gone() const { return first_gone_; }
     std::uint32_t unseen() const;
     std::uint32_t first_unseen() const;  // position from 1, or 0
     const std::vector<std::string>& keywords() const { return keywords_; }
@@ -204,6 +206,7 @@ class FolderIndex final : private ChangeSink {
     std::uint64_t saved_cache_ = 0;
     std::uint64_t cache_id_ = 0, cache_size_ = 0;
     std::size_t pending_from_ = 0;  // rows before it have names that show their flags
+    std::uint64_t first_gone_ = 0;
     bool marks_ = false;
     bool in_use_ = false;  // load() is over: UIDVALIDITY must not change any more
     bool log_missing_ = false;

@@ -58,6 +58,68 @@ TEST(ExpungeHistory, LeavesOutWhatStillHasANumber) {
     EXPECT_THAT(*view->expunged_since(before), Optional(ElementsAre(2)));
 }
 
+// RFC 7162 6: what a client may take for the highest mod-sequence that it has heard of
+TEST(ExpungeHistory, HeldExpungesHoldTheModSequence) {
+    TestMaildir maildir;
+    fill(maildir, maildir.inbox(), 4);
+    auto view = *maildir.inbox().open(Access::read_write);
+    auto other = *maildir.inbox().open(Access::read_write);
+    const std::uint64_t before = view->highest_modseq();
+    EXPECT_EQ(view->told_modseq(), before);
+    const std::vector<std::uint32_t> second{2}, third{3}, first{1};
+    ASSERT_TRUE(other->expunge(second));
+    ASSERT_TRUE(other->expunge(third));
+    ASSERT_TRUE(view->store(first, StoreMode::add, {kSeen, 0}));
+    ASSERT_TRUE(view->sync(Expunges::hold));
+    EXPECT_EQ(view->told_modseq(), before);
+    EXPECT_GT(view->message(1).modseq, before);
+    // Also where the log was replaced meanwhile
+    std::ofstream(maildir.root() + "/postern.log", std::ios::app) << "torn";
+    ASSERT_TRUE(other->store(first, StoreMode::add, {kFlagged, 0}));
+    ASSERT_TRUE(view->sync(Expunges::hold));
+    EXPECT_EQ(view->told_modseq(), before);
+    ASSERT_TRUE(view->sync(Expunges::report));
+    EXPECT_EQ(view->told_modseq(), view->highest_modseq());
+}
+
+// RFC 7162 3.1.12
+TEST(ConditionalStore, OtherFlagsAreNoReasonToRefuse) {
+    TestMaildir maildir;
+    fill(maildir, maildir.inbox(), 2);
+    auto view = *maildir.inbox().open(Access::read_write);
+    auto other = *maildir.inbox().open(Access::read_write);
+    const std::vector<std::uint32_t> both{1, 2}, first{1};
+    std::uint64_t known = view->highest_modseq();
+    ASSERT_TRUE(other->store(first, StoreMode::add, {kFlagged, 0}));
+    EXPECT_THAT(*view->store_unchanged(both, StoreMode::add, {kSeen, 0}, known), ElementsAre());
+    EXPECT_THAT(view->sync(Expunges::report)->changed, ElementsAre(1)) << "and it is told";
+    EXPECT_EQ(view->message(1).flags.system, kFlagged | kSeen);
+    known = view->highest_modseq();
+    ASSERT_TRUE(other->sync(Expunges::report));
+    ASSERT_TRUE(other->store(first, StoreMode::remove, {kSeen, 0}));
+    EXPECT_THAT(*view->store_unchanged(both, StoreMode::add, {kSeen, 0}, known), ElementsAre(1));
+    known = view->highest_modseq();
+    ASSERT_TRUE(other->store(first, StoreMode::remove, {kFlagged, 0}));
+    EXPECT_THAT(*view->store_unchanged(both, StoreMode::replace, {kSeen, 0}, known),
+                ElementsAre(1));
+}
+
+TEST(Mailbox, RaisesItsModSequence) {
+    TestMaildir maildir;
+    EXPECT_EQ(maildir.inbox().known_uid_validity(), 0U) << "nobody has looked yet";
+    fill(maildir, maildir.inbox(), 1);
+    auto view = *maildir.inbox().open(Access::read_write);
+    const std::uint64_t before = view->highest_modseq();
+    ASSERT_TRUE(maildir.inbox().raise_modseq());
+    const auto changes = view->sync(Expunges::report);
+    ASSERT_TRUE(changes);
+    EXPECT_FALSE(changes->any());
+    EXPECT_EQ(view->highest_modseq(), before + 1);
+    EXPECT_EQ(maildir.inbox().known_uid_validity(), view->uid_validity());
+    std::ofstream(maildir.root() + "/postern.uids") << "postern-uids 1 99999999999 1";
+    EXPECT_EQ(maildir.inbox().known_uid_validity(), 0U);
+}
+
 TEST(ExpungeHistory, ReachesIntoTheLogBefore) {
     TestMaildir maildir;
     fill(maildir, maildir.inbox(), 4);

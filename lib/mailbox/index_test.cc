@@ -262,7 +262,7 @@ TEST(Index, StoreUnlessChangedSince) {
     const auto base = view->highest_modseq();
     auto other = open_indexed(maildir);
     ASSERT_TRUE(other->store(Seqs{2}, StoreMode::add, {kFlagged, 0}));
-    const auto refused = view->store_unchanged(Seqs{1, 2, 3}, StoreMode::add, {kSeen, 0}, base);
+    const auto refused = view->store_unchanged(Seqs{1, 2, 3}, StoreMode::replace, {kSeen, 0}, base);
     ASSERT_TRUE(refused);
     EXPECT_THAT(*refused, ElementsAre(2)) << "though this session had not heard of it";
     EXPECT_EQ(view->message(1).flags.system, kSeen);

@@ -69,6 +69,18 @@ Result<void> Mailbox::raise_next_uid(Uid next) const {
     return list.raise_next(next);
 }
 
+Result<void> Mailbox::raise_modseq() const {
+    FolderIndex index(env_, path_);
+    TRY(index.load(false));
+    TRY_ASSIGN(auto transaction, index.begin());
+    // A change of flags that changes none.
+    const UidRange any{1, 1};
+    transaction.changes.flags(FlagChange{0, 0, 0, 0}, std::span(&any, 1));
+    return transaction.commit(false);
+}
+
+std::uint32_t Mailbox::known_uid_validity() const { return validity_in_list(*env_.fs, path_); }
+
 Result<Fd> Mailbox::watch() const {
     Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     if (!fd) return sys::system_error("inotify for " + path_);

@@ -141,9 +141,15 @@ class Mailbox {
     // one.
     Result<bool> begin_numbers(std::uint32_t uid_validity) const;
 
-    // From now on UIDs are not below this one: those that another server gave, and took back, are not
-    // given again.
+    // From now on UIDs are not below this one: those that another server gave, and took back, are
+    // not given again.
     Result<void> raise_next_uid(Uid next) const;
+
+    // Something changed that is no message's: RFC 7162 3.2 wants a new mod-sequence.
+    Result<void> raise_modseq() const;
+
+    // UIDVALIDITY as the file of UIDs says, which is all that is read; 0 where there is none.
+    std::uint32_t known_uid_validity() const;
 
     // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
     Result<Appended> append(std::span<const AppendMessage> messages) const;
@@ -176,6 +182,9 @@ class View {
     virtual const std::vector<std::string>& keywords() const = 0;  // index = bit of KeywordBits
     virtual bool read_only() const = 0;
     virtual std::uint64_t highest_modseq() const = 0;  // RFC 7162 3.1.2
+    // Up to which a client that was told of all changes has heard of everything: lower while
+    // expunges are held (RFC 7162 3.2).
+    virtual std::uint64_t told_modseq() const = 0;
     // UIDs expunged after that, ascending, without those that still have a number here. Nothing:
     // it is not remembered (RFC 7162 3.2.5.1).
     virtual Result<std::optional<std::vector<Uid>>> expunged_since(std::uint64_t modseq) = 0;
@@ -237,7 +246,8 @@ class View {
     virtual Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode,
                                const Flags& flags) = 0;
     // The same for messages whose modseq is not above `unchanged_since`; the others (RFC
-    // 7162 3.1.3).
+    // 7162 3.1.3). Where flags are added or removed, a change of other flags that this view had not
+    // seen yet is no reason to refuse (3.1.12).
     virtual Result<std::vector<std::uint32_t>> store_unchanged(std::span<const std::uint32_t> seqs,
                                                                StoreMode mode, const Flags& flags,
                                                                std::uint64_t unchanged_since) = 0;

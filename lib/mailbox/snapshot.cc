@@ -195,6 +195,7 @@ void FolderIndex::merge(const FolderIndex& fresh) {
         if (at == fresh.count() || fresh.row(at).uid != old.uid) {
             row.place |= place::kGone;
             marks_ = true;
+            if (first_gone_ == 0) first_gone_ = modseq_ + 1;  // after all that was known
             keep(row, name(old));
             continue;
         }

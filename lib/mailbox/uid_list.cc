@@ -37,7 +37,32 @@ Result<std::uint32_t> fresh_validity(const Environment& env) {
     return value;
 }
 
+struct Header {
+    std::uint32_t validity = 0;
+    Uid next = 0;
+};
+
+// Nothing: it is not a list's first line.
+std::optional<Header> parse_header(std::string_view line) {
+    const auto words = split_words(line, " ");
+    const bool ours = words.size() >= 4 && words[0] == kMagic && words[1] == "1";
+    const auto validity = ours ? parse_number<std::uint32_t>(words[2]) : std::nullopt;
+    const auto next = ours ? parse_number<Uid>(words[3]) : std::nullopt;
+    if (!validity || *validity == 0 || !next || *next == 0) return std::nullopt;
+    return Header{*validity, *next};
+}
+
 }  // namespace
+
+std::uint32_t validity_in_list(sys::Fs& fs, const std::string& folder) {
+    constexpr std::size_t kLongestHeader = 64;
+    const auto file = fs.open(folder + "/postern.uids", O_RDONLY | O_NOFOLLOW);
+    const auto text =
+        file ? fs.read_at(file->get(), 0, kLongestHeader) : Result<std::string>(std::string());
+    const auto line = text ? split_once(*text, '\n') : std::nullopt;
+    const auto header = line ? parse_header(line->first) : std::nullopt;
+    return header ? header->validity : 0;
+}
 
 Result<void> UidList::refresh() {
     auto exists = log_.refresh({[this](std::string_view header) { on_header(header); },
@@ -51,14 +76,11 @@ void UidList::on_header(std::string_view header) {
     uids_.clear();
     last_line_ = 0;
     validity_ = 0;
-    const auto words = split_words(header, " ");
-    const bool ours = words.size() >= 4 && words[0] == kMagic && words[1] == "1";
-    const auto validity = ours ? parse_number<std::uint32_t>(words[2]) : std::nullopt;
-    const auto next = ours ? parse_number<Uid>(words[3]) : std::nullopt;
-    damaged_ = !validity || *validity == 0 || !next || *next == 0;
+    const auto parsed = parse_header(header);
+    damaged_ = !parsed;
     if (damaged_) return;
-    validity_ = *validity;
-    next_ = *next;
+    validity_ = parsed->validity;
+    next_ = parsed->next;
 }
 
 void UidList::on_line(std::string_view line) {

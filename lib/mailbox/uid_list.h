@@ -18,6 +18,9 @@
 
 namespace postern::mailbox {
 
+// UIDVALIDITY from the first line of a folder's list; 0: it has none that can be read.
+std::uint32_t validity_in_list(sys::Fs& fs, const std::string& folder);
+
 class UidList {
   public:
     UidList(const Environment& env, const std::string& folder)

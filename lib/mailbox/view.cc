@@ -80,6 +80,11 @@ std::uint32_t FolderView::first_unseen() const {
     return first <= announced_ ? first : 0;
 }
 
+std::uint64_t FolderView::told_modseq() const {
+    const std::uint64_t gone = index_.first_gone();
+    return gone == 0 ? highest_modseq() : std::min(highest_modseq(), gone - 1);
+}
+
 std::uint32_t FolderView::seq_at_or_after(Uid uid) const {
     return std::min(static_cast<std::uint32_t>(index_.lower_bound(uid)), announced_) + 1;
 }

@@ -36,6 +36,7 @@ class FolderView : public View {
     const std::vector<std::string>& keywords() const override { return index_.keywords(); }
     bool read_only() const override { return access_ == Access::read_only; }
     std::uint64_t highest_modseq() const override { return index_.modseq(); }
+    std::uint64_t told_modseq() const override;
     Result<std::optional<std::vector<Uid>>> expunged_since(std::uint64_t modseq) override;
     ViewState state() const override;
     Result<std::optional<Changes>> resume(const ViewState& old) override;
@@ -81,6 +82,7 @@ class FolderView : public View {
     const Environment& environment() const { return env_; }
 
   private:
+    class KnownFlags;
     bool is_gone(std::uint32_t seq) const { return (row(seq).place & place::kGone) != 0; }
     Result<void> claim_recent();
     Changes report(Expunges expunges);

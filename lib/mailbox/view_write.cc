@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "lib/base/strings.h"
 #include "lib/mailbox/maildir_delivery.h"
@@ -26,11 +27,38 @@ Bits combined(Bits old_bits, StoreMode mode, Bits bits) {
     return old_bits;
 }
 
+bool touches(const Flags& before, const Flags& now, const Flags& flags) {
+    return ((before.system ^ now.system) & flags.system) != 0 ||
+           ((before.keywords ^ now.keywords) & flags.keywords) != 0;
+}
+
 Error read_only_error(const std::string& path) {
     return {Errc::denied, path + ": opened read-only", 0};
 }
 
 }  // namespace
+
+// What a conditional STORE's client may go by: the flags of its messages as this view showed them
+// before others' changes were read.
+class FolderView::KnownFlags {
+  public:
+    KnownFlags(const FolderView& view, std::span<const std::uint32_t> seqs, StoreMode mode,
+               std::uint64_t unchanged_since) {
+        if (mode == StoreMode::replace || unchanged_since == UINT64_MAX) return;
+        for (const std::uint32_t seq : seqs) {
+            const Message message = view.message(seq);
+            if (message.modseq <= unchanged_since) flags_.emplace(message.uid, message.flags);
+        }
+    }
+    // RFC 7162 3.1.12: those that are to change are as the client knows them.
+    bool still_holds(const Message& now, const Flags& wanted) const {
+        const auto before = flags_.find(now.uid);
+        return before != flags_.end() && !touches(before->second, now.flags, wanted);
+    }
+
+  private:
+    std::unordered_map<Uid, Flags> flags_;
+};
 
 Result<KeywordBits> FolderView::keyword_bits(std::span<const std::string> names) {
     KeywordBits bits = 0;
@@ -60,6 +88,7 @@ Result<std::vector<std::uint32_t>> FolderView::store_unchanged(std::span<const s
                                                                StoreMode mode, const Flags& flags,
                                                                std::uint64_t unchanged_since) {
     if (read_only()) return read_only_error(index_.folder());
+    const KnownFlags known(*this, seqs, mode, unchanged_since);
     TRY_ASSIGN(auto transaction, index_.begin_after_others());
     std::vector<std::uint32_t> refused;
     std::vector<Uid> uids;
@@ -76,7 +105,7 @@ Result<std::vector<std::uint32_t>> FolderView::store_unchanged(std::span<const s
     for (const std::uint32_t seq : seqs) {
         const IndexRow& one = row(seq);
         if (is_gone(seq)) continue;
-        if (shown_modseq(one) > unchanged_since) {
+        if (shown_modseq(one) > unchanged_since && !known.still_holds(message(seq), flags)) {
             refused.push_back(seq);
             continue;
         }
