@@ -13,7 +13,7 @@ commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/pos
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
 POSTERN_LIBS = commands/libadmin.a commands/liblisting.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
-	lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS)
+	lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS) $(ZLIB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 sbin_PROGRAMS += commands/postmulti
 commands_postmulti_SOURCES = %reldir%/postmulti.cc
@@ -84,7 +84,7 @@ sbin_PROGRAMS += commands/postkick commands/postlock
 commands_postkick_SOURCES = %reldir%/postkick.cc
 commands_postkick_LDADD = lib/ipc/libipc.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a
 commands_postlock_SOURCES = %reldir%/postlock.cc
-commands_postlock_LDADD = lib/mailbox/libmailbox.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS)
+commands_postlock_LDADD = lib/mailbox/libmailbox.a lib/config/libconfig.a lib/sys/libsys.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(ZLIB_LIBS)
 
 noinst_LIBRARIES += commands/libstory.a
 commands_libstory_a_SOURCES = \

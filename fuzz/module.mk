@@ -88,7 +88,7 @@ check_PROGRAMS += fuzz/table_text
 fuzz_table_text_SOURCES = %reldir%/table_text_fuzz.cc
 fuzz_table_text_LDADD = $(FUZZ_MAIN) lib/table/libtable.a lib/config/libconfig.a lib/sys/libsys.a lib/log/liblog.a lib/base/libbase.a $(DB_LIBS) $(FUZZ_LIBS)
 
-FUZZ_MAILBOX_LIBS = lib/mailbox/libmailbox.a lib/imap/libimap.a lib/sys/libsys.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS)
+FUZZ_MAILBOX_LIBS = lib/mailbox/libmailbox.a lib/imap/libimap.a lib/sys/libsys.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/log/liblog.a lib/base/libbase.a $(CRYPTO_LIBS) $(ZLIB_LIBS)
 check_PROGRAMS += fuzz/mailbox_log
 fuzz_mailbox_log_SOURCES = %reldir%/mailbox_log_fuzz.cc
 fuzz_mailbox_log_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)

@@ -2,6 +2,7 @@
 
 #include "lib/mail/header.h"
 #include "lib/mail/transfer_encoding.h"
+#include "lib/mailbox/compressed.h"
 #include "lib/sys/fs.h"
 
 namespace postern::imapd {
@@ -37,7 +38,8 @@ void MessageSource::forget() {
     std::string().swap(text_);
 }
 
-// Reads in chunks until the header is complete. A small message is complete with it.
+// Reads in chunks until the header is complete. A small message is complete with it, and one that
+// Dovecot compressed.
 Result<void> MessageSource::read_header(std::uint32_t seq) {
     TRY_ASSIGN(const Fd file, view_.open(seq));
     std::string raw;
@@ -45,6 +47,7 @@ Result<void> MessageSource::read_header(std::uint32_t seq) {
         const std::size_t searched = raw.size();
         TRY_ASSIGN(const std::string chunk,
                    sys::RealFs::instance().read_at(file.get(), raw.size(), kHeaderChunk));
+        if (searched == 0 && mailbox::is_compressed(chunk)) return read_all(seq);
         raw += chunk;
         const bool at_end = chunk.size() < kHeaderChunk;
         if (!at_end && !ends_header(raw, searched)) continue;
@@ -53,6 +56,13 @@ Result<void> MessageSource::read_header(std::uint32_t seq) {
         text_ = wire_form(std::move(raw));
         return {};
     }
+}
+
+Result<void> MessageSource::read_all(std::uint32_t seq) {
+    TRY_ASSIGN(std::string raw, view_.read(seq));
+    text_ = wire_form(std::move(raw));
+    have_ = Have::all;
+    return {};
 }
 
 Result<std::string_view> MessageSource::header(std::uint32_t seq) {
@@ -64,11 +74,7 @@ Result<std::string_view> MessageSource::header(std::uint32_t seq) {
 
 Result<std::string_view> MessageSource::text(std::uint32_t seq) {
     turn_to(seq);
-    if (have_ != Have::all) {
-        TRY_ASSIGN(std::string raw, view_.read(seq));
-        text_ = wire_form(std::move(raw));
-        have_ = Have::all;
-    }
+    if (have_ != Have::all) TRY(read_all(seq));
     return std::string_view(text_);
 }
 

@@ -29,6 +29,7 @@ class MessageSource {
   private:
     enum class Have : unsigned char { nothing, header, all };
     Result<void> read_header(std::uint32_t seq);
+    Result<void> read_all(std::uint32_t seq);
     void turn_to(std::uint32_t seq);
 
     mailbox::View& view_;

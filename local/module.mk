@@ -10,7 +10,7 @@ local_liblocal_a_SOURCES = \
 EXTRA_DIST += %reldir%/README.md
 
 LOCAL_LIBS = local/liblocal.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/mail/libmail.a lib/queue/libqueue.a lib/table/libtable.a $(SERVICE_LIBS) \
-	$(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+	$(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
 # Installed under both names; the program looks at its own.
 daemonexec_PROGRAMS += local/local local/virtual
 local_local_SOURCES = %reldir%/main.cc

@@ -4,6 +4,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
+#include "lib/mailbox/compressed.h"
 #include "lib/sys/fs.h"
 
 namespace postern::pop3d {
@@ -201,31 +202,47 @@ Result<bool> MailSession::perform(const pop3::Action& action) {
     return false;
 }
 
-Result<void> MailSession::send_message(const pop3::Action& action) {
-    auto file = view_.open(static_cast<std::uint32_t>(action.index + 1));
-    if (!file) {
-        write(engine_.cannot_read());
-        return {};
+// Of a message that is compressed, the first piece is all of its text.
+Result<MailSession::OpenMessage> MailSession::open_message(std::uint32_t seq) {
+    OpenMessage out;
+    TRY_ASSIGN(out.file, view_.open(seq));
+    TRY_ASSIGN(const auto info, sys::RealFs::instance().info(out.file.get()));
+    out.left = info.size;
+    TRY_ASSIGN(out.piece, next_piece(out));
+    if (mailbox::is_compressed(out.piece)) {
+        TRY_ASSIGN(out.piece, view_.read(seq));
+        out.left = 0;
     }
-    sys::RealFs& fs = sys::RealFs::instance();
-    const auto info = fs.info(file->get());
-    if (!info) {
+    return out;
+}
+
+Result<std::string> MailSession::next_piece(OpenMessage& message) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, message.left));
+    auto piece = sys::RealFs::instance().read_at(message.file.get(), message.offset, size);
+    if (!piece) return piece;
+    message.offset += piece->size();
+    message.left = piece->size() < size ? 0 : message.left - size;
+    return piece;
+}
+
+Result<void> MailSession::send_message(const pop3::Action& action) {
+    auto message = open_message(static_cast<std::uint32_t>(action.index + 1));
+    if (!message) {
+        log::warning("", message.error().what);
         write(engine_.cannot_read());
         return {};
     }
     write(action.reply);
     ++(action.lines ? summary_.topped : summary_.retrieved);
     pop3::MessageEncoder encoder(action.lines);
-    for (std::uint64_t offset = 0; offset < info->size && !encoder.satisfied(); offset += kPiece) {
+    for (;;) {
+        encoder.encode(message->piece, out_);
+        if (!action.lines) summary_.retrieved_bytes += message->piece.size();
+        if (out_.size() >= kPiece) TRY(flush());
+        if (message->left == 0 || encoder.satisfied()) break;
         // An error here comes in the middle of a message: only the end of the connection can tell
         // it.
-        const auto size =
-            static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, info->size - offset));
-        TRY_ASSIGN(const std::string piece, fs.read_at(file->get(), offset, size));
-        encoder.encode(piece, out_);
-        if (!action.lines) summary_.retrieved_bytes += piece.size();
-        if (out_.size() >= kPiece) TRY(flush());
-        if (piece.size() < size) break;
+        TRY_ASSIGN(message->piece, next_piece(*message));
     }
     encoder.finish(out_);
     return {};

@@ -69,6 +69,13 @@ class MailSession {
     Result<void> send_message(const pop3::Action& action);
     bool update();
     void mark_seen();
+    struct OpenMessage {
+        Fd file;
+        std::uint64_t offset = 0, left = 0;  // bytes of the file
+        std::string piece;
+    };
+    Result<OpenMessage> open_message(std::uint32_t seq);
+    static Result<std::string> next_piece(OpenMessage& message);
     void write(std::string_view bytes) { out_ += bytes; }
     Result<void> flush();
 

@@ -9,6 +9,7 @@
 #include "lib/base/strings.h"
 #include "lib/mailbox/expunge_history.h"
 #include "lib/mailbox/mbox_inbox.h"
+#include "lib/mailbox/compressed.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
@@ -205,7 +206,12 @@ Result<std::string> FolderView::read(std::uint32_t seq) {
     TRY_ASSIGN(const auto info, env_.fs->info(file.get()));
     // Who wants the text of a message for the first time wants its date next.
     if (row(seq).date == kUnknownDate) index_.learn_date(seq - 1, info.mtime_ns / 1'000'000'000);
-    return env_.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size));
+    TRY_ASSIGN(std::string text,
+               env_.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size)));
+    if (!is_compressed(text)) return text;
+    auto out = decompressed(text);
+    if (!out) return std::move(out).error().within(index_.path(row(seq)));
+    return out;
 }
 
 Result<std::uint64_t> FolderView::crlf_size(std::uint32_t seq) {
