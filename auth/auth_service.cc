@@ -139,7 +139,8 @@ AuthService::AuthService(loop::Loop& loop, Options options, Random& random,
                pool_,
                random,
                token_checker_,
-               options_.salt_key.empty() ? random.bytes(ipc::kSessionKeySize) : options_.salt_key},
+               options_.salt_key.empty() ? random.bytes(ipc::kSessionKeySize) : options_.salt_key,
+               options_.drops_domain},
       failures_(options_.failures),
       session_ended_(std::move(session_ended)) {}
 

@@ -33,6 +33,7 @@ struct Options {
     Millis token_lifetime{60'000};
     std::string resume_key;  // empty: made up, and good for this process only
     std::string salt_key;    // likewise: unknown users' salts (scram_exchange.cc)
+    bool drops_domain = false;  // clients' names: "fred@example.test" is fred
     TokenOptions bearer;
 };
 

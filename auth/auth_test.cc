@@ -1,19 +1,11 @@
-#include <unistd.h>
-
-#include <fstream>
-
-#include "auth/auth_service.h"
+#include "auth/auth_fixture.h"
 #include "auth/hash_pool.h"
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/digest.h"
-#include "lib/ipc/channel.h"
-#include "lib/log/log.h"
 #include "lib/sasl/password.h"
 #include "lib/sasl/server_exchange.h"
-#include "lib/sys/unix_socket.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/temp_folder.h"
 
 namespace postern::auth {
 namespace {
@@ -21,10 +13,6 @@ namespace {
 using ipc::AuthOutcome;
 using ipc::AuthProtocol;
 using namespace std::string_literals;
-
-SessionId session_id() {
-    return SessionId::make(SystemClock::instance(), SystemRandom::instance());
-}
 
 // --- Tokens
 
@@ -69,24 +57,6 @@ TEST(Tokens, AreBounded) {
 }
 
 // --- Users
-
-class UsersTest : public testing::Test {
-  protected:
-    UsersTest() {
-        options_.passwd_file = folder_.path() + "/users";
-        options_.mailbox_path = "$home/Maildir";
-        options_.own_uid = 990;
-        options_.own_gid = 991;
-    }
-    void write(const std::string& text) {
-        // As "postern user" does: a new file takes the old one's place.
-        std::ofstream(options_.passwd_file + ".new") << text;
-        ASSERT_EQ(::rename((options_.passwd_file + ".new").c_str(), options_.passwd_file.c_str()),
-                  0);
-    }
-    support::TempFolder folder_;
-    UserOptions options_;
-};
 
 TEST_F(UsersTest, FindsCompletesAndRereads) {
     Users users(options_);
@@ -204,55 +174,6 @@ TEST(HashPool, AnswersAllFromAFewProcesses) {
 }
 
 // --- The service, with real conversations
-
-class ServiceTest : public UsersTest {
-  protected:
-    void SetUp() override {
-        log::open_capture();
-        write("u1:{PLAIN}secret:1001:1002::/home/u1\nbad:{NOPE}x:1001:1002::/home/u1\n");
-        Options options;
-        options.users = options_;
-        options.failure_delay = delay_;
-        service_ = std::make_unique<AuthService>(loop_, options, SystemRandom::instance(),
-                                                 [this] { ++ended_; });
-    }
-    void TearDown() override { (void)log::take_captured(); }
-
-    ipc::Channel connect(bool may_redeem = false) {
-        auto ends = sys::packet_pair().value();
-        service_->serve(std::move(ends.second), may_redeem);
-        return ipc::Channel(std::move(ends.first));
-    }
-    template <class Answer, class Question>
-    Result<Answer> ask(ipc::Channel& channel, const Question& question) {
-        TRY(channel.send(question, Deadline::in(Seconds{5})));
-        bool ready = false;
-        loop::Watch watch(loop_, channel.fd(), [&] {
-            ready = true;
-            loop_.stop();
-        });
-        watch.want_read(true);
-        loop_.run_for(Seconds{20});
-        if (!ready) return Error{Errc::timeout, "no answer"};
-        return channel.receive<Answer>(Deadline::in(Seconds{1}));
-    }
-    ipc::AuthRequest request(const std::string& user, const std::string& password) {
-        ipc::AuthRequest r;
-        r.session = session_;
-        r.protocol = AuthProtocol::imap;
-        r.mechanism = "PLAIN";
-        r.client_address = "127.0.0.1";
-        r.has_response = true;
-        r.response = sasl::make_plain(user, password);
-        return r;
-    }
-
-    loop::Loop loop_;
-    Millis delay_{0};
-    SessionId session_ = session_id();
-    std::unique_ptr<AuthService> service_;
-    int ended_ = 0;
-};
 
 TEST_F(ServiceTest, LoginTokenGrant) {
     auto login = connect();
@@ -524,6 +445,22 @@ TEST_F(ServiceTest, MalformedAndForeignIdentities) {
     other.response = "admin"s + other.response;
     EXPECT_EQ(ask<ipc::AuthAnswer>(login, other)->outcome, AuthOutcome::failure);
     auto same = request("u1", "secret");
+    same.response = "u1"s + same.response;
+    EXPECT_EQ(ask<ipc::AuthAnswer>(login, same)->outcome, AuthOutcome::success);
+}
+
+class DomainServiceTest : public ServiceTest {
+  protected:
+    DomainServiceTest() { drops_domain_ = true; }
+};
+
+TEST_F(DomainServiceTest, TheDomainThatClientsAddIsNoPartOfTheName) {
+    auto login = connect();
+    EXPECT_EQ(ask<ipc::AuthAnswer>(login, request("U1@example.test", "secret"))->user, "u1");
+    EXPECT_EQ(ask<ipc::AuthAnswer>(login, request("u1", "secret"))->user, "u1");
+    EXPECT_EQ(ask<ipc::AuthAnswer>(login, request("@example.test", "secret"))->outcome,
+              AuthOutcome::failure);
+    auto same = request("u1@example.test", "secret");
     same.response = "u1"s + same.response;
     EXPECT_EQ(ask<ipc::AuthAnswer>(login, same)->outcome, AuthOutcome::success);
 }

@@ -1,5 +1,7 @@
 #include "auth/exchange.h"
 
+#include <algorithm>
+
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
 #include "lib/log/log.h"
@@ -174,11 +176,13 @@ std::string Exchange::story(const std::string& user) const {
 
 // --- Names
 
-std::string Exchange::canonical(const std::string& name) {
-    return mail::saslprep(name).value_or(name);
+std::string Exchange::canonical(const std::string& name) const {
+    std::string out = mail::saslprep(name).value_or(name);
+    if (backend_.drops_domain) out.resize(std::min(out.find('@'), out.size()));
+    return out;
 }
 
-bool Exchange::is_self(const std::string& authorization, const std::string& user) {
+bool Exchange::is_self(const std::string& authorization, const std::string& user) const {
     return authorization.empty() || iequals(canonical(authorization), canonical(user));
 }
 

@@ -23,7 +23,8 @@ struct Backend {
     HashPool& pool;
     Random& random;
     TokenChecker& token_checker;
-    std::string salt_key;  // unknown users' salts are made with it
+    std::string salt_key;       // unknown users' salts are made with it
+    bool drops_domain = false;  // of the names that clients give
 };
 
 class Exchange : public std::enable_shared_from_this<Exchange> {
@@ -55,10 +56,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     void refuse(const std::string& user, const std::string& why);
     void defer(const std::string& user, const std::string& why);
 
-    // The name as users are known by it: prepared (RFC 4013) where that is possible.
-    static std::string canonical(const std::string& name);
+    // The name as users are known by it: prepared (RFC 4013) where that is possible, and without
+    // the domain that clients may add.
+    std::string canonical(const std::string& name) const;
     // Whether `authorization` is the user himself; nobody acts for others here.
-    static bool is_self(const std::string& authorization, const std::string& user);
+    bool is_self(const std::string& authorization, const std::string& user) const;
 
     Backend& backend_;
     ipc::AuthRequest request_;  // without the response

@@ -50,6 +50,7 @@ Options options_from(const config::Config& config, const service::KeyFiles& keys
     options.users.first_valid_uid = static_cast<std::uint32_t>(config.get(param::first_valid_uid));
     options.users.own_uid = ::geteuid();
     options.users.own_gid = ::getegid();
+    options.drops_domain = config.get(param::auth_username_format).ends_with('n');
     options.bearer = token_options(config);
     options.workers = config.get(param::auth_worker_limit);
     options.failure_delay = config.get(param::auth_failure_delay);
