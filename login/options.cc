@@ -3,28 +3,27 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/service/client_networks.h"
-#include "lib/service/server_names.h"
+#include "lib/service/server_tls.h"
 
 namespace postern::login {
 namespace {
 
-Result<tls::ServerContext> make_tls(const config::Config& config, const service::KeyFiles& keys) {
-    tls::ServerOptions options;
-    const auto certificate = config.get(param::login_tls_cert_file);
-    const auto key = config.get(param::login_tls_key_file);
-    if (certificate.empty()) return Error{Errc::invalid, "login_tls_cert_file is not set", 0};
-    TRY_ASSIGN(options.certificate_pem, keys.read(certificate));
-    TRY_ASSIGN(options.key_pem, keys.read(key.empty() ? certificate : key));
-    TRY(tls::load_configuration(config.get(param::tls_config_file),
-                                config.get(param::tls_config_name)));
-    options.ask_client_certificate = config.get(param::login_tls_ask_ccert);
-    options.trusted_ca_file = config.get(param::login_tls_CAfile);
-    options.trusted_ca_path = config.get(param::login_tls_CApath);
-    options.verify_depth = static_cast<int>(config.get(param::login_tls_ccert_verifydepth));
-    TRY_ASSIGN(options.identity_for, service::certificates_by_name(config, keys));
-    auto context = tls::ServerContext::make(options);
-    if (!context) return std::move(context).error().within(certificate);
-    return context;
+service::ServerTls tls_settings(const config::Config& config) {
+    service::ServerTls s;
+    s.missing = "login_tls_cert_file is not set";
+    s.cert_file = config.get(param::login_tls_cert_file);
+    s.key_file = config.get(param::login_tls_key_file);
+    if (s.key_file.empty()) s.key_file = s.cert_file;
+    if (s.cert_file.empty()) s.chain_files = config.get(param::login_tls_chain_files);
+    s.protocols = config.get(param::login_tls_protocols);
+    s.cipher_grade = config.get(param::login_tls_ciphers);
+    s.excluded_ciphers = config.get(param::login_tls_exclude_ciphers);
+    s.excluded_ciphers.emplace_back("aNULL");  // who sends a password must know to whom
+    s.ask_client_certificate = config.get(param::login_tls_ask_ccert);
+    s.trusted_ca_file = config.get(param::login_tls_CAfile);
+    s.trusted_ca_path = config.get(param::login_tls_CApath);
+    s.verify_depth = static_cast<int>(config.get(param::login_tls_ccert_verifydepth));
+    return s;
 }
 
 Result<void> read_tls(const config::Config& config, const service::KeyFiles& keys,
@@ -33,7 +32,7 @@ Result<void> read_tls(const config::Config& config, const service::KeyFiles& key
     options.wrapper_mode = config.get(param::login_tls_wrappermode);
     options.tls_required = level == "encrypt";
     if (level == "none" && !options.wrapper_mode) return {};
-    auto context = make_tls(config, keys);
+    auto context = service::make_server_context(config, keys, tls_settings(config));
     if (context) {
         options.tls.emplace(*std::move(context));
         return {};

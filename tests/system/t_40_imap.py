@@ -3,6 +3,7 @@ killed costs nobody else's."""
 
 import imaplib
 import os
+import pathlib
 import signal
 import smtplib
 import socket
@@ -84,6 +85,18 @@ class Commands(unittest.TestCase):
                 self.ok(imap.login("bob", "secret"))
                 self.ok(imap.select())
                 self.assertEqual(self.ok(imap.fetch("1", "(BODY[])"))[0][1], big)
+        pair = folder.name + "/pair.pem"
+        pathlib.Path(pair).write_text(pathlib.Path(key).read_text() + pathlib.Path(certificate).read_text())
+        os.chmod(pair, 0o644)
+        with Instance(services=("imaps",), params={"login_tls_chain_files": pair, "login_tls_protocols": ">=TLSv1.3"}) as mail:
+            with imaplib.IMAP4_SSL(*mail.address("imaps"), ssl_context=trusting) as imap:
+                self.assertEqual(imap.sock.version(), "TLSv1.3")
+            trusting.maximum_version = ssl.TLSVersion.TLSv1_2
+            with self.assertRaises(OSError):
+                imaplib.IMAP4_SSL(*mail.address("imaps"), ssl_context=trusting)
+        with Instance(services=("imaps",), params={"login_tls_chain_files": pair, "login_tls_exclude_ciphers": "AESGCM"}) as mail:
+            with imaplib.IMAP4_SSL(*mail.address("imaps"), ssl_context=trusting) as imap:
+                self.assertNotIn("GCM", imap.sock.cipher()[0])
 
     def test_curl(self):
         with Instance(services=("imap",)) as mail:

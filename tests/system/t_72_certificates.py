@@ -49,7 +49,7 @@ class ServerNames(unittest.TestCase):
         (mail.etc / "sni").write_text(f"one.test {one}\n.two.test {two}\nbroken.test {mail.etc}/usual.test.crt\n")
         mail.run("postmap", "-F", f"hash:{mail.etc}/sni")
         with open(mail.etc / "main.cf", "a") as main_cf:
-            main_cf.write(f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {usual}\nlogin_tls_cert_file = {usual}\n")
+            main_cf.write(f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {usual}\n")
         mail.start()
         for service in ("smtp", "smtps", "imaps"):
             address, talk = mail.address(service), service == "smtp"
