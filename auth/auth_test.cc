@@ -86,13 +86,14 @@ TEST_F(UsersTest, Entries) {
         "disabled::1001:1001::/h\n"
         "nologin:{PLAIN}x:1001:1001::/h::nologin\n"
         "mail:{PLAIN}x:1001:1001::/h::userdb_mail=maildir:~/Mail:INDEX=/x\n"
+        "dbox:{PLAIN}x:1001:1001::/h::userdb_mail=mdbox:~/mdbox\n"
         "broken line\n"
         "same:{PLAIN}x:990:991::/h\n");
     Users users(options_);
     EXPECT_TRUE(users.find("own").failed()) << "no home";
     EXPECT_EQ(users.find("ownhome")->uid, 990U);
     EXPECT_EQ(users.find("ownhome")->gid, 991U);
-    for (const char* refused : {"rooted", "low", "named", "relative"})
+    for (const char* refused : {"rooted", "low", "named", "relative", "dbox"})
         EXPECT_TRUE(users.find(refused).failed()) << refused;
     for (const char* unknown : {"disabled", "nologin", "nobody-at-all", ""})
         EXPECT_TRUE(users.find(unknown).not_found()) << unknown;

@@ -93,6 +93,7 @@ Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
     TRY(complete_ids(entry, user));
     user.home = entry.home;
     if (!user.home.starts_with('/')) return Error{Errc::invalid, "home is not an absolute path", 0};
+    TRY(sasl::check_mailbox(entry));
     user.mailbox = sasl::mailbox_of(entry, options_.mailbox_path);
     user.inbox_file = sasl::inbox_file_of(entry, options_.inbox_file);
     user.groups = sasl::extra_field(entry.extra, "userdb_acl_groups").value_or("");

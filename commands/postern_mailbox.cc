@@ -307,6 +307,7 @@ Result<std::string> find_mailbox(const std::string& whose, const config::Config&
     }
     if (inbox_file != nullptr)
         *inbox_file = sasl::inbox_file_of(found, config.get(param::mailbox_inbox_file));
+    TRY(sasl::check_mailbox(found));
     return sasl::mailbox_of(found, config.get(param::mailbox_path));
 }
 

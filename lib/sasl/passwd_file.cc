@@ -97,7 +97,29 @@ std::string path_for(const PasswdEntry& entry, std::string_view path) {
     return expand_mailbox_path(path, entry.home, to_lower(entry.user));
 }
 
+// Where Dovecot keeps what it can make anew concerns nobody else.
+bool is_harmless_option(std::string_view format, std::string_view option) {
+    const std::string_view key = option.substr(0, option.find('='));
+    if (key == "INBOX") return format == "mbox";
+    return key.starts_with("INDEX") || key == "VOLATILEDIR" || option == "LAYOUT=maildir++" ||
+           format == "mbox";
+}
+
 }  // namespace
+
+Result<void> check_mailbox(const PasswdEntry& entry) {
+    const auto own = extra_field(entry.extra, "userdb_mail");
+    if (!own) return {};
+    const auto parts = split(*own, ':');
+    const auto bad = [&](std::string_view what) {
+        return Error{Errc::invalid,
+                     cat({"userdb_mail=", printable(*own, 200), ": ", what, " is not supported"}), 0};
+    };
+    if (parts[0] != "maildir" && parts[0] != "mbox") return bad(cat({"the format ", parts[0]}));
+    for (std::size_t i = 2; i < parts.size(); ++i)
+        if (!is_harmless_option(parts[0], parts[i])) return bad(parts[i]);
+    return {};
+}
 
 std::string mailbox_of(const PasswdEntry& entry, std::string_view path_template) {
     const auto own = extra_field(entry.extra, "userdb_mail");

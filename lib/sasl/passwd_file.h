@@ -43,6 +43,10 @@ std::optional<std::string_view> extra_field(std::string_view extra, std::string_
 // %n and %d what is before and behind its @; other dollars and per cents stay.
 std::string expand_mailbox_path(std::string_view text, std::string_view home,
                                 std::string_view user);
+// Whether the entry's userdb_mail, if it has one, is something that we serve as Dovecot does.
+// Errc::invalid: another format than Maildir++ and mbox, or an option by which its files are
+// elsewhere or named otherwise (LAYOUT=fs).
+Result<void> check_mailbox(const PasswdEntry& entry);
 // Where the entry's mail is: by its own userdb_mail ("maildir:~/Mail", as Dovecot has it), else by
 // the template.
 std::string mailbox_of(const PasswdEntry& entry, std::string_view path_template);

@@ -177,5 +177,24 @@ TEST(PasswdFile, NamesAndExtraFields) {
     EXPECT_FALSE(extra_field("nologin", "other"));
 }
 
+TEST(PasswdFile, OtherMailboxesThanOursAreNamed) {
+    const auto check = [](const std::string& location) {
+        PasswdEntry entry;
+        entry.extra = "userdb_mail=" + location;
+        const auto done = check_mailbox(entry);
+        return done ? "" : done.error().what;
+    };
+    for (const char* good : {"maildir:~/Maildir", "maildir:/v/%d/%n:INDEX=/i:LAYOUT=maildir++",
+                             "mbox:~/mail:INBOX=/var/mail/%u"})
+        EXPECT_EQ(check(good), "");
+    EXPECT_EQ(check("mdbox:~/mdbox"),
+              "userdb_mail=mdbox:~/mdbox: the format mdbox is not supported");
+    EXPECT_EQ(check("maildir:~/M:LAYOUT=fs"),
+              "userdb_mail=maildir:~/M:LAYOUT=fs: LAYOUT=fs is not supported");
+    for (const char* bad : {"maildir:~/M:INBOX=~/I", "maildir:~/M:CONTROL=/c", "/path", ""})
+        EXPECT_NE(check(bad), "") << bad;
+    EXPECT_TRUE(check_mailbox({}));
+}
+
 }  // namespace
 }  // namespace postern::sasl
