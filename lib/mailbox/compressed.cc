@@ -20,7 +20,7 @@ constexpr Method kMethods[] = {{"gzip", "\x1f\x8b\x08"},
                                {"lz4", "Dovecot-LZ4\x0d\x2a\x9b\xc5"}};
 constexpr std::string_view kBzip2Block = "1AY&SY";  // behind "BZh" and a digit: no header has it
 constexpr int kGzip = 15 + 16;                      // as inflateInit2 wants it
-constexpr std::size_t kPiece = 65536;
+constexpr std::size_t kInflatedAtOnce = 65536;
 
 const Method* method_of(std::string_view begin) {
     for (const Method& method : kMethods) {
@@ -59,9 +59,9 @@ Result<std::string> decompressed(std::string_view file, std::size_t limit) {
     std::string out;
     for (int result = Z_OK; result != Z_STREAM_END;) {
         const std::size_t had = out.size();
-        out.resize(had + kPiece);
+        out.resize(had + kInflatedAtOnce);
         stream->next_out = reinterpret_cast<Bytef*>(out.data() + had);
-        stream->avail_out = kPiece;
+        stream->avail_out = kInflatedAtOnce;
         result = ::inflate(stream.get(), Z_NO_FLUSH);
         out.resize(out.size() - stream->avail_out);
         if (result != Z_OK && result != Z_STREAM_END) return unreadable("it is damaged");
