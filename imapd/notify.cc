@@ -51,12 +51,14 @@ std::map<std::string, std::string> moved(const Notifications::Folders& before,
 
 }  // namespace
 
-NameChanges name_changes(const Notifications::Folders& before, const Notifications::Folders& now) {
+NameChanges name_changes(const Notifications::Folders& before, const Notifications::Folders& now,
+                         const std::map<std::string, std::string>& earlier) {
     NameChanges out;
     const auto all_moved = moved(before, now);
     std::set<std::string> explained;
-    for (const auto& [to, from] : all_moved) {  // parents come before what is below them
-        if (!follows_parent(all_moved, to, from)) out.renamed[to] = from;
+    for (const auto& [to, from] : all_moved) {
+        if (!follows_parent(all_moved, to, from) && !follows_parent(earlier, to, from))
+            out.renamed[to] = from;
         explained.insert({to, from});
     }
     for (const auto& [name, folder] : before)

@@ -33,6 +33,7 @@ struct Notifications {
     std::map<std::string, mailbox::Metadata> metadata;    // the same of their entries; "": server
     Folders folders;
     std::set<std::string> subscribed;
+    std::map<std::string, std::string> renamed;  // of late, see NameChanges
     std::function<bool(const std::string& name)> is_personal;
     std::function<std::string(const std::string& name)> full_name;  // FolderNames::full
 
@@ -52,6 +53,8 @@ struct NameChanges {
     std::set<std::string> affected;              // came, went, or lost or got a child
     std::map<std::string, std::string> renamed;  // to the name before; without those below them
 };
-NameChanges name_changes(const Notifications::Folders& before, const Notifications::Folders& now);
+// `earlier`: renames that were told before; what is below them may follow in another look.
+NameChanges name_changes(const Notifications::Folders& before, const Notifications::Folders& now,
+                         const std::map<std::string, std::string>& earlier);
 
 }  // namespace postern::imapd

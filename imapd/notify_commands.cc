@@ -114,7 +114,15 @@ Result<void> Session::watch_roots() {
     return {};
 }
 
+// One that is gone again, or not wholly there yet, is looked for with the next thing that happens
+// in it.
 Result<void> Session::watch_folder(const std::string& name, bool tell) {
+    auto watched = watch_existing_folder(name, tell);
+    if (!watched && watched.error().code == Errc::not_found) return {};
+    return watched;
+}
+
+Result<void> Session::watch_existing_folder(const std::string& name, bool tell) {
     Notifications& all = *notifications_;
     const bool is_selected = selected_ && selected_->name == name;
     const imap::NotifyEvents events = all.events_of(name);
@@ -155,6 +163,8 @@ void Session::tell_notifications() {
     for (const std::string& name : changed) {
         if (over_ || !notifications_) return;
         tell_metadata(name);
+        if (!notifications_->watch.has(name) && notifications_->has(name))
+            if (auto done = watch_folder(name, false); !done) return overflow(done.error());
         if (selected_ && selected_->name == name) continue;
         if (auto done = tell_mailbox(name); !done) log::debug(options_.trace, done.error().what);
     }
@@ -211,7 +221,9 @@ void Session::tell_names(const std::set<std::string>& own) {
     const auto folders_before = all.folders;
     const auto subscribed_before = all.subscribed;
     if (auto done = watch_folders(false); !done) return overflow(done.error());
-    const NameChanges changes = name_changes(folders_before, all.folders);
+    const NameChanges changes = name_changes(folders_before, all.folders, all.renamed);
+    if (!changes.affected.empty()) all.renamed.clear();
+    all.renamed.insert(changes.renamed.begin(), changes.renamed.end());
     std::set<std::string> subscriptions;
     std::set_symmetric_difference(subscribed_before.begin(), subscribed_before.end(),
                                   all.subscribed.begin(), all.subscribed.end(),
@@ -220,9 +232,10 @@ void Session::tell_names(const std::set<std::string>& own) {
     for (const auto& [to, from] : changes.renamed) names.insert(to);
     names.insert(subscriptions.begin(), subscriptions.end());
     for (const std::string& name : names) {
-        const imap::NotifyEvents events = all.events_of(name);
+        imap::NotifyEvents events = all.events_of(name);
         const auto renamed = changes.renamed.find(name);
         const bool is_renamed = renamed != changes.renamed.end();
+        if (is_renamed) events.join(all.events_of(renamed->second));
         const bool of_name = changes.affected.contains(name) || is_renamed;
         if (own.contains(name) || !((events.mailbox_name && of_name) ||
                                     (events.subscription_change && subscriptions.contains(name))))

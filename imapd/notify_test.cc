@@ -107,7 +107,7 @@ TEST_F(NotifyTest, RefusesWhatItCannot) {
 using Folders = Notifications::Folders;
 
 std::string changes_between(const Folders& before, const Folders& now) {
-    const NameChanges changes = name_changes(before, now);
+    const NameChanges changes = name_changes(before, now, {{"old.b", "old.a"}});
     std::string out;
     for (const std::string& name : changes.affected) out += name + " ";
     for (const auto& [to, from] : changes.renamed) out += from + ">" + to + " ";
@@ -135,6 +135,9 @@ TEST(NameChangesTest, TellsRenamedFromNew) {
         changes_between(
             tree, {{"b", {true, true, 1}}, {"b.z", {true, false, 2}}, {"c", {true, false, 3}}}),
         "a>b a.x>b.z ");
+    // A child that follows its parent in another look
+    EXPECT_EQ(changes_between({{"old.a.x", {true, false, 1}}}, {{"old.b.x", {true, false, 1}}}),
+              "");
     // One that became a parent of others only
     EXPECT_EQ(changes_between({{"a", {true, true, 1}}}, {{"a", {false, true, 0}}}), "a ");
 }

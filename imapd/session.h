@@ -279,6 +279,7 @@ class Session {
     Reply too_many_watches(const Error& error) const;
     Result<void> watch_folders(bool tell);
     Result<void> watch_folder(const std::string& name, bool tell);
+    Result<void> watch_existing_folder(const std::string& name, bool tell);
     Result<Notifications::Folders> known_folders() const;
     Result<void> watch_roots();
     void tell_inaccessible();

@@ -3,6 +3,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "lib/sys/error.h"
@@ -18,8 +19,13 @@ Result<FolderWatch> FolderWatch::make() {
 Result<void> FolderWatch::add(const std::string& name, const std::string& path, What what) {
     constexpr std::uint32_t kEvents =
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_ONLYDIR;
-    for (const char* part : {"", "/new", "/cur"}) {  // "": postern.log, and names of folders
+    incomplete_.erase(name);
+    for (const std::string part : {"", "/new", "/cur"}) {  // "": postern.log, and names of folders
         const int watch = ::inotify_add_watch(fd_.get(), (path + part).c_str(), kEvents);
+        if (watch < 0 && errno == ENOENT && !part.empty()) {
+            incomplete_.insert(name);
+            continue;
+        }
         if (watch < 0) {
             auto error = sys::system_error("watch " + path + part);
             remove(name);
@@ -40,6 +46,7 @@ void FolderWatch::remove(const std::string& name) {
         names_.erase(watch);
     }
     watched_.erase(at);
+    incomplete_.erase(name);
 }
 
 std::set<std::string> FolderWatch::take() {

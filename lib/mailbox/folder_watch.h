@@ -15,11 +15,14 @@ class FolderWatch {
   public:
     static Result<FolderWatch> make();
 
-    // Watches a folder with its new/ and cur/, under this name. Errc::not_found: it is gone;
-    // Errc::no_space and others: the kernel allows no more.
+    // Watches a folder with its new/ and cur/, under this name. One that is just being made may
+    // lack them: it is watched without, and has() tells, so that it is added again.
+    // Errc::not_found: it is gone; Errc::no_space and others: the kernel allows no more.
     enum class What : unsigned char { folder, directory };  // directory: without new/ and cur/
     Result<void> add(const std::string& name, const std::string& path, What what = What::folder);
-    bool has(const std::string& name) const { return watched_.contains(name); }
+    bool has(const std::string& name) const {
+        return watched_.contains(name) && !incomplete_.contains(name);
+    }
     void remove(const std::string& name);
 
     int fd() const { return fd_.get(); }  // readable when there is something
@@ -32,6 +35,7 @@ class FolderWatch {
     Fd fd_;
     std::map<int, std::string> names_;              // by watch
     std::map<std::string, std::set<int>> watched_;  // the watches of a folder
+    std::set<std::string> incomplete_;
 };
 
 }  // namespace postern::mailbox

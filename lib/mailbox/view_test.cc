@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/mailbox/folder_watch.h"
 #include "lib/mailbox/test_folder.h"
 
 namespace postern::mailbox {
@@ -447,6 +448,26 @@ TEST(Watch, TellsOfDeliveriesAndKeywords) {
     ASSERT_TRUE(view->store(first, StoreMode::add,
                             {0, *view->keyword_bits(std::vector<std::string>{"Work"})}));
     EXPECT_EQ(::poll(&ready, 1, 5000), 1);
+}
+
+// A folder that is just being made: its parts come one after the other.
+TEST(Watch, OfAFolderThatIsNotWholeYet) {
+    TestMaildir maildir;
+    auto watch = *FolderWatch::make();
+    const std::string path = maildir.root() + "/.new";
+    EXPECT_EQ(watch.add("new", path).error().code, Errc::not_found);
+    std::filesystem::create_directories(path);
+    ASSERT_TRUE(watch.add("new", path));
+    EXPECT_FALSE(watch.has("new"));
+    std::filesystem::create_directory(path + "/new");
+    std::filesystem::create_directory(path + "/cur");
+    EXPECT_THAT(watch.take(), ElementsAre("new"));
+    ASSERT_TRUE(watch.add("new", path));
+    EXPECT_TRUE(watch.has("new"));
+    std::ofstream(path + "/new/1") << "x";
+    EXPECT_THAT(watch.take(), ElementsAre("new"));
+    watch.remove("new");
+    EXPECT_FALSE(watch.has("new"));
 }
 
 // Several processes deliver, flag and expunge at once; in the end all agree and no UID was given
