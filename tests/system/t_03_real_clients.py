@@ -1,4 +1,4 @@
-"""Seen by programs that people use: swaks, curl, mbsync, mpop, fetchmail, mutt, openssl."""
+"""Seen by programs that people use: swaks, curl, mbsync, mpop, fetchmail, mutt, neomutt, openssl."""
 
 import os
 import pathlib
@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
+import debian
 from instance import Instance, process, wait
 
 NEEDED = ("swaks", "curl", "mbsync", "mpop", "fetchmail", "mutt", "openssl")
@@ -182,10 +183,14 @@ SyncState *
     def test_mutt(self):
         self.mutt_session("")
 
+    def test_neomutt(self):
+        root = debian.unpack("neomutt", "libnotmuch5", "libgmime-3.0-0", "libglib2.0-0", "libtalloc2", "libsexp1", "liblua5.4-0")
+        self.mutt_session("", program=root / "usr/bin/neomutt", LD_LIBRARY_PATH=f"{root}/usr/lib/{os.uname().machine}-linux-gnu")
+
     def test_mutt_with_qresync(self):
         self.mutt_session(f"set header_cache={self.work}/headers imap_condstore=yes imap_qresync=yes")
 
-    def mutt_session(self, settings):
+    def mutt_session(self, settings, program="mutt", **environment):
         self.swaks("smtp")
         self.mail.wait_messages(self.maildir, 1)
         host, port = self.mail.address("imaps")
@@ -201,8 +206,8 @@ set record="" trash=""
 exec noop
 push "<flag-message><sync-mailbox><copy-message>=Saved<enter><enter>y<exit><exit>q"
 """)
-        subprocess.run(["script", "-qec", f"mutt -F {config}", "/dev/null"], input="yyq\n", text=True, capture_output=True,
-                       timeout=60, env={**os.environ, "TERM": "vt100", "HOME": str(self.work)})
+        subprocess.run(["script", "-qec", f"{program} -F {config}", "/dev/null"], input="yyq\n", text=True, capture_output=True,
+                       timeout=60, env={**os.environ, "TERM": "vt100", "HOME": str(self.work), **environment})
         wait(lambda: any("F" in p.name.rsplit(",", 1)[-1] for p in self.mail.messages(self.maildir)), "the flag", self.mail.log)
 
     def test_openssl(self):
