@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lib/mailbox/appender.h"
+#include "lib/mailbox/group_fs.h"
 #include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/shared_view.h"
 #include "lib/mailbox/uid_list.h"
@@ -11,6 +12,12 @@
 #include "lib/sys/error.h"
 
 namespace postern::mailbox {
+
+void Environment::use_group_fs(mode_t mode) {
+    own_fs = std::make_shared<GroupFs>(*fs, mode);
+    fs = own_fs.get();
+}
+
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
     if (env_.mbox) TRY(env_.mbox->pull(env_, path_, MboxInbox::Patience::some));
     if (env_.seen) return SharedView::open(env_, path_, access);

@@ -48,6 +48,9 @@ struct Environment {
     std::shared_ptr<MboxInbox> mbox = nullptr;        // the folder shows an mbox file
     std::shared_ptr<const SeenPlace> seen = nullptr;  // a folder of others', see SeenPlace
     std::shared_ptr<sys::Fs> own_fs = nullptr;        // what fs points to, where nobody else has it
+
+    // From now on new files are for those whom the mode of a directory names.
+    void use_group_fs(mode_t mode);
 };
 
 // One message of a View.

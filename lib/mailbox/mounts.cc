@@ -46,10 +46,7 @@ Environment Store::environment_of(const Mount& mount, const std::string& path) c
     env.root = mount.owner.empty() ? mount.root : path;
     auto info = env_.fs->info(path);
     if (!info) info = env_.fs->info(mount.root);
-    if (info && GroupFs::is_needed(info->mode)) {
-        env.own_fs = std::make_shared<GroupFs>(*env_.fs, info->mode);
-        env.fs = env.own_fs.get();
-    }
+    if (info && GroupFs::is_needed(info->mode)) env.use_group_fs(info->mode);
     // Names may change, and with them their files would be lost: UIDVALIDITY does not.
     env.seen = std::make_shared<SeenPlace>(
         SeenPlace{env_.fs, cat({env_.root, "/postern.seen/", mount.prefix, "."})});

@@ -275,6 +275,28 @@ TEST_F(Shared, FoldersAreMadeMovedAndRemoved) {
         EXPECT_FALSE(ann.create(name)) << name;
 }
 
+// A folder of ann's own that a group may use: what her sessions make there, the group may use too.
+TEST_F(Shared, AFolderOfOnesOwnMayBeAGroups) {
+    Store ann = store(ann_, "ann");
+    ASSERT_TRUE(ann.create("Team"));
+    ASSERT_TRUE(ann.create("Private"));
+    const std::string team = ann_.root() + "/.Team";
+    for (const char* part : {"", "/cur", "/new", "/tmp"})
+        ASSERT_EQ(::chmod((team + part).c_str(), 02775), 0);
+    const AppendMessage one[] = {append_text("Subject: a\n\na\n")};
+    for (const auto& [name, mode] : {std::pair("Team", 0660U), std::pair("Private", 0600U)}) {
+        const Mailbox box = ann.mailbox(name).value();
+        ASSERT_TRUE(box.append(one));
+        ASSERT_TRUE(box.open(Access::read_write));
+        const std::string path = cat({ann_.root(), "/.", name});
+        for (const char* part : {"/cur", "/new"})
+            for (const auto& file : std::filesystem::directory_iterator(path + part))
+                EXPECT_EQ(mode_of(file.path()), mode) << file.path();
+        for (const char* file : {"/postern.uids", "/postern.log"})
+            EXPECT_EQ(mode_of(path + file), mode) << path << file;
+    }
+}
+
 TEST_F(Shared, SeenIsEachUsersOwn) {
     Store ann = store(ann_, "ann");
     Store bob = store(bob_, "bob");
