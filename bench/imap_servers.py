@@ -23,6 +23,7 @@ NOBODY = pwd.getpwnam("nobody")
 WORDS = ("mail letter answer server folder meeting budget report friday monday release figure question attached "
          "please thanks regards list change number invoice order travel hotel train paper draft review").split()
 RECIPIENTS = [f"d{n}" for n in range(10)]  # who gets what the delivery rows send
+OPENED = ["appended", "appended-disk", "sent", "sent-disk"]  # whose mail comes through the server's own doors
 LIBRARY = "usr/lib/" + (os.uname().machine + "-linux-gnu")
 
 
@@ -75,6 +76,11 @@ def fill(maildir, messages):
         os.utime(maildir / "cur" / name, (1780000000 + n, 1780000000 + n))
     for path in [maildir.parent, maildir, *maildir.rglob("*")]:
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+
+
+def mailboxes(messages, few):
+    """Whose mail is there from the beginning."""
+    return {"big": messages, "few": few, "new": [], "foreign": [], **{name: [] for name in [*OPENED, *RECIPIENTS]}}
 
 
 # --- What all have in common -----------------------------------------------------------------------------
@@ -143,10 +149,31 @@ class Server:
         make_certificate(self.folder / "both.pem")
 
     def launch(self, words, **more):
+        self.command = words, more
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         **more)
         for address in (self.imap, self.pop3, self.delivery):
             wait_for(address)
+
+    def halt(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def restart(self):
+        self.halt()
+        words, more = self.command
+        self.launch(words, **more)
+
+    def put_files(self, user, texts):
+        """What somebody does who copies mail into a mailbox, while the server knows nothing of it."""
+        shutil.rmtree(self.maildir(user))
+        fill(self.maildir(user), texts)
+
+    def maildir(self, user):
+        return self.folder / "home" / user / "Maildir"
+
+    def index_files(self, user):
+        """What an administrator must do then, if anything."""
 
     def root(self):
         return self.process.pid
@@ -154,13 +181,12 @@ class Server:
     def address(self, user):
         return user + "@example.test"
 
-    def delivered(self):
-        """How many messages the recipients have, or None where the delivery's answer says that it is done."""
+    def delivered(self, users):
+        """How many messages these have, or None where the delivery's answer says that it is done."""
         return None
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.halt()
         shutil.rmtree(self.folder)
 
 
@@ -178,25 +204,35 @@ class Postern(Server):
         make_certificate(pem)
         with open(self.instance.etc / "main.cf", "a") as config:
             config.write(f"smtpd_tls_cert_file = {pem}\n")
-        for user, texts in {"big": messages, "few": few, "new": [], **{name: [] for name in RECIPIENTS}}.items():
+        for user, texts in mailboxes(messages, few).items():
             fill(self.add_user(user), texts)
         self.instance.__enter__()
+        self.find_addresses()
+
+    def find_addresses(self):
         self.imap, self.pop3, self.delivery = (self.instance.address(name) for name in ("imap", "pop3", "smtp"))
+
+    def restart(self):
+        self.instance.stop()
+        self.instance.start()
+        self.find_addresses()
+
+    def maildir(self, user):
+        return self.instance.prefix / "home" / user / "Maildir"
 
     def add_user(self, name):
         # Passwords in plain text, as the others have them: what a hash costs is not what is measured.
-        home = self.instance.prefix / "home" / name
+        home = self.maildir(name).parent
         home.mkdir()
         self.instance.run("postern", "user", "add", name, "--uid", NOBODY.pw_uid, "--gid", NOBODY.pw_gid, "--home", home,
                           "--scheme", "PLAIN", "--password-stdin", input="secret\n")
-        return home / "Maildir"
+        return self.maildir(name)
 
     def root(self):
         return int((self.instance.queue / "pid/master.pid").read_text().split()[0])
 
-    def delivered(self):
-        return sum(len(os.listdir(self.instance.prefix / "home" / user / "Maildir" / part))
-                   for user in RECIPIENTS for part in ("new", "cur"))
+    def delivered(self, users):
+        return sum(len(os.listdir(self.maildir(user) / part)) for user in users for part in ("new", "cur"))
 
     def stop(self):
         self.instance.__exit__(None, None, None)
@@ -283,8 +319,8 @@ class Dovecot(Server):
     def __init__(self, messages, few):
         super().__init__()
         (self.folder / "home").mkdir()
-        for user, texts in {"big": messages, "few": few, "new": [], **{name: [] for name in RECIPIENTS}}.items():
-            fill(self.folder / "home" / user / "Maildir", texts)
+        for user, texts in mailboxes(messages, few).items():
+            fill(self.maildir(user), texts)
         config = self.folder / "dovecot.conf"
         config.write_text(DOVECOT.format(folder=self.folder, more=self.packages / "usr/lib/dovecot", imap=self.imap[1],
                                          pop3=self.pop3[1], lmtp=self.delivery[1]))
@@ -340,7 +376,7 @@ class Cyrus(Server):
         self.environment = {**os.environ, "LD_LIBRARY_PATH": str(root / LIBRARY)}
         for name in ("spool", *("var/" + part for part in ("socket", "db", "proc", "lock", "msg", "user", "quota", "log"))):
             (self.folder / name).mkdir(parents=True)
-        users = {"big": messages, "few": few, "new": [], **{name: [] for name in RECIPIENTS}}
+        users = mailboxes(messages, few)
         for user in ("admin", *users):
             subprocess.run([root / "usr/sbin/saslpasswd2", "-c", "-p", "-f", self.folder / "sasldb2", "-u", socket.gethostname(),
                             user], input=b"secret\n", check=True, env=self.environment, capture_output=True)
@@ -373,6 +409,20 @@ class Cyrus(Server):
         crlf = [text.replace("\n", "\r\n").encode() for text in texts]
         self.talk(user, [b"APPEND INBOX" + b"".join(b" {%d+}\r\n" % len(text) + text for text in crlf[at:at + 1000])
                          for at in range(0, len(crlf), 1000)])
+
+    def tool(self, name, *words):
+        return subprocess.run([self.packages / "usr/lib/cyrus/bin" / name, "-C", self.folder / "imapd.conf", *words], check=True,
+                              text=True, capture_output=True, env=self.environment, user=NOBODY.pw_uid, group=NOBODY.pw_gid,
+                              extra_groups=[], cwd=self.folder).stdout
+
+    def put_files(self, user, texts):
+        folder = pathlib.Path(self.tool("mbpath", f"user/{user}").split()[0])
+        for n, text in enumerate(texts, 1):
+            (folder / f"{n}.").write_text(text.replace("\n", "\r\n"))
+            os.chown(folder / f"{n}.", NOBODY.pw_uid, NOBODY.pw_gid)
+
+    def index_files(self, user):
+        self.tool("reconstruct", f"user/{user}")
 
     def address(self, user):
         return user
@@ -420,7 +470,7 @@ class Courier(Server):
         for name in ("home", "etc/courier"):
             (self.folder / name).mkdir(parents=True)
         lines, digest = [], base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
-        for user, texts in {"big": messages, "few": few, "new": [], **{name: [] for name in RECIPIENTS}}.items():
+        for user, texts in mailboxes(messages, few).items():
             home = self.folder / "home" / user
             fill(home / "Maildir", texts)
             lines.append(f"{user}\tuid={NOBODY.pw_uid}|gid={NOBODY.pw_gid}|home={home}|mail={home}/Maildir|systempw={{SHA}}{digest}\n")
@@ -434,14 +484,13 @@ class Courier(Server):
 
     def put(self, user, text):
         """A delivery as any agent would make it."""
-        maildir, name = self.folder / "home" / user / "Maildir", f"{time.time():.6f}.bench"
+        maildir, name = self.maildir(user), f"{time.time():.6f}.bench"
         with open(maildir / "tmp" / name, "wb") as file:
             file.write(text)
             os.fsync(file.fileno())
         os.chown(file.name, NOBODY.pw_uid, NOBODY.pw_gid)
         os.rename(file.name, maildir / "new" / name)
 
-    def stop(self):
+    def halt(self):
         self.process.kill()  # and with it all in its namespace
         self.process.wait(60)
-        shutil.rmtree(self.folder)
