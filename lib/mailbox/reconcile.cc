@@ -117,6 +117,7 @@ struct FolderIndex::Look {
     std::unordered_set<FoundFile, BaseHash, SameBase> fresh;
     SeenState state{};
     bool stable = false;
+    bool again = false;  // not the first reading
 };
 
 Result<void> FolderIndex::reconcile() {
@@ -147,6 +148,7 @@ Result<void> FolderIndex::reconcile_in(Transaction& transaction) {
         const bool all =
             std::all_of(look.found.begin(), look.found.end(), [](bool found) { return found; });
         if (look.stable || all) break;
+        look.again = true;
     }
     ChangeWriter& out = transaction.changes;
     log_missing(look, out);
@@ -186,7 +188,7 @@ Result<void> FolderIndex::compare(Look& look) {
 void FolderIndex::match(Look& look, FoundFile file) {
     const auto known = look.by_base.find(base_of(file.name));
     if (known == look.by_base.end()) {
-        look.fresh.erase(file);  // a later look tells better where it is
+        if (look.again) look.fresh.erase(file);  // a later look tells better where it is
         look.fresh.insert(std::move(file));
         return;
     }
