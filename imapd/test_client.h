@@ -136,6 +136,7 @@ class Client {
     }
     // What a name in the scripts stands for.
     std::string& value(const std::string& name) { return dialogue_.values[name]; }
+    void forget(const std::string& name) { dialogue_.values.erase(name); }
 
     const std::string& greeting() const { return greeting_; }
 

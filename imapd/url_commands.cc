@@ -70,6 +70,8 @@ Reply Session::generate_urls(const imap::GenUrlAuthArguments& arguments) {
         const auto url = url_of(one.url);
         if (!url || !url->absolute || !url->auth || !url->auth->mechanism.empty())
             return Reply::bad("Error in IMAP command: Not the URL of a message with URLAUTH");
+        if (url->user.empty())  // RFC 4467 7
+            return Reply::bad("Error in IMAP command: The URL does not say whose it is");
         if (!iequals(one.mechanism, kMechanism)) return Reply::bad("Unknown URLAUTH mechanism");
         if (!is_own_url(*url)) return Reply::no("[CANNOT] Not a URL of this user");
         // Whoever may read the folder has its key: that would speak for all of them.
