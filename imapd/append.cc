@@ -89,7 +89,6 @@ class AppendCommand {
                                  mailbox::MessageWriter& writer);
     Reply done(const mailbox::Appended& appended) const;
     Error stop(Reply reply);
-    mailbox::SystemFlags allowed_flags(mailbox::SystemFlags flags) const;
 
     Session& s_;
     std::string tag_;
@@ -220,20 +219,12 @@ Error AppendCommand::stop(Reply reply) {
     return {Errc::invalid, "APPEND is refused", 0};
 }
 
-// RFC 4314 4: others are left out
-mailbox::SystemFlags AppendCommand::allowed_flags(mailbox::SystemFlags flags) const {
-    int mask = 0;
-    if (mailbox::has_right(rights_, 's')) mask |= mailbox::kSeen;
-    if (mailbox::has_right(rights_, 't')) mask |= mailbox::kDeleted;
-    if (mailbox::has_right(rights_, 'w')) mask |= ~(mailbox::kSeen | mailbox::kDeleted);
-    return static_cast<mailbox::SystemFlags>(flags & mask);
-}
-
 // Where the mailbox fails before it asks for the content, the literal stays pending.
 Result<void> AppendCommand::add(const imap::AppendItem& item, mailbox::Appender& appender) {
     TRY_ASSIGN(const NamedFlags flags, sort_flags(item.flags));
     mailbox::AppendMessage message;
-    message.flags = allowed_flags(flags.system);
+    // RFC 4314 4: flags that may not be set are left out
+    message.flags = static_cast<mailbox::SystemFlags>(flags.system & settable_flags(rights_));
     if (mailbox::has_right(rights_, 'w')) message.keywords = flags.keywords;
     message.date = item.date ? item.date->seconds : 0;
     message.content = [&](mailbox::MessageWriter& writer) -> Result<void> {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/strings.h"
+#include "lib/mailbox/acl.h"
 
 namespace postern::imapd {
 namespace {
@@ -55,11 +56,29 @@ std::string flag_list(const mailbox::Message& message, const std::vector<std::st
     return list + ')';
 }
 
-std::string all_flags(const std::vector<std::string>& keywords, bool star) {
+std::string all_flags(const std::vector<std::string>& keywords) {
     std::string list = "(";
     for (const SystemFlags bit : kOrder) add(list, mailbox::system_flag_name(bit));
     for (const std::string& keyword : keywords) add(list, keyword);
-    if (star && keywords.size() < mailbox::kMaxKeywords) add(list, "\\*");
+    return list + ')';
+}
+
+SystemFlags settable_flags(std::string_view rights) {
+    int mask = 0;
+    if (mailbox::has_right(rights, 's')) mask |= mailbox::kSeen;
+    if (mailbox::has_right(rights, 't')) mask |= mailbox::kDeleted;
+    if (mailbox::has_right(rights, 'w')) mask |= ~(mailbox::kSeen | mailbox::kDeleted);
+    return static_cast<SystemFlags>(mask & mailbox::kAllSystemFlags);
+}
+
+std::string permanent_flags(const std::vector<std::string>& keywords, std::string_view rights) {
+    std::string list = "(";
+    for (const SystemFlags bit : kOrder)
+        if ((settable_flags(rights) & bit) != 0) add(list, mailbox::system_flag_name(bit));
+    if (mailbox::has_right(rights, 'w')) {
+        for (const std::string& keyword : keywords) add(list, keyword);
+        if (keywords.size() < mailbox::kMaxKeywords) add(list, "\\*");
+    }
     return list + ')';
 }
 

@@ -24,7 +24,11 @@ bool has_room_for(std::span<const std::string> names, std::vector<std::string> k
 // "(\Seen $Junk \Recent)"
 std::string flag_list(const mailbox::Message& message, const std::vector<std::string>& keywords,
                       bool recent = true);
-// All flags there are in a mailbox, for FLAGS; with "\*" for PERMANENTFLAGS when more can be made.
-std::string all_flags(const std::vector<std::string>& keywords, bool star);
+// All flags there are in a mailbox, for FLAGS.
+std::string all_flags(const std::vector<std::string>& keywords);
+// RFC 4314 4, 5.1.1: which of them one with the rights may change (keywords with "w"); the list of
+// PERMANENTFLAGS, with "\*" when keywords can be made.
+mailbox::SystemFlags settable_flags(std::string_view rights);
+std::string permanent_flags(const std::vector<std::string>& keywords, std::string_view rights);
 
 }  // namespace postern::imapd

@@ -184,7 +184,10 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     if (!move)
         if (auto refusal = too_many_to_save(seqs->size(), &*seqs)) return *refusal;
     const Cut cut = move ? limit(*seqs) : Cut();
-    auto copied = selected_->view->copy(*seqs, *target, move);
+    // RFC 4314 4: flags that may not be set there are left out
+    const std::string rights = rights_of(arguments.mailbox);
+    const mailbox::CopyTerms terms{move, settable_flags(rights), mailbox::has_right(rights, 'w')};
+    auto copied = selected_->view->copy(*seqs, *target, terms);
     if (!copied)
         return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
     note_added(arguments.mailbox);

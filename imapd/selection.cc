@@ -173,12 +173,12 @@ void Session::announce_flags() {
     const auto& keywords = selected_->view->keywords();
     if (keywords.size() == selected_->announced_keywords) return;
     selected_->announced_keywords = keywords.size();
-    out_.write(cat({"* FLAGS ", all_flags(keywords, false), "\r\n"}));
+    out_.write(cat({"* FLAGS ", all_flags(keywords), "\r\n"}));
     if (selected_->view->read_only()) {
         out_.write("* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
     } else {
-        out_.write(
-            cat({"* OK [PERMANENTFLAGS ", all_flags(keywords, true), "] Flags permitted.\r\n"}));
+        out_.write(cat({"* OK [PERMANENTFLAGS ", permanent_flags(keywords, selected_->rights),
+                        "] Flags permitted.\r\n"}));
     }
 }
 

@@ -43,7 +43,8 @@ TEST(FlagNames, SortsAndShows) {
     message.recent = true;
     EXPECT_EQ(flag_list(message, {"$Forwarded", "x"}), "(\\Answered \\Seen x \\Recent)");
     EXPECT_EQ(flag_list({}, {}), "()");
-    EXPECT_EQ(all_flags({"x"}, true), "(\\Answered \\Flagged \\Deleted \\Seen \\Draft x \\*)");
+    EXPECT_EQ(permanent_flags({"x"}, mailbox::kAllRights),
+              "(\\Answered \\Flagged \\Deleted \\Seen \\Draft x \\*)");
 }
 
 TEST(Section, OfNestedMessages) {

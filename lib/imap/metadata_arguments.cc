@@ -60,6 +60,10 @@ Result<void> parse_entries(Parser& parser, GetMetadataArguments& out) {
     return several ? parser.expect(')') : Result<void>();
 }
 
+bool are_options(const Parser& parser) {
+    return istarts_with(parser.rest(), "(MAXSIZE ") || istarts_with(parser.rest(), "(DEPTH ");
+}
+
 }  // namespace
 
 bool GetMetadataArguments::asks_for(std::string_view entry) const {
@@ -80,13 +84,17 @@ Result<GetMetadataArguments> parse_get_metadata(Parser& parser) {
     }
     TRY_ASSIGN(out.mailbox, parser.astring());
     TRY(parser.space());
+    if (are_options(parser)) {  // RFC 5464's examples have them here, its grammar above
+        TRY(parse_options(parser, out));
+        TRY(parser.space());
+    }
     TRY(parse_entries(parser, out));
     return out;
 }
 
 Result<GetMetadataArguments> parse_listed_metadata(Parser& parser) {
     GetMetadataArguments out;
-    if (istarts_with(parser.rest(), "(MAXSIZE ") || istarts_with(parser.rest(), "(DEPTH ")) {
+    if (are_options(parser)) {
         TRY(parse_options(parser, out));
         TRY(parser.space());
     }

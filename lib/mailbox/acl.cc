@@ -11,7 +11,7 @@ namespace postern::mailbox {
 namespace {
 
 constexpr std::string_view kAclHeader = "postern-acl 1";
-constexpr std::string_view kOldCreate = "kx", kOldDelete = "xte";
+constexpr std::string_view kOldCreate = "kx", kOldDelete = "te";
 
 bool is_identifier(std::string_view text) {
     if (text.starts_with('-')) text.remove_prefix(1);
@@ -64,7 +64,7 @@ std::string shown_rights(std::string_view rights) {
     const auto any_of = [&](std::string_view letters) {
         return rights.find_first_of(letters) != std::string_view::npos;
     };
-    if (any_of("k")) out += 'c';
+    if (any_of(kOldCreate)) out += 'c';
     if (any_of(kOldDelete)) out += 'd';
     return out;
 }

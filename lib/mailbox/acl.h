@@ -19,7 +19,7 @@ inline constexpr std::string_view kAllRights = "lrswipkxtea";
 inline constexpr std::size_t kMaxAclEntries = 200;
 inline constexpr std::size_t kMaxIdentifier = 250;
 
-// In the order above, each once; the old c becomes kx and d becomes xte (RFC 4314 2.1.1).
+// In the order above, each once; the old c becomes kx and d becomes te (RFC 4314 2.1.1).
 // Errc::invalid for letters that are no rights.
 Result<std::string> normal_rights(std::string_view letters);
 // With c and d for clients that know only those.

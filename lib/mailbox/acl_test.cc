@@ -10,7 +10,7 @@ TEST(Rights, AreNormal) {
     EXPECT_EQ(normal_rights("").value(), "");
     // RFC 4314 2.1.1: what the old letters stand for
     EXPECT_EQ(normal_rights("c").value(), "kx");
-    EXPECT_EQ(normal_rights("dd").value(), "xte");
+    EXPECT_EQ(normal_rights("dd").value(), "te");
     EXPECT_EQ(normal_rights("lrswipkxtea").value(), kAllRights);
     for (const char* letters : {"z", "L", "l r", "0"}) EXPECT_FALSE(normal_rights(letters));
     EXPECT_EQ(shown_rights("lr"), "lr");

@@ -170,6 +170,13 @@ class Mailbox {
     std::string path_;
 };
 
+// What View::copy takes along.
+struct CopyTerms {
+    bool moving = false;  // they will be expunged where they were: quota is no matter
+    SystemFlags flags = kAllSystemFlags;
+    bool keywords = true;
+};
+
 // Sequence numbers in this class are RFC 3501's: 1..count().
 class View {
   public:
@@ -262,9 +269,9 @@ class View {
 
     // Copies messages with flags, keywords and dates into another folder, all or none (RFC
     // 3501 6.4.7). Uids in the order of seqs. Errc::not_found when one of them was expunged by
-    // another session. `moving`: they will be expunged here, so that quota is no matter.
+    // another session.
     virtual Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
-                                  bool moving = false) = 0;
+                                  const CopyTerms& terms = {}) = 0;
 };
 
 // The bytes with every LF that has no CR before it as CRLF, which is what IMAP and POP3 send.

@@ -229,7 +229,7 @@ Result<void> Store::rename_inbox(const std::string& to) {
     TRY_ASSIGN(const std::unique_ptr<View> inbox, source.open(Access::read_write));
     std::vector<std::uint32_t> all(inbox->count());
     std::iota(all.begin(), all.end(), 1U);
-    auto copied = inbox->copy(all, target, true);
+    auto copied = inbox->copy(all, target, {.moving = true});
     if (!copied) return std::move(copied).error();
     return inbox->expunge(all);
 }

@@ -65,7 +65,7 @@ class FolderView : public View {
                                                        std::uint64_t unchanged_since) override;
     Result<void> expunge(std::span<const std::uint32_t> seqs) override;
     Result<Appended> copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
-                          bool moving) override;
+                          const CopyTerms& terms) override;
 
   protected:
     // What this user sees of a message, where that is not what its row says (shared_view.h).
@@ -102,7 +102,7 @@ class FolderView : public View {
     MessageCache cache_;
     ExpungedFiles expunged_;
     std::uint32_t announced_ = 0;  // rows that the session knows of
-    bool has_recent_ = false;  // a row was marked so
+    bool has_recent_ = false;      // a row was marked so
     std::uint32_t recent_ = 0;
     Uid next_uid_ = 1;
     std::size_t announced_keywords_ = 1;

@@ -243,7 +243,7 @@ void FolderView::copy_cached(std::span<const std::uint32_t> seqs, std::span<cons
 }
 
 Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mailbox& to,
-                                  bool moving) {
+                                  const CopyTerms& terms) {
     CopyPlan plan{to.path(), {}};
     PrivatelySeen seen(to.environment());
     const bool ours = to.environment().root == env_.root;
@@ -253,14 +253,16 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     for (const std::uint32_t seq : seqs) {
         const IndexRow one = row(seq);
         FolderIndex::Arrival arrival;
-        arrival.flags = {shown_flags(one), one.keywords & 1};
+        arrival.flags.system = static_cast<SystemFlags>(shown_flags(one) & terms.flags);
+        const KeywordBits kept = terms.keywords ? one.keywords : 0;
+        arrival.flags.keywords = kept & 1;
         seen.note(arrival.flags);
         const std::string info = info_of_flags(arrival.flags, "");
         arrival.name = cat({unique_stem(*env_.clock, *env_.random, env_.host),
                             sizes_in_name(MessageName::parse(index_.name(one)).base),
                             ",I=", email_id(seq), info});
         for (std::size_t i = 1; i < keywords().size(); ++i)
-            if ((one.keywords >> i & 1) != 0) arrival.keywords.push_back(keywords()[i]);
+            if ((kept >> i & 1) != 0) arrival.keywords.push_back(keywords()[i]);
         arrival.wire_size = one.wire_size;
         arrival.date = one.date;
         plan.arrivals.push_back(std::move(arrival));
@@ -278,7 +280,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
         }
     }
     std::optional<FolderLock> turn;
-    if (quota != nullptr && !moving) {
+    if (quota != nullptr && !terms.moving) {
         auto room = quota->take_turn(bytes, plan.arrivals.size());
         if (!room) {
             plan.undo(*env_.fs);
