@@ -15,6 +15,6 @@ login_login_SOURCES = %reldir%/main.cc
 login_login_LDADD = $(LOGIN_LIBS)
 
 check_PROGRAMS += login/login_test
-login_login_test_SOURCES = %reldir%/engine_test.cc %reldir%/session_test.cc %reldir%/limits_test.cc %reldir%/login_fixture.h
+login_login_test_SOURCES = %reldir%/engine_test.cc %reldir%/rfc_examples_test.cc %reldir%/session_test.cc %reldir%/limits_test.cc %reldir%/login_fixture.h
 login_login_test_CXXFLAGS = $(TEST_CXXFLAGS)
 login_login_test_LDADD = $(LOGIN_LIBS) lib/net/libnet.a tests/support/libsupport.a $(LOGIN_LIBS) $(TEST_LIBS)

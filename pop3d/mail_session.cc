@@ -108,7 +108,7 @@ Summary MailSession::run() {
     const auto id_of = [this](std::size_t i) {
         return unique_id(static_cast<std::uint32_t>(i + 1));
     };
-    engine_ = pop3::Session(*std::move(sizes), id_of, options_.login_delay);
+    engine_ = pop3::Session(*std::move(sizes), id_of, options_.capabilities);
     const auto done = converse();
     if (!done && stream_.stopped()) {
         // Without QUIT nothing is deleted, RFC 1939 6. A reply in the middle cannot be cut short.

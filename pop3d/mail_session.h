@@ -22,7 +22,7 @@ namespace postern::pop3d {
 struct Options {
     Millis idle_timeout{600'000};
     std::string uidl_format = "%08Xu%08Xv";  // pop3_uidl_format
-    std::uint32_t login_delay = 0;           // pop3_login_delay, in seconds: CAPA tells
+    pop3::Capabilities capabilities;
     mailbox::UidlByBase known_uidls = {};    // told by a server before us, by base name of the file
     std::string greeting = "+OK Logged in.\r\n";  // the answer to the command that logged in
 };

@@ -3,6 +3,7 @@
 #include "lib/log/log.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/store.h"
+#include "lib/service/sasl_mechanisms.h"
 #include "lib/service/service.h"
 #include "lib/service/user_session.h"
 
@@ -30,7 +31,8 @@ mailbox::UidlByBase uidls_of_courier(const std::string& maildir) {
 
 class Service final : public service::Forked {
   public:
-    explicit Service(const service::Context& context) : config_(context.config) {}
+    explicit Service(const service::Context& context)
+        : config_(context.config), mechanisms_(service::sasl_mechanisms(context.config)) {}
 
     void serve(ipc::Channel channel) override {
         auto user = service::accept_user_session(channel, ipc::AuthProtocol::pop3, config_);
@@ -66,9 +68,7 @@ class Service final : public service::Forked {
         Options options;
         options.idle_timeout = config_.get(param::pop3_idle_timeout);
         options.uidl_format = config_.get(param::pop3_uidl_format);
-        options.login_delay = static_cast<std::uint32_t>(
-            std::chrono::duration_cast<Seconds>(Millis(config_.get(param::pop3_login_delay)))
-                .count());
+        options.capabilities = capabilities(user.handoff.secured);
         options.known_uidls = uidls_of_courier(user.grant.mailbox);
         if (!format_uidl(options.uidl_format, 1, 1, "x")) {
             log::warning("", cat({"pop3_uidl_format: \"", printable(options.uidl_format, 100),
@@ -78,7 +78,20 @@ class Service final : public service::Forked {
         return MailSession(stream, *view, options, std::move(user.handoff.pending)).run().str();
     }
 
+    // What login has told, as far as that can be known here.
+    pop3::Capabilities capabilities(bool secured) const {
+        const bool in_clear = secured || !config_.get(param::disable_plaintext_auth);
+        const auto delay =
+            std::chrono::duration_cast<Seconds>(Millis(config_.get(param::pop3_login_delay)));
+        std::vector<std::string> names;
+        for (const auto name : mechanisms_.offered(in_clear, {.channel_binding = secured}))
+            names.emplace_back(name);
+        return {static_cast<std::uint32_t>(delay.count()), in_clear && mechanisms_.has_passwords(),
+                join(names, " ")};
+    }
+
     const config::Config& config_;
+    sasl::Mechanisms mechanisms_;
 };
 
 Result<std::unique_ptr<service::Forked>> make(const service::Context& context) {

@@ -4,10 +4,14 @@
 
 namespace postern::pop3 {
 
-std::string common_capabilities(std::uint32_t login_delay) {
+std::string capability_lines(const Capabilities& capabilities) {
     std::string lines =
         "CAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\n";
-    if (login_delay > 0) lines += cat({"LOGIN-DELAY ", std::to_string(login_delay), "\r\n"});
+    if (capabilities.login_delay > 0)
+        lines += cat({"LOGIN-DELAY ", std::to_string(capabilities.login_delay), "\r\n"});
+    lines += "UTF8 USER\r\n";
+    if (capabilities.passwords) lines += "USER\r\n";
+    if (!capabilities.mechanisms.empty()) lines += cat({"SASL ", capabilities.mechanisms, "\r\n"});
     return lines;
 }
 

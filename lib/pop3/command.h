@@ -15,9 +15,14 @@ inline constexpr std::size_t kMaxCommandLine = 1024;
 inline constexpr std::size_t kMaxSaslLine = 16384;
 inline constexpr unsigned kMaxBadCommands = 20;  // then the conversation ends
 
-// CAPA (RFC 2449) before the login and after it. Nothing that a client leaves here is removed.
-// `login_delay`: seconds between two logins (RFC 2449 6.5).
-std::string common_capabilities(std::uint32_t login_delay);
+// What CAPA (RFC 2449) says before the login and, as RFC 2449 6 and RFC 5034 4 want it, after it
+// too. Nothing that a client leaves here is removed.
+struct Capabilities {
+    std::uint32_t login_delay = 0;  // seconds between two logins (RFC 2449 6.5)
+    bool passwords = false;         // USER and PASS may be used
+    std::string mechanisms;         // of SASL, parted by blanks
+};
+std::string capability_lines(const Capabilities& capabilities);
 
 struct Command {
     std::string verb;  // upper case

@@ -124,11 +124,10 @@ LoginAction LoginSession::stls() {
 }
 
 LoginAction LoginSession::capa() const {
-    std::string reply = cat({"+OK\r\n", common_capabilities(options_.login_delay), "UTF8 USER\r\n"});
-    if (options_.starttls_available && !secured_) reply += "STLS\r\n";
-    if (options_.passwords && in_clear()) reply += "USER\r\n";
-    const std::string mechanisms = sasl_.mechanisms(in_clear());
-    if (!mechanisms.empty()) reply += cat({"SASL ", mechanisms, "\r\n"});
+    std::string reply =
+        "+OK\r\n" + capability_lines({options_.login_delay, options_.passwords && in_clear(),
+                                      sasl_.mechanisms(in_clear())});
+    if (options_.starttls_available && !secured_) reply += "STLS\r\n";  // RFC 2595 4: before only
     return {reply + "IMPLEMENTATION Postern\r\n.\r\n", LoginAction::Then::go_on, {}, {}};
 }
 

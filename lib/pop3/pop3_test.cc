@@ -194,6 +194,15 @@ TEST(Session, QuitUpdates) {
               "-ERR [SYS/TEMP] Some messages were not removed.\r\n");
 }
 
+// RFC 5034 4, RFC 2449 6: the same as before the login
+TEST(Session, CapabilitiesStay) {
+    Session session({}, {}, {900, true, "SCRAM-SHA-256 PLAIN"});
+    EXPECT_EQ(session.on_line("CAPA").reply,
+              "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n"
+              "EXPIRE NEVER\r\nLOGIN-DELAY 900\r\nUTF8 USER\r\nUSER\r\n"
+              "SASL SCRAM-SHA-256 PLAIN\r\nIMPLEMENTATION Postern\r\n.\r\n");
+}
+
 TEST(Session, EmptyMaildrop) {
     Session session({}, {});
     EXPECT_EQ(session.on_line("STAT").reply, "+OK 0 0\r\n");

@@ -27,7 +27,7 @@ Action Session::on_line(std::string_view line) {
     if (command.verb == "NOOP") return say("+OK");
     if (command.verb == "CAPA")
         return {
-            cat({"+OK\r\n", common_capabilities(login_delay_), "IMPLEMENTATION Postern\r\n.\r\n"}),
+            cat({"+OK\r\n", capability_lines(capabilities_), "IMPLEMENTATION Postern\r\n.\r\n"}),
             Then::go_on,
             0,
             {}};

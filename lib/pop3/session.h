@@ -32,10 +32,10 @@ class Session {
     // RFC 1939 7: 1 to 70 printable characters. Asked for with UIDL only: most sessions want none.
     using UniqueId = std::function<std::string(std::size_t index)>;
     // Sizes are with CRLF line ends.
-    Session(std::vector<std::uint64_t> sizes, UniqueId unique_id, std::uint32_t login_delay = 0)
+    Session(std::vector<std::uint64_t> sizes, UniqueId unique_id, Capabilities capabilities = {})
         : sizes_(std::move(sizes)),
           unique_id_(std::move(unique_id)),
-          login_delay_(login_delay),
+          capabilities_(std::move(capabilities)),
           deleted_(sizes_.size()),
           retrieved_(sizes_.size()) {}
 
@@ -65,7 +65,7 @@ class Session {
 
     std::vector<std::uint64_t> sizes_;
     UniqueId unique_id_;
-    std::uint32_t login_delay_;  // what CAPA tells of it
+    Capabilities capabilities_;
     std::vector<bool> deleted_;
     std::vector<bool> retrieved_;
     unsigned bad_commands_ = 0;
