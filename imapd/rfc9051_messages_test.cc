@@ -11,6 +11,12 @@ class Rfc9051Messages : public SessionTest {
     }
 };
 
+TEST_F(Rfc9051Messages, CheckOfRev1) {  // RFC 3501 6.4.1
+    Client c(maildir);
+    c("SELECT INBOX");
+    c.play("C: FXXZ CHECK\nS: FXXZ OK ...");
+}
+
 TEST_F(Rfc9051Messages, Search) {  // RFC 9051 6.4.4, all examples
     fill(42, "(\\Seen) ");
     Client c(maildir);

@@ -137,7 +137,8 @@ TEST_F(Rfc9051, Create) {
     )");
 }
 
-// RFC 9051 6.3.5, first example: a level of names that is no mailbox, with one below
+// RFC 9051 6.3.5, first example: a level of names that is no mailbox, with one below. Ours has no
+// such levels without the names below, so that there is nothing to delete at the end.
 TEST_F(Rfc9051, DeleteOfALevel) {
     Client c(maildir);
     c("CREATE blurdybloop");

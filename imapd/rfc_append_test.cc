@@ -365,7 +365,9 @@ TEST_F(RfcAppend, MdnSent) {  // RFC 3503 4, its four numbered parts
     c.play("C: a200 STORE 4 +FLAGS ($OneMore)\nS: a200 NO [LIMIT] ...");
 }
 
-// RFC 6855 4 has no dialogue: UTF-8 in header fields, whole and as a part of CATENATE
+// RFC 6855 4 has no dialogue: UTF-8 in header fields, whole and as a part of CATENATE. What is
+// appended without UTF8 is taken with 8-bit characters in the header too, against a MUST: clients
+// move old mail that has them.
 TEST_F(RfcAppend, Utf8) {
     Client c(maildir);
     c.play(R"(
@@ -402,6 +404,15 @@ TEST_F(RfcAppend, Utf8) {
         S: 6 OK ...
         C: 7 SEARCH CHARSET UTF-8 SUBJECT "für"
         S: 7 BAD ...
+    )");
+    Client old(maildir);
+    old.play(R"(
+        C: 1 APPEND INBOX {#+}
+        C: Subject: für alle
+        C:
+        C: x
+        C:
+        S: 1 OK ...
     )");
 }
 

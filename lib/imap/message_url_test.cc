@@ -36,6 +36,29 @@ TEST(MessageUrl, ReadsTheExamplesOfTheRfcs) {
     EXPECT_FALSE(relative->auth);
 }
 
+// RFC 5092 9: those of messages, and two that are of a mailbox and of a search
+TEST(MessageUrl, ReadsTheExamplesOfTheScheme) {
+    const auto partial = parse_message_url(
+        "imap://minbari.example.org/gray-council;UIDVALIDITY=385759045/;UID=20/;PARTIAL=0.1024");
+    ASSERT_TRUE(partial);
+    EXPECT_EQ(partial->user, "");
+    EXPECT_EQ(partial->mailbox, "gray-council");
+    EXPECT_EQ(partial->uid_validity, 385759045U);
+    EXPECT_EQ(partial->uid, 20U);
+    ASSERT_TRUE(partial->partial);
+    EXPECT_EQ(partial->partial->count, 1024U);
+    const auto section = parse_message_url(
+        "imap://;AUTH=GSSAPI@minbari.example.org/gray-council/;uid=20/;section=1.2");
+    ASSERT_TRUE(section);
+    EXPECT_EQ(section->user, "");
+    EXPECT_EQ(section->host, "minbari.example.org");
+    EXPECT_THAT(section->section.path, testing::ElementsAre(1U, 2U));
+    EXPECT_FALSE(parse_message_url(
+        "imap://psicorp.example.org/~peter/%E6%97%A5%E6%9C%AC%E8%AA%9E/%E5%8F%B0%E5%8C%97"));
+    EXPECT_FALSE(
+        parse_message_url("imap://;AUTH=*@minbari.example.org/gray%20council?SUBJECT%20shadows"));
+}
+
 TEST(MessageUrl, ReadsItsParts) {
     const auto url = parse_message_url(
         "imap://j%40x.example;AUTH=*@h:143/Entw%C3%BCrfe/a/;UID=7/;SECTION=1.HEADER.FIELDS%20(To)"
