@@ -149,3 +149,7 @@ fuzz_bearer_token_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib
 check_PROGRAMS += fuzz/http_response
 fuzz_http_response_SOURCES = %reldir%/http_response_fuzz.cc
 fuzz_http_response_LDADD = $(FUZZ_MAIN) lib/net/libnet.a lib/tls/libtls.a lib/crypto/libpcrypto.a lib/sys/libsys.a lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/compressed
+fuzz_compressed_SOURCES = %reldir%/compressed_fuzz.cc
+fuzz_compressed_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
