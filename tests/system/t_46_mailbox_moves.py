@@ -17,7 +17,7 @@ DOVECOT_IMAP = pathlib.Path("/usr/lib/dovecot/imap")
 class Dovecot:
     """Dovecot's imap for one Maildir, speaking on standard input and output as the Maildir's owner."""
 
-    def __init__(self, maildir, more=""):
+    def __init__(self, maildir, more="", separator=".", prefix=""):
         self.maildir = pathlib.Path(maildir)
         self.owner = self.maildir.parent.stat().st_uid
         self.config = self.maildir.parent / "dovecot.conf"
@@ -26,7 +26,7 @@ class Dovecot:
         os.chown(run, self.owner, -1)
         self.config.write_text(f"mail_location = maildir:{self.maildir}\nbase_dir = {run}\nlog_path = /dev/stderr\n"
                                "first_valid_uid = 1\nssl = no\nstats_writer_socket_path =\n"
-                               "namespace inbox {\n  inbox = yes\n  separator = .\n}\n" + more)
+                               f"namespace inbox {{\n  inbox = yes\n  separator = {separator}\n  prefix = {prefix}\n}}\n" + more)
 
     def say(self, *commands):
         text = "".join(f"a{i} {command}\r\n" for i, command in enumerate((*commands, "LOGOUT")))
@@ -115,6 +115,33 @@ class Moves(unittest.TestCase):
         self.assertEqual(rows(inbox), after)
         self.assertEqual(rows(work), {1: {"\\Answered"}})
         self.assertRegex(told, r'LSUB \(.*\) "\." Work\r\n')
+
+    @unittest.skipUnless(DOVECOT_IMAP.exists() and os.geteuid() == 0, "needs root and Debian's dovecot-imapd")
+    def test_names_as_dovecots_namespace_had_them(self):
+        mail = Instance({"mailbox_separator": "/", "mailbox_prefix": "INBOX/"}, services=("imap",))
+        mail.start()
+        self.addCleanup(mail.__exit__, None)
+        maildir = mail.add_user("mover")
+        if pathlib.Path(maildir).parent.stat().st_uid == 0:
+            self.skipTest("Dovecot serves no mailbox of root's")
+        dovecot = Dovecot(maildir, separator="/", prefix="INBOX/")
+        dovecot.say("CREATE INBOX/Work/a", "CREATE INBOX/Entw&APw-rfe", "SUBSCRIBE INBOX/Work/a", "SUBSCRIBE INBOX",
+                    append("INBOX/Work/a", "\\Answered", "one"))
+        listed = {"LIST", "LSUB"}
+        told = {verb: sorted(re.findall(rf'{verb} \(.*\) ("/" .*)\r', dovecot.say(f'{verb} "" *'))) for verb in listed}
+        self.assertEqual(told["LSUB"], ['"/" INBOX', '"/" INBOX/Work/a'])
+        imap = imaplib.IMAP4(*mail.address("imap"))
+        self.addCleanup(imap.sock.close)
+        imap.login("mover", "secret")
+        ours = {verb: sorted(line.decode().split(") ")[1] for line in answer[1])
+                for verb, answer in (("LIST", imap.list('""', "*")), ("LSUB", imap.lsub('""', "*")))}
+        self.assertEqual(ours, told)
+        self.assertEqual(imap.select("INBOX/Work/a")[1], [b"1"])
+        imap.unsubscribe("INBOX/Work/a")
+        imap.subscribe("INBOX/Entw&APw-rfe")
+        imap.logout()
+        mail.run("postern", "mailbox", "export", "mover", "--dovecot")
+        self.assertIn('LSUB () "/" INBOX/Entw&APw-rfe\r\n', dovecot.say('LSUB "" *'))
 
     @unittest.skipUnless(DOVECOT_IMAP.exists() and os.geteuid() == 0, "needs root and Debian's dovecot-imapd")
     def test_messages_that_dovecot_compressed(self):
