@@ -1,6 +1,5 @@
 """A Maildir of the real Courier is adopted: UIDs, flags, keywords, subscriptions, and the unique ids of its POP3 server, while
-its files stay as they are. Courier's programs come from packages that were unpacked (they conflict with Dovecot's) into the
-folder that POSTERN_COURIER names: dpkg -x of courier-imap, courier-pop, courier-base, courier-authlib, libcourier-unicode4, libgamin0."""
+its files stay as they are. Courier's programs come from Debian's packages, unpacked: installed, they conflict with Dovecot's."""
 
 import imaplib
 import os
@@ -10,11 +9,12 @@ import re
 import subprocess
 import unittest
 
+import debian
 from instance import Instance
 from t_46_mailbox_moves import append as append_at_once, rows
 
-COURIER = pathlib.Path(os.environ.get("POSTERN_COURIER", "/"))
-PROGRAMS = {"imap": COURIER / "usr/bin/imapd", "pop3": COURIER / "usr/lib/courier/courier/courierpop3d"}
+PACKAGES = ("courier-imap", "courier-pop", "courier-base", "courier-authlib", "libcourier-unicode4", "libgamin0")
+PROGRAMS = {"imap": "usr/bin/imapd", "pop3": "usr/lib/courier/courier/courierpop3d"}
 
 
 def append(*what):
@@ -25,9 +25,10 @@ class Courier:
     """Courier's servers for one Maildir, after their login, on standard input and output."""
 
     def __init__(self, maildir):
+        self.root = debian.unpack(*PACKAGES)
         self.maildir = pathlib.Path(maildir)
         self.owner = self.maildir.parent.stat().st_uid
-        libraries = {str(path.parent) for path in COURIER.glob("usr/lib/**/lib*.so*")} if COURIER != pathlib.Path("/") else set()
+        libraries = {str(path.parent) for path in self.root.glob("usr/lib/**/lib*.so*")}
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.maildir.parent), "LD_LIBRARY_PATH": ":".join(sorted(libraries)),
                             "AUTHENTICATED": "somebody", "AUTHADDR": "somebody", "IMAP_KEYWORDS": "1", "IMAP_EMPTYTRASH": "",
                             "IMAP_CAPABILITY": "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE IDLE"}
@@ -36,7 +37,7 @@ class Courier:
         tags = protocol == "imap"
         text = "".join((f"a{i} " if tags else "") + f"{c}\r\n" for i, c in enumerate((*commands, "LOGOUT" if tags else "QUIT")))
         user = {"user": self.owner, "group": self.owner, "extra_groups": ()} if os.geteuid() == 0 else {}
-        done = subprocess.run([PROGRAMS[protocol], self.maildir.name], input=text.encode(), capture_output=True, timeout=60,
+        done = subprocess.run([self.root / PROGRAMS[protocol], self.maildir.name], input=text.encode(), capture_output=True, timeout=60,
                               cwd=self.maildir.parent, env=self.environment, **user)
         answer = done.stdout.decode()
         if (f"a{len(commands)} OK" if tags else "+OK Bye") not in answer:
@@ -44,10 +45,9 @@ class Courier:
         return answer
 
 
-@unittest.skipUnless(all(program.exists() for program in PROGRAMS.values()), "needs Courier's programs, see POSTERN_COURIER")
 class Adoption(unittest.TestCase):
     def test_no_client_notices(self):
-        with Instance(services=("imap", "pop3")) as mail:
+        with Instance({"mailbox_prefix": "INBOX."}, services=("imap", "pop3")) as mail:
             maildir = mail.add_user("mover")
             if maildir.parent.stat().st_uid == 0:
                 self.skipTest("Courier serves no mailbox of root's")
@@ -71,7 +71,8 @@ class Adoption(unittest.TestCase):
             self.assertEqual(imap.response("UIDVALIDITY")[1], [validity.encode()])
             self.assertEqual(imap.response("UIDNEXT")[1], [b"4"])
             self.assertEqual(rows(imap.uid("FETCH", "1:*", "(UID FLAGS)")[1]), before)
-            self.assertIn(b'() "." Work.a', imap.lsub()[1])
+            self.assertEqual(imap.namespace()[1], [b'(("INBOX." ".")) NIL NIL'])
+            self.assertIn(b'() "." INBOX.Work.a', imap.lsub()[1])
             imap.append("INBOX", None, None, b"Subject: five\r\n\r\nbody\r\n")
 
             pop3 = poplib.POP3(*mail.address("pop3"))
