@@ -101,6 +101,13 @@ TEST_F(UsersTest, Entries) {
     EXPECT_TRUE(users.find("same").found()) << "an unprivileged instance's own uid may be low";
 }
 
+TEST_F(UsersTest, AMailboxElsewhereThanSaidIsNone) {
+    write("u1:{PLAIN}x:1001:1001::/h\n");
+    options_.mailbox_path = "maildir:~/Maildir";  // as Dovecot's mail_location has it
+    EXPECT_THAT(Users(options_).find("u1").error().what,
+                testing::HasSubstr("user u1: the mailbox is no absolute path: maildir:~/Maildir"));
+}
+
 TEST_F(UsersTest, AnUnreadableFileIsNotAnUnknownUser) {
     ASSERT_EQ(::mkdir(options_.passwd_file.c_str(), 0700), 0);
     Users users(options_);

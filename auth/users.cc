@@ -96,6 +96,10 @@ Result<User> Users::complete(const sasl::PasswdEntry& entry) const {
     TRY(sasl::check_mailbox(entry));
     user.mailbox = sasl::mailbox_of(entry, options_.mailbox_path);
     user.inbox_file = sasl::inbox_file_of(entry, options_.inbox_file);
+    for (const std::string& path : {user.mailbox, user.inbox_file})
+        if (!path.empty() && !path.starts_with('/'))
+            return Error{Errc::invalid,
+                         cat({"the mailbox is no absolute path: ", printable(path, 200)}), 0};
     user.groups = sasl::extra_field(entry.extra, "userdb_acl_groups").value_or("");
     user.quota_rule =
         sasl::extra_field(entry.extra, "userdb_quota_rule").value_or(options_.quota_rule);
