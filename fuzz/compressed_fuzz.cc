@@ -7,7 +7,8 @@
 #include "lib/mailbox/compressed.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace postern::mailbox;
+    using postern::mailbox::decompressed;
+    using postern::mailbox::is_compressed;
     constexpr std::size_t kLimit = 100'000;
     const std::string_view file(reinterpret_cast<const char*>(data), size);
     POSTERN_CHECK(is_compressed(file) == is_compressed(file.substr(0, 16)));
