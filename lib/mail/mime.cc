@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/encode.h"
 #include "lib/base/strings.h"
 #include "lib/mail/header.h"
 
@@ -15,6 +16,37 @@ ContentType default_type(bool in_digest) {
     // RFC 2046 5.1.5, RFC 2045 5.2
     if (in_digest) return {"message", "rfc822", {}};
     return {"text", "plain", {{"charset", "us-ascii"}}};
+}
+
+// "charset'language'a%20b", or what is left of it in a later piece: the bytes (RFC 2231 4). A "%"
+// that begins no byte stands for itself.
+std::string extended_bytes(std::string_view value, bool with_charset) {
+    for (int i = 0; i < 2 && with_charset; ++i) value.remove_prefix(value.find('\'') + 1);
+    std::string out;
+    for (std::size_t at = 0; at < value.size(); ++at) {
+        const auto byte = value[at] == '%' ? hex_decode(value.substr(at + 1, 2)) : std::nullopt;
+        if (byte && byte->size() == 1) at += 2;
+        out += byte && byte->size() == 1 ? byte->front() : value[at];
+    }
+    return out;
+}
+
+// As it stands in most messages; else in the forms of RFC 2231, whole or in pieces.
+std::string boundary_of(const ContentType& type) {
+    constexpr int kMaxPieces = 20;
+    if (const auto* plain = type.parameter("boundary")) return *plain;
+    if (const auto* extended = type.parameter("boundary*")) return extended_bytes(*extended, true);
+    std::string out;
+    for (int i = 0; i < kMaxPieces; ++i) {
+        const std::string name = cat({"boundary*", std::to_string(i)});
+        if (const auto* plain = type.parameter(name))
+            out += *plain;
+        else if (const auto* extended = type.parameter(name + "*"))
+            out += extended_bytes(*extended, i == 0);
+        else
+            break;
+    }
+    return out;
 }
 
 // Why a stretch of lines ended.
@@ -48,10 +80,10 @@ class Parser {
         part.body_begin = pos_;
         read_fields(part, in_digest);
         const bool deeper = depth < kMaxMimeDepth && parts_ < kMaxMimeParts;
-        const std::string* boundary = part.type.parameter("boundary");
+        const std::string boundary = part.is_multipart() ? boundary_of(part.type) : "";
         Stop stop;
-        if (part.is_multipart() && deeper && boundary != nullptr && !boundary->empty()) {
-            stop = multipart(part, boundary->substr(0, kMaxBoundary), depth);
+        if (deeper && !boundary.empty()) {
+            stop = multipart(part, boundary.substr(0, kMaxBoundary), depth);
         } else if (deeper && encloses_message(part)) {
             part.children.emplace_back();
             stop = entity(part.children.back(), depth + 1, false);
@@ -214,6 +246,8 @@ class Parser {
 MimePart parse_mime(std::string_view message) { return Parser(message).run(); }
 
 const MimePart* find_part(const MimePart& message, std::span<const std::uint32_t> path) {
+    // What IMAP has in a multipart that has nothing: RFC 9051 9, 1*body.
+    static const MimePart kNothing{.type = default_type(false)};
     const MimePart* part = &message;
     bool numbered = false;  // whether part was reached by a number, rather than being a message
     for (const std::uint32_t number : path) {
@@ -225,6 +259,8 @@ const MimePart* find_part(const MimePart& message, std::span<const std::uint32_t
         if (part->is_multipart() && !part->children.empty()) {
             if (number > part->children.size()) return nullptr;
             part = &part->children[number - 1];
+        } else if (part->is_multipart() && number == 1) {
+            part = &kNothing;
         } else if (number != 1 || numbered) {
             return nullptr;
         }

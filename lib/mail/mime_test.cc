@@ -76,6 +76,32 @@ std::string body_of(std::string_view message, std::vector<std::uint32_t> path) {
     return part == nullptr ? "(none)" : std::string(part->body(message));
 }
 
+// RFC 2231 3, 4
+TEST(Mime, BoundariesInOtherForms) {
+    const auto parts = [](const std::string& parameters) {
+        const std::string text = "Content-Type: multipart/mixed; " + parameters +
+                                 "\r\n\r\n--a b\r\n\r\nx\r\n--a b\r\n\r\ny\r\n--a b--\r\n";
+        return parse_mime(text).children.size();
+    };
+    EXPECT_EQ(parts("boundary=\"a b\""), 2U);
+    EXPECT_EQ(parts("boundary*=us-ascii''a%20b"), 2U);
+    EXPECT_EQ(parts("boundary*0=a; boundary*1*=%20; boundary*2=b"), 2U);
+    EXPECT_EQ(parts("boundary*0*=us-ascii'en'a%20; boundary*1=b"), 2U);
+    EXPECT_EQ(parts("boundary*=a%2"), 0U);
+    EXPECT_EQ(parts("boundary*1=b"), 0U);
+}
+
+// IMAP's part 1 of a multipart without parts is empty, as its BODYSTRUCTURE says.
+TEST(Mime, ThePartOfAnEmptyMultipart) {
+    EXPECT_EQ(body_of("Content-Type: multipart/mixed\r\n\r\ntext\r\n", {1}), "");
+    EXPECT_EQ(body_of("Content-Type: multipart/mixed\r\n\r\ntext\r\n", {2}), "(none)");
+    EXPECT_EQ(body_of("Content-Type: multipart/mixed\r\n\r\ntext\r\n", {1, 1}), "(none)");
+    EXPECT_EQ(body_of("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+                      "multipart/mixed\r\n\r\ntext\r\n--b--\r\n",
+                      {1, 1}),
+              "");
+}
+
 TEST(Mime, NestedMessage) {
     const MimePart root = parse_mime(kNested);
     ASSERT_EQ(root.children.size(), 2u);
