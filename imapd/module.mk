@@ -43,7 +43,7 @@ imapd_imapd_LDADD = imapd/libimapd.a lib/fulltext/libfulltext.a lib/mailbox/libm
 
 check_PROGRAMS += imapd/imapd_test
 imapd_imapd_test_SOURCES = %reldir%/session_test.cc %reldir%/cache_session_test.cc %reldir%/list_test.cc \
-	%reldir%/rfc7162_test.cc %reldir%/rfc7162_qresync_test.cc %reldir%/rfc_search_test.cc %reldir%/rfc_sort_test.cc %reldir%/rfc5465_test.cc %reldir%/rfc_messages_test.cc \
+	%reldir%/rfc7162_test.cc %reldir%/rfc7162_qresync_test.cc %reldir%/rfc_search_test.cc %reldir%/rfc_sort_test.cc %reldir%/rfc5465_test.cc %reldir%/rfc_messages_test.cc %reldir%/histories_test.cc \
 	%reldir%/hibernation_test.cc %reldir%/indexer_test.cc %reldir%/quota_session_test.cc %reldir%/resync_test.cc %reldir%/rev2_test.cc %reldir%/sort_test.cc %reldir%/deflate_test.cc %reldir%/message_limit_test.cc %reldir%/rfc_examples_test.cc %reldir%/rfc9051_test.cc %reldir%/rfc5258_test.cc %reldir%/rfc9051_messages_test.cc %reldir%/metadata_test.cc %reldir%/contexts_test.cc %reldir%/extensions_test.cc %reldir%/acl_test.cc %reldir%/shared_session_test.cc %reldir%/notify_test.cc %reldir%/url_test.cc %reldir%/test_client.h %reldir%/units_test.cc
 imapd_imapd_test_SOURCES += %reldir%/rfc_append_test.cc %reldir%/rfc_urlauth_test.cc %reldir%/rfc_folders_test.cc
 imapd_imapd_test_CXXFLAGS = $(TEST_CXXFLAGS)
