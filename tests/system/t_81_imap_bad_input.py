@@ -12,6 +12,7 @@ from instance import Instance, wait
 
 SMALL = b"From: Ann <ann@client.test>\r\nSubject: one\r\n\r\nline\r\n"
 MOST_MEMORY = 64 * 1024  # kB of a session
+MANY_FILES = 1_000_000 if "POSTERN_CUTS" in os.environ else 20_000  # ./check --long
 
 
 class Imap:
@@ -163,6 +164,28 @@ class BadHost(Serving):
         self.assertRegex(imap(b"STORE 1 +FLAGS (\\Seen)"), rb"^t OK ")
         self.assertRegex(second(b"FETCH 1 FLAGS"), rb"^t OK ")
         self.assertIn(b"\\Seen", b"".join(second.said))
+
+    def test_a_maildir_of_very_many_files(self):
+        """Another program's, with names that tell nothing: read once, and a session's memory is some bytes for each."""
+        mail = self.serve()
+        self.imap(mail)(b"LOGOUT")
+        owner = self.maildir.stat()
+        for number in range(MANY_FILES):
+            with open(self.maildir / "cur" / f"1700000000.M{number:07}P1.foreign:2,{'S' * (number % 2)}", "wb") as file:
+                file.write(SMALL.replace(b"\r\n", b"\n"))
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        imap = self.imap(mail)
+        imap.socket.settimeout(300)
+        self.assertRegex(imap(b"SELECT INBOX"), rb"^t OK ")
+        self.assertIn(b"* %d EXISTS\r\n" % MANY_FILES, imap.said)
+        self.assertRegex(imap(b"UID FETCH %d (UID RFC822.SIZE)" % MANY_FILES), rb"^t OK ")
+        self.assertEqual(imap.said[0], b"* %d FETCH (UID %d RFC822.SIZE %d)\r\n" % (MANY_FILES, MANY_FILES, len(SMALL)))
+        self.assertRegex(imap(b"SEARCH RETURN (COUNT) UNSEEN"), rb"^t OK ")
+        self.assertRegex(imap.said[0], rb" COUNT %d\r\n$" % (MANY_FILES // 2))
+        self.assertLess(session_memory(mail), MOST_MEMORY + MANY_FILES // 2)
+        second = self.imap(mail)
+        self.assertRegex(second(b"STATUS INBOX (MESSAGES UNSEEN)"), rb"^t OK ")
+        self.assertIn(b"* STATUS INBOX (MESSAGES %d UNSEEN %d)\r\n" % (MANY_FILES, MANY_FILES // 2), second.said)
 
     def test_without_rights(self):
         mail = self.serve()
