@@ -112,6 +112,26 @@ TEST_F(SharedSessionTest, RightsBindOthers) {
     EXPECT_THAT((*b)("GETACL Public.News"), StartsWith("t NO [NONEXISTENT]"));
 }
 
+// RFC 4314 4: without "l" a mailbox is not there, whatever is below it
+TEST_F(SharedSessionTest, AParentThatMayNotBeSeen) {
+    auto tree = mailbox::Store::open(public_.root());
+    for (const char* name : {"A", "A.B", "C", "C.D"}) ASSERT_TRUE(tree->create(name));
+    list(public_.root() + "/.A", "lr ann\n");
+    list(public_.root() + "/.A.B", "lr anyone\n");
+    auto c = bob();
+    c->play(R"imap(
+        C: A777 LIST Public. *
+        S: * LIST (\Noselect \HasChildren) "." Public.A
+        S: * LIST (\HasNoChildren) "." Public.A.B
+        S: * LIST (\HasChildren) "." Public.C
+        S: * LIST (\HasNoChildren) "." Public.C.D
+        S: * LIST (\HasNoChildren) "." Public.News
+        S: A777 OK ...
+        C: A778 SELECT Public.A
+        S: A778 NO [NONEXISTENT] ...
+    )imap");
+}
+
 TEST_F(SharedSessionTest, SeenIsPrivateAndTheRestIsNot) {
     auto a = ann();
     auto b = bob();

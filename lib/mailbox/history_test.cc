@@ -206,6 +206,13 @@ TEST(SpecialUses, FollowFolders) {
     EXPECT_THAT(store.special_uses()->at("c"), ElementsAre("\\Sent", "\\Archive"));
     ASSERT_TRUE(store.remove("c"));
     EXPECT_TRUE(store.special_uses()->empty());
+    // RFC 6154 4: one folder has it
+    ASSERT_TRUE(store.set_special_use("one", {"\\Sent", "\\Archive"}));
+    EXPECT_THAT(*store.move_special_use("two", {"\\Sent"}), ElementsAre("one"));
+    EXPECT_THAT(*store.special_uses(), ElementsAre(testing::Pair("one", ElementsAre("\\Archive")),
+                                                   testing::Pair("two", ElementsAre("\\Sent"))));
+    EXPECT_THAT(*store.move_special_use("two", {}), ElementsAre());
+    EXPECT_THAT(*store.special_uses(), ElementsAre(testing::Pair("one", testing::_)));
 }
 
 TEST(Status, DetailsOnlyWhereAsked) {

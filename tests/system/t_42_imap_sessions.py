@@ -151,8 +151,10 @@ class OneAtATime(unittest.TestCase):
                 self.assertEqual(imap.store("1", "+FLAGS", r"\Seen")[0], "OK")
                 first.quit()
                 third = poplib.POP3(*mail.address("pop3"))
+                before = third.capa()
                 third.user("bob")
                 third.pass_("secret")
+                self.assertEqual(third.capa(), before, "RFC 5034 4")
                 self.assertEqual(third.stat()[0], 2)
                 third.quit()
 

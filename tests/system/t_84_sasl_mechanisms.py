@@ -131,7 +131,11 @@ class Scram(unittest.TestCase):
         pop = poplib.POP3(*self.mail.address("pop3"))
         self.assertEqual(pop.capa()["SASL"], ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"])
         pop.stls(careless())
-        self.assertEqual(pop.capa()["SASL"], under_tls)
+        before = pop.capa()
+        self.assertEqual(before["SASL"], under_tls)
+        pop.user("ann")
+        pop.pass_("pencil")
+        self.assertEqual(pop.capa(), before, "the same after the login, RFC 5034 4")
         pop.quit()
         with smtplib.SMTP(*self.mail.address("submission")) as smtp:
             smtp.ehlo()
