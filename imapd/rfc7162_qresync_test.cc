@@ -185,6 +185,20 @@ TEST_F(Rfc7162Qresync, Expunge) {
     }
 }
 
+// RFC 6851 4.4
+TEST_F(Rfc7162Qresync, Move) {
+    fill(4);
+    Client c(maildir);
+    c("CREATE foo");
+    c("ENABLE QRESYNC");
+    c("SELECT INBOX");
+    c.play(R"(
+        C: a UID MOVE 2:3 foo
+        S: * OK [COPYUID <<validity>> 2:3 1:2] ...
+        S: * VANISHED 2:3
+        S: a OK [HIGHESTMODSEQ <<highest>>] Move completed.)");
+}
+
 // 3.2.9
 TEST_F(Rfc7162Qresync, UidExpunge) {
     fill(7);

@@ -241,15 +241,15 @@ void Session::on_command(std::string_view text) {
         synchronize(expunges_after(*command));
     if (notifications_ && reply.kind == Reply::Kind::ok && changes_names(command->verb))
         pass_over_own_change(*command);
-    if (command->verb == Verb::expunge && selected_ && reply.kind == Reply::Kind::ok)
-        tell_modseq_after_expunge(reply);
+    const bool expunges = command->verb == Verb::expunge || command->verb == Verb::move;
+    if (expunges && selected_ && reply.kind == Reply::Kind::ok) tell_modseq_after_expunge(reply);
     if (notifications_ && changes_selection(command->verb)) follow_selection();
     finish(command->tag, reply);
     if (command->verb == Verb::compress && reply.kind == Reply::Kind::ok) begin_compression();
 }
 
-// RFC 7162 3.2.7: with the number of the last change, after all are told. An answer has one code
-// (RFC 9051 7.1).
+// RFC 7162 3.2.7, RFC 6851 4.4: with the number of the last change, after all are told. An answer
+// has one code (RFC 9051 7.1).
 void Session::tell_modseq_after_expunge(Reply& reply) {
     if (!enabled_.qresync) return;
     const std::string code = highest_modseq_code(*selected_->view);

@@ -239,6 +239,26 @@ TEST_F(SharedSessionTest, NotifyTellsOfFoldersOfOthers) {
     EXPECT_THAT(b->until("* LIST (\\HasNoChildren)"), HasSubstr("Public.Fresh"));
 }
 
+// RFC 5465 3.1, 5.9
+TEST_F(SharedSessionTest, NotifyTellsWhatMayNotBeRead) {
+    list(public_.root() + "/.News", "l anyone\nlrswipkxtea ann\n");
+    auto b = bob();
+    b->play(R"(
+        C: a NOTIFY SET STATUS (subtree Public (MessageNew MessageExpunge))
+        S: * LIST (\NoAccess) "." Public.News
+        S: a OK ...)");
+    (*ann()).append("Public.News", kPlain);
+    EXPECT_EQ((*b)("NOOP"), "t OK NOOP completed.\r\n");
+    // What may be read no more is told of no more.
+    (*b)("NOTIFY SET (subtree Other (MessageNew MessageExpunge))");
+    auto a = ann();
+    a->append("Work", kPlain);
+    b->play("S: * STATUS Other.ann.Work (MESSAGES 1 ...");
+    (*a)("SETACL Work bob l");
+    a->append("Work", kPlain);
+    EXPECT_EQ((*b)("NOOP"), "t OK NOOP completed.\r\n");
+}
+
 TEST_F(SharedSessionTest, WhoSharesIsNoted) {
     const mailbox::SharedDict dict(sys::RealFs::instance(), public_.root() + "/dict");
     Options with_dict = options("ann");
