@@ -74,7 +74,7 @@ class AppendCommand {
     std::optional<Reply> find_replaced(const imap::SequenceSet& set, bool uid);
     Reply replace(const Reply& appended);
     void answer(const Reply& reply);
-    Reply receive(imap::AppendItem item, const mailbox::Mailbox& box);
+    Reply receive(imap::AppendItem item, const std::string& name, const mailbox::Mailbox& box);
     Reply not_added(const Error& error) const;
     Result<void> add(const imap::AppendItem& item, mailbox::Appender& appender);
     Result<void> receive_message(const imap::AppendItem& item, mailbox::MessageWriter& writer);
@@ -129,8 +129,7 @@ Reply AppendCommand::carry_out(const imap::Command& command) {
     rights_ = s_.rights_of(arguments.mailbox);
     if (!mailbox::has_right(rights_, 'i'))
         return s_.lacks("i", arguments.mailbox).value_or(Reply::no("[NOPERM] Not allowed"));
-    Reply reply = receive(arguments.first, *box);
-    if (reply.kind == Reply::Kind::ok) s_.note_added(arguments.mailbox);
+    Reply reply = receive(arguments.first, arguments.mailbox, *box);
     if (s_.over_) return reply;
     if (replaced_ != 0 && reply.kind == Reply::Kind::ok) reply = replace(reply);
     if (s_.selected_ && !pending_ && (!s_.is_silent() || replaced_ != 0))
@@ -183,7 +182,8 @@ std::optional<Reply> AppendCommand::refuse(const imap::AppendItem& item) const {
 }
 
 // All messages, RFC 3502; they are in the mailbox when the last has come, or none is.
-Reply AppendCommand::receive(imap::AppendItem item, const mailbox::Mailbox& box) {
+Reply AppendCommand::receive(imap::AppendItem item, const std::string& name,
+                             const mailbox::Mailbox& box) {
     mailbox::Appender appender(box);
     for (std::size_t count = 1;; ++count) {
         if (auto refusal = s_.too_many_to_save(count)) return *refusal;
@@ -199,9 +199,11 @@ Reply AppendCommand::receive(imap::AppendItem item, const mailbox::Mailbox& box)
         item = *std::move(next);
     }
     const auto appended = appender.commit();
-    if (appended && s_.selected_ && box.path() == s_.selected_->mailbox.path())
+    if (!appended) return s_.failed(appended.error());
+    if (s_.selected_ && box.path() == s_.selected_->mailbox.path())
         s_.selected_->own_arrivals = appended->uids;
-    return appended ? done(*appended) : s_.failed(appended.error());
+    s_.note_added(name, appended->uids);
+    return done(*appended);
 }
 
 Reply AppendCommand::not_added(const Error& error) const {

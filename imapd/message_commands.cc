@@ -190,7 +190,7 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     auto copied = selected_->view->copy(*seqs, *target, terms);
     if (!copied)
         return copied.error().code == Errc::not_found ? Reply::no(kGone) : failed(copied.error());
-    note_added(arguments.mailbox);
+    note_added(arguments.mailbox, copied->uids);
     const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ",
                                   uids_of(*seqs), " ", imap::format_set(copied->uids), "] "});
     if (target->path() == selected_->mailbox.path()) selected_->own_arrivals = copied->uids;

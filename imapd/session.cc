@@ -181,18 +181,20 @@ bool Session::tidy_some() {
 // What clients will ask of messages that this session has added, while the files are in memory.
 bool Session::prepare_some() {
     if (added_to_.empty()) return false;
-    const auto box = store_.mailbox(*added_to_.begin());
-    const auto done = box ? mailbox::prepare_new(*box, mailbox::kPreparedAtOnce)
+    const auto& [name, first] = *added_to_.begin();
+    const auto box = store_.mailbox(name);
+    const auto done = box ? mailbox::prepare_new(*box, mailbox::kPreparedAtOnce, first)
                           : Result<std::size_t>(Error(box.error()));
     if (!done) log::debug(options_.trace, done.error().what);
     if (!done || *done < mailbox::kPreparedAtOnce) added_to_.erase(added_to_.begin());
     return !added_to_.empty();
 }
 
-void Session::note_added(const std::string& mailbox) {
+void Session::note_added(const std::string& mailbox, const std::vector<mailbox::Uid>& uids) {
     constexpr std::size_t kMost = 100;
     const auto name = mailbox::Store::canonical(mailbox);
-    if (name && store_.is_personal(*name) && added_to_.size() < kMost) added_to_.insert(*name);
+    if (name && store_.is_personal(*name) && !uids.empty() && added_to_.size() < kMost)
+        added_to_.emplace(*name, uids.front());  // which stays
 }
 
 void Session::finish_work() {

@@ -4,9 +4,9 @@
 // message_limit.cc, search_command.cc, append.cc, enable.cc and idle.cc hold the commands.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -129,7 +129,7 @@ class Session {
     void tidy(int watch = -1);
     bool tidy_some();
     bool prepare_some();
-    void note_added(const std::string& mailbox);
+    void note_added(const std::string& mailbox, const std::vector<mailbox::Uid>& uids);
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
     Reply failed(const Error& error) const;
@@ -318,7 +318,7 @@ class Session {
     std::unique_ptr<Notifications> notifications_;  // null: no NOTIFY
     bool idling_ = false;
     Enabled enabled_;
-    std::set<std::string> added_to_;  // folders that this session has put messages into
+    std::map<std::string, mailbox::Uid> added_to_;  // folders, and the first UID added there
     int bad_in_a_row_ = 0;
     bool over_ = false;
     bool hibernates_ = false;

@@ -12,6 +12,7 @@
 #include "lib/ipc/messages/auth.h"
 #include "lib/ipc/messages/cleanup.h"
 #include "lib/log/log.h"
+#include "lib/mailbox/store.h"
 #include "lib/queue/agent_report.h"
 #include "lib/queue/message_text.h"
 
@@ -179,6 +180,30 @@ TEST_F(Delivery, DeliversGroupsAndReportsEachJob) {
     EXPECT_NE(logged.find(", dsn=5.4.6, status=bounced (mail forwarding loop for old@here.test)"),
               std::string::npos);
     EXPECT_NE(logged.find("status=deferred (maildir delivery failed: "), std::string::npos);
+}
+
+TEST_F(Delivery, PreparesForReadersBeforeItEnds) {
+    auto store = mailbox::Store::open(root_ + "/home/u");
+    ASSERT_TRUE(store) << store.error().what;
+    const mailbox::Mailbox inbox = store->mailbox("INBOX").value();
+    { const auto opened_before = inbox.open(mailbox::Access::read_write).value(); }
+    std::vector<OpenJob> jobs(1);
+    jobs[0].file = queue_file("Subject: x\r\n\r\nbody\r\n");
+    jobs[0].job.request = request({"u@here.test"});
+    jobs[0].job.targets = {to(root_ + "/home/u/", "u@here.test")};
+    auto pair = sys::packet_pair();
+    jobs[0].connection = std::move(pair->first);
+    MailboxWorker worker(sys::RealFs::instance(), mailbox_options(), nullptr);
+    worker.deliver(jobs);
+    auto parent = sys::packet_pair();
+    parent->second.reset();
+    ipc::Channel channel(std::move(parent->first));
+    worker.run(channel);
+    const auto view = inbox.open(mailbox::Access::read_only).value();
+    ASSERT_EQ(view->count(), 1U);
+    ASSERT_TRUE(view->cached(1));
+    EXPECT_EQ(view->cached(1)->header, "Return-Path: <s@far.test>\r\nX-Original-To: u@here.test\r\n"
+                                       "Delivered-To: u@here.test\r\nSubject: x\r\n");
 }
 
 // Workers after a reload, and sessions, are processes of their own.

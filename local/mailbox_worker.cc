@@ -23,6 +23,7 @@ namespace {
 constexpr Millis kAnswerWait{10'000};
 constexpr Millis kTurnWait{10'000};            // for those who fill the mailbox just now
 constexpr int kQuiet = 500;  // milliseconds without a job
+constexpr Millis kAtEnd{2000};
 
 Result<OpenJob> open_job(ipc::Packet packet) {
     if (packet.descriptor_count() != 2)
@@ -103,14 +104,18 @@ void MailboxWorker::run(ipc::Channel& parent) {
         auto jobs = next_jobs(parent);
         if (!jobs.empty()) deliver(jobs);
     }
-    if (runner_ == nullptr) return;
-    // No new jobs for the runner; those that it has may still need us.
-    parent_open_ = false;
-    shutdown(runner_->fd(), SHUT_WR);
-    while (runner_open_) {
+    if (runner_ != nullptr) {
+        // No new jobs for the runner; those that it has may still need us.
+        parent_open_ = false;
+        shutdown(runner_->fd(), SHUT_WR);
+    }
+    while (runner_ != nullptr && runner_open_) {
         auto jobs = next_jobs(parent);
         if (!jobs.empty()) deliver(jobs);
     }
+    // Our successor knows nothing of what we have delivered.
+    const Deadline enough = Deadline::in(kAtEnd);
+    while (!delivered_.empty() && !enough.passed()) prepare_one();
 }
 
 bool MailboxWorker::wants_runner(const MailboxJob& job, const Target& target) {

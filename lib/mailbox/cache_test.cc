@@ -139,9 +139,16 @@ TEST(PrepareNew, LeavesWhatWasThereBeforeButNothingThatComes) {
     deliver(kMostPrepared + 5);
     EXPECT_EQ(*prepare_new(maildir.inbox(), kMostPrepared), kMostPrepared);
     EXPECT_EQ(*prepare_new(maildir.inbox(), kMostPrepared), 5U);
-    const auto view = maildir.inbox().open(Access::read_only).value();
-    EXPECT_FALSE(view->cached(3));
-    EXPECT_TRUE(view->cached(4));
+    {
+        const auto view = maildir.inbox().open(Access::read_only).value();
+        EXPECT_FALSE(view->cached(3));
+        EXPECT_TRUE(view->cached(4));
+    }
+    // Where nothing is known: what was added by us is new, and what nobody has seen.
+    maildir.remove("postern.cache");
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000, 4), 2 * kMostPrepared + 5);
+    maildir.remove("postern.cache");
+    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000), kMostPrepared + 5);
 }
 
 TEST(Cache, CopiesAreKnownAsTheirOriginalsAre) {

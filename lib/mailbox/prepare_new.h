@@ -15,8 +15,9 @@ inline constexpr std::size_t kPreparedAtOnce = 100;   // what one piece of the w
 inline constexpr std::uint64_t kLargestPrepared = 4U << 20;  // larger ones are left to their reader
 
 // At most `limit` of the messages behind the last one that the cache knows, oldest first; how many
-// it were (`limit`: there may be more). Where it knows none, the newest thousand: others may never
-// be asked for. Nothing for a folder that no client ever opened.
-Result<std::size_t> prepare_new(const Mailbox& box, std::size_t limit);
+// it were (`limit`: there may be more). Where it knows none: those that no session has seen, and
+// those from the UID `added` on; of others, which may never be asked for, the newest thousand.
+// Nothing for a folder that no client ever opened.
+Result<std::size_t> prepare_new(const Mailbox& box, std::size_t limit, Uid added = 0);
 
 }  // namespace postern::mailbox
