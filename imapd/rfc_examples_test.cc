@@ -7,16 +7,59 @@ namespace {
 
 class RfcExamples : public SessionTest {};
 
-// RFC 2342 5, example 5.1. The others have namespaces of others, for which see
-// shared_session_test.cc, or a prefix for the user's own, list_test.cc.
-TEST_F(RfcExamples, Namespace) {
-    Client c(maildir);
+// RFC 2342 5, RFC 9051 6.3.10: a server with "/" or with a prefix is one that is told so. Not ours:
+// several separators (5.4), several namespaces of the user's own (5.6), "~user" (5.9), nothing of
+// the user's own (5.2).
+TEST_F(RfcExamples, PersonalNamespace) {  // 5.1, 5.5
+    Options options;
+    options.names = FolderNames::make('/', "", {}).value();
+    Client c(maildir, options);
     c.play(R"imap(
         C: A001 NAMESPACE
-        S: * NAMESPACE (("" ".")) NIL NIL
+        S: * NAMESPACE (("" "/")) NIL NIL
         S: A001 OK ...
         C: A002 NAMESPACE x
         S: A002 BAD ...
+    )imap");
+    options.names = FolderNames::make('.', "INBOX", {}).value();
+    Client below_inbox(maildir, options);
+    below_inbox.play(R"imap(
+        C: A001 NAMESPACE
+        S: * NAMESPACE (("INBOX." ".")) NIL NIL
+        S: A001 OK ...
+        C: A002 CREATE "INBOX.Sent Mail"
+        S: A002 OK ...
+    )imap");
+}
+
+TEST_F(RfcExamples,
+       NamespacesOfOthers) {  // 5.3, 5.7; those who have granted nothing are not listed
+    TempMaildir mike, karen, everybody;
+    auto store = mailbox::Store::open(maildir.root()).value();
+    store.add_namespace({"Public Folders", false});
+    store.add_namespace({"Other Users", true});
+    store.add_mount({"Public Folders", everybody.root(), "", {}});
+    const std::pair<const char*, const TempMaildir*> users[] = {{"Mike", &mike}, {"Karen", &karen}};
+    for (const auto& [name, home] : users) {
+        ASSERT_TRUE(mailbox::Store::open(home->root())->create("Foo"));
+        std::ofstream(home->root() + "/.Foo/postern.acl") << "postern-acl 1\nlr anyone\n";
+        store.add_mount({std::string("Other Users.") + name, home->root(), name, {"Foo"}});
+    }
+    Options options;
+    options.user = "joe";
+    options.names = FolderNames::make('/', "", {}).value();
+    Client c(std::move(store), options);
+    c.play(R"imap(
+        C: A001 NAMESPACE
+        S: * NAMESPACE (("" "/")) (("Other Users/" "/")) (("Public Folders/" "/"))
+        S: A001 OK ...
+        C: A002 LIST "" "Other Users/%"
+        S: * LIST (\Noselect \HasChildren) "/" "Other Users/Karen"
+        S: * LIST (\Noselect \HasChildren) "/" "Other Users/Mike"
+        S: A002 OK ...
+        C: A003 LIST "" "Other Users/Mike/%"
+        S: * LIST (\HasNoChildren) "/" "Other Users/Mike/Foo"
+        S: A003 OK ...
     )imap");
 }
 
