@@ -136,8 +136,8 @@ Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
         else
             changes.push_back({entry.name, entry.value});
     }
-    if (uses && (iequals(arguments.mailbox, "INBOX") || !uses_in(*uses)))
-        return Reply::no("[USEATTR] The mailbox can't be for that use");
+    if (uses)
+        if (auto refusal = refuse_uses(arguments.mailbox, *uses)) return *refusal;
     if (!changes.empty()) {
         auto done = store_.set_metadata(arguments.mailbox, changes);
         if (!done && done.error().code == Errc::permanent)
@@ -150,20 +150,30 @@ Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
                 : Reply::ok("Setmetadata completed.");
 }
 
-// RFC 6154 4, 5.4: one mailbox is for a use; the client is told whose it was
-Reply Session::give_uses(const std::string& name, const std::vector<std::string>& uses) {
+// RFC 6154 4: what CREATE would refuse is refused here too, before anything is changed
+std::optional<Reply> Session::refuse_uses(const std::string& name, std::string_view value) const {
+    const auto wanted = uses_in(value);
+    if (iequals(name, "INBOX") || !wanted)
+        return Reply::no("[USEATTR] The mailbox can't be for that use");
     const auto folder = mailbox::Store::canonical(name);
     if (!folder) return failed(folder.error());
     if (const auto box = store_.mailbox(*folder); !box) return failed(box.error());
-    const auto losers = store_.move_special_use(*folder, uses);
+    auto given = store_.special_uses();
+    if (!given) return failed(given.error());
+    given->erase(*folder);
+    if (wanted->empty() && !uses_of(*given, *folder).empty())
+        return Reply::no("[USEATTR] The mailbox's name tells its use");
+    return std::nullopt;
+}
+
+// RFC 6154 5.4: one mailbox is for a use; the client is told whose it was
+Reply Session::give_uses(const std::string& name, const std::vector<std::string>& uses) {
+    const auto losers = store_.move_special_use(name, uses);
     if (!losers) return failed(losers.error());
     imap::GetMetadataArguments told;
     told.entries.emplace_back(kSpecialUse);
     for (const std::string& loser : *losers) write_listed_metadata(loser, told);
-    const auto given = store_.special_uses();
-    if (!given) return failed(given.error());
-    if (uses_of(*given, *folder) != uses)  // none, for a name that tells one
-        return Reply::no("[USEATTR] The mailbox's name tells its use");
+    note_metadata_change(name);
     return Reply::ok("Setmetadata completed.");
 }
 

@@ -252,6 +252,11 @@ TEST_F(RfcFolders, GetMetadata) {
         S: * METADATA INBOX (/private/filters/values/boss "FROM \"boss@example.com\""
            /private/filters/values/small "SMALLER 5000")
         S: a OK ...
+        C: a GETMETADATA (DEPTH infinity) "" (/shared)
+        S: * METADATA "" (/shared/comment "Shared comment")
+        S: a OK ...
+        C: a SETMETADATA "" (/shared "x")
+        S: a BAD ...
     )imap");
 }
 

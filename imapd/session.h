@@ -172,6 +172,7 @@ class Session {
                                     const std::vector<imap::StatusItem>& items);
     Reply get_metadata(const imap::GetMetadataArguments& arguments);
     Reply set_metadata(const imap::SetMetadataArguments& arguments);
+    std::optional<Reply> refuse_uses(const std::string& name, std::string_view value) const;
     Reply give_uses(const std::string& name, const std::vector<std::string>& uses);
     void note_metadata_change(const std::string& name) const;
     void pass_over_own_entries(const std::string& name,

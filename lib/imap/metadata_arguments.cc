@@ -7,14 +7,16 @@
 namespace postern::imap {
 namespace {
 
-// RFC 5464 3.2: names are ASCII without wildcards, in levels none of which is empty
-Result<std::string> parse_entry_name(Parser& parser) {
+// RFC 5464 3.2: names are ASCII without wildcards, in levels none of which is empty. Clients that
+// ask for all there is name the first level alone.
+Result<std::string> parse_entry_name(Parser& parser, bool may_be_a_scope) {
     TRY_ASSIGN(const std::string written, parser.astring());
     std::string name = to_lower(written);
     const bool printable_ascii = std::all_of(name.begin(), name.end(), [](char c) {
         return c > ' ' && c < 0x7F && c != '*' && c != '%';
     });
-    const bool known = name.starts_with("/private/") || name.starts_with("/shared/");
+    const bool known = name.starts_with("/private/") || name.starts_with("/shared/") ||
+                       (may_be_a_scope && (name == "/private" || name == "/shared"));
     if (!printable_ascii || !known || name.ends_with('/') || name.size() > kMaxMetadataName ||
         name.find("//") != std::string::npos)
         return bad("Invalid entry name");
@@ -53,7 +55,7 @@ Result<void> parse_options(Parser& parser, GetMetadataArguments& out) {
 Result<void> parse_entries(Parser& parser, GetMetadataArguments& out) {
     const bool several = parser.eat('(');
     do {
-        TRY_ASSIGN(std::string name, parse_entry_name(parser));
+        TRY_ASSIGN(std::string name, parse_entry_name(parser, true));
         out.entries.push_back(std::move(name));
         if (out.entries.size() > kMaxMetadataNames) return bad("Too many entries");
     } while (several && parser.eat(' '));
@@ -110,7 +112,7 @@ Result<SetMetadataArguments> parse_set_metadata(Parser& parser) {
     TRY(parser.expect('('));
     do {
         SetMetadataArguments::Entry entry;
-        TRY_ASSIGN(entry.name, parse_entry_name(parser));
+        TRY_ASSIGN(entry.name, parse_entry_name(parser, false));
         TRY(parser.space());
         TRY_ASSIGN(entry.value, parser.nstring8());
         out.entries.push_back(std::move(entry));
