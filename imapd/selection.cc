@@ -109,6 +109,7 @@ void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
 // After EXISTS and flags: what the client wants to know of new messages, and what joined and left
 // its searches. In the order of RFC 5465 7 (and of its example; 5.2 has it the other way round).
 void Session::tell_of_news(std::uint32_t added) {
+    if (!selected_->contexts && !notifications_) return selected_->own_arrivals.clear();
     const mailbox::View& view = *selected_->view;
     const std::uint32_t known = view.count() - added;
     SearchContexts::Update update;
