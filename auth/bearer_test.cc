@@ -106,6 +106,16 @@ TEST_F(BearerTest, WhatIsWrongIsToldAndThenRefused) {
     EXPECT_THAT(log::take_captured(), testing::Not(HasSubstr("opaque"))) << "tokens are secret";
 }
 
+TEST_F(BearerTest, WhoHasNoTokenIsToldWhereToGetOne) {  // RFC 7628 4.3
+    auto channel = connect();
+    auto request = bearer_request("u1", "x", session_);
+    request.response = "n,a=u1,\x01host=h\x01port=143\x01" "auth=\x01\x01";
+    const auto answer = ask<ipc::AuthAnswer>(channel, request).value();
+    EXPECT_EQ(answer.challenge,
+              "{\"status\":\"invalid_token\",\"scope\":\"mail\",\"openid-configuration\":"
+              "\"https://issuer.test/.well-known/openid-configuration\"}");
+}
+
 TEST_F(BearerTest, KeysThatCannotBeReadAreNoWrongToken) {
     write_keys("{");
     EXPECT_EQ(log_in("", token(R"("email":"u1","scope":"mail")")).outcome, AuthOutcome::temporary);

@@ -28,7 +28,11 @@ class OauthExchange final : public Exchange {
 void OauthExchange::on_message(std::string& message) {
     if (told_) return refuse(user_, why_);
     auto bearer = older_ ? sasl::parse_xoauth2(message) : sasl::parse_oauthbearer(message);
-    if (!bearer) return reject(sasl::BearerError::invalid_request, {}, bearer.error().what);
+    if (!bearer) {
+        using enum sasl::BearerError;
+        const bool without = bearer.error().code == Errc::not_found;
+        return reject(without ? invalid_token : invalid_request, {}, bearer.error().what);
+    }
     const crypto::WipeGuard guard(bearer->token);
     backend_.token_checker.check(bearer->token, request_.session.str(),
                                  [this, weak = weak_from_this(), wanted = bearer->user](

@@ -17,6 +17,14 @@ constexpr std::string_view kGone =
 
 Reply read_only() { return Reply::no("[READ-ONLY] Mailbox is read-only"); }
 
+// Nobody has them, so that there is nothing to take away.
+void drop_unknown(std::vector<std::string>& names, const std::vector<std::string>& keywords) {
+    std::erase_if(names, [&](const std::string& name) {
+        return std::none_of(keywords.begin(), keywords.end(),
+                            [&](const std::string& known) { return iequals(known, name); });
+    });
+}
+
 mailbox::StoreMode mode_of(imap::StoreArguments::Mode mode) {
     switch (mode) {
         case imap::StoreArguments::Mode::replace: return mailbox::StoreMode::replace;
@@ -119,8 +127,10 @@ Reply Session::store(imap::StoreArguments arguments, bool uid) {
     if (!seqs) return Reply::bad(seqs.error().what);
     if (view.read_only()) return read_only();
     if (auto refusal = take_storable(arguments)) return *refusal;
-    const auto named = sort_flags(arguments.flags);
+    auto named = sort_flags(arguments.flags);
     if (!named) return Reply::bad(named.error().what);
+    if (arguments.mode == imap::StoreArguments::Mode::remove)
+        drop_unknown(named->keywords, view.keywords());
     if (!has_room_for(named->keywords, view.keywords()))  // RFC 5530 3
         return Reply::no(cat({"[LIMIT] A mailbox has at most ",
                               std::to_string(mailbox::kMaxKeywords), " keywords"}));

@@ -138,6 +138,9 @@ TEST_F(SessionTest, StoreAndExpunge) {
     EXPECT_EQ(c("STORE 1,3 +FLAGS.SILENT \\Deleted"), "t OK Store completed.\r\n");
     EXPECT_EQ(c("STORE 3 FLAGS (\\Answered)"),
               "* 3 FETCH (FLAGS (\\Answered \\Recent))\r\nt OK Store completed.\r\n");
+    EXPECT_EQ(c("STORE 3 -FLAGS ($Junk NotThere)"),
+              "* 3 FETCH (FLAGS (\\Answered \\Recent))\r\nt OK Store completed.\r\n")
+        << "what nobody has is no new keyword";
     EXPECT_THAT(c("STORE 1 FLAGS (\\Recent)"), StartsWith("t BAD Invalid flag"));
     EXPECT_THAT(c("STORE 9 FLAGS ()"), StartsWith("t BAD"));
     EXPECT_EQ(c("UID EXPUNGE 2:4"), "* 2 EXPUNGE\r\nt OK Expunge completed.\r\n");

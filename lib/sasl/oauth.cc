@@ -32,6 +32,7 @@ Result<std::string> token_of(std::string_view pairs) {
         if (!parts || parts->first.empty()) return bad_message("not key=value");
         if (parts->first != "auth") continue;  // host, port, qs...
         if (!token.empty()) return bad_message("auth twice");
+        if (parts->second.empty()) return Error{Errc::not_found, "no token", 0};
         if (!istarts_with(parts->second, "Bearer ")) return bad_message("not a bearer token");
         token = trim(parts->second.substr(7));
         if (!is_bearer_token(token)) return bad_message("token");

@@ -14,7 +14,8 @@ struct BearerMessage {
     std::string token;  // secret
 };
 
-// RFC 7628 3.1: gs2-header, then key=value pairs, each behind a ^A. Errc::invalid says why.
+// RFC 7628 3.1: gs2-header, then key=value pairs, each behind a ^A. Errc::invalid says why;
+// Errc::not_found: a client without a token asks where to get one (RFC 7628 4.3).
 Result<BearerMessage> parse_oauthbearer(std::string_view message);
 // "user=" name ^A "auth=Bearer " token ^A ^A
 Result<BearerMessage> parse_xoauth2(std::string_view message);
