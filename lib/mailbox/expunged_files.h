@@ -26,6 +26,8 @@ class ExpungedFiles {
 
     // Removes some of those that wait: at most `limit`. True when there is more to do.
     Result<bool> remove_some(std::size_t limit);
+    bool are_waiting() const { return !names_.empty(); }
+    void look_again() { looked_ = false; }  // others may have left some since
 
   private:
     std::string directory() const;

@@ -127,6 +127,29 @@ TEST(Expunge, OfManyRemovesTheFilesWhenNobodyWaits) {
     EXPECT_THAT(uids_of(*open_indexed(maildir)), ElementsAre(11, 12));
 }
 
+TEST(Expunge, WhoGoesOnToReadOnlyRemovesItsFilesFirst) {
+    TestMaildir maildir;
+    fill(maildir, 12);
+    auto view = open_indexed(maildir);
+    ASSERT_TRUE(view->expunge(numbers(1, 10)));
+    view = maildir.inbox().open_after(std::move(view), Access::read_only).value();
+    EXPECT_TRUE(view->read_only());
+    view.reset();
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.expunged"));
+}
+
+TEST(Expunge, WhatACrashLeavesIsFoundWhenTheFolderIsSelectedAgain) {
+    TestMaildir maildir;
+    fill(maildir, 1);
+    auto view = open_indexed(maildir);
+    tidy(*view);
+    std::filesystem::create_directory(maildir.root() + "/postern.expunged");
+    maildir.put("postern.expunged/900.h:2,", "text\n");
+    view = maildir.inbox().open_after(std::move(view), Access::read_write).value();
+    tidy(*view);
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.expunged"));
+}
+
 TEST(Expunge, WhatACrashLeftIsRemovedByTheNextSession) {
     TestMaildir maildir;
     fill(maildir, 1);
@@ -236,6 +259,30 @@ TEST(Index, SessionsLiveThroughANewLog) {
     EXPECT_EQ(watching->message(2).flags.system, kFlagged);
     EXPECT_EQ(*watching->read(299), "new\n");
     EXPECT_EQ(uids_of(*watching), uids_of(*inbox.open(Access::read_only).value()));
+}
+
+// What is expunged behind the beginning of a new log is told like all else, and until then no
+// client may take the mod-sequence of the expunge for one that it knows.
+TEST(Index, ExpungesBehindTheBeginningOfANewLogAreTold) {
+    TestMaildir maildir;
+    fill(maildir, 3);
+    auto watching = open_indexed(maildir);
+    const auto known = watching->highest_modseq();
+    std::ofstream(maildir.root() + "/postern.log", std::ios::app) << "torn by a crash";
+    auto busy = open_indexed(maildir);
+    ASSERT_TRUE(busy->store(Seqs{1}, StoreMode::add, {kFlagged, 0}));  // the log is replaced
+    ASSERT_TRUE(maildir.inbox().append(std::vector{append_text("comes\n"), append_text("stays\n")}));
+    ASSERT_TRUE(busy->sync(Expunges::report));
+    ASSERT_TRUE(busy->expunge(Seqs{2, 4}));
+
+    const auto held = watching->sync(Expunges::hold);
+    ASSERT_TRUE(held) << held.error().what;
+    EXPECT_EQ(held->added, 1U) << "one has come and gone";
+    EXPECT_EQ(watching->told_modseq(), known);
+    EXPECT_THAT(watching->sync(Expunges::report)->expunged, ElementsAre(2));
+    EXPECT_EQ(watching->told_modseq(), busy->highest_modseq());
+    EXPECT_THAT(uids_of(*watching), ElementsAre(1, 3, 5));
+    EXPECT_EQ(*watching->read(3), "stays\n");
 }
 
 TEST(Index, ModSequencesGrowWithEachChange) {

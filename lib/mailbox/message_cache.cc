@@ -68,9 +68,9 @@ void MessageCache::look_again() {
 
 std::optional<CachedMessage> MessageCache::find(std::size_t at) {
     if (!ready()) return std::nullopt;
-    const IndexRow& row = index_.row(at);
     // The 1st, 2nd, 4th, 8th… time: who reads a whole folder for the first time finds nothing.
-    if (row.cache == 0 && std::has_single_bit(++misses_)) look_again();
+    if (index_.row(at).cache == 0 && std::has_single_bit(++misses_)) look_again();
+    const IndexRow& row = index_.row(at);
     const std::string_view bytes = map_.bytes();
     if (row.cache < sizeof(CacheHeader) || row.cache >= bytes.size()) return std::nullopt;
     const auto entry = read_entry(bytes.substr(static_cast<std::size_t>(row.cache)));

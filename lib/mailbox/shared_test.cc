@@ -383,11 +383,16 @@ TEST_F(Shared, CopiesAreFilesOfTheirOwn) {
             EXPECT_EQ(std::filesystem::hard_link_count(file), 1U);
             EXPECT_EQ(mode_of(file.path()), 0660U);
         }
-    // And back: the private flag is a flag of the copy.
+    // And back: the private flag is a flag of the copy. What all may write about a message, its
+    // cache, is not.
+    view->remember(1, {1, "(forged)", "(forged)", "Subject: forged\r\n", ""});
+    view->flush_cache();
+    ASSERT_TRUE(view->cached(1));
     ASSERT_TRUE(view->copy(first, ann.mailbox("INBOX").value()));
     ASSERT_TRUE(inbox->sync(Expunges::report));
     ASSERT_EQ(inbox->count(), 2U);
     EXPECT_EQ(inbox->message(2).flags.system, kSeen);
+    EXPECT_FALSE(ann.mailbox("INBOX").value().open(Access::read_only).value()->cached(2));
 }
 
 TEST_F(Shared, FoldersOfAnotherUser) {

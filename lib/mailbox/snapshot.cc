@@ -191,23 +191,26 @@ void FolderIndex::merge(const FolderIndex& fresh) {
     std::size_t at = 0;
     for (const IndexRow& old : rows()) {
         while (at < fresh.count() && fresh.row(at).uid < old.uid) ++at;
-        IndexRow row = old;
-        if (at == fresh.count() || fresh.row(at).uid != old.uid) {
+        const bool listed = at < fresh.count() && fresh.row(at).uid == old.uid;
+        IndexRow row = listed ? fresh.row(at) : old;
+        // Left out of the new log, or expunged since: after all that was known.
+        if (!listed || (row.place & place::kGone) != 0) {
             row.place |= place::kGone;
             marks_ = true;
-            if (first_gone_ == 0) first_gone_ = modseq_ + 1;  // after all that was known
-            keep(row, name(old));
-            continue;
+            if (first_gone_ == 0) first_gone_ = modseq_ + 1;
         }
-        row = fresh.row(at);
+        const std::string_view row_name = listed ? fresh.name(fresh.row(at)) : name(old);
         row.place = static_cast<std::uint8_t>(row.place | (old.place & ~place::kOnDisk));
         if (row.flags != old.flags || row.keywords != old.keywords) {
             row.place |= place::kChanged;
             marks_ = true;
         }
-        keep(row, fresh.name(fresh.row(at++)));
+        keep(row, row_name);
+        if (listed) ++at;
     }
-    for (; at < fresh.count(); ++at) keep(fresh.row(at), fresh.name(fresh.row(at)));
+    // What has come and gone meanwhile is news to nobody.
+    for (; at < fresh.count(); ++at)
+        if ((fresh.row(at).place & place::kGone) == 0) keep(fresh.row(at), fresh.name(fresh.row(at)));
     map_ = {};
     mapped_rows_ = {};
     mapped_names_ = {};

@@ -51,6 +51,9 @@ FolderView::~FolderView() {
 bool FolderView::begin_again(const Mailbox& mailbox, Access access) {
     // What is an mbox file, or shown in another way to each user, is opened by others than us.
     if (mailbox.path() != index_.folder() || env_.mbox || env_.seen) return false;
+    // Who only reads would leave there what we have expunged.
+    if (access != access_ && expunged_.are_waiting()) return false;
+    expunged_.look_again();
     flush_cache();
     access_ = access;
     if (!index_.begin_again()) return false;

@@ -300,7 +300,8 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     if (copied && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
     if (copied) TRY(seen.keep(*copied, target.modseq()));
-    if (copied) copy_cached(seqs, copied->uids, target);
+    // What others' caches say is theirs to say, and not of messages of ours.
+    if (copied && ours) copy_cached(seqs, copied->uids, target);
     const auto& mbox = to.environment().mbox;
     if (copied && mbox) TRY(mbox->push(to.environment(), to.path(), target.modseq()));
     return copied;
