@@ -26,7 +26,8 @@ class MailboxCommand : public testing::Test {
         std::filesystem::create_directory(folder_ / "home");
         std::ofstream(folder_ / "users") << "fred:{PLAIN}x:0:0::" << folder_.path() << "/home\n"
                                          << "joe@x.example:{PLAIN}x:0:0::" << folder_.path()
-                                         << "/home::userdb_mail=maildir:~/Mail:LAYOUT=fs\n";
+                                         << "/home::userdb_mail=maildir:~/Mail:INDEX=/x\n"
+                                         << "ann:{PLAIN}x:0:0::/h::userdb_mail=mdbox:~/m\n";
     }
 
     int run(std::vector<std::string> arguments) {
@@ -55,6 +56,7 @@ TEST_F(MailboxCommand, FindsMailboxes) {
     EXPECT_EQ(find_mailbox("/a/b", config_).value(), "/a/b");
     EXPECT_EQ(find_mailbox("nobody-of-this-name", config_).error().code, Errc::not_found);
     EXPECT_EQ(find_mailbox("a:b", config_).error().code, Errc::invalid);
+    EXPECT_THAT(find_mailbox("ann", config_).error().what, HasSubstr("mdbox is not supported"));
 }
 
 TEST_F(MailboxCommand, KnowsAnInboxThatIsAnMbox) {
