@@ -471,6 +471,12 @@ TEST_F(DomainServiceTest, TheDomainThatClientsAddIsNoPartOfTheName) {
     auto same = request("u1@example.test", "secret");
     same.response = "u1"s + same.response;
     EXPECT_EQ(ask<ipc::AuthAnswer>(login, same)->outcome, AuthOutcome::success);
+    auto certified = request("", "");
+    certified.mechanism = "EXTERNAL";
+    certified.certificate_user = "u1@other.test";
+    certified.response.clear();
+    EXPECT_EQ(ask<ipc::AuthAnswer>(login, certified)->text, "unknown user")
+        << "authorities may certify users of several domains";
 }
 
 TEST_F(ServiceTest, SmtpGetsNoToken) {

@@ -49,7 +49,7 @@ void PlainExchange::on_message(std::string& message) {
     if (!credentials) return refuse({}, "malformed authentication message");
     const crypto::WipeGuard password_guard(credentials->password);
     const std::string name = canonical(credentials->user);
-    if (!is_self(credentials->authorization, credentials->user))
+    if (!is_self(credentials->authorization, name))
         return refuse(name, "acting as another user is not allowed");
     auto user = backend_.users.find(name);
     if (user.failed()) return defer(name, "user database: " + user.error().what.substr(0, 500));
@@ -82,7 +82,7 @@ class ExternalExchange final : public Exchange {
 };
 
 void ExternalExchange::on_message(std::string& message) {
-    const std::string name = canonical(request_.certificate_user);
+    const std::string name = prepared(request_.certificate_user);
     if (name.empty()) return refuse({}, "no client certificate that is trusted and names a user");
     if (!is_self(message, name)) return refuse(name, "acting as another user is not allowed");
     auto user = backend_.users.find(name);
@@ -176,14 +176,19 @@ std::string Exchange::story(const std::string& user) const {
 
 // --- Names
 
+std::string Exchange::prepared(const std::string& name) {
+    return mail::saslprep(name).value_or(name);
+}
+
 std::string Exchange::canonical(const std::string& name) const {
-    std::string out = mail::saslprep(name).value_or(name);
+    std::string out = prepared(name);
     if (backend_.drops_domain) out.resize(std::min(out.find('@'), out.size()));
     return out;
 }
 
-bool Exchange::is_self(const std::string& authorization, const std::string& user) const {
-    return authorization.empty() || iequals(canonical(authorization), canonical(user));
+bool Exchange::is_self(const std::string& authorization, const std::string& name) const {
+    return authorization.empty() || iequals(prepared(authorization), name) ||
+           iequals(canonical(authorization), name);
 }
 
 }  // namespace postern::auth

@@ -56,11 +56,13 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     void refuse(const std::string& user, const std::string& why);
     void defer(const std::string& user, const std::string& why);
 
-    // The name as users are known by it: prepared (RFC 4013) where that is possible, and without
-    // the domain that clients may add.
+    // The name as users are known by it: prepared (RFC 4013) where that is possible.
+    static std::string prepared(const std::string& name);
+    // The same of a name that a client gives, which may have a domain that users' names have not.
+    // Not of one that an issuer of tokens or certificates gives: his domains tell users apart.
     std::string canonical(const std::string& name) const;
-    // Whether `authorization` is the user himself; nobody acts for others here.
-    bool is_self(const std::string& authorization, const std::string& user) const;
+    // Whether `authorization` is the user of that name himself; nobody acts for others here.
+    bool is_self(const std::string& authorization, const std::string& name) const;
 
     Backend& backend_;
     ipc::AuthRequest request_;  // without the response

@@ -48,7 +48,7 @@ void OauthExchange::on_verdict(const std::string& wanted,
     if (!verdict->why.empty())
         return reject(verdict->scope ? insufficient_scope : invalid_token, wanted,
                       cat({"the token is not good: ", verdict->why}));
-    const std::string name = canonical(verdict->user);
+    const std::string name = prepared(verdict->user);
     if (!is_self(wanted, name))
         return reject(invalid_token, wanted,
                       cat({"the token is one of user ", printable(name, 100)}));

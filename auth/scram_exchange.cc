@@ -52,7 +52,7 @@ void ScramExchange::on_first(std::string_view message) {
     const auto first = scram_.first(message);
     if (!first) return refuse({}, first.error().what);
     const std::string name = canonical(first->user);
-    if (!is_self(first->authorization, first->user))
+    if (!is_self(first->authorization, name))
         return refuse(name, "acting as another user is not allowed");
     look_up(name);
 }

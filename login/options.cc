@@ -11,10 +11,13 @@ namespace {
 service::ServerTls tls_settings(const config::Config& config) {
     service::ServerTls s;
     s.missing = "login_tls_cert_file is not set";
+    s.chain_files = config.get(param::login_tls_chain_files);
     s.cert_file = config.get(param::login_tls_cert_file);
     s.key_file = config.get(param::login_tls_key_file);
     if (s.key_file.empty()) s.key_file = s.cert_file;
-    if (s.cert_file.empty()) s.chain_files = config.get(param::login_tls_chain_files);
+    // With nothing of its own it has what smtpd has.
+    if (s.chain_files.empty() && s.cert_file == config.get(param::smtpd_tls_cert_file))
+        s.chain_files = config.get(param::smtpd_tls_chain_files);
     s.protocols = config.get(param::login_tls_protocols);
     s.cipher_grade = config.get(param::login_tls_ciphers);
     s.excluded_ciphers = config.get(param::login_tls_exclude_ciphers);

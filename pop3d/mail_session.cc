@@ -128,8 +128,9 @@ Result<std::vector<std::uint64_t>> MailSession::take_stock() {
     sizes.reserve(view_.count());
     for (std::uint32_t seq = 1; seq <= view_.count(); ++seq) {
         const auto size = view_.crlf_size(seq);
-        // Removed by another session since we looked: it keeps its number, without content.
-        if (!size && size.error().code != Errc::not_found) return Error(size.error());
+        // Removed by another session since we looked, or nothing that can be read: it keeps its
+        // number, without content.
+        if (!size && !mailbox::is_only_its_own(size.error())) return Error(size.error());
         sizes.push_back(size ? *size : 0);
     }
     return sizes;
@@ -228,7 +229,7 @@ Result<std::string> MailSession::next_piece(OpenMessage& message) {
 Result<void> MailSession::send_message(const pop3::Action& action) {
     auto message = open_message(static_cast<std::uint32_t>(action.index + 1));
     if (!message) {
-        log::warning("", message.error().what);
+        log::warning(options_.trace, message.error().what);
         write(engine_.cannot_read());
         return {};
     }

@@ -25,6 +25,7 @@ struct Options {
     pop3::Capabilities capabilities;
     mailbox::UidlByBase known_uidls = {};    // told by a server before us, by base name of the file
     std::string greeting = "+OK Logged in.\r\n";  // the answer to the command that logged in
+    std::string trace;                             // session id, for the log
 };
 
 // What the session did, for the log.

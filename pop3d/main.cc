@@ -69,6 +69,7 @@ class Service final : public service::Forked {
         options.idle_timeout = config_.get(param::pop3_idle_timeout);
         options.uidl_format = config_.get(param::pop3_uidl_format);
         options.capabilities = capabilities(user.handoff.secured);
+        options.trace = user.handoff.session.str();
         options.known_uidls = uidls_of_courier(user.grant.mailbox);
         if (!format_uidl(options.uidl_format, 1, 1, "x")) {
             log::warning("", cat({"pop3_uidl_format: \"", printable(options.uidl_format, 100),

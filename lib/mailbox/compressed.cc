@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "lib/base/strings.h"
+#include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
 namespace {
@@ -65,9 +66,19 @@ Result<std::string> decompressed(std::string_view file, std::size_t limit) {
         result = ::inflate(stream.get(), Z_NO_FLUSH);
         out.resize(out.size() - stream->avail_out);
         if (result != Z_OK && result != Z_STREAM_END) return unreadable("it is damaged");
-        if (out.size() > limit) return unreadable("its text is too large");
+        if (out.size() > limit) return unreadable("its text is larger than its name says");
+        // RFC 1952 2.2: a file may have several members
+        if (result == Z_STREAM_END && stream->avail_in > 0) result = ::inflateReset(stream.get());
     }
     return out;
+}
+
+Result<std::string> text_of_file(std::string file, std::string_view base) {
+    if (!is_compressed(file)) return file;
+    const auto size = size_in_name(base, 'S');
+    if (size && *size == file.size()) return file;
+    return decompressed(file, std::min<std::uint64_t>(size.value_or(kMaxDecompressed),
+                                                      kMaxDecompressed));
 }
 
 }  // namespace postern::mailbox

@@ -14,7 +14,19 @@ const std::string kGzipped =
 
 TEST(Compressed, Gzip) {
     ASSERT_TRUE(is_compressed(kGzipped));
-    EXPECT_EQ(decompressed(kGzipped).value(), "Subject: a\n\nb\n");
+    EXPECT_EQ(decompressed(kGzipped, 14).value(), "Subject: a\n\nb\n");
+    EXPECT_EQ(decompressed(kGzipped + kGzipped, 28).value(),
+              "Subject: a\n\nb\nSubject: a\n\nb\n");
+    EXPECT_FALSE(decompressed(kGzipped + "x", 100));
+}
+
+TEST(Compressed, TheNameTellsHowLargeTheTextIs) {
+    EXPECT_EQ(text_of_file(kGzipped, "1.x,S=14").value(), "Subject: a\n\nb\n");
+    EXPECT_EQ(text_of_file(kGzipped, "1.x").value(), "Subject: a\n\nb\n");
+    EXPECT_FALSE(text_of_file(kGzipped, "1.x,S=13"));
+    const std::string own = "1.x,S=" + std::to_string(kGzipped.size());
+    EXPECT_EQ(text_of_file(kGzipped, own).value(), kGzipped) << "what a client has appended";
+    EXPECT_EQ(text_of_file("Subject: a\n", "1.x").value(), "Subject: a\n");
 }
 
 TEST(Compressed, MessagesAreNot) {
@@ -29,7 +41,7 @@ TEST(Compressed, OtherMethodsAreNamed) {
                                      std::pair(std::string("\x28\xb5\x2f\xfd"), "zstd"),
                                      std::pair(std::string("\xfd\x37zXZ"), "xz")}) {
         ASSERT_TRUE(is_compressed(file)) << name;
-        const auto text = decompressed(file);
+        const auto text = decompressed(file, 100);
         ASSERT_FALSE(text);
         EXPECT_THAT(text.error().what, HasSubstr(name));
     }
@@ -37,11 +49,11 @@ TEST(Compressed, OtherMethodsAreNamed) {
 
 TEST(Compressed, WhatIsDamagedOrTooLargeIsRefused) {
     for (std::size_t size = 3; size < kGzipped.size(); ++size)
-        EXPECT_FALSE(decompressed(kGzipped.substr(0, size))) << size;
+        EXPECT_FALSE(decompressed(kGzipped.substr(0, size), 100)) << size;
     std::string wrong = kGzipped;
     wrong[12] ^= 1;
-    EXPECT_FALSE(decompressed(wrong));
-    EXPECT_THAT(decompressed(kGzipped, 13).error().what, HasSubstr("too large"));
+    EXPECT_FALSE(decompressed(wrong, 100));
+    EXPECT_THAT(decompressed(kGzipped, 13).error().what, HasSubstr("larger than its name says"));
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ Result<MailboxStatus> Mailbox::status(bool detailed) const {
         const bool deleted = (view->message(seq).flags.system & kDeleted) != 0;
         if (deleted) ++status.deleted;
         const auto size = view->crlf_size(seq);
-        if (!size && size.error().code != Errc::not_found) return Error(size.error());
+        if (!size && !is_only_its_own(size.error())) return Error(size.error());
         if (size) status.size += *size;
         if (size && deleted) status.deleted_size += *size;
     }

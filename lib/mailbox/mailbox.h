@@ -37,6 +37,12 @@ struct SeenPlace {
     std::string prefix;
 };
 
+// Of a message that cannot be read: is it that message's trouble only? It is gone, or compressed in
+// a way that we do not know.
+inline bool is_only_its_own(const Error& error) {
+    return error.code == Errc::not_found || error.code == Errc::permanent;
+}
+
 // What the classes here need from outside: the seams and the root of the user's store.
 struct Environment {
     std::string root;

@@ -209,12 +209,11 @@ Result<std::string> FolderView::read(std::uint32_t seq) {
     TRY_ASSIGN(const auto info, env_.fs->info(file.get()));
     // Who wants the text of a message for the first time wants its date next.
     if (row(seq).date == kUnknownDate) index_.learn_date(seq - 1, info.mtime_ns / 1'000'000'000);
-    TRY_ASSIGN(std::string text,
+    TRY_ASSIGN(std::string bytes,
                env_.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size)));
-    if (!is_compressed(text)) return text;
-    auto out = decompressed(text);
-    if (!out) return std::move(out).error().within(index_.path(row(seq)));
-    return out;
+    auto text = text_of_file(std::move(bytes), base_name(seq));
+    if (!text) return std::move(text).error().within(index_.path(row(seq)));
+    return text;
 }
 
 Result<std::uint64_t> FolderView::crlf_size(std::uint32_t seq) {

@@ -78,6 +78,7 @@ std::vector<std::string> key_paths(std::string_view program, const config::Confi
         add_tables(paths, config.get(param::tls_server_sni_maps));
     } else if (program == "login") {
         paths = config.get(param::login_tls_chain_files);
+        if (paths.empty()) paths = config.get(param::smtpd_tls_chain_files);
         paths.push_back(config.get(param::login_tls_cert_file));
         paths.push_back(config.get(param::login_tls_key_file));
         add_tables(paths, config.get(param::tls_server_sni_maps));
