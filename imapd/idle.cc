@@ -24,6 +24,7 @@ struct Session::IdleTimes {
     Deadline silence;                          // the client must say something until then
     Deadline quiet = Deadline::in(Millis{0});  // no look at the folder before
     Deadline awake;                            // then it hibernates, where it can
+    bool untidy = false;                       // tidy() has more to do
 };
 
 void Session::idle(std::string_view tag) {
@@ -51,10 +52,10 @@ Fd Session::watch_selected() {
 
 void Session::idle_on(std::string_view tag, const Fd& watch) {
     out_.flush();
-    tidy(watch.get());
+    const bool untidy = tidy(watch.get(), Deadline::in(kTidyBetweenNews));
     ::malloc_trim(0);  // thousands of processes sit here
     IdleTimes times{Deadline::in(options_.idle_timeout), Deadline::in(Millis{0}),
-                    Deadline::in(options_.hibernate_after)};
+                    Deadline::in(options_.hibernate_after), untidy};
     Deadline keepalive = Deadline::in(options_.keepalive);
     while (!over_ && !out_.failed()) {
         out_.flush();
@@ -73,6 +74,8 @@ void Session::idle_on(std::string_view tag, const Fd& watch) {
             return end("idle for too long");
         }
         if (connection_.stopped()) return end(std::string(connection_.stop_reason()));
+        if (times.untidy && times.quiet.passed())
+            times.untidy = tidy(watch.get(), Deadline::in(kTidyBetweenNews));
         if (!is_drowsy(watch.get(), times) || !times.awake.passed()) continue;
         const bool settled = settle(watch.get());
         out_.flush();
@@ -90,7 +93,8 @@ bool Session::is_drowsy(int watch, const IdleTimes& times) const {
     return options_.sleeper != nullptr && options_.hibernate_after > Millis{0} &&
            !connection_.is_compressed() && !connection_.has_input() && idle_line_.empty() &&
            !(selected_ && selected_->contexts) && !notifications_ && (watch >= 0 || !selected_) &&
-           times.quiet.passed() && (options_.indexer == nullptr || !options_.indexer->is_running());
+           !times.untidy && times.quiet.passed() &&
+           (options_.indexer == nullptr || !options_.indexer->is_running());
 }
 
 // Waits for one event. False: the client has spoken. After a look at the folder there is a pause in
@@ -102,6 +106,7 @@ bool Session::idle_step(int watch, IdleTimes& times) {
     Millis wait = std::min(times.silence.left(), options_.keepalive);
     if (selected_ && watch < 0) wait = std::min(wait, options_.poll_interval);
     if (pausing) wait = std::min(wait, times.quiet.left());
+    if (!pausing && times.untidy) wait = Millis{0};
     if (is_drowsy(watch, times)) wait = std::min(wait, times.awake.left());
     const auto woken = connection_.wait(pausing ? -1 : watch, Deadline::in(wait));
     if (woken == Connection::Woken::input) return false;
@@ -127,7 +132,6 @@ bool Session::idle_step(int watch, IdleTimes& times) {
 // after the last look stays in the watch, which login gets.
 bool Session::settle(int watch) {
     constexpr int kRounds = 2;
-    added_to_.clear();  // there was time
     for (int round = 0; selected_ && round < kRounds && !over_; ++round) {
         for (auto more = selected_->view->tidy(); more && *more;) more = selected_->view->tidy();
         selected_->view->flush_cache();

@@ -6,7 +6,6 @@
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
 #include "lib/log/log.h"
-#include "lib/mailbox/prepare_new.h"
 
 namespace postern::imapd {
 namespace {
@@ -135,7 +134,8 @@ void Session::end(std::string reason) {
 // together, when no input is left.
 void Session::serve() {
     if (!connection_.has_input()) out_.flush();
-    if (!out_.failed()) tidy();
+    if (!out_.failed())
+        tidy(-1, Deadline::in(notifications_ ? kTidyBetweenNews : options_.idle_timeout));
     if (notifications_) wait_and_tell();
     if (over_) return;
     auto input = connection_.input(Deadline::in(options_.idle_timeout));
@@ -159,13 +159,16 @@ void Session::serve() {
 
 // While the client says nothing, what the mailbox has put off is done. Not at once: a client that
 // sends one command after the other is not made to wait. A failure costs nobody anything: the log
-// has it all. `watch`: another descriptor that says that there is something better to do.
-void Session::tidy(int watch) {
-    if (!selected_ && added_to_.empty()) return;
+// has it all. `watch`: another descriptor that says that there is something better to do; it is asked
+// at the beginning only, as what this does makes it speak, too. True: there may be more.
+bool Session::tidy(int watch, const Deadline& enough) {
+    if (!selected_ && !has_to_prepare()) return false;
     auto woken = connection_.wait(watch, Deadline::in(kQuiet));
-    // What this does makes the watch speak, too.
-    while (woken == Connection::Woken::nothing && tidy_some())
+    while (woken == Connection::Woken::nothing && !enough.passed()) {
+        if (!tidy_some()) return false;
         woken = connection_.wait(-1, Deadline::in(Millis{0}));
+    }
+    return true;
 }
 
 // True: there is more.
@@ -180,14 +183,24 @@ bool Session::tidy_some() {
 
 // What clients will ask of messages that this session has added, while the files are in memory.
 bool Session::prepare_some() {
-    if (added_to_.empty()) return false;
-    const auto& [name, first] = *added_to_.begin();
-    const auto box = store_.mailbox(name);
-    const auto done = box ? mailbox::prepare_new(*box, mailbox::kPreparedAtOnce, first)
-                          : Result<std::size_t>(Error(box.error()));
-    if (!done) log::debug(options_.trace, done.error().what);
-    if (!done || *done < mailbox::kPreparedAtOnce) added_to_.erase(added_to_.begin());
-    return !added_to_.empty();
+    if (!preparing_) {
+        prepare_next();
+    } else {
+        const auto done = preparing_->go_on();
+        if (!done) log::debug(options_.trace, done.error().what);
+        if (!done || preparing_->is_over()) preparing_.reset();
+    }
+    return has_to_prepare();
+}
+
+void Session::prepare_next() {
+    if (added_to_.empty()) return;
+    const auto next = added_to_.extract(added_to_.begin());
+    auto box = store_.mailbox(next.key());
+    if (box)
+        preparing_.emplace(*std::move(box), next.mapped());
+    else
+        log::debug(options_.trace, box.error().what);
 }
 
 void Session::note_added(const std::string& mailbox, const std::vector<mailbox::Uid>& uids) {

@@ -23,6 +23,7 @@
 #include "imapd/search.h"
 #include "lib/imap/command.h"
 #include "lib/imap/command_reader.h"
+#include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/shared_dict.h"
 #include "lib/mailbox/store.h"
 
@@ -126,9 +127,12 @@ class Session {
     Reply namespaces();
     void finish(std::string_view tag, const Reply& reply);
     void finish_bad(std::string_view tag, std::string_view text);
-    void tidy(int watch = -1);
+    static constexpr Millis kTidyBetweenNews{1000};  // where the client waits for news
+    bool tidy(int watch, const Deadline& enough);
     bool tidy_some();
+    bool has_to_prepare() const { return preparing_ || !added_to_.empty(); }
     bool prepare_some();
+    void prepare_next();
     void note_added(const std::string& mailbox, const std::vector<mailbox::Uid>& uids);
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
@@ -320,6 +324,7 @@ class Session {
     bool idling_ = false;
     Enabled enabled_;
     std::map<std::string, mailbox::Uid> added_to_;  // folders, and the first UID added there
+    std::optional<mailbox::PrepareNew> preparing_;  // one that has been among these
     int bad_in_a_row_ = 0;
     bool over_ = false;
     bool hibernates_ = false;

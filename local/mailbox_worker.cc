@@ -9,7 +9,6 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/mailbox/maildir_delivery.h"
-#include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/store.h"
 #include "lib/queue/agent_report.h"
 #include "lib/queue/message_text.h"
@@ -70,9 +69,9 @@ std::vector<OpenJob> MailboxWorker::next_jobs(ipc::Channel& parent) {
     pollfd both[] = {{parent_open_ ? parent.fd() : -1, POLLIN, 0},
                      {have_runner ? runner_->fd() : -1, POLLIN, 0}};
     std::vector<OpenJob> jobs;
-    const int ready = poll(both, 2, delivered_.empty() ? -1 : quiet_ ? 0 : kQuiet);
+    const int ready = poll(both, 2, !has_quiet_work() ? -1 : quiet_ ? 0 : kQuiet);
     quiet_ = ready == 0;  // it lasts until there is a job
-    if (quiet_) prepare_one();
+    if (quiet_) prepare_some();
     if (ready <= 0) return jobs;
     if (both[0].revents != 0) take_jobs(parent, jobs, parent_open_);
     if (both[1].revents != 0) take_jobs(*runner_, jobs, runner_open_);
@@ -86,16 +85,21 @@ void MailboxWorker::note_delivered(const std::vector<mailbox::Delivery>& group,
 }
 
 // Nobody waits for it, and who opens the folder can do it too.
-void MailboxWorker::prepare_one() {
+void MailboxWorker::prepare_some() {
+    if (!preparing_) return prepare_next();
+    const auto done = preparing_->go_on();
+    if (!done) log::info("", cat({"not prepared for its readers: ", done.error().what}));
+    if (!done || preparing_->is_over()) preparing_.reset();
+}
+
+void MailboxWorker::prepare_next() {
     const std::string folder = std::move(delivered_.extract(delivered_.begin()).value());
     auto store = mailbox::Store::open(folder, fs_);
     auto box = store ? store->mailbox("INBOX") : Result<mailbox::Mailbox>(store.error());
-    auto done = box ? mailbox::prepare_new(*box, mailbox::kPreparedAtOnce)
-                    : Result<std::size_t>(std::move(box).error());
-    if (!done)
-        log::info("", cat({"not prepared for its readers: ", folder, ": ", done.error().what}));
-    else if (*done == mailbox::kPreparedAtOnce)
-        delivered_.insert(folder);  // there is more
+    if (box)
+        preparing_.emplace(*std::move(box));
+    else
+        log::info("", cat({"not prepared for its readers: ", folder, ": ", box.error().what}));
 }
 
 void MailboxWorker::run(ipc::Channel& parent) {
@@ -115,7 +119,7 @@ void MailboxWorker::run(ipc::Channel& parent) {
     }
     // Our successor knows nothing of what we have delivered.
     const Deadline enough = Deadline::in(kAtEnd);
-    while (!delivered_.empty() && !enough.passed()) prepare_one();
+    while (has_quiet_work() && !enough.passed()) prepare_some();
 }
 
 bool MailboxWorker::wants_runner(const MailboxJob& job, const Target& target) {

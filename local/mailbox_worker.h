@@ -12,6 +12,7 @@
 
 #include "lib/ipc/channel.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/quota.h"
 #include "lib/queue/agent_report.h"
 #include "lib/sys/fs.h"
@@ -64,7 +65,9 @@ class MailboxWorker {
     void take_jobs(ipc::Channel& from, std::vector<OpenJob>& jobs, bool& open);
     void note_delivered(const std::vector<mailbox::Delivery>& group,
                         const std::vector<Result<std::string>>& results);
-    void prepare_one();
+    bool has_quiet_work() const { return preparing_ || !delivered_.empty(); }
+    void prepare_some();
+    void prepare_next();
     void plan(const std::vector<OpenJob>& jobs, std::vector<Plan>& plans,
               std::vector<mailbox::Delivery>& group);
     bool wants_runner(const MailboxJob& job, const Target& target);
@@ -85,6 +88,7 @@ class MailboxWorker {
     const MailboxOptions options_;
     ipc::Channel* runner_;
     std::set<std::string> delivered_;  // Maildirs whose new mail nobody has looked at
+    std::optional<mailbox::PrepareNew> preparing_;
     bool quiet_ = false;
     bool parent_open_ = true, runner_open_ = true;
 };

@@ -5,6 +5,8 @@
 #include "lib/mailbox/message_cache.h"
 #include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/test_folder.h"
+#include "tests/support/rooted_fs.h"
+#include "tests/support/temp_folder.h"
 
 namespace postern::mailbox {
 namespace {
@@ -12,6 +14,18 @@ namespace {
 constexpr std::string_view kText =
     "Received: from a by b\r\n\tfor c\r\nFrom: Ann <ann@x.test>\r\nSubject: =?utf-8?Q?=C3=BC?=\r\n"
     "DKIM-Signature: v=1\r\nX-Mailer: one\r\n\r\nbody\r\n";
+
+std::size_t prepare(const Mailbox& box, Uid added = 0) {
+    PrepareNew all(box, added);
+    std::size_t done = 0;
+    while (!all.is_over()) {
+        const auto some = all.go_on();
+        EXPECT_TRUE(some) << some.error().what;
+        if (!some) break;
+        done += *some;
+    }
+    return done;
+}
 
 Summary summary_of(std::string_view text) { return summarize(text, mail::parse_mime(text)); }
 
@@ -134,11 +148,10 @@ TEST(PrepareNew, LeavesWhatWasThereBeforeButNothingThatComes) {
     };
     deliver(kMostPrepared + 3);
     { auto view = maildir.inbox().open(Access::read_write).value(); }
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000), kMostPrepared);
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000), 0U);
+    EXPECT_EQ(prepare(maildir.inbox()), kMostPrepared);
+    EXPECT_EQ(prepare(maildir.inbox()), 0U);
     deliver(kMostPrepared + 5);
-    EXPECT_EQ(*prepare_new(maildir.inbox(), kMostPrepared), kMostPrepared);
-    EXPECT_EQ(*prepare_new(maildir.inbox(), kMostPrepared), 5U);
+    EXPECT_EQ(prepare(maildir.inbox()), kMostPrepared + 5U);
     {
         const auto view = maildir.inbox().open(Access::read_only).value();
         EXPECT_FALSE(view->cached(3));
@@ -146,9 +159,9 @@ TEST(PrepareNew, LeavesWhatWasThereBeforeButNothingThatComes) {
     }
     // Where nothing is known: what was added by us is new, and what nobody has seen.
     maildir.remove("postern.cache");
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000, 4), 2 * kMostPrepared + 5);
+    EXPECT_EQ(prepare(maildir.inbox(), 4), 2 * kMostPrepared + 5);
     maildir.remove("postern.cache");
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 10'000), kMostPrepared + 5);
+    EXPECT_EQ(prepare(maildir.inbox()), kMostPrepared + 5);
 }
 
 TEST(Cache, CopiesAreKnownAsTheirOriginalsAre) {
@@ -182,15 +195,21 @@ TEST(PrepareNew, DoesWhatTheFirstFetchWouldHaveTo) {
                     "Subject: " + std::to_string(n) + "\n\nbody\n");
     };
     for (int i = 0; i < 5; ++i) deliver(i);
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 100), 0U) << "nobody has ever opened it";
+    EXPECT_EQ(prepare(maildir.inbox()), 0U) << "nobody has ever opened it";
     EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/postern.log"));
     { auto view = maildir.inbox().open(Access::read_only).value(); }
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 3U);
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 2U);
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 0U);
+    {
+        PrepareNew all(maildir.inbox());
+        EXPECT_EQ(*all.go_on(3), 3U);
+        EXPECT_FALSE(all.is_over());
+        EXPECT_EQ(*all.go_on(3), 2U);
+        EXPECT_TRUE(all.is_over());
+        EXPECT_EQ(*all.go_on(3), 0U);
+    }
+    EXPECT_EQ(prepare(maildir.inbox()), 0U);
     deliver(5);
     maildir.put("new/1700000009.Q.host", "Subject: large\n\n" + std::string(5 << 20, 'x'));
-    EXPECT_EQ(*prepare_new(maildir.inbox(), 3), 1U) << "and not the large one";
+    EXPECT_EQ(prepare(maildir.inbox()), 1U) << "and not the large one";
     auto view = maildir.inbox().open(Access::read_write).value();
     ASSERT_EQ(view->count(), 7U);
     EXPECT_EQ(view->recent(), 7U) << "nobody has seen them";
@@ -198,6 +217,73 @@ TEST(PrepareNew, DoesWhatTheFirstFetchWouldHaveTo) {
         ASSERT_TRUE(view->cached(seq)) << seq;
         EXPECT_EQ(view->cached(seq)->header, "Subject: " + std::to_string(seq - 1) + "\r\n");
     }
+}
+
+// A header that the cache cannot take, and a file that begins as no compression that we know.
+class Unwelcome : public testing::Test {
+  protected:
+    Unwelcome() { (void)maildir.store(); }
+    void put(const std::string& text) {
+        maildir.put("new/" + std::to_string(1'700'000'000 + count_++) + ".Q.host", text);
+    }
+    static std::string long_header() {
+        std::string text;
+        while (text.size() <= kMaxSummary) text += "X-Long: " + std::string(900, 'x') + "\n";
+        return text + "\nbody\n";
+    }
+    static std::string unreadable() { return "\x28\xb5\x2f\xfd" + std::string(100, 'x'); }
+
+    TestMaildir maildir;
+
+  private:
+    int count_ = 0;
+};
+
+TEST_F(Unwelcome, MessagesArePassedOver) {
+    put(unreadable());
+    for (std::size_t i = 0; i <= kPreparedAtOnce; ++i) put(long_header());
+    put("Subject: good\n\nbody\n");
+    { auto view = maildir.inbox().open(Access::read_only).value(); }
+    EXPECT_EQ(prepare(maildir.inbox()), 1U);
+    auto view = maildir.inbox().open(Access::read_only).value();
+    EXPECT_FALSE(view->read(1));
+    EXPECT_FALSE(view->cached(2));
+    EXPECT_TRUE(view->cached(view->count()));
+}
+
+TEST_F(Unwelcome, MessagesWithoutNumberAreNotAllTried) {
+    for (std::size_t i = 0; i < kMostInVain; ++i) put(unreadable());
+    put("Subject: good\n\nbody\n");
+    { auto view = maildir.inbox().open(Access::read_write).value(); }
+    EXPECT_EQ(prepare(maildir.inbox(), 1), 0U);
+}
+
+class FullFs final : public support::RootedFs {
+  public:
+    using RootedFs::RootedFs;
+    Result<void> write(int fd, std::string_view bytes) override {
+        if (full) return Error{Errc::no_space, "write: No space left on device", ENOSPC};
+        return RootedFs::write(fd, bytes);
+    }
+    bool full = false;
+};
+
+TEST(PrepareNew, EndsWhereThereIsNoRoom) {
+    const support::TempFolder folder;
+    FullFs fs(folder.path());
+    const Mailbox inbox = *Store::open("Maildir", fs)->mailbox("INBOX");
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(inbox.append(std::vector{append_text(std::string(kText))}));
+    { const auto view = inbox.open(Access::read_only).value(); }
+    fs.full = true;
+    {
+        PrepareNew all(inbox);
+        const auto done = all.go_on(2);
+        ASSERT_FALSE(done);
+        EXPECT_EQ(done.error().code, Errc::no_space);
+    }
+    fs.full = false;
+    EXPECT_EQ(prepare(inbox), 3U) << "by who comes next";
 }
 
 }  // namespace

@@ -246,9 +246,11 @@ class View {
 
     // What postern.cache knows of a message; views hold until the next call for another one.
     virtual std::optional<CachedMessage> cached(std::uint32_t seq) = 0;
-    // Remembers what was worked out; flush_cache() ends a series of these.
+    // Remembers what was worked out; write_cache() ends a series of these.
     virtual void remember(std::uint32_t seq, const Summary& summary) = 0;
-    virtual void flush_cache() = 0;
+    virtual Result<void> write_cache() = 0;
+    // The same for who works on without it: slower, where there is no room.
+    void flush_cache() { (void)write_cache().has_value(); }
 
     // Bits for these names; adds names to keywords(). Names beyond kMaxKeywords are left out.
     virtual Result<KeywordBits> keyword_bits(std::span<const std::string> names) = 0;

@@ -1,6 +1,7 @@
 #include "lib/mailbox/prepare_new.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "lib/mail/mime.h"
 #include "lib/mail/transfer_encoding.h"
@@ -22,25 +23,48 @@ std::uint32_t first_of(View& view, Uid added) {
     return seq;
 }
 
+// Nothing for one that is large, is gone, or cannot be read: who asks for it is told why.
+std::optional<Summary> summary_of(View& view, sys::Fs& fs, std::uint32_t seq) {
+    const auto file = view.open(seq);
+    if (!file) return {};
+    const auto info = fs.info(file->get());
+    if (!info || info->size > kLargestPrepared) return {};
+    const auto text = view.read(seq);
+    if (!text || text->size() > kLargestPrepared) return {};  // it may have been compressed
+    const std::string wire = mail::is_wire_form(*text) ? *text : mail::to_wire_form(*text);
+    auto summary = summarize(wire, mail::parse_mime(wire));
+    if (summary.size() > kMaxSummary) return {};
+    return summary;
+}
+
 }  // namespace
 
-Result<std::size_t> prepare_new(const Mailbox& box, std::size_t limit, Uid added) {
-    const auto log = box.environment().fs->info(box.path() + "/postern.log");
-    if (!log && log.error().code == Errc::not_found) return std::size_t{0};
+Result<void> PrepareNew::begin() {
+    begun_ = true;
+    const auto log = box_.environment().fs->info(box_.path() + "/postern.log");
+    if (!log && log.error().code == Errc::not_found) return {};
     if (!log) return Error(log.error());
-    TRY_ASSIGN(const auto view, box.open(Access::read_only));
+    TRY_ASSIGN(view_, box_.open(Access::read_only));
+    next_ = first_of(*view_, added_);
+    last_ = std::min(view_->count(), next_ + kMostAtAll - 1);
+    return {};
+}
+
+Result<std::size_t> PrepareNew::go_on(std::size_t limit) {
+    if (!begun_) TRY(begin());
     std::size_t done = 0;
-    for (std::uint32_t seq = first_of(*view, added); seq <= view->count() && done < limit; ++seq) {
-        const auto size = view->crlf_size(seq);
-        if (!size || *size > kLargestPrepared) continue;
-        auto text = view->read(seq);
-        if (!text && text.error().code == Errc::not_found) continue;
-        if (!text) return std::move(text).error();
-        const std::string wire = mail::is_wire_form(*text) ? *text : mail::to_wire_form(*text);
-        view->remember(seq, summarize(wire, mail::parse_mime(wire)));
-        ++done;
+    for (std::size_t looked_at = 0; !is_over() && looked_at < limit; ++looked_at) {
+        const std::uint32_t seq = next_++;
+        if (const auto summary = summary_of(*view_, *box_.environment().fs, seq)) {
+            view_->remember(seq, *summary);
+            ++done;
+            in_vain_ = 0;
+        } else if (++in_vain_ == kMostInVain) {
+            last_ = seq;
+        }
     }
-    view->flush_cache();
+    auto written = view_ ? view_->write_cache() : Result<void>();
+    if (!written) return std::move(written).error().within(box_.path());
     return done;
 }
 

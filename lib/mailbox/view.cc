@@ -307,11 +307,6 @@ void FolderView::remember(std::uint32_t seq, const Summary& summary) {
     if (date) cache_.add(seq - 1, summary, *date);
 }
 
-void FolderView::flush_cache() {
-    // It is a cache: a mailbox without room for it works, slower.
-    (void)cache_.flush().has_value();
-}
-
 Result<bool> FolderView::tidy() {
     TRY_ASSIGN(const bool more, index_.rename_some(kRenamesAtOnce, !read_only()));
     if (more) return true;

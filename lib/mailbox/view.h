@@ -55,7 +55,7 @@ class FolderView : public View {
     std::string mailbox_id() const override;
     std::optional<CachedMessage> cached(std::uint32_t seq) override;
     void remember(std::uint32_t seq, const Summary& summary) override;
-    void flush_cache() override;
+    Result<void> write_cache() override { return cache_.flush(); }
     Result<KeywordBits> keyword_bits(std::span<const std::string> names) override;
     Result<bool> tidy() override;
     Result<void> store(std::span<const std::uint32_t> seqs, StoreMode mode,
