@@ -201,7 +201,7 @@ Reply AppendCommand::receive(imap::AppendItem item, const std::string& name,
     const auto appended = appender.commit();
     if (!appended) return s_.failed(appended.error());
     if (s_.selected_ && box.path() == s_.selected_->mailbox.path())
-        s_.selected_->own_arrivals = appended->uids;
+        s_.selected_->note_own(appended->uids);
     s_.note_added(name, appended->uids);
     return done(*appended);
 }

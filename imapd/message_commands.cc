@@ -203,7 +203,7 @@ Reply Session::copy(const imap::CopyArguments& arguments, bool uid, bool move) {
     note_added(arguments.mailbox, copied->uids);
     const std::string code = cat({"[COPYUID ", std::to_string(copied->uid_validity), " ",
                                   uids_of(*seqs), " ", imap::format_set(copied->uids), "] "});
-    if (target->path() == selected_->mailbox.path()) selected_->own_arrivals = copied->uids;
+    if (target->path() == selected_->mailbox.path()) selected_->note_own(copied->uids);
     if (!move) return Reply::ok(code + done);
     out_.write(cat({"* OK ", code, "Moved UIDs.\r\n"}));  // RFC 6851 4.3: before the EXPUNGEs
     if (auto removed = selected_->view->expunge(*seqs); !removed) return failed(removed.error());

@@ -1,5 +1,6 @@
-// GETMETADATA and SETMETADATA, RFC 5464: notes about a mailbox, or ("") about all of them. The user
-// is the only one here, so /shared/ and /private/ entries differ in name only.
+// GETMETADATA and SETMETADATA, RFC 5464: notes about a mailbox, or ("") about the server. A mailbox
+// has one set of entries, kept beside it; those under /private/ are its owner's, and neither shown
+// to nor taken from those it is shared with.
 #include "imapd/listing.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
@@ -88,6 +89,15 @@ void Session::pass_over_own_entries(const std::string& name,
     }
 }
 
+// The same of what the mailbox is for, which is not noted among its entries.
+void Session::pass_over_own_use(const std::string& name) {
+    auto now = visible_metadata(name);
+    if (!now) return log::debug(options_.trace, now.error().what);
+    const auto use = now->extract(std::string(kSpecialUse));
+    const auto value = use ? std::optional(use.mapped()) : std::nullopt;
+    pass_over_own_entries(name, {{std::string(kSpecialUse), value}});
+}
+
 // RFC 9590 3: NIL for what is asked for and is not there
 void Session::write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments) {
     const auto all = visible_metadata(name);
@@ -172,8 +182,13 @@ Reply Session::give_uses(const std::string& name, const std::vector<std::string>
     if (!losers) return failed(losers.error());
     imap::GetMetadataArguments told;
     told.entries.emplace_back(kSpecialUse);
+    std::vector<std::string> changed = *losers;
+    changed.push_back(name);
     for (const std::string& loser : *losers) write_listed_metadata(loser, told);
-    note_metadata_change(name);
+    for (const std::string& one : changed) {
+        note_metadata_change(one);
+        if (notifications_) pass_over_own_use(one);
+    }
     return Reply::ok("Setmetadata completed.");
 }
 

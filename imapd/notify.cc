@@ -90,10 +90,10 @@ bool Notifications::wants_flags_of_selected() const {
     return group != nullptr && group->events.flag_change;
 }
 
-bool Notifications::wants_names() const {
-    return std::any_of(groups.begin(), groups.end(), [](const imap::NotifyGroup& group) {
-        return group.events.mailbox_name || group.events.subscription_change;
-    });
+// RFC 5465 6: which mailboxes these groups are about changes with every new one.
+bool Notifications::follows_names() const {
+    return std::any_of(groups.begin(), groups.end(),
+                       [](const imap::NotifyGroup& group) { return !group.is_selected(); });
 }
 
 bool Notifications::wants_server_metadata() const {

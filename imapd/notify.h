@@ -42,7 +42,8 @@ struct Notifications {
     // The group of the selected mailbox, or null.
     const imap::NotifyGroup* selected() const;
     bool wants_flags_of_selected() const;
-    bool wants_names() const;
+    // Does it matter which mailboxes there are, and which are subscribed?
+    bool follows_names() const;
     bool wants_server_metadata() const;
     bool has(const std::string& name) const;  // a selectable mailbox
     void forget(const std::string& name);

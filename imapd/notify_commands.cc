@@ -40,7 +40,7 @@ std::string changed_entries(const mailbox::Metadata& before, const mailbox::Meta
 Reply Session::notify(const imap::NotifyArguments& arguments) {
     if (arguments.has_unknown())
         return Reply::no(cat({kSupported, "Some events are not supported"}));
-    notifications_.reset();  // RFC 5465 3: each NOTIFY replaces the one before
+    notifications_.reset();  // RFC 5465 3.1: each NOTIFY replaces the one before
     if (arguments.groups.empty()) return Reply::ok("NOTIFY completed.");
     auto watch = mailbox::FolderWatch::make();
     if (!watch) return too_many_watches(watch.error());
@@ -89,12 +89,11 @@ Result<void> Session::watch_folders(bool tell) {
 
 Result<Notifications::Folders> Session::known_folders() const {
     TRY_ASSIGN(const auto folders, store_.folders());
-    const bool by_number = notifications_->wants_names();
     Notifications::Folders out;
     for (const mailbox::Folder& folder : folders) {
         auto& known = out[folder.name];
         known = {folder.selectable, folder.has_children, 0};
-        if (!folder.selectable || !by_number) continue;
+        if (!folder.selectable) continue;
         if (const auto box = store_.mailbox(folder.name))
             known.uid_validity = box->known_uid_validity();
     }
@@ -106,33 +105,42 @@ Result<void> Session::watch_roots() {
     Notifications& all = *notifications_;
     if (all.wants_server_metadata() && !all.metadata.contains(""))
         if (auto entries = visible_metadata("")) all.metadata[""] = *std::move(entries);
-    const bool root = all.wants_names() || all.wants_server_metadata();
-    if (root && !all.watch.has("INBOX")) TRY(all.watch.add("INBOX", store_.root()));
+    if (!all.follows_names()) return {};
+    if (!all.watch.has("INBOX")) TRY(all.watch.add("INBOX", store_.root()));
     for (const mailbox::Mount& mount : store_.mounts())
-        if (all.wants_names() && mount.owner.empty() && !all.watch.has(mount.prefix))
+        if (mount.owner.empty() && !all.watch.has(mount.prefix))
             TRY(all.watch.add(mount.prefix, mount.root, mailbox::FolderWatch::What::directory));
     return {};
 }
 
-// One that is gone again, or not wholly there yet, is looked for with the next thing that happens
-// in it.
+// One that is gone again is none. One of the user's that is not wholly there yet is looked for with
+// the next thing that happens in its directory, unless all has happened before that was watched.
 Result<void> Session::watch_folder(const std::string& name, bool tell) {
+    const auto unless_gone = [](Result<void> done) {
+        return !done && done.error().code == Errc::not_found ? Result<void>{} : std::move(done);
+    };
     auto watched = watch_existing_folder(name, tell);
-    if (!watched && watched.error().code == Errc::not_found) return {};
-    return watched;
+    if (watched || watched.error().code != Errc::not_found || !store_.is_personal(name))
+        return unless_gone(std::move(watched));
+    auto begun = notifications_->watch.add(name, cat({store_.root(), "/.", name}));
+    if (!begun) return unless_gone(std::move(begun).error());
+    return unless_gone(watch_existing_folder(name, tell));
 }
 
 Result<void> Session::watch_existing_folder(const std::string& name, bool tell) {
     Notifications& all = *notifications_;
     const bool is_selected = selected_ && selected_->name == name;
     const imap::NotifyEvents events = all.events_of(name);
+    if (!events.of_messages()) all.known.erase(name);  // subscribed no more
+    if (!events.mailbox_metadata_change) all.metadata.erase(name);
     if (!events.of_messages() && !events.mailbox_metadata_change && !is_selected) return {};
     if (lacks("r", name)) return {};  // RFC 5465 5
     TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(name));
-    if (!all.watch.has(name)) TRY(all.watch.add(name, box.path()));
+    TRY_ASSIGN(const bool is_new, all.watch.add(name, box.path()));
     if (events.mailbox_metadata_change && !all.metadata.contains(name))
         if (auto entries = visible_metadata(name)) all.metadata[name] = *std::move(entries);
-    if (!events.of_messages() || is_selected || all.known.contains(name)) return {};
+    if (!events.of_messages() || is_selected) return {};
+    if (all.known.contains(name)) return is_new ? tell_mailbox(name) : Result<void>{};
     TRY_ASSIGN(const auto status, box.status());
     all.known[name] = status;
     // RFC 5465 3.1: where there are mod-sequences, those who ask for flags start from one
@@ -154,17 +162,17 @@ std::string Session::notified_status(const std::string& name, const mailbox::Mai
 
 // Tells what the watch has seen. The selected mailbox has its own rules.
 void Session::tell_notifications() {
-    const std::set<std::string> changed = notifications_->watch.take();
-    bool names = changed.contains("INBOX");
-    for (const mailbox::Mount& mount : store_.mounts())
-        names = names || changed.contains(mount.prefix);
-    if (names && notifications_->wants_names()) tell_names({});
-    if (notifications_ && names) tell_metadata("");
+    const auto [changed, tree] = notifications_->watch.take();
+    if (tree && notifications_->follows_names()) follow_names({});
+    if (notifications_ && tree) tell_metadata("");
     for (const std::string& name : changed) {
         if (over_ || !notifications_) return;
         tell_metadata(name);
-        if (!notifications_->watch.has(name) && notifications_->has(name))
+        if (!notifications_->watch.has(name) && notifications_->has(name)) {
+            const bool is_known = notifications_->known.contains(name);
             if (auto done = watch_folder(name, false); !done) return overflow(done.error());
+            if (!is_known) tell_first(name);
+        }
         if (selected_ && selected_->name == name) continue;
         if (auto done = tell_mailbox(name); !done) log::debug(options_.trace, done.error().what);
     }
@@ -214,12 +222,14 @@ Result<void> Session::tell_mailbox(const std::string& name) {
     return {};
 }
 
-// RFC 5465 5.4, 5.5: mailboxes that came and went, and what is subscribed. `own`: names of which
-// this client knows, because it was it.
-void Session::tell_names(const std::set<std::string>& own) {
+// Mailboxes came and went, or are subscribed: which ones the groups cover is looked up anew (RFC
+// 5465 6.4), and what the client wants to hear of it is told. `own`: names of which this client
+// knows, because it was it.
+void Session::follow_names(const std::set<std::string>& own) {
     Notifications& all = *notifications_;
     const auto folders_before = all.folders;
     const auto subscribed_before = all.subscribed;
+    const auto known_before = all.known;
     if (auto done = watch_folders(false); !done) return overflow(done.error());
     const NameChanges changes = name_changes(folders_before, all.folders, all.renamed);
     if (!changes.affected.empty()) all.renamed.clear();
@@ -231,17 +241,28 @@ void Session::tell_names(const std::set<std::string>& own) {
     std::set<std::string> names = changes.affected;
     for (const auto& [to, from] : changes.renamed) names.insert(to);
     names.insert(subscriptions.begin(), subscriptions.end());
-    for (const std::string& name : names) {
-        imap::NotifyEvents events = all.events_of(name);
-        const auto renamed = changes.renamed.find(name);
-        const bool is_renamed = renamed != changes.renamed.end();
-        if (is_renamed) events.join(all.events_of(renamed->second));
-        const bool of_name = changes.affected.contains(name) || is_renamed;
-        if (own.contains(name) || !((events.mailbox_name && of_name) ||
-                                    (events.subscription_change && subscriptions.contains(name))))
-            continue;
+    std::erase_if(names, [&](const std::string& name) { return own.contains(name); });
+    for (const std::string& name : names) tell_name(name, changes, subscriptions.contains(name));
+    for (const std::string& name : names)
+        if (!known_before.contains(name) && !changes.renamed.contains(name)) tell_first(name);
+}
+
+// RFC 5465 5.4, 5.5
+void Session::tell_name(const std::string& name, const NameChanges& changes, bool subscription) {
+    imap::NotifyEvents events = notifications_->events_of(name);
+    const auto renamed = changes.renamed.find(name);
+    const bool is_renamed = renamed != changes.renamed.end();
+    if (is_renamed) events.join(notifications_->events_of(renamed->second));
+    const bool of_name = changes.affected.contains(name) || is_renamed;
+    if ((events.mailbox_name && of_name) || (events.subscription_change && subscription))
         out_.write(notified_name(name, is_renamed ? renamed->second : ""));
-    }
+}
+
+// What came before a new mailbox was watched would never be told.
+void Session::tell_first(const std::string& name) {
+    const auto known = notifications_->known.find(name);
+    if (known != notifications_->known.end() && known->second.messages > 0)
+        out_.write(notified_status(name, known->second, enabled_.condstore));
 }
 
 // "* LIST (\HasNoChildren) "." new ("OLDNAME" ("old"))"
@@ -284,7 +305,7 @@ void Session::pass_over_own_change(const imap::Command& command) {
     } else if (const auto* one = std::get_if<imap::MailboxArgument>(&command.arguments)) {
         add(one->mailbox);
     }
-    if (notifications_->wants_names()) tell_names(own);
+    follow_names(own);
 }
 
 // RFC 5465 5.2: of a new message of the selected mailbox, what the client wants to know; of its own
@@ -294,7 +315,7 @@ void Session::tell_new_message(std::uint32_t seq, std::vector<imap::FetchItem> i
     if (group != nullptr) join_items(items, group->events.new_items);
     const auto& own = selected_->own_arrivals;
     const mailbox::Uid uid = selected_->view->message(seq).uid;
-    if (items.empty() || std::find(own.begin(), own.end(), uid) != own.end()) return;
+    if (items.empty() || std::binary_search(own.begin(), own.end(), uid)) return;
     for (imap::FetchItem& item : items) item.sets_seen = false;
     if (!enabled_.uid_only && !imap::has_item(items, imap::FetchItem::Kind::uid))
         items.insert(items.begin(), imap::plain_item(imap::FetchItem::Kind::uid));

@@ -95,6 +95,88 @@ TEST_F(NotifyTest, GoesOnInIdle) {
     EXPECT_THAT(c.until("* STATUS INBOX (MESSAGES 3 "), Not(HasSubstr("EXISTS")));
 }
 
+// RFC 5465 6.4, and new mailboxes alike: names need not be asked for
+TEST_F(NotifyTest, FollowsWhatIsSubscribed) {
+    Client c(maildir), other(maildir);
+    for (const char* name : {"a", "b", "there.x"}) other(std::string("CREATE ") + name);
+    c("NOTIFY SET (subscribed (MessageNew MessageExpunge)) (subtree there (MessageNew "
+      "MessageExpunge))");
+    other("SUBSCRIBE a");
+    other.append("a", kPlain);
+    EXPECT_EQ(c.until("* STATUS").find("* STATUS a (MESSAGES 1 "), 0U);
+    EXPECT_EQ(c("SUBSCRIBE b"), "t OK Subscribe completed.\r\n");
+    other.append("b", kPlain);
+    EXPECT_EQ(c.until("* STATUS").find("* STATUS b (MESSAGES 1 "), 0U);
+    other("CREATE there.y");
+    other.append("there.y", kPlain);
+    EXPECT_EQ(c.until("* STATUS").find("* STATUS there.y (MESSAGES 1 "), 0U);
+    EXPECT_EQ(c("UNSUBSCRIBE a"), "t OK Unsubscribe completed.\r\n");
+    other.append("a", kPlain);
+    other.append("there.x", kPlain);
+    EXPECT_EQ(c.until("* STATUS").find("* STATUS there.x (MESSAGES 1 "), 0U);
+}
+
+TEST_F(NotifyTest, GoesOnWhereAMailboxIsAnotherOne) {
+    Client c(maildir), other(maildir);
+    for (const char* name : {"a", "b", "c"}) other(std::string("CREATE ") + name);
+    other.append("a", kPlain);
+    c("NOTIFY SET (personal (MessageNew MessageExpunge))");
+    other("DELETE b");
+    other("CREATE b");
+    other.append("b", kPlain);
+    EXPECT_THAT(c.until("* STATUS b (MESSAGES 1 "), HasSubstr("* STATUS b (MESSAGES 1 "));
+    c("NOTIFY SET (personal (MessageNew MessageExpunge MailboxName))");
+    c.send("x APPEND INBOX {3}\r\n");  // no look at anything meanwhile
+    c.until("+");
+    other("RENAME a z");
+    other("RENAME c a");
+    c.send("abc\r\n");
+    c.until("x OK");
+    EXPECT_THAT(c.until("* LIST (\\HasNoChildren) \".\" z"),
+                HasSubstr("* STATUS a (MESSAGES 0 UIDNEXT 1 "));
+    other.append("a", kPlain);
+    EXPECT_THAT(c.until("* STATUS a (MESSAGES 1 "), HasSubstr("* STATUS a (MESSAGES 1 "));
+    other.append("z", kPlain);
+    EXPECT_THAT(c.until("* STATUS z (MESSAGES 2 "), HasSubstr("* STATUS z (MESSAGES 2 "));
+}
+
+// The selected mailbox that the client itself has renamed
+TEST_F(NotifyTest, GoesOnInWhatItRenamed) {
+    Client c(maildir), other(maildir);
+    other("CREATE a");
+    c("SELECT a");
+    c("NOTIFY SET (selected (MessageNew MessageExpunge))");
+    EXPECT_THAT(c("RENAME a b"), StartsWith("t OK"));
+    other.append("b", kPlain);
+    EXPECT_EQ(c.until("* 1 EXISTS"), "* 1 EXISTS\r\n");
+}
+
+// RFC 6154 4, 5.4: a use that goes to another mailbox changes the entries of both
+TEST_F(NotifyTest, TellsWhoLostAUse) {
+    Client c(maildir), other(maildir), observer(maildir);
+    for (const char* name : {"a", "b", "z"}) c(std::string("CREATE ") + name);
+    c("SETMETADATA a (/private/specialuse \"\\\\Junk\")");
+    for (Client* one : {&c, &observer}) (*one)("NOTIFY SET (personal (MailboxMetadataChange))");
+    EXPECT_EQ(c("SETMETADATA b (/private/specialuse \"\\\\Junk\")"),
+              "* METADATA a (/private/specialuse NIL)\r\nt OK Setmetadata completed.\r\n");
+    EXPECT_EQ(observer.until("* METADATA b"),
+              "* METADATA a /private/specialuse\r\n* METADATA b /private/specialuse\r\n");
+    other("SETMETADATA z (/private/comment \"x\")");
+    EXPECT_EQ(c.until("* METADATA"), "* METADATA z /private/comment\r\n");
+}
+
+// RFC 5465 5.2: of its own messages a client knows, also of those before the last
+TEST_F(NotifyTest, KnowsAllOwnMessages) {
+    Client c(maildir);
+    c("SELECT INBOX");
+    c("NOTIFY SET (inboxes (MailboxName))");
+    c.append("INBOX", kPlain);
+    c.append("INBOX", kPlain);
+    c("COPY 1:* INBOX");
+    EXPECT_THAT(c("NOTIFY SET (selected (MessageNew (UID) MessageExpunge))"),
+                AllOf(HasSubstr("* 2 EXISTS\r\n"), Not(HasSubstr("FETCH"))));
+}
+
 TEST_F(NotifyTest, RefusesWhatItCannot) {
     Client c(maildir);
     EXPECT_THAT(c("NOTIFY SET (personal (AnnotationChange MessageNew MessageExpunge))"),

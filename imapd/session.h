@@ -101,7 +101,11 @@ class Session {
         std::vector<mailbox::Uid> saved_result;    // "$" of RFC 5182, ascending
         std::unique_ptr<SearchContexts> contexts;  // null: no search goes on
         // Messages of this client that it has not been told of: it knows what is in them.
+        // Ascending.
         std::vector<mailbox::Uid> own_arrivals;
+        void note_own(const std::vector<mailbox::Uid>& uids) {  // newer ones than those before
+            own_arrivals.insert(own_arrivals.end(), uids.begin(), uids.end());
+        }
         std::string rights{mailbox::kAllRights};  // of the user, RFC 4314
         bool may(char right) const { return mailbox::has_right(rights, right); }
 
@@ -181,6 +185,7 @@ class Session {
     void note_metadata_change(const std::string& name) const;
     void pass_over_own_entries(const std::string& name,
                                const std::vector<mailbox::MetadataChange>& changes);
+    void pass_over_own_use(const std::string& name);
     void write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments);
     // quota_commands.cc
     Reply get_quota(const std::string& root);
@@ -296,7 +301,9 @@ class Session {
     void overflow(const Error& error);
     void tell_notifications();
     Result<void> tell_mailbox(const std::string& name);
-    void tell_names(const std::set<std::string>& own);
+    void follow_names(const std::set<std::string>& own);
+    void tell_name(const std::string& name, const NameChanges& changes, bool subscription);
+    void tell_first(const std::string& name);
     void tell_new_message(std::uint32_t seq, std::vector<imap::FetchItem> items);
     void follow_selection();
     void wait_and_tell();

@@ -28,7 +28,7 @@ Result<void> parse_event(Parser& parser, NotifyEvents& out) {
     } else if (iequals(word, "ServerMetadataChange")) {
         out.server_metadata_change = true;
     } else {
-        out.unknown = true;  // RFC 5465 5: told by BADEVENT
+        out.unknown = true;  // RFC 5465 3.1: told by BADEVENT
     }
     return {};
 }
@@ -59,7 +59,7 @@ Result<NotifyGroup> parse_group(Parser& parser) {
     TRY(parser.expect(')'));
     if (out.is_selected() && out.events.of_mailboxes())
         return bad("Only message events for the selected mailbox");
-    // RFC 5465 5.1: what to tell of new messages is for the selected mailbox only
+    // RFC 5465 8: what to tell of new messages is for the selected mailbox only
     if (!out.is_selected() && !out.events.new_items.empty())
         return bad("Items are for the selected mailbox only");
     return out;

@@ -461,13 +461,69 @@ TEST(Watch, OfAFolderThatIsNotWholeYet) {
     EXPECT_FALSE(watch.has("new"));
     std::filesystem::create_directory(path + "/new");
     std::filesystem::create_directory(path + "/cur");
-    EXPECT_THAT(watch.take(), ElementsAre("new"));
+    EXPECT_THAT(watch.take().folders, ElementsAre("new"));
     ASSERT_TRUE(watch.add("new", path));
     EXPECT_TRUE(watch.has("new"));
     std::ofstream(path + "/new/1") << "x";
-    EXPECT_THAT(watch.take(), ElementsAre("new"));
+    EXPECT_THAT(watch.take().folders, ElementsAre("new"));
     watch.remove("new");
     EXPECT_FALSE(watch.has("new"));
+}
+
+// Deleted and made anew, and with the name of another: the watch is for what has the name.
+TEST(Watch, OfAFolderThatIsAnotherOne) {
+    TestMaildir maildir;
+    auto store = maildir.store();
+    ASSERT_TRUE(store.create("a"));
+    ASSERT_TRUE(store.create("b"));
+    auto watch = *FolderWatch::make();
+    const std::string a = maildir.root() + "/.a", b = maildir.root() + "/.b";
+    EXPECT_TRUE(watch.add("a", a).value());
+    EXPECT_FALSE(watch.add("a", a).value());
+    ASSERT_TRUE(watch.add("b", b));
+    std::filesystem::remove_all(a + "/new");
+    EXPECT_THAT(watch.take().folders, ElementsAre("a"));
+    EXPECT_FALSE(watch.has("a"));
+    std::filesystem::create_directory(a + "/new");
+    EXPECT_TRUE(watch.add("a", a).value());
+    EXPECT_TRUE(watch.has("a"));
+
+    std::filesystem::rename(a, a + "2");
+    std::filesystem::rename(b, a);
+    std::filesystem::rename(a + "2", b);
+    EXPECT_TRUE(watch.add("a", a).value());
+    EXPECT_TRUE(watch.add("b", b).value());
+    (void)watch.take();
+    std::ofstream(a + "/new/1") << "x";
+    EXPECT_THAT(watch.take().folders, ElementsAre("a"));
+    std::ofstream(b + "/new/1") << "x";
+    EXPECT_THAT(watch.take().folders, ElementsAre("b"));
+    watch.remove("a");
+    std::ofstream(b + "/new/2") << "x";
+    EXPECT_THAT(watch.take().folders, ElementsAre("b"));
+}
+
+// What changes with every delivery is no news of the folders.
+TEST(Watch, TellsWhetherFoldersChanged) {
+    TestMaildir maildir;
+    auto store = maildir.store();
+    auto watch = *FolderWatch::make();
+    ASSERT_TRUE(watch.add("INBOX", maildir.root()));
+    append(maildir, "1\n");
+    (void)maildir.inbox().open(Access::read_write);
+    const auto delivered = watch.take();
+    EXPECT_THAT(delivered.folders, ElementsAre("INBOX"));
+    EXPECT_FALSE(delivered.tree);
+    ASSERT_TRUE(store.create("a"));
+    EXPECT_TRUE(watch.take().tree);
+    ASSERT_TRUE(store.subscribe("a"));
+    EXPECT_TRUE(watch.take().tree);
+    ASSERT_TRUE(store.set_special_use("a", {"\\Sent"}));
+    EXPECT_TRUE(watch.take().tree);
+    ASSERT_TRUE(store.set_metadata("", {{"/shared/comment", "x"}}));
+    EXPECT_TRUE(watch.take().tree);
+    ASSERT_TRUE(store.remove("a"));
+    EXPECT_TRUE(watch.take().tree);
 }
 
 // Several processes deliver, flag and expunge at once; in the end all agree and no UID was given
