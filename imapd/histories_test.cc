@@ -2,12 +2,14 @@
 // work on one mailbox, and each keeps its picture of it by what it is told alone. No number may be
 // wrong at any time, none may move when it must not (RFC 3501 7.4.1, RFC 7162 3.2.10.2), and after
 // a NOOP every picture is the mailbox. The seed stands in the trace of a failure.
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
 
 #include "imapd/test_client.h"
 #include "lib/imap/sequence_set.h"
+#include "lib/mailbox/folder_lock.h"
 
 namespace postern::imapd {
 namespace {
@@ -252,6 +254,7 @@ class Histories : public SessionTest {
     void step(Watcher& one, std::mt19937& dice);
     void step_by_number(Watcher& one, Watcher::Choice choice, std::mt19937& dice);
     void remove_a_file(std::mt19937& dice);
+    void tear_the_log();
     int deliveries_ = 0;
 };
 
@@ -285,6 +288,14 @@ void Histories::remove_a_file(std::mt19937& dice) {
     if (!files.empty()) std::filesystem::remove(files[dice() % files.size()]);
 }
 
+// What a crash leaves: the next who writes begins a new log.
+void Histories::tear_the_log() {
+    const auto lock =
+        mailbox::FolderLock::take(sys::RealFs::instance(), maildir.root() + "/postern.lock");
+    ASSERT_TRUE(lock) << lock.error().what;
+    std::ofstream(maildir.root() + "/postern.log", std::ios::app) << "torn";
+}
+
 void Histories::step(Watcher& one, std::mt19937& dice) {
     one.learn();
     const auto choice = one.choose(dice);
@@ -307,6 +318,8 @@ void Histories::step(Watcher& one, std::mt19937& dice) {
         one.come_back();
     } else if (what == 7 && dice() % 4 == 0) {
         remove_a_file(dice);
+    } else if (what == 7 && dice() % 2 == 0) {
+        tear_the_log();
     } else if (what < 10) {
         one.run(cat({"UID STORE ", uid, dice() % 2 == 0 ? ":* +" : " -", "FLAGS (", flag, ")"}));
     } else if (what == 10 || !one.has_numbers()) {

@@ -159,8 +159,8 @@ void Session::serve() {
 
 // While the client says nothing, what the mailbox has put off is done. Not at once: a client that
 // sends one command after the other is not made to wait. A failure costs nobody anything: the log
-// has it all. `watch`: another descriptor that says that there is something better to do; it is asked
-// at the beginning only, as what this does makes it speak, too. True: there may be more.
+// has it all. `watch`: another descriptor that says that there is something better to do; it is
+// asked at the beginning only, as what this does makes it speak, too. True: there may be more.
 bool Session::tidy(int watch, const Deadline& enough) {
     if (!selected_ && !has_to_prepare()) return false;
     auto woken = connection_.wait(watch, Deadline::in(kQuiet));

@@ -156,7 +156,7 @@ class FolderIndex final : private ChangeSink {
     bool told_of_full_ = false;
     Result<void> load_files();
     Result<void> reload();
-    void merge(const FolderIndex& fresh);
+    void merge(FolderIndex& fresh);
     bool read_snapshot();
     Result<void> check_uids();
     Result<SeenState> look() const;

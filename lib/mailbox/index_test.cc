@@ -285,6 +285,19 @@ TEST(Index, ExpungesBehindTheBeginningOfANewLogAreTold) {
     EXPECT_EQ(*watching->read(3), "stays\n");
 }
 
+TEST(Index, AChangeMayBeTheFirstToMeetANewLog) {
+    TestMaildir maildir;
+    fill(maildir, 2);
+    auto late = open_indexed(maildir);
+    std::ofstream(maildir.root() + "/postern.log", std::ios::app) << "torn by a crash";
+    ASSERT_TRUE(open_indexed(maildir)->store(Seqs{1}, StoreMode::add, {kFlagged, 0}));
+    const auto stored = late->store(Seqs{2}, StoreMode::add, {kSeen, 0});
+    ASSERT_TRUE(stored) << stored.error().what;
+    const auto fresh = open_indexed(maildir);
+    EXPECT_EQ(fresh->message(1).flags.system, kFlagged);
+    EXPECT_EQ(fresh->message(2).flags.system, kSeen);
+}
+
 TEST(Index, ModSequencesGrowWithEachChange) {
     TestMaildir maildir;
     fill(maildir, 3);

@@ -17,10 +17,10 @@ inline constexpr std::uint64_t kLargestPrepared = 4U << 20;  // larger ones are 
 inline constexpr std::uint32_t kMostAtAll = 50'000;
 inline constexpr std::size_t kMostInVain = 1000;  // in a row, that the cache cannot take
 
-// The work on one folder, in pieces: on the messages behind the last one that the cache knows, oldest
-// first. Where it knows none: on those that no session has seen, and those from the UID `added` on;
-// of others, which may never be asked for, on the newest thousand. Each message is looked at once.
-// There is nothing to do in a folder that no client ever opened.
+// The work on one folder, in pieces: on the messages behind the last one that the cache knows,
+// oldest first. Where it knows none: on those that no session has seen, and those from the UID
+// `added` on; of others, which may never be asked for, on the newest thousand. Each message is
+// looked at once. There is nothing to do in a folder that no client ever opened.
 class PrepareNew {
   public:
     explicit PrepareNew(Mailbox box, Uid added = 0) : box_(std::move(box)), added_(added) {}

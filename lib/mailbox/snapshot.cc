@@ -180,7 +180,7 @@ Result<void> FolderIndex::reload() {
     return {};
 }
 
-void FolderIndex::merge(const FolderIndex& fresh) {
+void FolderIndex::merge(FolderIndex& fresh) {
     std::vector<IndexRow> merged;
     std::string names;
     const auto keep = [&](IndexRow row, std::string_view name) {
@@ -227,7 +227,7 @@ void FolderIndex::merge(const FolderIndex& fresh) {
     saved_cache_ = fresh.saved_cache_;
     use_cache(fresh.cache_id_, fresh.cache_size_, false);
     pending_from_ = 0;
-    log_.resume(fresh.log_.generation(), fresh.log_.offset());
+    log_ = std::move(fresh.log_);  // with its file, as a transaction may be about to begin
 }
 
 // --- Looking at the folder from outside
