@@ -86,7 +86,14 @@ void Submission::open(ipc::SubmitOpen envelope) {
     auto started = link ? send_envelope() : Result<void>(std::move(link).error());
     if (started) return;
     // Told from the loop: at once when it is worth another attempt, with the error otherwise.
-    retry_.start(sys::would_block(started.error()) ? kRetry : Millis{0});
+    try_again(sys::would_block(started.error()) ? kRetry : Millis{0});
+}
+
+// The link that did not take the message has nothing more to tell: its end would be taken for that
+// of a message.
+void Submission::try_again(Millis delay) {
+    link_.reset();
+    retry_.start(delay);
 }
 
 void Submission::attempt() {
@@ -138,7 +145,7 @@ void Submission::send_whole(std::vector<ipc::MailAction> actions) {
     envelope_.whole = true;
     envelope_.actions = std::move(actions);
     const auto sent = link_ ? send_first() : Result<void>(Error{Errc::closed, "cleanup hung up"});
-    if (!sent) retry_.start(Millis{0});  // over a new link, from the loop
+    if (!sent) try_again(Millis{0});  // over a new link, from the loop
 }
 
 // More than fits into one packet: what has been gathered goes through the pipe, ahead of the rest.

@@ -40,6 +40,7 @@ class Submission final : public MessageTarget {
     };
 
     void attempt();
+    void try_again(Millis delay);
     Result<void> start(Result<std::unique_ptr<CleanupLink>> link);
     void adopt(std::unique_ptr<CleanupLink> link);
     bool gathers();

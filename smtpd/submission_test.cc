@@ -224,6 +224,33 @@ TEST(CleanupLink, AnOfferServesOnceAndForASecond) {
     EXPECT_TRUE(link.take_offer(now + Millis{1000}).empty());
 }
 
+// The end of the link is there to be seen, and the message is sent before it is.
+TEST_F(Offers, HungUpOnAsTheEndOfAMessageComes) {
+    greet();
+    CleanupLinks links(loop, folder.path() + "/cleanup");
+    const auto send = [&](bool hung_up) {
+        std::string told;
+        Submission::Handler handler;
+        handler.on_opened = [&](const QueueId&) { told += "opened "; };
+        handler.on_result = [&](const ipc::SubmitResult&) { told += "result"; };
+        handler.on_failed = [&](const Error& error) { told += error.what; };
+        Submission one(links, std::move(handler));
+        ipc::SubmitOpen envelope;
+        envelope.sender = "a@b.test";
+        envelope.recipients = last().recipients;
+        one.open(envelope);
+        EXPECT_TRUE(wait_for([&] { return told == "opened "; })) << told;
+        if (hung_up) cleanup->hang_up();
+        EXPECT_EQ(one.write("text\r\n"), 6U);
+        one.commit({});
+        EXPECT_TRUE(wait_for([&] { return told.size() > 7; }));
+        return told;
+    };
+    EXPECT_EQ(send(false), "opened result") << "which offers an id for the next one";
+    EXPECT_EQ(send(true), "opened result");
+    EXPECT_TRUE(last().whole);
+}
+
 TEST_F(Offers, WhatAClientGivesUpHalfwayIsNoMessage) {
     greet();
     begin_message();
