@@ -7,9 +7,9 @@
 
 #include "lib/base/check.h"
 #include "lib/base/strings.h"
+#include "lib/mailbox/compressed.h"
 #include "lib/mailbox/expunge_history.h"
 #include "lib/mailbox/mbox_inbox.h"
-#include "lib/mailbox/compressed.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
@@ -211,6 +211,7 @@ Result<std::string> FolderView::read(std::uint32_t seq) {
     if (row(seq).date == kUnknownDate) index_.learn_date(seq - 1, info.mtime_ns / 1'000'000'000);
     TRY_ASSIGN(std::string bytes,
                env_.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size)));
+    if (!is_compressed(bytes)) return bytes;
     auto text = text_of_file(std::move(bytes), base_name(seq));
     if (!text) return std::move(text).error().within(index_.path(row(seq)));
     return text;
