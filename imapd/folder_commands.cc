@@ -38,11 +38,6 @@ bool has(const std::vector<imap::StatusItem>& items, imap::StatusItem item) {
     return std::find(items.begin(), items.end(), item) != items.end();
 }
 
-bool is_within(std::string_view name, std::string_view parent) {
-    return name == parent || (name.starts_with(parent) &&
-                              name.substr(parent.size()).starts_with(mailbox::kSeparator));
-}
-
 }  // namespace
 
 Reply Session::create(const imap::CreateArguments& arguments) {
@@ -100,7 +95,7 @@ Reply Session::rename(const imap::RenameArguments& arguments) {
 
 // The folder that is selected, or one above it, has another name now: the session goes on in it.
 void Session::follow_rename(const std::string& from, const std::string& to) {
-    if (!selected_ || !is_within(selected_->name, from)) return;
+    if (!selected_ || !mailbox::is_within(selected_->name, from)) return;
     const std::string name = to + selected_->name.substr(from.size());
     auto box = store_.mailbox(name);
     if (!box) return;  // gone again already: the next look at the folder says so

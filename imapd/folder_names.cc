@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::string_view kInboxName = "INBOX";
 
-bool is_same_or_below(std::string_view name, std::string_view above) {
-    return name.starts_with(above) &&
-           (name.size() == above.size() || name[above.size()] == mailbox::kSeparator);
-}
-
 // INBOX is one name in any case, also above others.
 std::string with_upper_inbox(std::string name) {
     const std::string_view first =
@@ -53,7 +48,7 @@ Result<FolderNames> FolderNames::make(char separator, std::string_view prefix,
 
 bool FolderNames::is_of_others(std::string_view name) const {
     return std::any_of(others.begin(), others.end(), [&](const std::string& other) {
-        return is_same_or_below(name, other);
+        return mailbox::is_within(name, other);
     });
 }
 

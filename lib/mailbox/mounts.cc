@@ -15,11 +15,6 @@ constexpr std::string_view kInboxName = "INBOX";
 // Folders of another user's are made, renamed and deleted by their owner only.
 constexpr std::string_view kOwnersRights = "kx";
 
-bool is_within(std::string_view name, std::string_view prefix) {
-    return name.starts_with(prefix) &&
-           (name.size() == prefix.size() || name[prefix.size()] == kSeparator);
-}
-
 std::string path_in(const std::string& root, std::string_view name) {
     return name == kInboxName ? root : cat({root, "/.", name});
 }

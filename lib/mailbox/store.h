@@ -24,6 +24,12 @@ namespace postern::mailbox {
 inline constexpr char kSeparator = '.';
 inline constexpr std::size_t kMaxFolderName = 240;
 
+// Is this the name `above`, or one below it?
+inline bool is_within(std::string_view name, std::string_view above) {
+    return name.starts_with(above) &&
+           (name.size() == above.size() || name[above.size()] == kSeparator);
+}
+
 struct Folder {
     std::string name;
     bool selectable = true;  // false: exists only because something below it does (\Noselect)
