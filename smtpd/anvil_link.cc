@@ -1,6 +1,7 @@
 // The connection to anvil, see anvil_link.h.
 #include "smtpd/anvil_link.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/sys/unix_socket.h"
@@ -14,17 +15,13 @@ constexpr Millis kAnvilPatience{10'000};
 
 AnvilLink::AnvilLink(loop::Loop& loop, std::string path)
     : loop_(loop), path_(std::move(path)), patience_(loop, [this] {
-          fail(Error{Errc::timeout, "no answer"});
+          give_up(Error{Errc::timeout, "no answer"});
       }) {}
 
 void AnvilLink::ask(const ipc::AnvilQuestion& question, Done done) {
-    auto sent = send(question);
-    if (!sent) {
-        auto why = std::move(sent).error().within("service " + path_);
-        return loop_.post([done = std::move(done), why = std::move(why)] { done(why); });
-    }
     if (waiting_.empty()) patience_.start(kAnvilPatience);
-    waiting_.push_back(std::move(done));
+    waiting_.push_back({question, std::move(done)});
+    if (auto sent = send(question); !sent) on_closed(std::move(sent).error());
 }
 
 void AnvilLink::session_over(const std::string& service, const std::string& client,
@@ -33,7 +30,7 @@ void AnvilLink::session_over(const std::string& service, const std::string& clie
     auto sent = channel_->send(ipc::AnvilQuestion{ipc::AnvilEvent::disconnect, service, client});
     // Not to be too strict with this client for ever: anvil forgets a connection's sessions with
     // it.
-    if (!sent) fail(std::move(sent).error());
+    if (!sent) on_closed(std::move(sent).error());
 }
 
 Result<void> AnvilLink::send(const ipc::AnvilQuestion& question) {
@@ -43,7 +40,7 @@ Result<void> AnvilLink::send(const ipc::AnvilQuestion& question) {
         channel_ = std::make_unique<ipc::LoopChannel>(
             loop_, std::move(socket),
             ipc::LoopChannel::Handler{[this](const ipc::Packet& packet) { on_packet(packet); },
-                                      [this](Error error) { fail(std::move(error)); }});
+                                      [this](Error error) { on_closed(std::move(error)); }});
     }
     return channel_->send(question);
 }
@@ -51,21 +48,40 @@ Result<void> AnvilLink::send(const ipc::AnvilQuestion& question) {
 void AnvilLink::on_packet(const ipc::Packet& packet) {
     auto answer = packet.as<ipc::AnvilAnswer>();
     if (!answer || waiting_.empty())
-        return fail(answer ? Error{Errc::invalid, "unexpected message"}
-                           : std::move(answer).error());
-    const auto done = std::move(waiting_.front());
+        return give_up(answer ? Error{Errc::invalid, "unexpected message"}
+                              : std::move(answer).error());
+    const auto done = std::move(waiting_.front().done);
     waiting_.pop_front();
     waiting_.empty() ? patience_.stop() : patience_.start(kAnvilPatience);
     done(std::move(answer));
 }
 
-void AnvilLink::fail(Error why) {
+void AnvilLink::on_closed(Error why) {
+    const bool repeated = std::any_of(waiting_.begin(), waiting_.end(),
+                                      [](const Waiting& one) { return one.repeated; });
+    if (repeated || why.code != Errc::closed) return give_up(std::move(why));
+    hang_up();
+    repeat();
+}
+
+void AnvilLink::repeat() {
+    for (auto& one : waiting_) one.repeated = true;
+    for (const auto& one : waiting_)
+        if (auto sent = send(one.question); !sent) return give_up(std::move(sent).error());
+}
+
+// May be called by the channel.
+void AnvilLink::hang_up() {
+    loop_.post([dead = std::shared_ptr<ipc::LoopChannel>(std::move(channel_))] {});
+}
+
+// May be called from within a session that is ending.
+void AnvilLink::give_up(Error why) {
     patience_.stop();
-    // May be called by the channel, or from within a session that is ending.
-    loop_.post([dead = std::shared_ptr<ipc::LoopChannel>(std::move(channel_)),
-                waiting = std::exchange(waiting_, {}),
+    hang_up();
+    loop_.post([waiting = std::exchange(waiting_, {}),
                 why = std::move(why).within("service " + path_)] {
-        for (const auto& done : waiting) done(why);
+        for (const auto& one : waiting) one.done(why);
     });
 }
 

@@ -1,5 +1,6 @@
 // AnvilLink: a process's connection to anvil, which counts its clients. Answers come in the order
-// of the questions. Without anvil there are no limits.
+// of the questions. A connection that ends (a reload) is made again, and what it left unanswered is
+// asked once more: the anvil that may have counted it is gone. Without anvil there are no limits.
 #pragma once
 
 #include <deque>
@@ -29,14 +30,23 @@ class AnvilLink {
     void session_over(const std::string& service, const std::string& client, std::uint64_t epoch);
 
   private:
+    struct Waiting {
+        ipc::AnvilQuestion question;
+        Done done;
+        bool repeated = false;
+    };
+
     Result<void> send(const ipc::AnvilQuestion& question);
     void on_packet(const ipc::Packet& packet);
-    void fail(Error why);
+    void on_closed(Error why);
+    void repeat();
+    void hang_up();
+    void give_up(Error why);
 
     loop::Loop& loop_;
     const std::string path_;
     std::unique_ptr<ipc::LoopChannel> channel_;
-    std::deque<Done> waiting_;
+    std::deque<Waiting> waiting_;
     std::uint64_t epoch_ = 0;
     loop::Timer patience_;  // runs while somebody waits
 };

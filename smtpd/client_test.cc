@@ -27,8 +27,10 @@ struct FakeAnvil : Neighbour {
             return;
         }
         const auto number = ++numbers[event];
+        if (silent) return;
         ASSERT_TRUE(talk.channel->send(ipc::AnvilAnswer{sessions, number}));
     }
+    bool silent = false;
     std::vector<ipc::AnvilQuestion> questions;
     std::map<AnvilEvent, std::uint32_t> numbers;
     std::vector<ipc::SessionFacts> told;  // of clients that logged in
@@ -155,6 +157,34 @@ TEST_F(ClientTest, AnvilMayEndAndComeBack) {
     loop.run_for(Millis{20});
     EXPECT_NE(anvil->questions.back().event, AnvilEvent::disconnect)
         << "the new connection never heard of the session";
+}
+
+// As after a reload: the process has not seen yet that the other end is closed.
+TEST_F(ClientTest, AQuestionThatMeetsTheEndOfAnvilIsAskedOnceMore) {
+    AnvilLink link(loop, options.anvil_path);
+    int answers = 0, failures = 0;
+    const auto ask = [&] {
+        link.ask({AnvilEvent::mail, "smtp", "192.0.2.1"},
+                 [&](const Result<ipc::AnvilAnswer>& answer) { ++(answer ? answers : failures); });
+    };
+    ask();
+    ASSERT_TRUE(wait_for([&] { return answers == 1; }));
+    anvil->hang_up();
+    ask();
+    ask();
+    ASSERT_TRUE(wait_for([&] { return answers == 3; }));
+    EXPECT_EQ(anvil->conversations, 2U);
+    EXPECT_EQ(link.epoch(), 2U);
+    anvil->silent = true;
+    ask();
+    ASSERT_TRUE(wait_for([&] { return anvil->questions.size() == 4; }));
+    anvil->hang_up();
+    ASSERT_TRUE(wait_for([&] { return anvil->questions.size() == 5; })) << "what was not answered";
+    EXPECT_EQ(failures, 0);
+    anvil->hang_up();
+    ASSERT_TRUE(wait_for([&] { return failures == 1; })) << "once";
+    loop.run_for(Millis{20});
+    EXPECT_EQ(anvil->questions.size(), 5U);
 }
 
 TEST(Limits, NetworksCountAsOneClient) {

@@ -42,19 +42,20 @@ void SessionLedger::note(const SessionFacts& facts) {
 
 void SessionLedger::ask(const SessionFacts& facts, Seconds login_delay, Done done) {
     tell_changes();  // what has ended counts no more
-    Entry& entry = sessions_[facts.session.str()];
-    entry.facts = facts;
+    const std::string& id = facts.session.str();
     const AdmissionQuestion question{facts, static_cast<std::uint32_t>(login_delay.count())};
-    const bool sent = connect() && channel_->send(question, facts.session.str()).has_value();
-    if (!sent) {
+    if (waiting_.empty()) patience_.start(kLedgerPatience);
+    waiting_[id] = {question, std::move(done), false};
+    Entry& entry = sessions_[id];
+    entry.facts = facts;
+    if (!connect()) {
         note(facts);
-        return loop_.post([done = std::move(done), path = path_] {
-            done(Error{Errc::temporary, cat({"service ", path, " does not answer"}), 0});
-        });
+        // A connection that has just ended is made again in this turn, and the question put then.
+        if (away_) give_up(Error{Errc::closed, "does not answer", 0});
+        return;
     }
     entry.told = true;
-    if (waiting_.empty()) patience_.start(kLedgerPatience);
-    waiting_[facts.session.str()] = {question, std::move(done), false};
+    if (auto sent = channel_->send(question, id); !sent) on_closed(std::move(sent).error());
 }
 
 // Not more often than once in a while when it is away.
@@ -63,7 +64,7 @@ bool SessionLedger::connect() {
     if (retry_.active()) return false;
     auto socket = sys::try_connect_unix(path_);
     if (!socket) {
-        if (!std::exchange(warned_, true))
+        if (!std::exchange(away_, true))
             log::warning("", cat({"service ", path_, ": ", socket.error().what,
                                   ": sessions are not counted"}));
         retry_.start(pause_);
@@ -99,7 +100,7 @@ void SessionLedger::tell_changes() {
 }
 
 void SessionLedger::on_packet(const Packet& packet) {
-    warned_ = false;
+    away_ = false;
     if (packet.type() == DismissSessions::kType) {
         const auto order = packet.as<DismissSessions>();
         if (!order) return on_closed(order.error());
@@ -119,7 +120,8 @@ void SessionLedger::on_packet(const Packet& packet) {
 // The connection has ended; it is made again, at once if it had lasted: then it was a reload.
 void SessionLedger::on_closed(Error why) {
     const bool lasted = loop_.clock().steady() - connected_at_ > pause_;
-    if (!lasted && !std::exchange(warned_, true))
+    if (lasted) away_ = false;
+    if (!lasted && !std::exchange(away_, true))
         log::warning("", cat({"service ", path_, ": ", why.what, ": sessions are not counted"}));
     patience_.stop();
     // May be called by the channel.

@@ -60,7 +60,7 @@ class SessionLedger {
     std::unordered_map<std::string, Entry> sessions_;
     std::vector<std::string> changed_;
     std::unordered_map<std::string, Question> waiting_;
-    bool warned_ = false;
+    bool away_ = false;  // anvil, which was said
     loop::Timer gather_, retry_, patience_;
 };
 

@@ -118,6 +118,24 @@ TEST_F(SessionLedgerTest, TellsEverythingAgainAfterAReload) {
     EXPECT_EQ(log::take_captured(), "");
 }
 
+TEST_F(SessionLedgerTest, AQuestionThatMeetsTheEndOfAnvilIsPutAgain) {
+    listen();
+    for (const bool something_to_tell : {false, true}) {
+        ledger_.note(facts_of(1));
+        until([&] { return known_.contains("u1"); });
+        loop_.run_for(Millis{60});
+        lose_anvil();  // which the ledger has not seen yet
+        if (something_to_tell) ledger_.note(facts_of(2));
+        ledger_.ask(facts_of(3), Seconds{0}, count_answers());
+        until([&] { return answered_ == (something_to_tell ? 2 : 1); });
+        EXPECT_TRUE(known_.contains("u1"));
+        EXPECT_EQ(known_.contains("u2"), something_to_tell);
+    }
+    EXPECT_EQ(asked_, 2);
+    EXPECT_EQ(failed_, 0);
+    EXPECT_EQ(log::take_captured(), "");
+}
+
 TEST_F(SessionLedgerTest, GoesOnWithoutAnvil) {
     ledger_.note(facts_of(1));
     ledger_.ask(facts_of(2), Seconds{0}, count_answers());
