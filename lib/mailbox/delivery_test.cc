@@ -175,6 +175,21 @@ TEST(Delivery, LargeGroupsSyncTheFileSystem) {
     EXPECT_TRUE(maildir.files("tmp").empty());
 }
 
+// As when somebody deletes the folder while a message is on its way into it.
+TEST(Delivery, AFolderThatWasDeletedMeanwhileStaysDeleted) {
+    TestMaildir maildir;
+    ASSERT_TRUE(make_maildir(sys::RealFs::instance(), maildir.root() + "/.work"));
+    FailingFs fs;
+    fs.fails = [&](const std::string& call, const std::string&) {
+        if (call == "rename") maildir.move(".work", "trash");
+        return false;
+    };
+    const auto results = deliver(fs, std::vector{delivery(maildir.root() + "/.work", "stem", "hi\n")});
+    ASSERT_FALSE(results[0]);
+    EXPECT_EQ(results[0].error().code, Errc::not_found);
+    EXPECT_THAT(maildir.files(""), testing::ElementsAre("trash"));
+}
+
 TEST(Delivery, OneFailureDoesNotTouchTheOthers) {
     TestMaildir maildir;
     std::vector<Delivery> three;

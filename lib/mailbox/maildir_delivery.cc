@@ -148,8 +148,8 @@ Result<void> DeliveryGroup::rename_into_new(const Pending& p) {
     auto renamed = fs_->rename(p.temporary, published_path(p));
     if (renamed || renamed.error().code != Errc::not_found) return renamed;
     // tmp/ is there and new/ is not: a crash while the Maildir was made, or a foreign program's
-    // tidiness.
-    TRY(make_maildir(*fs_, p.delivery->maildir));
+    // tidiness. Or it is gone as a whole: then who deleted it shall not see it again.
+    TRY(complete_maildir(*fs_, p.delivery->maildir));
     return fs_->rename(p.temporary, published_path(p));
 }
 
@@ -220,18 +220,24 @@ std::string unique_stem(const Clock& clock, Random& random, std::string_view hos
 }
 
 Result<void> make_maildir(sys::Fs& fs, const std::string& path) {
-    TRY_ASSIGN(bool made, make_one(fs, path));
-    for (const char* part : {"/tmp", "/new", "/cur"}) {
-        TRY_ASSIGN(const bool part_made, make_one(fs, path + part));
-        made = made || part_made;
-    }
+    TRY_ASSIGN(const bool made, make_one(fs, path));
+    TRY(complete_maildir(fs, path));
     if (!made) return {};
-    TRY(fs.sync_directory(path));
     // Where the parent may not be read (a directory of many users' mailboxes), the sync above has
     // to do.
     auto parent = fs.sync_directory(parent_of(path));
     if (!parent && parent.error().code != Errc::denied) return parent;
     return {};
+}
+
+Result<void> complete_maildir(sys::Fs& fs, const std::string& path) {
+    bool made = false;
+    for (const char* part : {"/tmp", "/new", "/cur"}) {
+        TRY_ASSIGN(const bool part_made, make_one(fs, path + part, kMaxNewParents));
+        made = made || part_made;
+    }
+    if (!made) return {};
+    return fs.sync_directory(path);
 }
 
 }  // namespace postern::mailbox

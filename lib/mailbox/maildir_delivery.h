@@ -111,5 +111,7 @@ std::string unique_stem(const Clock& clock, Random& random, std::string_view hos
 
 // Makes path/{,cur,new,tmp} where missing, and missing parents, mode 0700. Durable.
 Result<void> make_maildir(sys::Fs& fs, const std::string& path);
+// Makes what is missing in the directory at path. Errc::not_found: there is none. Durable.
+Result<void> complete_maildir(sys::Fs& fs, const std::string& path);
 
 }  // namespace postern::mailbox

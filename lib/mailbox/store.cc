@@ -249,7 +249,7 @@ Result<Store::Entered> Store::enter(std::string_view name) const {
 Result<Mailbox> Store::mailbox_at(Place place) const {
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
     const auto info = env_.fs->info(place.path + "/new");
-    if (!info) TRY(make_maildir(*place.env.fs, place.path));
+    if (!info) TRY(complete_maildir(*place.env.fs, place.path));
     // A folder of one's own that is also a group's, as its set-group-id bit tells.
     if (info && place.mount == nullptr && (info->mode & S_ISGID) != 0)
         place.env.use_group_fs(info->mode & ~static_cast<mode_t>(S_IRWXO));

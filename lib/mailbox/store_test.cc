@@ -1,6 +1,7 @@
 #include "lib/mailbox/store.h"
 
 #include "lib/mailbox/test_folder.h"
+#include "tests/support/rooted_fs.h"
 
 namespace postern::mailbox {
 namespace {
@@ -62,6 +63,21 @@ TEST(Store, CreateListRemove) {
     EXPECT_EQ(store.remove("INBOX").error().code, Errc::permanent);
     EXPECT_THAT(listing(store), ElementsAre("INBOX", "Sent"));
     for (const auto& name : maildir.files("")) EXPECT_EQ(name.find("trash"), std::string::npos);
+}
+
+TEST(Store, AFolderThatIsBeingDeletedIsNotMadeAgain) {
+    struct Deleting final : support::RootedFs {
+        using RootedFs::RootedFs;
+        Result<sys::FileInfo> info(const std::string& path) override {
+            if (path.ends_with(".Work/new")) std::filesystem::remove_all(root() + "/.Work");
+            return RootedFs::info(path);
+        }
+    };
+    TestMaildir maildir;
+    ASSERT_TRUE(maildir.store().create("Work"));
+    Deleting fs(maildir.root());
+    EXPECT_EQ(Store::open(maildir.root(), fs)->mailbox("Work").error().code, Errc::not_found);
+    EXPECT_THAT(listing(maildir.store()), ElementsAre("INBOX"));
 }
 
 TEST(Store, InitialFoldersAreMadeOnce) {
