@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "lib/mailbox/maildir_delivery.h"
 #include "lib/mailbox/test_folder.h"
 #include "lib/sys/group_sync.h"
@@ -139,6 +141,26 @@ TEST(Delivery, MakesTheMaildirWithParentsAndSetsTheDate) {
     EXPECT_EQ(info->mode, 0600U);
 }
 
+// As the set-group-id bit of the directories says; whose they are not is the owner's alone.
+TEST(Delivery, IntoAFolderThatIsAGroupsToo) {
+    TestMaildir maildir;
+    auto& fs = sys::RealFs::instance();
+    const std::string team = maildir.root() + "/.Team", other = maildir.root() + "/.Other";
+    for (const std::string& folder : {team, other}) ASSERT_TRUE(make_maildir(fs, folder));
+    for (const char* part : {"", "/cur", "/new", "/tmp"}) {
+        ASSERT_EQ(::chmod((team + part).c_str(), 02775), 0);
+        ASSERT_EQ(::chmod((other + part).c_str(), 0770), 0) << "no set-group-id bit";
+    }
+    std::filesystem::remove(team + "/tmp");
+    const std::vector both{delivery(team, "a", "hi\n"), delivery(other, "a", "hi\n")};
+    const auto results = deliver(fs, both);
+    ASSERT_TRUE(results[0]) << results[0].error().what;
+    ASSERT_TRUE(results[1]);
+    EXPECT_EQ(fs.info(team + "/" + *results[0])->mode & 0777U, 0660U);
+    EXPECT_EQ(fs.info(other + "/" + *results[1])->mode & 0777U, 0600U);
+    EXPECT_EQ(fs.info(team + "/tmp")->mode & 07777U, 02770U);
+}
+
 TEST(Delivery, AGroupSyncsEachFileAndTheDirectoryOnce) {
     TestMaildir maildir;
     ASSERT_TRUE(make_maildir(sys::RealFs::instance(), maildir.root()));
@@ -168,7 +190,9 @@ TEST(Delivery, LargeGroupsSyncTheFileSystem) {
     EXPECT_EQ(std::count(fs.calls.begin(), fs.calls.end(), "sync_filesystem"), 1);
     EXPECT_EQ(std::count(fs.calls.begin(), fs.calls.end(), "sync"), 0);
     EXPECT_EQ(std::count(fs.calls.begin(), fs.calls.end(), "sync_directory"), 1);
-    fs.fails = [](const std::string& call, const std::string&) { return call == "sync_filesystem"; };
+    fs.fails = [](const std::string& call, const std::string&) {
+        return call == "sync_filesystem";
+    };
     for (auto& d : many) d.stem += "x";
     for (const auto& result : deliver(fs, many)) EXPECT_FALSE(result);
     EXPECT_EQ(maildir.files("new").size(), many.size());

@@ -39,4 +39,15 @@ Result<void> GroupFs::make_directory(const std::string& path, mode_t mode) {
     return add_mode(made.get(), mode | (mode_ & (S_ISGID | 077)), path);
 }
 
+std::optional<mode_t> mode_for_group(const sys::FileInfo& directory) {
+    if ((directory.mode & S_ISGID) == 0) return std::nullopt;
+    return directory.mode & ~static_cast<mode_t>(S_IRWXO);
+}
+
+FolderFs::FolderFs(sys::Fs& base, const std::string& directory) : fs_(&base) {
+    const auto info = base.info(directory);
+    const auto mode = info ? mode_for_group(*info) : std::nullopt;
+    if (mode) fs_ = &group_.emplace(base, *mode);
+}
+
 }  // namespace postern::mailbox

@@ -3,6 +3,8 @@
 // rw-rw----. The rest of our code makes its files for their owner alone.
 #pragma once
 
+#include <optional>
+
 #include "lib/sys/fs.h"
 
 namespace postern::mailbox {
@@ -58,5 +60,24 @@ class GroupFs final : public sys::Fs {
     sys::Fs* base_;
     mode_t mode_;
 };
+
+// The file system in which files of a directory are made: a GroupFs where the directory's
+// set-group-id bit says that it is a group's too, and otherwise what there is. Nobody else's part
+// of the mode is passed on.
+class FolderFs {
+  public:
+    FolderFs(sys::Fs& base, const std::string& directory);
+    FolderFs(const FolderFs&) = delete;
+    FolderFs& operator=(const FolderFs&) = delete;
+    sys::Fs& operator*() const { return *fs_; }
+    sys::Fs* operator->() const { return fs_; }
+
+  private:
+    std::optional<GroupFs> group_;
+    sys::Fs* fs_;
+};
+
+// The mode for GroupFs of a directory that its set-group-id bit says to be a group's too.
+std::optional<mode_t> mode_for_group(const sys::FileInfo& directory);
 
 }  // namespace postern::mailbox

@@ -9,6 +9,7 @@
 #include "lib/base/crc32c.h"
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
+#include "lib/mailbox/group_fs.h"
 #include "lib/sys/group_sync.h"
 
 namespace postern::mailbox {
@@ -28,13 +29,14 @@ std::string safe_host(std::string_view host) {
     return out.empty() ? "localhost" : out;
 }
 
+// What a folder has more, because it is a group's too, its new files have as well.
 Result<Fd> create_temporary(sys::Fs& fs, const std::string& maildir, const std::string& path) {
     // A file of this name can only be our own, left behind by a crash: write over it.
     constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
-    auto file = fs.open(path, kFlags, 0600);
+    auto file = FolderFs(fs, maildir + "/new")->open(path, kFlags, 0600);
     if (file || file.error().code != Errc::not_found) return file;
-    TRY(make_maildir(fs, maildir));
-    return fs.open(path, kFlags, 0600);
+    TRY(make_maildir(*FolderFs(fs, maildir), maildir));
+    return FolderFs(fs, maildir + "/new")->open(path, kFlags, 0600);
 }
 
 std::string parent_of(const std::string& path) {
@@ -149,7 +151,7 @@ Result<void> DeliveryGroup::rename_into_new(const Pending& p) {
     if (renamed || renamed.error().code != Errc::not_found) return renamed;
     // tmp/ is there and new/ is not: a crash while the Maildir was made, or a foreign program's
     // tidiness. Or it is gone as a whole: then who deleted it shall not see it again.
-    TRY(complete_maildir(*fs_, p.delivery->maildir));
+    TRY(complete_maildir(*FolderFs(*fs_, p.delivery->maildir), p.delivery->maildir));
     return fs_->rename(p.temporary, published_path(p));
 }
 

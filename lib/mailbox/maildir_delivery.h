@@ -1,5 +1,6 @@
 // Delivers messages into Maildirs, durably and many at once: all are written under tmp/, synced as
-// a group, renamed into new/, and each directory is synced once. Used by local (before it reports
+// a group, renamed into new/, and each directory is synced once. A file has its group's modes where
+// the directories are a group's too (group_fs.h). Used by local (before it reports
 // "delivered") and by APPEND and COPY. A message whose result is a value survives a power cut; one
 // whose result is an error is either absent or, where only the last sync failed, possibly present.
 #pragma once
