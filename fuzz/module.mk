@@ -109,6 +109,10 @@ check_PROGRAMS += fuzz/mailbox_seen
 fuzz_mailbox_seen_SOURCES = %reldir%/mailbox_seen_fuzz.cc
 fuzz_mailbox_seen_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/mailbox_quota
+fuzz_mailbox_quota_SOURCES = %reldir%/mailbox_quota_fuzz.cc
+fuzz_mailbox_quota_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
 check_PROGRAMS += fuzz/shared_dict
 fuzz_shared_dict_SOURCES = %reldir%/shared_dict_fuzz.cc
 fuzz_shared_dict_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)

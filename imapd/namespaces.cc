@@ -36,7 +36,7 @@ Result<mailbox::Mount> parse_public_folder(std::string_view text) {
         return Error{Errc::invalid, cat({text, ": not an absolute path"}), 0};
     auto prefix = prefix_of(parts->first);
     if (!prefix) return Error{Errc::invalid, cat({text, ": ", prefix.error().what}), 0};
-    return mailbox::Mount{*std::move(prefix), std::move(root), {}, {}};
+    return mailbox::Mount{*std::move(prefix), std::move(root), {}, {}, {}};
 }
 
 std::string level_of_user(std::string_view user) {
@@ -109,7 +109,8 @@ void Sharing::find_owners() {
         if (mailbox::Store::canonical(prefix).value_or("") != prefix) continue;
         std::string root = answer->mailbox;
         while (root.size() > 1 && root.ends_with('/')) root.pop_back();
-        owners_.push_back({prefix, root, owner, {}});
+        owners_.push_back(
+            {prefix, root, owner, {}, mailbox::limits_or_none(answer->quota_rule, owner)});
     }
 }
 
@@ -123,18 +124,28 @@ void Sharing::mount(mailbox::Store& store) const {
     store.add_namespace({options_.users_prefix, true});
     for (mailbox::Mount mount : owners_) {
         mount.folders = mailbox::shared_folders(mount.root, person_);
-        if (!mount.folders.empty()) store.add_mount(std::move(mount));
+        if (mount.folders.empty()) continue;
+        if (mount.limits.any()) mailbox::make_quota_files(mount.root);
+        store.add_mount(std::move(mount));
     }
 }
 
-std::vector<std::string> Sharing::paths(const mailbox::Store& store) const {
-    std::vector<std::string> out;
+// An owner's limits bind those whom he lets in (lib/mailbox/quota.h). To count, the names of all
+// his messages must be seen, but none be read.
+std::vector<sys::PathRule> Sharing::paths(const mailbox::Store& store) const {
+    using enum sys::PathRule::Access;
+    std::vector<sys::PathRule> out;
     for (const auto& mount : store.mounts()) {
-        if (mount.owner.empty()) out.push_back(mount.root);
+        if (mount.owner.empty()) out.push_back({mount.root, write});
         for (const std::string& folder : mount.folders)
-            out.push_back(folder == "INBOX" ? mount.root : cat({mount.root, "/.", folder}));
+            out.push_back(
+                {folder == "INBOX" ? mount.root : cat({mount.root, "/.", folder}), write});
+        if (!mount.limits.any()) continue;
+        out.push_back({mount.root, list});
+        for (const std::string& file : mailbox::quota_files(mount.root))
+            out.push_back({file, write});
     }
-    if (dict_) out.push_back(options_.dict.substr(0, options_.dict.rfind('/')));
+    if (dict_) out.push_back({options_.dict.substr(0, options_.dict.rfind('/')), write});
     return out;
 }
 

@@ -14,6 +14,7 @@
 #include "lib/ipc/messages/auth.h"
 #include "lib/mailbox/shared_dict.h"
 #include "lib/mailbox/store.h"
+#include "lib/sys/sandbox.h"
 
 namespace postern::imapd {
 
@@ -40,7 +41,7 @@ class Sharing {
     // As the user: adds to the store what its lists let him see.
     void mount(mailbox::Store& store) const;
     // What the sandbox must leave open, after mount().
-    std::vector<std::string> paths(const mailbox::Store& store) const;
+    std::vector<sys::PathRule> paths(const mailbox::Store& store) const;
 
     const mailbox::Person& person() const { return person_; }
     const mailbox::SharedDict* dict() const { return dict_ ? &*dict_ : nullptr; }

@@ -1,5 +1,7 @@
 // GETQUOTA, GETQUOTAROOT (RFC 9208). A user has one quota root, "", for all folders, or, without
-// limits, none. Limits are the administrator's: SETQUOTA is refused.
+// limits, none. Folders of another user count for that one's, which is called as the name below
+// which they are; who may read one of them is told how full it is. Limits are the administrator's:
+// SETQUOTA is refused.
 #include "imapd/session.h"
 #include "lib/base/strings.h"
 #include "lib/imap/response.h"
@@ -7,24 +9,49 @@
 namespace postern::imapd {
 
 // RFC 9208 4.2.1, 5: STORAGE in units of 1024 octets
-Result<std::string> Session::quota_line() const {
+Result<std::string> Session::quota_line(const mailbox::Store::QuotaRoot& root) const {
     constexpr std::int64_t kUnit = 1024;
-    const mailbox::Quota& quota = *store_.quota();
-    TRY_ASSIGN(const mailbox::QuotaUsage usage, quota.usage());
+    TRY_ASSIGN(const mailbox::QuotaUsage usage, root.quota->usage());
+    const mailbox::QuotaLimits limits = root.quota->limits();
     std::vector<std::string> words;
-    if (quota.limits().storage != 0)
+    if (limits.storage != 0)
         words.push_back(cat({"STORAGE ", std::to_string((usage.storage + kUnit - 1) / kUnit), " ",
-                             std::to_string(quota.limits().storage / kUnit)}));
-    if (quota.limits().messages != 0)
-        words.push_back(cat({"MESSAGE ", std::to_string(usage.messages), " ",
-                             std::to_string(quota.limits().messages)}));
-    return cat({"* QUOTA \"\" (", join(words, " "), ")\r\n"});
+                             std::to_string(limits.storage / kUnit)}));
+    if (limits.messages != 0)
+        words.push_back(cat(
+            {"MESSAGE ", std::to_string(usage.messages), " ", std::to_string(limits.messages)}));
+    std::string line = "* QUOTA ";
+    imap::append_mailbox_name(line, shown_root(root));
+    return cat({line, " (", join(words, " "), ")\r\n"});
 }
 
-Reply Session::get_quota(const std::string& root) {
-    if (!root.empty() || store_.quota() == nullptr)
-        return Reply::no("[NONEXISTENT] No such quota root");
-    const auto line = quota_line();
+std::string Session::shown_root(const mailbox::Store::QuotaRoot& root) const {
+    return root.name.empty() ? std::string() : shown_name(root.name);
+}
+
+// Of one's own, or of a folder that the user may read. Nothing: there is none of that name, for
+// him.
+std::optional<mailbox::Store::QuotaRoot> Session::quota_root_called(const std::string& name) const {
+    const auto is_it = [&](const std::string& folder) {
+        auto root = store_.quota_root(folder);
+        const bool found = root && root->quota && shown_root(*root) == name;
+        return found ? std::optional(*std::move(root)) : std::nullopt;
+    };
+    if (name.empty()) return is_it("INBOX");
+    const auto folders = store_.folders();
+    if (!folders) return std::nullopt;
+    for (const auto& folder : *folders) {
+        if (!folder.selectable || store_.is_personal(folder.name) || lacks("r", folder.name))
+            continue;
+        if (auto root = is_it(folder.name)) return root;
+    }
+    return std::nullopt;
+}
+
+Reply Session::get_quota(const std::string& name) {
+    const auto root = quota_root_called(name);
+    if (!root) return Reply::no("[NONEXISTENT] No such quota root");
+    const auto line = quota_line(*root);
     if (!line) return failed(line.error());
     out_.write(*line);
     return Reply::ok("Getquota completed.");
@@ -36,14 +63,18 @@ Reply Session::get_quota_root(const std::string& name) {
     if (!canonical) return failed(canonical.error());
     std::string line = "* QUOTAROOT ";
     imap::append_mailbox_name(line, shown_name(*canonical));
-    // Folders of others' are not the user's quota's
-    if (store_.quota() == nullptr || !store_.is_personal(*canonical)) {
+    const auto root = store_.quota_root(*canonical);
+    if (!root || !root->quota) {
         out_.write(line + "\r\n");
         return Reply::ok("Getquotaroot completed.");
     }
-    const auto quota = quota_line();
+    if (!root->name.empty())
+        if (auto refusal = lacks("r", *canonical)) return *refusal;
+    const auto quota = quota_line(*root);
     if (!quota) return failed(quota.error());
-    out_.write(cat({line, " \"\"\r\n", *quota}));
+    line += ' ';
+    imap::append_mailbox_name(line, shown_root(*root));
+    out_.write(cat({line, "\r\n", *quota}));
     return Reply::ok("Getquotaroot completed.");
 }
 

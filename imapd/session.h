@@ -188,9 +188,11 @@ class Session {
     void pass_over_own_use(const std::string& name);
     void write_listed_metadata(const std::string& name, imap::GetMetadataArguments arguments);
     // quota_commands.cc
-    Reply get_quota(const std::string& root);
+    Reply get_quota(const std::string& name);
     Reply get_quota_root(const std::string& name);
-    Result<std::string> quota_line() const;
+    Result<std::string> quota_line(const mailbox::Store::QuotaRoot& root) const;
+    std::string shown_root(const mailbox::Store::QuotaRoot& root) const;
+    std::optional<mailbox::Store::QuotaRoot> quota_root_called(const std::string& name) const;
 
     void follow_rename(const std::string& from, const std::string& to);
 

@@ -228,6 +228,66 @@ TEST_F(SharedSessionTest, MetadataUrlsAndFilters) {
     EXPECT_THAT((*b)("ESEARCH IN (subtree Public) ALL"), HasSubstr("MAILBOX Public.News"));
 }
 
+TEST_F(SharedSessionTest, QuotaIsTheOwners) {
+    auto store_of_bob = mailbox::Store::open(maildir.root());
+    store_of_bob->set_quota({5 * 1024, 0});
+    store_of_bob->add_namespace({"Public", false});
+    store_of_bob->add_namespace({"Other", true});
+    store_of_bob->add_mount({"Public", public_.root(), "", {}});
+    store_of_bob->add_mount({"Other.ann", ann_.root(), "ann", {"Work"}, {2048, 100}});
+    Client b(*std::move(store_of_bob), options("bob"));
+    const std::string big = "Subject: x\r\n\r\n" + std::string(1200, 'x') + "\r\n";
+    EXPECT_EQ(b("GETQUOTAROOT Other.ann.Work"),
+              "* QUOTAROOT Other.ann.Work Other.ann\r\n"
+              "* QUOTA Other.ann (STORAGE 0 2 MESSAGE 0 100)\r\nt OK Getquotaroot completed.\r\n");
+    EXPECT_EQ(b("GETQUOTAROOT Other.ann.None"),
+              "* QUOTAROOT Other.ann.None\r\nt OK Getquotaroot completed.\r\n");
+    EXPECT_THAT(b.append("Other.ann.Work", big), StartsWith("t OK"));
+    EXPECT_THAT(b.append("Other.ann.Work", big), StartsWith("t NO [OVERQUOTA]"));
+    EXPECT_THAT(b("GETQUOTA Other.ann"), StartsWith("* QUOTA Other.ann (STORAGE 2 2 MESSAGE 1 "));
+    EXPECT_THAT(b("GETQUOTA \"\""), StartsWith("* QUOTA \"\" (STORAGE 0 5)\r\n"));
+    // Between two quotas a message that is moved needs room.
+    EXPECT_THAT(b.append("INBOX", big), StartsWith("t OK"));
+    b("SELECT INBOX");
+    EXPECT_THAT(b("MOVE 1 Other.ann.Work"), HasSubstr("t NO [OVERQUOTA]"));
+    EXPECT_THAT(b("COPY 1 Other.ann.Work"), HasSubstr("t NO [OVERQUOTA]"));
+    b("SELECT Other.ann.Work");
+    EXPECT_THAT(b("MOVE 1 INBOX"), HasSubstr("t OK"));
+    EXPECT_THAT(b("GETQUOTA Other.ann"), HasSubstr("(STORAGE 0 2 MESSAGE 0 100)"));
+    EXPECT_THAT(b("GETQUOTA \"\""), HasSubstr("(STORAGE 3 5)"));
+    b.append("Other.ann.Work", big, "(\\Deleted) ");
+    EXPECT_THAT(b("STATUS Other.ann.Work (DELETED DELETED-STORAGE)"),
+                HasSubstr("(DELETED 1 DELETED-STORAGE 1216)"));
+    b("EXPUNGE");
+    EXPECT_THAT(b("GETQUOTA Other.ann"), HasSubstr("(STORAGE 0 2 "));
+    // Who may not read there is told nothing.
+    list(ann_.root() + "/.Work", "li bob\n");
+    EXPECT_THAT(b("GETQUOTAROOT Other.ann.Work"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT(b("GETQUOTA Other.ann"), StartsWith("t NO [NONEXISTENT]"));
+}
+
+TEST_F(SharedSessionTest, ATreeHasTheQuotaOfItsFile) {
+    auto a = ann();
+    EXPECT_THAT(a->append("Public.News", kPlain), StartsWith("t OK"));
+    EXPECT_THAT((*a)("GETQUOTA Public"), StartsWith("t NO [NONEXISTENT]"));
+    std::ofstream(public_.root() + "/maildirsize") << "2C,1000000S\n";
+    EXPECT_EQ((*a)("GETQUOTAROOT Public.News"),
+              "* QUOTAROOT Public.News Public\r\n"
+              "* QUOTA Public (STORAGE 1 976 MESSAGE 1 2)\r\nt OK Getquotaroot completed.\r\n");
+    EXPECT_THAT(a->append("Public.News", kPlain), StartsWith("t OK"));
+    EXPECT_THAT(a->append("Public.News", kPlain), StartsWith("t NO [OVERQUOTA]"));
+    std::ofstream(public_.root() + "/maildirsize") << "3C\n";
+    EXPECT_THAT(a->append("Public.News", kPlain), StartsWith("t OK"));
+    EXPECT_THAT((*a)("GETQUOTA Public"), HasSubstr("(MESSAGE 3 3)"));
+    EXPECT_THAT((*a)("DELETE Public.News"), StartsWith("t OK"));
+    EXPECT_THAT((*a)("CREATE Public.More"), StartsWith("t OK"));
+    EXPECT_THAT((*a)("GETQUOTA Public"), HasSubstr("(MESSAGE 0 3)"));
+    log::open_capture();
+    std::ofstream(public_.root() + "/maildirsize") << "three messages\n";
+    EXPECT_THAT((*a)("GETQUOTAROOT Public.More"), StartsWith("* QUOTAROOT Public.More\r\n"));
+    EXPECT_THAT(log::take_captured(), HasSubstr("maildirsize: the first line is no limit"));
+}
+
 TEST_F(SharedSessionTest, NotifyTellsOfFoldersOfOthers) {
     auto a = ann();
     auto b = bob();
@@ -311,7 +371,10 @@ TEST(SharingTest, BadRowsAreLeftOut) {
     auto store = *mailbox::Store::open(own.root());
     sharing.mount(store);
     EXPECT_EQ(store.namespaces().size(), 1U);
-    EXPECT_EQ(sharing.paths(store), std::vector<std::string>{tree.root()});
+    const auto paths = sharing.paths(store);
+    ASSERT_EQ(paths.size(), 1U);
+    EXPECT_EQ(paths[0].path, tree.root());
+    EXPECT_EQ(paths[0].access, sys::PathRule::Access::write);
     EXPECT_THAT(log::take_captured(),
                 AllOf(HasSubstr("rubbish"), HasSubstr("mailbox_shared_prefix")));
 }

@@ -8,6 +8,7 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/quota.h"
 #include "lib/queue/agent_report.h"
 #include "lib/queue/command_verdict.h"
 #include "lib/queue/message_text.h"
@@ -212,8 +213,11 @@ Verdict Runner::to_file(const Delivery& delivery, const std::string& path) {
         const mailbox::Delivery one[] = {maildir_delivery(
             fs_, path, text, delivery.request, delivery.target.address, options_.myhostname)};
         const auto result = mailbox::deliver(fs_, one);
-        if (result.front()) return Verdict::accept("2.0.0", "delivered to maildir");
-        return mailbox_failure(result.front().error(), "maildir delivery failed: ", false);
+        if (!result.front())
+            return mailbox_failure(result.front().error(), "maildir delivery failed: ", false);
+        if (const auto size = mailbox::message_size(fs_, path + *result.front()))
+            mailbox::count_by_path(fs_, SystemClock::instance(), path, *size);
+        return Verdict::accept("2.0.0", "delivered to maildir");
     }
     auto done = append_message(fs_, path, options_.file_rules, text, delivery.started);
     if (done) return Verdict::accept("2.0.0", cat({"delivered to file: ", path}));

@@ -184,6 +184,10 @@ TEST_F(RunnerTest, WritesFiles) {
     EXPECT_TRUE(contents("box").ends_with("Delivered-To: u1@here.test\nSubject: x\n\nhello\n\n"));
     EXPECT_EQ(deliver(folder_ / "dir/").text, "delivered to maildir");
     EXPECT_EQ(deliver("/nonexistent/box").status, "5.2.0");
+    // A folder of a Maildir++ that has a sum counts there.
+    std::ofstream(folder_ / "dir/maildirsize") << "1000000S,5C\n0 0\n";
+    EXPECT_EQ(deliver(folder_ / "dir/.News/").text, "delivered to maildir");
+    EXPECT_TRUE(contents("dir/maildirsize").ends_with(" 1\n")) << contents("dir/maildirsize");
 }
 
 TEST_F(RunnerTest, DoesWhatIsAllowedOnly) {

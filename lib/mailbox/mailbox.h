@@ -178,7 +178,7 @@ class Mailbox {
 
 // What View::copy takes along.
 struct CopyTerms {
-    bool moving = false;  // they will be expunged where they were: quota is no matter
+    bool moving = false;  // they will be expunged where they were: no matter for that quota
     SystemFlags flags = kAllSystemFlags;
     bool keywords = true;
 };

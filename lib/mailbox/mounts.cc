@@ -48,6 +48,22 @@ Environment Store::environment_of(const Mount& mount, const std::string& path) c
     return env;
 }
 
+// Looked for by who opens a folder: of a tree, a file says whether there is one.
+std::shared_ptr<const Quota> Store::quota_of(const Mount& mount) const {
+    const bool tree = mount.owner.empty();
+    auto quota = std::make_shared<const Quota>(
+        tree ? Quota::of_tree(*env_.fs, *env_.clock, mount.root)
+             : Quota::of_other(*env_.fs, *env_.clock, mount.root, mount.limits));
+    return quota->limits().any() ? quota : nullptr;
+}
+
+Result<Store::QuotaRoot> Store::quota_root(std::string_view name) const {
+    TRY_ASSIGN(const std::string folder, canonical(name));
+    if (is_personal(folder)) return QuotaRoot{{}, env_.quota};
+    TRY_ASSIGN(const Place place, existing(folder));
+    return QuotaRoot{place.mount->prefix, quota_of(*place.mount)};
+}
+
 Result<Store::Place> Store::place_of(std::string_view name) const {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (is_personal(folder)) return Place{nullptr, folder, env_, path_of(folder)};

@@ -8,15 +8,20 @@
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
-#include "lib/mailbox/maildir_delivery.h"
+#include "lib/mailbox/group_fs.h"
 #include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
 namespace {
 
+constexpr std::string_view kSumFile = "/maildirsize";
+constexpr std::string_view kLockFile = "/postern.quota-lock";
+// Another's file may be a pipe, which is not waited for.
+constexpr int kFileFlags = O_NOFOLLOW | O_NONBLOCK;
 constexpr std::uint64_t kMaxFile = 5120;   // of maildirsize, as Maildir++ has it
 constexpr std::int64_t kMaxAge = 15 * 60;  // seconds, of a sum that says "full"
 constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr Millis kOtherCounts = Seconds{5};  // to write what they have counted
 
 // "100M": with the unit that a bare number has.
 std::optional<std::uint64_t> size_of(std::string_view text, std::uint64_t bare_unit) {
@@ -67,8 +72,34 @@ Result<void> count_directory(sys::Fs& fs, const std::string& path, QuotaUsage& s
     return {};
 }
 
+// "1000000S,1000C", as Courier and Dovecot write it.
+std::string head_of(const QuotaLimits& limits) {
+    std::string line;
+    if (limits.storage != 0) line = cat({std::to_string(limits.storage), "S"});
+    if (limits.messages != 0)
+        line += cat({line.empty() ? "" : ",", std::to_string(limits.messages), "C"});
+    return line + "\n";
+}
+
+bool fits(const QuotaLimits& limits, const QuotaUsage& usage, std::uint64_t bytes,
+          std::uint64_t messages) {
+    const auto within = [](std::int64_t used, std::uint64_t more, std::uint64_t limit) {
+        return limit == 0 || (more <= limit && static_cast<std::uint64_t>(used) <= limit - more);
+    };
+    return within(usage.storage, bytes, limits.storage) &&
+           within(usage.messages, messages, limits.messages);
+}
+
 std::string line_of(std::int64_t bytes, std::int64_t messages) {
     return cat({std::to_string(bytes), " ", std::to_string(messages), "\n"});
+}
+
+// Takes the sums away, and leaves the first line where it is the right one. Was it?
+Result<bool> cut_behind(sys::Fs& fs, int file, const std::string& head) {
+    TRY_ASSIGN(const std::string before, fs.read_at(file, 0, head.size()));
+    const bool is_right = before == head;
+    TRY(fs.truncate(file, is_right ? head.size() : 0));
+    return is_right;
 }
 
 }  // namespace
@@ -78,6 +109,26 @@ Result<std::uint64_t> message_size(sys::Fs& fs, const std::string& path) {
     if (const auto told = size_in_name(name.base, 'S')) return *told;
     TRY_ASSIGN(const auto info, fs.info(path));
     return info.size;
+}
+
+void count_by_path(sys::Fs& fs, const Clock& clock, const std::string& folder,
+                   std::uint64_t bytes) {
+    std::string root = folder;
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    const auto last = root.rfind('/');
+    if (last != std::string::npos && last > 0 && root[last + 1] == '.') root.resize(last);
+    Quota::of_tree(fs, clock, root).add(static_cast<std::int64_t>(bytes), 1);
+}
+
+std::vector<std::string> quota_files(const std::string& root) {
+    return {cat({root, kSumFile}), cat({root, kLockFile})};
+}
+
+// An empty sum is one to be counted. Where they cannot be made, the user of the Quota is told.
+void make_quota_files(const std::string& root, sys::Fs& base) {
+    const FolderFs fs(base, root);
+    for (const std::string& file : quota_files(root))
+        (void)fs->open(file, O_RDWR | O_CREAT | kFileFlags, 0600).has_value();
 }
 
 Result<QuotaLimits> parse_quota_rule(std::string_view rule) {
@@ -103,23 +154,48 @@ QuotaLimits limits_or_none(std::string_view rule, std::string_view user) {
     return {};
 }
 
-// "1000000S,1000C", as Courier and Dovecot write it.
-std::string Quota::first_line() const {
-    std::string line;
-    if (limits_.storage != 0) line = cat({std::to_string(limits_.storage), "S"});
-    if (limits_.messages != 0)
-        line += cat({line.empty() ? "" : ",", std::to_string(limits_.messages), "C"});
-    return line + "\n";
+std::optional<QuotaLimits> parse_maildirsize_head(std::string_view line) {
+    QuotaLimits limits;
+    for (const std::string_view part : split(line, ',')) {
+        if (part.empty()) return std::nullopt;
+        const auto number = parse_number<std::uint64_t>(part.substr(0, part.size() - 1));
+        if (!number || *number > kMost || (part.back() != 'S' && part.back() != 'C'))
+            return std::nullopt;
+        (part.back() == 'S' ? limits.storage : limits.messages) = *number;
+    }
+    return limits;
+}
+
+std::string Quota::path() const { return cat({root_, kSumFile}); }
+
+Quota::Rule Quota::rule() const {
+    return of_ == Of::tree ? rule_of_tree() : Rule{limits_, head_of(limits_)};
+}
+
+// A line that makes no sense is no limit, as such a rule is none.
+Quota::Rule Quota::rule_of_tree() const {
+    const auto file = fs_->open(path(), O_RDONLY | kFileFlags);
+    auto text = file ? fs_->read_at(file->get(), 0, kMaxFile) : Error(file.error());
+    if (!text && text.error().code == Errc::not_found) return {};
+    const auto end = text ? text->find('\n') : std::string::npos;
+    const auto limits = end == std::string::npos
+                            ? std::nullopt
+                            : parse_maildirsize_head(std::string_view(*text).substr(0, end));
+    if (limits) return {*limits, text->substr(0, end + 1)};
+    log::warning("", text ? cat({path(), ": the first line is no limit (1000000S,1000C)"})
+                          : text.error().what);
+    return {};
 }
 
 // Errc::not_found and Errc::corrupt: it has to be counted.
-Result<QuotaUsage> Quota::read(bool& is_fresh) const {
-    TRY_ASSIGN(const Fd file, fs_->open(path(), O_RDONLY | O_NOFOLLOW));
+Result<QuotaUsage> Quota::read(const Rule& rule, bool& is_fresh) const {
+    TRY_ASSIGN(const Fd file, fs_->open(path(), O_RDONLY | kFileFlags));
     TRY_ASSIGN(const auto info, fs_->info(file.get()));
     TRY_ASSIGN(const std::string text, fs_->read_at(file.get(), 0, kMaxFile + 1));
     const Error unfit{Errc::corrupt, path() + ": to be counted anew", 0};
-    const std::string head = first_line();
-    if (text.size() > kMaxFile || !text.starts_with(head) || !text.ends_with('\n')) return unfit;
+    const std::string& head = rule.head;
+    if (text.size() > kMaxFile || head.empty() || !text.starts_with(head) || !text.ends_with('\n'))
+        return unfit;
     QuotaUsage sum;
     std::size_t lines = 0;
     for (const std::string_view line : split(std::string_view(text).substr(head.size()), '\n')) {
@@ -141,58 +217,70 @@ Result<QuotaUsage> Quota::read(bool& is_fresh) const {
 }
 
 Result<QuotaUsage> Quota::usage() const {
+    const Rule rule = this->rule();
     bool is_fresh = false;
-    auto sum = read(is_fresh);
+    auto sum = read(rule, is_fresh);
     if (sum) return sum;
     if (sum.error().code != Errc::not_found && sum.error().code != Errc::corrupt) return sum;
-    return recount();
+    return recount(rule);
 }
 
 std::optional<QuotaUsage> Quota::known() const {
     bool is_fresh = false;
-    const auto sum = read(is_fresh);
+    const auto sum = read(rule(), is_fresh);
     return sum ? std::optional(*sum) : std::nullopt;
 }
 
-Result<QuotaUsage> Quota::recount() const {
+Result<QuotaUsage> Quota::recount() const { return recount(rule()); }
+
+Result<QuotaUsage> Quota::recount(const Rule& rule) const {
     TRY_ASSIGN(const auto folders, folders_of(*fs_, root_));
     QuotaUsage sum;
     for (const auto& folder : folders)
         for (const char* part : {"/new", "/cur"}) TRY(count_directory(*fs_, folder + part, sum));
-    if (!limits_.any()) return sum;
-    // Somebody else may do the same: a name of its own, and the last one stays.
-    const std::string temporary =
-        cat({root_, "/tmp/", unique_stem(*clock_, SystemRandom::instance(), "maildirsize")});
-    auto file = fs_->open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (!file && file.error().code == Errc::not_found) return sum;  // there is no Maildir yet
-    if (!file) return std::move(file).error();
-    auto written = fs_->write(file->get(), first_line() + line_of(sum.storage, sum.messages));
-    if (written) written = fs_->rename(temporary, path());
-    if (!written) {
-        (void)fs_->unlink(temporary).has_value();
+    if (!rule.limits.any()) return sum;
+    auto written = write_sum(rule, sum);
+    // There is no Maildir yet; or it is another's, and the sum is right though nobody keeps it.
+    if (!written && written.error().code != Errc::not_found && !is_passed_over(written.error()))
         return std::move(written).error();
-    }
     return sum;
 }
 
-bool Quota::fits(const QuotaUsage& usage, std::uint64_t bytes, std::uint64_t messages) const {
-    const auto within = [](std::int64_t used, std::uint64_t more, std::uint64_t limit) {
-        return limit == 0 || (more <= limit && static_cast<std::uint64_t>(used) <= limit - more);
-    };
-    return within(usage.storage, bytes, limits_.storage) &&
-           within(usage.messages, messages, limits_.messages);
+// Under a lock, as another one may have counted too. The first line is never taken away where it is
+// the right one: of a tree, it is all that tells the limits.
+Result<void> Quota::write_sum(const Rule& rule, const QuotaUsage& sum) const {
+    const FolderFs fs(*fs_, root_);
+    TRY_ASSIGN(const FolderLock alone, FolderLock::take(*fs, path(), kOtherCounts));
+    TRY_ASSIGN(const Fd file, fs->open(path(), O_RDWR | O_APPEND | kFileFlags, 0600));
+    TRY_ASSIGN(const bool has_head, cut_behind(*fs, file.get(), rule.head));
+    return fs->write(file.get(), (has_head ? "" : rule.head) + line_of(sum.storage, sum.messages));
+}
+
+bool Quota::is_passed_over(const Error& error) const {
+    return of_ != Of::self && error.code == Errc::denied;
+}
+
+// The sum to go by, counted where the file's leaves no room and may be old. Who may not count
+// another's folders goes by what his file says.
+Result<QuotaUsage> Quota::usage_for(const Rule& rule, std::uint64_t bytes,
+                                    std::uint64_t messages) const {
+    bool is_fresh = false;
+    auto sum = read(rule, is_fresh);
+    if (sum && (is_fresh || fits(rule.limits, *sum, bytes, messages))) return sum;
+    auto counted = recount(rule);
+    if (!counted && sum && is_passed_over(counted.error())) return sum;
+    return counted;
 }
 
 Result<void> Quota::check(std::uint64_t bytes, std::uint64_t messages) const {
-    if (!limits_.any()) return {};
-    bool is_fresh = false;
-    auto sum = read(is_fresh);
-    if (sum && fits(*sum, bytes, messages)) return {};
-    if (!sum || !is_fresh) sum = recount();
-    if (!sum) return std::move(sum).error();
-    if (fits(*sum, bytes, messages)) return {};
-    const bool by_size =
-        limits_.storage != 0 && static_cast<std::uint64_t>(sum->storage) + bytes > limits_.storage;
+    const Rule rule = this->rule();
+    if (!rule.limits.any()) return {};
+    const auto sum = usage_for(rule, bytes, messages);
+    if (!sum && is_passed_over(sum.error())) return {};
+    if (!sum) return Error(sum.error());
+    if (fits(rule.limits, *sum, bytes, messages)) return {};
+    const bool by_size = rule.limits.storage != 0 &&
+                         static_cast<std::uint64_t>(sum->storage) + bytes > rule.limits.storage;
     return Error{Errc::no_space,
                  by_size ? "Quota exceeded (mailbox is full)"
                          : "Quota exceeded (too many messages in the mailbox)",
@@ -200,36 +288,49 @@ Result<void> Quota::check(std::uint64_t bytes, std::uint64_t messages) const {
 }
 
 Result<std::optional<FolderLock>> Quota::take_turn(Millis patience) const {
-    if (!limits_.any()) return std::optional<FolderLock>();
-    TRY_ASSIGN(FolderLock lock, FolderLock::take(*fs_, root_ + "/postern.quota-lock", patience));
-    return std::optional(std::move(lock));
+    if (!limits().any()) return std::optional<FolderLock>();
+    const FolderFs fs(*fs_, root_);
+    auto lock = FolderLock::take(*fs, cat({root_, kLockFile}), patience);
+    if (!lock && is_passed_over(lock.error())) return std::optional<FolderLock>();
+    if (!lock) return std::move(lock).error();
+    return std::optional(*std::move(lock));
 }
 
 Result<std::optional<FolderLock>> Quota::take_turn(std::uint64_t bytes,
                                                    std::uint64_t messages) const {
     TRY_ASSIGN(auto turn, take_turn());
-    if (turn) TRY(check(bytes, messages));
+    TRY(check(bytes, messages));
     return turn;
 }
 
 void Quota::add(std::int64_t bytes, std::int64_t messages) const {
-    if (!limits_.any()) return;
-    const auto file = fs_->open(path(), O_WRONLY | O_APPEND | O_NOFOLLOW);
+    if (!limits().any()) return;
+    const auto file = fs_->open(path(), O_WRONLY | O_APPEND | kFileFlags);
     if (!file && file.error().code == Errc::not_found) return;  // the next one counts
-    if (!file || !fs_->write(file->get(), line_of(bytes, messages))) forget();
+    const auto written =
+        file ? fs_->write(file->get(), line_of(bytes, messages)) : Error(file.error());
+    if (written) return;
+    log::warning("", cat({written.error().what,
+                          ": what came or went is not in the sum before "
+                          "the folders are counted"}));
+    forget();
 }
 
+// Where not even this can be done, the sum is counted anew when it says "full" or has grown long.
 void Quota::forget() const {
-    // Where not even this can be done, the sum is counted anew when it says "full".
-    if (limits_.any()) (void)fs_->unlink(path()).has_value();
+    const Rule rule = this->rule();
+    if (!rule.limits.any()) return;
+    const auto file = fs_->open(path(), O_RDWR | kFileFlags);
+    if (file) (void)cut_behind(*fs_, file->get(), rule.head).has_value();
 }
 
 unsigned Quota::percent(const QuotaUsage& usage) const {
+    const QuotaLimits limits = this->limits();
     const auto of = [](std::int64_t used, std::uint64_t limit) -> double {
         return limit == 0 ? 0 : 100.0 * static_cast<double>(used) / static_cast<double>(limit);
     };
     const double most =
-        std::max(of(usage.storage, limits_.storage), of(usage.messages, limits_.messages));
+        std::max(of(usage.storage, limits.storage), of(usage.messages, limits.messages));
     return static_cast<unsigned>(std::clamp(most, 0.0, 1'000'000.0));
 }
 

@@ -3,13 +3,16 @@
 // Its first line is the rule, each other one adds a size and a number of messages; who adds or
 // removes messages appends a line, without a lock. It is a sum kept for quickness and no truth:
 // where it says "full", has grown long, or belongs to another rule, the folders are counted anew.
-// Unlike Courier, and like Dovecot, all folders count, the trash and deleted messages too.
+// It is changed in place, never replaced: sessions of others, whom the owner lets into a folder,
+// may be allowed this one file of his Maildir (doc/decisions/shared-folders.md). Unlike Courier,
+// and like Dovecot, all folders count, the trash and deleted messages too.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
@@ -38,13 +41,28 @@ struct QuotaUsage {
     bool operator==(const QuotaUsage&) const = default;
 };
 
+// The limits that the first line of a maildirsize says, "1000000S,1000C". Nothing for anything
+// else.
+std::optional<QuotaLimits> parse_maildirsize_head(std::string_view line);
+
 class Quota {
   public:
     // `root`: of the Maildir, which need not exist yet.
     Quota(sys::Fs& fs, const Clock& clock, std::string root, QuotaLimits limits)
-        : fs_(&fs), clock_(&clock), root_(std::move(root)), limits_(limits) {}
+        : Quota(fs, clock, std::move(root), limits, Of::self) {}
+    // For sessions of others. What the file system does not let them read or write keeps them from
+    // nothing: the owner's next count finds what they did, and the log says that it was not noted.
+    static Quota of_other(sys::Fs& fs, const Clock& clock, std::string root, QuotaLimits limits) {
+        return {fs, clock, std::move(root), limits, Of::other};
+    }
+    // The same for a tree of folders that is nobody's own. Its limits are what its maildirsize
+    // says, none where there is no such file.
+    static Quota of_tree(sys::Fs& fs, const Clock& clock, std::string root) {
+        return {fs, clock, std::move(root), {}, Of::tree};
+    }
 
-    const QuotaLimits& limits() const { return limits_; }
+    const std::string& root() const { return root_; }
+    QuotaLimits limits() const { return rule().limits; }
 
     // What the file says; counted where it says nothing fit for use.
     Result<QuotaUsage> usage() const;
@@ -64,7 +82,7 @@ class Quota {
     Result<std::optional<FolderLock>> take_turn(std::uint64_t bytes, std::uint64_t messages) const;
 
     // That much came (or, negative, went). A failure is not one of the caller's: the file is
-    // removed, so that the next one counts.
+    // emptied, so that the next one counts.
     void add(std::int64_t bytes, std::int64_t messages) const;
     // The same where it is not known how much.
     void forget() const;
@@ -73,16 +91,38 @@ class Quota {
     unsigned percent(const QuotaUsage& usage) const;
 
   private:
-    std::string path() const { return root_ + "/maildirsize"; }
-    std::string first_line() const;
-    bool fits(const QuotaUsage& usage, std::uint64_t bytes, std::uint64_t messages) const;
-    Result<QuotaUsage> read(bool& is_fresh) const;
+    enum class Of : unsigned char { self, other, tree };
+    struct Rule {
+        QuotaLimits limits;
+        std::string head;  // the first line of the file that is this rule's
+    };
+    Quota(sys::Fs& fs, const Clock& clock, std::string root, QuotaLimits limits, Of of)
+        : fs_(&fs), clock_(&clock), root_(std::move(root)), limits_(limits), of_(of) {}
+
+    std::string path() const;
+    Rule rule() const;
+    Rule rule_of_tree() const;
+    bool is_passed_over(const Error& error) const;
+    Result<QuotaUsage> read(const Rule& rule, bool& is_fresh) const;
+    Result<QuotaUsage> recount(const Rule& rule) const;
+    Result<QuotaUsage> usage_for(const Rule& rule, std::uint64_t bytes,
+                                 std::uint64_t messages) const;
+    Result<void> write_sum(const Rule& rule, const QuotaUsage& sum) const;
 
     sys::Fs* fs_;
     const Clock* clock_;
     std::string root_;
     QuotaLimits limits_;
+    Of of_;
 };
+
+// A message came into a folder of a Maildir++ that is known by its path only: it counts in the
+// maildirsize of that Maildir, where there is one, as Maildir++ has it.
+void count_by_path(sys::Fs& fs, const Clock& clock, const std::string& folder, std::uint64_t bytes);
+
+// What a Quota writes in the Maildir at `root`. Who may not make files there has them made before.
+std::vector<std::string> quota_files(const std::string& root);
+void make_quota_files(const std::string& root, sys::Fs& fs = sys::RealFs::instance());
 
 // The size of the message file of this name: as the name says, or its file.
 Result<std::uint64_t> message_size(sys::Fs& fs, const std::string& path);

@@ -1,8 +1,13 @@
 #include "lib/mailbox/quota.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <cerrno>
 
+#include "lib/log/log.h"
 #include "lib/mailbox/test_folder.h"
+#include "tests/support/rooted_fs.h"
 
 namespace postern::mailbox {
 namespace {
@@ -132,6 +137,135 @@ TEST_F(QuotaTest, WithoutLimitsThereIsNoFile) {
     EXPECT_EQ(q.usage().value(), (QuotaUsage{5, 1}));
     q.forget();
     EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/maildirsize"));
+}
+
+TEST_F(QuotaTest, TheFileStaysTheSameFile) {
+    const Quota q = quota(1000, 5);
+    ASSERT_TRUE(q.usage());
+    const auto inode = [&] {
+        return sys::RealFs::instance().info(maildir.root() + "/maildirsize")->inode;
+    };
+    const auto before = inode();
+    maildir.put("new/1.a", "12345");
+    ASSERT_TRUE(q.recount());
+    EXPECT_EQ(file(), "1000S,5C\n5 1\n");
+    q.forget();
+    EXPECT_EQ(file(), "1000S,5C\n");
+    EXPECT_EQ(q.usage().value(), (QuotaUsage{5, 1}));
+    quota(2000).forget();
+    EXPECT_EQ(file(), "") << "another rule's";
+    EXPECT_EQ(q.usage().value(), (QuotaUsage{5, 1}));
+    EXPECT_EQ(inode(), before) << "a sandbox may have been opened for it";
+}
+
+TEST_F(QuotaTest, MaildirsizesFirstLine) {
+    EXPECT_EQ(parse_maildirsize_head("1000S,5C"), (QuotaLimits{1000, 5}));
+    EXPECT_EQ(parse_maildirsize_head("5C"), (QuotaLimits{0, 5}));
+    for (const char* bad : {"", "S", "5", "5X", "5S,", ",5S", "-5S", "5S 3C", "5s",
+                            "99999999999999999999S", "9223372036854775808C"})
+        EXPECT_FALSE(parse_maildirsize_head(bad)) << bad;
+}
+
+TEST_F(QuotaTest, ATreeHasTheLimitsOfItsFile) {
+    const Quota q =
+        Quota::of_tree(sys::RealFs::instance(), SystemClock::instance(), maildir.root());
+    maildir.put("new/1.a", "12345");
+    EXPECT_FALSE(q.limits().any());
+    EXPECT_TRUE(q.check(1 << 20, 1));
+    q.add(5, 1);
+    q.forget();
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/maildirsize"));
+    maildir.put("maildirsize", "2C,1000S\n");
+    EXPECT_EQ(q.limits(), (QuotaLimits{1000, 2}));
+    EXPECT_TRUE(q.check(10, 1));
+    EXPECT_EQ(file(), "2C,1000S\n5 1\n") << "the line is the administrator's";
+    EXPECT_EQ(q.check(10, 2).error().sys, EDQUOT);
+    q.add(10, 1);
+    q.forget();
+    EXPECT_EQ(file(), "2C,1000S\n");
+    EXPECT_EQ(q.usage().value(), (QuotaUsage{5, 1}));
+    maildir.put("maildirsize", "9C\n1 1\n");
+    EXPECT_TRUE(q.check(10, 8)) << "another rule is followed at once";
+    maildir.remove("maildirsize");
+    ASSERT_EQ(::mkfifo((maildir.root() + "/maildirsize").c_str(), 0600), 0);
+    EXPECT_FALSE(q.limits().any()) << "and nobody waits for a pipe";
+}
+
+TEST_F(QuotaTest, ADeliveryByPathCounts) {
+    const auto count = [&](const char* folder) {
+        count_by_path(sys::RealFs::instance(), SystemClock::instance(), maildir.root() + folder, 7);
+    };
+    count("/.News/");
+    EXPECT_FALSE(std::filesystem::exists(maildir.root() + "/maildirsize"));
+    maildir.put("maildirsize", "1000S\n5 1\n");
+    count("/.News/");
+    count("/.News");
+    count("/");
+    EXPECT_EQ(file(), "1000S\n5 1\n7 1\n7 1\n7 1\n");
+}
+
+// What tests run as root may do, the file system does not refuse: an Fs does.
+class Forbidding final : public support::RootedFs {
+  public:
+    Forbidding() : RootedFs("/") {}
+    Result<Fd> open(const std::string& path, int flags, mode_t mode) override {
+        const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+        if ((writes && no_writing) || no_reading) return denied(path);
+        return RootedFs::open(path, flags, mode);
+    }
+    Result<std::vector<sys::DirEntry>> list(const std::string& path) override {
+        if (no_listing) return denied(path);
+        return RootedFs::list(path);
+    }
+    bool no_writing = false, no_listing = false, no_reading = false;
+
+  private:
+    static Error denied(const std::string& path) {
+        return {Errc::denied, path + ": denied", EACCES};
+    }
+};
+
+TEST_F(QuotaTest, WhatIsAnothersMayBeOutOfReach) {
+    Forbidding fs;
+    const Quota his = Quota::of_other(fs, SystemClock::instance(), maildir.root(), {100, 0});
+    const Quota own(fs, SystemClock::instance(), maildir.root(), {100, 0});
+    maildir.put("new/1.a", std::string(90, 'x'));
+    // A full mailbox is full, though the sum cannot be kept.
+    fs.no_writing = true;
+    EXPECT_EQ(his.check(20, 1).error().sys, EDQUOT);
+    EXPECT_EQ(his.usage().value(), (QuotaUsage{90, 1}));
+    EXPECT_EQ(own.usage().error().code, Errc::denied);
+    EXPECT_TRUE(his.take_turn(5, 1)) << "and nobody waits for a lock";
+    EXPECT_EQ(own.take_turn().error().code, Errc::denied);
+    fs.no_writing = false;
+    ASSERT_TRUE(own.usage());
+    fs.no_writing = true;
+    log::open_capture();
+    his.add(5, 1);
+    EXPECT_THAT(log::take_captured(),
+                HasSubstr("maildirsize: denied: what came or went is not in"));
+    EXPECT_EQ(file(), "100S\n90 1\n");
+    // Where nothing can be counted, the file is gone by, and without it there is no limit.
+    fs.no_listing = true;
+    EXPECT_EQ(his.check(20, 1).error().sys, EDQUOT);
+    fs.no_reading = true;
+    EXPECT_TRUE(his.check(20, 1));
+    EXPECT_EQ(own.check(20, 1).error().code, Errc::denied);
+}
+
+// What is a group's too, as the directory's set-group-id bit says, is so in this file.
+TEST_F(QuotaTest, TheFilesOfAGroup) {
+    const Quota q = quota(1000);
+    const auto mode = [&](const char* name) {
+        return sys::RealFs::instance().info(maildir.root() + name)->mode & 07777;
+    };
+    ASSERT_TRUE(q.usage());
+    EXPECT_EQ(mode("/maildirsize"), 0600U);
+    ASSERT_EQ(::chmod(maildir.root().c_str(), 02775), 0);
+    ASSERT_TRUE(q.recount());
+    { ASSERT_TRUE(q.take_turn()); }
+    EXPECT_EQ(mode("/maildirsize"), 0660U);
+    EXPECT_EQ(mode("/postern.quota-lock"), 0660U);
 }
 
 TEST_F(QuotaTest, WhereNothingIsYet) {

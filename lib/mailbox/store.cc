@@ -12,6 +12,7 @@
 #include "lib/log/log.h"
 #include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/foreign.h"
+#include "lib/mailbox/group_fs.h"
 #include "lib/mailbox/line_log.h"
 #include "lib/mailbox/mbox_inbox.h"
 
@@ -175,8 +176,9 @@ Result<void> Store::remove(std::string_view name) {
     const std::string doomed =
         place.env.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
     TRY(env_.fs->rename(place.path, doomed));
+    const auto quota = place.mount == nullptr ? env_.quota : quota_of(*place.mount);
+    if (quota) quota->forget();  // who asks next counts
     if (place.mount != nullptr) return remove_tree(*env_.fs, doomed, 2);
-    if (env_.quota) env_.quota->forget();  // who asks next counts
     TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
     return remove_tree(*env_.fs, doomed, 2);
 }
@@ -250,9 +252,10 @@ Result<Mailbox> Store::mailbox_at(Place place) const {
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
     const auto info = env_.fs->info(place.path + "/new");
     if (!info) TRY(complete_maildir(*place.env.fs, place.path));
-    // A folder of one's own that is also a group's, as its set-group-id bit tells.
-    if (info && place.mount == nullptr && (info->mode & S_ISGID) != 0)
-        place.env.use_group_fs(info->mode & ~static_cast<mode_t>(S_IRWXO));
+    // A folder of one's own may be a group's too.
+    const auto mode = info && place.mount == nullptr ? mode_for_group(*info) : std::nullopt;
+    if (mode) place.env.use_group_fs(*mode);
+    if (place.mount != nullptr) place.env.quota = quota_of(*place.mount);
     if (place.mount == nullptr && place.name == kInbox) place.env.mbox = mbox_;
     return Mailbox(std::move(place.env), std::move(place.path));
 }

@@ -50,6 +50,7 @@ struct Mount {
     std::string owner;   // empty: it is public
     // Of an owner: those that are shown. What there is in a public tree is looked up.
     std::vector<std::string> folders;
+    QuotaLimits limits = {};  // of the owner's mailbox
 };
 
 // The folders of another user's Maildir whose own lists let this one in. Empty where nothing can be
@@ -145,6 +146,13 @@ class Store {
     // From now on what is added must fit, and what comes and goes is counted.
     void set_quota(QuotaLimits limits);
     const Quota* quota() const { return env_.quota.get(); }  // null: none
+    // What a folder's messages count for: in folders of others, it is not the user's own quota.
+    struct QuotaRoot {
+        std::string name;                    // empty: one's own; otherwise the Mount's prefix
+        std::shared_ptr<const Quota> quota;  // null: none
+    };
+    // Errc::not_found where the folder is another's, or would be, and cannot be seen.
+    Result<QuotaRoot> quota_root(std::string_view name) const;
 
     const std::string& root() const { return env_.root; }
 
@@ -161,6 +169,7 @@ class Store {
     Result<Place> existing(std::string_view name) const;  // Errc::not_found
     bool is_there(const Place& place) const;
     Environment environment_of(const Mount& mount, const std::string& path) const;
+    std::shared_ptr<const Quota> quota_of(const Mount& mount) const;
     Result<std::optional<Acl>> acl_in(const Mount& mount, std::string name) const;
     std::string rights_in(const Mount& mount, const std::string& name) const;
     Result<std::string> rights_at(const Place& place) const;

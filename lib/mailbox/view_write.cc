@@ -193,6 +193,11 @@ Result<void> duplicate(sys::Fs& from_fs, const std::string& from, sys::Fs& fs,
     return fs.sync(target.get());
 }
 
+// Do both folders count for one quota?
+bool is_same(const Quota* one, const Quota* other) {
+    return one != nullptr && other != nullptr && one->root() == other->root();
+}
+
 // The files of one COPY on their way into the target folder.
 struct CopyPlan {
     std::string folder;
@@ -248,6 +253,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     PrivatelySeen seen(to.environment());
     const bool ours = to.environment().root == env_.root;
     const Quota* quota = to.environment().quota.get();
+    const bool fills = quota != nullptr && !(terms.moving && is_same(quota, env_.quota.get()));
     std::uint64_t bytes = 0;
     TRY(index_.follow());
     for (const std::uint32_t seq : seqs) {
@@ -280,7 +286,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
         }
     }
     std::optional<FolderLock> turn;
-    if (quota != nullptr && !terms.moving) {
+    if (fills) {
         auto room = quota->take_turn(bytes, plan.arrivals.size());
         if (!room) {
             plan.undo(*env_.fs);

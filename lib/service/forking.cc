@@ -141,7 +141,8 @@ int run_forking(int argc, char** argv, const ForkedFactory& make) {
 }
 
 Result<void> restrict_to_home(const std::string& home, const std::string& also,
-                              const std::string& inbox_file, const std::vector<std::string>& more) {
+                              const std::string& inbox_file,
+                              const std::vector<sys::PathRule>& more) {
     using enum sys::PathRule::Access;
     std::vector<sys::PathRule> rules = {{home, write},
                                         {"/etc/localtime", read},
@@ -150,7 +151,7 @@ Result<void> restrict_to_home(const std::string& home, const std::string& also,
     if (!also.empty()) rules.push_back({also, write});
     if (const auto slash = inbox_file.rfind('/'); slash != std::string::npos && slash != 0)
         rules.push_back({inbox_file.substr(0, slash), write});
-    for (const std::string& path : more) rules.push_back({path, write});
+    rules.insert(rules.end(), more.begin(), more.end());
     TRY_ASSIGN(const auto done,
                sys::restrict(sys::Promise::stdio | sys::Promise::write_files, rules));
     if (!done.note.empty()) log::debug("", done.note);

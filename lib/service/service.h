@@ -16,6 +16,7 @@
 #include "lib/config/config.h"
 #include "lib/ipc/channel.h"
 #include "lib/loop/loop.h"
+#include "lib/sys/sandbox.h"
 
 #include "lib/service/key_files.h"
 
@@ -90,9 +91,9 @@ int run_forking(int argc, char** argv, const ForkedFactory& make);
 
 // For a program that confines itself after becoming its user: its home (or Maildir) and nothing else.
 // An mbox that is the INBOX needs its folder, for the lock file beside it.
-// `more`: folders of others' that it may use.
+// `more`: what of others' it may use.
 Result<void> restrict_to_home(const std::string& home, const std::string& also = {},
                               const std::string& inbox_file = {},
-                              const std::vector<std::string>& more = {});
+                              const std::vector<sys::PathRule>& more = {});
 
 }  // namespace postern::service

@@ -25,7 +25,8 @@ namespace postern::sys {
 namespace {
 
 constexpr std::uint64_t kReadFile = LANDLOCK_ACCESS_FS_READ_FILE;
-constexpr std::uint64_t kRead = kReadFile | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t kReadDir = LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t kRead = kReadFile | kReadDir;
 constexpr std::uint64_t kExecute = LANDLOCK_ACCESS_FS_EXECUTE;
 constexpr std::uint64_t kWriteFile = LANDLOCK_ACCESS_FS_WRITE_FILE;
 constexpr std::uint64_t kChange = kWriteFile | LANDLOCK_ACCESS_FS_REMOVE_DIR |
@@ -51,6 +52,8 @@ Result<void> add_rule(int ruleset, const PathRule& rule, std::uint64_t changes, 
     if (::fstat(path.get(), &st) != 0) return system_error("sandbox path " + rule.path);
     std::uint64_t access = kRead | (may_execute ? kExecute : 0);
     if (rule.access == PathRule::Access::write) access |= changes;
+    if (rule.access == PathRule::Access::list) access = S_ISDIR(st.st_mode) ? kReadDir : 0;
+    if (access == 0) return {};
     // A rule on a file may hold only what can be done to files.
     if (!S_ISDIR(st.st_mode)) access &= kReadFile | kWriteFile | kExecute | LANDLOCK_ACCESS_FS_TRUNCATE;
     const landlock_path_beneath_attr beneath{access, path.get()};

@@ -34,7 +34,8 @@ constexpr bool has(Promises set, Promise one) { return (set & static_cast<Promis
 
 // What may be done below a path. A path that does not exist is left out: nothing below it is reachable.
 struct PathRule {
-    enum class Access : unsigned char { read, write };  // write: read too, create, remove, rename
+    // list: directories are read, and no file; write: read too, create, remove, rename.
+    enum class Access : unsigned char { read, write, list };
     std::string path;
     Access access = Access::read;
 };

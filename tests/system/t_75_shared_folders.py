@@ -4,10 +4,11 @@ one uid for all, and with system-like uids and a group."""
 import imaplib
 import os
 import pathlib
+import smtplib
 import subprocess
 import unittest
 
-from instance import Instance, private_mounts
+from instance import Instance, private_mounts, wait
 from t_42_imap_sessions import TEXT
 from t_44_imap_hibernate import Idler, wait_asleep
 
@@ -127,6 +128,72 @@ class SharedFolders(unittest.TestCase):
         self.assertEqual(bob.select("Work", readonly=True)[0], "OK")
         self.assertEqual(bob.select("Secret")[0], "NO")
 
+    def quota(self, imap, name):
+        """The figures of the one quota root of a mailbox."""
+        roots, lines = imap.getquotaroot(name)[1]
+        self.assertEqual(len(lines), 1, roots)
+        return lines[0].decode()
+
+    def test_quota_is_the_owners(self):
+        mail = self.serve(mailbox_quota_rule="*:storage=20k:messages=100")
+        ann = self.imap(mail, "ann")
+        for folder in ("Work", "Secret"):
+            ann.create(folder)
+        ann.setacl("Work", "bob", "lrswite")
+        bob = self.imap(mail, "bob")
+
+        def add(imap, folder, size):
+            return imap.append(folder, None, None, TEXT + b"x" * (size - len(TEXT)))
+
+        self.assertEqual(add(bob, "Other.ann.Work", 9000)[0], "OK")
+        self.assertEqual(self.quota(bob, "Other.ann.Work"), "Other.ann (STORAGE 9 20 MESSAGE 1 100)")
+        self.assertEqual(self.quota(ann, "INBOX"), '"" (STORAGE 9 20 MESSAGE 1 100)')
+        self.assertEqual(self.quota(bob, "INBOX"), '"" (STORAGE 0 20 MESSAGE 0 100)')
+        self.assertEqual(add(ann, "Secret", 9000)[0], "OK")
+        self.assertEqual(add(bob, "Other.ann.Work", 4000), ("NO", [b"[OVERQUOTA] Quota exceeded"]))
+        add(bob, "INBOX", 4000)
+        bob.select()
+        for command in ("COPY", "MOVE"):
+            kind, text = bob._simple_command(command, "1", "Other.ann.Work")
+            self.assertEqual((kind, text[0][:11]), ("NO", b"[OVERQUOTA]"), command)
+        # Room in a folder that bob's process may not look into; the file is still the one that his sandbox knows.
+        ann.select("Secret")
+        ann.store("1", "+FLAGS", "\\Deleted")
+        ann.expunge()
+        self.assertEqual(bob._simple_command("MOVE", "1", "Other.ann.Work")[0], "OK")
+        self.assertEqual(self.quota(ann, "INBOX"), '"" (STORAGE 13 20 MESSAGE 2 100)')
+        self.assertEqual(self.quota(bob, "INBOX"), '"" (STORAGE 0 20 MESSAGE 0 100)')
+        bob.select("Other.ann.Work")
+        bob.store("1", "+FLAGS", "\\Deleted")
+        bob.expunge()
+        self.assertEqual(self.quota(ann, "INBOX"), '"" (STORAGE 4 20 MESSAGE 1 100)')
+        # The names of her files are seen, to count them, and nothing else of hers.
+        add(ann, "Secret", 9000)
+        (mail.prefix / "home/bob/Maildir/.Secret").symlink_to(mail.prefix / "home/ann/Maildir/.Secret")
+        self.assertEqual(bob.select("Secret")[0], "NO")
+        self.assertEqual(warnings(mail), [])
+
+    def test_a_quota_that_another_program_replaces(self):
+        mail = self.serve(mailbox_quota_rule="*:messages=2")
+        ann = self.imap(mail, "ann")
+        ann.create("Work")
+        ann.setacl("Work", "bob", "lrswite")
+        bob = self.imap(mail, "bob")
+        self.assertEqual(bob.append("Other.ann.Work", None, None, TEXT)[0], "OK")
+        file = mail.prefix / "home/ann/Maildir/maildirsize"
+        other = file.with_name("other")
+        other.write_text(file.read_text())
+        if mail.identity:
+            os.chown(other, *mail.identity)
+        other.rename(file)
+        # bob's sandbox does not know this one. His session counts, and says what it cannot note.
+        self.assertEqual(bob.append("Other.ann.Work", None, None, TEXT)[0], "OK")
+        self.assertEqual(bob.append("Other.ann.Work", None, None, TEXT)[0], "NO")
+        self.assertEqual(self.quota(self.imap(mail, "bob"), "Other.ann.Work"), "Other.ann (MESSAGE 1 2)")
+        self.assertEqual(ann.append("INBOX", None, None, TEXT)[0], "OK", "her sum is one message short")
+        self.assertEqual(ann.append("INBOX", None, None, TEXT)[0], "NO", "and counted before it says no")
+        self.assertEqual(self.quota(ann, "INBOX"), '"" (MESSAGE 3 2)')
+
     def test_sessions_sleep_in_them(self):
         mail = self.serve(imap_hibernate_timeout="1s")
         ann = self.imap(mail, "ann")
@@ -162,6 +229,7 @@ class SharedFolders(unittest.TestCase):
         private_mounts()
         mail = Instance({"imap_hibernate_timeout": "0"}, services=("imap",), real_uids=True)
         tree = make_tree(mail, entries="lrswipkxtea $readers\nlr eve\n")
+        (tree / "maildirsize").write_text("4C\n")
         for path in [tree, *tree.rglob("*")]:
             os.chown(path, -1, GROUP)
             path.chmod(0o2770 if path.is_dir() else 0o660)
@@ -186,7 +254,60 @@ class SharedFolders(unittest.TestCase):
         self.assertEqual(ann.rename("Public.By2", "Public.Both")[0], "OK")
         self.assertEqual(bob.delete("Public.By1")[0], "OK")
         self.assertEqual(len({path.stat().st_uid for path in (tree / ".News/cur").iterdir()}), 2)
+        # The tree's quota counts what each of them adds.
+        self.assertEqual(self.quota(bob, "Public.News"), "Public (MESSAGE 3 4)")
+        self.assertEqual(bob.append("Public.Both", None, None, TEXT)[0], "OK")
+        for imap in (ann, bob):
+            self.assertEqual(imap.append("Public.Both", None, None, TEXT), ("NO", [b"[OVERQUOTA] Quota exceeded"]))
         self.assertEqual({path.stat().st_gid for path in tree.rglob("*")}, {GROUP})
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_an_inbox_that_is_a_groups(self):
+        """Users with uids of their own share a Maildir by its group: what local delivers there is the group's too."""
+        private_mounts()
+        mail = Instance({"imap_hibernate_timeout": "0", "mailbox_quota_rule": "*:messages=4"}, services=("smtp", "imap"), real_uids=True)
+        shared = mail.prefix / "shared"
+        shared.mkdir()
+        os.chown(shared, -1, GROUP)
+        shared.chmod(0o2770)
+        with open(mail.etc / "main.cf", "a") as main_cf:
+            main_cf.write(f"mailbox_shared_dict = {shared}/dict\n")
+        mail.start()
+        self.addCleanup(mail.__exit__, None)
+        maildir = mail.add_user("ann")
+        mail.add_user("bob")
+        users = {name: (mail.prefix / "home" / name).stat().st_uid for name in ("ann", "bob")}
+        self.add_to_database(mail, "passwd", "".join(f"{name}:x:{uid}:{uid}::{mail.prefix}/home/{name}:/bin/false\n"
+                                                     for name, uid in users.items()))
+        self.add_to_database(mail, "group", f"team:x:{GROUP}:ann,bob\n")
+        ann = self.imap(mail, "ann")
+        ann.create("Lists")
+        for folder in ("INBOX", "Lists"):
+            self.assertEqual(ann.setacl(folder, "bob", "lrswite")[0], "OK")
+        for path in [maildir.parent, maildir, *maildir.rglob("*")]:
+            os.chown(path, -1, GROUP)
+            path.chmod(0o2770 if path.is_dir() else 0o660)
+        (maildir.parent / ".forward").write_text(f"\\ann, {maildir}/.Lists/\n")
+        os.chown(maildir.parent / ".forward", users["ann"], -1)
+        with smtplib.SMTP(*mail.address("smtp")) as smtp:
+            smtp.sendmail("eve@client.test", ["ann@example.test"], "Subject: for the team\n\nx\n")
+        for folder in (maildir, maildir / ".Lists"):
+            wait(lambda folder=folder: mail.messages(folder), "a delivery", mail.log)
+            info = mail.messages(folder)[0].stat()
+            self.assertEqual((info.st_mode & 0o777, info.st_gid, info.st_uid), (0o660, GROUP, users["ann"]))
+        bob = self.imap(mail, "bob")
+        for folder in ("Other.ann.INBOX", "Other.ann.Lists"):
+            self.assertEqual(bob.select(folder), ("OK", [b"1"]))
+            self.assertEqual(bob.fetch("1", "(BODY[HEADER.FIELDS (SUBJECT)])")[1][0][1], b"Subject: for the team\r\n\r\n")
+        # Each of them counts for her quota, whoever adds or takes it.
+        self.assertEqual(self.quota(bob, "Other.ann.INBOX"), "Other.ann (MESSAGE 2 4)")
+        for _ in range(2):
+            self.assertEqual(bob.append("Other.ann.Lists", None, None, TEXT)[0], "OK")
+        self.assertEqual(self.quota(ann, "INBOX"), '"" (MESSAGE 4 4)')
+        self.assertEqual(bob.append("Other.ann.Lists", None, None, TEXT), ("NO", [b"[OVERQUOTA] Quota exceeded"]))
+        self.assertEqual(ann.append("INBOX", None, None, TEXT), ("NO", [b"[OVERQUOTA] Quota exceeded"]))
+        self.assertEqual((maildir / "maildirsize").stat().st_mode & 0o777, 0o660)
+        self.assertEqual(warnings(mail), [])
 
 
 if __name__ == "__main__":
