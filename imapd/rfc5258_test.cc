@@ -224,7 +224,7 @@ TEST_F(Rfc5258, Examples10And11) {  // a child that is only subscribed; a level 
     )imap");
 }
 
-TEST_F(Rfc5258, Children) {  // RFC 3348 4, whose trees are RFC 5258's
+TEST_F(Rfc5258, Children) {  // RFC 3348 3, with the trees of RFC 5258
     Client c(maildir);
     make(c, {"Fruit.Apple", "Fruit.Banana", "Tofu", "Vegetable.Broccoli"});
     c.play(R"imap(

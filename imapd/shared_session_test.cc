@@ -74,6 +74,19 @@ TEST_F(SharedSessionTest, NamespacesAndLists) {
               "* QUOTAROOT Public.News\r\nt OK Getquotaroot completed.\r\n");
 }
 
+// RFC 3348 3, whose server could not tell; ours can, which its section 6 asks for.
+TEST_F(SharedSessionTest, AFolderWhoseOnlyChildIsSecretHasNoChildren) {
+    auto tree = mailbox::Store::open(public_.root());
+    for (const char* name : {"ITEM_1", "ITEM_1.ITEM_1A", "ITEM_2", "ITEM_2.TOP_SECRET"})
+        ASSERT_TRUE(tree->create(name));
+    list(public_.root() + "/.ITEM_2.TOP_SECRET", "lrswipkxtea ann\n");
+    EXPECT_EQ((*bob())("LIST \"\" Public.ITEM*"),
+              "* LIST (\\HasChildren) \".\" Public.ITEM_1\r\n"
+              "* LIST (\\HasNoChildren) \".\" Public.ITEM_1.ITEM_1A\r\n"
+              "* LIST (\\HasNoChildren) \".\" Public.ITEM_2\r\nt OK List completed.\r\n");
+    EXPECT_THAT((*ann())("LIST \"\" Public.ITEM_2"), HasSubstr("(\\HasChildren)"));
+}
+
 TEST_F(SharedSessionTest, RightsBindOthers) {
     auto a = ann();
     auto b = bob();
