@@ -55,7 +55,7 @@ fuzz_mime_SOURCES = %reldir%/mime_fuzz.cc
 fuzz_mime_LDADD = $(FUZZ_MAIN) lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
 check_PROGRAMS += fuzz/queue_file
 fuzz_queue_file_SOURCES = %reldir%/queue_file_fuzz.cc
-fuzz_queue_file_LDADD = $(FUZZ_MAIN) lib/queue/libqueue.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+fuzz_queue_file_LDADD = $(FUZZ_MAIN) lib/queue/libqueue.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/message_header
 fuzz_message_header_SOURCES = %reldir%/message_header_fuzz.cc
@@ -74,7 +74,7 @@ fuzz_dns_rdata_LDADD = $(FUZZ_MAIN) lib/dns/libdns.a lib/loop/libloop.a lib/base
 
 check_PROGRAMS += fuzz/bounce_log
 fuzz_bounce_log_SOURCES = %reldir%/bounce_log_fuzz.cc
-fuzz_bounce_log_LDADD = $(FUZZ_MAIN) lib/queue/libqueue.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
+fuzz_bounce_log_LDADD = $(FUZZ_MAIN) lib/queue/libqueue.a lib/log/liblog.a lib/sys/libsys.a lib/base/libbase.a $(FUZZ_LIBS)
 
 check_PROGRAMS += fuzz/ipc_message
 fuzz_ipc_message_SOURCES = %reldir%/ipc_message_fuzz.cc

@@ -65,7 +65,7 @@ void FileSync::submit(SyncJob job, Done done) {
 void FileSync::perform_here(SyncJob job, Done done) {
     ++outstanding_;
     perform(job);
-    auto item = std::make_shared<Item>(std::move(job), std::move(done));
+    auto item = std::make_shared<Item>(Item{std::move(job), std::move(done)});
     loop_.post([this, alive = alive_, item] {
         if (!*alive) return;
         --outstanding_;

@@ -22,7 +22,7 @@ socket.setdefaulttimeout(30)  # nothing waits for ever for an answer
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", SOURCE / "build")).resolve()
 FIRST_USER = 20000  # uids of mail users, where daemons have their own
-DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "20"))
+DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "60"))
 
 # Where the build leaves each program that master starts, by its installed name.
 DAEMONS = {
@@ -149,8 +149,11 @@ class Instance:
 
     def __exit__(self, kind, *_):
         self.stop()
+        crashes = re.findall(r".*(?:killed by signal (?:4|6|7|8|11)\b|Sanitizer|runtime error:).*", self.log())
         if kind is None:
             shutil.rmtree(self.prefix, ignore_errors=True)
+            if crashes:  # which nobody may have noticed: master starts another
+                raise AssertionError("\n".join(crashes))
         else:
             print(f"--- end of the log of {self.prefix} ---\n{self.log()[-20000:]}")
             if not os.environ.get("POSTERN_KEEP"):
@@ -161,7 +164,7 @@ class Instance:
         who = user or self.identity
         extra = {"user": who[0], "group": who[1], "extra_groups": []} if who else {}
         result = subprocess.run([str(self.prefix / "bin" / words[0]), *map(str, words[1:])], input=input, text=True,
-                                capture_output=True, timeout=60, cwd="/", env=self.environment(), **extra, **more)
+                                capture_output=True, timeout=120, cwd="/", env=self.environment(), **extra, **more)
         if check and result.returncode != 0:
             raise AssertionError(f"{words}: exit {result.returncode}\n{result.stdout}{result.stderr}")
         return result
