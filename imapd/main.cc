@@ -134,6 +134,7 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
                           ", out=", std::to_string(connection.bytes_out())}));
     login.release().reset();  // the session is over, but not this process
     session.finish_work();
+    if (auto done = store->forget_absent_folders(); !done) log::warning(trace, done.error().what);
     indexer.finish();
     return {};
 }

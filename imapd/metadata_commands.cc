@@ -1,6 +1,5 @@
-// GETMETADATA and SETMETADATA, RFC 5464: notes about a mailbox, or ("") about the server. A mailbox
-// has one set of entries, kept beside it; those under /private/ are its owner's, and neither shown
-// to nor taken from those it is shared with.
+// GETMETADATA and SETMETADATA, RFC 5464: notes about a mailbox, or ("") about the server. Those
+// under /private/ are each user's own, the others all those see whom the mailbox is shared with.
 #include "imapd/listing.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
@@ -10,7 +9,6 @@
 namespace postern::imapd {
 namespace {
 
-constexpr std::string_view kPrivate = "/private/";
 constexpr std::string_view kSpecialUse = "/private/specialuse";  // RFC 6154 4
 
 // The attributes of a value as LIST would show them; nothing where one cannot be given.
@@ -27,11 +25,8 @@ std::optional<std::vector<std::string>> uses_in(std::string_view value) {
 
 }  // namespace
 
-// What the owner notes privately about a folder is nobody else's.
 Result<mailbox::Metadata> Session::visible_metadata(const std::string& name) const {
     TRY_ASSIGN(auto all, store_.metadata(name));
-    if (!name.empty() && !store_.is_personal(name))
-        std::erase_if(all, [](const auto& entry) { return istarts_with(entry.first, kPrivate); });
     if (name.empty() || !store_.is_personal(name)) return all;
     TRY_ASSIGN(const auto given, store_.special_uses());
     TRY_ASSIGN(const std::string folder, mailbox::Store::canonical(name));
@@ -40,9 +35,16 @@ Result<mailbox::Metadata> Session::visible_metadata(const std::string& name) con
     return all;
 }
 
+// RFC 5464 3.3: to look a mailbox up is not enough.
+std::optional<Reply> Session::lacks_notes(const std::string& name) const {
+    if (name.empty() || store_.is_personal(name)) return std::nullopt;
+    for (const char* right : {"r", "s", "w", "i", "p"})
+        if (!lacks(right, name)) return std::nullopt;
+    return lacks("r", name);
+}
+
 Reply Session::get_metadata(const imap::GetMetadataArguments& arguments) {
-    if (!arguments.mailbox.empty() && !store_.is_personal(arguments.mailbox))
-        if (auto refusal = lacks("r", arguments.mailbox)) return *refusal;
+    if (auto refusal = lacks_notes(arguments.mailbox)) return *refusal;
     auto all = visible_metadata(arguments.mailbox);
     if (!all) return failed(all.error());
     std::string entries;
@@ -130,17 +132,19 @@ void Session::write_listed_metadata(const std::string& name, imap::GetMetadataAr
 }
 
 Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
-    const bool shared = !arguments.mailbox.empty() && !store_.is_personal(arguments.mailbox);
-    if (shared)
-        if (auto refusal = lacks("w", arguments.mailbox)) return *refusal;
+    if (auto refusal = lacks_notes(arguments.mailbox)) return *refusal;
+    const bool of_others = !arguments.mailbox.empty() && !store_.is_personal(arguments.mailbox);
+    bool all_private = of_others;
     std::vector<mailbox::MetadataChange> changes;
     std::optional<std::string> uses;
     for (const auto& entry : arguments.entries) {
         if (entry.value && entry.value->size() > mailbox::kMaxMetadataValue)
             return Reply::no(cat({"[METADATA MAXSIZE ", std::to_string(mailbox::kMaxMetadataValue),
                                   "] Value is too long"}));
-        if (shared && istarts_with(entry.name, kPrivate))  // RFC 5464 4.3
-            return Reply::no("[METADATA NOPRIVATE] No private entries in folders of others");
+        if (of_others && !mailbox::is_private_entry(to_lower(entry.name))) {
+            if (auto refusal = lacks("w", arguments.mailbox)) return *refusal;
+            all_private = false;
+        }
         if (iequals(entry.name, kSpecialUse) && !arguments.mailbox.empty())
             uses = entry.value.value_or("");
         else
@@ -153,7 +157,7 @@ Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
         if (!done && done.error().code == Errc::permanent)
             return Reply::no("[METADATA TOOMANY] Too many entries");
         if (!done) return failed(done.error());
-        if (!arguments.mailbox.empty()) note_metadata_change(arguments.mailbox);
+        if (!arguments.mailbox.empty()) note_metadata_change(arguments.mailbox, all_private);
         if (notifications_) pass_over_own_entries(arguments.mailbox, changes);
     }
     return uses ? give_uses(arguments.mailbox, *uses_in(*uses))
@@ -163,7 +167,7 @@ Reply Session::set_metadata(const imap::SetMetadataArguments& arguments) {
 // RFC 6154 4: what CREATE would refuse is refused here too, before anything is changed
 std::optional<Reply> Session::refuse_uses(const std::string& name, std::string_view value) const {
     const auto wanted = uses_in(value);
-    if (iequals(name, "INBOX") || !wanted)
+    if (iequals(name, "INBOX") || !wanted || !store_.is_personal(name))
         return Reply::no("[USEATTR] The mailbox can't be for that use");
     const auto folder = mailbox::Store::canonical(name);
     if (!folder) return failed(folder.error());
@@ -186,7 +190,7 @@ Reply Session::give_uses(const std::string& name, const std::vector<std::string>
     changed.push_back(name);
     for (const std::string& loser : *losers) write_listed_metadata(loser, told);
     for (const std::string& one : changed) {
-        note_metadata_change(one);
+        note_metadata_change(one, false);
         if (notifications_) pass_over_own_use(one);
     }
     return Reply::ok("Setmetadata completed.");
@@ -194,9 +198,11 @@ Reply Session::give_uses(const std::string& name, const std::vector<std::string>
 
 // RFC 7162 3.2. The entries are there: where the number cannot be raised, that is a matter for the
 // log.
-void Session::note_metadata_change(const std::string& name) const {
+void Session::note_metadata_change(const std::string& name, bool of_others_and_private) const {
     const auto box = store_.mailbox(name);
-    const auto raised = box ? box->raise_modseq() : Result<void>(box.error());
+    const auto raised = !box                    ? Result<void>(box.error())
+                        : of_others_and_private ? box->raise_private_modseq()
+                                                : box->raise_modseq();
     if (!raised) log::warning(options_.trace, raised.error().what);
 }
 

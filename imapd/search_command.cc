@@ -176,7 +176,7 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
     using Kind = imap::SearchKey::Kind;
     TextIndex out;
     // Others could not use it, or could write into it: folders of others' are read.
-    if (options_.indexer == nullptr || mailbox.environment().seen) return out;
+    if (options_.indexer == nullptr || mailbox.environment().private_place) return out;
     if (!imap::has_key(key, Kind::body) && !imap::has_key(key, Kind::text)) return out;
     auto index = fulltext::Index::open(mailbox.path(), view.uid_validity());
     if (!index) log::warning(options_.trace, index.error().what);
@@ -188,7 +188,7 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
 
 void Session::extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const {
     if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr &&
-        !mailbox.environment().seen)
+        !mailbox.environment().private_place)
         options_.indexer->begin(mailbox);
 }
 

@@ -182,7 +182,8 @@ class Session {
     Reply set_metadata(const imap::SetMetadataArguments& arguments);
     std::optional<Reply> refuse_uses(const std::string& name, std::string_view value) const;
     Reply give_uses(const std::string& name, const std::vector<std::string>& uses);
-    void note_metadata_change(const std::string& name) const;
+    void note_metadata_change(const std::string& name, bool of_others_and_private) const;
+    std::optional<Reply> lacks_notes(const std::string& name) const;
     void pass_over_own_entries(const std::string& name,
                                const std::vector<mailbox::MetadataChange>& changes);
     void pass_over_own_use(const std::string& name);

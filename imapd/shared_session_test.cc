@@ -226,19 +226,67 @@ TEST_F(SharedSessionTest, MetadataUrlsAndFilters) {
     EXPECT_EQ(
         (*b)("GETMETADATA Other.ann.Work (/shared/comment /private/comment)"),
         "* METADATA Other.ann.Work (/shared/comment \"ours\")\r\nt OK Getmetadata completed.\r\n");
-    EXPECT_THAT((*b)("SETMETADATA Other.ann.Work (/private/comment \"x\")"),
-                StartsWith("t NO [METADATA NOPRIVATE]"));
+    EXPECT_THAT((*b)("SETMETADATA Other.ann.Work (/private/comment \"his\")"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("GETMETADATA Other.ann.Work /private/comment"), HasSubstr("\"his\""));
+    EXPECT_THAT((*a)("GETMETADATA Work /private/comment"), HasSubstr("\"mine\""));
+    EXPECT_THAT((*b)("SETMETADATA Public.News (/private/comment \"read only\")"),
+                StartsWith("t OK"))
+        << "without w";
+    EXPECT_THAT((*b)("SETMETADATA Public.News (/private/comment \"x\" /shared/comment \"x\")"),
+                StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("GETMETADATA Public.News /private/comment"), HasSubstr("\"read only\""));
+    EXPECT_THAT((*b)("SETMETADATA Public.News (/private/specialuse \"\\\\Sent\")"),
+                StartsWith("t NO [USEATTR]"));
     EXPECT_THAT((*b)("SETMETADATA Other.ann.Work (/shared/comment \"theirs\")"),
                 StartsWith("t OK"));
     EXPECT_THAT((*a)("GETMETADATA Work /shared/comment"), HasSubstr("theirs"));
-    EXPECT_THAT((*b)("GENURLAUTH \"imap://bob@h/Public.News/;UID=1;URLAUTH=anonymous\" INTERNAL"),
-                StartsWith("t NO [CANNOT]"));
-    EXPECT_THAT((*b)("RESETKEY Public.News"), StartsWith("t NO [CANNOT]"));
-    EXPECT_THAT((*b)("RESETKEY"), StartsWith("t OK"));
     EXPECT_THAT((*b)("APPEND INBOX CATENATE (URL /Public.News/;UID=1)"), StartsWith("t OK"));
     EXPECT_THAT((*b)("ESEARCH IN (personal) ALL"),
                 AllOf(HasSubstr("MAILBOX INBOX"), Not(HasSubstr("Public"))));
     EXPECT_THAT((*b)("ESEARCH IN (subtree Public) ALL"), HasSubstr("MAILBOX Public.News"));
+}
+
+// A URL is good for its user's sessions; others may read the folder, and have not his key.
+TEST_F(SharedSessionTest, UrlsOfMessagesOfOthers) {
+    auto a = ann();
+    auto b = bob();
+    a->append("Public.News", kPlain);
+    const auto url_of = [](Client& c, const std::string& user) {
+        const std::string answer =
+            c("GENURLAUTH \"imap://" + user + "@h/Public.News/;UID=1;URLAUTH=anonymous\" INTERNAL");
+        const auto begin = answer.find("imap://");
+        return begin == std::string::npos
+                   ? answer
+                   : answer.substr(begin, answer.find_first_of("\"\r", begin) - begin);
+    };
+    const std::string his = url_of(*b, "bob"), hers = url_of(*a, "ann");
+    ASSERT_THAT(his, StartsWith("imap://bob@"));
+    EXPECT_THAT((*b)("URLFETCH \"" + his + "\""), HasSubstr("Subject:"));
+    EXPECT_THAT((*a)("URLFETCH \"" + hers + "\""), HasSubstr("Subject:"));
+    EXPECT_THAT((*a)("URLFETCH \"" + his + "\""), HasSubstr(" NIL\r\n"));
+    EXPECT_THAT((*b)("URLFETCH \"" + hers + "\""), HasSubstr(" NIL\r\n"));
+    EXPECT_THAT((*b)("RESETKEY Public.News"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("URLFETCH \"" + his + "\""), HasSubstr(" NIL\r\n"));
+    const std::string again = url_of(*b, "bob");
+    EXPECT_THAT((*b)("URLFETCH \"" + again + "\""), HasSubstr("Subject:"));
+    // What may no longer be read is not told by a URL either, nor is one made.
+    list(public_.root(), "l bob\nlrswipkxtea ann\n");
+    EXPECT_THAT((*b)("URLFETCH \"" + again + "\""), HasSubstr(" NIL\r\n"));
+    EXPECT_THAT(url_of(*b, "bob"), HasSubstr("NO [NOPERM]"));
+    EXPECT_THAT((*b)("RESETKEY"), StartsWith("t OK"));
+    list(public_.root(), "lrs bob\nlrswipkxtea ann\n");
+    EXPECT_THAT((*b)("URLFETCH \"" + again + "\""), HasSubstr(" NIL\r\n"));
+    EXPECT_THAT((*a)("URLFETCH \"" + hers + "\""), HasSubstr("Subject:"));
+}
+
+TEST_F(SharedSessionTest, WhoMayDoNothingThereNotesNothing) {
+    auto b = bob();
+    list(ann_.root() + "/.Work", "la bob\n");
+    for (const char* command : {"SETMETADATA Other.ann.Work (/private/comment \"x\")",
+                                "GETMETADATA Other.ann.Work /private/comment"})
+        EXPECT_THAT((*b)(command), StartsWith("t NO [NOPERM]")) << command;
+    list(ann_.root() + "/.Work", "li bob\n");
+    EXPECT_THAT((*b)("SETMETADATA Other.ann.Work (/private/comment \"x\")"), StartsWith("t OK"));
 }
 
 TEST_F(SharedSessionTest, QuotaIsTheOwners) {

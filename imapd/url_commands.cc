@@ -1,7 +1,8 @@
 // GENURLAUTH, RESETKEY, URLFETCH: RFC 4467 with RFC 5524. A URL is good for the messages of the
 // user who made it, in sessions of that user: a session runs as its user and sees no other home, so
-// that what another user's session is asked for is answered with NIL. Each mailbox has a key of its
-// own (postern.urlauth beside its messages), made when the first URL is.
+// that what another user's session is asked for is answered with NIL. Each user has a key of his
+// own for each mailbox (beside its messages, or, of others' mailboxes, in his own), made when the
+// first URL is.
 #include "imapd/message_urls.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
@@ -44,7 +45,6 @@ bool Session::is_access_granted(const imap::MessageUrl& url, std::string_view te
     const bool granted = iequals(auth.access, "authuser") || iequals(auth.access, "anonymous") ||
                          iequals(auth.access, "user+" + options_.user);
     if (!granted) return false;
-    if (!store_.is_personal(url.mailbox)) return false;
     const auto key = store_.url_key(url.mailbox, false);
     return key && !key->empty() &&
            crypto::secure_equal(to_lower(auth.token),
@@ -74,10 +74,8 @@ Reply Session::generate_urls(const imap::GenUrlAuthArguments& arguments) {
             return Reply::bad("Error in IMAP command: The URL does not say whose it is");
         if (!iequals(one.mechanism, kMechanism)) return Reply::bad("Unknown URLAUTH mechanism");
         if (!is_own_url(*url)) return Reply::no("[CANNOT] Not a URL of this user");
-        // Whoever may read the folder has its key: that would speak for all of them.
-        if (!store_.is_personal(url->mailbox))
-            return Reply::no("[CANNOT] Not for folders of others");
         if (auto box = store_.mailbox(url->mailbox); !box) return failed(box.error());
+        if (auto refusal = lacks("r", url->mailbox)) return *refusal;
         const auto key = store_.url_key(url->mailbox, true);
         if (!key) return failed(key.error());
         line += ' ';
@@ -92,14 +90,13 @@ Reply Session::reset_keys(const imap::ResetKeyArguments& arguments) {
         if (!iequals(mechanism, kMechanism)) return Reply::bad("Unknown URLAUTH mechanism");
     std::vector<std::string> names{arguments.mailbox};
     if (arguments.mailbox.empty()) {
+        if (auto done = store_.reset_url_keys_of_others(); !done) return failed(done.error());
         auto folders = store_.folders();
         if (!folders) return failed(folders.error());
         names.clear();
         for (const auto& folder : *folders)
             if (folder.selectable && store_.is_personal(folder.name)) names.push_back(folder.name);
     }
-    for (const std::string& name : names)
-        if (!store_.is_personal(name)) return Reply::no("[CANNOT] Not for folders of others");
     for (const std::string& name : names)
         if (auto done = store_.reset_url_key(name); !done) return failed(done.error());
     return Reply::ok("[URLMECH INTERNAL] RESETKEY completed.");

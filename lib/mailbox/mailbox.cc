@@ -20,7 +20,7 @@ void Environment::use_group_fs(mode_t mode) {
 
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {
     if (env_.mbox) TRY(env_.mbox->pull(env_, path_, MboxInbox::Patience::some));
-    if (env_.seen) return SharedView::open(env_, path_, access);
+    if (env_.private_place) return SharedView::open(env_, path_, access);
     return FolderView::open(env_, path_, access);
 }
 
@@ -86,6 +86,20 @@ Result<void> Mailbox::raise_modseq() const {
     return transaction.commit(false);
 }
 
+Result<void> Mailbox::raise_private_modseq() const {
+    TRY_ASSIGN(const std::uint32_t validity, uid_validity());
+    FolderIndex index(env_, path_);
+    TRY(index.load(false));
+    const PrivatePlace& place = *env_.private_place;
+    return PrivateSeen(*place.fs, place.file(validity, PrivatePlace::kSeen)).raise(index.modseq());
+}
+
+Result<std::uint32_t> Mailbox::uid_validity() const {
+    if (const std::uint32_t known = known_uid_validity(); known != 0) return known;
+    TRY_ASSIGN(const auto view, open(Access::read_only));
+    return view->uid_validity();
+}
+
 std::uint32_t Mailbox::known_uid_validity() const { return validity_in_list(*env_.fs, path_); }
 
 Result<Fd> Mailbox::watch() const {
@@ -97,9 +111,8 @@ Result<Fd> Mailbox::watch() const {
         if (::inotify_add_watch(fd.get(), (path_ + part).c_str(), kEvents) < 0)
             return sys::system_error("watch " + path_ + part);
     // Another session of the user's may have seen something. Only where there is such a folder yet.
-    if (env_.seen)
-        (void)::inotify_add_watch(fd.get(),
-                                  env_.seen->prefix.substr(0, env_.seen->prefix.rfind('/')).c_str(),
+    if (env_.private_place)
+        (void)::inotify_add_watch(fd.get(), env_.private_place->folder.c_str(),
                                   IN_MODIFY | IN_MOVED_TO);
     // The file may be missing; then its folder tells when it comes.
     if (env_.mbox && ::inotify_add_watch(fd.get(), env_.mbox->file().c_str(),

@@ -29,13 +29,7 @@ namespace postern::mailbox {
 using Uid = std::uint32_t;  // 1..; 0 is "none"
 
 class MboxInbox;
-
-// Where a user keeps what he has seen of folders of others': in files of this name and a
-// UIDVALIDITY. In such folders \Seen is each user's own (private_seen.h).
-struct SeenPlace {
-    sys::Fs* fs = nullptr;
-    std::string prefix;
-};
+struct PrivatePlace;
 
 // Of a message that cannot be read: is it that message's trouble only? It is gone, or compressed in
 // a way that we do not know.
@@ -49,11 +43,12 @@ struct Environment {
     sys::Fs* fs = nullptr;
     const Clock* clock = nullptr;
     Random* random = nullptr;
-    std::string host = "localhost";                   // ends the names of message files
-    std::shared_ptr<const Quota> quota = nullptr;     // null: nobody counts
-    std::shared_ptr<MboxInbox> mbox = nullptr;        // the folder shows an mbox file
-    std::shared_ptr<const SeenPlace> seen = nullptr;  // a folder of others', see SeenPlace
-    std::shared_ptr<sys::Fs> own_fs = nullptr;        // what fs points to, where nobody else has it
+    std::string host = "localhost";                // ends the names of message files
+    std::shared_ptr<const Quota> quota = nullptr;  // null: nobody counts
+    std::shared_ptr<MboxInbox> mbox = nullptr;     // the folder shows an mbox file
+    // Of a folder of others': where the user's own part of it is, \Seen above all.
+    std::shared_ptr<const PrivatePlace> private_place = nullptr;
+    std::shared_ptr<sys::Fs> own_fs = nullptr;  // what fs points to, where nobody else has it
 
     // From now on new files are for those whom the mode of a directory names.
     void use_group_fs(mode_t mode);
@@ -156,9 +151,13 @@ class Mailbox {
 
     // Something changed that is no message's: RFC 7162 3.2 wants a new mod-sequence.
     Result<void> raise_modseq() const;
+    // The same of what only this user sees of a folder of others'.
+    Result<void> raise_private_modseq() const;
 
     // UIDVALIDITY as the file of UIDs says, which is all that is read; 0 where there is none.
     std::uint32_t known_uid_validity() const;
+    // The same; where there is none, the messages get UIDs now.
+    Result<std::uint32_t> uid_validity() const;
 
     // Adds messages, all or none, durable when it returns. Content is streamed to tmp/.
     Result<Appended> append(std::span<const AppendMessage> messages) const;

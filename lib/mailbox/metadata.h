@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/result.h"
@@ -22,6 +23,9 @@ struct MetadataChange {
     std::string name;
     std::optional<std::string> value;  // nothing: the entry goes
 };
+
+// Entries that are one user's own, RFC 5464 3.1 (names in lower case).
+inline bool is_private_entry(std::string_view name) { return name.starts_with("/private/"); }
 
 Result<Metadata> read_metadata(sys::Fs& fs, const std::string& file);
 // All changes or none. Errc::permanent: there would be too many entries.

@@ -6,6 +6,7 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/mailbox/group_fs.h"
+#include "lib/mailbox/private_place.h"
 #include "lib/mailbox/store.h"
 
 namespace postern::mailbox {
@@ -43,9 +44,39 @@ Environment Store::environment_of(const Mount& mount, const std::string& path) c
     if (!info) info = env_.fs->info(mount.root);
     if (info && GroupFs::is_needed(info->mode)) env.use_group_fs(info->mode);
     // Names may change, and with them their files would be lost: UIDVALIDITY does not.
-    env.seen = std::make_shared<SeenPlace>(
-        SeenPlace{env_.fs, cat({env_.root, "/postern.seen/", mount.prefix, "."})});
+    env.private_place =
+        std::make_shared<PrivatePlace>(PrivatePlace{env_.fs, private_folder(), mount.prefix});
     return env;
+}
+
+std::string Store::private_folder() const { return env_.root + "/postern.seen"; }
+
+// Where the user's own part of a folder of others' is that has this ending.
+Result<std::string> Store::private_file(const Place& place, std::string_view which) const {
+    TRY_ASSIGN(const std::uint32_t validity, Mailbox(place.env, place.path).uid_validity());
+    return place.env.private_place->file(validity, which);
+}
+
+Result<void> Store::forget_absent_folders() const {
+    if (namespaces_.empty()) return {};
+    std::optional<std::set<std::string>> there;
+    return forget_absent(*env_.fs, *env_.clock, private_folder(), [&](const std::string& group) {
+        if (!there) there = private_groups();
+        return there->contains(group);
+    });
+}
+
+// Those of the folders that can be seen.
+std::set<std::string> Store::private_groups() const {
+    std::set<std::string> out;
+    for (const Mount& mount : mounts_) {
+        std::vector<std::string> names;
+        list_mount(mount, names);
+        for (const std::string& name : names)
+            if (const auto box = mailbox(name))
+                out.insert(private_group(mount.prefix, box->known_uid_validity()));
+    }
+    return out;
 }
 
 // Looked for by who opens a folder: of a tree, a file says whether there is one.

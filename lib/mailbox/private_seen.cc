@@ -168,4 +168,10 @@ Result<void> PrivateSeen::change(std::uint64_t folder_modseq, bool seen,
     return {};
 }
 
+// A change of a message that there never is.
+Result<void> PrivateSeen::raise(std::uint64_t folder_modseq) {
+    const std::uint32_t none[] = {kMaxUid};
+    return change(folder_modseq, false, none);
+}
+
 }  // namespace postern::mailbox

@@ -28,6 +28,8 @@ class PrivateSeen {
     // Marks messages (ascending UIDs) as seen, or not, durably. `folder_modseq`: the folder's now.
     Result<void> change(std::uint64_t folder_modseq, bool seen,
                         std::span<const std::uint32_t> uids);
+    // Something else changed that is the user's own: the next mod-sequence is given, to nothing.
+    Result<void> raise(std::uint64_t folder_modseq);
 
     bool is_seen(std::uint32_t uid) const { return mark_of(uid).seen; }
     // The mod-sequence of a message whose last change in the folder had this one.

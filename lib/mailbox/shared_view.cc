@@ -3,20 +3,13 @@
 #include <algorithm>
 
 namespace postern::mailbox {
-namespace {
-
-std::string seen_file(const SeenPlace& place, std::uint32_t uid_validity) {
-    return place.prefix + std::to_string(uid_validity);
-}
-
-}  // namespace
-
 Result<std::unique_ptr<View>> SharedView::open(const Environment& env, const std::string& path,
                                                Access access) {
     auto view = std::make_unique<SharedView>(env, path, access);
     TRY(view->begin());
-    auto seen =
-        std::make_unique<PrivateSeen>(*env.seen->fs, seen_file(*env.seen, view->uid_validity()));
+    const PrivatePlace& place = *env.private_place;
+    auto seen = std::make_unique<PrivateSeen>(
+        *place.fs, place.file(view->uid_validity(), PrivatePlace::kSeen));
     TRY(seen->refresh());
     view->seen_ = std::move(seen);
     // Changes of \Seen that were made after begin() say a mod-sequence that the folder must have.
@@ -96,7 +89,7 @@ Result<void> PrivatelySeen::keep(const Appended& appended, std::uint64_t folder_
         if (seen_[i]) uids.push_back(appended.uids[i]);
     if (uids.empty()) return {};
     std::sort(uids.begin(), uids.end());
-    PrivateSeen seen(*place_->fs, seen_file(*place_, appended.uid_validity));
+    PrivateSeen seen(*place_->fs, place_->file(appended.uid_validity, PrivatePlace::kSeen));
     return seen.change(folder_modseq, true, uids);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/mailbox/private_place.h"
 #include "lib/mailbox/private_seen.h"
 #include "lib/mailbox/view.h"
 
@@ -38,14 +39,14 @@ class SharedView final : public FolderView {
 // but to what the user has seen.
 class PrivatelySeen {
   public:
-    explicit PrivatelySeen(const Environment& env) : place_(env.seen) {}
+    explicit PrivatelySeen(const Environment& env) : place_(env.private_place) {}
     // Of the next message: takes \Seen off, where it is private.
     void note(Flags& flags);
     // They have these UIDs now.
     Result<void> keep(const Appended& appended, std::uint64_t folder_modseq) const;
 
   private:
-    std::shared_ptr<const SeenPlace> place_;
+    std::shared_ptr<const PrivatePlace> place_;
     std::vector<bool> seen_;  // in the order of the messages
 };
 

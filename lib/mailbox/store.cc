@@ -15,12 +15,16 @@
 #include "lib/mailbox/group_fs.h"
 #include "lib/mailbox/line_log.h"
 #include "lib/mailbox/mbox_inbox.h"
+#include "lib/mailbox/private_place.h"
+#include "lib/mailbox/remove_tree.h"
 
 namespace postern::mailbox {
 namespace {
 
 constexpr std::string_view kInbox = "INBOX";
 constexpr std::string_view kSpecialUseHeader = "postern-special-use 1";
+constexpr std::string_view kMetadata = "/postern.metadata";
+constexpr std::string_view kServerMetadata = "/postern.server-metadata";
 constexpr std::string_view kUrlKeyHeader = "postern-urlauth 1";
 constexpr std::size_t kUrlKeySize = 32;
 constexpr std::string_view kSubscriptionsHeader = "postern-subscriptions 1";
@@ -33,19 +37,6 @@ std::string host_name() {
 bool is_below(std::string_view name, std::string_view parent) {
     return name.size() > parent.size() && name.starts_with(parent) &&
            name[parent.size()] == kSeparator;
-}
-
-// Removes a directory tree of bounded depth: folder, cur/new/tmp, files.
-Result<void> remove_tree(sys::Fs& fs, const std::string& path, int depth) {
-    TRY_ASSIGN(const auto entries, fs.list(path));
-    for (const auto& entry : entries) {
-        const std::string child = path + "/" + entry.name;
-        if (entry.kind == sys::FileInfo::Kind::directory && depth > 0)
-            TRY(remove_tree(fs, child, depth - 1));
-        else
-            TRY(fs.unlink(child));
-    }
-    return fs.remove_directory(path);
 }
 
 // Of a store that Dovecot or Courier had: good until the first change, which writes ours.
@@ -178,9 +169,9 @@ Result<void> Store::remove(std::string_view name) {
     TRY(env_.fs->rename(place.path, doomed));
     const auto quota = place.mount == nullptr ? env_.quota : quota_of(*place.mount);
     if (quota) quota->forget();  // who asks next counts
-    if (place.mount != nullptr) return remove_tree(*env_.fs, doomed, 2);
+    if (place.mount != nullptr) return remove_tree(*env_.fs, doomed);
     TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
-    return remove_tree(*env_.fs, doomed, 2);
+    return remove_tree(*env_.fs, doomed);
 }
 
 Result<void> Store::rename(std::string_view from, std::string_view to) {
@@ -313,31 +304,66 @@ Result<std::vector<std::string>> Store::move_special_use(
     return losers;
 }
 
-Result<std::string> Store::metadata_file(std::string_view name) const {
-    if (name.empty()) return env_.root + "/postern.server-metadata";
-    return file_in(name, "postern.metadata");
-}
-
 Result<Metadata> Store::metadata(std::string_view name) const {
-    TRY_ASSIGN(const std::string file, metadata_file(name));
-    return read_metadata(*env_.fs, file);
+    if (name.empty()) return read_metadata(*env_.fs, env_.root + std::string(kServerMetadata));
+    TRY_ASSIGN(const Place place, existing(name));
+    TRY_ASSIGN(Metadata all, read_metadata(*env_.fs, place.path + std::string(kMetadata)));
+    if (place.mount == nullptr) return all;
+    std::erase_if(all, [](const auto& entry) { return is_private_entry(entry.first); });
+    TRY_ASSIGN(const std::string file, private_file(place, PrivatePlace::kMetadata));
+    TRY_ASSIGN(Metadata mine, read_metadata(*env_.fs, file));
+    all.merge(std::move(mine));
+    return all;
 }
 
 Result<void> Store::set_metadata(std::string_view name,
                                  const std::vector<MetadataChange>& changes) {
-    TRY_ASSIGN(const std::string file, metadata_file(name));
-    const auto place = place_of(name);
-    return change_metadata(place ? *place->env.fs : *env_.fs, file, changes);
+    if (name.empty())
+        return change_metadata(*env_.fs, env_.root + std::string(kServerMetadata), changes);
+    TRY_ASSIGN(const Place place, existing(name));
+    std::vector<MetadataChange> mine, shared;
+    for (const MetadataChange& change : changes)
+        (place.mount != nullptr && is_private_entry(change.name) ? mine : shared).push_back(change);
+    if (!mine.empty()) return set_private_metadata(place, mine, shared);
+    return change_metadata(*place.env.fs, place.path + std::string(kMetadata), shared);
 }
 
-// A file in the folder.
-Result<std::string> Store::file_in(std::string_view name, std::string_view file) const {
+// All or none: what was the user's own before is so again where the rest fails.
+Result<void> Store::set_private_metadata(const Place& place,
+                                         const std::vector<MetadataChange>& changes,
+                                         const std::vector<MetadataChange>& shared) const {
+    TRY_ASSIGN(const std::string file, private_file(place, PrivatePlace::kMetadata));
+    TRY(place.env.private_place->make());
+    TRY_ASSIGN(const Metadata before, read_metadata(*env_.fs, file));
+    TRY(change_metadata(*env_.fs, file, changes));
+    if (shared.empty()) return {};
+    auto done = change_metadata(*place.env.fs, place.path + std::string(kMetadata), shared);
+    if (done) return done;
+    std::vector<MetadataChange> back;
+    for (const MetadataChange& change : changes) {
+        const auto old = before.find(change.name);
+        back.push_back(
+            {change.name, old == before.end() ? std::nullopt : std::optional(old->second)});
+    }
+    TRY(change_metadata(*env_.fs, file, back));
+    return done;
+}
+
+// A key that is in the folder would speak for all who may read it: in folders of others, each user
+// has one in his own Maildir.
+Result<std::string> Store::url_key_file(std::string_view name) const {
     TRY_ASSIGN(const Place place, existing(name));
-    return cat({place.path, "/", file});
+    if (place.mount == nullptr) return place.path + "/postern.urlauth";
+    TRY(place.env.private_place->make());
+    return private_file(place, PrivatePlace::kUrlKey);
+}
+
+Result<void> Store::reset_url_keys_of_others() const {
+    return remove_private_url_keys(*env_.fs, private_folder());
 }
 
 Result<std::string> Store::url_key(std::string_view name, bool make) const {
-    TRY_ASSIGN(const std::string file, file_in(name, "postern.urlauth"));
+    TRY_ASSIGN(const std::string file, url_key_file(name));
     const auto read = [&]() -> Result<std::string> {
         std::string key;
         LineLog log(*env_.fs, file);
@@ -359,7 +385,7 @@ Result<std::string> Store::url_key(std::string_view name, bool make) const {
 }
 
 Result<void> Store::reset_url_key(std::string_view name) const {
-    TRY_ASSIGN(const std::string file, file_in(name, "postern.urlauth"));
+    TRY_ASSIGN(const std::string file, url_key_file(name));
     TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env_.fs, file + ".lock"));
     auto gone = env_.fs->unlink(file);
     if (!gone && gone.error().code != Errc::not_found) return gone;

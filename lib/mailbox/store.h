@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,14 +80,17 @@ class Store {
     Result<std::vector<std::string>> move_special_use(std::string_view name,
                                                       const std::vector<std::string>& attributes);
 
-    // What clients note about a folder, or ("") about the store: RFC 5464. Errc::not_found.
+    // What clients note about a folder, or ("") about the store: RFC 5464. In a folder of others'
+    // each user has private entries of his own. Errc::not_found.
     Result<Metadata> metadata(std::string_view name) const;
     Result<void> set_metadata(std::string_view name, const std::vector<MetadataChange>& changes);
 
-    // The key under which URLs of the folder's messages are signed (RFC 4467); empty while there is
-    // none, unless it is to be made. Errc::not_found: no such folder.
+    // The key under which the user's URLs of the folder's messages are signed (RFC 4467); empty
+    // while there is none, unless it is to be made. Errc::not_found: no such folder.
     Result<std::string> url_key(std::string_view name, bool make) const;
     Result<void> reset_url_key(std::string_view name) const;
+    // Of all folders of others, those too that cannot be seen just now.
+    Result<void> reset_url_keys_of_others() const;
 
     // Other trees, and who the user is that their lists are about. A public folder without a list
     // has that of the one above it, at last that of the tree's root.
@@ -97,6 +101,9 @@ class Store {
     const std::vector<Mount>& mounts() const { return mounts_; }
     // Is it the user's own (or the name of none)?
     bool is_personal(std::string_view name) const;
+    // What the user keeps of folders of others (private_place.h) that are gone for good is removed.
+    // Best called when nobody waits.
+    Result<void> forget_absent_folders() const;
     // Whose the folder is: empty for public ones.
     std::string owner_of(std::string_view name) const;
     // What the user may do in the folder, or with the making of one of that name. Errc::not_found.
@@ -178,8 +185,13 @@ class Store {
     std::string path_of(std::string_view canonical_name) const;
     Result<void> rename_own(const std::string& source, const std::string& target);
     Result<void> rename_mounted(const Place& source, const Place& target) const;
-    Result<std::string> metadata_file(std::string_view name) const;
-    Result<std::string> file_in(std::string_view name, std::string_view file) const;
+    std::string private_folder() const;
+    Result<std::string> private_file(const Place& place, std::string_view which) const;
+    std::set<std::string> private_groups() const;
+    Result<void> set_private_metadata(const Place& place,
+                                      const std::vector<MetadataChange>& changes,
+                                      const std::vector<MetadataChange>& shared) const;
+    Result<std::string> url_key_file(std::string_view name) const;
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);

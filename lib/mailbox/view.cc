@@ -50,7 +50,7 @@ FolderView::~FolderView() {
 
 bool FolderView::begin_again(const Mailbox& mailbox, Access access) {
     // What is an mbox file, or shown in another way to each user, is opened by others than us.
-    if (mailbox.path() != index_.folder() || env_.mbox || env_.seen) return false;
+    if (mailbox.path() != index_.folder() || env_.mbox || env_.private_place) return false;
     // Who only reads would leave there what we have expunged.
     if (access != access_ && expunged_.are_waiting()) return false;
     expunged_.look_again();
