@@ -12,6 +12,7 @@
 #include "lib/base/strings.h"
 #include "lib/fulltext/index.h"
 #include "lib/log/log.h"
+#include "lib/mailbox/private_place.h"
 #include "lib/sys/error.h"
 #include "lib/sys/file.h"
 #include "lib/sys/stop_signal.h"
@@ -37,11 +38,20 @@ Result<fulltext::MessageWords> words_of(MessageSource& source, std::uint32_t seq
 
 }  // namespace
 
+std::string text_index_folder(const mailbox::Mailbox& mailbox, std::uint32_t uid_validity) {
+    using mailbox::PrivatePlace;
+    const auto& place = mailbox.environment().private_place;
+    return place ? place->file(uid_validity, PrivatePlace::kTextIndex) : mailbox.path();
+}
+
 Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
                                    const std::function<bool()>& stop) {
     TRY_ASSIGN(const auto view, mailbox.open(mailbox::Access::read_only));
-    TRY_ASSIGN(auto writer,
-               fulltext::IndexWriter::open(mailbox.path(), view->uid_validity(), view->count()));
+    const auto validity = view->uid_validity();
+    if (const auto& place = mailbox.environment().private_place)
+        TRY(place->make(validity, mailbox::PrivatePlace::kTextIndex));
+    TRY_ASSIGN(auto writer, fulltext::IndexWriter::open(text_index_folder(mailbox, validity),
+                                                        validity, view->count()));
     if (!writer) return 0u;
     MessageSource source(*view);
     std::uint32_t added = 0, committed = 0;

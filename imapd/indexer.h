@@ -14,6 +14,10 @@
 
 namespace postern::imapd {
 
+// Which folder the index of a mailbox is in: the mailbox's, or, where that is others', one in the
+// user's own. What others could have written is not read as an index.
+std::string text_index_folder(const mailbox::Mailbox& mailbox, std::uint32_t uid_validity);
+
 // Adds what the index of a folder does not cover yet. Returns how many messages; 0 too when another
 // process is at it. `stop`, asked before each message: true ends it, and what is not committed is
 // lost.

@@ -100,6 +100,37 @@ TEST_F(IndexerTest, TheAnswerIsTheIndexs) {
     EXPECT_THAT(c("SEARCH RETURN (COUNT) BODY ree"), HasSubstr("COUNT 0"));
 }
 
+// The folder's could be forged by others, so each user has one of his own.
+TEST_F(IndexerTest, OfOthersMailboxesIsInOnesOwn) {
+    fill(60);
+    TempMaildir own;
+    std::ofstream(maildir_.root() + "/postern.acl") << "postern-acl 1\nlr bob\n";
+    auto store = *mailbox::Store::open(own.root());
+    store.add_namespace({"Other", true});
+    store.add_mount({"Other.ann", maildir_.root(), "ann", {"INBOX"}});
+    Options options = indexed();
+    options.user = "bob";
+    const auto box = [&] { return *store.mailbox("Other.ann.INBOX"); };
+    store.set_person({"bob", {}});
+    const auto validity = box().uid_validity();
+    ASSERT_TRUE(validity);
+    const std::string folder = text_index_folder(box(), *validity);
+    EXPECT_EQ(folder,
+              own.root() + "/postern.seen/Other.ann." + std::to_string(*validity) + ".index");
+    Client c(std::move(store), options);
+    c("SELECT Other.ann.INBOX");
+    EXPECT_THAT(c("SEARCH TEXT green"), HasSubstr(" 60\r\n"));
+    EXPECT_THAT(indexer_.added, ::testing::ElementsAre(60));
+    EXPECT_FALSE(std::filesystem::exists(maildir_.root() + "/postern.fts"));
+    auto index = fulltext::Index::open(folder, *validity);
+    ASSERT_TRUE(index && *index);
+    EXPECT_EQ((*index)->covered(), 60U);
+    for (const std::string part : {"/new", "/cur"})
+        for (const auto& entry : std::filesystem::directory_iterator(maildir_.root() + part))
+            std::filesystem::resize_file(entry.path(), 0);
+    EXPECT_THAT(c("SEARCH RETURN (COUNT) BODY ree"), HasSubstr("COUNT 60")) << "it is not read";
+}
+
 TEST_F(IndexerTest, ADamagedIndexIsPassedOver) {
     fill(60);
     Client c(maildir_, indexed());

@@ -175,10 +175,10 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
                               const imap::SearchKey& key) const {
     using Kind = imap::SearchKey::Kind;
     TextIndex out;
-    // Others could not use it, or could write into it: folders of others' are read.
-    if (options_.indexer == nullptr || mailbox.environment().private_place) return out;
+    if (options_.indexer == nullptr) return out;
     if (!imap::has_key(key, Kind::body) && !imap::has_key(key, Kind::text)) return out;
-    auto index = fulltext::Index::open(mailbox.path(), view.uid_validity());
+    auto index =
+        fulltext::Index::open(text_index_folder(mailbox, view.uid_validity()), view.uid_validity());
     if (!index) log::warning(options_.trace, index.error().what);
     if (!index || !*index) return out;
     out.index = *std::move(index);
@@ -187,8 +187,7 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
 }
 
 void Session::extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const {
-    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr &&
-        !mailbox.environment().private_place)
+    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr)
         options_.indexer->begin(mailbox);
 }
 

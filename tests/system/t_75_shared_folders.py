@@ -194,6 +194,45 @@ class SharedFolders(unittest.TestCase):
         self.assertEqual(ann.append("INBOX", None, None, TEXT)[0], "NO", "and counted before it says no")
         self.assertEqual(self.quota(ann, "INBOX"), '"" (MESSAGE 3 2)')
 
+    def test_what_each_user_has_of_his_own(self):
+        mail = self.serve(mailbox_full_text_index="yes")
+        ann, bob = self.imap(mail, "ann"), self.imap(mail, "bob")
+        for _ in range(55):
+            ann.append("Public.News", None, None, TEXT)
+        for imap, note in ((ann, "hers"), (bob, "his")):
+            self.assertEqual(imap.xatom("SETMETADATA", "Public.News", f'(/private/comment "{note}")')[0], "OK")
+        for imap, note in ((ann, b"hers"), (bob, b"his")):
+            self.assertEqual(imap.xatom("GETMETADATA", "Public.News", "/private/comment")[0], "OK")
+            self.assertEqual(imap.response("METADATA")[1], [b'Public.News (/private/comment "%s")' % note])
+        bob.xatom("GENURLAUTH", '"imap://bob@h/Public.News/;UID=1;URLAUTH=anonymous"', "INTERNAL")
+        url = bob.response("GENURLAUTH")[1][0].decode()
+        bob.xatom("URLFETCH", url)
+        self.assertIn(TEXT[:20], bob.response("URLFETCH")[1][0][1])
+        # The first search reads the messages, and makes an index; the second is answered by it.
+        bob.select("Public.News")
+        word = TEXT.split()[-1].decode()
+        first = bob.search(None, "TEXT", word)
+        self.assertEqual(len(first[1][0].split()), 55)
+        mail.wait_log(r"indexed: folder=.*/\.News, messages=55")
+        self.assertEqual(bob.search(None, "TEXT", word), first)
+        own = mail.prefix / "home/bob/Maildir/postern.seen"
+        self.assertEqual(len(list(own.glob("Public.*.index/postern.fts"))), 1)
+        self.assertEqual(list(mail.prefix.glob("public/**/postern.fts")), [])
+        self.assertEqual(list(mail.prefix.glob("public/**/postern.urlauth")), [])
+        # Of folders that are gone for long: when a session ends.
+        (own / "Public.12345").write_text("postern-seen 1 0\n")
+        mark = own / "Public.12345.absent"
+        mark.touch()
+        os.utime(mark, (0, 0))
+        if mail.identity:
+            for path in (own / "Public.12345", mark):
+                os.chown(path, *mail.identity)
+        bob.logout()
+        wait(lambda: not mark.exists(), "the end of the session", mail.log)
+        self.assertFalse((own / "Public.12345").exists())
+        self.assertEqual(len(list(own.glob("Public.*.metadata"))), 1)
+        self.assertEqual(warnings(mail), [])
+
     def test_sessions_sleep_in_them(self):
         mail = self.serve(imap_hibernate_timeout="1s")
         ann = self.imap(mail, "ann")
