@@ -19,14 +19,17 @@ constexpr Method kMethods[] = {{"gzip", "\x1f\x8b\x08"},
                                {"zstd", "\x28\xb5\x2f\xfd"},
                                {"xz", "\xfd\x37zXZ"},
                                {"lz4", "Dovecot-LZ4\x0d\x2a\x9b\xc5"}};
-constexpr std::string_view kBzip2Block = "1AY&SY";  // behind "BZh" and a digit: no header has it
+constexpr std::size_t kBzip2BlockAt = 4;            // behind "BZh" and a digit
+constexpr std::string_view kBzip2Block = "1AY&SY";  // no header has it
 constexpr int kGzip = 15 + 16;                      // as inflateInit2 wants it
 constexpr std::size_t kInflatedAtOnce = 65536;
 
 const Method* method_of(std::string_view begin) {
     for (const Method& method : kMethods) {
         if (!begin.starts_with(method.magic)) continue;
-        if (method.name == "bzip2" && begin.substr(0, 10).substr(4) != kBzip2Block) continue;
+        if (method.name == "bzip2" &&
+            (begin.size() < kBzip2BlockAt || !begin.substr(kBzip2BlockAt).starts_with(kBzip2Block)))
+            continue;
         return &method;
     }
     return nullptr;

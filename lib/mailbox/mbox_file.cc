@@ -141,9 +141,10 @@ Result<std::optional<Journal>> read_journal(sys::Fs& fs, const std::string& path
     journal.head = *head;
     for (std::uint64_t at = sizeof(JournalHead); at < end;) {
         TRY_ASSIGN(const std::string numbers, fs.read_at(fd, at, 16));
+        if (numbers.size() != 16) return none;
         const auto offset = value_of<std::uint64_t>(std::string_view(numbers).substr(0, 8));
         const auto size = value_of<std::uint64_t>(std::string_view(numbers).substr(8));
-        if (numbers.size() != 16 || !offset || !size || *size > kPiece || *size == 0) return none;
+        if (!offset || !size || *size > kPiece || *size == 0) return none;
         const std::uint64_t old_size =
             *offset < head->old_size ? std::min(*size, head->old_size - *offset) : 0;
         if (end - at < 16 + *size + old_size) return none;

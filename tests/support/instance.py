@@ -21,6 +21,8 @@ socket.setdefaulttimeout(30)  # nothing waits for ever for an answer
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", SOURCE / "build")).resolve()
+MASTER = BUILD / "master/master"
+SANITIZED = MASTER.exists() and b"__asan_init" in MASTER.read_bytes()  # slower, and with more memory
 FIRST_USER = 20000  # uids of mail users, where daemons have their own
 DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "60"))
 
