@@ -92,7 +92,10 @@ class SleepyClient {
                 continue;
             }
             char chunk[65536];
-            const ssize_t count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
+            ssize_t count = 0;
+            do {
+                count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
+            } while (count < 0 && errno == EINTR);
             if (count <= 0) return out + "(end)";
             in_.append(chunk, static_cast<std::size_t>(count));
         }

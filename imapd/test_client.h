@@ -7,6 +7,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -85,19 +87,16 @@ class Client {
                 in_.erase(0, at + 1);
                 return out;
             }
-            char chunk[65536];
-            const ssize_t count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
-            if (count <= 0) return "";
-            in_.append(chunk, static_cast<std::size_t>(count));
+            const std::string more = received();
+            if (more.empty()) return "";
+            in_ += more;
         }
     }
 
     // Whatever comes next; "" at the end of input.
     std::string some() {
         if (!in_.empty()) return std::exchange(in_, "");
-        char chunk[65536];
-        const ssize_t count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
-        return count <= 0 ? "" : std::string(chunk, static_cast<std::size_t>(count));
+        return received();
     }
 
     // Everything up to and with the line that begins with the word.
@@ -146,6 +145,16 @@ class Client {
         EXPECT_TRUE(store.has_value());
         store->set_quota(quota);
         return *std::move(store);
+    }
+
+    // What has come, or comes within ten seconds, whatever signals come meanwhile.
+    std::string received() {
+        char chunk[65536];
+        ssize_t count = 0;
+        do {
+            count = ::recv(socket_.get(), chunk, sizeof chunk, 0);
+        } while (count < 0 && errno == EINTR);
+        return {chunk, static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
     }
 
     Fd socket_;

@@ -165,8 +165,8 @@ class LoginTest : public testing::Test {
     }
     void tell(const ipc::SessionFacts& facts) {
         constexpr const char* kStates[] = {"logging in", "active", "asleep", "over"};
+        *session_.lock() = facts.session.str();  // first: wait_told() looks as soon as it is told
         told_.lock()->push_back(facts.user + " " + kStates[static_cast<int>(facts.state)]);
-        *session_.lock() = facts.session.str();
     }
     // Waits until anvil has been told so of the session that it was told of last.
     std::string wait_told(const std::string& what) {

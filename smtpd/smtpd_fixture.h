@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "lib/log/log.h"
 #include "lib/service/accept.h"
 #include "lib/sys/unix_socket.h"
@@ -280,11 +282,11 @@ class SmtpdTest : public testing::Test {
         client = std::move(*connected);
         smtpd->on_connection(std::move(accepted->fd));
     }
-    // Sends, then reads until what came ends with the text (or five seconds are over).
+    // Sends, then reads until what came ends with the text (or too long a time is over).
     std::string talk(std::string_view text, std::string_view until) {
         std::string got;
         std::size_t sent = 0;
-        const auto deadline = Deadline::in(Millis(5000));
+        const auto deadline = Deadline::in(Seconds(20));
         while (!deadline.passed()) {
             if (sent < text.size()) {
                 const ssize_t n =
@@ -301,15 +303,25 @@ class SmtpdTest : public testing::Test {
         return got;
     }
     bool wait_for(const std::function<bool()>& condition) {
-        const auto deadline = Deadline::in(Millis(5000));
+        const auto deadline = Deadline::in(Seconds(20));
         while (!condition() && !deadline.passed()) loop.run_for(Millis(1));
         return condition();
     }
     // Everything logged so far.
     const std::string& logged() { return log_ += log::take_captured(); }
 
+    // The system's, until a test holds it.
+    struct HoldableClock final : Clock {
+        WallTime now() const override { return SystemClock::instance().now(); }
+        SteadyTime steady() const override {
+            return held ? *held : SystemClock::instance().steady();
+        }
+        std::optional<SteadyTime> held;
+    };
+
     TempFolder folder;
-    loop::Loop loop;
+    HoldableClock clock;
+    loop::Loop loop{clock};
     Options options;
     std::unique_ptr<FakePolicy> policy;
     std::unique_ptr<FakeAuth> auth;

@@ -6,6 +6,7 @@ import contextlib
 import imaplib
 import os
 import re
+import select
 import socket
 import ssl
 import subprocess
@@ -78,21 +79,22 @@ class Server(threading.Thread):
 
 
 def dovecot_behind(dovecot):
-    def serve(client, lines):
+    def serve(client, _):
         user = {"user": dovecot.owner, "group": dovecot.owner, "extra_groups": ()} if os.geteuid() == 0 else {}
         with subprocess.Popen([DOVECOT_IMAP, "-c", dovecot.config], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
                               env={"USER": "somebody", "HOME": str(dovecot.maildir.parent)}, **user) as imap:
             imap.stdout.readline()  # PREAUTH
-
-            def up():
-                while data := lines.readline():
+            # In one thread: two must not read and write one TLS connection at a time.
+            while ready := select.select([client, imap.stdout], [], [], 30)[0]:
+                if imap.stdout in ready:
+                    if not (data := imap.stdout.read1()):
+                        return
+                    client.sendall(data)
+                if client in ready:
+                    if not (data := client.recv(65536)):  # which takes all that a TLS record can hold
+                        return imap.stdin.close()
                     imap.stdin.write(data)
                     imap.stdin.flush()
-                imap.stdin.close()
-
-            threading.Thread(target=up, daemon=True).start()
-            while data := imap.stdout.read1():
-                client.sendall(data)
     return serve
 
 
