@@ -78,6 +78,7 @@ class Output {
     void write(std::string_view bytes);
     void flush();
     bool failed() const { return failed_; }
+    std::size_t waiting() const { return buffer_.size(); }  // bytes, for the next flush()
 
   private:
     void send(std::string_view bytes);

@@ -63,6 +63,18 @@ TEST_F(DeflateTest, ASessionGoesOnBehindIt) {
     EXPECT_THAT(ask(c, "DONE\r\n", "f OK"), HasSubstr("f OK"));
 }
 
+// Thunderbird may not look at what came with "+ idling" until something else comes.
+TEST_F(DeflateTest, NewsAtTheBeginningOfIdleAreFollowedBySomethingSoon) {
+    Client c(maildir);
+    c("SELECT INBOX");
+    c("COMPRESS DEFLATE");
+    ask(c, "a IDLE\r\n", "+ idling");
+    EXPECT_THAT(ask(c, "DONE\r\nb NOOP\r\n", "b OK"), Not(HasSubstr("Still here")));
+    Client(maildir).append("INBOX", kPlain);
+    EXPECT_THAT(ask(c, "c IDLE\r\n", "Still here"),
+                HasSubstr("+ idling\r\n* 1 EXISTS\r\n* 1 RECENT\r\n* OK Still here"));
+}
+
 TEST_F(DeflateTest, WhatExpandsWithoutEndIsATooLongLine) {
     Client c(maildir);
     c("COMPRESS DEFLATE");

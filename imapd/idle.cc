@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "imapd/session.h"
 #include "lib/base/strings.h"
@@ -16,12 +17,15 @@ namespace {
 
 constexpr std::size_t kMaxIdleLine = 1000;
 constexpr Millis kLongestPause{1000};
+constexpr Millis kNudge{500};
 constexpr std::string_view kTooLong = "(too long)";
 
 }  // namespace
 
 struct Session::IdleTimes {
     Deadline silence;                          // the client must say something until then
+    Deadline keepalive;                        // then we do,
+    bool mute = false;                         // unless there is nothing to nudge the client for
     Deadline quiet = Deadline::in(Millis{0});  // no look at the folder before
     Deadline awake;                            // then it hibernates, where it can
     bool untidy = false;                       // tidy() has more to do
@@ -31,10 +35,11 @@ void Session::idle(std::string_view tag) {
     const Fd watch = notifications_ ? Fd() : watch_selected();
     if (selected_) selected_->source.forget();  // may be idle for hours
     out_.write("+ idling\r\n");
+    const std::size_t bare = out_.waiting();
     if (selected_ && !is_silent())
         synchronize(mailbox::Expunges::report, true);  // what came before the watch stood
     idling_ = true;
-    idle_on(tag, watch);
+    idle_on(tag, watch, out_.waiting() != bare);
     idling_ = false;
 }
 
@@ -50,13 +55,20 @@ Fd Session::watch_selected() {
     return {};
 }
 
-void Session::idle_on(std::string_view tag, const Fd& watch) {
+void Session::idle_on(std::string_view tag, const Fd& watch, bool has_news) {
     out_.flush();
     const bool untidy = tidy(watch.get(), Deadline::in(kTidyBetweenNews));
     ::malloc_trim(0);  // thousands of processes sit here
-    IdleTimes times{Deadline::in(options_.idle_timeout), Deadline::in(Millis{0}),
-                    Deadline::in(options_.hibernate_after), untidy};
-    Deadline keepalive = Deadline::in(options_.keepalive);
+    // Thunderbird (153 at least) takes as many bytes from its decompression as came compressed, and
+    // then waits for more to come: news right behind "+ idling" may be left there. What we say a
+    // little later has it look again.
+    const bool nudges = connection_.is_compressed();
+    IdleTimes times{Deadline::in(options_.idle_timeout),
+                    Deadline::in(nudges ? std::min(kNudge, options_.keepalive) : options_.keepalive),
+                    nudges && !has_news,
+                    Deadline::in(Millis{0}),
+                    Deadline::in(options_.hibernate_after),
+                    untidy};
     while (!over_ && !out_.failed()) {
         out_.flush();
         if (!idle_step(watch.get(), times)) {
@@ -65,9 +77,9 @@ void Session::idle_on(std::string_view tag, const Fd& watch) {
             if (!iequals(*line, "DONE")) return finish_bad(tag, "Expected DONE.");
             return finish(tag, Reply::ok("Idle completed."));
         }
-        if (keepalive.passed()) {
-            out_.write("* OK Still here\r\n");
-            keepalive = Deadline::in(options_.keepalive);
+        if (times.keepalive.passed()) {
+            if (!std::exchange(times.mute, false)) out_.write("* OK Still here\r\n");
+            times.keepalive = Deadline::in(options_.keepalive);
         }
         if (times.silence.passed()) {
             out_.write("* BYE Disconnected for inactivity.\r\n");
@@ -103,7 +115,7 @@ bool Session::is_drowsy(int watch, const IdleTimes& times) const {
 bool Session::idle_step(int watch, IdleTimes& times) {
     if (notifications_) watch = notifications_->watch.fd();
     const bool pausing = !times.quiet.passed();
-    Millis wait = std::min(times.silence.left(), options_.keepalive);
+    Millis wait = std::min(times.silence.left(), times.keepalive.left());
     if (selected_ && watch < 0) wait = std::min(wait, options_.poll_interval);
     if (pausing) wait = std::min(wait, times.quiet.left());
     if (!pausing && times.untidy) wait = Millis{0};
@@ -119,6 +131,7 @@ bool Session::idle_step(int watch, IdleTimes& times) {
         tell_notifications();
     else
         synchronize(mailbox::Expunges::report, true);
+    if (out_.waiting() > 0) times.mute = false;
     const auto cost = std::chrono::ceil<Millis>(SystemClock::instance().steady() - start);
     times.quiet = Deadline::in(std::min(cost * 4, kLongestPause));
     times.awake = Deadline::in(options_.hibernate_after);
@@ -184,7 +197,7 @@ bool Session::wake_up(const SleepState& state) {
         if (!changes || !*changes) return false;
         announce(**changes);
     }
-    idle_on(state.tag, watch);
+    idle_on(state.tag, watch, true);
     return true;
 }
 

@@ -313,7 +313,7 @@ class Session {
 
     // idle.cc
     void idle(std::string_view tag);
-    void idle_on(std::string_view tag, const Fd& watch);
+    void idle_on(std::string_view tag, const Fd& watch, bool has_news);
     bool wake_up(const SleepState& state);
     bool settle(int watch);
     bool hibernate(std::string_view tag, int watch, Millis silence_left);

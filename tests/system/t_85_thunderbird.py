@@ -2,6 +2,7 @@
 message while it idles, and stores one. Its own debugging protocol (Marionette: lines of JSON behind their length) drives it. Skipped
 where Debian's package thunderbird is not installed."""
 
+import contextlib
 import imaplib
 import json
 import os
@@ -171,13 +172,30 @@ class MailProgram(unittest.TestCase):
                     onStopCopy(status) { done(status); }, QueryInterface: ChromeUtils.generateQI(["nsIMsgCopyServiceListener"]) }, false);""")
             self.flags_become(other, {1: {"\\Seen"}, 2: {"\\Seen"}, 4: {"\\Flagged", "$label1"}})
             # What another client does shows in Thunderbird, which idles.
+            self.wait_idle(mail)
             other.append("INBOX", None, None, MESSAGE.format(n=6).encode())
             program.until("messages(inbox()).some(m => m.subject == 'number 6')", True)
+            self.wait_idle(mail)
             other.store("1", "+FLAGS", "(\\Answered)")
             program.until("messages(inbox()).find(m => m.subject == 'number 1').flags & Ci.nsMsgMessageFlags.Replied", 2)
+            self.wait_idle(mail)
             other.store("2", "+FLAGS", "(\\Deleted)")
             other.expunge()
             program.until("messages(inbox()).some(m => m.subject == 'number 2')", False)
+
+    def wait_idle(self, mail):
+        """An expunge that Thunderbird hears of with the answer to a FETCH shows when it looks at the folder the next time, which may be
+        minutes later. Who watches a folder is in IDLE; the other client never is."""
+        def watches(pid):
+            with contextlib.suppress(OSError):
+                return any("inotify" in os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+            return False
+
+        def look():
+            (parent,) = mail.pids("imapd")
+            return any(watches(pid) for pid in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+
+        wait(look, "Thunderbird to idle", mail.log, seconds=60)
 
     def flags_become(self, client, expected):
         """Of the messages by UID, besides \\Recent; those that are deleted are gone."""
