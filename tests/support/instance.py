@@ -6,6 +6,7 @@ wait_* look for the event until a deadline."""
 
 import contextlib
 import ctypes
+import inspect
 import os
 import pathlib
 import pwd
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import unittest
 
 socket.setdefaulttimeout(30)  # nothing waits for ever for an answer
 
@@ -25,6 +27,7 @@ MASTER = BUILD / "master/master"
 SANITIZED = MASTER.exists() and b"__asan_init" in MASTER.read_bytes()  # slower, and with more memory
 FIRST_USER = 20000  # uids of mail users, where daemons have their own
 DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "60"))
+KEPT_LOGS = os.environ.get("POSTERN_LOGS")  # where logs are left for run, which shows those of tests that failed
 
 # Where the build leaves each program that master starts, by its installed name.
 DAEMONS = {
@@ -81,6 +84,7 @@ class Instance:
         self.config = self.etc  # where our commands are told to look
         self.log_path = self.prefix / "maillog"
         self._ports = {}
+        self._test = calling_test()
         for folder in ("etc", "queue", "data", "home", "libexec", "bin"):
             (self.prefix / folder).mkdir()
         self.prefix.chmod(0o755)
@@ -151,13 +155,16 @@ class Instance:
 
     def __exit__(self, kind, *_):
         self.stop()
+        if KEPT_LOGS:
+            (pathlib.Path(KEPT_LOGS) / f"{self._test}-{self.prefix.name[-8:]}.log").write_text(self.log())
         crashes = re.findall(r".*(?:killed by signal (?:4|6|7|8|11)\b|Sanitizer|runtime error:).*", self.log())
         if kind is None:
             shutil.rmtree(self.prefix, ignore_errors=True)
             if crashes:  # which nobody may have noticed: master starts another
                 raise AssertionError("\n".join(crashes))
         else:
-            print(f"--- end of the log of {self.prefix} ---\n{self.log()[-20000:]}")
+            if not KEPT_LOGS:
+                print(f"--- end of the log of {self.prefix} ---\n{self.log()[-20000:]}")
             if not os.environ.get("POSTERN_KEEP"):
                 shutil.rmtree(self.prefix, ignore_errors=True)
 
@@ -274,6 +281,17 @@ class Instance:
 
     def wait_empty_queue(self):
         wait(lambda: not self.queue_ids(), "an empty queue", self.log)
+
+
+def calling_test():
+    """The name of the test or class of tests that called us."""
+    for frame, *_ in inspect.stack(0):
+        who = frame.f_locals.get("self", frame.f_locals.get("cls"))
+        if isinstance(who, unittest.TestCase):
+            return who.id()
+        if isinstance(who, type) and issubclass(who, unittest.TestCase):
+            return who.__name__
+    return "nobody"
 
 
 def is_process(pid, name):
