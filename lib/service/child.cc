@@ -192,9 +192,8 @@ void Child::count_served() {
     scoreboard_.count_served(slot_);
 }
 
-void Child::close_inherited() {
+void Child::leave_master() {
     static_cast<void>(control_.release());
-    close_listeners();
     ::close(kLifeFd);  // sessions outlive their service
 }
 

@@ -67,8 +67,8 @@ class Child {
 
     // Stops listening, for good.
     void close_listeners() { listeners_.clear(); }
-    // In a forked session process: lets go of master and of the listening sockets.
-    void close_inherited();
+    // In a forked process: what is master's and ours ends with us, not with it.
+    void leave_master();
 
     // Whether the peer of an accepted Unix connection may call this service; logs if not.
     bool may_call(int socket);

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += lib/service/libservice.a
 lib_service_libservice_a_SOURCES = \
 	%reldir%/service.h %reldir%/child.h %reldir%/child.cc %reldir%/accept.h %reldir%/accept.cc \
-	%reldir%/worker.cc %reldir%/loop_service.cc %reldir%/forking.cc \
+	%reldir%/worker.cc %reldir%/loop_service.cc %reldir%/forking.cc %reldir%/spare.h %reldir%/spare.cc \
 	%reldir%/user_session.h %reldir%/user_session.cc %reldir%/profiles.h %reldir%/profiles.cc %reldir%/scoreboard.h %reldir%/scoreboard.cc \
 	%reldir%/snapshot.h %reldir%/snapshot.cc %reldir%/key_files.h %reldir%/key_files.cc %reldir%/server_names.h %reldir%/server_names.cc \
 	%reldir%/server_tls.h %reldir%/server_tls.cc %reldir%/sasl_mechanisms.h %reldir%/sasl_mechanisms.cc \

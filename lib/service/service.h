@@ -78,9 +78,9 @@ struct LoopContext : Context {
 using LoopFactory = std::function<Result<std::unique_ptr<LoopService>>(const LoopContext&)>;
 int run_loop(int argc, char** argv, const LoopFactory& make);
 
-// --- Forking service: the parent accepts and forks, reading nothing; the child serves one connection and
-// exits. For programs that become their user. In the child SIGTERM, which comes when the system stops, is
-// blocked: sys::stop_signal() makes it a descriptor.
+// --- Forking service: the parent forks, reading nothing; a child serves one connection and exits. For
+// programs that become their user. Two children are forked ahead of their connections (spare.h). In a child
+// SIGTERM, which comes when the system stops, is blocked: sys::stop_signal() makes it a descriptor.
 class Forked {
   public:
     virtual ~Forked() = default;

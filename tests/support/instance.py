@@ -231,6 +231,19 @@ class Instance:
                 found = line.split()[0] == service
         return pids
 
+    def sessions(self, service):
+        """Process ids of imapd's or pop3d's sessions: not of those that wait for one (lib/service/spare.h)."""
+        found = []
+        for parent in self.pids(service):
+            for pid in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+                try:
+                    name = pathlib.Path(f"/proc/{pid}/comm").read_text()
+                except FileNotFoundError:
+                    continue
+                if not name.endswith(" waiting\n"):
+                    found.append(int(pid))
+        return found
+
     # --- Where to reach it ---
 
     def host(self, service):

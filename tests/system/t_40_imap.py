@@ -139,14 +139,14 @@ class Idle(unittest.TestCase):
         with Instance(services=("imap",)) as mail:
             maildir = mail.add_user("bob")
             first, second = imaplib.IMAP4(*mail.address("imap")), imaplib.IMAP4(*mail.address("imap"))
+            workers = []
             for imap in (first, second):
                 imap.login("bob", "secret")
                 imap.select()
-            parent = mail.pids("imapd")[0]
-            children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], stdout=subprocess.PIPE,
-                                      text=True).stdout.split()
-            self.assertEqual(len(children), 2)
-            os.kill(int(min(children, key=int)), signal.SIGKILL)
+                workers.append(set(mail.sessions("imapd")))
+            (worker,) = workers[0]
+            self.assertEqual(len(workers[1]), 2)
+            os.kill(worker, signal.SIGKILL)
             with self.assertRaises((imaplib.IMAP4.abort, OSError)):
                 first.noop()
             self.assertEqual(second.append("INBOX", None, None, text("still here"))[0], "OK")

@@ -39,19 +39,8 @@ def offers_starttls(mail):
     return b"STARTTLS" in b"".join(client.until(b"c "))
 
 
-def workers(mail):
-    """Session processes of imapd."""
-    parents = mail.pids("imapd")
-    found = []
-    for parent in parents:
-        path = f"/proc/{parent}/task/{parent}/children"
-        with open(path) as file:
-            found += file.read().split()
-    return found
-
-
 def wait_asleep(mail):
-    wait(lambda: not workers(mail), "all sessions hibernate", mail.log)
+    wait(lambda: not mail.sessions("imapd"), "all sessions hibernate", mail.log)
 
 
 def deliver(mail, user="bob"):
@@ -147,11 +136,11 @@ class Hibernation(unittest.TestCase):
 
         def lose():
             """They stay away only while nobody is awake: a late notice of the APPEND may wake the session once more."""
-            if workers(mail):
+            if mail.sessions("imapd"):
                 return False
             for file in files:
                 file.unlink(missing_ok=True)
-            return not workers(mail) and not any(file.exists() for file in files)
+            return not mail.sessions("imapd") and not any(file.exists() for file in files)
 
         wait(lose, "files lost while the sessions hibernate", mail.log)
         other.say(b"DONE")
@@ -166,11 +155,11 @@ class Hibernation(unittest.TestCase):
         mail = self.serve(params={"imap_hibernate_timeout": "0"})
         client = self.idler(mail)
         client.idle()
-        (worker,) = workers(mail)
+        (worker,) = mail.sessions("imapd")
         for count in (1, 2):
             deliver(mail)
             client.until(b"* %d EXISTS" % count)
-        self.assertEqual(workers(mail), [worker])
+        self.assertEqual(mail.sessions("imapd"), [worker])
 
 
 if __name__ == "__main__":

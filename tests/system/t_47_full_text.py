@@ -67,10 +67,10 @@ class FullText(unittest.TestCase):
         indexer = self.pause_indexer(mail)
         imap.logout()
         mail.wait_log("Logged out")
-        self.assertTrue(self.sessions(mail), "the session's process waits")
+        self.assertTrue(mail.sessions("imapd"), "the session's process waits")
         os.kill(indexer, signal.SIGCONT)
         mail.wait_log(r"indexed: folder=.*, messages=\d+")
-        wait(lambda: not self.sessions(mail), "the processes to end", mail.log)
+        wait(lambda: not mail.sessions("imapd"), "the processes to end", mail.log)
         wait(lambda: not pathlib.Path(f"/proc/{indexer}").exists(), "the indexer to end", mail.log)
         # On a slow machine it had time for a part; others go on from there.
         while (done := self.indexed(mail)) < 3000:
@@ -96,7 +96,7 @@ class FullText(unittest.TestCase):
         imap = self.imap(mail, maildir, 100, "green words")
         self.assertEqual(len(self.find(imap, "green")), 100)
         imap.logout()
-        wait(lambda: not self.sessions(mail), "the session to end", mail.log)
+        wait(lambda: not mail.sessions("imapd"), "the session to end", mail.log)
         self.assertFalse((maildir / "postern.fts").exists())
 
     def indexed(self, mail):
@@ -104,7 +104,7 @@ class FullText(unittest.TestCase):
 
     def pause_indexer(self, mail):
         """However quick it is, what comes next finds it at work."""
-        (indexer,) = [child for session in self.sessions(mail) for child in self.children(session)]
+        (indexer,) = [child for session in mail.sessions("imapd") for child in self.children(session)]
         os.kill(indexer, signal.SIGSTOP)
         return indexer
 
@@ -113,9 +113,6 @@ class FullText(unittest.TestCase):
             return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         except FileNotFoundError:
             return []
-
-    def sessions(self, mail):
-        return [child for parent in mail.pids("imapd") for child in self.children(parent)]
 
 
 if __name__ == "__main__":

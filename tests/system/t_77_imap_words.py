@@ -9,11 +9,9 @@ from instance import Instance
 def loaded(mail):
     """Which session processes of imapd have ICU."""
     found = []
-    for parent in mail.pids("imapd"):
-        with open(f"/proc/{parent}/task/{parent}/children") as children:
-            for pid in children.read().split():
-                with open(f"/proc/{pid}/maps") as maps:
-                    found.append("libicuuc" in maps.read())
+    for pid in mail.sessions("imapd"):
+        with open(f"/proc/{pid}/maps") as maps:
+            found.append("libicuuc" in maps.read())
     return found
 
 

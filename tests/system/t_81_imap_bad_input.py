@@ -45,15 +45,9 @@ class Imap:
         self.socket.close()
 
 
-def sessions(mail):
-    """Process ids."""
-    return [child for parent in mail.pids("imapd")
-            for child in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
 def session_memory(mail):
     """The most that the one session's process has had, in kB."""
-    (pid,) = sessions(mail)
+    (pid,) = mail.sessions("imapd")
     (line,) = [line for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1])
 
@@ -92,7 +86,7 @@ class BadInput(Serving):
                 self.assertTrue(imap(b"NOOP").startswith(b"t OK"), "the session goes on")
                 self.assertLess(session_memory(mail), MOST_MEMORY)
                 imap(b"LOGOUT")
-                wait(lambda: not sessions(mail), "the end of the session", mail.log)
+                wait(lambda: not mail.sessions("imapd"), "the end of the session", mail.log)
 
     def test_a_literal_that_comes_unasked_is_not_read_for_ever(self):
         mail = self.serve()
