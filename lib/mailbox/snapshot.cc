@@ -85,7 +85,10 @@ bool FolderIndex::read_snapshot() {
     if (!info) return false;
     auto map = sys::MappedFile::map(file->get(), static_cast<std::size_t>(info->size));
     SnapshotParts parts;
-    if (!map || !parse_snapshot(map->bytes(), parts)) return false;
+    if (!map) return false;
+    map->read_around(false);  // SELECT wants its head and end, whoever looks at messages all of it
+    if (!parse_snapshot(map->bytes(), parts)) return false;
+    map->read_around(true);
     map_ = *std::move(map);
     const IndexHeader& h = parts.header;
     mapped_rows_ = parts.rows;

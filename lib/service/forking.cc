@@ -19,6 +19,7 @@
 #include "lib/service/service.h"
 #include "lib/service/spare.h"
 #include "lib/sys/error.h"
+#include "lib/sys/program_text.h"
 #include "lib/sys/sandbox.h"
 #include "lib/sys/stop_signal.h"
 
@@ -47,6 +48,7 @@ class ForkingHost {
 
     Result<void> run() {
         TRY(child_.restrict());
+        sys::load_program_text();  // and not while the first client waits
         block_child_signal();
         child_.ready();
         child_.set_idle();

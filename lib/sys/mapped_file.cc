@@ -13,6 +13,12 @@ Result<MappedFile> MappedFile::map(int fd, std::size_t size) {
     return MappedFile(std::string_view(static_cast<const char*>(memory), size));
 }
 
+// A wish: the kernel need not follow it.
+void MappedFile::read_around(bool on) const {
+    if (!bytes_.empty())
+        ::madvise(const_cast<char*>(bytes_.data()), bytes_.size(), on ? MADV_NORMAL : MADV_RANDOM);
+}
+
 MappedFile::~MappedFile() {
     if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }

@@ -26,6 +26,9 @@ class MappedFile {
 
     std::string_view bytes() const { return bytes_; }
 
+    // Whether what surrounds a place that is looked at is read from the disk with it, as it is at first.
+    void read_around(bool on) const;
+
   private:
     explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
     std::string_view bytes_;

@@ -4,7 +4,7 @@ lib_sys_libsys_a_SOURCES = \
 	%reldir%/sandbox.h %reldir%/sandbox.cc %reldir%/users.h %reldir%/users.cc \
 	%reldir%/disk_space.h %reldir%/disk_space.cc %reldir%/command.h %reldir%/command.cc \
 	%reldir%/stop_signal.h %reldir%/stop_signal.cc \
-	%reldir%/port.h %reldir%/port.cc %reldir%/socket.h %reldir%/socket.cc %reldir%/mapped_file.h %reldir%/mapped_file.cc \
+	%reldir%/port.h %reldir%/port.cc %reldir%/program_text.h %reldir%/program_text.cc %reldir%/socket.h %reldir%/socket.cc %reldir%/mapped_file.h %reldir%/mapped_file.cc \
 	%reldir%/unix_socket.h %reldir%/unix_socket.cc %reldir%/unix_datagram.h %reldir%/unix_datagram.cc
 EXTRA_DIST += %reldir%/README.md
 

@@ -3,8 +3,10 @@
 
 #include <cstdlib>
 
+#include "lib/base/strings.h"
 #include "lib/sys/file.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/program_text.h"
 #include "lib/sys/sandbox.h"
 #include "lib/sys/unix_socket.h"
 #include "lib/sys/users.h"
@@ -131,6 +133,15 @@ TEST(Users, BecomingIsForGood) {
                   return ::setuid(0) == 0 ? 4 : 0;
               }),
               0);
+}
+
+// statm(5): resident pages of files, and the pages of the program's code.
+TEST(ProgramText, IsInMemoryAfterwards) {
+    load_program_text();
+    const auto statm = *read_file("/proc/self/statm", 4096);
+    const auto numbers = split_words(statm);
+    ASSERT_GE(numbers.size(), 4U);
+    EXPECT_GE(*parse_number<std::uint64_t>(numbers[2]), *parse_number<std::uint64_t>(numbers[3]));
 }
 
 }  // namespace
