@@ -48,6 +48,9 @@ FolderFs::FolderFs(sys::Fs& base, const std::string& directory) : fs_(&base) {
     const auto info = base.info(directory);
     const auto mode = info ? mode_for_group(*info) : std::nullopt;
     if (mode) fs_ = &group_.emplace(base, *mode);
+    constexpr mode_t kGroupsUse = S_IRGRP | S_IWGRP;
+    is_for_owner_ =
+        info && (info->uid == ::geteuid() || (mode && (*mode & kGroupsUse) == kGroupsUse));
 }
 
 }  // namespace postern::mailbox

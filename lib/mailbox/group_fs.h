@@ -69,12 +69,15 @@ class FolderFs {
     FolderFs(sys::Fs& base, const std::string& directory);
     FolderFs(const FolderFs&) = delete;
     FolderFs& operator=(const FolderFs&) = delete;
+    // May the directory's owner use what is made here?
+    bool is_for_owner() const { return is_for_owner_; }
     sys::Fs& operator*() const { return *fs_; }
     sys::Fs* operator->() const { return fs_; }
 
   private:
     std::optional<GroupFs> group_;
     sys::Fs* fs_;
+    bool is_for_owner_ = false;
 };
 
 // The mode for GroupFs of a directory that its set-group-id bit says to be a group's too.

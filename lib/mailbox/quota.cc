@@ -127,6 +127,7 @@ std::vector<std::string> quota_files(const std::string& root) {
 // An empty sum is one to be counted. Where they cannot be made, the user of the Quota is told.
 void make_quota_files(const std::string& root, sys::Fs& base) {
     const FolderFs fs(base, root);
+    if (!fs.is_for_owner()) return;
     for (const std::string& file : quota_files(root))
         (void)fs->open(file, O_RDWR | O_CREAT | kFileFlags, 0600).has_value();
 }
@@ -250,10 +251,17 @@ Result<QuotaUsage> Quota::recount(const Rule& rule) const {
 // the right one: of a tree, it is all that tells the limits.
 Result<void> Quota::write_sum(const Rule& rule, const QuotaUsage& sum) const {
     const FolderFs fs(*fs_, root_);
+    TRY(may_make(fs, path()));
     TRY_ASSIGN(const FolderLock alone, FolderLock::take(*fs, path(), kOtherCounts));
     TRY_ASSIGN(const Fd file, fs->open(path(), O_RDWR | O_APPEND | kFileFlags, 0600));
     TRY_ASSIGN(const bool has_head, cut_behind(*fs, file.get(), rule.head));
     return fs->write(file.get(), (has_head ? "" : rule.head) + line_of(sum.storage, sum.messages));
+}
+
+// In another's Maildir nothing is left that he could not use.
+Result<void> Quota::may_make(const FolderFs& fs, const std::string& file) const {
+    if (of_ == Of::self || fs.is_for_owner() || fs_->info(file)) return {};
+    return Error{Errc::denied, file + ": would be out of its owner's reach", 0};
 }
 
 bool Quota::is_passed_over(const Error& error) const {
@@ -290,7 +298,9 @@ Result<void> Quota::check(std::uint64_t bytes, std::uint64_t messages) const {
 Result<std::optional<FolderLock>> Quota::take_turn(Millis patience) const {
     if (!limits().any()) return std::optional<FolderLock>();
     const FolderFs fs(*fs_, root_);
-    auto lock = FolderLock::take(*fs, cat({root_, kLockFile}), patience);
+    const std::string file = cat({root_, kLockFile});
+    const auto may = may_make(fs, file);
+    auto lock = may ? FolderLock::take(*fs, file, patience) : Error(may.error());
     if (!lock && is_passed_over(lock.error())) return std::optional<FolderLock>();
     if (!lock) return std::move(lock).error();
     return std::optional(*std::move(lock));

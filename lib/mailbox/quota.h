@@ -21,6 +21,8 @@
 
 namespace postern::mailbox {
 
+class FolderFs;
+
 struct QuotaLimits {
     std::uint64_t storage = 0;   // bytes; 0: no limit
     std::uint64_t messages = 0;  // 0: no limit
@@ -103,6 +105,7 @@ class Quota {
     Rule rule() const;
     Rule rule_of_tree() const;
     bool is_passed_over(const Error& error) const;
+    Result<void> may_make(const FolderFs& fs, const std::string& file) const;
     Result<QuotaUsage> read(const Rule& rule, bool& is_fresh) const;
     Result<QuotaUsage> recount(const Rule& rule) const;
     Result<QuotaUsage> usage_for(const Rule& rule, std::uint64_t bytes,
@@ -120,7 +123,8 @@ class Quota {
 // maildirsize of that Maildir, where there is one, as Maildir++ has it.
 void count_by_path(sys::Fs& fs, const Clock& clock, const std::string& folder, std::uint64_t bytes);
 
-// What a Quota writes in the Maildir at `root`. Who may not make files there has them made before.
+// What a Quota writes in the Maildir at `root`. Who may not make files there later has them made
+// before. A file that would not be the owner's to use is not made: his own sessions would fail.
 std::vector<std::string> quota_files(const std::string& root);
 void make_quota_files(const std::string& root, sys::Fs& fs = sys::RealFs::instance());
 

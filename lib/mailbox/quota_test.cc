@@ -217,7 +217,13 @@ class Forbidding final : public support::RootedFs {
         if (no_listing) return denied(path);
         return RootedFs::list(path);
     }
-    bool no_writing = false, no_listing = false, no_reading = false;
+    Result<sys::FileInfo> info(const std::string& path) override {
+        auto out = RootedFs::info(path);
+        if (out && is_anothers) ++out->uid;
+        return out;
+    }
+    using RootedFs::info;
+    bool no_writing = false, no_listing = false, no_reading = false, is_anothers = false;
 
   private:
     static Error denied(const std::string& path) {
@@ -251,6 +257,25 @@ TEST_F(QuotaTest, WhatIsAnothersMayBeOutOfReach) {
     fs.no_reading = true;
     EXPECT_TRUE(his.check(20, 1));
     EXPECT_EQ(own.check(20, 1).error().code, Errc::denied);
+}
+
+// Files that his own sessions could not open would be in the way of all that he does.
+TEST_F(QuotaTest, NothingIsLeftThatItsOwnerCannotUse) {
+    Forbidding fs;
+    fs.is_anothers = true;
+    const Quota his = Quota::of_other(fs, SystemClock::instance(), maildir.root(), {100, 0});
+    const auto is_there = [&](const char* name) {
+        return std::filesystem::exists(maildir.root() + name);
+    };
+    make_quota_files(maildir.root(), fs);
+    EXPECT_TRUE(his.take_turn(5, 1));
+    EXPECT_EQ(his.check(101, 1).error().sys, EDQUOT);
+    EXPECT_FALSE(is_there("/maildirsize") || is_there("/postern.quota-lock"));
+    ASSERT_EQ(::chmod(maildir.root().c_str(), 02770), 0);
+    make_quota_files(maildir.root(), fs);
+    EXPECT_TRUE(is_there("/maildirsize") && is_there("/postern.quota-lock"));
+    EXPECT_TRUE(his.take_turn(5, 1));
+    EXPECT_EQ(file(), "100S\n0 0\n");
 }
 
 // What is a group's too, as the directory's set-group-id bit says, is so in this file.
