@@ -105,12 +105,35 @@ Result<void> Session::watch_roots() {
     Notifications& all = *notifications_;
     if (all.wants_server_metadata() && !all.metadata.contains(""))
         if (auto entries = visible_metadata("")) all.metadata[""] = *std::move(entries);
+    TRY(watch_private_part());
     if (!all.follows_names()) return {};
     if (!all.watch.has("INBOX")) TRY(all.watch.add("INBOX", store_.root()));
     for (const mailbox::Mount& mount : store_.mounts())
         if (mount.owner.empty() && !all.watch.has(mount.prefix))
             TRY(all.watch.add(mount.prefix, mount.root, mailbox::FolderWatch::What::directory));
     return {};
+}
+
+// What another session of the user's changes of what is his own of folders of others.
+Result<void> Session::watch_private_part() {
+    if (store_.mounts().empty()) return {};
+    const auto folder = store_.make_private_folder();
+    if (folder) return notifications_->watch.add_files(*folder);
+    log::debug(options_.trace, folder.error().what);  // as while the disk is full
+    return {};
+}
+
+// Which folders of others it is about that happened there.
+void Session::add_privately_changed(const std::set<std::string>& files,
+                                    std::set<std::string>& changed) {
+    for (auto& [name, folder] : notifications_->folders) {
+        if (!folder.selectable || store_.is_personal(name)) continue;
+        if (folder.uid_validity == 0)  // nobody had looked into it
+            if (const auto box = store_.mailbox(name))
+                folder.uid_validity = box->known_uid_validity();
+        for (const std::string& file : files)
+            if (store_.is_private_file_of(name, folder.uid_validity, file)) changed.insert(name);
+    }
 }
 
 // One that is gone again is none. One of the user's that is not wholly there yet is looked for with
@@ -162,7 +185,8 @@ std::string Session::notified_status(const std::string& name, const mailbox::Mai
 
 // Tells what the watch has seen. The selected mailbox has its own rules.
 void Session::tell_notifications() {
-    const auto [changed, tree] = notifications_->watch.take();
+    auto [changed, tree, files] = notifications_->watch.take();
+    if (!files.empty()) add_privately_changed(files, changed);
     if (tree && notifications_->follows_names()) follow_names({});
     if (notifications_ && tree) tell_metadata("");
     for (const std::string& name : changed) {

@@ -295,6 +295,8 @@ class Session {
     Result<void> watch_existing_folder(const std::string& name, bool tell);
     Result<Notifications::Folders> known_folders() const;
     Result<void> watch_roots();
+    Result<void> watch_private_part();
+    void add_privately_changed(const std::set<std::string>& files, std::set<std::string>& changed);
     void tell_inaccessible();
     std::string notified_status(const std::string& name, const mailbox::MailboxStatus& status,
                                 bool with_modseq) const;

@@ -380,6 +380,28 @@ TEST_F(SharedSessionTest, NotifyTellsWhatMayNotBeRead) {
     EXPECT_EQ((*b)("NOOP"), "t OK NOOP completed.\r\n");
 }
 
+// What is the user's own there, another session of his changes.
+TEST_F(SharedSessionTest, NotifyTellsOfWhatIsPrivate) {
+    auto one = bob(), other = bob();
+    ann()->append("Public.News", kPlain);
+    EXPECT_THAT((*one)("NOTIFY SET (subtree Public (MessageNew MessageExpunge FlagChange "
+                       "MailboxMetadataChange))"),
+                StartsWith("t OK"));
+    (*other)("SETMETADATA Public.News (/private/comment \"x\")");
+    EXPECT_THAT(one->until("* METADATA"), HasSubstr("* METADATA Public.News /private/comment"));
+    (*other)("SELECT Public.News");
+    (*other)("STORE 1 +FLAGS (\\Seen)");
+    // The first number is that of the entry.
+    std::string told;
+    for (int i = 0; i < 3 && told.find("UNSEEN 0") == std::string::npos; ++i)
+        told = one->until("* STATUS Public.News");
+    EXPECT_THAT(told, HasSubstr("UNSEEN 0"));
+    (*one)("SELECT Public.News");
+    (*one)("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))");
+    (*other)("STORE 1 -FLAGS (\\Seen)");
+    EXPECT_THAT(one->until("* 1 FETCH"), Not(HasSubstr("\\Seen")));
+}
+
 TEST_F(SharedSessionTest, WhoSharesIsNoted) {
     const mailbox::SharedDict dict(sys::RealFs::instance(), public_.root() + "/dict");
     Options with_dict = options("ann");

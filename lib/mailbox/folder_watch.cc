@@ -66,6 +66,12 @@ Result<bool> FolderWatch::add(const std::string& name, const std::string& path, 
     return !std::includes(before.begin(), before.end(), now.begin(), now.end());
 }
 
+Result<void> FolderWatch::add_files(const std::string& path) {
+    files_ = ::inotify_add_watch(fd_.get(), path.c_str(), IN_MOVED_TO | IN_MODIFY | IN_ONLYDIR);
+    if (files_ < 0) return sys::system_error("watch " + path);
+    return {};
+}
+
 // The kernel has one watch for a directory, whatever its names: those that another folder has come
 // to have stay.
 void FolderWatch::drop(const std::string& name, const std::set<int>& watches) {
@@ -111,7 +117,9 @@ FolderWatch::Seen FolderWatch::take() {
             }
             if (const auto known = names_.find(event.wd); known != names_.end())
                 out.folders.insert(known->second);
-            if (event.len > 0 && is_of_tree(file)) out.tree = true;
+            const bool is_file = event.wd == files_ && event.len > 0;
+            if (is_file) out.files.insert(file);
+            if (!is_file && event.len > 0 && is_of_tree(file)) out.tree = true;
             if ((event.mask & IN_IGNORED) != 0) lose(event.wd);
         }
     }

@@ -26,6 +26,8 @@ class FolderWatch {
         return watched_.contains(name) && !incomplete_.contains(name);
     }
     void remove(const std::string& name);
+    // Tells of the files of a directory, each by its name.
+    Result<void> add_files(const std::string& path);
 
     int fd() const { return fd_.get(); }  // readable when there is something
     struct Seen {
@@ -33,6 +35,7 @@ class FolderWatch {
         std::set<std::string> folders;
         // Folders came or went, or what is listed of all of them changed: subscriptions, uses.
         bool tree = false;
+        std::set<std::string> files;  // of the directory of add_files()
     };
     Seen take();
 
@@ -45,6 +48,7 @@ class FolderWatch {
     std::map<int, std::string> names_;              // by watch
     std::map<std::string, std::set<int>> watched_;  // the watches of a folder
     std::set<std::string> incomplete_;
+    int files_ = -1;  // the watch of add_files()
 };
 
 }  // namespace postern::mailbox

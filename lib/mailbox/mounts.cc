@@ -57,6 +57,21 @@ Result<std::string> Store::private_file(const Place& place, std::string_view whi
     return place.env.private_place->file(validity, which);
 }
 
+Result<std::string> Store::make_private_folder() const {
+    const PrivatePlace place{env_.fs, private_folder(), {}};
+    TRY(place.make());
+    return place.folder;
+}
+
+bool Store::is_private_file_of(std::string_view name, std::uint32_t uid_validity,
+                               std::string_view file) const {
+    const auto mount = std::find_if(mounts_.begin(), mounts_.end(),
+                                    [&](const Mount& one) { return is_within(name, one.prefix); });
+    if (mount == mounts_.end()) return false;
+    const std::string group = private_group(mount->prefix, uid_validity);
+    return file == group || file == cat({group, PrivatePlace::kMetadata});
+}
+
 Result<void> Store::forget_absent_folders() const {
     if (namespaces_.empty()) return {};
     std::optional<std::set<std::string>> there;

@@ -101,7 +101,12 @@ class Store {
     const std::vector<Mount>& mounts() const { return mounts_; }
     // Is it the user's own (or the name of none)?
     bool is_personal(std::string_view name) const;
-    // What the user keeps of folders of others (private_place.h) that are gone for good is removed.
+    // Where the user keeps his own part of folders of others (private_place.h), made where missing;
+    // and whether a file there is about this one of them.
+    Result<std::string> make_private_folder() const;
+    bool is_private_file_of(std::string_view name, std::uint32_t uid_validity,
+                            std::string_view file) const;
+    // What the user keeps of folders of others that are gone for good is removed.
     // Best called when nobody waits.
     Result<void> forget_absent_folders() const;
     // Whose the folder is: empty for public ones.

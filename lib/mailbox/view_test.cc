@@ -470,6 +470,24 @@ TEST(Watch, OfAFolderThatIsNotWholeYet) {
     EXPECT_FALSE(watch.has("new"));
 }
 
+TEST(Watch, OfFilesByTheirNames) {
+    TestMaildir maildir;
+    maildir.store();
+    auto watch = *FolderWatch::make();
+    ASSERT_TRUE(watch.add("INBOX", maildir.root()));
+    const std::string path = maildir.root() + "/files";
+    EXPECT_FALSE(watch.add_files(path));
+    std::filesystem::create_directory(path);
+    (void)watch.take();
+    ASSERT_TRUE(watch.add_files(path));
+    std::ofstream(path + "/.a.17") << "x";
+    std::ofstream(path + "/b.18") << "x";
+    const auto seen = watch.take();
+    EXPECT_THAT(seen.files, ElementsAre(".a.17", "b.18"));
+    EXPECT_THAT(seen.folders, testing::IsEmpty());
+    EXPECT_FALSE(seen.tree) << "no folder";
+}
+
 // Deleted and made anew, and with the name of another: the watch is for what has the name.
 TEST(Watch, OfAFolderThatIsAnotherOne) {
     TestMaildir maildir;
