@@ -326,12 +326,14 @@ void Quota::add(std::int64_t bytes, std::int64_t messages) const {
     forget();
 }
 
+// The line that is no sum makes others count too: to Dovecot, a file without any is one of nothing.
 // Where not even this can be done, the sum is counted anew when it says "full" or has grown long.
 void Quota::forget() const {
     const Rule rule = this->rule();
     if (!rule.limits.any()) return;
-    const auto file = fs_->open(path(), O_RDWR | kFileFlags);
-    if (file) (void)cut_behind(*fs_, file->get(), rule.head).has_value();
+    const auto file = fs_->open(path(), O_RDWR | O_APPEND | kFileFlags);
+    const auto has_head = file ? cut_behind(*fs_, file->get(), rule.head) : Error(file.error());
+    if (has_head && *has_head) (void)fs_->write(file->get(), "uncounted\n").has_value();
 }
 
 unsigned Quota::percent(const QuotaUsage& usage) const {

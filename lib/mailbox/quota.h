@@ -83,8 +83,8 @@ class Quota {
     // The same, where there is room for so much: check().
     Result<std::optional<FolderLock>> take_turn(std::uint64_t bytes, std::uint64_t messages) const;
 
-    // That much came (or, negative, went). A failure is not one of the caller's: the file is
-    // emptied, so that the next one counts.
+    // That much came (or, negative, went). A failure is not one of the caller's: the
+    // file is marked, so that the next one counts.
     void add(std::int64_t bytes, std::int64_t messages) const;
     // The same where it is not known how much.
     void forget() const;
