@@ -70,8 +70,10 @@ void AnvilLink::repeat() {
         if (auto sent = send(one.question); !sent) return give_up(std::move(sent).error());
 }
 
-// May be called by the channel.
+// May be called by the channel; one whose end we have met while we sent shall not tell us of it, too: that would
+// end the one that comes after it.
 void AnvilLink::hang_up() {
+    if (channel_) static_cast<void>(channel_->release());
     loop_.post([dead = std::shared_ptr<ipc::LoopChannel>(std::move(channel_))] {});
 }
 

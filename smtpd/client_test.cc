@@ -204,6 +204,29 @@ TEST(Limits, NetworksCountAsOneClient) {
     EXPECT_EQ(limits.range_of("192.0.2.77"), "0.0.0.0/0");
 }
 
+// The end is there already, but the loop comes to it only after who asks.
+TEST_F(ClientTest, TheEndThatAQuestionHasMetIsNotTheNextOnesEnd) {
+    AnvilLink link(loop, options.anvil_path);
+    int answers = 0, failures = 0;
+    const auto ask = [&] {
+        link.ask({AnvilEvent::mail, "smtp", "192.0.2.1"},
+                 [&](const Result<ipc::AnvilAnswer>& answer) { ++(answer ? answers : failures); });
+    };
+    ask();
+    ASSERT_TRUE(wait_for([&] { return answers == 1; }));
+    auto bell = sys::packet_pair().value();
+    loop::Watch watch(loop, bell.first.get(), [&] {
+        watch.want_read(false);
+        ask();
+    });
+    watch.want_read(true);
+    ASSERT_TRUE(sys::send_packet(bell.second.get(), "ring", {}));
+    anvil->hang_up();
+    ASSERT_TRUE(wait_for([&] { return answers + failures == 2; }));
+    EXPECT_EQ(failures, 0);
+    EXPECT_EQ(anvil->conversations, 2U);
+}
+
 TEST_F(ClientTest, PolicyKnowsTheClient) {
     options.ask_client = true;
     begin();
