@@ -70,6 +70,16 @@ def reload(mail):
     wait(lambda: mail.log().count("reload -- version") > before, "the reload", mail.log)
 
 
+def put_stub_for_qmgr(mail, behaviour):
+    """And kills qmgr, once it works: what ends before has started badly, and is throttled."""
+    mail.run("postqueue", "-f")  # which qmgr answers
+    keep_real(mail, "qmgr")
+    notes = put_stub(mail, "qmgr", behaviour)
+    for pid in mail.pids("qmgr"):
+        os.kill(pid, signal.SIGKILL)
+    return notes
+
+
 @contextlib.contextmanager
 def waiting_at(path):
     """A client of one of our sockets that says nothing."""
@@ -111,10 +121,7 @@ class Failing(unittest.TestCase):
 
     def test_crash_after_start_does_not_go_on_for_ever(self):
         with Instance({"service_throttle_time": "60s"}) as mail:
-            keep_real(mail, "qmgr")
-            notes = put_stub(mail, "qmgr", "fails when ready")
-            for pid in mail.pids("qmgr"):
-                os.kill(pid, signal.SIGKILL)
+            notes = put_stub_for_qmgr(mail, "fails when ready")
             mail.wait_log(r"warning: .*/qmgr: fails soon after each start -- throttling")
             self.assertLessEqual(len(notes()), 3)
             self.assertRegex(mail.run("postern", "status").stdout, r"qmgr +unix .*throttled")
@@ -133,10 +140,7 @@ class Failing(unittest.TestCase):
 
     def test_stubborn_process_is_killed_at_the_end(self):
         with Instance() as mail:
-            keep_real(mail, "qmgr")
-            notes = put_stub(mail, "qmgr", "stubborn")
-            for pid in mail.pids("qmgr"):
-                os.kill(pid, signal.SIGKILL)
+            notes = put_stub_for_qmgr(mail, "stubborn")
             wait(lambda: "wakeup" in notes(), "the stub", mail.log)
             (pid,) = mail.pids("qmgr")
             os.kill(pid, signal.SIGTERM)
