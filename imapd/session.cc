@@ -163,7 +163,8 @@ void Session::serve() {
 // asked at the beginning only, as what this does makes it speak, too. True: there may be more.
 bool Session::tidy(int watch, const Deadline& enough) {
     if (!selected_ && !has_to_prepare()) return false;
-    auto woken = connection_.wait(watch, Deadline::in(kQuiet));
+    const Millis quiet = has_to_prepare() ? mailbox::kBeforePreparing : kQuiet;
+    auto woken = connection_.wait(watch, Deadline::in(quiet));
     while (woken == Connection::Woken::nothing && !enough.passed()) {
         if (!tidy_some()) return false;
         woken = connection_.wait(-1, Deadline::in(Millis{0}));
@@ -213,6 +214,10 @@ void Session::note_added(const std::string& mailbox, const std::vector<mailbox::
 void Session::finish_work() {
     constexpr Millis kAfterSession{5000};
     const Deadline enough = Deadline::in(kAfterSession);
+    if (has_to_prepare())
+        static_cast<void>(sys::wait_ready(connection_.stop_fd(), sys::Ready::read,
+                                          Deadline::in(mailbox::kBeforePreparing))
+                              .has_value());
     while (!connection_.stopped() && !enough.passed() && prepare_some()) {
     }
 }

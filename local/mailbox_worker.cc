@@ -119,6 +119,7 @@ void MailboxWorker::run(ipc::Channel& parent) {
     }
     // Our successor knows nothing of what we have delivered.
     const Deadline enough = Deadline::in(kAtEnd);
+    if (has_quiet_work()) ::poll(nullptr, 0, static_cast<int>(mailbox::kBeforePreparing.count()));
     while (has_quiet_work() && !enough.passed()) prepare_some();
 }
 

@@ -1,8 +1,11 @@
 // The folder's state across sessions: flags that are in the log before they are in names,
 // snapshots, short logs, mod-sequences.
+#include <poll.h>
+
 #include <filesystem>
 
 #include "lib/mailbox/folder_index.h"
+#include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/test_folder.h"
 #include "tests/support/rooted_fs.h"
 #include "tests/support/temp_folder.h"
@@ -394,6 +397,24 @@ TEST(Index, OwnAppendsAreNotLookedFor) {
     std::ofstream(folder.path() + "/Maildir/new/1.M2P3.other") << "x: y\n\nz\n";
     ASSERT_TRUE(view->sync(Expunges::report, true));
     EXPECT_EQ(view->count(), 24U);
+}
+
+// A change in the same clock tick as another could go unseen: who looks at the directories too early
+// leaves the next one to look again.
+TEST(Index, WhoPreparesWhenAllIsStillIsTheLastToLook) {
+    const support::TempFolder folder;
+    CountingFs fs(folder.path());
+    const Mailbox inbox = *Store::open("Maildir", fs)->mailbox("INBOX");
+    ASSERT_TRUE(inbox.open(Access::read_write));
+    ASSERT_TRUE(inbox.append(std::vector{append_text("a: b\n\nc\n")}));
+    ::poll(nullptr, 0, static_cast<int>(kBeforePreparing.count()));
+    PrepareNew work(inbox);
+    while (!work.is_over()) ASSERT_TRUE(work.go_on());
+    fs.lists = 0;
+    const auto view = inbox.open(Access::read_write);
+    ASSERT_TRUE(view);
+    EXPECT_EQ((*view)->count(), 1U);
+    EXPECT_EQ(fs.lists, 0);
 }
 
 }  // namespace

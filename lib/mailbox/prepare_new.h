@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/mailbox/mailbox.h"
 
@@ -15,6 +16,9 @@ inline constexpr std::uint32_t kMostPrepared = 1000;  // of those that were ther
 inline constexpr std::size_t kPreparedAtOnce = 100;   // what one piece of the work should be
 inline constexpr std::uint64_t kLargestPrepared = 4U << 20;  // larger ones are left to their reader
 inline constexpr std::uint32_t kMostAtAll = 50'000;
+// Begin when nobody has added anything for so long: the one look that is taken at the folder's
+// directories is then good for who opens it next, too (folder_scan.cc: a change in the same tick).
+inline constexpr Millis kBeforePreparing{60};
 inline constexpr std::size_t kMostInVain = 1000;  // in a row, that the cache cannot take
 
 // The work on one folder, in pieces: on the messages behind the last one that the cache knows,
