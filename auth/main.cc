@@ -86,8 +86,8 @@ class Service final : public service::LoopService {
     }
     std::size_t session_limit() const override { return AuthService::kMaxSessions; }
     // While tokens are out this process stays, though it has nothing to do. After a reload it has no
-    // socket any more at which they could be presented, and its successor waits for its end: who
-    // comes with such a token is refused, and login asks again.
+    // socket any more at which they could be presented: who comes to its successor with such a token
+    // is refused, and login asks again.
     bool busy() const override { return !draining_ && auth_.busy(); }
     void drain() override { draining_ = true; }
 

@@ -4,9 +4,10 @@
 
 namespace postern::master {
 
-void Population::set_rules(std::size_t limit, bool wakes) {
+void Population::set_rules(std::size_t limit, bool wakes, bool overlaps) {
     limit_ = limit;
     wakes_ = wakes;
+    overlaps_ = overlaps;
 }
 
 void Population::add(pid_t pid, const Member& member) { members_.insert_or_assign(pid, member); }
@@ -36,7 +37,7 @@ std::size_t Population::working() const {
 }
 
 bool Population::at_limit() const {
-    return limit_ != 0 && (limit_ == 1 ? members_.size() : working()) >= limit_;
+    return limit_ != 0 && (limit_ == 1 && !overlaps_ ? members_.size() : working()) >= limit_;
 }
 
 Population::Pressure Population::pressure(bool any_idle, bool throttled, SteadyTime now) {

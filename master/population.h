@@ -28,8 +28,9 @@ class Population {
     static constexpr int kPatience = 3;
     static constexpr Millis kFullWarning{1'000'000};  // between two warnings about the limit
 
-    // limit: of processes, 0: none. wakes: the service has a wakeup time.
-    void set_rules(std::size_t limit, bool wakes);
+    // limit: of processes, 0: none. wakes: the service has a wakeup time. overlaps: where there may be only one, a
+    // draining one does not count (Profile::outlives_reloads).
+    void set_rules(std::size_t limit, bool wakes, bool overlaps = false);
 
     void add(pid_t pid, const Member& member);
     Member* find(pid_t pid);
@@ -40,7 +41,7 @@ class Population {
     // A slot that nobody has; the number of slots when there is none.
     std::size_t free_slot(std::size_t slots) const;
     // No further process may be started. One of an old configuration counts where there may be only
-    // one: two queue managers must not meet.
+    // one, unless they may overlap: two queue managers must not meet.
     bool at_limit() const;
 
     // Somebody waits at a listening socket: start a process, or stop looking until something
@@ -76,6 +77,7 @@ class Population {
     std::map<pid_t, Member> members_;
     std::size_t limit_ = 0;
     bool wakes_ = false;
+    bool overlaps_ = false;
     int early_failures_ = 0;
     std::optional<SteadyTime> told_full_;
 };

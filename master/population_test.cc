@@ -81,6 +81,16 @@ TEST_F(PopulationTest, DrainingOnesMakeRoomExceptForTheOnlyOne) {
     EXPECT_FALSE(population.at_limit());
 }
 
+TEST_F(PopulationTest, TheOnlyOneMakesRoomWhereItsSessionsOutliveIt) {
+    population.set_rules(1, false, true);
+    start();
+    EXPECT_TRUE(population.at_limit());
+    population.drain_all();
+    EXPECT_EQ(press(), Pressure::start);
+    start();
+    EXPECT_TRUE(population.at_limit());
+}
+
 TEST_F(PopulationTest, TellsNowAndThenThatTheLimitIsReached) {
     population.set_rules(2, false);
     start();

@@ -65,7 +65,8 @@ void Service::adopt(const Surroundings& around, Setup setup) {
     around_.log = around.log;
     around_.records = around.records;
     setup_ = std::move(setup);
-    population_.set_rules(setup_.limit, setup_.entry.wakeup_seconds > 0);
+    population_.set_rules(setup_.limit, setup_.entry.wakeup_seconds > 0,
+                          setup_.profile->outlives_reloads);
 }
 
 void Service::listen(std::vector<Endpoint> endpoints) {

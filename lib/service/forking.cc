@@ -118,6 +118,7 @@ class ForkingHost {
         orphaned_ = !control;  // master is gone: nobody would ever stop us
         draining_ = true;
         child_.close_listeners();
+        child_.set_busy();  // it takes nobody any more: a successor has to
         while (!spares_.empty()) release(spares_.begin());
         if (control && control->order == ipc::Order::drain) return;
         for (pid_t pid : sessions_) ::kill(pid, SIGTERM);

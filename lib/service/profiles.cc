@@ -79,10 +79,10 @@ constexpr Profile kProfiles[] = {
     {"pipe",             Account::root,   kQueueOnly,                                false,   kRunsCommands, {},            true},
     {"smtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kForwarderPaths, false},
     {"lmtp",             Account::out,    kQueueOnly,                                false,   kOutgoing,    kForwarderPaths, false},
-    {"auth",             Account::auth,   Account::net | Account::policy,                     false,   kReader | Promise::fork, kAuthPaths, false},
+    {"auth",             Account::auth,   Account::net | Account::policy,                     false,   kReader | Promise::fork, kAuthPaths, false, true},
     {"introspect",       Account::out,    only(Account::auth),                       false,   kOutgoing,    kResolverPaths, false},
-    {"imapd",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
-    {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true},
+    {"imapd",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true, true},
+    {"pop3d",            Account::root,   only(Account::net),                        false,   kBecomesUser, {},             true, true},
 };
 
 // The daemons' users are named after mail_owner: postern, postern-net, postern-policy...

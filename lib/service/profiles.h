@@ -53,6 +53,8 @@ struct Profile {
     sys::Promises promises;         // what it may do after its start
     std::span<const ProfilePath> paths;
     bool restricts_itself;          // starts as root and confines each of its children by itself
+    // Its successor starts while it drains, though there may be one only: what it serves may last for days.
+    bool outlives_reloads = false;
 };
 
 // Null when the program is not one of ours.

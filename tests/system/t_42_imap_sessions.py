@@ -1,6 +1,7 @@
 """What happens to IMAP and POP3 sessions when the system stops or reloads, when a folder is renamed under
 them, and when two POP3 clients want one maildrop."""
 
+import contextlib
 import imaplib
 import poplib
 import smtplib
@@ -74,6 +75,33 @@ class Reload(unittest.TestCase):
             self.assertTrue(any(line.startswith(b"a OK") for line in early[0].until(b"b ")))
             early[1].say(b"USER bob", b"PASS secret", b"QUIT")
             self.assertTrue(early[1].until(b"+OK Logging out")[-1].startswith(b"+OK Logging out"))
+
+    def test_sessions_that_go_on_keep_nobody_out(self):
+        with Instance(services=("imap", "pop3")) as mail:
+            mail.add_user("bob")
+            mail.add_user("eve")  # bob's maildrop is taken
+            imap, pop3 = Client(mail.address("imap")), Client(mail.address("pop3"))
+            for client in (imap, pop3):
+                self.addCleanup(client.close)
+            imap.say(b"a LOGIN bob secret", b"b SELECT INBOX")
+            imap.until(b"b OK")
+            pop3.say(b"USER bob", b"PASS secret", b"STAT")
+            pop3.until(b"+OK 0 0")
+            exchange = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # with auth, as of one who is slow to answer
+            self.addCleanup(exchange.close)
+            exchange.connect(str(mail.queue / "private/postern-auth"))
+            for _ in range(2):
+                mail.run("postern", "reload")
+                with contextlib.closing(Client(mail.address("imap"))) as again:
+                    again.say(b"a LOGIN bob secret", b"b LOGOUT")
+                    self.assertTrue(any(line.startswith(b"a OK") for line in again.until(b"b ")))
+                with contextlib.closing(Client(mail.address("pop3"))) as again:
+                    again.say(b"USER eve", b"PASS secret", b"QUIT")
+                    self.assertTrue(again.until(b"+OK Logging out")[-1].startswith(b"+OK Logging out"))
+            imap.say(b"c NOOP")
+            self.assertTrue(imap.until(b"c OK")[-1].startswith(b"c OK"))
+            pop3.say(b"STAT")
+            self.assertTrue(pop3.until(b"+OK 0 0")[-1].startswith(b"+OK 0 0"))
 
     def test_no_login_under_way_is_refused(self):
         with Instance(services=("imap",)) as mail:
