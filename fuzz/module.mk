@@ -157,3 +157,11 @@ fuzz_http_response_LDADD = $(FUZZ_MAIN) lib/net/libnet.a lib/tls/libtls.a lib/cr
 check_PROGRAMS += fuzz/compressed
 fuzz_compressed_SOURCES = %reldir%/compressed_fuzz.cc
 fuzz_compressed_LDADD = $(FUZZ_MAIN) $(FUZZ_MAILBOX_LIBS) $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/message_url
+fuzz_message_url_SOURCES = %reldir%/message_url_fuzz.cc
+fuzz_message_url_LDADD = $(FUZZ_MAIN) lib/imap/libimap.a lib/mail/libmail.a lib/base/libbase.a $(FUZZ_LIBS)
+
+check_PROGRAMS += fuzz/preview
+fuzz_preview_SOURCES = %reldir%/preview_fuzz.cc
+fuzz_preview_LDADD = $(FUZZ_MAIN) imapd/libimapd.a lib/fulltext/libfulltext.a lib/ipc/libipc.a $(FUZZ_MAILBOX_LIBS) $(XAPIAN_LIBS) $(FUZZ_LIBS)

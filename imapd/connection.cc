@@ -66,7 +66,7 @@ Result<void> Connection::take(std::string_view bytes) {
 Result<void> Connection::compress() {
     TRY_ASSIGN(Deflater out, Deflater::make());
     TRY_ASSIGN(Inflater in, Inflater::make());
-    compression_.emplace(std::move(out), std::move(in));
+    compression_ = Compression{std::move(out), std::move(in)};
     const std::string read_already = in_.substr(head_);
     head_ = 0;
     return take(read_already);
