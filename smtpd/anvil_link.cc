@@ -56,11 +56,13 @@ void AnvilLink::on_packet(const ipc::Packet& packet) {
     done(std::move(answer));
 }
 
+// Of the present channel: one that is dropped is heard of no more, though its end may be known to
+// the loop already.
 void AnvilLink::on_closed(Error why) {
     const bool repeated = std::any_of(waiting_.begin(), waiting_.end(),
                                       [](const Waiting& one) { return one.repeated; });
     if (repeated || why.code != Errc::closed) return give_up(std::move(why));
-    hang_up();
+    channel_.reset();
     repeat();
 }
 
@@ -70,17 +72,10 @@ void AnvilLink::repeat() {
         if (auto sent = send(one.question); !sent) return give_up(std::move(sent).error());
 }
 
-// May be called by the channel; one whose end we have met while we sent shall not tell us of it, too: that would
-// end the one that comes after it.
-void AnvilLink::hang_up() {
-    if (channel_) static_cast<void>(channel_->release());
-    loop_.post([dead = std::shared_ptr<ipc::LoopChannel>(std::move(channel_))] {});
-}
-
 // May be called from within a session that is ending.
 void AnvilLink::give_up(Error why) {
     patience_.stop();
-    hang_up();
+    channel_.reset();
     loop_.post([waiting = std::exchange(waiting_, {}),
                 why = std::move(why).within("service " + path_)] {
         for (const auto& one : waiting) one.done(why);

@@ -40,7 +40,6 @@ class AnvilLink {
     void on_packet(const ipc::Packet& packet);
     void on_closed(Error why);
     void repeat();
-    void hang_up();
     void give_up(Error why);
 
     loop::Loop& loop_;

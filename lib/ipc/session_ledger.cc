@@ -124,8 +124,7 @@ void SessionLedger::on_closed(Error why) {
     if (!lasted && !std::exchange(away_, true))
         log::warning("", cat({"service ", path_, ": ", why.what, ": sessions are not counted"}));
     patience_.stop();
-    // May be called by the channel.
-    loop_.post([dead = std::shared_ptr<LoopChannel>(std::move(channel_))] {});
+    channel_.reset();  // and its end, if the loop knows of it already, is not told again
     changed_.clear();
     for (auto at = sessions_.begin(); at != sessions_.end();) {
         at->second.told = false;
@@ -134,17 +133,18 @@ void SessionLedger::on_closed(Error why) {
         at = at->second.changed ? std::next(at) : sessions_.erase(at);
     }
     if (!lasted || why.code == Errc::timeout) give_up(why);
-    if (!sessions_.empty()) retry_.start(lasted ? Millis{0} : pause_);
+    if (!sessions_.empty() || !waiting_.empty()) retry_.start(lasted ? Millis{0} : pause_);
 }
 
 void SessionLedger::resume() {
     tell_changes();
-    for (auto at = waiting_.begin(); channel_ && at != waiting_.end(); ++at) {
-        if (std::exchange(at->second.repeated, true)) continue;
-        if (!channel_->send(at->second.question, at->first)) break;
+    if (waiting_.empty()) return;
+    if (!connect()) return give_up(Error{Errc::closed, "no connection", 0});
+    for (auto& [id, one] : waiting_) {
+        if (std::exchange(one.repeated, true)) continue;
+        if (!channel_->send(one.question, id)) break;
     }
-    if (!channel_) return give_up(Error{Errc::closed, "no connection", 0});
-    if (!waiting_.empty()) patience_.start(kLedgerPatience);
+    patience_.start(kLedgerPatience);
 }
 
 void SessionLedger::give_up(const Error& why) {

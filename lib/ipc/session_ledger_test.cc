@@ -2,6 +2,7 @@
 #include "lib/ipc/session_ledger.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <set>
 
@@ -133,6 +134,27 @@ TEST_F(SessionLedgerTest, AQuestionThatMeetsTheEndOfAnvilIsPutAgain) {
     }
     EXPECT_EQ(asked_, 2);
     EXPECT_EQ(failed_, 0);
+    EXPECT_EQ(log::take_captured(), "");
+}
+
+// A client's word and the end of anvil's connection come in one turn of the loop, in this order.
+TEST_F(SessionLedgerTest, TheEndOfAnOldConnectionIsNotThatOfTheNewOne) {
+    listen();
+    ledger_.note(facts_of(1));
+    until([&] { return known_.contains("u1"); });
+    loop_.run_for(Millis{60});
+    auto client = sys::stream_pair().value();
+    loop::Watch watch(loop_, client.first.get(), [&] {
+        watch.want_read(false);
+        ledger_.note(facts_of(1, SessionState::over));
+        ledger_.ask(facts_of(2), Seconds{0}, count_answers());
+    });
+    watch.want_read(true);
+    ASSERT_EQ(::write(client.second.get(), "x", 1), 1);
+    lose_anvil();
+    until([&] { return answered_ + failed_ == 1; });
+    EXPECT_EQ(failed_, 0);
+    EXPECT_EQ(connections_, 2);
     EXPECT_EQ(log::take_captured(), "");
 }
 
