@@ -17,6 +17,6 @@ lib_service_user_session_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_service_user_session_test_LDADD = $(SERVICE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(TEST_LIBS)
 
 check_PROGRAMS += lib/service/service_test
-lib_service_service_test_SOURCES = %reldir%/service_test.cc %reldir%/scoreboard_test.cc %reldir%/key_files_test.cc %reldir%/server_names_test.cc %reldir%/snapshot_test.cc %reldir%/sasl_mechanisms_test.cc %reldir%/client_networks_test.cc
+lib_service_service_test_SOURCES = %reldir%/daemon_fixture.h %reldir%/service_test.cc %reldir%/forking_test.cc %reldir%/scoreboard_test.cc %reldir%/key_files_test.cc %reldir%/server_names_test.cc %reldir%/snapshot_test.cc %reldir%/sasl_mechanisms_test.cc %reldir%/client_networks_test.cc
 lib_service_service_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_service_service_test_LDADD = lib/service/libservice.a lib/sasl/libsasl.a lib/table/libtable.a $(SERVICE_LIBS) $(DB_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(TEST_LIBS)

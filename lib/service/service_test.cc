@@ -1,18 +1,12 @@
 // Each style of daemon is run for real in a child process, with the test as its master and its
 // client.
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <list>
 
 #include "lib/base/strings.h"
@@ -21,6 +15,7 @@
 #include "lib/ipc/messages/queue.h"
 #include "lib/log/log.h"
 #include "lib/service/child.h"
+#include "lib/service/daemon_fixture.h"
 #include "lib/service/profiles.h"
 #include "lib/service/scoreboard.h"
 #include "lib/service/service.h"
@@ -31,33 +26,6 @@
 
 namespace postern::service {
 namespace {
-
-using ipc::QueueNudge;
-
-Deadline soon() { return Deadline::in(Millis{5000}); }
-const QueueId kId = *QueueId::parse("4cQ1bbbBBB");
-const QueueId kStuck = *QueueId::parse("4cQ1bbbCCC");  // who is asked this never answers
-
-void get_stuck() {
-    for (;;) ::pause();
-}
-
-// Answers each nudge with the same nudge.
-class EchoWorker : public Worker {
-  public:
-    Conversation serve(ipc::Channel& channel) override {
-        const auto question = channel.receive<QueueNudge>(soon());
-        if (question && question->file == kStuck) get_stuck();
-        if (!question || !channel.send(*question, soon())) return Conversation::over;
-        return Conversation::goes_on;
-    }
-    void on_wakeup() override { log::info("", "woken"); }
-};
-
-class EchoForked : public Forked {
-  public:
-    void serve(ipc::Channel channel) override { static_cast<void>(EchoWorker().serve(channel)); }
-};
 
 class EchoLoop : public LoopService {
   public:
@@ -84,86 +52,6 @@ class EchoLoop : public LoopService {
     std::unique_ptr<ipc::LoopChannel> channel_;
 };
 
-// A daemon in a temporary queue_directory, born as master would let it be.
-class Daemon {
-  public:
-    explicit Daemon(int (*run)(int, char**), rlim_t descriptors = 0,
-                    const std::string& option = "max_idle=20s")
-        : descriptors_(descriptors), option_(option) {
-        char name[] = "/tmp/service_test_XXXXXX";
-        folder_ = ::mkdtemp(name);
-        EXPECT_TRUE(sys::replace_file(folder_ + "/main.cf",
-                                      "queue_directory = " + folder_ + "\nmax_idle = 10s\n"));
-        EXPECT_TRUE(sys::replace_file(folder_ + "/master.cf", ""));
-        auto ends = *sys::packet_pair();
-        board_ = std::make_unique<Scoreboard>(*Scoreboard::create());
-        Fd listener = *sys::listen_unix(path(), 0600);
-        pid_ = ::fork();
-        if (pid_ == 0) live(run, ends.second.get(), listener.get());
-        control_ = std::make_unique<ipc::Channel>(std::move(ends.first));
-    }
-    ~Daemon() {
-        if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
-        std::filesystem::remove_all(folder_);
-    }
-
-    std::string path() const { return folder_ + "/socket"; }
-    Scoreboard& board() { return *board_; }
-    ipc::Channel& control() { return *control_; }
-    bool ready() {
-        auto status = control_->receive<ipc::Status>(soon());
-        return status && status->event == ipc::StatusEvent::ready && status->generation == 7;
-    }
-    std::string ask() {
-        auto answer = ipc::call<QueueNudge>(path(), QueueNudge{kId}, soon());
-        return answer ? answer->file.str() : answer.error().what;
-    }
-    pid_t pid() const { return pid_; }
-    void pause(bool on) { ::kill(pid_, on ? SIGSTOP : SIGCONT); }
-    int wait_end() {
-        int status = 0;
-        ::waitpid(std::exchange(pid_, -1), &status, 0);
-        return status;
-    }
-    std::string log() const { return sys::read_file(folder_ + "/log", 1 << 20).value_or(""); }
-
-  private:
-    [[noreturn]] void live(int (*run)(int, char**), int control, int listener) {
-        const int log = ::open((folder_ + "/log").c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
-        const Fd config = *seal_snapshot(*config::Snapshot::read(folder_));
-        const int records =
-            ::open((folder_ + "/records").c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
-        const int sources[] = {control, board_->fd(), log, log, config.get(), records, listener};
-        int moved[7];
-        for (int i = 0; i < 7; ++i) moved[i] = ::fcntl(sources[i], F_DUPFD, 50);
-        for (int i = 0; i < 7; ++i) ::dup2(moved[i], kControlFd + i);
-        if (sys::is_root()) {
-            // Root would need the daemons' users; anybody else plays them all.
-            constexpr uid_t kSomebody = 65534;
-            if (::chown(folder_.c_str(), kSomebody, kSomebody) != 0 ||
-                !sys::become_user(kSomebody, kSomebody))
-                ::_exit(99);
-        }
-        ::setenv(kChildVariable, "7 0 1 1 1", 1);
-        std::vector<std::string> words = {"error", "-n", "echo", "-t", "unix", "-o", option_};
-        if (descriptors_ != 0) {
-            const rlimit limit{descriptors_, descriptors_};
-            ::setrlimit(RLIMIT_NOFILE, &limit);
-        }
-        std::vector<char*> argv;
-        for (auto& word : words) argv.push_back(word.data());
-        argv.push_back(nullptr);
-        ::_exit(run(static_cast<int>(words.size()), argv.data()));
-    }
-
-    rlim_t descriptors_;
-    std::string option_;
-    std::string folder_;
-    std::unique_ptr<Scoreboard> board_;
-    std::unique_ptr<ipc::Channel> control_;
-    pid_t pid_ = -1;
-};
-
 int run_echo_worker(int argc, char** argv) {
     return run_worker(argc, argv, [](const Context& c) -> Result<std::unique_ptr<Worker>> {
         if (c.service != "echo" || c.config.get(param::max_idle) != Seconds{20})
@@ -174,11 +62,6 @@ int run_echo_worker(int argc, char** argv) {
 int run_echo_loop(int argc, char** argv) {
     return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
         return std::unique_ptr<LoopService>(std::make_unique<EchoLoop>(c));
-    });
-}
-int run_echo_forking(int argc, char** argv) {
-    return run_forking(argc, argv, [](const Context&) -> Result<std::unique_ptr<Forked>> {
-        return std::unique_ptr<Forked>(std::make_unique<EchoForked>());
     });
 }
 int run_echo_worker_any(int argc, char** argv) {
@@ -558,109 +441,6 @@ TEST(LoopService, DrainsWithItsLastSession) {
     EXPECT_TRUE(session.receive<QueueNudge>(soon()));
     static_cast<void>(session.release());
     EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
-}
-
-TEST(Forking, DrainsWithItsLastSessionAndStopsThemOnOrder) {
-    for (const bool stop : {false, true}) {
-        Daemon daemon(run_echo_forking);
-        ASSERT_TRUE(daemon.ready());
-        auto session = *ipc::Channel::connect(daemon.path(), soon());
-        const auto deadline = soon();
-        while (daemon.board().sessions(0) == 0 && !deadline.passed()) ::poll(nullptr, 0, 1);
-        ASSERT_TRUE(daemon.control().send(ipc::Control{stop ? ipc::Order::stop : ipc::Order::drain},
-                                          soon()));
-        if (!stop) {
-            ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
-            EXPECT_TRUE(session.receive<QueueNudge>(soon())) << "it is served to its end";
-        } else {
-            EXPECT_FALSE(session.receive<QueueNudge>(soon())) << "it is ended";
-        }
-        EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
-    }
-}
-
-// --- Processes forked ahead
-
-// When there are `wanted`; fewer after a while.
-std::vector<pid_t> children_of(pid_t parent, std::size_t wanted) {
-    const std::string pid = std::to_string(parent);
-    std::vector<pid_t> children;
-    for (const auto deadline = soon(); !deadline.passed(); ::poll(nullptr, 0, 1)) {
-        children.clear();
-        const auto text =
-            sys::read_file(cat({"/proc/", pid, "/task/", pid, "/children"}), 4096).value_or("");
-        for (const auto word : split_words(text)) children.push_back(*parse_number<pid_t>(word));
-        if (children.size() == wanted) break;
-    }
-    return children;
-}
-
-// Whoever reaps them.
-bool all_end(const std::vector<pid_t>& processes) {
-    for (const pid_t pid : processes) {
-        const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-        if (process && !sys::wait_ready(process.get(), sys::Ready::read, soon())) return false;
-    }
-    return true;
-}
-
-TEST(ForkedAhead, OneOfThemServesAndIsReplaced) {
-    Daemon daemon(run_echo_forking);
-    ASSERT_TRUE(daemon.ready());
-    const auto before = children_of(daemon.pid(), 2);
-    ASSERT_EQ(before.size(), 2U);
-    auto session = *ipc::Channel::connect(daemon.path(), soon());
-    const auto during = children_of(daemon.pid(), 3);
-    EXPECT_EQ(during.size(), 3U);
-    EXPECT_EQ(daemon.board().sessions(0), 1U) << "those who wait are no sessions";
-    ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
-    EXPECT_TRUE(session.receive<QueueNudge>(soon()));
-    const auto after = children_of(daemon.pid(), 2);
-    EXPECT_EQ(after.size(), 2U);
-    EXPECT_NE(after, before);
-}
-
-TEST(ForkedAhead, MoreConnectionsThanProcessesAreServed) {
-    Daemon daemon(run_echo_forking);
-    ASSERT_TRUE(daemon.ready());
-    std::vector<ipc::Channel> sessions;
-    for (int i = 0; i < 12; ++i) sessions.push_back(*ipc::Channel::connect(daemon.path(), soon()));
-    for (auto& session : sessions) ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
-    for (auto& session : sessions) EXPECT_TRUE(session.receive<QueueNudge>(soon()));
-    EXPECT_EQ(daemon.board().served(0), 12U);
-    EXPECT_EQ(children_of(daemon.pid(), 2).size(), 2U);
-}
-
-TEST(ForkedAhead, WhoDiesWaitingIsToldOfAndMissedByNobody) {
-    Daemon daemon(run_echo_forking);
-    ASSERT_TRUE(daemon.ready());
-    const auto waiting = children_of(daemon.pid(), 2);
-    for (const pid_t pid : waiting) ::kill(pid, SIGKILL);
-    EXPECT_TRUE(all_end(waiting));
-    EXPECT_EQ(daemon.ask(), kId.str());
-    EXPECT_EQ(children_of(daemon.pid(), 2).size(), 2U);
-    EXPECT_THAT(daemon.log(), testing::HasSubstr("killed by signal 9"));
-    EXPECT_EQ(daemon.ask(), kId.str());
-    EXPECT_EQ(daemon.board().served(0), 2U);
-}
-
-TEST(ForkedAhead, TheyEndWithTheirParent) {
-    Daemon daemon(run_echo_forking);
-    ASSERT_TRUE(daemon.ready());
-    const auto waiting = children_of(daemon.pid(), 2);
-    ASSERT_EQ(waiting.size(), 2U);
-    ::kill(daemon.pid(), SIGKILL);
-    EXPECT_TRUE(all_end(waiting));
-}
-
-TEST(ForkedAhead, TheyEndOnAReload) {
-    Daemon daemon(run_echo_forking);
-    ASSERT_TRUE(daemon.ready());
-    const auto waiting = children_of(daemon.pid(), 2);
-    ASSERT_EQ(waiting.size(), 2U);
-    ASSERT_TRUE(daemon.control().send(ipc::Control{ipc::Order::drain}, soon()));
-    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
-    EXPECT_TRUE(all_end(waiting));
 }
 
 TEST(Callers, WhoIsNotOnTheListIsRefused) {
