@@ -41,7 +41,7 @@ class Population {
     // A slot that nobody has; the number of slots when there is none.
     std::size_t free_slot(std::size_t slots) const;
     // No further process may be started. One of an old configuration counts where there may be only
-    // one, unless they may overlap: two queue managers must not meet.
+    // one, unless they may overlap.
     bool at_limit() const;
 
     // Somebody waits at a listening socket: start a process, or stop looking until something

@@ -76,7 +76,7 @@ TEST_F(PopulationTest, DrainingOnesMakeRoomExceptForTheOnlyOne) {
     population.set_rules(1, false);
     const pid_t only = start();
     population.drain_all();
-    EXPECT_TRUE(population.at_limit()) << "two queue managers must not meet";
+    EXPECT_TRUE(population.at_limit()) << "it has to be the only one";
     end(only, false);
     EXPECT_FALSE(population.at_limit());
 }

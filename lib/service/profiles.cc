@@ -68,7 +68,7 @@ constexpr Profile kProfiles[] = {
     {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kTables | Promise::dns, kTablePaths, false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
     {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false},
-    {"qmgr",             Account::queue,  Account::net | Account::queue,              true,    kWriter,      kQueuePaths,    false},
+    {"qmgr",             Account::queue,  Account::net | Account::queue,              true,    kWriter,      kQueuePaths,    false, true},
     {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
     {"bounce",           Account::queue,  Account::queue | Account::out,                             false,   kWriter,      kBouncePaths,   false},
     {"verify",           Account::mail,   Account::policy | Account::queue,          false,   kWriter,      kVerifyPaths,   false},

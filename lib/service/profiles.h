@@ -53,7 +53,8 @@ struct Profile {
     sys::Promises promises;         // what it may do after its start
     std::span<const ProfilePath> paths;
     bool restricts_itself;          // starts as root and confines each of its children by itself
-    // Its successor starts while it drains, though there may be one only: what it serves may last for days.
+    // Its successor starts while it drains, though there may be one only: what it serves may last for days, or,
+    // qmgr's slowest delivery, for many minutes. Two qmgrs share nothing: a file in use is locked (qmgr/store.h).
     bool outlives_reloads = false;
 };
 

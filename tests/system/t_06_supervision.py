@@ -350,6 +350,27 @@ class Reload(unittest.TestCase):
             mail.wait_messages(maildir, sum(sent))
             self.assertEqual(len(mail.messages(maildir)), sum(sent))
 
+    def test_a_slow_site_holds_up_nobody_elses_mail(self):
+        with socket.create_server(("127.0.0.1", 0)) as slow:
+            route = f"inline:{{slow.test=smtp:[127.0.0.1]:{slow.getsockname()[1]}}}"
+            with Instance({"transport_maps": route, "smtp_helo_timeout": "3600s"}) as mail:
+                maildir = mail.add_user("bob")
+                def send(recipient):
+                    with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                        smtp.sendmail("a@client.test", [recipient], "Subject: x\r\n\r\nx\r\n")
+                send("u@slow.test")
+                with slow.accept()[0] as site:  # which says nothing
+                    for number in range(1, 3):
+                        reload(mail)
+                        send("bob@example.test")
+                        mail.wait_messages(maildir, number)
+                    self.assertRegex(mail.run("postqueue", "-p").stdout, r"\w+\* ")  # still under way, and once:
+                    site.sendall(b"220 slow.test\r\n")
+                    self.assertTrue(site.makefile("rb").readline().startswith(b"EHLO "))
+                    slow.settimeout(0.1)
+                    with self.assertRaises(TimeoutError):
+                        slow.accept()
+
     def test_queue_directory_stays(self):
         with Instance() as mail:
             with open(mail.etc / "main.cf", "a") as main_cf:
