@@ -115,6 +115,10 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
     options.sleeper = &sleeper;
     BackgroundIndexer indexer(trace, connection.stop_fd(), {connection.fd(), login.fd()});
     if (config.get(param::mailbox_full_text_index)) options.indexer = &indexer;
+    // Now, as later it would not be known any more who shares what.
+    if (user.state.empty() && sharing.knows_all())
+        if (auto done = store->forget_absent_folders(); !done)
+            log::warning(trace, done.error().what);
     Session session(connection, *store, options);
     std::string reason;
     if (user.state.empty()) {
@@ -134,7 +138,6 @@ Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sh
                           ", out=", std::to_string(connection.bytes_out())}));
     login.release().reset();  // the session is over, but not this process
     session.finish_work();
-    if (auto done = store->forget_absent_folders(); !done) log::warning(trace, done.error().what);
     indexer.finish();
     return {};
 }

@@ -88,30 +88,33 @@ std::vector<gid_t> Sharing::prepare(const ipc::Grant& grant) {
                 gids.push_back(group.gid);
         }
     }
-    if (dict_) find_owners();
+    const auto found = dict_ ? find_owners() : Result<void>();
+    knows_all_ = found.has_value();
+    if (!found) log::warning("", "shared folders: " + found.error().what);
     return gids;
 }
 
-void Sharing::find_owners() {
+Result<void> Sharing::find_owners() {
     const auto owners = dict_->owners_for(person_, kMaxOwners);
-    if (!owners) return log::warning("", "mailbox_shared_dict: " + owners.error().what);
+    if (!owners) return Error(owners.error()).within("mailbox_shared_dict");
     const Deadline all = Deadline::in(kAllOwnersWait);
     for (const std::string& owner : *owners) {
-        if (owner.size() > ipc::kMaxUser || all.passed()) continue;
-        const auto answer =
-            ipc::call<ipc::UserAnswer>(options_.auth_path, ipc::UserRequest{owner},
-                                       Deadline::in(std::min(kOwnerWait, all.left())));
-        if (!answer) return log::warning("", "shared folders: " + answer.error().what);
-        if (answer->outcome != ipc::UserOutcome::known || !answer->mailbox.starts_with('/'))
+        if (owner.size() > ipc::kMaxUser) continue;
+        if (all.passed()) return Error{Errc::timeout, "auth is slow: not all owners are known", 0};
+        TRY_ASSIGN(const auto answer,
+                   ipc::call<ipc::UserAnswer>(options_.auth_path, ipc::UserRequest{owner},
+                                              Deadline::in(std::min(kOwnerWait, all.left()))));
+        if (answer.outcome != ipc::UserOutcome::known || !answer.mailbox.starts_with('/'))
             continue;
         const std::string prefix =
             cat({options_.users_prefix, std::string(1, mailbox::kSeparator), level_of_user(owner)});
         if (mailbox::Store::canonical(prefix).value_or("") != prefix) continue;
-        std::string root = answer->mailbox;
+        std::string root = answer.mailbox;
         while (root.size() > 1 && root.ends_with('/')) root.pop_back();
         owners_.push_back(
-            {prefix, root, owner, {}, mailbox::limits_or_none(answer->quota_rule, owner)});
+            {prefix, root, owner, {}, mailbox::limits_or_none(answer.quota_rule, owner)});
     }
+    return {};
 }
 
 void Sharing::mount(mailbox::Store& store) const {

@@ -43,17 +43,20 @@ class Sharing {
     // What the sandbox must leave open, after mount().
     std::vector<sys::PathRule> paths(const mailbox::Store& store) const;
 
+    // Was it to be found out who shares? If not, folders that are not mounted may be there.
+    bool knows_all() const { return knows_all_; }
     const mailbox::Person& person() const { return person_; }
     const mailbox::SharedDict* dict() const { return dict_ ? &*dict_ : nullptr; }
 
   private:
-    void find_owners();
+    Result<void> find_owners();
 
     SharingOptions options_;
     std::vector<mailbox::Mount> public_;
     std::optional<mailbox::SharedDict> dict_;
     mailbox::Person person_;
     std::vector<mailbox::Mount> owners_;  // their folders are not known yet
+    bool knows_all_ = true;
 };
 
 }  // namespace postern::imapd

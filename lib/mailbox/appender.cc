@@ -66,10 +66,11 @@ Result<Appended> Appender::commit() {
         arrivals_, [&] { return group_.publish_names(), none_failed(); },
         [&] { return group_.sync_names(), none_failed(); });
     committed_ = appended.has_value();
-    if (committed_) TRY(seen_.keep(*appended, index.modseq()));
-    if (committed_ && env_.mbox) TRY(env_.mbox->push(env_, path_, index.modseq()));
-    if (committed_ && quota != nullptr)
+    if (!committed_) return appended;
+    if (quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(arrivals_.size()));
+    seen_.keep(*appended, index.modseq());
+    if (env_.mbox) TRY(env_.mbox->push(env_, path_, index.modseq()));
     return appended;
 }
 

@@ -30,7 +30,8 @@ TEST(Compressed, TheNameTellsHowLargeTheTextIs) {
 }
 
 TEST(Compressed, MessagesAreNot) {
-    for (const char* text : {"", "\x1f", "Subject: a\n", "BZh", "BZh9", "BZh91AY", "BZh: x\n", "BZh9: x\n", "Dovecot-LZ4: x\n"})
+    for (const char* text : {"", "\x1f", "Subject: a\n", "BZh", "BZh9", "BZh91AY", "BZh: x\n",
+                             "BZh9: x\n", "Dovecot-LZ4: x\n"})
         EXPECT_FALSE(is_compressed(text)) << text;
 }
 

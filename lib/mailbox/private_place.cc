@@ -24,6 +24,7 @@ std::int64_t seconds_now(const Clock& clock) {
 // "Other.ann.17" of "Other.ann.17.metadata.lock". Empty: it is none of ours.
 std::string group_of(std::string_view name) {
     if (name.ends_with(".lock")) name.remove_suffix(5);
+    if (name.ends_with(".new")) name.remove_suffix(4);
     for (const std::string_view end :
          {PrivatePlace::kMetadata, PrivatePlace::kUrlKey, PrivatePlace::kTextIndex, kMark})
         if (name.ends_with(end)) {
@@ -52,6 +53,12 @@ Result<void> make_private(sys::Fs& fs, const std::string& path) {
     auto made = fs.make_directory(path, 0700);
     if (!made && !fs.info(path)) return made;
     return {};
+}
+
+// Another session may have been quicker.
+Result<void> unless_gone(Result<void> removed) {
+    if (!removed && removed.error().code == Errc::not_found) return {};
+    return removed;
 }
 
 }  // namespace
@@ -87,11 +94,12 @@ Result<void> forget_absent(sys::Fs& fs, const Clock& clock, const std::string& f
         const std::string mark = cat({folder, "/", group, kMark});
         const auto absent = age_of(fs, mark, now);
         if (is_there(group)) {
-            if (absent) TRY(fs.unlink(mark));
+            if (absent) TRY(unless_gone(fs.unlink(mark)));
         } else if (!absent) {
             TRY(stamp_file(fs, mark, now));
         } else if (*absent > kAbsentFor) {
-            for (const std::string& name : names) TRY(remove_tree(fs, cat({folder, "/", name})));
+            for (const std::string& name : names)
+                TRY(unless_gone(remove_tree(fs, cat({folder, "/", name}))));
         }
     }
     return stamp_file(fs, cat({folder, kLastLook}), now);
@@ -103,8 +111,7 @@ Result<void> remove_private_url_keys(sys::Fs& fs, const std::string& folder) {
     if (!entries) return std::move(entries).error();
     for (const auto& entry : *entries) {
         if (!entry.name.ends_with(PrivatePlace::kUrlKey)) continue;
-        auto gone = fs.unlink(cat({folder, "/", entry.name}));
-        if (!gone && gone.error().code != Errc::not_found) return gone;
+        TRY(unless_gone(fs.unlink(cat({folder, "/", entry.name}))));
     }
     return {};
 }

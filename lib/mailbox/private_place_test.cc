@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "lib/log/log.h"
 #include "lib/mailbox/test_folder.h"
 #include "tests/support/fake_clock.h"
 
@@ -146,6 +147,18 @@ TEST_F(PrivateNotes, AreEachUsersOwn) {
     EXPECT_EQ(later.metadata("Other.ann.Play").value().at("/private/comment"), "his");
     ASSERT_TRUE(later.set_metadata("Other.ann.Play", {{"/private/comment", std::nullopt}}));
     EXPECT_EQ(later.metadata("Other.ann.Play").value(), (Metadata{{"/shared/comment", "b"}}));
+}
+
+// Who is told NO sends a message again: not when it is there.
+TEST_F(PrivateNotes, WhatCannotBeMarkedAsSeenIsStillThere) {
+    Store his = bob();
+    bob_.put("postern.seen", "in the way");
+    log::open_capture();
+    const Mailbox box = his.mailbox("Other.ann.Work").value();
+    const auto appended = box.append(std::vector{append_text("A: b\n\nc\n", kSeen)});
+    ASSERT_TRUE(appended) << appended.error().what;
+    EXPECT_THAT(log::take_captured(), testing::HasSubstr("new messages stay unseen"));
+    EXPECT_EQ(uids_of(*ann().mailbox("Work").value().open(Access::read_only).value()).size(), 1U);
 }
 
 TEST_F(PrivateNotes, AllChangesOrNone) {

@@ -94,12 +94,12 @@ std::string line_of(std::int64_t bytes, std::int64_t messages) {
     return cat({std::to_string(bytes), " ", std::to_string(messages), "\n"});
 }
 
-// Takes the sums away, and leaves the first line where it is the right one. Was it?
+// Takes the sums away behind the right first line. Is it the right one?
 Result<bool> cut_behind(sys::Fs& fs, int file, const std::string& head) {
     TRY_ASSIGN(const std::string before, fs.read_at(file, 0, head.size()));
-    const bool is_right = before == head;
-    TRY(fs.truncate(file, is_right ? head.size() : 0));
-    return is_right;
+    if (before != head) return false;
+    TRY(fs.truncate(file, head.size()));
+    return true;
 }
 
 }  // namespace
@@ -116,7 +116,8 @@ void count_by_path(sys::Fs& fs, const Clock& clock, const std::string& folder,
     std::string root = folder;
     while (root.size() > 1 && root.ends_with('/')) root.pop_back();
     const auto last = root.rfind('/');
-    if (last != std::string::npos && last > 0 && root[last + 1] == '.') root.resize(last);
+    const bool has_parent = last != std::string::npos && last > 0 && root[last + 1] == '.';
+    if (has_parent && fs.info(cat({root.substr(0, last), "/cur"}))) root.resize(last);
     Quota::of_tree(fs, clock, root).add(static_cast<std::int64_t>(bytes), 1);
 }
 
@@ -183,6 +184,7 @@ Quota::Rule Quota::rule_of_tree() const {
                             ? std::nullopt
                             : parse_maildirsize_head(std::string_view(*text).substr(0, end));
     if (limits) return {*limits, text->substr(0, end + 1)};
+    if (text && text->empty()) return {};  // as make_quota_files() makes it
     log::warning("", text ? cat({path(), ": the first line is no limit (1000000S,1000C)"})
                           : text.error().what);
     return {};
@@ -247,14 +249,17 @@ Result<QuotaUsage> Quota::recount(const Rule& rule) const {
     return sum;
 }
 
-// Under a lock, as another one may have counted too. The first line is never taken away where it is
-// the right one: of a tree, it is all that tells the limits.
+// Under a lock, as another one may have counted too. The first line of a tree's file is all that
+// tells its limits: one that the administrator has changed meanwhile stays, and is counted for by
+// the next.
 Result<void> Quota::write_sum(const Rule& rule, const QuotaUsage& sum) const {
     const FolderFs fs(*fs_, root_);
     TRY(may_make(fs, path()));
     TRY_ASSIGN(const FolderLock alone, FolderLock::take(*fs, path(), kOtherCounts));
     TRY_ASSIGN(const Fd file, fs->open(path(), O_RDWR | O_APPEND | kFileFlags, 0600));
     TRY_ASSIGN(const bool has_head, cut_behind(*fs, file.get(), rule.head));
+    if (!has_head && of_ == Of::tree) return {};
+    if (!has_head) TRY(fs->truncate(file.get(), 0));
     return fs->write(file.get(), (has_head ? "" : rule.head) + line_of(sum.storage, sum.messages));
 }
 
@@ -334,6 +339,7 @@ void Quota::forget() const {
     const auto file = fs_->open(path(), O_RDWR | O_APPEND | kFileFlags);
     const auto has_head = file ? cut_behind(*fs_, file->get(), rule.head) : Error(file.error());
     if (has_head && *has_head) (void)fs_->write(file->get(), "uncounted\n").has_value();
+    if (has_head && !*has_head && of_ != Of::tree) (void)fs_->truncate(file->get(), 0).has_value();
 }
 
 unsigned Quota::percent(const QuotaUsage& usage) const {

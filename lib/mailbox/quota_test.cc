@@ -192,6 +192,36 @@ TEST_F(QuotaTest, ATreeHasTheLimitsOfItsFile) {
     EXPECT_FALSE(q.limits().any()) << "and nobody waits for a pipe";
 }
 
+// The administrator edits the line while the folders are counted.
+TEST_F(QuotaTest, ATreesNewLimitsAreNotUndone) {
+    struct Editing final : support::RootedFs {
+        using RootedFs::RootedFs;
+        Result<std::vector<sys::DirEntry>> list(const std::string& path) override {
+            std::ofstream(root() + "/maildirsize") << "1000C\n";
+            return RootedFs::list(path);
+        }
+    };
+    Editing fs(maildir.root());
+    const Quota q = Quota::of_tree(fs, SystemClock::instance(), maildir.root());
+    maildir.put("new/1.a", "12345");
+    maildir.put("maildirsize", "1C\n");
+    EXPECT_EQ(q.check(1, 1).error().sys, EDQUOT) << "by the rule that was there when it began";
+    EXPECT_EQ(file(), "1000C\n");
+    EXPECT_TRUE(q.check(1, 1));
+    maildir.put("maildirsize", "5C\n1 1\n");
+    EXPECT_TRUE(q.recount());
+    EXPECT_EQ(file(), "1000C\n");
+}
+
+TEST_F(QuotaTest, AFolderByPathThatHasADotAndIsNoneOfItsParents) {
+    maildir.put("maildirsize", "1000S\n5 1\n");
+    std::filesystem::create_directories(maildir.root() + "/home/.maildir/cur");
+    maildir.put("home/.maildir/maildirsize", "1000S\n1 1\n");
+    count_by_path(sys::RealFs::instance(), SystemClock::instance(),
+                  maildir.root() + "/home/.maildir/", 7);
+    EXPECT_EQ(maildir.text("home/.maildir/maildirsize"), "1000S\n1 1\n7 1\n");
+}
+
 TEST_F(QuotaTest, ADeliveryByPathCounts) {
     const auto count = [&](const char* folder) {
         count_by_path(sys::RealFs::instance(), SystemClock::instance(), maildir.root() + folder, 7);

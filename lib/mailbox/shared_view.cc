@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "lib/base/strings.h"
+#include "lib/log/log.h"
+
 namespace postern::mailbox {
 Result<std::unique_ptr<View>> SharedView::open(const Environment& env, const std::string& path,
                                                Access access) {
@@ -83,14 +86,16 @@ void PrivatelySeen::note(Flags& flags) {
     flags.system = static_cast<SystemFlags>(flags.system & ~kSeen);
 }
 
-Result<void> PrivatelySeen::keep(const Appended& appended, std::uint64_t folder_modseq) const {
+// A failure is no reason to refuse messages that are there already: who is refused sends them again.
+void PrivatelySeen::keep(const Appended& appended, std::uint64_t folder_modseq) const {
     std::vector<Uid> uids;
     for (std::size_t i = 0; i < seen_.size() && i < appended.uids.size(); ++i)
         if (seen_[i]) uids.push_back(appended.uids[i]);
-    if (uids.empty()) return {};
+    if (uids.empty()) return;
     std::sort(uids.begin(), uids.end());
     PrivateSeen seen(*place_->fs, place_->file(appended.uid_validity, PrivatePlace::kSeen));
-    return seen.change(folder_modseq, true, uids);
+    const auto kept = seen.change(folder_modseq, true, uids);
+    if (!kept) log::warning("", cat({kept.error().what, ": new messages stay unseen"}));
 }
 
 }  // namespace postern::mailbox

@@ -43,7 +43,7 @@ class PrivatelySeen {
     // Of the next message: takes \Seen off, where it is private.
     void note(Flags& flags);
     // They have these UIDs now.
-    Result<void> keep(const Appended& appended, std::uint64_t folder_modseq) const;
+    void keep(const Appended& appended, std::uint64_t folder_modseq) const;
 
   private:
     std::shared_ptr<const PrivatePlace> place_;

@@ -305,7 +305,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     if (!copied) plan.undo(*env_.fs);
     if (copied && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
-    if (copied) TRY(seen.keep(*copied, target.modseq()));
+    if (copied) seen.keep(*copied, target.modseq());
     // What others' caches say is theirs to say, and not of messages of ours.
     if (copied && ours) copy_cached(seqs, copied->uids, target);
     const auto& mbox = to.environment().mbox;
