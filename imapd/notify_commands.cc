@@ -88,6 +88,7 @@ Result<void> Session::watch_folders(bool tell) {
 }
 
 Result<Notifications::Folders> Session::known_folders() const {
+    const auto steady = store_.hold_names();
     TRY_ASSIGN(const auto folders, store_.folders());
     Notifications::Folders out;
     for (const mailbox::Folder& folder : folders) {

@@ -189,6 +189,12 @@ Result<void> Store::rename(std::string_view from, std::string_view to) {
     return rename_own(source, target);
 }
 
+std::optional<FolderLock> Store::hold_names() const {
+    constexpr Millis kPatience = Seconds{2};
+    auto lock = FolderLock::take(*env_.fs, env_.root + "/postern.folders.lock", kPatience);
+    return lock ? std::optional(*std::move(lock)) : std::nullopt;
+}
+
 Result<void> Store::rename_own(const std::string& source, const std::string& target) {
     TRY_ASSIGN(const std::vector<std::string> names, folder_names(env_.root));
     std::vector<std::pair<std::string, std::string>> moves;
@@ -199,6 +205,7 @@ Result<void> Store::rename_own(const std::string& source, const std::string& tar
         moves.emplace_back(name, std::move(moved));
     }
     if (moves.empty()) return Error{Errc::not_found, "Mailbox does not exist", 0};
+    const auto held = moves.size() > 1 ? hold_names() : std::nullopt;
     for (const auto& [old_name, new_name] : moves)
         TRY(env_.fs->rename(path_of(old_name), path_of(new_name)));
     TRY(change_special_uses([&](SpecialUses& uses) {

@@ -15,6 +15,7 @@
 #include "lib/base/random.h"
 #include "lib/base/result.h"
 #include "lib/mailbox/acl.h"
+#include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/mailbox/mbox_lock.h"
 #include "lib/mailbox/metadata.h"
@@ -133,6 +134,10 @@ class Store {
     Result<void> remove(std::string_view name);
     // Renames with everything below. INBOX: its messages move into the new folder (RFC 3501 6.3.5).
     Result<void> rename(std::string_view from, std::string_view to);
+
+    // While it is held, no rename() of a folder with others below it is half done: for who tells
+    // of changes. Nothing where it cannot be had in time.
+    std::optional<FolderLock> hold_names() const;
 
     // The list of subscribed names, which need not exist (RFC 3501 6.3.6). Sorted.
     Result<std::vector<std::string>> subscriptions() const;
