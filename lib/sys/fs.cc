@@ -9,6 +9,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/sys/error.h"
+#include "lib/sys/fs_parts.h"
 
 namespace postern::sys {
 namespace {
@@ -33,22 +34,6 @@ std::int64_t nanoseconds(const timespec& t) {
     return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
-FileInfo to_info(const struct stat& st) {
-    FileInfo info;
-    info.kind = kind_of_mode(st.st_mode);
-    info.mode = st.st_mode & 07777;
-    info.uid = st.st_uid;
-    info.gid = st.st_gid;
-    info.links = st.st_nlink;
-    info.size = static_cast<std::uint64_t>(st.st_size);
-    info.inode = st.st_ino;
-    info.device = st.st_dev;
-    info.mtime_ns = nanoseconds(st.st_mtim);
-    info.ctime_ns = nanoseconds(st.st_ctim);
-    info.atime_ns = nanoseconds(st.st_atim);
-    return info;
-}
-
 Result<void> check(int status, std::string_view doing) {
     if (status != 0) return system_error(doing);
     return {};
@@ -70,6 +55,36 @@ Result<void> write_all(int fd, std::string_view bytes, Put put) {
 }
 
 }  // namespace
+
+FileInfo to_info(const struct stat& st) {
+    FileInfo info;
+    info.kind = kind_of_mode(st.st_mode);
+    info.mode = st.st_mode & 07777;
+    info.uid = st.st_uid;
+    info.gid = st.st_gid;
+    info.links = st.st_nlink;
+    info.size = static_cast<std::uint64_t>(st.st_size);
+    info.inode = st.st_ino;
+    info.device = st.st_dev;
+    info.mtime_ns = nanoseconds(st.st_mtim);
+    info.ctime_ns = nanoseconds(st.st_ctim);
+    info.atime_ns = nanoseconds(st.st_atim);
+    return info;
+}
+
+Result<std::vector<DirEntry>> entries_of(DIR* directory, const std::string& path) {
+    std::vector<DirEntry> entries;
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(directory);
+        if (entry == nullptr) break;
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..")
+            entries.push_back({std::string(name), kind_of_entry(entry->d_type), entry->d_ino});
+    }
+    if (errno != 0) return system_error("read directory " + path);
+    return entries;
+}
 
 RealFs& RealFs::instance() {
     static RealFs fs;
@@ -171,17 +186,7 @@ Result<void> RealFs::remove_directory(const std::string& path) {
 Result<std::vector<DirEntry>> RealFs::list(const std::string& path) {
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), ::closedir);
     if (!dir) return system_error("open directory " + path);
-    std::vector<DirEntry> entries;
-    for (;;) {
-        errno = 0;
-        const dirent* entry = ::readdir(dir.get());
-        if (entry == nullptr) break;
-        const std::string_view name = entry->d_name;
-        if (name != "." && name != "..")
-            entries.push_back({std::string(name), kind_of_entry(entry->d_type), entry->d_ino});
-    }
-    if (errno != 0) return system_error("read directory " + path);
-    return entries;
+    return entries_of(dir.get(), path);
 }
 
 Result<void> RealFs::sync_directory(const std::string& path) {

@@ -45,18 +45,19 @@ std::uint64_t since_abi(int abi) {
 }
 
 Result<void> add_rule(int ruleset, const PathRule& rule, std::uint64_t changes, bool may_execute) {
-    const Fd path(::open(rule.path.c_str(), O_PATH | O_CLOEXEC));
-    if (!path && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return {};
-    if (!path) return system_error("sandbox path " + rule.path);
+    const Fd found(rule.opened ? -1 : ::open(rule.path.c_str(), O_PATH | O_CLOEXEC));
+    const int path = rule.opened ? rule.opened->get() : found.get();
+    if (path < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return {};
+    if (path < 0) return system_error("sandbox path " + rule.path);
     struct stat st {};
-    if (::fstat(path.get(), &st) != 0) return system_error("sandbox path " + rule.path);
+    if (::fstat(path, &st) != 0) return system_error("sandbox path " + rule.path);
     std::uint64_t access = kRead | (may_execute ? kExecute : 0);
     if (rule.access == PathRule::Access::write) access |= changes;
     if (rule.access == PathRule::Access::list) access = S_ISDIR(st.st_mode) ? kReadDir : 0;
     if (access == 0) return {};
     // A rule on a file may hold only what can be done to files.
     if (!S_ISDIR(st.st_mode)) access &= kReadFile | kWriteFile | kExecute | LANDLOCK_ACCESS_FS_TRUNCATE;
-    const landlock_path_beneath_attr beneath{access, path.get()};
+    const landlock_path_beneath_attr beneath{access, path};
     if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0)
         return system_error("sandbox rule for " + rule.path);
     return {};

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lib/base/fd.h"
 #include "lib/base/result.h"
 
 namespace postern::sys {
@@ -38,6 +40,8 @@ struct PathRule {
     enum class Access : unsigned char { read, write, list };
     std::string path;
     Access access = Access::read;
+    // What stands there (O_PATH), by who does not want what somebody else's link there leads to.
+    std::shared_ptr<const Fd> opened = nullptr;
 };
 
 // What restrict() could really do on this kernel.
