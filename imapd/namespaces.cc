@@ -1,13 +1,17 @@
 #include "imapd/namespaces.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <memory>
 
 #include "lib/base/strings.h"
 #include "lib/imap/mailbox_name.h"
 #include "lib/ipc/channel.h"
 #include "lib/log/log.h"
+#include "lib/sys/beneath_fs.h"
 #include "lib/sys/users.h"
 
 namespace postern::imapd {
@@ -126,27 +130,57 @@ void Sharing::mount(mailbox::Store& store) const {
     if (!dict_) return;
     store.add_namespace({options_.users_prefix, true});
     for (mailbox::Mount mount : owners_) {
-        mount.folders = mailbox::shared_folders(mount.root, person_);
+        auto opened = sys::BeneathFs::open_root(mount.root);
+        if (!opened && opened.error().code != Errc::not_found && opened.error().code != Errc::denied)
+            log::warning("", cat({mount.prefix, ": ", opened.error().what}));
+        if (!opened) continue;
+        mount.fs = *std::move(opened);
+        mount.folders = mailbox::shared_folders(mount.root, person_, *mount.fs);
         if (mount.folders.empty()) continue;
-        if (mount.limits.any()) mailbox::make_quota_files(mount.root);
+        if (mount.limits.any()) mailbox::make_quota_files(mount.root, *mount.fs);
         store.add_mount(std::move(mount));
     }
 }
 
+namespace {
+
+// For what stands there, and never for what a link of its owner's leads to.
+void add_rule(std::vector<sys::PathRule>& rules, const mailbox::Mount& mount,
+              const std::string& path, sys::PathRule::Access access) {
+    auto there = mount.fs->open(path, O_PATH);
+    if (there)
+        rules.push_back({path, access, std::make_shared<const Fd>(*std::move(there))});
+    else if (there.error().code != Errc::not_found && there.error().sys != EACCES)
+        log::warning("", there.error().what);
+}
+
 // An owner's limits bind those whom he lets in (lib/mailbox/quota.h). To count, the names of all
 // his messages must be seen, but none be read.
+void add_quota_rules(std::vector<sys::PathRule>& rules, const mailbox::Mount& mount) {
+    using enum sys::PathRule::Access;
+    if (!mount.limits.any()) return;
+    add_rule(rules, mount, mount.root, list);
+    for (const std::string& file : mailbox::quota_files(mount.root)) {
+        const auto info = mount.fs->info(file);
+        const bool is_other = info && info->kind != sys::FileInfo::Kind::regular;
+        if (is_other)
+            log::warning("", file + " is no regular file: not used");
+        else
+            add_rule(rules, mount, file, write);
+    }
+}
+
+}  // namespace
+
 std::vector<sys::PathRule> Sharing::paths(const mailbox::Store& store) const {
     using enum sys::PathRule::Access;
     std::vector<sys::PathRule> out;
     for (const auto& mount : store.mounts()) {
-        if (mount.owner.empty()) out.push_back({mount.root, write});
+        if (mount.owner.empty()) add_rule(out, mount, mount.root, write);
         for (const std::string& folder : mount.folders)
-            out.push_back(
-                {folder == "INBOX" ? mount.root : cat({mount.root, "/.", folder}), write});
-        if (!mount.limits.any()) continue;
-        out.push_back({mount.root, list});
-        for (const std::string& file : mailbox::quota_files(mount.root))
-            out.push_back({file, write});
+            add_rule(out, mount, folder == "INBOX" ? mount.root : cat({mount.root, "/.", folder}),
+                     write);
+        add_quota_rules(out, mount);
     }
     if (dict_) out.push_back({options_.dict.substr(0, options_.dict.rfind('/')), write});
     return out;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lib/mailbox/flags.h"
+#include "lib/mailbox/message_name.h"
 
 namespace postern::mailbox {
 namespace {
@@ -52,7 +53,7 @@ bool read_new(Reader& in, std::uint64_t modseq, ChangeSink& sink) {
     if (!in.get(m.uid) || !in.get(m.flags) || !in.get(m.place) || !in.get(m.keywords) ||
         !in.get(m.modseq) || !in.get(m.wire_size) || !in.get(m.date) || !in.get_text(m.name))
         return false;
-    if (m.uid == 0 || m.name.empty()) return false;
+    if (m.uid == 0 || !is_message_name(m.name)) return false;
     m.flags &= kAllSystemFlags;
     m.place &= place::kOnDisk;
     sink.on_new(m, m.modseq != 0 ? m.modseq : modseq);
@@ -78,7 +79,8 @@ bool read_one(Kind kind, Reader& in, std::uint64_t modseq, ChangeSink& sink) {
             std::uint32_t uid = 0;
             std::uint8_t place = 0;
             std::string_view name;
-            if (!in.get(uid) || !in.get(place) || !in.get_text(name) || name.empty()) return false;
+            if (!in.get(uid) || !in.get(place) || !in.get_text(name) || !is_message_name(name))
+                return false;
             sink.on_name(uid, place & place::kOnDisk, name);
             return true;
         }

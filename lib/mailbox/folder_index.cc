@@ -9,6 +9,16 @@
 namespace postern::mailbox {
 namespace {
 
+// A row's name in a damaged snapshot: hidden, so that it is no message's, and reconcile() finds its
+// file missing.
+constexpr std::string_view kNoName = ".damaged";
+
+// Whoever may write a snapshot could name files in other directories by it. Asked at each use, as
+// most rows of a mapped one are never looked at.
+bool leads_elsewhere(std::string_view name) {
+    return name.empty() || name.front() == '.' || name.find('/') != std::string_view::npos;
+}
+
 bool before(const IndexRow& row, Uid uid) { return row.uid < uid; }
 
 }  // namespace
@@ -53,8 +63,9 @@ std::string_view FolderIndex::name(const IndexRow& row) const {
     const bool mapped = row.name < mapped_names_.size();
     const std::string_view names = mapped ? mapped_names_ : std::string_view(own_names_);
     const std::uint64_t at = mapped ? row.name : row.name - mapped_names_.size();
-    if (at > names.size() || row.name_size > names.size() - at) return {};  // a damaged snapshot
-    return names.substr(static_cast<std::size_t>(at), row.name_size);
+    if (at > names.size() || row.name_size > names.size() - at) return kNoName;
+    const auto name = names.substr(static_cast<std::size_t>(at), row.name_size);
+    return leads_elsewhere(name) ? kNoName : name;
 }
 
 std::string FolderIndex::path(const IndexRow& row) const {

@@ -25,7 +25,9 @@ std::optional<ForeignUids> checked(ForeignUids uids) {
     if (uids.validity == 0) return std::nullopt;
     std::uint32_t last = 0;
     for (const auto& [uid, name] : uids.messages) {
-        if (uid <= last || uid == UINT32_MAX || name.empty()) return std::nullopt;
+        if (uid <= last || uid == UINT32_MAX || name.empty() ||
+            name.find('/') != std::string::npos)
+            return std::nullopt;
         last = uid;
     }
     uids.next_uid = std::max(uids.next_uid, last + 1);

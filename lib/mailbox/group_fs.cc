@@ -21,10 +21,10 @@ Result<void> add_mode(int fd, mode_t mode, const std::string& path) {
 
 // By chmod, as the umask would take the bits away. A file that is somebody else's has them already.
 Result<Fd> GroupFs::open(const std::string& path, int flags, mode_t mode) {
-    TRY_ASSIGN(Fd file, base_->open(path, flags, mode));
+    TRY_ASSIGN(Fd file, base().open(path, flags, mode));
     if ((flags & O_CREAT) == 0) return file;
     const mode_t wanted = mode | (mode_ & 066);
-    TRY_ASSIGN(const auto info, base_->info(file.get()));
+    TRY_ASSIGN(const auto info, base().info(file.get()));
     if ((info.mode & wanted) != wanted && info.uid == ::geteuid())
         TRY(add_mode(file.get(), info.mode | wanted, path));
     return file;
@@ -32,15 +32,16 @@ Result<Fd> GroupFs::open(const std::string& path, int flags, mode_t mode) {
 
 // A new directory belongs to the group of one with the set-group-id bit, and has that bit too.
 Result<void> GroupFs::make_directory(const std::string& path, mode_t mode) {
-    TRY(base_->make_directory(path, mode));
-    TRY_ASSIGN(const Fd made, base_->open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    TRY_ASSIGN(const auto info, base_->info(made.get()));
+    TRY(base().make_directory(path, mode));
+    TRY_ASSIGN(const Fd made, base().open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY_ASSIGN(const auto info, base().info(made.get()));
     if (info.uid != ::geteuid()) return Error{Errc::denied, path + " is somebody else's", 0};
     return add_mode(made.get(), mode | (mode_ & (S_ISGID | 077)), path);
 }
 
 std::optional<mode_t> mode_for_group(const sys::FileInfo& directory) {
-    if ((directory.mode & S_ISGID) == 0) return std::nullopt;
+    const bool is_directory = directory.kind == sys::FileInfo::Kind::directory;
+    if (!is_directory || (directory.mode & S_ISGID) == 0) return std::nullopt;
     return directory.mode & ~static_cast<mode_t>(S_IRWXO);
 }
 

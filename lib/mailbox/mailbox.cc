@@ -13,9 +13,15 @@
 
 namespace postern::mailbox {
 
+void Environment::use_shared_fs(std::shared_ptr<sys::Fs> shared) {
+    fs = shared.get();
+    layers.push_back(std::move(shared));
+    is_shared = true;
+}
+
 void Environment::use_group_fs(mode_t mode) {
-    own_fs = std::make_shared<GroupFs>(*fs, mode);
-    fs = own_fs.get();
+    layers.push_back(std::make_shared<GroupFs>(*fs, mode));
+    fs = layers.back().get();
 }
 
 Result<std::unique_ptr<View>> Mailbox::open(Access access) const {

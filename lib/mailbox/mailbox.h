@@ -48,8 +48,12 @@ struct Environment {
     std::shared_ptr<MboxInbox> mbox = nullptr;     // the folder shows an mbox file
     // Of a folder of others': where the user's own part of it is, \Seen above all.
     std::shared_ptr<const PrivatePlace> private_place = nullptr;
-    std::shared_ptr<sys::Fs> own_fs = nullptr;  // what fs points to, where nobody else has it
+    // What fs points to, and what that stands on, where nobody else has them.
+    std::vector<std::shared_ptr<sys::Fs>> layers = {};
+    bool is_shared = false;  // others may change the files under our hands
 
+    // Others may write in the tree: its files are reached in this way (lib/sys/beneath_fs.h).
+    void use_shared_fs(std::shared_ptr<sys::Fs> shared);
     // From now on new files are for those whom the mode of a directory names.
     void use_group_fs(mode_t mode);
 };

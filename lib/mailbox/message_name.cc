@@ -118,7 +118,8 @@ std::int64_t save_date_of(std::string_view base, std::int64_t internal_date) {
 
 bool is_message_name(std::string_view file_name) {
     if (file_name.empty() || file_name.front() == '.' || file_name.size() > 255) return false;
-    return std::none_of(file_name.begin(), file_name.end(), is_control);
+    return std::none_of(file_name.begin(), file_name.end(),
+                        [](char c) { return is_control(c) || c == '/'; });
 }
 
 }  // namespace postern::mailbox

@@ -36,7 +36,8 @@ std::string email_id_of(std::string_view base);
 std::int64_t save_date_of(std::string_view base, std::int64_t internal_date);
 
 // May a directory entry be a message? Not hidden, no control characters (a name becomes a line of
-// postern.uids), not absurdly long.
+// postern.uids), not absurdly long. What a file tells to be one (postern.log) and is no name of a
+// directory's at all, having a '/', is none either.
 bool is_message_name(std::string_view file_name);
 
 }  // namespace postern::mailbox

@@ -26,7 +26,7 @@ EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
 lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/compressed_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/quota_test.cc %reldir%/store_test.cc \
 	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc \
-	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/shared_test.cc %reldir%/private_place_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc \
+	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/shared_test.cc %reldir%/private_place_test.cc %reldir%/hostile_folder_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc \
 	%reldir%/mbox_file_test.cc %reldir%/mbox_inbox_test.cc
 lib_mailbox_mailbox_test_CXXFLAGS = $(TEST_CXXFLAGS)
 lib_mailbox_mailbox_test_LDADD = lib/mailbox/libmailbox.a tests/support/libsupport.a lib/imap/libimap.a lib/sys/libsys.a \

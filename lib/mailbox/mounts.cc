@@ -8,6 +8,7 @@
 #include "lib/mailbox/group_fs.h"
 #include "lib/mailbox/private_place.h"
 #include "lib/mailbox/store.h"
+#include "lib/sys/beneath_fs.h"
 
 namespace postern::mailbox {
 namespace {
@@ -23,6 +24,15 @@ std::string path_in(const std::string& root, std::string_view name) {
 Error no_such_mailbox() { return {Errc::not_found, "Mailbox does not exist", 0}; }
 
 }  // namespace
+
+void Store::add_mount(Mount mount) {
+    if (!mount.fs) {
+        auto opened = sys::BeneathFs::open_root(mount.root, *env_.fs);
+        if (!opened) return log::warning("", cat({mount.prefix, ": ", opened.error().what}));
+        mount.fs = *std::move(opened);
+    }
+    mounts_.push_back(std::move(mount));
+}
 
 bool Store::is_personal(std::string_view name) const {
     return std::none_of(namespaces_.begin(), namespaces_.end(),
@@ -40,9 +50,11 @@ Environment Store::environment_of(const Mount& mount, const std::string& path) c
     Environment env = env_;
     env.quota = nullptr;
     env.root = mount.owner.empty() ? mount.root : path;
-    auto info = env_.fs->info(path);
-    if (!info) info = env_.fs->info(mount.root);
-    if (info && GroupFs::is_needed(info->mode)) env.use_group_fs(info->mode);
+    env.use_shared_fs(mount.fs);
+    auto info = mount.fs->info(path);
+    if (!info) info = mount.fs->info(mount.root);
+    const bool is_directory = info && info->kind == sys::FileInfo::Kind::directory;
+    if (is_directory && GroupFs::is_needed(info->mode)) env.use_group_fs(info->mode);
     // Names may change, and with them their files would be lost: UIDVALIDITY does not.
     env.private_place =
         std::make_shared<PrivatePlace>(PrivatePlace{env_.fs, private_folder(), mount.prefix});
@@ -98,8 +110,8 @@ std::set<std::string> Store::private_groups() const {
 std::shared_ptr<const Quota> Store::quota_of(const Mount& mount) const {
     const bool tree = mount.owner.empty();
     auto quota = std::make_shared<const Quota>(
-        tree ? Quota::of_tree(*env_.fs, *env_.clock, mount.root)
-             : Quota::of_other(*env_.fs, *env_.clock, mount.root, mount.limits));
+        tree ? Quota::of_tree(*mount.fs, *env_.clock, mount.root)
+             : Quota::of_other(*mount.fs, *env_.clock, mount.root, mount.limits));
     return quota->limits().any() ? quota : nullptr;
 }
 
@@ -125,7 +137,7 @@ Result<Store::Place> Store::place_of(std::string_view name) const {
 }
 
 bool Store::is_there(const Place& place) const {
-    const auto info = env_.fs->info(place.path + "/cur");
+    const auto info = place.env.fs->info(place.path + "/cur");
     return info && info->kind == sys::FileInfo::Kind::directory;
 }
 
@@ -133,7 +145,7 @@ Result<Store::Place> Store::existing(std::string_view name) const {
     TRY_ASSIGN(Place place, place_of(name));
     if (!is_there(place)) {
         // One that cannot be looked into is there: who hears that it is gone may delete his copy.
-        const auto info = env_.fs->info(place.path + "/cur");
+        const auto info = place.env.fs->info(place.path + "/cur");
         const bool unknown = !info && info.error().code != Errc::not_found;
         if (unknown && place.mount == nullptr) return Error(info.error());
         return no_such_mailbox();
@@ -145,10 +157,10 @@ Result<Store::Place> Store::existing(std::string_view name) const {
 
 Result<std::optional<Acl>> Store::acl_in(const Mount& mount, std::string name) const {
     for (;;) {
-        TRY_ASSIGN(auto acl, read_acl(*env_.fs, path_in(mount.root, name)));
+        TRY_ASSIGN(auto acl, read_acl(*mount.fs, path_in(mount.root, name)));
         if (acl || !mount.owner.empty()) return acl;
         const auto at = name.rfind(kSeparator);
-        if (at == std::string::npos) return read_acl(*env_.fs, mount.root);
+        if (at == std::string::npos) return read_acl(*mount.fs, mount.root);
         name.resize(at);
     }
 }
@@ -194,7 +206,7 @@ std::string Store::rights_above(std::string_view name) const {
     // With an empty name, acl_in() looks at the root.
     above.resize(at == std::string::npos ? 0 : at);
     if (!above.empty()) return rights_in(*place->mount, above);
-    const auto acl = read_acl(*env_.fs, place->mount->root);
+    const auto acl = read_acl(*place->mount->fs, place->mount->root);
     return acl && *acl ? rights_of_other(**acl, person_) : std::string();
 }
 
@@ -219,7 +231,7 @@ Result<void> Store::set_acl(std::string_view name, std::string_view identifier, 
 void Store::list_mount(const Mount& mount, std::vector<std::string>& names) const {
     std::vector<std::string> found = mount.folders;
     if (mount.owner.empty()) {
-        auto listed = folder_names(mount.root);
+        auto listed = folder_names(*mount.fs, mount.root);
         if (!listed) return log::warning("", listed.error().what);
         found = *std::move(listed);
         std::erase(found, kInboxName);
@@ -233,7 +245,7 @@ void Store::list_mount(const Mount& mount, std::vector<std::string>& names) cons
 Result<void> Store::rename_mounted(const Place& source, const Place& target) const {
     if (!source.mount->owner.empty()) return Error{Errc::denied, "Not the owner", 0};
     const std::string& root = source.mount->root;
-    TRY_ASSIGN(const std::vector<std::string> names, folder_names(root));
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names(*source.mount->fs, root));
     std::vector<std::pair<std::string, std::string>> moves;
     for (const std::string& name : names) {
         if (!is_within(name, source.name)) continue;
@@ -244,8 +256,8 @@ Result<void> Store::rename_mounted(const Place& source, const Place& target) con
         moves.emplace_back(path_in(root, name), path_in(root, moved));
     }
     if (moves.empty()) return no_such_mailbox();
-    for (const auto& [from, to] : moves) TRY(env_.fs->rename(from, to));
-    return env_.fs->sync_directory(root);
+    for (const auto& [from, to] : moves) TRY(source.mount->fs->rename(from, to));
+    return source.mount->fs->sync_directory(root);
 }
 
 std::vector<std::string> shared_folders(const std::string& root, const Person& person,
@@ -268,7 +280,7 @@ std::vector<std::string> shared_folders(const std::string& root, const Person& p
 }
 
 Result<std::vector<std::string>> Store::own_readers() const {
-    TRY_ASSIGN(const std::vector<std::string> names, folder_names(env_.root));
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names(*env_.fs, env_.root));
     std::set<std::string> out;
     for (const std::string& name : names) {
         const auto acl = read_acl(*env_.fs, path_of(name));

@@ -17,6 +17,7 @@
 #include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/private_place.h"
 #include "lib/mailbox/remove_tree.h"
+#include "lib/sys/beneath_fs.h"
 
 namespace postern::mailbox {
 namespace {
@@ -96,8 +97,9 @@ std::string Store::path_of(std::string_view name) const {
 
 bool Store::exists(std::string_view name) const { return existing(name).has_value(); }
 
-Result<std::vector<std::string>> Store::folder_names(const std::string& root) const {
-    TRY_ASSIGN(const auto entries, env_.fs->list(root));
+Result<std::vector<std::string>> Store::folder_names(sys::Fs& fs,
+                                                     const std::string& root) {
+    TRY_ASSIGN(const auto entries, fs.list(root));
     std::vector<std::string> names{std::string(kInbox)};
     for (const auto& entry : entries) {
         if (entry.kind != sys::FileInfo::Kind::directory || !entry.name.starts_with('.')) continue;
@@ -109,7 +111,7 @@ Result<std::vector<std::string>> Store::folder_names(const std::string& root) co
 }
 
 Result<std::vector<Folder>> Store::folders() const {
-    TRY_ASSIGN(std::vector<std::string> names, folder_names(env_.root));
+    TRY_ASSIGN(std::vector<std::string> names, folder_names(*env_.fs, env_.root));
     // A name above which something of others' is shown is none of the user's own.
     if (!mounts_.empty())
         std::erase_if(names, [this](const std::string& name) { return !is_personal(name); });
@@ -160,18 +162,19 @@ Result<void> Store::create(std::string_view name) {
 Result<void> Store::remove(std::string_view name) {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (folder == kInbox) return Error{Errc::permanent, "INBOX cannot be deleted", 0};
-    TRY_ASSIGN(const Place place, existing(folder));
+    TRY_ASSIGN(Place place, existing(folder));
     if (place.mount != nullptr && !place.mount->owner.empty())
         return Error{Errc::denied, "Not the owner", 0};
+    TRY(guard(place));
     // Out of sight in one step; what a crash leaves behind is no folder.
     const std::string doomed =
         place.env.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
-    TRY(env_.fs->rename(place.path, doomed));
+    TRY(place.env.fs->rename(place.path, doomed));
     const auto quota = place.mount == nullptr ? env_.quota : quota_of(*place.mount);
     if (quota) quota->forget();  // who asks next counts
-    if (place.mount != nullptr) return remove_tree(*env_.fs, doomed);
-    TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
-    return remove_tree(*env_.fs, doomed);
+    if (place.mount == nullptr)
+        TRY(change_special_uses([&](SpecialUses& uses) { return uses.erase(folder) > 0; }));
+    return remove_tree(*place.env.fs, doomed);
 }
 
 Result<void> Store::rename(std::string_view from, std::string_view to) {
@@ -196,7 +199,7 @@ std::optional<FolderLock> Store::hold_names() const {
 }
 
 Result<void> Store::rename_own(const std::string& source, const std::string& target) {
-    TRY_ASSIGN(const std::vector<std::string> names, folder_names(env_.root));
+    TRY_ASSIGN(const std::vector<std::string> names, folder_names(*env_.fs, env_.root));
     std::vector<std::pair<std::string, std::string>> moves;
     for (const std::string& name : names) {
         if (name != source && !is_below(name, source)) continue;
@@ -246,11 +249,25 @@ Result<Store::Entered> Store::enter(std::string_view name) const {
     return Entered{std::move(box), std::move(rights)};
 }
 
+// A folder of one's own, or all of them, may be a group's too: whoever is in it can put there what
+// he likes, as the owner of a mount can.
+Result<void> Store::guard(Place& place) const {
+    if (place.mount != nullptr) return {};
+    const auto others_write = [this](const std::string& directory) {
+        const auto info = env_.fs->info(directory + "/.");
+        return info && (info->uid != ::geteuid() || mode_for_group(*info));
+    };
+    if (!others_write(place.path) && !(place.name != kInbox && others_write(env_.root))) return {};
+    TRY_ASSIGN(auto shared, sys::BeneathFs::open_root(env_.root, *env_.fs));
+    place.env.use_shared_fs(std::move(shared));
+    return {};
+}
+
 Result<Mailbox> Store::mailbox_at(Place place) const {
+    TRY(guard(place));
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
-    const auto info = env_.fs->info(place.path + "/new");
+    const auto info = place.env.fs->info(place.path + "/new");
     if (!info) TRY(complete_maildir(*place.env.fs, place.path));
-    // A folder of one's own may be a group's too.
     const auto mode = info && place.mount == nullptr ? mode_for_group(*info) : std::nullopt;
     if (mode) place.env.use_group_fs(*mode);
     if (place.mount != nullptr) place.env.quota = quota_of(*place.mount);

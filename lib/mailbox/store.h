@@ -53,6 +53,8 @@ struct Mount {
     // Of an owner: those that are shown. What there is in a public tree is looked up.
     std::vector<std::string> folders;
     QuotaLimits limits = {};  // of the owner's mailbox
+    // How its files are reached; where nothing is said, by a BeneathFs that add_mount() makes.
+    std::shared_ptr<sys::Fs> fs = nullptr;
 };
 
 // The folders of another user's Maildir whose own lists let this one in. Empty where nothing can be
@@ -96,7 +98,8 @@ class Store {
     // Other trees, and who the user is that their lists are about. A public folder without a list
     // has that of the one above it, at last that of the tree's root.
     void add_namespace(Namespace space) { namespaces_.push_back(std::move(space)); }
-    void add_mount(Mount mount) { mounts_.push_back(std::move(mount)); }
+    // One whose root cannot be reached safely is left out, and the log told.
+    void add_mount(Mount mount);
     const std::vector<Namespace>& namespaces() const { return namespaces_; }
     void set_person(Person person) { person_ = std::move(person); }
     const std::vector<Mount>& mounts() const { return mounts_; }
@@ -191,6 +194,7 @@ class Store {
     std::string rights_in(const Mount& mount, const std::string& name) const;
     Result<std::string> rights_at(const Place& place) const;
     Result<Mailbox> mailbox_at(Place place) const;
+    Result<void> guard(Place& place) const;
     void list_mount(const Mount& mount, std::vector<std::string>& names) const;
     std::string path_of(std::string_view canonical_name) const;
     Result<void> rename_own(const std::string& source, const std::string& target);
@@ -205,7 +209,7 @@ class Store {
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);
-    Result<std::vector<std::string>> folder_names(const std::string& root) const;
+    static Result<std::vector<std::string>> folder_names(sys::Fs& fs, const std::string& root);
 
     Environment env_;
     std::shared_ptr<MboxInbox> mbox_;

@@ -37,6 +37,11 @@ Result<std::uint32_t> fresh_validity(const Environment& env) {
     return value;
 }
 
+// What cannot be part of a file's name is damage.
+bool is_base(std::string_view text) {
+    return !text.empty() && text.find('/') == std::string_view::npos;
+}
+
 struct Header {
     std::uint32_t validity = 0;
     Uid next = 0;
@@ -87,7 +92,7 @@ void UidList::on_line(std::string_view line) {
     if (damaged_) return;
     const auto parts = split_once(line, ' ');
     const auto uid = parts ? parse_number<Uid>(parts->first) : std::nullopt;
-    if (!uid || *uid <= last_line_ || *uid > kLastUid || parts->second.empty()) {
+    if (!uid || *uid <= last_line_ || *uid > kLastUid || !is_base(parts->second)) {
         damaged_ = true;
         return;
     }

@@ -309,7 +309,10 @@ void FolderView::remember(std::uint32_t seq, const Summary& summary) {
 }
 
 Result<bool> FolderView::tidy() {
-    TRY_ASSIGN(const bool more, index_.rename_some(kRenamesAtOnce, !read_only()));
+    // In another's folder, nothing is renamed by who may only read there.
+    const bool may_rename = !read_only() || !env_.private_place;
+    TRY_ASSIGN(const bool more,
+               may_rename ? index_.rename_some(kRenamesAtOnce, !read_only()) : Result<bool>(false));
     if (more) return true;
     if (env_.mbox) TRY(env_.mbox->push(env_, index_.folder(), index_.modseq()));
     TRY(index_.save_if_worth());

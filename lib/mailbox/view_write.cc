@@ -251,7 +251,10 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
                                   const CopyTerms& terms) {
     CopyPlan plan{to.path(), {}};
     PrivatelySeen seen(to.environment());
+    sys::Fs& fs = *to.environment().fs;
     const bool ours = to.environment().root == env_.root;
+    // What others may write in gets no second name where they may not, nor the other way round.
+    const bool may_link = ours && to.environment().is_shared == env_.is_shared;
     const Quota* quota = to.environment().quota.get();
     const bool fills = quota != nullptr && !(terms.moving && is_same(quota, env_.quota.get()));
     std::uint64_t bytes = 0;
@@ -277,11 +280,10 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
                 TRY_ASSIGN(const std::uint64_t size, message_size(*env_.fs, path));
                 bytes += size;
             }
-            return duplicate(*env_.fs, path, *to.environment().fs,
-                             plan.temporary(plan.arrivals.size() - 1), ours);
+            return duplicate(*env_.fs, path, fs, plan.temporary(plan.arrivals.size() - 1), may_link);
         });
         if (!linked) {
-            plan.undo(*env_.fs);
+            plan.undo(fs);
             return std::move(linked).error();
         }
     }
@@ -289,7 +291,7 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     if (fills) {
         auto room = quota->take_turn(bytes, plan.arrivals.size());
         if (!room) {
-            plan.undo(*env_.fs);
+            plan.undo(fs);
             return std::move(room).error();
         }
         turn = *std::move(room);
@@ -299,10 +301,10 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     FolderIndex target(to.environment(), to.path());
     auto loaded = target.load(false);
     auto copied = loaded ? target.arrive(
-                               plan.arrivals, [&] { return plan.publish(*env_.fs); },
-                               [&] { return env_.fs->sync_directory(plan.folder + "/new"); })
+                               plan.arrivals, [&] { return plan.publish(fs); },
+                               [&] { return fs.sync_directory(plan.folder + "/new"); })
                          : Result<Appended>(std::move(loaded).error());
-    if (!copied) plan.undo(*env_.fs);
+    if (!copied) plan.undo(fs);
     if (copied && quota != nullptr)
         quota->add(static_cast<std::int64_t>(bytes), static_cast<std::int64_t>(seqs.size()));
     if (copied) seen.keep(*copied, target.modseq());

@@ -5,6 +5,7 @@ import imaplib
 import os
 import pathlib
 import smtplib
+import struct
 import subprocess
 import unittest
 
@@ -29,6 +30,27 @@ def make_tree(mail, name="public", entries="lrs anyone\nlrswipkxtea ann\n", fold
 
 def warnings(mail):
     return [line for line in mail.log().splitlines() if "warning" in line and "TLS is not offered" not in line]
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def forge_name(folder, uid, name):
+    """Says in the folder's log, as a transaction of ours would, that the message's file has this name, and that it is flagged."""
+    log = folder / "postern.log"
+    offset, generation = log.stat().st_size, log.read_bytes()[24:32]
+    flags = struct.pack("<BBBQQIII", 2, 1, 0, 0, 0, 1, uid, uid)
+    payload = flags + struct.pack("<BIBH", 4, uid, 0, len(name)) + name.encode()
+    modseq = struct.pack("<Q", 1 << 62)
+    crc = crc32c(generation + struct.pack("<Q", offset) + modseq + payload)
+    with open(log, "ab") as out:
+        out.write(struct.pack("<II", len(payload), crc) + modseq + payload)
 
 
 class SharedFolders(unittest.TestCase):
@@ -127,6 +149,34 @@ class SharedFolders(unittest.TestCase):
             (mail.prefix / "home/bob/Maildir" / f".{folder}").symlink_to(mail.prefix / "home/ann/Maildir" / f".{folder}")
         self.assertEqual(bob.select("Work", readonly=True)[0], "OK")
         self.assertEqual(bob.select("Secret")[0], "NO")
+
+    def test_what_an_owner_puts_there_harms_no_reader(self):
+        mail = self.serve(imap_hibernate_timeout="0")
+        ann, bob = self.imap(mail, "ann"), self.imap(mail, "bob")
+        for folder in ("Linked", "Forged"):
+            ann.create(folder)
+            ann.setacl(folder, "bob", "lrswite")
+            ann.append(folder, None, None, TEXT)
+        bob.create("Private")
+        bob.append("Private", None, None, TEXT)
+        bob.append("INBOX", None, None, TEXT)
+        for imap in (ann, bob):
+            imap.logout()
+        anns, bobs = (mail.prefix / "home" / name / "Maildir" for name in ("ann", "bob"))
+        own = sorted(path for path in bobs.rglob("*") if path.is_file() and path.parent.name in ("new", "cur"))
+        for path in (anns / ".Linked/new").iterdir():
+            path.unlink()
+        (anns / ".Linked/new").rmdir()
+        (anns / ".Linked/new").symlink_to(bobs / "new")
+        forge_name(anns / ".Forged", 1, "../../../../bob/Maildir/.Private")
+        bob = self.imap(mail, "bob")
+        self.assertEqual(bob.select("Other.ann.Linked")[0], "NO")
+        self.assertEqual(bob.status("Other.ann.Forged", "(MESSAGES)")[1], [b"Other.ann.Forged (MESSAGES 1)"])
+        self.assertEqual(bob.select("Other.ann.Forged"), ("OK", [b"1"]))
+        self.assertEqual(bob.fetch("1", "(FLAGS BODY.PEEK[])")[1][0][1], TEXT)
+        bob.logout()
+        self.assertEqual(sorted(path for path in bobs.rglob("*") if path.is_file() and path.parent.name in ("new", "cur")), own)
+        self.assertEqual(self.imap(mail, "bob").select("Private"), ("OK", [b"1"]))
 
     def quota(self, imap, name):
         """The figures of the one quota root of a mailbox."""
