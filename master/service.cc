@@ -209,15 +209,20 @@ Result<pid_t> Service::start_one(std::size_t slot) {
     if (!setup_.key_paths.empty() || !made.empty()) {
         TRY_ASSIGN(keys, service::KeyFiles::seal(setup_.key_paths, made));
     }
-    TRY_ASSIGN(const pid_t pid, start_process(birth(slot, ends.second.get(), keys.get())));
     // Until it says otherwise it counts as idle, so that one waiting client starts one process.
+    // Written before there is one, which may be quicker than we are to say otherwise.
     scoreboard_.clear(slot);
     scoreboard_.set_state(slot, Scoreboard::State::idle);
+    auto pid = start_process(birth(slot, ends.second.get(), keys.get()));
+    if (!pid) {
+        scoreboard_.clear(slot);
+        return pid;
+    }
     controls_.insert_or_assign(
-        pid, std::make_unique<ipc::LoopChannel>(
+        *pid, std::make_unique<ipc::LoopChannel>(
                  around_.loop, std::move(ends.first),
                  ipc::LoopChannel::Handler{
-                     [this, pid](const ipc::Packet& packet) { on_status(pid, packet); },
+                     [this, pid = *pid](const ipc::Packet& packet) { on_status(pid, packet); },
                      [](const Error&) {}}));  // the end of a process comes by waitpid
     return pid;
 }
