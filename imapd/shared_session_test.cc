@@ -5,6 +5,7 @@
 
 #include "imapd/namespaces.h"
 #include "imapd/test_client.h"
+#include "lib/sys/file.h"
 
 namespace postern::imapd {
 namespace {
@@ -460,6 +461,24 @@ TEST(SharingTest, BadRowsAreLeftOut) {
     EXPECT_EQ(paths[0].access, sys::PathRule::Access::write);
     EXPECT_THAT(log::take_captured(),
                 AllOf(HasSubstr("rubbish"), HasSubstr("mailbox_shared_prefix")));
+}
+
+// The sandbox is opened for what is another user's, never for where a link of his leads.
+TEST(SharingOfFolders, LinksOpenNothing) {
+    TempMaildir own, his;
+    ASSERT_TRUE(mailbox::Store::open(his.root())->create("Work"));
+    auto store = *mailbox::Store::open(own.root());
+    store.add_mount({"Other.ann", his.root(), "ann", {"Work", "Gone"}, {2048, 100}});
+    std::filesystem::create_symlink("/", his.root() + "/maildirsize");
+    std::filesystem::create_directory_symlink("/", his.root() + "/.Gone");
+    ASSERT_TRUE(sys::replace_file(his.root() + "/postern.quota-lock", ""));
+    std::vector<std::string> paths;
+    for (const auto& rule : Sharing({}).paths(store)) {
+        EXPECT_TRUE(rule.opened);
+        paths.push_back(rule.path.substr(his.root().size()));
+    }
+    EXPECT_THAT(paths, testing::ElementsAre("/.Work", "", "/postern.quota-lock"));
+    (void)log::take_captured();
 }
 
 }  // namespace

@@ -170,21 +170,14 @@ Acl parse_dovecot_acl(std::string_view text) {
 Result<std::optional<Acl>> read_acl(sys::Fs& fs, const std::string& folder) {
     Acl out;
     const std::string file = folder + "/postern.acl";
-    // The folder may be somebody else's: to open a pipe would wait for ever.
-    const auto info = fs.info(file);
-    if (info && info->kind != sys::FileInfo::Kind::regular)
-        return Error{Errc::corrupt, file + " is no regular file", 0};
-    bool known = false;
-    LineLog log(fs, file);
+    LineLog log(fs, file, kMaxAclFile);
     const auto on_line = [&out](std::string_view line) {
         const auto parts = split_once(line, ' ');
         const auto rights = parts ? normal_rights(parts->first) : Error{Errc::invalid, "", 0};
         if (rights && is_identifier(parts->second))
             out.insert_or_assign(std::string(parts->second), *rights);
     };
-    if (info || info.error().code != Errc::not_found) {
-        TRY_ASSIGN(known, log.refresh({[](std::string_view) {}, on_line}));
-    }
+    TRY_ASSIGN(const bool known, log.refresh({[](std::string_view) {}, on_line}));
     if (known) return std::optional(std::move(out));
     const auto text = read_small_file(fs, folder + "/dovecot-acl", kMaxAclFile);
     if (text) return std::optional(parse_dovecot_acl(*text));

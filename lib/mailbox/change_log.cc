@@ -39,11 +39,13 @@ void ChangeLog::resume(std::uint64_t generation, std::uint64_t offset) {
 
 // Opens the file at the path; false where there is none that can be read.
 Result<bool> ChangeLog::open() {
-    auto file = fs_->open(path_, O_RDWR | O_APPEND | O_NOFOLLOW);
-    if (!file && file.error().code == Errc::denied) file = fs_->open(path_, O_RDONLY | O_NOFOLLOW);
+    constexpr int kSafely = O_NOFOLLOW | O_NONBLOCK;  // a pipe would be waited for
+    auto file = fs_->open(path_, O_RDWR | O_APPEND | kSafely);
+    if (!file && file.error().code == Errc::denied) file = fs_->open(path_, O_RDONLY | kSafely);
     if (!file && file.error().code == Errc::not_found) return false;
     if (!file) return std::move(file).error();
     TRY_ASSIGN(const auto info, fs_->info(file->get()));
+    if (info.kind != sys::FileInfo::Kind::regular) return false;
     size_ = info.size;
     TRY_ASSIGN(const std::string bytes, fs_->read_at(file->get(), 0, sizeof(LogHeader)));
     LogHeader header{};

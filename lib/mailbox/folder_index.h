@@ -85,6 +85,7 @@ class FolderIndex final : private ChangeSink {
     // With `forget`, rows forget the offsets that they have.
     void use_cache(std::uint64_t id, std::uint64_t size, bool forget);
     sys::Fs& fs() const { return *env_.fs; }
+    bool is_shared() const { return env_.is_shared; }
     std::uint64_t fresh_id() const;  // random, not 0
 
     // --- Changes.

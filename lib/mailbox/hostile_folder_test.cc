@@ -101,10 +101,8 @@ TEST_F(HostileFolder, ANameInTheIndexThatLeadsElsewhere) {
     ann_.put(".Work/new/" + std::string(target.size(), 'a'), kMail);
     {
         const Mailbox box = ann_.store().mailbox("Work").value();
-        for (int i = 0; i < 400; ++i) {  // so many that the index is worth its file
-            const AppendMessage one[] = {append_text(kMail)};
-            ASSERT_TRUE(box.append(one));
-        }
+        for (int i = 0; i < 400; ++i)  // so many that the index is worth its file
+            ann_.put(cat({".Work/new/1.M", std::to_string(i), ".host"}), kMail);
         ASSERT_TRUE(box.open(Access::read_only));
     }
     ann_.put(target.substr(6), "secret");
@@ -131,6 +129,80 @@ TEST_F(HostileFolder, NamesInTheListOfUids) {
     UidList list(box.environment(), box.path());
     ASSERT_TRUE(list.refresh());
     EXPECT_FALSE(list.usable());
+}
+
+TEST_F(HostileFolder, PipesAreNotWaitedFor) {
+    put_message();
+    Store store = bob();
+    for (const char* file : {"postern.uids", "postern.log", "postern.index", "postern.cache",
+                             "postern.metadata", "postern.acl"}) {
+        const std::string path = work() + "/" + file;
+        const bool was_there = stdfs::exists(path);
+        if (was_there) stdfs::rename(path, path + ".kept");
+        ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+        if (const auto box = store.mailbox("Other.ann.Work")) {
+            (void)box->known_uid_validity();
+            (void)box->open(Access::read_write).has_value();
+        }
+        EXPECT_TRUE(std::string_view(file) != "postern.metadata" ||
+                    !store.metadata("Other.ann.Work"));
+        // And in her own sessions.
+        if (const auto box = ann_.store().mailbox("Work"))
+            (void)box->open(Access::read_write).has_value();
+        (void)ann_.store().metadata("Work").has_value();
+        stdfs::remove(path);
+        if (was_there) stdfs::rename(path + ".kept", path);
+    }
+    ASSERT_EQ(::mkfifo((work() + "/cur/2.M2.host").c_str(), 0600), 0);
+    EXPECT_EQ(open().value()->count(), 1U);
+}
+
+TEST_F(HostileFolder, SizesOfFilesAreNotBelieved) {
+    put_message();
+    Store store = bob();
+    for (const char* file : {"postern.uids", "postern.index", "postern.cache", "postern.metadata",
+                             "postern.acl", "postern.log"}) {
+        const std::string path = work() + "/" + file;
+        const std::string before = ann_.text(std::string(".Work/") + file);
+        const bool was_there = stdfs::exists(path);
+        if (!was_there) ann_.put(std::string(".Work/") + file, "postern-x 1\n");
+        stdfs::resize_file(path, std::uintmax_t{1} << 40);
+        if (const auto box = store.mailbox("Other.ann.Work"))
+            (void)box->open(Access::read_write).has_value();
+        (void)store.metadata("Other.ann.Work").has_value();
+        stdfs::remove(path);
+        if (was_there) ann_.put(std::string(".Work/") + file, before);
+    }
+    EXPECT_TRUE(open());
+}
+
+// Its pages would go away under who had it mapped, and his process with them.
+TEST_F(HostileFolder, AnIndexThatIsCutOff) {
+    for (int i = 0; i < 400; ++i)
+        ann_.put(cat({".Work/new/1.M", std::to_string(i), ".host"}), kMail);
+    ASSERT_TRUE(ann_.store().mailbox("Work")->open(Access::read_write));
+    ASSERT_GT(stdfs::file_size(work() + "/postern.index"), 20000U);
+    auto view = open(Access::read_only).value();
+    view->remember(1, {1, "(envelope)", "(structure)", "Subject: x\r\n", ""});
+    view->flush_cache();
+    ASSERT_TRUE(view->cached(1));
+    EXPECT_EQ(view->cached(1)->envelope, "(envelope)");
+    for (const char* file : {"/postern.index", "/postern.cache"})
+        stdfs::resize_file(work() + file, 0);
+    for (std::uint32_t seq = 1; seq <= view->count(); ++seq) EXPECT_NE(view->message(seq).uid, 0U);
+    EXPECT_FALSE(view->cached(1));
+    EXPECT_EQ(view->read(400).value(), kMail);
+}
+
+TEST_F(HostileFolder, AQuotaThatIsNoFile) {
+    ASSERT_EQ(::mkfifo((ann_.root() + "/maildirsize").c_str(), 0600), 0);
+    Store store = bob_.store();
+    store.set_person({"bob", {}});
+    store.add_namespace({"Other", true});
+    store.add_mount({"Other.ann", ann_.root(), "ann", {"Work"}, {100000, 50}});
+    const AppendMessage one[] = {append_text(kMail)};
+    const auto added = store.mailbox("Other.ann.Work")->append(one);
+    EXPECT_TRUE(added) << added.error().what;
 }
 
 // Who may not change anything there renames nothing either.

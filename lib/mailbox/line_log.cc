@@ -19,11 +19,16 @@ Result<bool> LineLog::refresh(const Reader& reader) {
     }
     if (!info) return std::move(info).error();
     if (!file_ || info->inode != inode_ || info->size < offset_) {
-        TRY_ASSIGN(file_, fs_->open(path_, O_RDONLY | O_NOFOLLOW));
+        // A pipe would be waited for.
+        TRY_ASSIGN(file_, fs_->open(path_, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
         TRY_ASSIGN(*info, fs_->info(file_.get()));
         inode_ = info->inode;
         offset_ = 0;
         header_seen_ = false;
+    }
+    if (info->kind != sys::FileInfo::Kind::regular || info->size > max_size_) {
+        file_.reset();
+        return Error{Errc::corrupt, path_ + ": not a regular file, or too large", 0};
     }
     TRY_ASSIGN(const std::string bytes,
                fs_->read_at(file_.get(), offset_, static_cast<std::size_t>(info->size - offset_)));
@@ -41,7 +46,7 @@ Result<bool> LineLog::refresh(const Reader& reader) {
 }
 
 Result<void> LineLog::append(std::string_view lines, bool durable) {
-    TRY_ASSIGN(Fd file, fs_->open(path_, O_WRONLY | O_APPEND | O_NOFOLLOW));
+    TRY_ASSIGN(Fd file, fs_->open(path_, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK));
     TRY(fs_->write(file.get(), lines));
     if (durable) TRY(fs_->sync(file.get()));
     return {};
@@ -49,7 +54,8 @@ Result<void> LineLog::append(std::string_view lines, bool durable) {
 
 Result<void> LineLog::replace(std::string_view content) {
     const std::string temporary = path_ + ".new";
-    TRY_ASSIGN(Fd file, fs_->open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
+    TRY_ASSIGN(Fd file, fs_->open(temporary, kFlags, 0600));
     TRY(fs_->write(file.get(), content));
     TRY(fs_->sync(file.get()));
     TRY(fs_->rename(temporary, path_));

@@ -15,7 +15,10 @@ namespace postern::mailbox {
 
 class LineLog {
   public:
-    LineLog(sys::Fs& fs, std::string path) : fs_(&fs), path_(std::move(path)) {}
+    static constexpr std::uint64_t kMaxSize = std::uint64_t{256} << 20;  // millions of lines
+    // A file longer than that is damage: it may be somebody else's.
+    LineLog(sys::Fs& fs, std::string path, std::uint64_t max_size = kMaxSize)
+        : fs_(&fs), path_(std::move(path)), max_size_(max_size) {}
 
     void move_to(std::string path) { path_ = std::move(path); }  // the file was renamed
 
@@ -40,6 +43,7 @@ class LineLog {
   private:
     sys::Fs* fs_;
     std::string path_;
+    std::uint64_t max_size_;
     Fd file_;  // kept open, so that the inode number cannot be given to a successor
     std::uint64_t inode_ = 0;
     std::uint64_t offset_ = 0;  // end of the last whole line read

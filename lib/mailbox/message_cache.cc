@@ -11,6 +11,7 @@
 namespace postern::mailbox {
 namespace {
 
+constexpr std::size_t kMostEntries = 4096;  // bytes: few are longer
 constexpr std::size_t kBuffer = 512 * 1024;
 // Entries of messages long gone make the file grow: beyond this it is written anew.
 constexpr std::uint64_t kRoom = 8 * 1024 * 1024;
@@ -50,20 +51,49 @@ std::optional<ReadEntry> read_entry(std::string_view bytes) {
     return out;
 }
 
+Result<CacheFile> CacheFile::open(const FolderIndex& index) {
+    CacheFile out;
+    out.fs_ = &index.fs();
+    TRY_ASSIGN(Fd file, out.fs_->open(index.folder() + "/postern.cache",
+                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+    TRY_ASSIGN(const auto info, out.fs_->info(file.get()));
+    out.size_ = info.size;
+    out.inode_ = info.inode;
+    if (index.is_shared()) {
+        out.file_ = std::move(file);
+    } else {
+        TRY_ASSIGN(out.map_,
+                   sys::MappedFile::map(file.get(), static_cast<std::size_t>(info.size)));
+    }
+    return out;
+}
+
+std::string_view CacheFile::from(std::uint64_t offset) {
+    if (offset >= size_) return {};
+    if (!file_) return map_.bytes().substr(static_cast<std::size_t>(offset));
+    piece_ = fs_->read_at(file_.get(), offset, kMostEntries).value_or("");
+    CacheEntry e{};
+    if (piece_.size() < sizeof e) return piece_;
+    std::memcpy(&e, piece_.data(), sizeof e);
+    if (e.size > piece_.size() && e.size <= sizeof e + kMaxSummary + 7)
+        piece_ = fs_->read_at(file_.get(), offset, e.size).value_or("");
+    return piece_;
+}
+
 // Opens the file with the first use; afterwards entries that others add are found by flush() only.
 bool MessageCache::ready() {
     if (!opened_) {
         opened_ = true;
-        if (!follow()) map_ = {};
+        if (!follow()) file_ = {};
     }
-    return !map_.bytes().empty();
+    return file_.size() > 0;
 }
 
 // Others may have added what we miss.
 void MessageCache::look_again() {
     const auto info = index_.fs().info(index_.folder() + "/postern.cache");
-    const bool same = info && info->inode == inode_ && info->size == map_.bytes().size();
-    if (info && !same && !follow()) map_ = {};
+    const bool same = info && info->inode == file_.inode() && info->size == file_.size();
+    if (info && !same && !follow()) file_ = {};
 }
 
 std::optional<CachedMessage> MessageCache::find(std::size_t at) {
@@ -71,9 +101,8 @@ std::optional<CachedMessage> MessageCache::find(std::size_t at) {
     // The 1st, 2nd, 4th, 8th… time: who reads a whole folder for the first time finds nothing.
     if (index_.row(at).cache == 0 && std::has_single_bit(++misses_)) look_again();
     const IndexRow& row = index_.row(at);
-    const std::string_view bytes = map_.bytes();
-    if (row.cache < sizeof(CacheHeader) || row.cache >= bytes.size()) return std::nullopt;
-    const auto entry = read_entry(bytes.substr(static_cast<std::size_t>(row.cache)));
+    if (row.cache < sizeof(CacheHeader)) return std::nullopt;
+    const auto entry = read_entry(file_.from(row.cache));
     if (!entry || entry->uid != row.uid) return std::nullopt;
     return entry->message;
 }
@@ -102,24 +131,20 @@ void MessageCache::add(std::size_t at, const Summary& summary, std::int64_t date
 
 // Takes notice of what is in the file: entries behind those that the index knows.
 Result<void> MessageCache::follow() {
-    sys::Fs& fs = index_.fs();
-    const std::string path = index_.folder() + "/postern.cache";
-    TRY_ASSIGN(const Fd file, fs.open(path, O_RDONLY | O_NOFOLLOW));
-    TRY_ASSIGN(const auto info, fs.info(file.get()));
-    TRY_ASSIGN(map_, sys::MappedFile::map(file.get(), static_cast<std::size_t>(info.size)));
-    inode_ = info.inode;
-    const Error bad{Errc::corrupt, path + ": damaged", 0};
+    TRY_ASSIGN(file_, CacheFile::open(index_));
+    const Error bad{Errc::corrupt, index_.folder() + "/postern.cache: damaged", 0};
     CacheHeader header{};
-    if (map_.bytes().size() < sizeof header) return bad;
-    std::memcpy(&header, map_.bytes().data(), sizeof header);
+    const std::string_view head = file_.from(0);
+    if (head.size() < sizeof header) return bad;
+    std::memcpy(&header, head.data(), sizeof header);
     if (std::memcmp(header.magic, kCacheMagic, sizeof kCacheMagic) != 0 ||
         header.version != kCacheVersion || header.crc != header_crc(header) ||
         header.validity != index_.validity() || header.header_size != sizeof header)
         return bad;
     if (header.id != index_.cache_id()) index_.use_cache(header.id, sizeof header, true);
     std::uint64_t at = index_.cache_size();
-    while (at < info.size) {
-        const auto entry = read_entry(map_.bytes().substr(static_cast<std::size_t>(at)));
+    while (at < file_.size()) {
+        const auto entry = read_entry(file_.from(at));
         if (!entry) return bad;
         const std::size_t row = index_.lower_bound(entry->uid);
         if (row == index_.count()) break;  // of a message that we do not know yet

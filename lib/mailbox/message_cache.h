@@ -1,5 +1,5 @@
 // MessageCache: postern.cache, summaries of messages. A header and entries, each with a checksum;
-// appended to under the folder's lock, never changed in place, mapped by readers. The index's rows
+// appended to under the folder's lock, never changed in place. The index's rows
 // say where entries are. Whatever is wrong with the file costs time only: it is written anew.
 #pragma once
 
@@ -14,6 +14,26 @@
 #include "lib/sys/mapped_file.h"
 
 namespace postern::mailbox {
+
+// postern.cache for reading: mapped, or, where others may cut it off under our hands, read piece by
+// piece.
+class CacheFile {
+  public:
+    CacheFile() = default;
+    static Result<CacheFile> open(const FolderIndex& index);
+
+    // The bytes from there on, of an entry all of them; a view that holds until the next call.
+    std::string_view from(std::uint64_t offset);
+    std::uint64_t size() const { return size_; }
+    std::uint64_t inode() const { return inode_; }
+
+  private:
+    sys::Fs* fs_ = nullptr;
+    sys::MappedFile map_;
+    Fd file_;  // where nothing is mapped
+    std::string piece_;
+    std::uint64_t size_ = 0, inode_ = 0;
+};
 
 class MessageCache {
   public:
@@ -34,8 +54,7 @@ class MessageCache {
 
     FolderIndex& index_;
     bool opened_ = false;
-    sys::MappedFile map_;
-    std::uint64_t inode_ = 0;
+    CacheFile file_;
     std::uint32_t misses_ = 0;  // since the last flush()
     std::string buffer_;
     std::vector<std::pair<Uid, std::size_t>> pending_;  // offsets in the buffer

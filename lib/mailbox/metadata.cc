@@ -9,12 +9,13 @@ namespace postern::mailbox {
 namespace {
 
 constexpr std::string_view kHeader = "postern-metadata 1";
+constexpr std::uint64_t kMaxMetadataFile = 2 * kMaxMetadataEntries * kMaxMetadataValue;  // base64
 
 }  // namespace
 
 Result<Metadata> read_metadata(sys::Fs& fs, const std::string& file) {
     Metadata out;
-    LineLog log(fs, file);
+    LineLog log(fs, file, kMaxMetadataFile);
     const auto on_line = [&out](std::string_view line) {
         const auto parts = split_once(line, ' ');
         if (!parts) return;

@@ -143,6 +143,7 @@ bool Store::is_there(const Place& place) const {
 
 Result<Store::Place> Store::existing(std::string_view name) const {
     TRY_ASSIGN(Place place, place_of(name));
+    TRY(guard(place));
     if (!is_there(place)) {
         // One that cannot be looked into is there: who hears that it is gone may delete his copy.
         const auto info = place.env.fs->info(place.path + "/cur");
@@ -187,7 +188,7 @@ Result<std::string> Store::rights(std::string_view name) const {
 
 Result<std::string> Store::rights_at(const Place& place) const {
     if (place.mount != nullptr) return rights_in(*place.mount, place.name);
-    TRY_ASSIGN(const auto acl, read_acl(*env_.fs, place.path));
+    TRY_ASSIGN(const auto acl, read_acl(*place.env.fs, place.path));
     return acl ? rights_of_owner(*acl, person_.user) : std::string(kAllRights);
 }
 
@@ -213,7 +214,7 @@ std::string Store::rights_above(std::string_view name) const {
 Result<Acl> Store::acl(std::string_view name) const {
     TRY_ASSIGN(const Place place, existing(name));
     if (place.mount == nullptr) {
-        TRY_ASSIGN(auto own, read_acl(*env_.fs, place.path));
+        TRY_ASSIGN(auto own, read_acl(*place.env.fs, place.path));
         return own.value_or(Acl{});
     }
     TRY_ASSIGN(auto acl, acl_in(*place.mount, place.name));

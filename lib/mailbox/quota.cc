@@ -66,7 +66,10 @@ Result<void> count_directory(sys::Fs& fs, const std::string& path, QuotaUsage& s
         const auto size = message_size(fs, cat({path, "/", entry.name}));
         if (!size && size.error().code == Errc::not_found) continue;  // renamed or gone meanwhile
         if (!size) return Error(size.error());
-        sum.storage += static_cast<std::int64_t>(std::min(*size, kMost / 2));
+        // Names say any size.
+        const auto more = static_cast<std::int64_t>(std::min(*size, kMost));
+        if (__builtin_add_overflow(sum.storage, more, &sum.storage))
+            sum.storage = static_cast<std::int64_t>(kMost);
         ++sum.messages;
     }
     return {};

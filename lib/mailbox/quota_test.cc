@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <limits>
 
 #include "lib/log/log.h"
 #include "lib/mailbox/test_folder.h"
@@ -339,6 +340,16 @@ TEST_F(QuotaTest, PercentIsOfTheNearerLimit) {
     EXPECT_EQ(quota(100, 10).percent({95, 1}), 95U);
     EXPECT_EQ(quota(100, 10).percent({250, 1}), 250U);
     EXPECT_EQ(quota(0, 0).percent({250, 1}), 0U);
+}
+
+TEST(QuotaSum, NamesSayAnySize) {
+    TestMaildir maildir;
+    maildir.store();
+    for (const char* name : {"1", "2", "3"})
+        maildir.put(cat({"cur/", name, ".M1.host,S=9223372036854775807"}), "x");
+    const Quota quota(sys::RealFs::instance(), SystemClock::instance(), maildir.root(), {1000, 0});
+    EXPECT_EQ(quota.recount()->storage, std::numeric_limits<std::int64_t>::max());
+    EXPECT_EQ(quota.check(1, 1).error().code, Errc::no_space);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "lib/log/log.h"
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/message_name.h"
+#include "lib/sys/beneath_fs.h"
 
 namespace postern::mailbox {
 namespace {
@@ -79,11 +80,14 @@ void FolderIndex::reset() {
 
 // A snapshot that cannot be used is as good as none.
 bool FolderIndex::read_snapshot() {
-    auto file = env_.fs->open(folder_ + "/postern.index", O_RDONLY | O_NOFOLLOW);
+    auto file = env_.fs->open(folder_ + "/postern.index", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!file) return false;
     const auto info = env_.fs->info(file->get());
-    if (!info) return false;
-    auto map = sys::MappedFile::map(file->get(), static_cast<std::size_t>(info->size));
+    if (!info || (env_.is_shared && info->size > sys::BeneathFs::kMaxRead)) return false;
+    const auto size = static_cast<std::size_t>(info->size);
+    // Whoever else may write there could cut off what is mapped.
+    auto map = env_.is_shared ? sys::MappedFile::copy(file->get(), size)
+                              : sys::MappedFile::map(file->get(), size);
     SnapshotParts parts;
     if (!map) return false;
     map->read_around(false);  // SELECT wants its head and end, whoever looks at messages all of it

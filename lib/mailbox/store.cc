@@ -162,10 +162,9 @@ Result<void> Store::create(std::string_view name) {
 Result<void> Store::remove(std::string_view name) {
     TRY_ASSIGN(const std::string folder, canonical(name));
     if (folder == kInbox) return Error{Errc::permanent, "INBOX cannot be deleted", 0};
-    TRY_ASSIGN(Place place, existing(folder));
+    TRY_ASSIGN(const Place place, existing(folder));
     if (place.mount != nullptr && !place.mount->owner.empty())
         return Error{Errc::denied, "Not the owner", 0};
-    TRY(guard(place));
     // Out of sight in one step; what a crash leaves behind is no folder.
     const std::string doomed =
         place.env.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
@@ -264,7 +263,6 @@ Result<void> Store::guard(Place& place) const {
 }
 
 Result<Mailbox> Store::mailbox_at(Place place) const {
-    TRY(guard(place));
     // Other programs leave out empty directories. A missing tmp/ is made by who needs it.
     const auto info = place.env.fs->info(place.path + "/new");
     if (!info) TRY(complete_maildir(*place.env.fs, place.path));
@@ -331,7 +329,7 @@ Result<std::vector<std::string>> Store::move_special_use(
 Result<Metadata> Store::metadata(std::string_view name) const {
     if (name.empty()) return read_metadata(*env_.fs, env_.root + std::string(kServerMetadata));
     TRY_ASSIGN(const Place place, existing(name));
-    TRY_ASSIGN(Metadata all, read_metadata(*env_.fs, place.path + std::string(kMetadata)));
+    TRY_ASSIGN(Metadata all, read_metadata(*place.env.fs, place.path + std::string(kMetadata)));
     if (place.mount == nullptr) return all;
     std::erase_if(all, [](const auto& entry) { return is_private_entry(entry.first); });
     TRY_ASSIGN(const std::string file, private_file(place, PrivatePlace::kMetadata));

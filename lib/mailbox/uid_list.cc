@@ -25,7 +25,7 @@ Result<std::uint32_t> fresh_validity(const Environment& env) {
     const std::string path = env.root + "/postern.uidvalidity";
     TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env.fs, path + ".lock"));
     std::uint32_t last = 0;
-    if (auto file = env.fs->open(path, O_RDONLY | O_NOFOLLOW)) {
+    if (auto file = env.fs->open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)) {
         TRY_ASSIGN(const std::string text, env.fs->read_at(file->get(), 0, 32));
         last = parse_number<std::uint32_t>(trim(text)).value_or(0);
     }
@@ -61,7 +61,7 @@ std::optional<Header> parse_header(std::string_view line) {
 
 std::uint32_t validity_in_list(sys::Fs& fs, const std::string& folder) {
     constexpr std::size_t kLongestHeader = 64;
-    const auto file = fs.open(folder + "/postern.uids", O_RDONLY | O_NOFOLLOW);
+    const auto file = fs.open(folder + "/postern.uids", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     const auto text =
         file ? fs.read_at(file->get(), 0, kLongestHeader) : Result<std::string>(std::string());
     const auto line = text ? split_once(*text, '\n') : std::nullopt;

@@ -198,7 +198,7 @@ Result<void> FolderView::with_file(std::uint32_t seq,
 Result<Fd> FolderView::open(std::uint32_t seq) {
     Fd file;
     TRY(with_file(seq, [&](const std::string& path) -> Result<void> {
-        TRY_ASSIGN(file, env_.fs->open(path, O_RDONLY | O_NOFOLLOW));
+        TRY_ASSIGN(file, env_.fs->open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
         return {};
     }));
     return file;

@@ -181,7 +181,7 @@ Result<void> duplicate(sys::Fs& from_fs, const std::string& from, sys::Fs& fs,
                        const std::string& to, bool may_link) {
     auto linked = may_link ? fs.link(from, to) : Error{Errc::denied, "another store's", 0};
     if (linked || linked.error().code == Errc::not_found) return linked;
-    TRY_ASSIGN(const Fd source, from_fs.open(from, O_RDONLY | O_NOFOLLOW));
+    TRY_ASSIGN(const Fd source, from_fs.open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
     TRY_ASSIGN(const auto info, from_fs.info(source.get()));
     TRY_ASSIGN(const Fd target, fs.open(to, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     constexpr std::size_t kChunk = 256 * 1024;

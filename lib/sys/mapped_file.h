@@ -1,5 +1,5 @@
 // A file mapped read-only. Only for files that nobody changes in place or truncates: a page that
-// goes away under a mapping ends the process.
+// goes away under a mapping ends the process. Of a file of somebody else's, there is copy().
 #pragma once
 
 #include <string_view>
@@ -23,6 +23,8 @@ class MappedFile {
 
     // The first `size` bytes of the file; the descriptor may be closed afterwards.
     static Result<MappedFile> map(int fd, std::size_t size);
+    // The same bytes in memory of our own. Errc::corrupt: there are not as many.
+    static Result<MappedFile> copy(int fd, std::size_t size);
 
     std::string_view bytes() const { return bytes_; }
 

@@ -169,7 +169,13 @@ class SharedFolders(unittest.TestCase):
         (anns / ".Linked/new").rmdir()
         (anns / ".Linked/new").symlink_to(bobs / "new")
         forge_name(anns / ".Forged", 1, "../../../../bob/Maildir/.Private")
+        for pipe in (".Forged/postern.metadata", ".Linked/postern.uids"):
+            (anns / pipe).unlink(missing_ok=True)
+            os.mkfifo(anns / pipe)
+            if mail.identity:
+                os.chown(anns / pipe, *mail.identity)
         bob = self.imap(mail, "bob")
+        self.assertEqual(bob.xatom("GETMETADATA", "Other.ann.Forged", "/shared/comment")[0], "NO")
         self.assertEqual(bob.select("Other.ann.Linked")[0], "NO")
         self.assertEqual(bob.status("Other.ann.Forged", "(MESSAGES)")[1], [b"Other.ann.Forged (MESSAGES 1)"])
         self.assertEqual(bob.select("Other.ann.Forged"), ("OK", [b"1"]))
