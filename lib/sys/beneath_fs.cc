@@ -36,6 +36,10 @@ Result<Fd> open_beneath(int root, const std::string& below, int flags, mode_t mo
     for (;;) {
         Fd fd(static_cast<int>(::syscall(SYS_openat2, root, below.c_str(), &how, sizeof how)));
         if (fd) return fd;
+        if (errno == ENOTDIR && (flags & O_DIRECTORY) != 0)  // what a link as the last name gives
+            return Error{Errc::corrupt,
+                         cat({doing, ": no directory; symbolic links there are not followed"}),
+                         ENOTDIR};
         if (errno != EINTR) return refused(doing);
     }
 }
