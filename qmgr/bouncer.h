@@ -28,6 +28,9 @@ class Bouncer {
     // The descriptor is asked for when its turn comes.
     void send(ipc::BounceSend request, std::function<Result<int>()> descriptor, Done done);
 
+    // Nothing is asked, or waits to be.
+    bool is_idle() const { return under_way_ == 0 && waiting_.empty(); }
+
   private:
     static constexpr std::size_t kUnderWay = 8;
     static constexpr std::size_t kMaxNotes = 20'000;

@@ -239,14 +239,16 @@ void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) 
     on_rejected(message, report);
 }
 
-// The recipient needs nothing more. When the whole file is about to be unlinked, its mark is not
-// worth a write; one that is used again may be found after a power cut under the name of the next
+// The recipient needs nothing more. When the whole file is about to be unlinked (and not kept for
+// another message of it), its mark is not worth a write; one that is used again may be found after a power cut under the name of the next
 // message, but with the old contents.
 void Manager::give_up(Message& message, std::uint32_t index) {
     queue::Recipient& recipient = message.envelope().recipients.at(index);
     recipient.done = true;
-    bool last = !message.file->reusable && message.pending == 1 && message.file->live == 1 &&
-                !message.bounced && !message.reported && message.envelope().remaining() == 0;
+    const QueueFile& file = *message.file;
+    const bool last = !file.reusable && !file.keep && file.live == 1 && message.pending == 1 &&
+                      !message.bounced && !message.reported &&
+                      message.envelope().remaining() == 0;
     if (!last) store_.mark_done(*message.file, recipient);
 }
 
@@ -370,6 +372,12 @@ void Manager::release_due() {
     release_timer_.start(std::min(std::chrono::ceil<Millis>(left), options_.queue_run_delay));
 }
 
+// A requeued message; one that drains leaves it to its successor.
+void Manager::take_up_again(const QueueId& id) {
+    if (draining_) return;
+    loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
+}
+
 void Manager::put_to_rest(Message& message) {
     if (message.file->is_batch()) {
         moving_.push_back(message.key);
@@ -392,7 +400,7 @@ void Manager::put_to_rest(Message& message) {
     if (resting && !hold && release > now()) wake_at(release, id);
     if (resting) tell_rest(id, place, retry);
     erase(message);
-    if (at_once) loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
+    if (at_once) take_up_again(id);
 }
 
 // One group at a time: who comes while it is synced makes the next one.
@@ -468,7 +476,7 @@ void Manager::on_moved(const std::vector<MessageKey>& owners, const std::vector<
 void Manager::apply_late_fate(const QueueId& id, Message::Fate before, Message::Fate after) {
     using Operation = ipc::QueueOperation;
     if (after == Message::Fate::requeue) {
-        loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
+        take_up_again(id);
     } else if (after != before) {
         (void)change_resting(id,
                              after == Message::Fate::hold ? Operation::hold : Operation::remove);

@@ -57,7 +57,7 @@ class Manager {
     void drain();
     bool drained() const {
         return draining_ && scheduler_.under_way() == 0 && closing_ == 0 &&
-               file_sync_.outstanding() == 0;
+               file_sync_.outstanding() == 0 && bouncer_.is_idle() && verifications_.is_idle();
     }
 
     std::size_t active() const { return messages_.size(); }
@@ -126,6 +126,7 @@ class Manager {
     void on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done);
     void first_report_told(Message& message);
     void put_to_rest(Message& message);
+    void take_up_again(const QueueId& id);
     WallTime next_try(const Message& message) const;
     void wake_at(WallTime release, const QueueId& id);
     void release_due();

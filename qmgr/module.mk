@@ -9,7 +9,7 @@ qmgr_libqmgr_a_SOURCES = \
 
 check_PROGRAMS += qmgr/qmgr_test
 qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/slots_test.cc %reldir%/manager_test.cc %reldir%/manager_notices_test.cc %reldir%/manager_probes_test.cc \
-	%reldir%/manager_trouble_test.cc %reldir%/manager_orders_test.cc %reldir%/site_logs_test.cc %reldir%/manager_fixture.h %reldir%/scheduler_fixture.h %reldir%/agents_test.cc \
+	%reldir%/manager_trouble_test.cc %reldir%/manager_orders_test.cc %reldir%/successor_test.cc %reldir%/site_logs_test.cc %reldir%/manager_fixture.h %reldir%/scheduler_fixture.h %reldir%/agents_test.cc \
 	%reldir%/name_sync_test.cc %reldir%/options_test.cc %reldir%/store_test.cc %reldir%/options.cc
 qmgr_qmgr_test_CXXFLAGS = $(TEST_CXXFLAGS)
 qmgr_qmgr_test_LDADD = qmgr/libqmgr.a tests/support/libsupport.a lib/queue/libqueue.a lib/ipc/libipc.a lib/loop/libloop.a lib/mail/libmail.a \

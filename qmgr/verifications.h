@@ -22,6 +22,9 @@ class Verifications {
     // Calls back once, never from inside.
     void tell(ipc::VerifyUpdate news, Done done);
 
+    // Nothing is told, or waits to be.
+    bool is_idle() const { return under_way_ == 0 && waiting_.empty(); }
+
   private:
     struct Waiting {
         ipc::VerifyUpdate news;
