@@ -78,7 +78,8 @@ std::optional<Population::End> Population::ended(pid_t pid, bool failed, SteadyT
         end.next = Next::throttle;
     } else if (fails_often(end.member, failed, now)) {
         end.next = Next::throttle_often;
-    } else if (wakes_ && limit_ == 1 && members_.empty() && (end.member.draining || failed)) {
+    } else if (wakes_ && limit_ == 1 && (overlaps_ ? working() == 0 : members_.empty()) &&
+               (end.member.draining || failed)) {
         // Its wake-up must not be lost with it, nor may the one that had to wait for its end.
         end.next = Next::replace;
     }

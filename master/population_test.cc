@@ -207,6 +207,19 @@ TEST_F(PopulationTest, OneThatFailsSoonAgainAndAgainIsThrottled) {
     }
 }
 
+TEST_F(PopulationTest, ASuccessorThatDiesIsReplacedWhileTheOneBeforeDrains) {
+    population.set_rules(1, true, true);
+    const pid_t old = start();
+    population.drain_all();
+    EXPECT_EQ(population.wake_up(false).kind, Kind::start);
+    const pid_t successor = start();
+    clock.advance(Population::kYoung);
+    EXPECT_EQ(end(successor, true), Next::replace);
+    const pid_t another = start();
+    EXPECT_EQ(end(old, false), Next::look) << "another one works";
+    EXPECT_EQ(population.wake_up(false).pid, another);
+}
+
 TEST_F(PopulationTest, AGoodLifeIsForgiven) {
     population.set_rules(1, true);
     const struct {

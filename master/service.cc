@@ -17,6 +17,12 @@ namespace postern::master {
 
 using service::Scoreboard;
 
+namespace {
+
+constexpr Millis kBeforeSuccessor{20};  // between two looks whether the one before is draining
+
+}  // namespace
+
 Service::Service(const Surroundings& around, Setup setup, Scoreboard scoreboard)
     : around_(around),
       scoreboard_(std::move(scoreboard)),
@@ -261,7 +267,11 @@ void Service::wake_up() {
     const auto decision = population_.wake_up(throttled_.active());
     switch (decision.kind) {
         case Population::WakeUp::Kind::tell: tell(decision.pid, ipc::Order::wakeup); break;
-        case Population::WakeUp::Kind::start: spawn(true); break;
+        case Population::WakeUp::Kind::start:
+            // The one before may not have heard yet that it is to drain: both would deliver.
+            if (scoreboard_.any_idle()) return wakeup_.start(kBeforeSuccessor);
+            spawn(true);
+            break;
         case Population::WakeUp::Kind::nothing: break;
     }
 }
