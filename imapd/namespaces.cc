@@ -93,8 +93,9 @@ std::vector<gid_t> Sharing::prepare(const ipc::Grant& grant) {
         }
     }
     const auto found = dict_ ? find_owners() : Result<void>();
-    knows_all_ = found.has_value();
-    if (!found) log::warning("", "shared folders: " + found.error().what);
+    if (found) return gids;
+    knows_all_ = false;
+    log::warning("", "shared folders: " + found.error().what);
     return gids;
 }
 
@@ -108,6 +109,7 @@ Result<void> Sharing::find_owners() {
         TRY_ASSIGN(const auto answer,
                    ipc::call<ipc::UserAnswer>(options_.auth_path, ipc::UserRequest{owner},
                                               Deadline::in(std::min(kOwnerWait, all.left()))));
+        if (answer.outcome == ipc::UserOutcome::temporary) knows_all_ = false;
         if (answer.outcome != ipc::UserOutcome::known || !answer.mailbox.starts_with('/'))
             continue;
         const std::string prefix =

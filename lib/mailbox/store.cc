@@ -198,6 +198,7 @@ std::optional<FolderLock> Store::hold_names() const {
 }
 
 Result<void> Store::rename_own(const std::string& source, const std::string& target) {
+    const auto held = hold_names();
     TRY_ASSIGN(const std::vector<std::string> names, folder_names(*env_.fs, env_.root));
     std::vector<std::pair<std::string, std::string>> moves;
     for (const std::string& name : names) {
@@ -207,7 +208,6 @@ Result<void> Store::rename_own(const std::string& source, const std::string& tar
         moves.emplace_back(name, std::move(moved));
     }
     if (moves.empty()) return Error{Errc::not_found, "Mailbox does not exist", 0};
-    const auto held = moves.size() > 1 ? hold_names() : std::nullopt;
     for (const auto& [old_name, new_name] : moves)
         TRY(env_.fs->rename(path_of(old_name), path_of(new_name)));
     TRY(change_special_uses([&](SpecialUses& uses) {
