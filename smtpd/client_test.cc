@@ -159,14 +159,18 @@ TEST_F(ClientTest, AnvilMayEndAndComeBack) {
         << "the new connection never heard of the session";
 }
 
-// As after a reload: the process has not seen yet that the other end is closed.
-TEST_F(ClientTest, AQuestionThatMeetsTheEndOfAnvilIsAskedOnceMore) {
-    AnvilLink link(loop, options.anvil_path);
-    int answers = 0, failures = 0;
-    const auto ask = [&] {
+class AnvilLinkTest : public ClientTest {
+  protected:
+    void ask() {
         link.ask({AnvilEvent::mail, "smtp", "192.0.2.1"},
-                 [&](const Result<ipc::AnvilAnswer>& answer) { ++(answer ? answers : failures); });
-    };
+                 [this](const Result<ipc::AnvilAnswer>& answer) { ++(answer ? answers : failures); });
+    }
+    AnvilLink link{loop, options.anvil_path};
+    int answers = 0, failures = 0;
+};
+
+// As after a reload: the process has not seen yet that the other end is closed.
+TEST_F(AnvilLinkTest, AQuestionThatMeetsTheEndOfAnvilIsAskedOnceMore) {
     ask();
     ASSERT_TRUE(wait_for([&] { return answers == 1; }));
     anvil->hang_up();
@@ -205,13 +209,7 @@ TEST(Limits, NetworksCountAsOneClient) {
 }
 
 // The end is there already, but the loop comes to it only after who asks.
-TEST_F(ClientTest, TheEndThatAQuestionHasMetIsNotTheNextOnesEnd) {
-    AnvilLink link(loop, options.anvil_path);
-    int answers = 0, failures = 0;
-    const auto ask = [&] {
-        link.ask({AnvilEvent::mail, "smtp", "192.0.2.1"},
-                 [&](const Result<ipc::AnvilAnswer>& answer) { ++(answer ? answers : failures); });
-    };
+TEST_F(AnvilLinkTest, TheEndThatAQuestionHasMetIsNotTheNextOnesEnd) {
     ask();
     ASSERT_TRUE(wait_for([&] { return answers == 1; }));
     auto bell = sys::packet_pair().value();
