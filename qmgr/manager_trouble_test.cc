@@ -286,7 +286,8 @@ TEST_F(ManagerTest, RetriesForAStalledSiteLeaveRoomForNewMail) {
         write_file({envelope(n, {"yes@stalled.test"})}, Directory::deferred);
     auto manager = make_manager();
     manager->start();
-    ASSERT_TRUE(run_until([&] { return manager->active() == 80; }));
+    ASSERT_TRUE(run_until([&] { return manager->active() == 80 && requests_.size() == 5; }))
+        << "a request that came later would be answered";
     hold_answers_ = false;
     manager->on_nudge(write_file({envelope(200, {"yes@other.test"})}));
     ASSERT_TRUE(run_until([&] { return delivered_.size() == 1; }));
