@@ -12,6 +12,8 @@ namespace {
 
 constexpr Millis kLedgerPatience{10'000};
 constexpr Millis kLedgerRoom{5};  // anvil reads more slowly than we write
+constexpr Millis kReloads{10'000};  // so long after all was well, short connections are reloads
+constexpr unsigned kMostTimes = 3;  // a question is put: two reloads, one upon the other
 
 }  // namespace
 
@@ -21,6 +23,7 @@ SessionLedger::SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss
       path_(std::move(path)),
       dismiss_(std::move(dismiss)),
       pause_(pause),
+      well_until_(loop.clock().steady() + kReloads),
       gather_(loop, [this] { tell_changes(); }),
       retry_(loop, [this] { resume(); }),
       patience_(loop, [this] { on_closed(Error{Errc::timeout, "no answer"}); }) {}
@@ -45,7 +48,7 @@ void SessionLedger::ask(const SessionFacts& facts, Seconds login_delay, Done don
     const std::string& id = facts.session.str();
     const AdmissionQuestion question{facts, static_cast<std::uint32_t>(login_delay.count())};
     if (waiting_.empty()) patience_.start(kLedgerPatience);
-    waiting_[id] = {question, std::move(done), false};
+    waiting_[id] = {question, std::move(done)};
     Entry& entry = sessions_[id];
     entry.facts = facts;
     if (!connect()) {
@@ -117,11 +120,15 @@ void SessionLedger::on_packet(const Packet& packet) {
     done(*answer);
 }
 
-// The connection has ended; it is made again, at once if it had lasted: then it was a reload.
+// The connection has ended; it is made again, at once if it had lasted: then it was a reload. One
+// that did not last may have met the next reload.
 void SessionLedger::on_closed(Error why) {
-    const bool lasted = loop_.clock().steady() - connected_at_ > pause_;
+    const auto now = loop_.clock().steady();
+    const bool lasted = now - connected_at_ > pause_;
+    if (lasted) well_until_ = now + kReloads;
+    const bool reload = lasted || (why.code == Errc::closed && now < well_until_);
     if (lasted) away_ = false;
-    if (!lasted && !std::exchange(away_, true))
+    if (!reload && !std::exchange(away_, true))
         log::warning("", cat({"service ", path_, ": ", why.what, ": sessions are not counted"}));
     patience_.stop();
     channel_.reset();  // and its end, if the loop knows of it already, is not told again
@@ -132,7 +139,7 @@ void SessionLedger::on_closed(Error why) {
         if (at->second.changed) changed_.push_back(at->first);
         at = at->second.changed ? std::next(at) : sessions_.erase(at);
     }
-    if (!lasted || why.code == Errc::timeout) give_up(why);
+    give_up(why, reload && why.code != Errc::timeout ? kMostTimes : 1);
     if (!sessions_.empty() || !waiting_.empty()) retry_.start(lasted ? Millis{0} : pause_);
 }
 
@@ -141,17 +148,23 @@ void SessionLedger::resume() {
     if (waiting_.empty()) return;
     if (!connect()) return give_up(Error{Errc::closed, "no connection", 0});
     for (auto& [id, one] : waiting_) {
-        if (std::exchange(one.repeated, true)) continue;
+        ++one.times;
         if (!channel_->send(one.question, id)) break;
     }
     patience_.start(kLedgerPatience);
 }
 
-void SessionLedger::give_up(const Error& why) {
-    auto waiting = std::exchange(waiting_, {});
-    if (waiting.empty()) return;
-    loop_.post([waiting = std::move(waiting), what = cat({"service ", path_, ": ", why.what})] {
-        for (const auto& [id, question] : waiting) question.done(Error{Errc::temporary, what, 0});
+// On questions that have been put so many times.
+void SessionLedger::give_up(const Error& why, unsigned times) {
+    std::vector<Done> given_up;
+    std::erase_if(waiting_, [&](auto& one) {
+        if (one.second.times < times) return false;
+        given_up.push_back(std::move(one.second.done));
+        return true;
+    });
+    if (given_up.empty()) return;
+    loop_.post([given_up = std::move(given_up), what = cat({"service ", path_, ": ", why.what})] {
+        for (const auto& done : given_up) done(Error{Errc::temporary, what, 0});
     });
 }
 

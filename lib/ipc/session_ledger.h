@@ -1,6 +1,7 @@
 // SessionLedger: what a process tells anvil of its sessions. Changes are gathered for a turn of the
 // loop. When the connection ends (a reload, a crash) all sessions are told again on the next one;
-// without anvil the process goes on, and nothing is counted.
+// several that end soon may be as many reloads, for a while. Without anvil the process goes on, and
+// nothing is counted.
 #pragma once
 
 #include <functional>
@@ -41,7 +42,7 @@ class SessionLedger {
     struct Question {
         AdmissionQuestion question;
         Done done;
-        bool repeated = false;
+        unsigned times = 1;  // put
     };
 
     bool connect();
@@ -49,7 +50,7 @@ class SessionLedger {
     void on_packet(const Packet& packet);
     void on_closed(Error why);
     void resume();
-    void give_up(const Error& why);
+    void give_up(const Error& why, unsigned times = 1);
 
     loop::Loop& loop_;
     const std::string path_;
@@ -57,6 +58,7 @@ class SessionLedger {
     const Millis pause_;
     std::unique_ptr<LoopChannel> channel_;
     SteadyTime connected_at_{};
+    SteadyTime well_until_;  // short connections are taken for reloads
     std::unordered_map<std::string, Entry> sessions_;
     std::vector<std::string> changed_;
     std::unordered_map<std::string, Question> waiting_;

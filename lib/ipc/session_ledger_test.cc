@@ -9,6 +9,7 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/sys/unix_socket.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_folder.h"
 
 namespace postern::ipc {
@@ -71,7 +72,8 @@ class SessionLedgerTest : public testing::Test {
     }
 
     support::TempFolder folder_;
-    loop::Loop loop_;
+    support::FakeClock clock_;  // a slow machine's connections last no longer than others'
+    loop::Loop loop_{clock_};
     Fd listener_;
     std::unique_ptr<LoopChannel> anvil_;
     int connections_ = 0, asked_ = 0, answered_ = 0, failed_ = 0;
@@ -106,7 +108,7 @@ TEST_F(SessionLedgerTest, TellsEverythingAgainAfterAReload) {
     listen();
     for (int i = 0; i < 1000; ++i) ledger_.note(facts_of(i));
     until([&] { return known_.size() == 1000; });
-    loop_.run_for(Millis{60});  // the connection has lasted
+    clock_.advance(Millis{60});  // the connection has lasted
     answers_ = false;
     ledger_.ask(facts_of(1), Seconds{0}, count_answers());
     until([&] { return asked_ == 1; });
@@ -119,12 +121,52 @@ TEST_F(SessionLedgerTest, TellsEverythingAgainAfterAReload) {
     EXPECT_EQ(log::take_captured(), "");
 }
 
+TEST_F(SessionLedgerTest, ReloadsMayFollowUponEachOther) {
+    listen();
+    ledger_.note(facts_of(1));
+    until([&] { return known_.contains("u1"); });
+    clock_.advance(Millis{60});
+    answers_ = false;
+    ledger_.ask(facts_of(2), Seconds{0}, count_answers());
+    until([&] { return asked_ == 1; });
+    lose_anvil();
+    until([&] { return asked_ == 2; });
+    answers_ = true;
+    lose_anvil();
+    until([&] { return answered_ == 1 && known_.contains("u1"); });
+    EXPECT_EQ(asked_, 3);
+    EXPECT_EQ(failed_, 0);
+    EXPECT_EQ(log::take_captured(), "");
+}
+
+TEST_F(SessionLedgerTest, AnAnvilThatNeverStaysIsGivenUp) {
+    listen();
+    answers_ = false;
+    ledger_.ask(facts_of(1), Seconds{0}, count_answers());
+    for (int times = 1; times <= 3; ++times) {
+        until([&] { return asked_ == times; });
+        lose_anvil();
+    }
+    until([&] { return failed_ == 1; });
+    EXPECT_EQ(log::take_captured(), "") << "it may still be starting";
+}
+
+TEST_F(SessionLedgerTest, ThatNothingIsCountedIsToldInTheEnd) {
+    listen();
+    clock_.advance(Millis{20'000});
+    ledger_.ask(facts_of(1), Seconds{0}, count_answers());
+    until([&] { return answered_ == 1; });
+    lose_anvil();
+    until([&] { return connections_ == 2; });
+    EXPECT_THAT(log::take_captured(), HasSubstr("sessions are not counted"));
+}
+
 TEST_F(SessionLedgerTest, AQuestionThatMeetsTheEndOfAnvilIsPutAgain) {
     listen();
     for (const bool something_to_tell : {false, true}) {
         ledger_.note(facts_of(1));
         until([&] { return known_.contains("u1"); });
-        loop_.run_for(Millis{60});
+        clock_.advance(Millis{60});
         lose_anvil();  // which the ledger has not seen yet
         if (something_to_tell) ledger_.note(facts_of(2));
         ledger_.ask(facts_of(3), Seconds{0}, count_answers());
@@ -142,7 +184,7 @@ TEST_F(SessionLedgerTest, TheEndOfAnOldConnectionIsNotThatOfTheNewOne) {
     listen();
     ledger_.note(facts_of(1));
     until([&] { return known_.contains("u1"); });
-    loop_.run_for(Millis{60});
+    clock_.advance(Millis{60});
     auto client = sys::stream_pair().value();
     loop::Watch watch(loop_, client.first.get(), [&] {
         watch.want_read(false);
