@@ -11,6 +11,6 @@ master_master_LDADD = master/libmaster.a $(SERVICE_LIBS)
 EXTRA_DIST += %reldir%/README.md
 
 check_PROGRAMS += master/master_test
-master_master_test_SOURCES = %reldir%/population_test.cc %reldir%/difference_test.cc %reldir%/parts_test.cc %reldir%/records_file_test.cc
+master_master_test_SOURCES = %reldir%/population_test.cc %reldir%/difference_test.cc %reldir%/parts_test.cc %reldir%/service_test.cc %reldir%/records_file_test.cc
 master_master_test_CXXFLAGS = $(TEST_CXXFLAGS)
 master_master_test_LDADD = tests/support/libsupport.a master/libmaster.a $(SERVICE_LIBS) $(TEST_LIBS)

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lib/base/strings.h"
+#include "lib/ipc/channel.h"
 #include "lib/log/log.h"
 #include "lib/service/child.h"
 #include "lib/sys/unix_socket.h"
@@ -255,9 +256,10 @@ void Service::on_status(pid_t pid, const ipc::Packet& packet) {
     if (status->event == ipc::StatusEvent::ready) {
         member->ready = true;
         if (std::exchange(member->wake_when_ready, false)) tell(pid, ipc::Order::wakeup);
-    } else if (!throttled_.active()) {
-        watch(true);
+        return;
     }
+    if (status->event == ipc::StatusEvent::retired) member->draining = true;
+    if (!throttled_.active()) watch(true);
 }
 
 void Service::wake_up() {
@@ -300,7 +302,21 @@ void Service::describe_end(pid_t pid, int status, Population::Next next) const {
         log::warning("", path + ": fails soon after each start -- throttling");
 }
 
+// What a process said before its end may not have been read yet, and says whether it started well.
+void Service::hear_out(pid_t pid) {
+    constexpr int kLastWords = 16;
+    const auto control = controls_.find(pid);
+    if (control == controls_.end()) return;
+    ipc::Channel rest(control->second->release());
+    for (int i = 0; i < kLastWords; ++i) {
+        const auto packet = rest.receive_packet(Deadline::in(Millis{0}));
+        if (!packet) return;
+        on_status(pid, *packet);
+    }
+}
+
 bool Service::process_ended(pid_t pid, int status) {
+    hear_out(pid);
     const auto end = population_.ended(pid, status != 0, now());
     if (!end) return false;
     controls_.erase(pid);

@@ -88,6 +88,7 @@ class Service {
     void spawn(bool wake);
     Result<pid_t> start_one(std::size_t slot);
     void on_status(pid_t pid, const ipc::Packet& packet);
+    void hear_out(pid_t pid);
     void wake_up();
     void throttle();
     void on_throttle_end();

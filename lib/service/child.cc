@@ -176,6 +176,8 @@ void Child::tell(ipc::StatusEvent event) {
 
 void Child::ready() { tell(ipc::StatusEvent::ready); }
 
+void Child::retired() { tell(ipc::StatusEvent::retired); }
+
 void Child::set_idle() { scoreboard_.set_state(slot_, Scoreboard::State::idle); }
 
 void Child::set_busy() {

@@ -45,11 +45,15 @@ class Child {
     const std::vector<Fd>& listeners() const { return listeners_; }
     ipc::Channel& control() { return control_; }
     bool is_inet() const { return arguments_.type == "inet"; }
+    // Whether another one may serve while what we serve goes on.
+    bool has_successor() const { return profile_.outlives_reloads; }
 
     // Gives up what the profile does not promise. Once, before the first untrusted byte.
     Result<void> restrict();
     // Tells master that work is welcome now.
     void ready();
+    // And that none is any more, though some is still done.
+    void retired();
     // Availability; tells master when this was the last idle process.
     void set_idle();
     void set_busy();

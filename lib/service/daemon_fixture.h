@@ -59,9 +59,12 @@ class EchoForked : public Forked {
 // A daemon in a temporary queue_directory, born as master would let it be.
 class Daemon {
   public:
+    struct Entry {  // of master.cf
+        std::string type, program;
+    };
     explicit Daemon(int (*run)(int, char**), rlim_t descriptors = 0,
-                    const std::string& option = "max_idle=20s")
-        : descriptors_(descriptors), option_(option) {
+                    const std::string& option = "max_idle=20s", Entry entry = {"unix", "error"})
+        : descriptors_(descriptors), option_(option), entry_(std::move(entry)) {
         char name[] = "/tmp/service_test_XXXXXX";
         folder_ = ::mkdtemp(name);
         EXPECT_TRUE(sys::replace_file(folder_ + "/main.cf",
@@ -117,7 +120,8 @@ class Daemon {
                 ::_exit(99);
         }
         ::setenv(kChildVariable, "7 0 1 1 1", 1);
-        std::vector<std::string> words = {"error", "-n", "echo", "-t", "unix", "-o", option_};
+        std::vector<std::string> words = {entry_.program, "-n", "echo", "-t",
+                                          entry_.type,    "-o", option_};
         if (descriptors_ != 0) {
             const rlimit limit{descriptors_, descriptors_};
             ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -130,6 +134,7 @@ class Daemon {
 
     rlim_t descriptors_;
     std::string option_;
+    Entry entry_;
     std::string folder_;
     std::unique_ptr<Scoreboard> board_;
     std::unique_ptr<ipc::Channel> control_;

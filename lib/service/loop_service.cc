@@ -1,5 +1,7 @@
 // The loop style: many sessions in one process. Stops accepting while the session limit is reached,
 // after max_use connections, and when master says so; then the process ends with its last session.
+// One that has to be the only one (postscreen) goes on after max_use until a moment without sessions:
+// while it waited for their end nobody would be served.
 
 #include <algorithm>
 #include <csignal>
@@ -95,10 +97,16 @@ class LoopHost {
             if (!child_.is_inet() && !child_.may_call(socket.get())) continue;
             session_began();
             service_->on_connection(std::move(socket));
-            if (child_.max_served() != 0 && child_.served() >= child_.max_served() &&
-                child_.is_inet())
+            if (has_served_its_share() && child_.has_successor()) {
+                child_.retired();
                 retire();
+            }
         }
+    }
+
+    bool has_served_its_share() const {
+        return child_.is_inet() && child_.max_served() != 0 &&
+               child_.served() >= child_.max_served();
     }
 
     void session_began() {
@@ -112,6 +120,7 @@ class LoopHost {
     void session_ended() {
         POSTERN_CHECK(sessions_ > 0);
         child_.set_sessions(--sessions_);
+        if (sessions_ == 0 && has_served_its_share()) retire();
         if (retired_) return end_if_done();
         if (!accepting_ && !paused_.active()) accept_again();
         if (sessions_ == 0) idle_.start(child_.max_idle());

@@ -58,16 +58,16 @@ constexpr Accounts kSubmitters = Account::net | Account::mail | Account::queue;
 
 constexpr Profile kProfiles[] = {
     // program           account          callers                                    commands promises      paths           itself
-    {"smtpd",            Account::net,    only(Account::mail),                       false,   kFront,       {},             false},
+    {"smtpd",            Account::net,    only(Account::mail),                       false,   kFront,       {},             false, true},
     // As mail_owner, which owns the folder of its cache.
     {"postscreen",       Account::mail,   kNobody,                                   false,   kFront | kWriter | Promise::dns, kScreenPaths, false},
-    {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false},
+    {"login",            Account::net,    kNobody,                                   false,   kFront,       {},             false, true},
     {"policy",           Account::policy, only(Account::net),                        false,   kTables | Promise::dns, kTablePaths, false},
-    {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false},
+    {"peername",         Account::policy, only(Account::net),                        false,   kAsksDns,     kResolverPaths, false, true},
     {"anvil",            Account::policy, only(Account::net),                        false,   Promise::stdio | Promise::unix_sockets, {}, false},
     {"trivial-rewrite",  Account::policy, Account::queue | Account::policy,          false,   kTables | Promise::dns, kTablePaths, false},
     {"pickup",           Account::mail,   kNobody,                                   true,    kWriter,      kPickupPaths,   false},
-    {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false},
+    {"cleanup",          Account::queue,  kSubmitters,                               false,   kWriter | Promise::inet_connect, kCleanupPaths, false, true},
     {"qmgr",             Account::queue,  Account::net | Account::queue,              true,    kWriter,      kQueuePaths,    false, true},
     {"showq",            Account::queue,  kNobody,                                   true,    kReader,      kShowqPaths,    false},
     {"bounce",           Account::queue,  Account::queue | Account::out,                             false,   kWriter,      kBouncePaths,   false},

@@ -53,8 +53,10 @@ struct Profile {
     sys::Promises promises;         // what it may do after its start
     std::span<const ProfilePath> paths;
     bool restricts_itself;          // starts as root and confines each of its children by itself
-    // Its successor starts while it drains, though there may be one only: what it serves may last for days, or,
-    // qmgr's slowest delivery, for many minutes. Two qmgrs share nothing: a file in use is locked (qmgr/store.h).
+    // Its successor starts while it drains, though there may be one only: what it serves may last for days (a
+    // session), for many minutes (qmgr's slowest delivery, a client in the middle of its message) or for as long as a
+    // name server is silent, and meanwhile nobody else would be served. Two of them share nothing, or what they
+    // share is locked (qmgr/store.h). The others end within moments, or must be the only one: master/README.md.
     bool outlives_reloads = false;
 };
 

@@ -29,27 +29,29 @@ namespace {
 
 class EchoLoop : public LoopService {
   public:
-    explicit EchoLoop(const LoopContext& context)
-        : loop_(context.loop), ended_(context.session_ended) {}
+    explicit EchoLoop(const LoopContext& context, std::size_t limit = 1)
+        : loop_(context.loop), ended_(context.session_ended), limit_(limit) {}
     void on_connection(Fd socket) override {
-        channel_ = std::make_unique<ipc::LoopChannel>(
+        const auto here = channels_.emplace(channels_.end());
+        *here = std::make_unique<ipc::LoopChannel>(
             loop_, std::move(socket),
-            ipc::LoopChannel::Handler{[this](ipc::Packet p) {
-                                          if (p.as<QueueNudge>()->file == kStuck) get_stuck();
-                                          static_cast<void>(
-                                              channel_->send(*p.as<QueueNudge>()).has_value());
-                                      },
-                                      [this](Error) {
-                                          channel_.reset();
-                                          ended_();
-                                      }});
+            ipc::LoopChannel::Handler{
+                [here](ipc::Packet p) {
+                    if (p.as<QueueNudge>()->file == kStuck) get_stuck();
+                    static_cast<void>((*here)->send(*p.as<QueueNudge>()).has_value());
+                },
+                [this, here](Error) {
+                    channels_.erase(here);
+                    ended_();
+                }});
     }
-    std::size_t session_limit() const override { return 1; }
+    std::size_t session_limit() const override { return limit_; }
 
   private:
     loop::Loop& loop_;
     std::function<void()> ended_;
-    std::unique_ptr<ipc::LoopChannel> channel_;
+    std::size_t limit_;
+    std::list<std::unique_ptr<ipc::LoopChannel>> channels_;
 };
 
 int run_echo_worker(int argc, char** argv) {
@@ -62,6 +64,11 @@ int run_echo_worker(int argc, char** argv) {
 int run_echo_loop(int argc, char** argv) {
     return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
         return std::unique_ptr<LoopService>(std::make_unique<EchoLoop>(c));
+    });
+}
+int run_echo_pair_loop(int argc, char** argv) {
+    return run_loop(argc, argv, [](const LoopContext& c) -> Result<std::unique_ptr<LoopService>> {
+        return std::unique_ptr<LoopService>(std::make_unique<EchoLoop>(c, 2));
     });
 }
 int run_echo_worker_any(int argc, char** argv) {
@@ -439,6 +446,39 @@ TEST(LoopService, DrainsWithItsLastSession) {
         status = daemon.control().receive<ipc::Status>(soon());
     ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
     EXPECT_TRUE(session.receive<QueueNudge>(soon()));
+    static_cast<void>(session.release());
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+// A session at a daemon that has had its share of clients with it.
+ipc::Channel last_client(Daemon& daemon) {
+    for (int i = 0; i < 99; ++i) EXPECT_EQ(daemon.ask(), kId.str()) << i;
+    auto session = *ipc::Channel::connect(daemon.path(), soon());
+    EXPECT_TRUE(session.send(QueueNudge{kId}, soon()));
+    EXPECT_TRUE(session.receive<QueueNudge>(soon()));
+    return session;
+}
+
+TEST(LoopService, ThatHasServedItsShareSaysSoAndKeepsItsSessions) {
+    Daemon daemon(run_echo_loop, 0, "max_use=1", {"inet", "smtpd"});
+    ASSERT_TRUE(daemon.ready()) << daemon.log();
+    auto session = last_client(daemon);
+    auto status = daemon.control().receive<ipc::Status>(soon());
+    while (status && status->event == ipc::StatusEvent::all_busy)
+        status = daemon.control().receive<ipc::Status>(soon());
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->event, ipc::StatusEvent::retired);
+    ASSERT_TRUE(session.send(QueueNudge{kId}, soon()));
+    EXPECT_TRUE(session.receive<QueueNudge>(soon()));
+    static_cast<void>(session.release());
+    EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
+}
+
+TEST(LoopService, ThatHasToBeTheOnlyOneServesUntilNobodyIsLeft) {
+    Daemon daemon(run_echo_pair_loop, 0, "max_use=1", {"inet", "postscreen"});
+    ASSERT_TRUE(daemon.ready()) << daemon.log();
+    auto session = last_client(daemon);
+    EXPECT_EQ(daemon.ask(), kId.str()) << "another client does not wait for that session's end";
     static_cast<void>(session.release());
     EXPECT_EQ(daemon.wait_end(), 0) << daemon.log();
 }

@@ -258,6 +258,17 @@ class Limits(unittest.TestCase):
             self.assertEqual(mail.run("postqueue", "-p").returncode, 0)  # and goes on when they have gone
             self.assertEqual(mail.log().count("has reached its process limit"), 1)
 
+    def test_the_only_process_keeps_nobody_out_when_it_has_served_its_share(self):
+        smtpd = "127.0.0.8:0 inet n - n - 1 smtpd -o max_use=1\n"  # a hundred connections
+        with Instance(services=(), master_cf=smtpd) as mail:
+            address = "127.0.0.8", mail._ports["127.0.0.8:0"]
+            with contextlib.closing(smtplib.SMTP(*address)) as first:
+                for _ in range(110):
+                    self.assertEqual(greeting(address), 250)
+                self.assertEqual(len(mail.pids("127.0.0.8:0")), 2)
+                self.assertEqual(first.noop()[0], 250)
+            wait(lambda: len(mail.pids("127.0.0.8:0")) == 1, "the end of the first one", mail.log)
+
     def test_few_descriptors(self):
         mail = Instance()
         few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
@@ -370,6 +381,30 @@ class Reload(unittest.TestCase):
                     slow.settimeout(0.1)
                     with self.assertRaises(TimeoutError):
                         slow.accept()
+
+    def test_a_slow_client_keeps_nobody_elses_mail_out(self):
+        with Instance() as mail:
+            maildir = mail.add_user("bob")
+            with contextlib.ExitStack() as stack:
+                slow = []
+                for size in (1_000, 1_000_000):  # in memory, and in a file of its own
+                    smtp = stack.enter_context(session(mail))
+                    smtp.ehlo()
+                    for words in ("MAIL FROM:<a@client.test>", "RCPT TO:<bob@example.test>", "DATA"):
+                        self.assertIn(smtp.docmd(words)[0], (250, 354))
+                    smtp.send(b"Subject: slow\r\n\r\n" + (b"x" * 68 + b"\r\n") * (size // 70))
+                    slow.append(smtp)
+                wait(lambda: any((mail.queue / "incoming").iterdir()), "the file of the large one", mail.log)
+                for number in range(1, 3):
+                    reload(mail)
+                    with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                        smtp.sendmail("a@client.test", ["bob@example.test"], "Subject: x\r\n\r\nx\r\n")
+                    mail.wait_messages(maildir, number)
+                for smtp in slow:
+                    smtp.send(b".\r\n")
+                    self.assertEqual(smtp.getreply()[0], 250)
+                mail.wait_messages(maildir, 4)
+            self.assertEqual(len(mail.messages(maildir)), 4)
 
     def test_queue_directory_stays(self):
         with Instance() as mail:

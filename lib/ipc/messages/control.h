@@ -14,8 +14,9 @@ struct Wakeup {
 };
 
 // child -> master. `ready`: initialised, will take work. `all_busy`: this was the last idle process of
-// the service; more work needs another one. The generation makes late news of dead children harmless.
-enum class StatusEvent : std::uint8_t { ready, all_busy, kLast = all_busy };
+// the service; more work needs another one. `retired`: it has served its share and takes no more, but what it
+// serves goes on: it counts like one that drains. The generation makes late news of dead children harmless.
+enum class StatusEvent : std::uint8_t { ready, all_busy, retired, kLast = retired };
 
 struct Status {
     static constexpr Type kType = Type::status;
