@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import stat
+import threading
 import unittest
 
 from instance import Instance, wait
@@ -85,8 +86,12 @@ class FullText(unittest.TestCase):
         self.find(imap, "absent")
         self.addCleanup(imap.shutdown)
         indexer = self.pause_indexer(mail)
-        mail.stop()
+        stop = threading.Thread(target=mail.stop)
+        stop.start()
+        mail.wait_log("Server shutting down")  # the session, which waits for the indexer now
         os.kill(indexer, signal.SIGCONT)
+        stop.join()
+        self.assertNotIn("does not end, killed", mail.log())
         wait(lambda: not pathlib.Path(f"/proc/{indexer}").exists(), "the indexer to end", mail.log)
         self.assertNotIn("messages=3000", mail.log())  # it may have kept a part
 
