@@ -39,6 +39,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kHoldPatience = 10s;  // for deliveries of a message that is to be requeued
 constexpr auto kHoldPoll = 10ms;
+// For messages in others' hands, all together: an agent lets go of one within moments, a qmgr that
+// drains perhaps in an hour.
+constexpr auto kUsePatience = 3s;
 
 using queue::Change;
 using queue::Directory;
@@ -154,6 +157,9 @@ class Surgeon {
     Surgeon(const Surgeon&) = delete;
     Surgeon& operator=(const Surgeon&) = delete;
 
+    // Messages that were left as they are, as they are being delivered.
+    std::size_t left() const { return left_; }
+
     Result<bool> change(const QueueId& id, const Kind& kind, bool release_too) {
         if (kind.change == Change::requeue) return requeue(id);
         if (release_too) TRY(change_one(id, Change::release, ipc::QueueOperation::release));
@@ -203,7 +209,8 @@ class Surgeon {
         return true;
     }
 
-    Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
+    // Errc::temporary: somebody else has it in hand.
+    Result<bool> try_change(const QueueId& id, Change change, ipc::QueueOperation operation) {
         if (!qmgr_) return queue::change_message(fs_, id, change);
         ipc::QueueControl request;
         request.operation = operation;
@@ -211,14 +218,32 @@ class Surgeon {
         TRY(qmgr_->send(request, Deadline::in(60s)));
         TRY_ASSIGN(ipc::QueueControlAnswer answer,
                    qmgr_->receive<ipc::QueueControlAnswer>(Deadline::in(60s)));
-        if (!answer.ok) return Error{Errc::denied, cat({"queue manager: ", answer.text})};
+        if (!answer.ok)
+            return Error{answer.in_use ? Errc::temporary : Errc::denied,
+                         cat({"queue manager: ", answer.text})};
         return answer.count > 0;
+    }
+
+    Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
+        auto changed = try_change(id, change, operation);
+        const auto in_use = [&] { return !changed && changed.error().code == Errc::temporary; };
+        if (in_use() && !use_patience_) use_patience_ = Deadline::in(kUsePatience);
+        while (in_use() && !use_patience_->passed()) {
+            std::this_thread::sleep_for(kHoldPoll);
+            changed = try_change(id, change, operation);
+        }
+        if (!in_use()) return changed;
+        ++left_;
+        warn(cat({id.str(), ": is being delivered; try again"}));
+        return false;
     }
 
     sys::Fs& fs_;
     const std::string pickup_;
     const bool sync_directory_;
     std::optional<ipc::Channel> qmgr_;
+    std::optional<Deadline> use_patience_;  // since somebody else had a message in hand
+    std::size_t left_ = 0;
     bool dropped_ = false;
 };
 
@@ -405,6 +430,10 @@ Result<void> operate(const Job& job, const config::Config& config) {
         report("", cat({kind->summary, ": ", std::to_string(count),
                         count == 1 ? " message" : " messages"}));
     }
+    if (surgeon.left() > 0)
+        return Error{Errc::temporary, cat({"being delivered, not changed: ",
+                                           std::to_string(surgeon.left()),
+                                           surgeon.left() == 1 ? " message" : " messages"})};
     return {};
 }
 

@@ -52,8 +52,12 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
         case Operation::expire: break;
     }
     if (order.queue_id.empty()) return answer(false, 0, "no queue id");
-    bool changed = change_resting(order.queue_id, order.operation);
-    return answer(true, changed ? 1 : 0);
+    const auto changed = change_resting(order.queue_id, order.operation);
+    if (changed) return answer(true, *changed ? 1 : 0);
+    auto refusal = answer(false, 0, printable(changed.error().what, 500));
+    refusal.in_use = changed.error().code == Errc::temporary;
+    if (!refusal.in_use) log::warning(order.queue_id.str(), changed.error().what);
+    return refusal;
 }
 
 // Postfix's qmgr(8): I and D have incoming/ and deferred/ scanned, A whatever the times, F forgets
@@ -92,7 +96,7 @@ bool Manager::change(const QueueId& id, Message::Fate fate) {
     return true;
 }
 
-bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
+Result<bool> Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
     using Operation = ipc::QueueOperation;
     bool active = by_id_.contains(id.str());
     switch (operation) {
@@ -123,17 +127,13 @@ bool Manager::change_resting(const QueueId& id, ipc::QueueOperation operation) {
     };
     for (const auto& [name, resting] : kChanges) {
         if (name != operation) continue;
-        auto changed = queue::change_message(store_.fs(), id, resting);
-        if (!changed) {
-            log::warning(id.str(), changed.error().what);
-            return false;
-        }
+        TRY_ASSIGN(const bool changed, queue::change_message(store_.fs(), id, resting));
         if (operation == Operation::remove && notes_.contains(id.str())) forget_deferrals(id);
         bool due = operation == Operation::release || operation == Operation::requeue;
-        if (*changed && due && has_room(Directory::deferred)) {
+        if (changed && due && has_room(Directory::deferred)) {
             loop_.post([this, id] { take_up(Directory::deferred, id, Reason::flushed); });
         }
-        return *changed;
+        return changed;
     }
     return false;
 }

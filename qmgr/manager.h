@@ -146,7 +146,7 @@ class Manager {
 
     // Orders about one message.
     bool change(const QueueId& id, Message::Fate fate);
-    bool change_resting(const QueueId& id, ipc::QueueOperation operation);
+    Result<bool> change_resting(const QueueId& id, ipc::QueueOperation operation);
     bool flush_message(const QueueId& id);
     ipc::QueueControlAnswer trigger(std::string_view requests);
     ipc::QueueControlAnswer wake_site(const std::string& site);

@@ -34,6 +34,19 @@ void add_files(std::vector<QueueId>& out, const std::vector<sys::DirEntry>& entr
     }
 }
 
+// Nobody delivers or moves a file while we have it locked: a qmgr that drains may do so after its
+// successor has begun. What cannot be opened as a queue file nobody delivers.
+Result<Fd> lock_resting(sys::Fs& fs, const QueueId& id, Directory directory) {
+    auto fd = open_file(fs, directory, id, O_RDONLY);
+    if (!fd && fd.error().code == Errc::not_found) return fd;
+    if (!fd) return Fd();
+    TRY_ASSIGN(const bool locked, sys::try_lock(fd->get(), sys::LockKind::exclusive));
+    if (!locked)
+        return Error{Errc::temporary,
+                     cat({path_of(directory, id), ": in use by another process"})};
+    return fd;
+}
+
 // The batch that has the message, if any has.
 struct Place {
     QueueId file;
@@ -133,6 +146,7 @@ Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
 }
 
 Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Directory directory) {
+    TRY_ASSIGN(const Fd lock, lock_resting(fs, id, directory));
     std::string path = path_of(directory, id);
     switch (change) {
         case Change::hold:

@@ -24,7 +24,8 @@ enum class Change : unsigned char { hold, release, remove, requeue, expire };
 
 // Applies a change to a message wherever it rests. False when it is not in a place that the change
 // concerns (already held, not held, not in the queue). Handles a message inside a batch: it gets a
-// file of its own, or its recipients are marked done.
+// file of its own, or its recipients are marked done. Errc::temporary: somebody has its file locked,
+// who delivers it or moves it, or is an agent that has just done with it.
 Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change);
 
 // Ids of all messages with recipients left in a directory (those inside batches too), sorted by

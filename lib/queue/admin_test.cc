@@ -261,6 +261,20 @@ TEST_F(AdminTest, TwoAtOnce) {
     EXPECT_EQ(refused.error().code, Errc::temporary);
     EXPECT_NE(refused.error().what.find("in use by another process"), std::string::npos);
     EXPECT_TRUE(in(Directory::hold).empty());
+    for (const Directory where : {Directory::deferred, Directory::hold}) {
+        const QueueId own = put(where, {envelope(5)});
+        Fd delivering = *fs_.open(path_of(where, own), O_RDONLY, 0);
+        ASSERT_TRUE(*sys::try_lock(delivering.get(), sys::LockKind::exclusive));
+        for (const Change what : {Change::remove, Change::requeue, Change::expire}) {
+            const auto later = change_message(fs_, own, what);
+            ASSERT_FALSE(later);
+            EXPECT_EQ(later.error().code, Errc::temporary);
+        }
+        EXPECT_EQ(in(where), Ids{own});
+        EXPECT_EQ(fs_.info(path_of(where, own))->mode & kModeForceExpire, 0U);
+        delivering.reset();
+        EXPECT_TRUE(change(5, Change::remove));
+    }
 
     // The file goes between the look and the deed.
     class Quicker final : public support::RootedFs {

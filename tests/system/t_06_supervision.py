@@ -382,6 +382,34 @@ class Reload(unittest.TestCase):
                     with self.assertRaises(TimeoutError):
                         slow.accept()
 
+    def test_what_the_queue_manager_before_delivers_is_left_to_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as slow:
+            slow.settimeout(60)
+            route = f"inline:{{slow.test=smtp:[127.0.0.1]:{slow.getsockname()[1]}}}"
+            with Instance({"transport_maps": route, "smtp_helo_timeout": "3600s"}) as mail:
+                with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                    smtp.sendmail("a@client.test", ["u@slow.test"], "Subject: x\r\n\r\nx\r\n")
+                with slow.accept()[0] as site:
+                    site.sendall(b"421 later\r\n")
+                    queue_id = mail.wait_log(r"(\w+): to=<u@slow.test>.*status=deferred")[1]
+                with slow.accept()[0] as site:  # which says nothing at first
+                    reload(mail)
+                    done = mail.run("postsuper", "-h", queue_id, "-d", queue_id, check=False)
+                    self.assertEqual((done.returncode, done.stderr.splitlines()), (1, [
+                        *[f"postsuper: warning: {queue_id}: is being delivered; try again"] * 2,
+                        "postsuper: Placed on hold: 0 messages", "postsuper: Deleted: 0 messages",
+                        "postsuper: fatal: being delivered, not changed: 2 messages"]))
+                    site.sendall(b"220 slow.test\r\n")
+                    for line in site.makefile("rb"):
+                        if line != b".\r\n" and line[:4] not in (b"EHLO", b"MAIL", b"RCPT", b"DATA"):
+                            continue
+                        site.sendall(b"354 go on\r\n" if line.startswith(b"DATA") else b"250 ok\r\n")
+                        if line == b".\r\n":
+                            break
+                mail.wait_log(rf"{queue_id}: removed")
+                self.assertEqual(mail.log().count("status=sent"), 1)
+                self.assertEqual(mail.run("postqueue", "-p").stdout, "Mail queue is empty\n")
+
     def test_a_slow_client_keeps_nobody_elses_mail_out(self):
         with Instance() as mail:
             maildir = mail.add_user("bob")

@@ -41,12 +41,14 @@ struct QueueControlAnswer {
 
     bool ok = false;
     bool not_served = false;  // flush_site: fast_flush_domains does not have it
+    bool in_use = false;      // somebody else has the message in hand: perhaps in a moment
     std::uint32_t count = 0;  // messages it concerned
     std::string text;
 
     void attributes(auto& io) {
         io.attr("ok", ok);
         io.attr("not_served", not_served);
+        io.attr("in_use", in_use);
         io.attr("count", count);
         io.attr("text", text, kMaxText);
     }
