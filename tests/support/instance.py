@@ -238,7 +238,7 @@ class Instance:
             for pid in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
                 try:
                     name = pathlib.Path(f"/proc/{pid}/comm").read_text()
-                except FileNotFoundError:
+                except (FileNotFoundError, ProcessLookupError):  # it ended, before or after the file was opened
                     continue
                 if not name.endswith(" waiting\n"):
                     found.append(int(pid))
