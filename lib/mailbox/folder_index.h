@@ -34,7 +34,8 @@ class FolderIndex final : private ChangeSink {
     void move_to(const std::string& folder);
 
     // From the files on disk; makes them where there are none. With `look`, what foreign programs
-    // did is taken notice of.
+    // did is taken notice of. Without it the rows are shown to nobody: who adds to a folder takes it
+    // as it is by then.
     Result<void> load(bool look);
     // For another session: what load(true) does, by what is known already. An error: it is to be
     // loaded anew.
@@ -209,7 +210,7 @@ class FolderIndex final : private ChangeSink {
     std::size_t pending_from_ = 0;  // rows before it have names that show their flags
     std::uint64_t first_gone_ = 0;
     bool marks_ = false;
-    bool in_use_ = false;  // load() is over: UIDVALIDITY must not change any more
+    bool in_use_ = false;  // load(true) is over: UIDVALIDITY must not change any more
     bool log_missing_ = false;
     bool applying_own_ = false;
 };

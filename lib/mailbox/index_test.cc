@@ -216,6 +216,33 @@ TEST(Index, ADamagedLogCostsKeywordsAndNothingElse) {
     EXPECT_EQ(view->next_uid(), 4U);
 }
 
+// As after a restore without that file. To add is not to have seen anything: there is no view that
+// new UIDs would upset.
+TEST(Index, WhatIsAddedGoesIntoAFolderWhoseUidsAreLost) {
+    TestMaildir maildir;
+    fill(maildir, 2);
+    const auto validity = open_indexed(maildir)->uid_validity();
+    const Mailbox inbox = maildir.inbox();
+    ASSERT_TRUE(maildir.store().create("From"));
+    const Mailbox other = *maildir.store().mailbox("From");
+    ASSERT_TRUE(other.append(std::vector{append_text("a: b\n\nc\n")}));
+    const auto from = *other.open(Access::read_write);
+
+    maildir.remove("postern.uids");
+    const auto copied = from->copy(Seqs{1}, inbox);
+    ASSERT_TRUE(copied) << copied.error().what;
+    maildir.remove("postern.uids");
+    const auto appended = inbox.append(std::vector{append_text("d: e\n\nf\n")});
+    ASSERT_TRUE(appended) << appended.error().what;
+    maildir.remove("postern.uids");
+    ASSERT_TRUE(inbox.raise_modseq());
+    const auto view = open_indexed(maildir);
+    EXPECT_EQ(view->count(), 4U);
+    EXPECT_GT(view->uid_validity(), appended->uid_validity);
+    EXPECT_GT(appended->uid_validity, copied->uid_validity);
+    EXPECT_GT(copied->uid_validity, validity);
+}
+
 // Hundreds of changes are quick without fsync.
 class NoSync final : public support::RootedFs {
   public:

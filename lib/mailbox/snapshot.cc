@@ -142,7 +142,7 @@ Result<void> FolderIndex::load(bool look) {
         TRY_ASSIGN(const bool behind, is_behind(true));
         if (behind) TRY(unless_full(reconcile()));
     }
-    in_use_ = true;
+    in_use_ = look;
     forget_marks();
     return {};
 }
