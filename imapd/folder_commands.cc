@@ -84,11 +84,13 @@ Reply Session::rename(const imap::RenameArguments& arguments) {
     if (!imap::decode_mailbox_name(arguments.to)) return not_utf7();
     if (auto refusal = lacks("x", arguments.from)) return *refusal;
     if (auto refusal = lacks_create(arguments.to)) return *refusal;
+    const auto from = mailbox::Store::canonical(arguments.from);
+    const auto to = mailbox::Store::canonical(arguments.to);
+    if (from && to && *from != "INBOX" && *from != *to && mailbox::is_within(*to, *from))
+        return Reply::no("[CANNOT] A mailbox can't be moved below itself");
     if (auto done = store_.rename(arguments.from, arguments.to); !done) {
         return done.error().code == Errc::permanent ? already_exists() : failed(done.error());
     }
-    const auto from = mailbox::Store::canonical(arguments.from);
-    const auto to = mailbox::Store::canonical(arguments.to);
     if (from && to && *from != "INBOX") follow_rename(*from, *to);
     return Reply::ok("Rename completed.");
 }

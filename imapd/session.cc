@@ -398,9 +398,10 @@ void Session::finish_bad(std::string_view tag, std::string_view text) {
     end("Too many invalid IMAP commands");
 }
 
-Reply Session::invalid_name() const {
+// Where names have a prefix, what is wrong may be that it is missing.
+Reply Session::invalid_name(const Error& error) const {
     const std::string prefix = names_.shown_prefix();
-    return Reply::no(prefix.empty() ? "[CANNOT] Invalid mailbox name"
+    return Reply::no(prefix.empty() ? cat({"[CANNOT] ", error.what})
                                     : cat({"[CANNOT] Invalid mailbox name; your own begin with \"",
                                            prefix, "\""}));
 }
@@ -408,7 +409,7 @@ Reply Session::invalid_name() const {
 Reply Session::failed(const Error& error) const {
     switch (error.code) {
         case Errc::not_found: return Reply::no("[NONEXISTENT] Mailbox doesn't exist");
-        case Errc::invalid: return invalid_name();
+        case Errc::invalid: return invalid_name(error);
         case Errc::denied: return Reply::no("[NOPERM] Permission denied");
         default: break;
     }

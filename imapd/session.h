@@ -141,7 +141,7 @@ class Session {
     void end(std::string reason);
     // NO with a text for the client; the details go to the log.
     Reply failed(const Error& error) const;
-    Reply invalid_name() const;
+    Reply invalid_name(const Error& error) const;
 
     // enable.cc
     Reply enable(const imap::EnableArguments& arguments);

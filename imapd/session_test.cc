@@ -180,6 +180,21 @@ TEST_F(SessionTest, CopyAndMove) {
     EXPECT_THAT(c("COPY 1 Box"), HasSubstr("* 4 EXISTS\r\n"));
 }
 
+TEST_F(SessionTest, RefusedNamesAreToldWhatIsWrong) {
+    Client c(maildir);
+    const std::pair<std::string, std::string> cases[] = {
+        {"CREATE \"\"", "Mailbox name is empty"},
+        {"CREATE a..b", "Mailbox name has an empty level"},
+        {"SELECT ../a", "Mailbox name has a character that names cannot have"},
+        {"CREATE " + std::string(241, 'a'), "Mailbox name is longer than 240 bytes"},
+    };
+    for (const auto& [command, why] : cases)
+        EXPECT_EQ(c(command), "t NO [CANNOT] " + why + "\r\n") << command;
+    c("CREATE a");
+    EXPECT_EQ(c("RENAME a a.b"), "t NO [CANNOT] A mailbox can't be moved below itself\r\n");
+    EXPECT_THAT(c("RENAME INBOX INBOX.b"), StartsWith("t OK"));
+}
+
 TEST_F(SessionTest, Folders) {
     Client c(maildir);
     EXPECT_THAT(c("LIST \"\" \"\""), StartsWith("* LIST (\\Noselect) \".\" \"\"\r\n"));

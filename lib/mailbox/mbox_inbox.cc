@@ -430,7 +430,7 @@ Result<MboxMessage> MboxInbox::message_of_row(const Work& work, const IndexRow& 
     const std::string path = work.index.path(row);
     TRY_ASSIGN(const Fd file, work.env.fs->open(path, O_RDONLY | O_NOFOLLOW, 0));
     TRY_ASSIGN(const auto info, work.env.fs->info(file.get()));
-    if (info.size > kLargestMboxMessage) return Error{Errc::invalid, path + ": too large", 0};
+    if (info.size > kLargestMboxMessage) return Error{Errc::permanent, path + ": too large", 0};
     MboxMessage message;
     TRY_ASSIGN(message.text,
                work.env.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size)));

@@ -79,12 +79,16 @@ void Store::set_quota(QuotaLimits limits) {
 
 Result<std::string> Store::canonical(std::string_view name) {
     if (name.ends_with(kSeparator)) name.remove_suffix(1);
-    const auto bad = [&] { return Error{Errc::invalid, "invalid mailbox name", 0}; };
-    if (name.empty() || name.size() > kMaxFolderName) return bad();
+    const auto bad = [](std::string_view why) {
+        return Error{Errc::invalid, cat({"Mailbox name ", why}), 0};
+    };
+    if (name.empty()) return bad("is empty");
+    if (name.size() > kMaxFolderName)
+        return bad(cat({"is longer than ", std::to_string(kMaxFolderName), " bytes"}));
     for (const char c : name)
-        if (is_control(c) || c == '/') return bad();
+        if (is_control(c) || c == '/') return bad("has a character that names cannot have");
     for (const std::string_view level : split(name, kSeparator))
-        if (level.empty()) return bad();
+        if (level.empty()) return bad("has an empty level");
     // RFC 3501 5.1: INBOX is one name in any case.
     const std::string_view first = name.substr(0, name.find(kSeparator));
     if (iequals(first, kInbox)) return cat({kInbox, name.substr(first.size())});

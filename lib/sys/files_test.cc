@@ -108,6 +108,7 @@ TEST(RealFs, ListsEveryKindAndNoDots) {
 TEST(RealFs, ErrorsNameTheObjectAndLeakNothing) {
     TempFolder folder;
     const std::string none = folder / "none";
+    const Fd full = *fs().open("/dev/full", O_WRONLY, 0);
     const auto before = open_descriptors();
     const std::pair<Error, std::string> cases[] = {
         {fs().open(none, O_RDONLY, 0).error(), "open " + none + ": No such file or directory"},
@@ -125,6 +126,7 @@ TEST(RealFs, ErrorsNameTheObjectAndLeakNothing) {
         {fs().make_directory(none + "/x", 0700).error(),
          "mkdir " + none + "/x: No such file or directory"},
         {fs().read_at(-1, 0, 1).error(), "read descriptor -1: Bad file descriptor"},
+        {fs().write(full.get(), "x").error(), "write /dev/full: No space left on device"},
         {fs().write(-1, "x").error(), "write descriptor -1: Bad file descriptor"},
         {fs().write_at(-1, 0, "x").error(), "write descriptor -1: Bad file descriptor"},
         {fs().truncate(-1, 0).error(), "truncate descriptor -1: Bad file descriptor"},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <memory>
 
 #include "lib/base/strings.h"
@@ -39,7 +40,26 @@ Result<void> check(int status, std::string_view doing) {
     return {};
 }
 
-std::string about(int fd) { return "descriptor " + std::to_string(fd); }
+// A disk is full, or a file damaged: whoever reads of it in the log wants to know which. The kernel
+// tells the name of what is open; where /proc is not there, or of what has no name, the number must do.
+std::string about(int fd) {
+    char path[PATH_MAX];
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    const ssize_t n = ::readlink(link.c_str(), path, sizeof path);
+    if (n > 0 && path[0] == '/') return {path, static_cast<std::size_t>(n)};
+    return "descriptor " + std::to_string(fd);
+}
+
+// Takes errno before it looks for the name.
+Error failed_on(std::string_view doing, int fd) {
+    const int number = errno;
+    return system_error(cat({doing, " ", about(fd)}), number);
+}
+
+Result<void> check(int status, std::string_view doing, int fd) {
+    if (status != 0) return failed_on(doing, fd);
+    return {};
+}
 
 // Repeats until everything is written; put(bytes, done) is write or pwrite.
 template <class Put>
@@ -48,7 +68,8 @@ Result<void> write_all(int fd, std::string_view bytes, Put put) {
     while (done < bytes.size()) {
         const ssize_t n = put(bytes.substr(done), done);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return system_error(cat({"write ", about(fd)}), n == 0 ? ENOSPC : errno);
+        if (n == 0) errno = ENOSPC;
+        if (n <= 0) return failed_on("write", fd);
         done += static_cast<std::size_t>(n);
     }
     return {};
@@ -106,7 +127,7 @@ Result<std::string> RealFs::read_at(int fd, std::uint64_t offset, std::size_t co
         const ssize_t n =
             ::pread(fd, bytes.data() + done, count - done, static_cast<off_t>(offset + done));
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return system_error("read " + about(fd));
+        if (n < 0) return failed_on("read", fd);
         if (n == 0) break;
         done += static_cast<std::size_t>(n);
     }
@@ -127,33 +148,32 @@ Result<void> RealFs::write_at(int fd, std::uint64_t offset, std::string_view byt
 }
 
 Result<void> RealFs::truncate(int fd, std::uint64_t size) {
-    return check(::ftruncate(fd, static_cast<off_t>(size)), "truncate " + about(fd));
+    return check(::ftruncate(fd, static_cast<off_t>(size)), "truncate", fd);
 }
 
 Result<void> RealFs::start_sync(int fd) {
-    return check(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE),
-                 "sync_file_range " + about(fd));
+    return check(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), "sync_file_range", fd);
 }
 
 Result<void> RealFs::sync(int fd) {
     for (;;) {  // a network file system may be interrupted
         if (::fsync(fd) == 0) return {};
-        if (errno != EINTR) return system_error("fsync " + about(fd));
+        if (errno != EINTR) return failed_on("fsync", fd);
     }
 }
 
 Result<void> RealFs::sync_data(int fd) {
     for (;;) {
         if (::fdatasync(fd) == 0) return {};
-        if (errno != EINTR) return system_error("fdatasync " + about(fd));
+        if (errno != EINTR) return failed_on("fdatasync", fd);
     }
 }
 
-Result<void> RealFs::sync_filesystem(int fd) { return check(::syncfs(fd), "syncfs " + about(fd)); }
+Result<void> RealFs::sync_filesystem(int fd) { return check(::syncfs(fd), "syncfs", fd); }
 
 Result<FileInfo> RealFs::info(int fd) {
     struct stat st {};
-    if (::fstat(fd, &st) != 0) return system_error("stat " + about(fd));
+    if (::fstat(fd, &st) != 0) return failed_on("stat", fd);
     return to_info(st);
 }
 
