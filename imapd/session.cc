@@ -401,24 +401,34 @@ void Session::finish_bad(std::string_view tag, std::string_view text) {
 // Where names have a prefix, what is wrong may be that it is missing.
 Reply Session::invalid_name(const Error& error) const {
     const std::string prefix = names_.shown_prefix();
-    return Reply::no(prefix.empty() ? cat({"[CANNOT] ", error.what})
-                                    : cat({"[CANNOT] Invalid mailbox name; your own begin with \"",
-                                           prefix, "\""}));
+    if (!prefix.empty())
+        return Reply::no(
+            cat({"[CANNOT] Invalid mailbox name; your own begin with \"", prefix, "\""}));
+    // No client is told paths of ours.
+    return Reply::no(error.sys == 0 ? cat({"[CANNOT] ", error.what})
+                                    : "[CANNOT] Invalid mailbox name");
 }
 
 Reply Session::failed(const Error& error) const {
-    switch (error.code) {
-        case Errc::not_found: return Reply::no("[NONEXISTENT] Mailbox doesn't exist");
-        case Errc::invalid: return invalid_name(error);
-        case Errc::denied: return Reply::no("[NOPERM] Permission denied");
-        default: break;
-    }
     if (error.sys == EDQUOT) {  // RFC 9208 4.3.1: no trouble of the server's
         log::info(options_.trace, error.what);
         return Reply::no("[OVERQUOTA] Quota exceeded");
     }
-    log::warning(options_.trace, error.what);
-    if (error.code == Errc::no_space) return Reply::no("[OVERQUOTA] Not enough disk space");
+    if (error.sys == EROFS) {
+        log::warning(options_.trace, error.what);
+        return Reply::no("[UNAVAILABLE] The file system is read-only");
+    }
+    const bool is_refusal = error.code == Errc::invalid || error.code == Errc::denied;
+    // By the modes of files, or the sandbox, where our rules allowed it: whoever wonders finds why.
+    if (is_refusal && error.sys != 0) log::info(options_.trace, error.what);
+    if (!is_refusal && error.code != Errc::not_found) log::warning(options_.trace, error.what);
+    switch (error.code) {
+        case Errc::not_found: return Reply::no("[NONEXISTENT] Mailbox doesn't exist");
+        case Errc::invalid: return invalid_name(error);
+        case Errc::denied: return Reply::no("[NOPERM] Permission denied");
+        case Errc::no_space: return Reply::no("[OVERQUOTA] Not enough disk space");
+        default: break;
+    }
     return Reply::no("[SERVERBUG] Internal error, the server's log has the details");
 }
 

@@ -47,8 +47,8 @@ class FolderIndex final : private ChangeSink {
     Result<bool> is_behind(bool thorough) const;
     // Looks at the directories, under the lock, and logs what it finds.
     Result<void> reconcile();
-    // The outcome of writing something down that can wait: without room on the disk mail is shown
-    // all the same, and the next one tries again.
+    // The outcome of writing something down that can wait: without room on the disk, or where the
+    // file system is read-only, mail is shown all the same, and the next one tries again.
     Result<void> unless_full(Result<void> written);
 
     // --- Rows, by ascending UID. Positions change in drop_gone() only.

@@ -7,6 +7,7 @@
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/prepare_new.h"
 #include "lib/mailbox/test_folder.h"
+#include "tests/support/faulty_fs.h"
 #include "tests/support/rooted_fs.h"
 #include "tests/support/temp_folder.h"
 
@@ -243,6 +244,30 @@ TEST(Index, WhatIsAddedGoesIntoAFolderWhoseUidsAreLost) {
     EXPECT_GT(copied->uid_validity, validity);
 }
 
+// As after "mount -o remount,ro", or in a snapshot of the disk: what was known is shown, and what
+// came since is not lost.
+TEST(Index, WhatIsOnAReadOnlyFileSystemCanBeRead) {
+    const support::TempFolder folder;
+    support::RootedFs before(folder.path());
+    {
+        const Mailbox inbox = *Store::open("Maildir", before)->mailbox("INBOX");
+        ASSERT_TRUE(
+            inbox.append(std::vector{append_text("a: b\n\nc\n"), append_text("d: e\n\nf\n")}));
+        const auto view = *inbox.open(Access::read_write);
+    }
+    std::ofstream(folder / "Maildir/new/1.M2P3.other") << "x: y\n\nz\n";
+    support::FaultyFs fs(folder.path(), 1, EROFS, support::FaultyFs::After::stays_broken);
+    const Mailbox inbox = *Store::open("Maildir", fs)->mailbox("INBOX");
+    const auto opened = inbox.open(Access::read_write);
+    ASSERT_TRUE(opened) << opened.error().what;
+    View& view = **opened;
+    EXPECT_EQ(view.count(), 2U);
+    EXPECT_TRUE(view.sync(Expunges::report, true));
+    EXPECT_EQ(view.store(Seqs{1}, StoreMode::add, {kFlagged, 0}).error().sys, EROFS);
+    EXPECT_EQ(inbox.append(std::vector{append_text("g: h\n\ni\n")}).error().sys, EROFS);
+    EXPECT_EQ(inbox.status()->messages, 2U);
+}
+
 // Hundreds of changes are quick without fsync.
 class NoSync final : public support::RootedFs {
   public:
@@ -301,7 +326,8 @@ TEST(Index, ExpungesBehindTheBeginningOfANewLogAreTold) {
     std::ofstream(maildir.root() + "/postern.log", std::ios::app) << "torn by a crash";
     auto busy = open_indexed(maildir);
     ASSERT_TRUE(busy->store(Seqs{1}, StoreMode::add, {kFlagged, 0}));  // the log is replaced
-    ASSERT_TRUE(maildir.inbox().append(std::vector{append_text("comes\n"), append_text("stays\n")}));
+    ASSERT_TRUE(
+        maildir.inbox().append(std::vector{append_text("comes\n"), append_text("stays\n")}));
     ASSERT_TRUE(busy->sync(Expunges::report));
     ASSERT_TRUE(busy->expunge(Seqs{2, 4}));
 
@@ -426,8 +452,8 @@ TEST(Index, OwnAppendsAreNotLookedFor) {
     EXPECT_EQ(view->count(), 24U);
 }
 
-// A change in the same clock tick as another could go unseen: who looks at the directories too early
-// leaves the next one to look again.
+// A change in the same clock tick as another could go unseen: who looks at the directories too
+// early leaves the next one to look again.
 TEST(Index, WhoPreparesWhenAllIsStillIsTheLastToLook) {
     const support::TempFolder folder;
     CountingFs fs(folder.path());

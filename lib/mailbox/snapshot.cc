@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -157,7 +158,9 @@ Result<void> FolderIndex::begin_again() {
 }
 
 Result<void> FolderIndex::unless_full(Result<void> written) {
-    if (written || written.error().code != Errc::no_space) return written;
+    const bool can_wait =
+        !written && (written.error().code == Errc::no_space || written.error().sys == EROFS);
+    if (!can_wait) return written;
     if (!std::exchange(told_of_full_, true))
         log::warning("",
                      cat({folder_, ": ", written.error().what, "; mail can be read, not changed"}));
@@ -217,7 +220,8 @@ void FolderIndex::merge(FolderIndex& fresh) {
     }
     // What has come and gone meanwhile is news to nobody.
     for (; at < fresh.count(); ++at)
-        if ((fresh.row(at).place & place::kGone) == 0) keep(fresh.row(at), fresh.name(fresh.row(at)));
+        if ((fresh.row(at).place & place::kGone) == 0)
+            keep(fresh.row(at), fresh.name(fresh.row(at)));
     map_ = {};
     mapped_rows_ = {};
     mapped_names_ = {};

@@ -101,8 +101,7 @@ std::string Store::path_of(std::string_view name) const {
 
 bool Store::exists(std::string_view name) const { return existing(name).has_value(); }
 
-Result<std::vector<std::string>> Store::folder_names(sys::Fs& fs,
-                                                     const std::string& root) {
+Result<std::vector<std::string>> Store::folder_names(sys::Fs& fs, const std::string& root) {
     TRY_ASSIGN(const auto entries, fs.list(root));
     std::vector<std::string> names{std::string(kInbox)};
     for (const auto& entry : entries) {

@@ -41,7 +41,8 @@ Result<void> check(int status, std::string_view doing) {
 }
 
 // A disk is full, or a file damaged: whoever reads of it in the log wants to know which. The kernel
-// tells the name of what is open; where /proc is not there, or of what has no name, the number must do.
+// tells the name of what is open; where /proc is not there, or of what has no name, the number must
+// do.
 std::string about(int fd) {
     char path[PATH_MAX];
     const std::string link = "/proc/self/fd/" + std::to_string(fd);
