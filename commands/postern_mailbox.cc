@@ -5,15 +5,19 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/base/strings.h"
 #include "lib/crypto/secret.h"
+#include "lib/imap/mailbox_name.h"
 #include "lib/mail/charset.h"
 #include "lib/mail/encoded_word.h"
 #include "lib/mail/header.h"
 #include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/foreign.h"
+#include "lib/mailbox/quota.h"
 #include "lib/mailbox/store.h"
 #include "lib/mailbox/transfer.h"
 #include "lib/sasl/passwd_file.h"
@@ -32,7 +36,7 @@ constexpr std::size_t kMaxPassword = 4096;
 constexpr const char* kMailboxUsage =
     "usage: postern mailbox list WHOSE\n"
     "       postern mailbox status WHOSE [FOLDER...]\n"
-    "       postern mailbox check WHOSE\n"
+    "       postern mailbox check WHOSE [FOLDER...]\n"
     "       postern mailbox rebuild WHOSE [FOLDER...]\n"
     "       postern mailbox search WHOSE FOLDER FIELD TEXT\n"
     "       postern mailbox export WHOSE --dovecot | --mbox FOLDER\n"
@@ -40,11 +44,18 @@ constexpr const char* kMailboxUsage =
     "       postern mailbox import WHOSE --imap [imaps://|imap://]HOST[:PORT] LOGIN [--ca-file "
     "FILE] "
     "[--no-verify] [--plaintext]\n"
-    "WHOSE is a user, or a Maildir (with a slash in it).\n";
+    "WHOSE is a user, or a Maildir (with a slash in it). Levels of folders' names are separated "
+    "by\n"
+    "dots; a name may be in UTF-8, or as list shows it.\n";
 
 using Arguments = std::span<const std::string>;
 
-Error wrong_usage(std::string_view what) { return {Errc::invalid, std::string(what), 0}; }
+constexpr int kWrongUsage = 2;
+
+int wrong_usage(std::string_view what) {
+    std::fputs(cat({"postern mailbox: ", what, "\n", kMailboxUsage}).c_str(), stderr);
+    return kWrongUsage;
+}
 
 void say(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -59,12 +70,48 @@ Result<void> become_owner(const std::string& maildir) {
     return sys::become_user(info->uid, info->gid);
 }
 
+// As it is on disk, in modified UTF-7, where it is not written so already.
+Result<std::string> name_on_disk(const mailbox::Store& store, const std::string& name) {
+    if (store.exists(name) || imap::decode_mailbox_name(name)) return name;
+    std::string encoded = imap::encode_mailbox_name(name);
+    if (imap::decode_mailbox_name(encoded) == name) return encoded;
+    return Error{Errc::invalid, "not a folder's name: " + printable(name, 200), 0};
+}
+
+Result<mailbox::Mailbox> folder_named(const mailbox::Store& store, const std::string& name) {
+    TRY_ASSIGN(const std::string on_disk, name_on_disk(store, name));
+    auto box = store.mailbox(on_disk);
+    if (!box) return std::move(box).error().within(printable(name, 200));
+    return box;
+}
+
+// Nobody counts what an import brings: who asks next how much the mailbox holds shall count it all.
+// Marked at the beginning too, as the process may not live to see the end.
+class Uncounted {
+  public:
+    explicit Uncounted(const std::string& maildir)
+        : quota_(
+              mailbox::Quota::of_tree(sys::RealFs::instance(), SystemClock::instance(), maildir)) {
+        quota_.forget();
+    }
+    ~Uncounted() { quota_.forget(); }
+    Uncounted(const Uncounted&) = delete;
+    Uncounted& operator=(const Uncounted&) = delete;
+
+  private:
+    mailbox::Quota quota_;
+};
+
 // --- What the words do
 
 Result<std::vector<std::string>> chosen_folders(const mailbox::Store& store, Arguments names) {
-    if (!names.empty()) return std::vector<std::string>(names.begin(), names.end());
-    TRY_ASSIGN(const auto folders, store.folders());
     std::vector<std::string> out;
+    for (const std::string& name : names) {
+        TRY_ASSIGN(std::string on_disk, name_on_disk(store, name));
+        out.push_back(std::move(on_disk));
+    }
+    if (!names.empty()) return out;
+    TRY_ASSIGN(const auto folders, store.folders());
     for (const auto& folder : folders)
         if (folder.selectable) out.push_back(folder.name);
     return out;
@@ -80,7 +127,7 @@ Result<int> list_folders(mailbox::Store& store, Arguments words) {
 Result<int> show_status(mailbox::Store& store, Arguments words) {
     TRY_ASSIGN(const auto names, chosen_folders(store, words));
     for (const std::string& name : names) {
-        TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(name));
+        TRY_ASSIGN(const mailbox::Mailbox box, folder_named(store, name));
         TRY_ASSIGN(const auto status, box.status(true));
         say(cat({name, " messages=", std::to_string(status.messages),
                  " unseen=", std::to_string(status.unseen), " size=", std::to_string(status.size),
@@ -122,7 +169,7 @@ Result<int> check_folders(mailbox::Store& store, Arguments words) {
     TRY_ASSIGN(const auto names, chosen_folders(store, words));
     std::size_t problems = 0;
     for (const std::string& name : names) {
-        TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(name));
+        TRY_ASSIGN(const mailbox::Mailbox box, folder_named(store, name));
         TRY_ASSIGN(const std::size_t some, check_folder(box, name));
         problems += some;
     }
@@ -134,7 +181,7 @@ Result<int> check_folders(mailbox::Store& store, Arguments words) {
 Result<int> rebuild_folders(mailbox::Store& store, Arguments words) {
     TRY_ASSIGN(const auto names, chosen_folders(store, words));
     for (const std::string& name : names) {
-        TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(name));
+        TRY_ASSIGN(const mailbox::Mailbox box, folder_named(store, name));
         sys::Fs& fs = *box.environment().fs;
         {
             TRY_ASSIGN(const auto lock,
@@ -157,7 +204,7 @@ Result<int> rebuild_folders(mailbox::Store& store, Arguments words) {
 // The UIDs of messages with the text in a field of the header ("text": anywhere), in any case.
 Result<int> search_folder(mailbox::Store& store, Arguments words) {
     if (words.size() != 3) return wrong_usage("search needs a folder, a field and a text");
-    TRY_ASSIGN(const mailbox::Mailbox box, store.mailbox(words[0]));
+    TRY_ASSIGN(const mailbox::Mailbox box, folder_named(store, words[0]));
     TRY_ASSIGN(const auto view, box.open(mailbox::Access::read_only));
     const std::string wanted = mail::fold_for_search(words[2]);
     const auto contains = [&](std::string_view text) {
@@ -189,7 +236,9 @@ Result<int> export_mail(mailbox::Store& store, Arguments words) {
             return sys::system_error("write");
         return {};
     };
-    TRY(mailbox::export_mbox(store, words[1], write));
+    TRY_ASSIGN(const std::string folder, name_on_disk(store, words[1]));
+    auto exported = mailbox::export_mbox(store, folder, write);
+    if (!exported) return std::move(exported).error().within(printable(words[1], 200));
     if (std::fflush(stdout) != 0) return sys::system_error("write");
     return 0;
 }
@@ -214,7 +263,9 @@ int say_imported(const mailbox::Imported& done) {
 
 Result<int> import_from_server(mailbox::Store& store, Arguments words) {
     if (words.size() < 2) return wrong_usage("import --imap needs a server and a login");
-    TRY_ASSIGN(ImapAccount account, parse_imap_server(words[0]));
+    auto parsed = parse_imap_server(words[0]);
+    if (!parsed) return wrong_usage(parsed.error().what);
+    ImapAccount account = *std::move(parsed);
     account.user = words[1];
     for (std::size_t i = 2; i < words.size(); ++i) {
         if (words[i] == "--ca-file" && i + 1 < words.size())
@@ -242,7 +293,8 @@ Result<int> import_from_server(mailbox::Store& store, Arguments words) {
 Result<int> import_mail(mailbox::Store& store, Arguments words) {
     if (!words.empty() && words[0] == "--imap") return import_from_server(store, words.subspan(1));
     if (words.size() == 3 && words[0] == "--mbox") {
-        TRY_ASSIGN(const std::size_t count, mailbox::import_mbox(store, words[2], words[1]));
+        TRY_ASSIGN(const std::string folder, name_on_disk(store, words[2]));
+        TRY_ASSIGN(const std::size_t count, mailbox::import_mbox(store, folder, words[1]));
         say(std::to_string(count) + " messages\n");
         return 0;
     }
@@ -263,23 +315,35 @@ constexpr MailboxVerb kMailboxVerbs[] = {
     {"import", import_mail},
 };
 
+Result<int> run_verb(const MailboxVerb& verb, const std::string& whose, Arguments words,
+                     const config::Config& config) {
+    std::string inbox_file;
+    TRY_ASSIGN(const std::string maildir, find_mailbox(whose, config, &inbox_file));
+    TRY(become_owner(maildir));
+    const bool makes = verb.run == import_mail;
+    if (!makes && !sys::RealFs::instance().info(maildir + "/cur"))
+        return Error{Errc::not_found, maildir + " is no Maildir", 0};
+    TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(maildir));
+    if (!inbox_file.empty()) {
+        TRY_ASSIGN(const auto rules,
+                   mailbox::parse_locks(join(config.get(param::mailbox_delivery_lock), " ")));
+        store.set_mbox_inbox(inbox_file, rules);
+    }
+    std::optional<Uncounted> uncounted;
+    if (makes) uncounted.emplace(maildir);
+    return verb.run(store, words);
+}
+
+bool asks_for_help(const std::string& word) { return word == "--help" || word == "-h"; }
+
 Result<int> run_mailbox(Arguments arguments, const config::Config& config) {
-    if (arguments.size() < 2) return wrong_usage("arguments are missing");
+    const auto first = arguments.first(std::min<std::size_t>(2, arguments.size()));
+    if (std::any_of(first.begin(), first.end(), asks_for_help)) return say(kMailboxUsage), 0;
+    if (arguments.empty()) return wrong_usage("arguments are missing");
     for (const MailboxVerb& verb : kMailboxVerbs) {
         if (arguments[0] != verb.name) continue;
-        std::string inbox_file;
-        TRY_ASSIGN(const std::string maildir, find_mailbox(arguments[1], config, &inbox_file));
-        TRY(become_owner(maildir));
-        const bool makes = arguments[0] == "import";
-        if (!makes && !sys::RealFs::instance().info(maildir + "/cur"))
-            return Error{Errc::not_found, maildir + " is no Maildir", 0};
-        TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(maildir));
-        if (!inbox_file.empty()) {
-            TRY_ASSIGN(const auto rules,
-                       mailbox::parse_locks(join(config.get(param::mailbox_delivery_lock), " ")));
-            store.set_mbox_inbox(inbox_file, rules);
-        }
-        return verb.run(store, arguments.subspan(2));
+        if (arguments.size() < 2) return wrong_usage("whose mailbox?");
+        return run_verb(verb, arguments[1], arguments.subspan(2), config);
     }
     return wrong_usage("unknown word: " + printable(arguments[0], 40));
 }
@@ -291,7 +355,7 @@ Result<std::string> find_mailbox(const std::string& whose, const config::Config&
     if (whose.find('/') != std::string::npos)
         return whose.substr(0, std::max<std::size_t>(whose.find_last_not_of('/') + 1, 1));
     if (!sasl::is_user_name(whose))
-        return wrong_usage("not a user's name: " + printable(whose, 40));
+        return Error{Errc::invalid, "not a user's name: " + printable(whose, 40), 0};
     const auto users = mailbox::read_small_file(sys::RealFs::instance(),
                                                 config.get(param::auth_passwd_file), kMaxUsersFile);
     sasl::PasswdEntry found;
@@ -301,6 +365,9 @@ Result<std::string> find_mailbox(const std::string& whose, const config::Config&
     }
     if (found.home.empty()) {
         const auto account = sys::find_user(whose);
+        // Which may be for root only: whoever has an account can look at his own mail without it.
+        if (!account.found() && !users && users.error().code != Errc::not_found)
+            return Error(users.error());
         if (!account.found()) return Error{Errc::not_found, "no such user: " + whose, 0};
         found.user = whose;
         found.home = account.value().home;
@@ -315,9 +382,7 @@ int mailbox_command(std::span<const std::string> arguments, const config::Config
     const auto status = run_mailbox(arguments, config);
     if (status) return *status;
     std::fprintf(stderr, "postern mailbox: %s\n", status.error().what.c_str());
-    if (status.error().code != Errc::invalid) return 1;
-    std::fputs(kMailboxUsage, stderr);
-    return 2;
+    return 1;
 }
 
 }  // namespace postern::commands

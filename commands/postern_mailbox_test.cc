@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "lib/base/clock.h"
+#include "lib/mailbox/quota.h"
 #include "lib/mailbox/store.h"
 #include "lib/sys/fs.h"
 #include "tests/support/temp_folder.h"
@@ -92,6 +94,30 @@ TEST_F(MailboxCommand, BringsMailInAndOut) {
     EXPECT_EQ(output_, "Old: 1 messages\n");
 }
 
+TEST_F(MailboxCommand, TakesNamesAsAdministratorsWriteThem) {
+    std::ofstream(folder_ / "in") << "From a@x Thu Jan  1 00:00:07 1970\nSubject: a\n\nbody\n";
+    EXPECT_EQ(run({"import", "fred", "--mbox", folder_ / "in", "Gel\xc3\xb6scht"}), 0);
+    EXPECT_EQ(run({"list", "fred"}), 0);
+    EXPECT_EQ(output_, "INBOX\nGel&APY-scht\n");
+    for (const char* name : {"Gel\xc3\xb6scht", "Gel&APY-scht"}) {
+        EXPECT_EQ(run({"status", "fred", name}), 0);
+        EXPECT_THAT(output_, StartsWith("Gel&APY-scht messages=1 "));
+        EXPECT_EQ(run({"search", "fred", name, "subject", "a"}), 0);
+        EXPECT_EQ(run({"export", "fred", "--mbox", name}), 0);
+    }
+    EXPECT_EQ(run({"import", "fred", "--mbox", folder_ / "in", "Gel\xf6scht"}), 1);
+}
+
+TEST_F(MailboxCommand, WhatIsImportedCountsForTheQuota) {
+    ASSERT_TRUE(mailbox::Store::open(folder_ / "home/Maildir"));
+    mailbox::Quota quota(sys::RealFs::instance(), SystemClock::instance(), folder_ / "home/Maildir",
+                         {1000, 0});
+    EXPECT_EQ(quota.usage()->storage, 0);
+    std::ofstream(folder_ / "in") << "From a@x Thu Jan  1 00:00:07 1970\nSubject: a\n\nbody\n";
+    EXPECT_EQ(run({"import", "fred", "--mbox", folder_ / "in", "Old"}), 0);
+    EXPECT_EQ(*quota.usage(), (mailbox::QuotaUsage{17, 1}));
+}
+
 TEST_F(MailboxCommand, ChecksMessages) {
     EXPECT_EQ(run({"check", "fred"}), 1);  // there is none yet
     ASSERT_TRUE(mailbox::Store::open(folder_ / "home/Maildir"));
@@ -115,7 +141,15 @@ TEST_F(MailboxCommand, RefusesWrongUsage) {
                                                {"export", "fred", "--mbox"},
                                                {"import", "fred", "--mbox", "x"}})
         EXPECT_EQ(run(words), 2) << (words.empty() ? "" : words[0]);
+    testing::internal::CaptureStderr();
     EXPECT_EQ(run({"status", "fred", "missing"}), 1);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(),
+              "postern mailbox: missing: Mailbox does not exist\n");
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{"--help"}, {"list", "-h"}}) {
+        EXPECT_EQ(run(words), 0);
+        EXPECT_THAT(output_, StartsWith("usage: postern mailbox list WHOSE\n"));
+    }
     EXPECT_EQ(run({"list", "nobody-of-this-name"}), 1);
 }
 
