@@ -19,10 +19,13 @@ bool can_be_quoted(std::string_view text, bool utf8 = false) {
 }
 
 void append_quoted(std::string& out, std::string_view text) {
+    constexpr auto kEscaped = [](char c) { return c == '"' || c == '\\'; };
     out += '"';
-    for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
+    while (!text.empty()) {
+        const auto end = std::find_if(text.begin() + 1, text.end(), kEscaped);
+        if (kEscaped(text.front())) out += '\\';
+        out.append(text.begin(), end);
+        text = {end, text.end()};
     }
     out += '"';
 }

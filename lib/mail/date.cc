@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "lib/base/strings.h"
@@ -127,17 +127,35 @@ Local local_of(DateTime date) {
         civil_from_days(days), static_cast<int>(weekday), {rest / 3600, rest / 60 % 60, rest % 60}};
 }
 
-std::string format(const char* pattern, const Local& local, int zone) {
-    char text[64];
-    const int minutes = zone < 0 ? -zone : zone;
-    const auto month = kMonths[static_cast<std::size_t>(local.date.month - 1)];
-    // Both patterns take the same arguments in the same order.
-    const int length =
-        std::snprintf(text, sizeof text, pattern, local.date.day, month.data(), local.date.year,
-                      local.time.hour, local.time.minute, local.time.second, zone < 0 ? '-' : '+',
-                      minutes / 60 % 100, minutes % 60);
-    return std::string(
-        text, length < 0 ? 0 : std::min(static_cast<std::size_t>(length), sizeof text - 1));
+// Not printf: this is a large part of what a line of FETCH costs.
+void append_padded(std::string& out, int number, std::size_t width, char fill = '0') {
+    const std::string digits = std::to_string(number);
+    if (digits.size() < width) out.append(width - digits.size(), fill);
+    out += digits;
+}
+
+// "21-Nov-2026 09:55:06 -0600", with `between` around the month and `fill` before a day of one
+// digit.
+std::string format(DateTime moment, char fill, char between) {
+    const Local local = local_of(moment);
+    const int zone = std::abs(moment.zone_minutes);
+    std::string out;
+    out.reserve(32);
+    append_padded(out, local.date.day, 2, fill);
+    out += between;
+    out += kMonths[static_cast<std::size_t>(local.date.month - 1)];
+    out += between;
+    append_padded(out, local.date.year, 4);
+    out += ' ';
+    append_padded(out, local.time.hour, 2);
+    out += ':';
+    append_padded(out, local.time.minute, 2);
+    out += ':';
+    append_padded(out, local.time.second, 2);
+    out += moment.zone_minutes < 0 ? " -" : " +";
+    append_padded(out, zone / 60 % 100, 2);
+    append_padded(out, zone % 60, 2);
+    return out;
 }
 
 }  // namespace
@@ -209,15 +227,11 @@ std::optional<DateTime> parse_date(std::string_view text) {
 }
 
 std::string format_date(DateTime date) {
-    const Local local = local_of(date);
-    const std::string day(kDays[static_cast<std::size_t>(local.weekday)]);
-    return day + ", " +
-           format("%02d %.3s %04d %02d:%02d:%02d %c%02d%02d", local, date.zone_minutes);
+    const std::string day(kDays[static_cast<std::size_t>(local_of(date).weekday)]);
+    return day + ", " + format(date, '0', ' ');
 }
 
-std::string format_internal_date(DateTime date) {
-    return format("%2d-%.3s-%04d %02d:%02d:%02d %c%02d%02d", local_of(date), date.zone_minutes);
-}
+std::string format_internal_date(DateTime date) { return format(date, ' ', '-'); }
 
 std::optional<DateTime> parse_internal_date(std::string_view text) {
     // RFC 3501 date-time: the day is fixed to two columns, the first may be a space.
