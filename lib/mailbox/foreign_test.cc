@@ -103,6 +103,25 @@ TEST(Adoption, TakesOverCourierFolders) {
     EXPECT_THAT(maildir.store().subscriptions().value(), ElementsAre("Sent"));
 }
 
+// The first that a client does with a folder of sent mail may be to add to it, unseen.
+TEST(Adoption, WhatIsAddedFirstLeavesTheOthersTheirUids) {
+    TestMaildir maildir;
+    const Store store = maildir.store();
+    for (const char* name : {"Appended", "Copied"}) {
+        ASSERT_TRUE(maildir.store().create(name));
+        maildir.put(cat({".", name, "/cur/100.M2P1.h:2,S"}), "Subject: a\n\nb\n");
+        maildir.put(cat({".", name, "/dovecot-uidlist"}), "3 V1234 N90 Gaa\n7 :100.M2P1.h\n");
+    }
+    const auto message = std::vector{append_text("Subject: c\n\nd\n")};
+    EXPECT_THAT(store.mailbox("Appended")->append(message)->uids, ElementsAre(90));
+    ASSERT_TRUE(maildir.inbox().append(message));
+    const auto inbox = maildir.inbox().open(Access::read_write).value();
+    const std::uint32_t first = 1;
+    EXPECT_THAT(inbox->copy({&first, 1}, *store.mailbox("Copied"))->uids, ElementsAre(90));
+    for (const char* name : {"Appended", "Copied"})
+        EXPECT_THAT(uids_of(**store.mailbox(name)->open(Access::read_write)), ElementsAre(7, 90));
+}
+
 // Not knowing its UIDs now is no reason to give all messages new ones for ever.
 TEST(Adoption, AListThatCannotBeReadIsWaitedFor) {
     TestMaildir maildir;
@@ -124,6 +143,85 @@ TEST(Adoption, AListThatCannotBeReadIsWaitedFor) {
     ASSERT_TRUE(view);
     EXPECT_EQ((*view)->uid_validity(), 1234U);
     EXPECT_EQ((*view)->message(1).uid, 7U);
+}
+
+// A folder that was Dovecot's, then ours for a while: two messages, 7 of Dovecot's time and 90 of
+// ours.
+class BackAndForth : public testing::Test {
+  protected:
+    BackAndForth() {
+        (void)maildir.store();
+        maildir.put("cur/100.M2P1.h:2,S", "Subject: a\n\nb\n");
+        maildir.put("dovecot-uidlist", "3 V1234 N90 Gaa\n7 :100.M2P1.h\n");
+        EXPECT_EQ(maildir.inbox().append(std::vector{append_text("Subject: c\n\nd\n")})->uids.at(0),
+                  90U);
+        const auto view = maildir.inbox().open(Access::read_write).value();
+        EXPECT_THAT(uids_of(*view), ElementsAre(7, 90));
+        base = view->base_name(2);
+    }
+
+    // Dovecot serves the folder again, and leaves this list.
+    void dovecot_writes(const std::string& list) {
+        using std::filesystem::last_write_time;
+        const std::filesystem::path ours = maildir.root() + "/postern.uids";
+        last_write_time(ours, last_write_time(ours) - std::chrono::seconds(10));
+        maildir.put("dovecot-uidlist", list);
+    }
+    MailboxStatus status() { return maildir.inbox().status().value(); }
+
+    TestMaildir maildir;
+    std::string base;
+};
+
+TEST_F(BackAndForth, UidsThatDovecotGaveMeanwhileAreKept) {
+    maildir.put("cur/200.M2P1.h:2,S", "Subject: e\n\nf\n");
+    dovecot_writes("3 V1234 N95 Gaa\n7 :100.M2P1.h\n90 :" + base + "\n93 :200.M2P1.h\n");
+    const auto view = maildir.inbox().open(Access::read_write).value();
+    EXPECT_EQ(view->uid_validity(), 1234U);
+    EXPECT_THAT(uids_of(*view), ElementsAre(7, 90, 93));
+    EXPECT_EQ(view->next_uid(), 95U);
+}
+
+TEST_F(BackAndForth, WhatIsAddedFirstLeavesThemToo) {
+    maildir.put("cur/200.M2P1.h:2,S", "Subject: e\n\nf\n");
+    dovecot_writes("3 V1234 N95 Gaa\n7 :100.M2P1.h\n90 :" + base + "\n93 :200.M2P1.h\n");
+    const auto added = maildir.inbox().append(std::vector{append_text("Subject: g\n\nh\n")});
+    EXPECT_EQ(added->uids.at(0), 95U);
+    const auto view = maildir.inbox().open(Access::read_write).value();
+    EXPECT_THAT(uids_of(*view), ElementsAre(7, 90, 93, 95));
+}
+
+TEST_F(BackAndForth, UidsOfWhatCameAndWentAreNotGivenAgain) {
+    dovecot_writes("3 V1234 N99 Gaa\n7 :100.M2P1.h\n90 :" + base + "\n");
+    const auto added = maildir.inbox().append(std::vector{append_text("Subject: g\n\nh\n")});
+    EXPECT_EQ(added->uids.at(0), 99U);
+    EXPECT_EQ(status().uid_validity, 1234U);
+}
+
+TEST_F(BackAndForth, OneUidOfTwoMessagesIsNone) {
+    maildir.put("cur/200.M2P1.h:2,S", "Subject: e\n\nf\n");
+    log::open_capture();
+    dovecot_writes("3 V1234 N92 Gaa\n7 :100.M2P1.h\n90 :200.M2P1.h\n91 :" + base + "\n");
+    const auto now = status();
+    EXPECT_THAT(log::take_captured(), testing::HasSubstr("with a new UIDVALIDITY"));
+    EXPECT_GT(now.uid_validity, 1000000U);
+    EXPECT_EQ(now.messages, 3U);
+    EXPECT_EQ(now.next_uid, 4U);
+    dovecot_writes("3 V1234 N95 Gaa\n94 :100.M2P1.h\n");
+    EXPECT_EQ(status().uid_validity, now.uid_validity) << "of another UIDVALIDITY";
+}
+
+TEST_F(BackAndForth, WhatCannotBeReadOrIsOfTheFutureChangesNothing) {
+    log::open_capture();
+    dovecot_writes("3 V1234 N95 Gaa\n8 :b\n7 :a\n");
+    EXPECT_EQ(maildir.inbox().append(std::vector{append_text("x: y\n\n")})->uids.at(0), 91U);
+    EXPECT_THAT(log::take_captured(), testing::HasSubstr("dovecot-uidlist: is damaged"));
+    dovecot_writes("3 V1234 N99 Gaa\n");
+    const std::filesystem::path list = maildir.root() + "/dovecot-uidlist";
+    std::filesystem::last_write_time(
+        list, std::filesystem::last_write_time(list) + std::chrono::hours(1));
+    EXPECT_EQ(maildir.inbox().append(std::vector{append_text("x: y\n\n")})->uids.at(0), 92U);
+    EXPECT_EQ(status().uid_validity, 1234U);
 }
 
 // As Courier 5.0.13 writes it

@@ -273,7 +273,7 @@ Result<bool> FolderIndex::is_behind(bool thorough) const {
 Result<void> FolderIndex::check_uids() {
     const auto list = env_.fs->info(folder_ + "/postern.uids");
     if (validity_ != 0 && !log_missing_ && list && list->inode == seen_.uids_inode &&
-        list->size == seen_.uids_size)
+        list->size == seen_.uids_size && !uids_.is_passed())
         return {};
     TRY(uids_.ensure());
     if (uids_.validity() != validity_) {

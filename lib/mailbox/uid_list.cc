@@ -3,7 +3,10 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <limits>
+#include <optional>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -40,6 +43,21 @@ Result<std::uint32_t> fresh_validity(const Environment& env) {
 // What cannot be part of a file's name is damage.
 bool is_base(std::string_view text) {
     return !text.empty() && text.find('/') == std::string_view::npos;
+}
+
+// What other servers keep their UIDs in.
+struct ForeignList {
+    const char* file;
+    std::optional<ForeignUids> (*parse)(std::string_view);
+};
+constexpr ForeignList kForeignLists[] = {{"dovecot-uidlist", parse_dovecot_uidlist},
+                                         {"courierimapuiddb", parse_courier_uiddb}};
+
+std::optional<ForeignUids> parse_foreign(const ForeignList& list, const std::string& path,
+                                         std::string_view text) {
+    auto uids = list.parse(text);
+    if (!uids) log::warning("", cat({path, ": is damaged, UIDs are not taken over from it"}));
+    return uids;
 }
 
 struct Header {
@@ -112,17 +130,12 @@ Result<void> UidList::ensure() {
         const auto ours = env_->fs->info(folder_ + "/postern.uids");
         if (!ours && ours.error().code == Errc::not_found) TRY(adopt());
     }
-    if (!usable()) {
-        TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_));
-        uids_.clear();
-        validity_ = validity;
-        next_ = 1;
-        TRY(rewrite());
-    } else if (log_.torn() || adopted_) {
+    if (!usable()) return begin_anew();
+    if (log_.torn() || adopted_) {
         adopted_ = false;
         TRY(rewrite());
     }
-    return {};
+    return follow_others();
 }
 
 // The younger of Dovecot's and Courier's lists. One that is there and cannot be read now may be
@@ -130,24 +143,18 @@ Result<void> UidList::ensure() {
 Result<void> UidList::adopt() {
     std::optional<ForeignUids> best;
     std::int64_t best_time = 0;
-    const auto consider = [&](const char* file, auto parse) -> Result<void> {
-        const std::string path = cat({folder_, "/", file});
+    for (const ForeignList& list : kForeignLists) {
+        const std::string path = cat({folder_, "/", list.file});
         auto info = env_->fs->info(path);
-        if (!info && info.error().code == Errc::not_found) return {};
+        if (!info && info.error().code == Errc::not_found) continue;
         if (!info) return std::move(info).error();
-        if (best && info->mtime_ns <= best_time) return {};
+        if (best && info->mtime_ns <= best_time) continue;
         TRY_ASSIGN(const std::string text, read_small_file(*env_->fs, path, kMaxForeignFile));
-        auto uids = parse(text);
-        if (!uids) {
-            log::warning("", cat({path, ": is damaged, UIDs are not taken over from it"}));
-            return {};
-        }
+        auto uids = parse_foreign(list, path, text);
+        if (!uids) continue;
         best = std::move(uids);
         best_time = info->mtime_ns;
-        return {};
-    };
-    TRY(consider("dovecot-uidlist", parse_dovecot_uidlist));
-    TRY(consider("courierimapuiddb", parse_courier_uiddb));
+    }
     if (!best) return {};
     uids_.clear();
     for (auto& [uid, base] : best->messages) uids_.insert_or_assign(std::move(base), uid);
@@ -156,6 +163,63 @@ Result<void> UidList::adopt() {
     damaged_ = false;
     adopted_ = true;
     return {};
+}
+
+// A list from the future would be younger for ever.
+bool UidList::is_passed_by(const char* file) const {
+    const auto theirs = env_->fs->info(cat({folder_, "/", file}));
+    const auto ours = theirs ? env_->fs->info(folder_ + "/postern.uids") : Error(theirs.error());
+    if (!ours || theirs->mtime_ns <= ours->mtime_ns) return false;
+    const std::chrono::nanoseconds now = env_->clock->now().time_since_epoch();
+    return theirs->mtime_ns <= now.count();
+}
+
+bool UidList::is_passed() const {
+    return std::any_of(std::begin(kForeignLists), std::end(kForeignLists),
+                       [this](const ForeignList& list) { return is_passed_by(list.file); });
+}
+
+// With one UIDVALIDITY a UID must mean one message only, whoever gave it.
+bool UidList::agrees_with(const ForeignUids& theirs) const {
+    std::unordered_map<Uid, std::string_view> ours;
+    for (const auto& [base, uid] : uids_) ours.emplace(uid, base);
+    return std::all_of(theirs.messages.begin(), theirs.messages.end(), [&](const auto& message) {
+        const auto& [uid, base] = message;
+        const Uid known = find(base);
+        return known != 0 ? known == uid : !ours.contains(uid);
+    });
+}
+
+// The other server was back for a while: somebody tries us, goes back, and comes again. Its clients
+// are ours now, and know the UIDs that it gave meanwhile, also those of messages that are gone.
+Result<void> UidList::follow_others() {
+    bool agreed = true, passed = false;
+    for (const ForeignList& list : kForeignLists) {
+        if (!is_passed_by(list.file)) continue;
+        passed = true;
+        const std::string path = cat({folder_, "/", list.file});
+        const auto text = read_small_file(*env_->fs, path, kMaxForeignFile);
+        if (!text) log::warning("", text.error().what + ": what it says of UIDs is not known");
+        const auto theirs = text ? parse_foreign(list, path, *text) : std::nullopt;
+        if (!theirs || theirs->validity != validity_) continue;
+        agreed = agreed && agrees_with(*theirs);
+        if (!agreed)
+            log::warning("", cat({path,
+                                  ": gives messages other UIDs than postern.uids; all of the "
+                                  "folder get new ones, with a new UIDVALIDITY"}));
+        for (const auto& [uid, base] : theirs->messages) uids_.try_emplace(base, uid);
+        next_ = std::max(next_, theirs->next_uid);
+    }
+    if (!agreed) return begin_anew();
+    return passed ? rewrite() : Result<void>();  // and ours is the youngest again
+}
+
+Result<void> UidList::begin_anew() {
+    TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_));
+    uids_.clear();
+    validity_ = validity;
+    next_ = 1;
+    return rewrite();
 }
 
 Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::string_view> bases) {

@@ -18,6 +18,8 @@
 
 namespace postern::mailbox {
 
+struct ForeignUids;
+
 // UIDVALIDITY from the first line of a folder's list; 0: it has none that can be read.
 std::uint32_t validity_in_list(sys::Fs& fs, const std::string& folder);
 
@@ -43,8 +45,12 @@ class UidList {
 
     // Under the folder's lock. Makes the list where there is none or where it cannot be read: from
     // that of Dovecot or Courier if there never was one of ours, else with a UIDVALIDITY never used
-    // in this store. Repairs a torn tail.
+    // in this store. Repairs a torn tail. Where another server has used the folder since ours was
+    // written, the UIDs that it gave count too; where both gave the same ones to other messages,
+    // there is a new UIDVALIDITY.
     Result<void> ensure();
+    // Has another server's list changed since ours did? Then ensure() has something to do.
+    bool is_passed() const;
     // Under the folder's lock: gives the names the next UIDs, in order, durably, without reading
     // the list; the caller knows that `first` is the next one. Names that have one get a new one.
     // Errc::permanent when UIDs are used up.
@@ -63,6 +69,10 @@ class UidList {
     void on_line(std::string_view line);
     Result<void> rewrite();
     Result<void> adopt();
+    bool is_passed_by(const char* file) const;
+    bool agrees_with(const ForeignUids& theirs) const;
+    Result<void> follow_others();
+    Result<void> begin_anew();
 
     const Environment* env_;
     std::string folder_;

@@ -117,6 +117,31 @@ class Moves(unittest.TestCase):
         self.assertRegex(told, r'LSUB \(.*\) "\." Work\r\n')
 
     @unittest.skipUnless(DOVECOT_IMAP.exists() and os.geteuid() == 0, "needs root and Debian's dovecot-imapd")
+    def test_there_again(self):
+        """A trial, a step back, the move; and a client that adds to a folder which it has not opened."""
+        maildir = self.mail.add_user("wavering")
+        if pathlib.Path(maildir).parent.stat().st_uid == 0:
+            self.skipTest("Dovecot serves no mailbox of root's")
+        dovecot = Dovecot(maildir)
+        told = dovecot.say("CREATE Sent", append("Sent", "\\Seen", "one"), append("Sent", "\\Seen", "two"), "SELECT Sent",
+                           "STORE 1 +FLAGS (\\Deleted)", "EXPUNGE")
+        validity = re.search(r"UIDVALIDITY (\d+)", told).group(1)
+        imap = self.imap("wavering")
+        message = b"Subject: by us\r\n\r\nbody\r\n"
+        self.assertEqual(imap.append("Sent", None, None, message)[1], [f"[APPENDUID {validity} 3] Append completed.".encode()])
+        imap.select("Sent")
+        self.assertEqual(set(rows(imap.uid("FETCH", "1:*", "(UID FLAGS)")[1])), {2, 3})
+        imap.logout()
+        self.postern("export", "wavering", "--dovecot")
+        dovecot.say(append("Sent", "", "four"), append("Sent", "", "five"), append("Sent", "", "six"), "SELECT Sent",
+                    "UID STORE 4,6 +FLAGS (\\Deleted)", "EXPUNGE")
+        imap = self.imap("wavering")
+        self.assertEqual(imap.append("Sent", None, None, message)[1], [f"[APPENDUID {validity} 7] Append completed.".encode()])
+        imap.select("Sent")
+        self.assertEqual(set(rows(imap.uid("FETCH", "1:*", "(UID FLAGS)")[1])), {2, 3, 5, 7})
+        imap.logout()
+
+    @unittest.skipUnless(DOVECOT_IMAP.exists() and os.geteuid() == 0, "needs root and Debian's dovecot-imapd")
     def test_names_as_dovecots_namespace_had_them(self):
         mail = Instance({"mailbox_separator": "/", "mailbox_prefix": "INBOX/"}, services=("imap",))
         mail.start()
