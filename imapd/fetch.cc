@@ -186,12 +186,12 @@ Result<bool> Fetcher::prepare_summary(std::uint32_t seq, const std::vector<Fetch
     }
     TRY_ASSIGN(const mail::MimePart* structure, source_.structure(seq));
     TRY_ASSIGN(const std::string_view text, source_.text(seq));
-    out.made = mailbox::summarize(text, *structure);
-    view_.remember(seq, out.made);
-    out.summary.envelope = out.made.envelope;
-    out.summary.structure = out.made.structure;
-    out.summary.header = out.made.header;
-    out.summary.omitted = out.made.omitted;
+    out.made = std::make_unique<const mailbox::Summary>(mailbox::summarize(text, *structure));
+    view_.remember(seq, *out.made);
+    out.summary.envelope = out.made->envelope;
+    out.summary.structure = out.made->structure;
+    out.summary.header = out.made->header;
+    out.summary.omitted = out.made->omitted;
     out.summarized = suffices(out.summary, items);
     return out.summarized;
 }

@@ -1,6 +1,7 @@
 // FETCH: writes the asked-for items of messages, one message at a time, straight to the client.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -45,7 +46,9 @@ class Fetcher {
         // Instead of text and structure, where it suffices.
         bool summarized = false;
         mailbox::CachedMessage summary;
-        mailbox::Summary made;  // owns what summary shows, when it was not in the cache
+        // Owns what summary shows, when it was not in the cache. Stays where it is: short texts
+        // would move with us, and away from under their views.
+        std::unique_ptr<const mailbox::Summary> made;
     };
     bool suffices(const mailbox::CachedMessage& summary,
                   const std::vector<imap::FetchItem>& items) const;

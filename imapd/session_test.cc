@@ -180,6 +180,19 @@ TEST_F(SessionTest, CopyAndMove) {
     EXPECT_THAT(c("COPY 1 Box"), HasSubstr("* 4 EXISTS\r\n"));
 }
 
+// What is so short that it lies within its string, not behind a pointer, must not be left behind.
+TEST_F(SessionTest, ShortHeadersAreWholeAtOnce) {
+    Client c(maildir);
+    c("APPEND INBOX {12+}\r\na: b\r\n\r\nhi\r\n");
+    c("APPEND INBOX {12+}\r\na: c\r\n\r\nhi\r\n");
+    c("SELECT INBOX");
+    const std::string all =
+        "* 1 FETCH (BODY[HEADER.FIELDS (a)] {8}\r\na: b\r\n\r\n)\r\n"
+        "* 2 FETCH (BODY[HEADER.FIELDS (a)] {8}\r\na: c\r\n\r\n)\r\nt OK Fetch completed.\r\n";
+    for (const char* when : {"first", "from the cache"})
+        EXPECT_EQ(c("FETCH 1:2 BODY.PEEK[HEADER.FIELDS (a)]"), all) << when;
+}
+
 TEST_F(SessionTest, RefusedNamesAreToldWhatIsWrong) {
     Client c(maildir);
     const std::pair<std::string, std::string> cases[] = {
