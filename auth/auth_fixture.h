@@ -59,7 +59,7 @@ class ServiceTest : public UsersTest {
     }
     template <class Answer, class Question>
     Result<Answer> ask(ipc::Channel& channel, const Question& question) {
-        TRY(channel.send(question, Deadline::in(Seconds{5})));
+        TRY(channel.send(question, Deadline::in(Seconds{30})));
         bool ready = false;
         loop::Watch watch(loop_, channel.fd(), [&] {
             ready = true;
@@ -68,7 +68,7 @@ class ServiceTest : public UsersTest {
         watch.want_read(true);
         loop_.run_for(Seconds{20});
         if (!ready) return Error{Errc::timeout, "no answer"};
-        return channel.receive<Answer>(Deadline::in(Seconds{1}));
+        return channel.receive<Answer>(Deadline::in(Seconds{30}));
     }
     ipc::AuthRequest request(const std::string& user, const std::string& password) {
         ipc::AuthRequest r;

@@ -111,11 +111,11 @@ class GuessedServiceTest : public testing::Test {
         request.session = SessionId::make(loop_.clock(), SystemRandom::instance());
         request.has_response = true;
         const auto begin = loop_.clock().steady();
-        EXPECT_TRUE(channel.send(request, Deadline::in(Seconds{5})));
+        EXPECT_TRUE(channel.send(request, Deadline::in(Seconds{30})));
         loop::Watch watch(loop_, channel.fd(), [this] { loop_.stop(); });
         watch.want_read(true);
         loop_.run_for(Seconds{20});
-        const auto answer = channel.receive<ipc::AuthAnswer>(Deadline::in(Seconds{1}));
+        const auto answer = channel.receive<ipc::AuthAnswer>(Deadline::in(Seconds{30}));
         EXPECT_TRUE(answer);
         EXPECT_TRUE(answer && answer->outcome == expected);
         return std::chrono::duration_cast<Millis>(loop_.clock().steady() - begin);

@@ -54,10 +54,10 @@ class BounceTest : public testing::Test {
         auto pair = *sys::packet_pair();
         ipc::Channel ours(std::move(pair.first));
         ipc::Channel theirs(std::move(pair.second));
-        EXPECT_TRUE(ours.send(request, Deadline::in(1s), "", descriptors));
+        EXPECT_TRUE(ours.send(request, Deadline::in(30s), "", descriptors));
         BounceWorker worker(fs_, options_);
         EXPECT_EQ(worker.serve(theirs), service::Worker::Conversation::over);
-        auto done = ours.receive<ipc::BounceDone>(Deadline::in(1s));
+        auto done = ours.receive<ipc::BounceDone>(Deadline::in(30s));
         EXPECT_TRUE(done);
         return done ? *done : ipc::BounceDone{};
     }
@@ -331,9 +331,9 @@ TEST(ErrorAgent, ReportsEveryRecipientAndLogs) {
     request.next_hop = "5.7.1 no";
     request.arrival = SystemClock::instance().now();
     request.recipients = {{3, "a@b", "", 0, ""}, {7, "c@d", "x@d", 0, ""}};
-    ASSERT_TRUE(ours.send(request, Deadline::in(1s)));
+    ASSERT_TRUE(ours.send(request, Deadline::in(30s)));
     EXPECT_EQ(ErrorAgent("error").serve(theirs), service::Worker::Conversation::over);
-    auto report = ours.receive<ipc::DeliverReport>(Deadline::in(1s));
+    auto report = ours.receive<ipc::DeliverReport>(Deadline::in(30s));
     ASSERT_TRUE(report);
     ASSERT_EQ(report->recipients.size(), 2U);
     EXPECT_EQ(report->recipients[1].index, 7U);

@@ -53,7 +53,7 @@ class SleepyClient {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         socket_ = Fd(ends[0]);
-        const timeval limit{10, 0};
+        const timeval limit{30, 0};
         ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         server_ = std::thread([this, fd = ends[1], root = maildir.root(), between] {
             live(Fd(fd), mailbox::Store::open(root).value(), between);

@@ -51,7 +51,7 @@ class Client {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
         socket_ = Fd(ends[0]);
-        const timeval limit{10, 0};
+        const timeval limit{30, 0};
         ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         server_ =
             std::thread([this, fd = ends[1], options, pending, store = std::move(own)]() mutable {
@@ -78,7 +78,7 @@ class Client {
                   static_cast<ssize_t>(bytes.size()));
     }
 
-    // A line with CRLF; "" at the end of input or after ten seconds.
+    // A line with CRLF; "" at the end of input or after thirty seconds.
     std::string line() {
         for (;;) {
             const auto at = in_.find('\n');
@@ -147,7 +147,7 @@ class Client {
         return *std::move(store);
     }
 
-    // What has come, or comes within ten seconds, whatever signals come meanwhile.
+    // What has come, or comes within thirty seconds, whatever signals come meanwhile.
     std::string received() {
         char chunk[65536];
         ssize_t count = 0;

@@ -39,7 +39,7 @@ class ServiceTest : public testing::Test {
         ASSERT_TRUE(channel.send(ipc::AnvilQuestion{event, "smtp", "192.0.2.1"}));
     }
     void until(const std::function<bool()>& done) {
-        const auto deadline = Deadline::in(Millis{5000});
+        const auto deadline = Deadline::in(Millis{30'000});
         while (!done() && !deadline.passed()) loop_.run_for(Millis{1});
         EXPECT_TRUE(done());
     }

@@ -170,7 +170,7 @@ class SessionServiceTest : public testing::Test {
         peer.heard.clear();
     }
     void until(const std::function<bool()>& done) {
-        const auto deadline = Deadline::in(Millis{5000});
+        const auto deadline = Deadline::in(Millis{30'000});
         while (!done() && !deadline.passed()) loop_.run_for(Millis{1});
     }
 

@@ -121,9 +121,9 @@ TEST_F(AgentTest, AnswersQmgr) {
     ASSERT_TRUE(pair);
     ipc::Channel qmgr(std::move(pair->first)), ours(std::move(pair->second));
     const int descriptors[] = {file.get()};
-    ASSERT_TRUE(qmgr.send(request_, Deadline::in(Millis{5000}), {}, descriptors));
+    ASSERT_TRUE(qmgr.send(request_, Deadline::in(Millis{30'000}), {}, descriptors));
     EXPECT_EQ(Agent(options_).serve(ours), service::Worker::Conversation::over);
-    const auto report = qmgr.receive<ipc::DeliverReport>(Deadline::in(Millis{5000}));
+    const auto report = qmgr.receive<ipc::DeliverReport>(Deadline::in(Millis{30'000}));
     ASSERT_TRUE(report) << report.error().what;
     EXPECT_EQ(report->recipients[0].outcome, ipc::Outcome::accept);
     EXPECT_EQ(got(), "A: b\n");

@@ -106,7 +106,7 @@ TEST_F(ClientRulesTest, EachServiceHasItsOwn) {
     PolicyWorker worker(*config_, *master, nullptr, nullptr);
     auto pair = sys::packet_pair();
     ipc::Channel client(std::move(pair->first)), server(std::move(pair->second));
-    const auto deadline = Deadline::in(Millis{5000});
+    const auto deadline = Deadline::in(Millis{30'000});
     const auto ask = [&](const std::string& service) {
         EXPECT_TRUE(client.send(ipc::ClientQuestion{service, "127.0.0.1", ""}, deadline));
         EXPECT_EQ(worker.serve(server), service::Worker::Conversation::goes_on);

@@ -24,7 +24,7 @@ TEST(PolicyWorker, AppliesTheOverridesOfTheAskingService) {
     auto pair = sys::packet_pair();
     ASSERT_TRUE(pair);
     ipc::Channel client(std::move(pair->first));
-    const auto deadline = Deadline::in(Millis{5000});
+    const auto deadline = Deadline::in(Millis{30'000});
     for (const auto* service : {"smtp", "submission", "bad", "other"}) {
         ipc::PolicyQuestion q;
         q.service = service;

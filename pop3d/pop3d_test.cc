@@ -136,14 +136,14 @@ TEST_F(SessionTest, AMessageThatAnotherSessionRemoved) {
         ASSERT_TRUE(other->expunge(first));
     }
     net::Stream client(std::move(ends.first));
-    ASSERT_TRUE(client.write("RETR 1\r\nDELE 1\r\nQUIT\r\n", Deadline::in(Seconds{5})));
+    ASSERT_TRUE(client.write("RETR 1\r\nDELE 1\r\nQUIT\r\n", Deadline::in(Seconds{30})));
     ClientStream stream(std::move(ends.second));
     (void)MailSession(stream, *view, {}, "").run();
-    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{5})), "+OK Logged in.");
-    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{5})),
+    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{30})), "+OK Logged in.");
+    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{30})),
               "-ERR [SYS/TEMP] Message is not available.");
-    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{5})), "+OK Marked to be deleted.");
-    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{5})),
+    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{30})), "+OK Marked to be deleted.");
+    EXPECT_EQ(*client.read_line(1000, Deadline::in(Seconds{30})),
               "+OK Logging out, messages deleted.");
 }
 

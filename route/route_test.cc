@@ -288,7 +288,7 @@ TEST(Worker, AnswersUntilThePeerIsDone) {
     ASSERT_TRUE(pair);
     ipc::Channel client(std::move(pair->first));
     ipc::Channel server(std::move(pair->second));
-    const auto deadline = Deadline::in(Millis{5000});
+    const auto deadline = Deadline::in(Millis{30'000});
     ASSERT_TRUE(client.send(ipc::ResolveRequest{"", "u@vm.test"}, deadline));
     ASSERT_TRUE(client.send(ipc::ExpandRequest{"u", ipc::AddressRole::sender}, deadline));
     ASSERT_TRUE(client.send(ipc::ResolveAnswer{}, deadline));  // not ours to receive: ends it

@@ -60,7 +60,7 @@ struct Answers {
 
 template <class Condition>
 bool run_until(loop::Loop& loop, Condition condition) {
-    const auto deadline = Deadline::in(Millis{5000});
+    const auto deadline = Deadline::in(Millis{30'000});
     while (!condition()) {
         if (deadline.passed()) return false;
         loop.run_for(Millis{5});

@@ -20,7 +20,7 @@ namespace {
 
 using support::open_descriptors;
 
-Deadline in_time() { return Deadline::in(Millis{5000}); }
+Deadline in_time() { return Deadline::in(Millis{30'000}); }
 
 // --- The codec, for every message ---
 

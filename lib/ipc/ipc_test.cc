@@ -93,7 +93,7 @@ TEST(Codec, MalformedIdsAreRefused) {
               "attribute file: malformed id");
 }
 
-Deadline soon() { return Deadline::in(Millis{2000}); }
+Deadline soon() { return Deadline::in(Millis{30'000}); }
 
 TEST(Channel, CarriesMessagesAndDescriptors) {
     auto ends = *sys::packet_pair();
@@ -183,9 +183,9 @@ TEST(Client, AConversationKeepsItsConnection) {
     EXPECT_EQ(client.outstanding(), 0U);
     ASSERT_TRUE(kept);
     Channel channel(std::move(kept));
-    EXPECT_EQ(channel.receive<SubmitResult>(Deadline::in(Millis{2000}))->text, "more");
+    EXPECT_EQ(channel.receive<SubmitResult>(Deadline::in(Millis{30'000}))->text, "more");
     server.reset();
-    EXPECT_EQ(channel.receive<SubmitResult>(Deadline::in(Millis{2000})).error().code, Errc::closed);
+    EXPECT_EQ(channel.receive<SubmitResult>(Deadline::in(Millis{30'000})).error().code, Errc::closed);
 
     client.converse<SubmitResult>(SubmitOpened{kId}, Millis{20}, [&](const Result<SubmitResult>& r, const Fd& connection) {
         EXPECT_FALSE(r);

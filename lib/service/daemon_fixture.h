@@ -31,7 +31,7 @@ namespace postern::service {
 
 using ipc::QueueNudge;
 
-inline Deadline soon() { return Deadline::in(Millis{5000}); }
+inline Deadline soon() { return Deadline::in(Millis{30'000}); }
 inline const QueueId kId = *QueueId::parse("4cQ1bbbBBB");
 inline const QueueId kStuck = *QueueId::parse("4cQ1bbbCCC");  // who is asked this never answers
 

@@ -75,7 +75,7 @@ TEST(Packets, AFullSocketSaysSoAndLosesNothing) {
               Errc::timeout);
     for (; sent > 0; --sent) EXPECT_EQ(receive_packet(b.get(), 65536, 0)->bytes.size(), 60'000U);
     EXPECT_TRUE(would_block(receive_packet(b.get(), 65536, 0).error()));
-    EXPECT_TRUE(wait_ready(a.get(), Ready::write, Deadline::in(Millis{1000})));
+    EXPECT_TRUE(wait_ready(a.get(), Ready::write, Deadline::in(Millis{30'000})));
 }
 
 TEST(Packets, OnWhatIsNoSocketAreErrors) {
@@ -98,7 +98,7 @@ TEST(Descriptors, ArriveOpenAndSecret) {
     ASSERT_TRUE(got);
     ASSERT_EQ(got->descriptors.size(), 2U);
     for (const auto& fd : got->descriptors) EXPECT_NE(::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC, 0);
-    ASSERT_TRUE(write_all(got->descriptors[0].get(), "hi", Deadline::in(Millis{1000})));
+    ASSERT_TRUE(write_all(got->descriptors[0].get(), "hi", Deadline::in(Millis{30'000})));
     char bytes[4];
     EXPECT_EQ(::read(got->descriptors[1].get(), bytes, sizeof bytes), 2);
 }
@@ -239,7 +239,7 @@ TEST(ConnectUnix, GetsInWhenTheBacklogMoves) {
     const pid_t child = ::fork();
     if (child == 0) ::_exit(connect_unix(path, Deadline::in(Millis{10'000})) ? 0 : 1);
     for (std::size_t i = 0; i < waiting.size(); ++i) {
-        ASSERT_TRUE(wait_ready(listener.get(), Ready::read, Deadline::in(Millis{5000})));
+        ASSERT_TRUE(wait_ready(listener.get(), Ready::read, Deadline::in(Millis{30'000})));
         ASSERT_TRUE(*accept_from(listener.get()));
     }
     int status = -1;
@@ -252,10 +252,10 @@ TEST(PeerCredentials, AreOfWhoConnected) {
     const Fd listener = *listen_unix(folder / "s", 0600);
     const pid_t child = ::fork();
     if (child == 0) {
-        const auto fd = connect_unix(folder / "s", Deadline::in(Millis{5000}));
+        const auto fd = connect_unix(folder / "s", Deadline::in(Millis{30'000}));
         ::_exit(fd ? 0 : 1);
     }
-    ASSERT_TRUE(wait_ready(listener.get(), Ready::read, Deadline::in(Millis{5000})));
+    ASSERT_TRUE(wait_ready(listener.get(), Ready::read, Deadline::in(Millis{30'000})));
     const auto accepted = *accept_from(listener.get());
     ASSERT_TRUE(accepted);
     ::waitpid(child, nullptr, 0);  // known after its end too
@@ -311,7 +311,7 @@ TEST(Exhaustion, OfDescriptorsIsNoSpaceEverywhere) {
                       return !result && result.error().code == Errc::no_space;
                   };
                   if (!full(try_connect_unix(folder / "s"))) return 1;
-                  if (!full(connect_unix(folder / "s", Deadline::in(Millis{5000})))) return 2;
+                  if (!full(connect_unix(folder / "s", Deadline::in(Millis{30'000})))) return 2;
                   if (!full(listen_unix(folder / "t", 0600))) return 3;
                   if (!full(packet_pair())) return 4;
                   if (!full(stream_pair())) return 5;

@@ -48,17 +48,17 @@ class FakeCleanup {
         }
     }
     void converse(ipc::Channel channel, ipc::Outcome outcome) {
-        auto packet = channel.receive_packet(Deadline::in(Millis{5000}));
+        auto packet = channel.receive_packet(Deadline::in(Millis{30'000}));
         auto open = packet->as<ipc::SubmitOpen>();
         Fd content = packet->take_descriptor();
         (void)sys::set_nonblocking(content.get(), false);
         (void)channel.send(ipc::SubmitOpened{*QueueId::parse("BCDF123")},
-                           Deadline::in(Millis{5000}));
+                           Deadline::in(Millis{30'000}));
         std::string text;
         char buffer[4096];
         for (ssize_t n = 0; (n = ::read(content.get(), buffer, sizeof buffer)) > 0;)
             text.append(buffer, n);
-        auto end = channel.receive<ipc::SubmitEnd>(Deadline::in(Millis{5000}));
+        auto end = channel.receive<ipc::SubmitEnd>(Deadline::in(Millis{30'000}));
         EXPECT_EQ(end->size, text.size());
         {
             std::lock_guard lock(mutex_);
@@ -68,7 +68,7 @@ class FakeCleanup {
         result.outcome = outcome;
         result.text = "said cleanup";
         result.queue_id = *QueueId::parse("BCDF123");
-        (void)channel.send(result, Deadline::in(Millis{5000}));
+        (void)channel.send(result, Deadline::in(Millis{30'000}));
     }
 
     Fd listener_;
