@@ -3,7 +3,7 @@
 noinst_LIBRARIES += commands/libadmin.a
 commands_libadmin_a_SOURCES = \
 	%reldir%/postern_control.h %reldir%/postern_control.cc \
-	%reldir%/postern_check.h %reldir%/postern_check.cc \
+	%reldir%/postern_check.h %reldir%/postern_check.cc %reldir%/mailbox_check.h %reldir%/mailbox_check.cc \
 	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
 	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc \
 	%reldir%/postern_mailbox.h %reldir%/postern_mailbox.cc %reldir%/postern_who.h %reldir%/postern_who.cc \

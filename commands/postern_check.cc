@@ -11,6 +11,7 @@
 #include "lib/log/log.h"
 #include "lib/table/registry.h"
 
+#include "commands/mailbox_check.h"
 #include "commands/postern_permissions.h"
 
 namespace postern::commands {
@@ -33,13 +34,17 @@ bool may_name_tables(const config::SetParameter& set) {
            (set.row->type == config::Type::List && !set.name.ends_with("_restrictions"));
 }
 
-// The tables that parameters name, with the -o options of each service.
-std::vector<config::UsedTable> parameter_tables(const config::Report& report,
-                                                const config::Snapshot& snapshot) {
+config::Settings settings_of(const config::Snapshot& snapshot) {
     config::Settings main(snapshot.directory);
     std::vector<config::Problem> told_already;
     main.parse(snapshot.main_cf, told_already);
     main.compute();
+    return main;
+}
+
+// The tables that parameters name, with the -o options of each service.
+std::vector<config::UsedTable> parameter_tables(const config::Report& report,
+                                                const config::Settings& main) {
     std::vector<config::UsedTable> tables;
     for (const config::SetParameter& set : report.set) {
         if (!may_name_tables(set)) continue;
@@ -65,7 +70,8 @@ void log_problem(const config::Problem& problem) {
 }  // namespace
 
 void examine_use(config::Report& report, const config::Snapshot& snapshot) {
-    auto tables = parameter_tables(report, snapshot);
+    const config::Settings main = settings_of(snapshot);
+    auto tables = parameter_tables(report, main);
     config::RestrictionReport restrictions = config::examine_restrictions(snapshot);
     for (auto& used : restrictions.tables) tables.push_back(std::move(used));
     std::vector<config::Problem> problems = std::move(restrictions.problems);
@@ -81,6 +87,7 @@ void examine_use(config::Report& report, const config::Snapshot& snapshot) {
         problems.push_back(std::move(place));
     }
     report.add(std::move(problems));
+    report.add(mailbox_problems(report, main));
 }
 
 void log_problems(const config::Report& report) {

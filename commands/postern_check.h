@@ -14,7 +14,8 @@ namespace postern::commands {
 Result<int> check(const std::string& directory, const std::vector<std::string>& words);
 
 // Adds what is wrong with the restriction lists, and with the tables that they and the parameters
-// of main.cf and -o options name: those that cannot be opened. No server is asked.
+// of main.cf and -o options name: those that cannot be opened; and with parameters about mailboxes.
+// No server is asked.
 void examine_use(config::Report& report, const config::Snapshot& snapshot);
 
 // Every problem as a log line: for start and reload, which do not get past an error.

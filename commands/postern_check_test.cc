@@ -64,6 +64,38 @@ TEST(PosternCheck, LinesOfTablesThatAreLeftOut) {
     EXPECT_THAT(report.problems[1].str(), HasSubstr(", line 3: duplicate entry: \"a\""));
 }
 
+TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
+    const support::TempFolder folder;
+    const auto problems = [&](const std::string& main_cf) {
+        const config::Snapshot snapshot{"/c", main_cf, ""};
+        config::Report report = config::examine(snapshot);
+        examine_use(report, snapshot);
+        EXPECT_FALSE(report.has_errors()) << main_cf;
+        std::string all;
+        for (const auto& problem : report.problems) all += problem.str() + "\n";
+        return all;
+    };
+    const std::pair<std::string, std::string> cases[] = {
+        {"mailbox_quota_rule = *:storage=much", "quota rule \"*:storage=much\""},
+        {"mailbox_quota_warnings = 80, 200", "\"200\" is not a number of per cent, 1 to 100"},
+        {"mailbox_public_folders = Public=srv", "\"Public=srv\" is not of the form name=/path"},
+        {"mailbox_public_folders = Public=/nosuch", "Public=/nosuch: there is no such directory"},
+        {"mailbox_shared_dict = /nosuch/dict", "there is no directory /nosuch/"},
+        {"mailbox_initial_folders = Sent, a/b", "\"a/b\": Mailbox name has a character"},
+        {"mailbox_separator = /\nmailbox_initial_folders = a/b, a.b", "\"a.b\": Mailbox name"},
+    };
+    for (const auto& [line, what] : cases) {
+        const std::string name =
+            line.substr(line.rfind("mailbox_"), line.rfind(" =") - line.rfind("mailbox_"));
+        EXPECT_THAT(problems(line + "\n"), HasSubstr(name + ": " + what));
+    }
+    EXPECT_EQ(problems("mailbox_quota_rule = *:storage=1G\nmailbox_quota_warnings = "
+                       "80\nmailbox_public_folders = P=" +
+                       folder.path() + "\nmailbox_shared_dict = " + folder.path() +
+                       "/dict\nmailbox_initial_folders = Sent, a.b, Entw\xc3\xbcrfe\n"),
+              "");
+}
+
 TEST(PosternCheck, UsageAndMissingFiles) {
     EXPECT_FALSE(check("/nosuch", {}).has_value());
     EXPECT_FALSE(check("/nosuch", {"-x"}).has_value());

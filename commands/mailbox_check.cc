@@ -1,0 +1,94 @@
+#include "commands/mailbox_check.h"
+
+#include <algorithm>
+
+#include "lib/base/strings.h"
+#include "lib/config/value.h"
+#include "lib/imap/mailbox_name.h"
+#include "lib/mailbox/quota.h"
+#include "lib/mailbox/store.h"
+#include "lib/sys/fs.h"
+
+namespace postern::commands {
+namespace {
+
+// What is wrong; empty: nothing. The value is expanded.
+using Complaint = std::string;
+
+bool is_directory(const std::string& path) {
+    const auto info = sys::RealFs::instance().info(path + "/.");
+    return info && info->kind == sys::FileInfo::Kind::directory;
+}
+
+Complaint wrong_rule(const std::string& value, const config::Settings&) {
+    const auto limits = mailbox::parse_quota_rule(value);
+    return limits ? "" : limits.error().what + "; there is no limit";
+}
+
+Complaint wrong_warnings(const std::string& value, const config::Settings&) {
+    for (const std::string& word : config::split_list(value)) {
+        const auto percent = parse_number<unsigned>(word);
+        if (!percent || *percent == 0 || *percent > 100)
+            return cat({"\"", word, "\" is not a number of per cent, 1 to 100"});
+    }
+    return "";
+}
+
+Complaint wrong_trees(const std::string& value, const config::Settings&) {
+    for (const std::string& word : config::split_list(value)) {
+        const auto parts = split_once(word, '=');
+        if (!parts || !parts->second.starts_with('/'))
+            return cat({"\"", word, "\" is not of the form name=/path"});
+        if (!is_directory(std::string(parts->second)))
+            return cat({word, ": there is no such directory"});
+    }
+    return "";
+}
+
+Complaint wrong_dict(const std::string& value, const config::Settings&) {
+    const std::string directory = value.substr(0, value.rfind('/') + 1);
+    if (value.empty() || is_directory(directory)) return "";
+    return cat({"there is no directory ", directory, ": what users share is not seen by others"});
+}
+
+Complaint wrong_folders(const std::string& value, const config::Settings& main) {
+    const bool slash = main.expanded("mailbox_separator").value_or("") == "/";
+    for (const std::string& word : config::split_list(value)) {
+        std::string name = imap::encode_mailbox_name(word);
+        for (char& c : name)
+            if (slash && (c == '/' || c == '.')) c = c == '/' ? '.' : '/';
+        const auto good = mailbox::Store::canonical(name);
+        if (!good) return cat({"\"", word, "\": ", good.error().what});
+    }
+    return "";
+}
+
+constexpr struct {
+    std::string_view name;
+    Complaint (*wrong)(const std::string&, const config::Settings&);
+} kQuestions[] = {
+    {"mailbox_initial_folders", wrong_folders}, {"mailbox_public_folders", wrong_trees},
+    {"mailbox_quota_rule", wrong_rule},         {"mailbox_quota_warnings", wrong_warnings},
+    {"mailbox_shared_dict", wrong_dict},
+};
+
+}  // namespace
+
+std::vector<config::Problem> mailbox_problems(const config::Report& report,
+                                              const config::Settings& main) {
+    std::vector<config::Problem> problems;
+    for (const config::SetParameter& set : report.set) {
+        const auto* question = std::find_if(std::begin(kQuestions), std::end(kQuestions),
+                                            [&](const auto& q) { return q.name == set.name; });
+        if (question == std::end(kQuestions)) continue;
+        const bool option = !set.service.empty();
+        const auto value = option ? config::expand(set.value, main) : main.expanded(set.name);
+        const Complaint wrong = value ? question->wrong(*value, main) : "";
+        if (wrong.empty()) continue;
+        problems.push_back({set.file, set.line, option ? set.service : set.name,
+                            option ? cat({"-o ", set.name, ": ", wrong}) : wrong, false});
+    }
+    return problems;
+}
+
+}  // namespace postern::commands
