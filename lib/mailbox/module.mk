@@ -11,7 +11,7 @@ lib_mailbox_libmailbox_a_SOURCES = \
 	%reldir%/metadata.h %reldir%/metadata.cc \
 	%reldir%/expunge_history.h %reldir%/expunge_history.cc %reldir%/expunged_files.h %reldir%/expunged_files.cc \
 	%reldir%/compressed.h %reldir%/compressed.cc %reldir%/summary.h %reldir%/summary.cc %reldir%/message_cache.h %reldir%/message_cache.cc \
-	%reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
+	%reldir%/read_ahead.h %reldir%/read_ahead.cc %reldir%/view.h %reldir%/view.cc %reldir%/view_write.cc %reldir%/mailbox.h %reldir%/mailbox.cc \
 	%reldir%/acl.h %reldir%/acl.cc %reldir%/folder_watch.h %reldir%/folder_watch.cc %reldir%/foreign.h %reldir%/foreign.cc %reldir%/mbox_text.h %reldir%/mbox_text.cc \
 	%reldir%/prepare_new.h %reldir%/prepare_new.cc %reldir%/mbox_file.h %reldir%/mbox_file.cc %reldir%/mbox_inbox.h %reldir%/mbox_inbox.cc \
 	%reldir%/transfer.h %reldir%/transfer.cc \
@@ -24,7 +24,7 @@ EXTRA_DIST += %reldir%/README.md
 
 EXTRA_DIST += %reldir%/test_folder.h
 check_PROGRAMS += lib/mailbox/mailbox_test
-lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/compressed_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/quota_test.cc %reldir%/store_test.cc \
+lib_mailbox_mailbox_test_SOURCES = %reldir%/message_name_test.cc %reldir%/compressed_test.cc %reldir%/read_ahead_test.cc %reldir%/delivery_test.cc %reldir%/view_test.cc %reldir%/quota_test.cc %reldir%/store_test.cc \
 	%reldir%/crash_test.cc %reldir%/change_log_test.cc %reldir%/index_test.cc %reldir%/cache_test.cc \
 	%reldir%/history_test.cc %reldir%/acl_test.cc %reldir%/shared_test.cc %reldir%/private_place_test.cc %reldir%/hostile_folder_test.cc %reldir%/foreign_test.cc %reldir%/transfer_test.cc \
 	%reldir%/mbox_file_test.cc %reldir%/mbox_inbox_test.cc

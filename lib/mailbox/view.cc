@@ -11,6 +11,7 @@
 #include "lib/mailbox/expunge_history.h"
 #include "lib/mailbox/mbox_inbox.h"
 #include "lib/mailbox/message_name.h"
+#include "lib/sys/file.h"
 
 namespace postern::mailbox {
 namespace {
@@ -204,6 +205,20 @@ Result<Fd> FolderView::open(std::uint32_t seq) {
     return file;
 }
 
+// Behind message `seq`, which was just read. A file that cannot be opened is for who reads it.
+void FolderView::ask_for_next(std::uint32_t seq) {
+    constexpr std::size_t kMostOfOne = 65536;
+    const bool from_disk = sys::blocks_from_disk() != blocks_;
+    const std::uint32_t last = ahead_.after(seq, from_disk, count());
+    for (std::uint32_t next = seq + 1; next <= last; ++next) {
+        if (is_gone(next)) continue;
+        const auto file =
+            env_.fs->open(index_.path(row(next)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        if (file) sys::expect_reading(file->get(), kMostOfOne);
+    }
+    if (from_disk) blocks_ = sys::blocks_from_disk();
+}
+
 Result<std::string> FolderView::read(std::uint32_t seq) {
     TRY_ASSIGN(const Fd file, open(seq));
     TRY_ASSIGN(const auto info, env_.fs->info(file.get()));
@@ -211,6 +226,7 @@ Result<std::string> FolderView::read(std::uint32_t seq) {
     if (row(seq).date == kUnknownDate) index_.learn_date(seq - 1, info.mtime_ns / 1'000'000'000);
     TRY_ASSIGN(std::string bytes,
                env_.fs->read_at(file.get(), 0, static_cast<std::size_t>(info.size)));
+    ask_for_next(seq);
     if (!is_compressed(bytes)) return bytes;
     auto text = text_of_file(std::move(bytes), base_name(seq));
     if (!text) return std::move(text).error().within(index_.path(row(seq)));

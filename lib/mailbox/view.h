@@ -12,6 +12,7 @@
 #include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/mailbox.h"
 #include "lib/mailbox/message_cache.h"
+#include "lib/mailbox/read_ahead.h"
 
 namespace postern::mailbox {
 
@@ -91,6 +92,7 @@ class FolderView : public View {
     // Calls step with the file's path; looks for the file anew when it was renamed meanwhile.
     Result<void> with_file(std::uint32_t seq,
                            const std::function<Result<void>(const std::string&)>& step);
+    void ask_for_next(std::uint32_t seq);
     void copy_cached(std::span<const std::uint32_t> seqs, std::span<const Uid> uids,
                      FolderIndex& target);
     // Takes files away under the lock; the messages whose files are elsewhere by now.
@@ -101,6 +103,8 @@ class FolderView : public View {
     FolderIndex index_;
     MessageCache cache_;
     ExpungedFiles expunged_;
+    ReadAhead ahead_;
+    std::uint64_t blocks_ = 0;  // sys::blocks_from_disk() when a message was last read
     std::uint32_t announced_ = 0;  // rows that the session knows of
     bool has_recent_ = false;      // a row was marked so
     std::uint32_t recent_ = 0;

@@ -144,6 +144,17 @@ Result<void> set_close_on_exec(int fd, bool on) {
     return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
+void expect_reading(int fd, std::size_t size) {
+    // Not every file system can; nothing is lost then.
+    (void)::posix_fadvise(fd, 0, static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+}
+
+std::uint64_t blocks_from_disk() {
+    rusage usage{};
+    if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+    return static_cast<std::uint64_t>(usage.ru_inblock);
+}
+
 Result<std::size_t> raise_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return system_error("descriptor limit");

@@ -1,6 +1,7 @@
 // Plain file helpers for what needs no durability seam: configuration, tables, pid files, locks.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,11 @@ Result<Pipe> make_pipe();
 // Writes everything to a non-blocking pipe or socket. Errc::timeout at the deadline, Errc::closed when
 // the reader is gone (the process must ignore SIGPIPE, as every daemon does).
 Result<void> write_all(int fd, std::string_view bytes, const Deadline& deadline);
+
+// A wish: the first `size` bytes of the file will be read soon, and can be got meanwhile.
+void expect_reading(int fd, std::size_t size);
+// Grows whenever this process had to get something from a disk.
+std::uint64_t blocks_from_disk();
 
 Result<void> set_nonblocking(int fd, bool on = true);
 Result<void> set_close_on_exec(int fd, bool on = true);
