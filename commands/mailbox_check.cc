@@ -7,12 +7,13 @@
 #include "lib/imap/mailbox_name.h"
 #include "lib/mailbox/quota.h"
 #include "lib/mailbox/store.h"
+#include "lib/sasl/passwd_file.h"
 #include "lib/sys/fs.h"
 
 namespace postern::commands {
 namespace {
 
-// What is wrong; empty: nothing. The value is expanded.
+// What is wrong; empty: nothing. The value is expanded, but for a template.
 using Complaint = std::string;
 
 bool is_directory(const std::string& path) {
@@ -32,6 +33,29 @@ Complaint wrong_warnings(const std::string& value, const config::Settings&) {
             return cat({"\"", word, "\" is not a number of per cent, 1 to 100"});
     }
     return "";
+}
+
+// Users must not share a mailbox because of a letter that was forgotten.
+Complaint wrong_path(const std::string& value, const config::Settings&) {
+    if (value.empty()) return "";
+    const auto of = [&](std::string_view home, std::string_view user) {
+        return sasl::expand_mailbox_path(
+            value.starts_with("~/") ? "$home" + value.substr(1) : value, home, user);
+    };
+    const std::string path = of("/home/a", "a@a.example");
+    const auto unknown = path.find_first_of("$%");
+    if (unknown != path.npos)
+        return cat({"\"", path.substr(unknown), "\": known are $home, $user, %h, %u, %n and %d"});
+    if (!path.starts_with('/')) return "not an absolute path";
+    return path == of("/home/b", "b@b.example") ? "the same for all users" : "";
+}
+
+// As imapd has it, which does not start with another one.
+Complaint wrong_prefix(const std::string& value, const config::Settings&) {
+    const bool good = std::all_of(value.begin(), value.end(), [](char c) {
+        return c > ' ' && c < 0x7f && std::string_view("\"\\%*&").find(c) == std::string_view::npos;
+    });
+    return good ? "" : cat({"\"", printable(value, 100), "\" can begin no names of folders"});
 }
 
 Complaint wrong_trees(const std::string& value, const config::Settings&) {
@@ -66,9 +90,15 @@ Complaint wrong_folders(const std::string& value, const config::Settings& main) 
 constexpr struct {
     std::string_view name;
     Complaint (*wrong)(const std::string&, const config::Settings&);
+    bool stops = false;  // a program, or users' mail is not where it should be
 } kQuestions[] = {
-    {"mailbox_initial_folders", wrong_folders}, {"mailbox_public_folders", wrong_trees},
-    {"mailbox_quota_rule", wrong_rule},         {"mailbox_quota_warnings", wrong_warnings},
+    {"mailbox_inbox_file", wrong_path, true},
+    {"mailbox_initial_folders", wrong_folders},
+    {"mailbox_path", wrong_path, true},
+    {"mailbox_prefix", wrong_prefix, true},
+    {"mailbox_public_folders", wrong_trees},
+    {"mailbox_quota_rule", wrong_rule},
+    {"mailbox_quota_warnings", wrong_warnings, true},
     {"mailbox_shared_dict", wrong_dict},
 };
 
@@ -82,11 +112,14 @@ std::vector<config::Problem> mailbox_problems(const config::Report& report,
                                             [&](const auto& q) { return q.name == set.name; });
         if (question == std::end(kQuestions)) continue;
         const bool option = !set.service.empty();
-        const auto value = option ? config::expand(set.value, main) : main.expanded(set.name);
+        const bool is_template = set.row != nullptr && set.row->type == config::Type::Template;
+        const auto value = is_template ? set.value
+                           : option    ? config::expand(set.value, main)
+                                       : main.expanded(set.name);
         const Complaint wrong = value ? question->wrong(*value, main) : "";
         if (wrong.empty()) continue;
         problems.push_back({set.file, set.line, option ? set.service : set.name,
-                            option ? cat({"-o ", set.name, ": ", wrong}) : wrong, false});
+                            option ? cat({"-o ", set.name, ": ", wrong}) : wrong, question->stops});
     }
     return problems;
 }

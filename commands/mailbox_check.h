@@ -9,7 +9,8 @@
 
 namespace postern::commands {
 
-// Warnings: the programs go on without such a value, or refuse users, and say so each time.
+// Errors: what keeps a program from starting, or users from their own mail. Warnings: the programs
+// go on without such a value, and say so each time.
 std::vector<config::Problem> mailbox_problems(const config::Report& report,
                                               const config::Settings& main);
 

@@ -70,7 +70,6 @@ TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
         const config::Snapshot snapshot{"/c", main_cf, ""};
         config::Report report = config::examine(snapshot);
         examine_use(report, snapshot);
-        EXPECT_FALSE(report.has_errors()) << main_cf;
         std::string all;
         for (const auto& problem : report.problems) all += problem.str() + "\n";
         return all;
@@ -78,6 +77,11 @@ TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
     const std::pair<std::string, std::string> cases[] = {
         {"mailbox_quota_rule = *:storage=much", "quota rule \"*:storage=much\""},
         {"mailbox_quota_warnings = 80, 200", "\"200\" is not a number of per cent, 1 to 100"},
+        {"mailbox_path = /srv/mail/$usr", "\"$usr\": known are $home, $user"},
+        {"mailbox_path = mail/$user", "not an absolute path"},
+        {"mailbox_path = /srv/mail", "the same for all users"},
+        {"mailbox_inbox_file = /var/mail/%x", "\"%x\": known are"},
+        {"mailbox_prefix = a*b", "\"a*b\" can begin no names"},
         {"mailbox_public_folders = Public=srv", "\"Public=srv\" is not of the form name=/path"},
         {"mailbox_public_folders = Public=/nosuch", "Public=/nosuch: there is no such directory"},
         {"mailbox_shared_dict = /nosuch/dict", "there is no directory /nosuch/"},
@@ -92,7 +96,9 @@ TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
     EXPECT_EQ(problems("mailbox_quota_rule = *:storage=1G\nmailbox_quota_warnings = "
                        "80\nmailbox_public_folders = P=" +
                        folder.path() + "\nmailbox_shared_dict = " + folder.path() +
-                       "/dict\nmailbox_initial_folders = Sent, a.b, Entw\xc3\xbcrfe\n"),
+                       "/dict\nmailbox_initial_folders = Sent, a.b, Entw\xc3\xbcrfe\n"
+                       "mailbox_path = ~/Maildir\nmailbox_inbox_file = "
+                       "/var/mail/%d/%n\nmailbox_prefix = INBOX.\n"),
               "");
 }
 
