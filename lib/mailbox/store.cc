@@ -149,17 +149,31 @@ Result<void> Store::make_initial_folders(const std::vector<std::string>& names) 
     return env_.fs->sync_directory(env_.root);
 }
 
+// Maildir++ marks subfolders for delivery agents with an empty file.
+Result<void> Store::make_folder(sys::Fs& fs, const std::string& path) {
+    TRY(make_maildir(fs, path));
+    TRY_ASSIGN(const Fd marker,
+               fs.open(path + "/maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+    return {};
+}
+
 Result<void> Store::create(std::string_view name) {
     TRY_ASSIGN(const Place place, place_of(name));
     if (is_there(place)) return Error{Errc::permanent, "Mailbox already exists", 0};
     if (place.mount != nullptr && (!place.mount->owner.empty() || place.name == kInbox))
         return Error{Errc::denied, "Folders can't be made there", 0};
-    const std::string& path = place.path;
-    TRY(make_maildir(*place.env.fs, path));
-    // Maildir++ marks subfolders for delivery agents with this empty file.
-    TRY_ASSIGN(const Fd marker,
-               place.env.fs->open(path + "/maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
-    return {};
+    sys::Fs& fs = *place.env.fs;
+    // What another program, or a crash, has left half done.
+    if (fs.info(place.path)) return make_folder(fs, place.path);
+    // It comes in one step: who watches the tree looks once, and finds it whole.
+    const std::string fresh =
+        place.env.root + "/postern.new." + unique_stem(*env_.clock, *env_.random, "");
+    auto made = make_folder(fs, fresh);
+    if (made) made = fs.rename(fresh, place.path);
+    if (made) return fs.sync_directory(place.env.root);
+    (void)remove_tree(fs, fresh);
+    if (is_there(place)) return Error{Errc::permanent, "Mailbox already exists", 0};
+    return made;
 }
 
 Result<void> Store::remove(std::string_view name) {

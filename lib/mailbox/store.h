@@ -209,6 +209,7 @@ class Store {
     Result<void> change_special_uses(const std::function<bool(SpecialUses&)>& change);
     Result<void> change_subscription(const std::string& name, bool present);
     Result<void> rename_inbox(const std::string& to);
+    static Result<void> make_folder(sys::Fs& fs, const std::string& path);
     static Result<std::vector<std::string>> folder_names(sys::Fs& fs, const std::string& root);
 
     Environment env_;

@@ -65,6 +65,34 @@ TEST(Store, CreateListRemove) {
     for (const auto& name : maildir.files("")) EXPECT_EQ(name.find("trash"), std::string::npos);
 }
 
+// Who is told of a name in a tree looks once.
+TEST(Store, AFolderComesInOneStep) {
+    struct Watched final : support::RootedFs {
+        using RootedFs::RootedFs;
+        Result<void> make_directory(const std::string& path, mode_t mode) override {
+            EXPECT_EQ(path.find("/.Work"), std::string::npos) << path;
+            return RootedFs::make_directory(path, mode);
+        }
+        Result<void> rename(const std::string& from, const std::string& to) override {
+            if (quicker) std::filesystem::create_directories(quicker->string() + "/.Work/cur");
+            return RootedFs::rename(from, to);
+        }
+        std::optional<std::filesystem::path> quicker;
+    };
+    TestMaildir maildir;
+    Watched fs(maildir.root());
+    auto store = *Store::open(maildir.root(), fs);
+    ASSERT_TRUE(store.create("Work"));
+    EXPECT_THAT(listing(store), ElementsAre("INBOX", "Work"));
+    ASSERT_TRUE(store.remove("Work"));
+    fs.quicker = maildir.root();
+    EXPECT_EQ(store.create("Work").error().what, "Mailbox already exists");
+    for (const auto& name : maildir.files("")) EXPECT_EQ(name.find("new."), std::string::npos);
+    std::filesystem::create_directory(maildir.root() + "/.Half");  // by a program that has crashed
+    EXPECT_TRUE(store.create("Half"));
+    EXPECT_THAT(listing(store), ElementsAre("INBOX", "Half", "Work"));
+}
+
 TEST(Store, AFolderThatIsBeingDeletedIsNotMadeAgain) {
     struct Deleting final : support::RootedFs {
         using RootedFs::RootedFs;
