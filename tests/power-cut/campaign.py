@@ -57,13 +57,14 @@ class Campaign:
         if early:
             timer = threading.Timer(self.dice.uniform(0.0, 0.5), power)
             timer.start()
+        load_started = False
         try:
             self.server.start()
+            load_started = not killed.is_set()
         except Exception as error:
             if not early:
                 raise
             self.totals["starts that a cut ended"] += 1
-        load_started = not killed.is_set()
         if load_started:
             load.start()
         if early:
