@@ -80,6 +80,22 @@ Result<ipc::Channel> call_anvil(const config::Config& config, const Deadline& de
     return channel;
 }
 
+// Once more where a reload took the anvil that we had reached.
+template <class Answer, class Question>
+Result<Answer> ask_anvil(const config::Config& config, std::optional<ipc::Channel>& channel,
+                         const Question& question, const Deadline& deadline) {
+    constexpr int kMostTimes = 3;
+    for (int times = 1;; ++times) {
+        if (!channel) {
+            TRY_ASSIGN(channel, call_anvil(config, deadline));
+        }
+        const auto sent = channel->send(question, deadline);
+        auto answer = sent ? channel->receive<Answer>(deadline) : Result<Answer>(sent.error());
+        if (answer || answer.error().code != Errc::closed || times == kMostTimes) return answer;
+        channel.reset();
+    }
+}
+
 int none(const ipc::SessionFilter& filter) {
     log::error("", "no session" + described(filter));
     return 1;
@@ -148,12 +164,12 @@ std::string who_json(const ipc::SessionFacts& facts) {
 Result<int> who(const config::Config& config, const std::vector<std::string>& words) {
     TRY_ASSIGN(const auto request, parse_who(words, true));
     const auto deadline = Deadline::in(kWhoWait);
-    TRY_ASSIGN(auto channel, call_anvil(config, deadline));
+    std::optional<ipc::Channel> channel;
     ipc::SessionListRequest question{request.filter, ""};
     std::size_t count = 0;
     for (bool more = true; more;) {
-        TRY(channel.send(question, deadline));
-        TRY_ASSIGN(const auto list, channel.receive<ipc::SessionList>(deadline));
+        TRY_ASSIGN(const auto list,
+                   ask_anvil<ipc::SessionList>(config, channel, question, deadline));
         for (const auto& facts : list.sessions) {
             if (count++ == 0 && !request.json)
                 std::printf("%-24s %-5s %-22s %-5s %-19s %-6s %7s %s\n", "USER", "PROTO",
@@ -173,9 +189,10 @@ Result<int> kick(const config::Config& config, const std::vector<std::string>& w
     if (described(request.filter).empty())
         return usage(false, "whose sessions? Name a user, an address, a protocol or a session");
     const auto deadline = Deadline::in(kWhoWait);
-    TRY_ASSIGN(auto channel, call_anvil(config, deadline));
-    TRY(channel.send(ipc::KickRequest{request.filter}, deadline));
-    TRY_ASSIGN(const auto answer, channel.receive<ipc::KickAnswer>(deadline));
+    std::optional<ipc::Channel> channel;
+    TRY_ASSIGN(const auto answer,
+               ask_anvil<ipc::KickAnswer>(config, channel, ipc::KickRequest{request.filter},
+                                          deadline));
     if (answer.told == 0) return none(request.filter);
     std::printf("%u of %u sessions%s ended\n", answer.ended, answer.told,
                 described(request.filter).c_str());

@@ -8,6 +8,9 @@ namespace postern::limits {
 namespace {
 
 constexpr Millis kKickWait{10'000};
+// So long after our start all who have sessions have told us of them (session_ledger.cc), unless
+// they are many thousands or the machine is very busy.
+constexpr Millis kSettle{300};
 
 std::string counted_as(const ipc::SessionFacts& facts) {
     return cat({printable(facts.service), ":", printable(facts.client)});
@@ -81,6 +84,15 @@ class Conversations::Conversation {
         all_.end(this);
     }
 
+    // In our first moments; after a reload we would know of nobody.
+    template <class Message>
+    bool waits(const Message& message, void (Conversation::*handle)(const Message&)) {
+        if (!all_.settle_timer_.active()) return false;
+        all_.early_.emplace_back(
+            owner_, [message, handle](Conversation& self) { (self.*handle)(message); });
+        return true;
+    }
+
     template <class Message>
     void send(const Message& message) {
         if (!channel_.send(message)) all_.end(this);
@@ -126,6 +138,7 @@ class Conversations::Conversation {
     }
 
     void on_list(const ipc::SessionListRequest& request) {
+        if (waits(request, &Conversation::on_list)) return;
         const auto choice = Choice::parse(request.filter);
         if (!choice) return all_.end(this);  // the command has looked
         ipc::SessionList list;
@@ -138,6 +151,7 @@ class Conversations::Conversation {
     }
 
     void on_kick(const ipc::KickRequest& request) {
+        if (waits(request, &Conversation::on_kick)) return;
         const auto choice = Choice::parse(request.filter);
         if (!choice || told_ != 0) return all_.end(this);
         const auto found = all_.sessions_.list(*choice, "", kMaxSessions);
@@ -175,8 +189,10 @@ Conversations::Conversations(loop::Loop& loop, Counts::Options options, Millis s
       counts_(options),
       status_interval_(status_interval),
       session_ended_(std::move(session_ended)),
-      status_timer_(loop, [this] { tell_statistics(); }) {
+      status_timer_(loop, [this] { tell_statistics(); }),
+      settle_timer_(loop, [this] { answer_early(); }) {
     status_timer_.start(status_interval_);
+    settle_timer_.start(kSettle);
 }
 
 Conversations::~Conversations() { tell_statistics(); }
@@ -192,6 +208,12 @@ void Conversations::tell_statistics() {
 void Conversations::serve(Fd socket, bool operates) {
     const auto owner = ++last_owner_;
     all_.emplace(owner, std::make_shared<Conversation>(*this, std::move(socket), owner, operates));
+}
+
+void Conversations::answer_early() {
+    for (const auto& [owner, question] : std::exchange(early_, {}))
+        if (const auto at = all_.find(owner); at != all_.end())
+            question(*std::shared_ptr(at->second));
 }
 
 // The last reference goes from the loop: we may be deep in its own calls.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/ipc/loop_channel.h"
@@ -32,7 +33,8 @@ class Conversations {
     Conversations(const Conversations&) = delete;
     Conversations& operator=(const Conversations&) = delete;
 
-    // `operates`: it may see and end sessions of others.
+    // `operates`: it may see and end sessions of others. Its questions wait while we have just
+    // begun: who has sessions tells of them in these moments.
     void serve(Fd socket, bool operates);
     // Hangs up: who has sessions tells our successor of them.
     void drain();
@@ -43,6 +45,7 @@ class Conversations {
     class Conversation;
     Counts::Moment now() const;
     void end(Conversation* conversation);
+    void answer_early();
     void tell_statistics();
     ipc::AnvilAnswer note_session(Sessions::Owner owner, const ipc::SessionFacts& facts);
     void session_gone(Sessions::Owner owner, const ipc::SessionFacts& facts);
@@ -59,7 +62,8 @@ class Conversations {
     std::set<Sessions::Owner> kicking_;  // those of all_ that wait for sessions to end
     Sessions::Owner last_owner_ = 0;
     bool told_of_many_ = false;
-    loop::Timer status_timer_;
+    std::vector<std::pair<Sessions::Owner, std::function<void(Conversation&)>>> early_;  // questions
+    loop::Timer status_timer_, settle_timer_;
 };
 
 }  // namespace postern::limits

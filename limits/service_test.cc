@@ -73,6 +73,26 @@ TEST_F(ServiceTest, AProcessThatEndsTakesItsSessionsAlong) {
     until([&] { return answers_ == "1/1 2/2 1/3 "; });
 }
 
+// After a reload we know of nobody: who asks for all at once would hear that nobody is here.
+TEST_F(ServiceTest, AnOperatorWaitsUntilSessionsAreTold) {
+    auto pair = sys::packet_pair();
+    conversations_->serve(std::move(pair->second), true);
+    std::vector<ipc::SessionFacts> listed;
+    ipc::LoopChannel operating(
+        loop_, std::move(pair->first),
+        {[&](const ipc::Packet& packet) { listed = packet.as<ipc::SessionList>()->sessions; },
+         [](const Error&) {}});
+    ASSERT_TRUE(operating.send(ipc::SessionListRequest{{}, ""}));
+    auto login = connect();
+    ipc::SessionFacts facts;
+    facts.session = *SessionId::parse(std::string(SessionId::kSize, 'b'));
+    facts.state = ipc::SessionState::active;
+    facts.user = "bob";
+    ASSERT_TRUE(login->send(ipc::SessionReport{{facts}}));
+    until([&] { return !listed.empty(); });
+    EXPECT_EQ(listed.at(0).user, "bob");
+}
+
 TEST_F(ServiceTest, ClosesOnNonsense) {
     auto one = connect();
     ASSERT_TRUE(one->send(ipc::AnvilAnswer{}));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Millis kLedgerPatience{10'000};
 constexpr Millis kLedgerRoom{5};  // anvil reads more slowly than we write
+constexpr Millis kSoon{50};         // after a connection that ended early
 constexpr Millis kReloads{10'000};  // so long after all was well, short connections are reloads
 constexpr unsigned kMostTimes = 3;  // a question is put: two reloads, one upon the other
 
@@ -140,7 +141,8 @@ void SessionLedger::on_closed(Error why) {
         at = at->second.changed ? std::next(at) : sessions_.erase(at);
     }
     give_up(why, reload && why.code != Errc::timeout ? kMostTimes : 1);
-    if (!sessions_.empty() || !waiting_.empty()) retry_.start(lasted ? Millis{0} : pause_);
+    if (!sessions_.empty() || !waiting_.empty())
+        retry_.start(lasted ? Millis{0} : reload ? std::min(kSoon, pause_) : pause_);
 }
 
 void SessionLedger::resume() {

@@ -21,7 +21,7 @@ class SessionLedger {
     using Dismiss = std::function<void(const std::string& session)>;
     using Done = std::function<void(Result<AdmissionAnswer>)>;
 
-    // dismiss: an operator wants that session to end. `pause`: before anvil is tried again.
+    // dismiss: an operator wants that session to end. `pause`: before anvil is tried again, but for reloads.
     SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss, Millis pause = Millis{1000});
     SessionLedger(const SessionLedger&) = delete;
     SessionLedger& operator=(const SessionLedger&) = delete;
