@@ -394,6 +394,7 @@ class Reload(unittest.TestCase):
                     queue_id = mail.wait_log(r"(\w+): to=<u@slow.test>.*status=deferred")[1]
                 with slow.accept()[0] as site:  # which says nothing at first
                     reload(mail)
+                    wait(lambda: len(mail.pids("qmgr")) == 2, "the next queue manager, whom postsuper asks", mail.log)
                     done = mail.run("postsuper", "-h", queue_id, "-d", queue_id, check=False)
                     self.assertEqual((done.returncode, done.stderr.splitlines()), (1, [
                         *[f"postsuper: warning: {queue_id}: is being delivered; try again"] * 2,
