@@ -3,7 +3,7 @@
 noinst_LIBRARIES += commands/libadmin.a
 commands_libadmin_a_SOURCES = \
 	%reldir%/postern_control.h %reldir%/postern_control.cc \
-	%reldir%/postern_check.h %reldir%/postern_check.cc %reldir%/mailbox_check.h %reldir%/mailbox_check.cc \
+	%reldir%/postern_check.h %reldir%/postern_check.cc %reldir%/value_check.h %reldir%/value_check.cc \
 	%reldir%/postern_logrotate.h %reldir%/postern_logrotate.cc \
 	%reldir%/postern_permissions.h %reldir%/postern_permissions.cc %reldir%/postern_user.h %reldir%/postern_user.cc \
 	%reldir%/postern_mailbox.h %reldir%/postern_mailbox.cc %reldir%/postern_who.h %reldir%/postern_who.cc \
@@ -12,7 +12,7 @@ commands_libadmin_a_SOURCES = \
 commands_libadmin_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_DATADIR='"$(datadir)/postern"'
 sbin_PROGRAMS += commands/postern
 commands_postern_SOURCES = %reldir%/postern.cc
-POSTERN_LIBS = commands/libadmin.a commands/liblisting.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/net/libnet.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
+POSTERN_LIBS = commands/libadmin.a commands/liblisting.a lib/queue/libqueue.a lib/table/libtable.a lib/mailbox/libmailbox.a lib/imap/libimap.a lib/pop3/libpop3.a lib/net/libnet.a lib/sasl/libsasl.a lib/mail/libmail.a $(SERVICE_LIBS) lib/crypto/libpcrypto.a \
 	lib/base/libbase.a $(SSL_LIBS) $(CRYPTO_LIBS) $(CRYPT_LIBS) $(ARGON2_LIBS) $(DB_LIBS) $(ZLIB_LIBS)
 commands_postern_LDADD = $(POSTERN_LIBS)
 sbin_PROGRAMS += commands/postmulti

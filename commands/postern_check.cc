@@ -11,7 +11,7 @@
 #include "lib/log/log.h"
 #include "lib/table/registry.h"
 
-#include "commands/mailbox_check.h"
+#include "commands/value_check.h"
 #include "commands/postern_permissions.h"
 
 namespace postern::commands {
@@ -87,7 +87,7 @@ void examine_use(config::Report& report, const config::Snapshot& snapshot) {
         problems.push_back(std::move(place));
     }
     report.add(std::move(problems));
-    report.add(mailbox_problems(report, main));
+    report.add(value_problems(report, main));
 }
 
 void log_problems(const config::Report& report) {

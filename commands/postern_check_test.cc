@@ -64,7 +64,7 @@ TEST(PosternCheck, LinesOfTablesThatAreLeftOut) {
     EXPECT_THAT(report.problems[1].str(), HasSubstr(", line 3: duplicate entry: \"a\""));
 }
 
-TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
+TEST(PosternCheck, ValuesThatCannotBeAsMeant) {
     const support::TempFolder folder;
     const auto problems = [&](const std::string& main_cf) {
         const config::Snapshot snapshot{"/c", main_cf, ""};
@@ -87,10 +87,15 @@ TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
         {"mailbox_shared_dict = /nosuch/dict", "there is no directory /nosuch/"},
         {"mailbox_initial_folders = Sent, a/b", "\"a/b\": Mailbox name has a character"},
         {"mailbox_separator = /\nmailbox_initial_folders = a/b, a.b", "\"a.b\": Mailbox name"},
+        {"auth_mechanisms = plain, apop", "no mechanism \"apop\"; it is not offered"},
+        {"pop3_uidl_format = %q", "\"%q\" is no format of unique ids"},
+        {"login_tls_protocols = >=TLSv9", "unknown TLS protocol >=TLSv9"},
+        {"smtpd_tls_mandatory_protocols = !TLSv1, <=TLSv1", "no TLS protocol is left by"},
+        {"lmtp_tls_protocols = SSL7", "unknown TLS protocol SSL7"},
     };
     for (const auto& [line, what] : cases) {
-        const std::string name =
-            line.substr(line.rfind("mailbox_"), line.rfind(" =") - line.rfind("mailbox_"));
+        const auto begin = line.rfind('\n') + 1;
+        const std::string name = line.substr(begin, line.rfind(" =") - begin);
         EXPECT_THAT(problems(line + "\n"), HasSubstr(name + ": " + what));
     }
     EXPECT_EQ(problems("mailbox_quota_rule = *:storage=1G\nmailbox_quota_warnings = "
@@ -98,7 +103,10 @@ TEST(PosternCheck, MailboxesThatCannotBeAsMeant) {
                        folder.path() + "\nmailbox_shared_dict = " + folder.path() +
                        "/dict\nmailbox_initial_folders = Sent, a.b, Entw\xc3\xbcrfe\n"
                        "mailbox_path = ~/Maildir\nmailbox_inbox_file = "
-                       "/var/mail/%d/%n\nmailbox_prefix = INBOX.\n"),
+                       "/var/mail/%d/%n\nmailbox_prefix = INBOX.\nauth_mechanisms = plain "
+                       "SCRAM-SHA-256\npop3_uidl_format = %f\nsmtpd_tls_protocols = !SSLv2, "
+                       "!SSLv3, !TLSv1\nsmtp_tls_protocols = >=TLSv1.2\ntlsproxy_tls_protocols = "
+                       "$smtpd_tls_protocols\n"),
               "");
 }
 

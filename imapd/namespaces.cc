@@ -74,28 +74,36 @@ std::vector<gid_t> Sharing::prepare(const ipc::Grant& grant) {
     for (const std::string_view group : split_words(grant.groups, ","))
         person_.groups.emplace_back(group);
     if (public_.empty() && !dict_) return {};
-    std::vector<gid_t> gids;
     const auto system = sys::find_user(grant.user);
-    if (system.found() && system->uid == grant.uid) {
-        std::vector<gid_t> of_trees;
-        for (const auto& mount : public_)
-            if (const auto info = sys::RealFs::instance().info(mount.root))
-                of_trees.push_back(info->gid);
-        if (dict_)
-            if (const auto info =
-                    sys::RealFs::instance().info(options_.dict.substr(0, options_.dict.rfind('/'))))
-                of_trees.push_back(info->gid);
-        for (const auto& group : sys::groups_of(grant.user, grant.gid)) {
-            person_.groups.push_back(group.name);
-            if (std::find(of_trees.begin(), of_trees.end(), group.gid) != of_trees.end() &&
-                group.gid != 0)
-                gids.push_back(group.gid);
-        }
-    }
+    const bool of_system = system.found() && system->uid == grant.uid;
+    const std::vector<gid_t> gids = of_system ? join_groups(grant) : std::vector<gid_t>();
     const auto found = dict_ ? find_owners() : Result<void>();
     if (found) return gids;
     knows_all_ = false;
     log::warning("", "shared folders: " + found.error().what);
+    return gids;
+}
+
+// A user of the system brings his groups: all of them for access control lists, those that the
+// trees belong to for the process.
+std::vector<gid_t> Sharing::join_groups(const ipc::Grant& grant) {
+    const std::vector<gid_t> trees = groups_of_trees();
+    std::vector<gid_t> gids;
+    for (const auto& group : sys::groups_of(grant.user, grant.gid)) {
+        person_.groups.push_back(group.name);
+        const bool of_tree = std::find(trees.begin(), trees.end(), group.gid) != trees.end();
+        if (of_tree && group.gid != 0) gids.push_back(group.gid);
+    }
+    return gids;
+}
+
+std::vector<gid_t> Sharing::groups_of_trees() const {
+    std::vector<std::string> places;
+    for (const auto& mount : public_) places.push_back(mount.root);
+    if (dict_) places.push_back(options_.dict.substr(0, options_.dict.rfind('/')));
+    std::vector<gid_t> gids;
+    for (const std::string& place : places)
+        if (const auto info = sys::RealFs::instance().info(place)) gids.push_back(info->gid);
     return gids;
 }
 

@@ -49,6 +49,8 @@ class Sharing {
     const mailbox::SharedDict* dict() const { return dict_ ? &*dict_ : nullptr; }
 
   private:
+    std::vector<gid_t> join_groups(const ipc::Grant& grant);
+    std::vector<gid_t> groups_of_trees() const;
     Result<void> find_owners();
 
     SharingOptions options_;

@@ -5,6 +5,7 @@
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/mailbox/compressed.h"
+#include "lib/pop3/uidl.h"
 #include "lib/sys/fs.h"
 
 namespace postern::pop3d {
@@ -15,73 +16,7 @@ constexpr Millis kWriteTimeout{120'000};
 
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
-constexpr std::size_t kLongestUidl = 70;
-
-// What stands between a per cent and its letter: "08X" of "%08Xu".
-struct UidlWidth {
-    std::size_t width = 0;
-    char fill = ' ';
-    char base = 'd';  // d, x, X
-};
-
-UidlWidth take_width(std::string_view& rest) {
-    UidlWidth out;
-    if (rest.starts_with('0')) out.fill = '0';
-    while (!rest.empty() && is_digit(rest.front()) && out.width < kLongestUidl) {
-        out.width = out.width * 10 + static_cast<std::size_t>(rest.front() - '0');
-        rest.remove_prefix(1);
-    }
-    if (rest.starts_with('x') || rest.starts_with('X')) {
-        out.base = rest.front();
-        rest.remove_prefix(1);
-    }
-    return out;
-}
-
-std::string in_width(std::uint32_t value, const UidlWidth& how) {
-    std::string out;
-    const unsigned base = how.base == 'd' ? 10 : 16;
-    const char* digits = how.base == 'x' ? "0123456789abcdef" : "0123456789ABCDEF";
-    do out += digits[value % base];
-    while ((value /= base) != 0);
-    while (out.size() < std::min(how.width, kLongestUidl)) out += how.fill;
-    return {out.rbegin(), out.rend()};
-}
-
-bool is_uidl(std::string_view text) {
-    return !text.empty() && text.size() <= kLongestUidl &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x21 && c <= 0x7e; });
-}
-
 }  // namespace
-
-std::optional<std::string> format_uidl(std::string_view format, std::uint32_t uid,
-                                       std::uint32_t uid_validity, std::string_view file) {
-    std::string out;
-    while (!format.empty()) {
-        const char c = format.front();
-        format.remove_prefix(1);
-        if (c != '%') {
-            out += c;
-            continue;
-        }
-        const UidlWidth width = take_width(format);
-        const char letter = format.empty() ? '\0' : format.front();
-        if (letter == 'u')
-            out += in_width(uid, width);
-        else if (letter == 'v')
-            out += in_width(uid_validity, width);
-        else if (letter == 'f')
-            out += file;
-        else if (letter == '%')
-            out += '%';
-        else
-            return std::nullopt;
-        format.remove_prefix(1);
-    }
-    if (!is_uidl(out)) return std::nullopt;
-    return out;
-}
 
 std::string Summary::str() const {
     return cat({end, ": messages=", number(messages), " retr=", number(retrieved), "/",
@@ -141,10 +76,10 @@ std::string MailSession::unique_id(std::uint32_t seq) const {
     const std::uint32_t validity = view_.uid_validity();
     const std::string base = view_.base_name(seq);
     const auto known = options_.known_uidls.find(base);
-    if (known != options_.known_uidls.end() && is_uidl(known->second)) return known->second;
-    auto id = format_uidl(options_.uidl_format, uid, validity, base);
+    if (known != options_.known_uidls.end() && pop3::is_uidl(known->second)) return known->second;
+    auto id = pop3::format_uidl(options_.uidl_format, uid, validity, base);
     // A file's name may be no unique id; the message has one all the same.
-    if (!id) id = format_uidl(Options{}.uidl_format, uid, validity, "");
+    if (!id) id = pop3::format_uidl(Options{}.uidl_format, uid, validity, "");
     return id.value_or("0");
 }
 

@@ -35,12 +35,6 @@ struct Summary {
     std::string str() const;
 };
 
-// A unique id in this format: "%u" or "%08Xu" UID, "%v" UIDVALIDITY, "%f" base name of the file,
-// "%%". Nothing: the format makes no sense, or what it makes is no id (RFC 1939 7: 1 to 70
-// characters from 0x21 to 0x7E).
-std::optional<std::string> format_uidl(std::string_view format, std::uint32_t uid,
-                                       std::uint32_t uid_validity, std::string_view file);
-
 // RFC 1939 4: one POP3 session has the maildrop at a time. IMAP sessions and deliveries go on:
 // nobody else takes this lock. Errc::timeout: another session has it.
 Result<mailbox::FolderLock> lock_maildrop(const mailbox::Mailbox& inbox);

@@ -3,6 +3,7 @@
 #include "lib/log/log.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/store.h"
+#include "lib/pop3/uidl.h"
 #include "lib/service/sasl_mechanisms.h"
 #include "lib/service/service.h"
 #include "lib/service/user_session.h"
@@ -71,7 +72,7 @@ class Service final : public service::Forked {
         options.capabilities = capabilities(user.handoff.secured);
         options.trace = user.handoff.session.str();
         options.known_uidls = uidls_of_courier(user.grant.mailbox);
-        if (!format_uidl(options.uidl_format, 1, 1, "x")) {
+        if (!pop3::format_uidl(options.uidl_format, 1, 1, "x")) {
             log::warning("", cat({"pop3_uidl_format: \"", printable(options.uidl_format, 100),
                                   "\" is no format of unique ids; the default is used"}));
             options.uidl_format = Options{}.uidl_format;

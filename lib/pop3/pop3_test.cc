@@ -2,6 +2,7 @@
 #include "lib/base/strings.h"
 #include "lib/pop3/login_session.h"
 #include "lib/pop3/session.h"
+#include "lib/pop3/uidl.h"
 
 namespace postern::pop3 {
 namespace {
@@ -246,6 +247,33 @@ TEST(Encoder, StuffsAndEndsLines) {
         for (const std::size_t piece : {1U, 2U, 3U, 100U})
             EXPECT_EQ(encoded(c.text, c.lines, piece), c.wire)
                 << printable(c.text) << " in pieces of " << piece;
+}
+
+TEST(Uidl, Formats) {
+    const struct {
+        std::string format, want;  // "": refused
+    } cases[] = {
+        {"%08Xu%08Xv", "0000001B499602D2"},  // Dovecot's default
+        {"%v.%u", "1234567890.27"},          // Dovecot's for Cyrus
+        {"UID%u-%v", "UID27-1234567890"},    // Courier
+        {"%f", "1700000000.M1P2.host,S=3"},  // older Courier
+        {"%xu", "1b"},
+        {"%5u", ""},
+        {"%05u", "00027"},
+        {"%%%u", "%27"},
+        {"a b%u", ""},
+        {"", ""},
+        {"%", ""},
+        {"%q", ""},
+        {"%999999999u", ""},
+        {"%070u", std::string(68, '0') + "27"},
+        {"%f%f%f%f", ""},
+        {"\xc3\xbc%u", ""},
+    };
+    for (const auto& c : cases)
+        EXPECT_EQ(format_uidl(c.format, 27, 1234567890, "1700000000.M1P2.host,S=3").value_or(""),
+                  c.want)
+            << c.format;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// For "postern check": values of parameters about mailboxes that have the right type, and still
-// make no sense to those who use them (imapd, local, auth), or name what is not there.
+// For "postern check": values of parameters (about mailboxes, logins, TLS) that have the right type,
+// and still make no sense to those who use them, or name what is not there.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,7 @@ namespace postern::commands {
 
 // Errors: what keeps a program from starting, or users from their own mail. Warnings: the programs
 // go on without such a value, and say so each time.
-std::vector<config::Problem> mailbox_problems(const config::Report& report,
+std::vector<config::Problem> value_problems(const config::Report& report,
                                               const config::Settings& main);
 
 }  // namespace postern::commands

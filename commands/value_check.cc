@@ -1,4 +1,4 @@
-#include "commands/mailbox_check.h"
+#include "commands/value_check.h"
 
 #include <algorithm>
 
@@ -7,8 +7,11 @@
 #include "lib/imap/mailbox_name.h"
 #include "lib/mailbox/quota.h"
 #include "lib/mailbox/store.h"
+#include "lib/pop3/uidl.h"
+#include "lib/sasl/mechanisms.h"
 #include "lib/sasl/passwd_file.h"
 #include "lib/sys/fs.h"
+#include "lib/tls/context.h"
 
 namespace postern::commands {
 namespace {
@@ -87,11 +90,34 @@ Complaint wrong_folders(const std::string& value, const config::Settings& main) 
     return "";
 }
 
-constexpr struct {
+Complaint wrong_mechanisms(const std::string& value, const config::Settings&) {
+    std::vector<std::string> unknown;
+    sasl::Mechanisms::parse(config::split_list(value), unknown);
+    return unknown.empty()
+               ? ""
+               : cat({"no mechanism \"", printable(unknown.front(), 40), "\"; it is not offered"});
+}
+
+Complaint wrong_uidl_format(const std::string& value, const config::Settings&) {
+    return pop3::format_uidl(value, 1, 1, "x")
+               ? ""
+               : cat({"\"", printable(value, 100), "\" is no format of unique ids"});
+}
+
+// Without them there is no TLS, or no mail where it is required.
+Complaint wrong_protocols(const std::string& value, const config::Settings&) {
+    const auto versions = tls::parse_versions(value);
+    return versions ? "" : versions.error().what;
+}
+
+struct Question {
     std::string_view name;
     Complaint (*wrong)(const std::string&, const config::Settings&);
     bool stops = false;  // a program, or users' mail is not where it should be
-} kQuestions[] = {
+};
+
+constexpr Question kQuestions[] = {
+    {"auth_mechanisms", wrong_mechanisms},
     {"mailbox_inbox_file", wrong_path, true},
     {"mailbox_initial_folders", wrong_folders},
     {"mailbox_path", wrong_path, true},
@@ -100,17 +126,28 @@ constexpr struct {
     {"mailbox_quota_rule", wrong_rule},
     {"mailbox_quota_warnings", wrong_warnings, true},
     {"mailbox_shared_dict", wrong_dict},
+    {"pop3_uidl_format", wrong_uidl_format},
 };
+
+constexpr Question kProtocols{"", wrong_protocols, true};
+
+const Question* question_about(std::string_view name) {
+    if (name.ends_with("_tls_protocols") || name.ends_with("_tls_mandatory_protocols"))
+        return &kProtocols;
+    const auto* end = std::end(kQuestions);
+    const auto* found =
+        std::find_if(std::begin(kQuestions), end, [&](const auto& q) { return q.name == name; });
+    return found == end ? nullptr : found;
+}
 
 }  // namespace
 
-std::vector<config::Problem> mailbox_problems(const config::Report& report,
+std::vector<config::Problem> value_problems(const config::Report& report,
                                               const config::Settings& main) {
     std::vector<config::Problem> problems;
     for (const config::SetParameter& set : report.set) {
-        const auto* question = std::find_if(std::begin(kQuestions), std::end(kQuestions),
-                                            [&](const auto& q) { return q.name == set.name; });
-        if (question == std::end(kQuestions)) continue;
+        const Question* question = question_about(set.name);
+        if (question == nullptr) continue;
         const bool option = !set.service.empty();
         const bool is_template = set.row != nullptr && set.row->type == config::Type::Template;
         const auto value = is_template ? set.value
