@@ -437,6 +437,7 @@ mkdir -p /run/etc /run/work /run/courier/authdaemon
 mount -t overlay -o lowerdir={packages}/usr:/usr overlay /usr
 mount -t overlay -o lowerdir={folder}/etc:{packages}/etc:/etc,upperdir=/run/etc,workdir=/run/work overlay /etc
 makeuserdb
+sed -i '/^courier:/d' /etc/passwd /etc/group
 echo 'courier:x:{uid}:{gid}::/:/bin/false' >>/etc/passwd
 echo 'courier:x:{gid}:' >>/etc/group
 sed -i 's/^authmodulelist=.*/authmodulelist=authuserdb/' /etc/courier/authdaemonrc
