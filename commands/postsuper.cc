@@ -209,7 +209,7 @@ class Surgeon {
         return true;
     }
 
-    // Errc::temporary: somebody else has it in hand.
+    // Errc::temporary, and nothing that the system says: somebody else has it in hand.
     Result<bool> try_change(const QueueId& id, Change change, ipc::QueueOperation operation) {
         if (!qmgr_) return queue::change_message(fs_, id, change);
         ipc::QueueControl request;
@@ -226,7 +226,9 @@ class Surgeon {
 
     Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
         auto changed = try_change(id, change, operation);
-        const auto in_use = [&] { return !changed && changed.error().code == Errc::temporary; };
+        const auto in_use = [&] {
+            return !changed && changed.error().code == Errc::temporary && changed.error().sys == 0;
+        };
         if (in_use() && !use_patience_) use_patience_ = Deadline::in(kUsePatience);
         while (in_use() && !use_patience_->passed()) {
             std::this_thread::sleep_for(kHoldPoll);

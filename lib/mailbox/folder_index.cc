@@ -294,6 +294,7 @@ Result<Appended> FolderIndex::arrive(std::span<const Arrival> arrivals,
     const bool durable = std::any_of(arrivals.begin(), arrivals.end(),
                                      [](const Arrival& a) { return !a.keywords.empty(); });
     TRY(transaction.commit(durable, false));
+    in_use_ = true;  // somebody is told these UIDs: they are of no other UIDVALIDITY from now on
     return Appended{validity_, std::move(uids)};
 }
 

@@ -2,6 +2,7 @@
 #include "lib/mailbox/foreign.h"
 
 #include "lib/log/log.h"
+#include "lib/mailbox/folder_index.h"
 #include "lib/mailbox/test_folder.h"
 
 namespace postern::mailbox {
@@ -160,17 +161,24 @@ class BackAndForth : public testing::Test {
         base = view->base_name(2);
     }
 
-    // Dovecot serves the folder again, and leaves this list.
+    // Dovecot serves the folder again, and leaves this list; rsync brings it with its old time.
     void dovecot_writes(const std::string& list) {
-        using std::filesystem::last_write_time;
-        const std::filesystem::path ours = maildir.root() + "/postern.uids";
-        last_write_time(ours, last_write_time(ours) - std::chrono::seconds(10));
         maildir.put("dovecot-uidlist", list);
+        set_time(-std::chrono::hours(++written));
+    }
+    void set_time(std::chrono::seconds from_now) {
+        std::filesystem::last_write_time(list_path(),
+                                         std::filesystem::file_time_type::clock::now() + from_now);
+    }
+    std::filesystem::path list_path() const { return maildir.root() + "/dovecot-uidlist"; }
+    std::uint32_t append() {
+        return maildir.inbox().append(std::vector{append_text("x: y\n\n")})->uids.at(0);
     }
     MailboxStatus status() { return maildir.inbox().status().value(); }
 
     TestMaildir maildir;
     std::string base;
+    int written = 0;
 };
 
 TEST_F(BackAndForth, UidsThatDovecotGaveMeanwhileAreKept) {
@@ -211,17 +219,82 @@ TEST_F(BackAndForth, OneUidOfTwoMessagesIsNone) {
     EXPECT_EQ(status().uid_validity, now.uid_validity) << "of another UIDVALIDITY";
 }
 
-TEST_F(BackAndForth, WhatCannotBeReadOrIsOfTheFutureChangesNothing) {
+// Nothing but its list tells that Dovecot numbered what came in our time: all files are where they
+// were. Who only reads must hear of it, too.
+TEST_F(BackAndForth, ReadersDoNotGoOnWithUidsOfOtherMessages) {
+    auto view = maildir.inbox().open(Access::read_only).value();
+    dovecot_writes("3 V1234 N92 Gaa\n7 :100.M2P1.h\n91 :" + base + "\n");
+    view = maildir.inbox().open_after(std::move(view), Access::read_only).value();
+    EXPECT_NE(view->uid_validity(), 1234U);
+    dovecot_writes("3 V" + std::to_string(view->uid_validity()) + " N9 Gaa\n8 :" + base + "\n");
+    EXPECT_GT(maildir.inbox().open(Access::read_only).value()->uid_validity(),
+              view->uid_validity());
+}
+
+TEST_F(BackAndForth, AListIsReadOnce) {
+    log::open_capture();
+    dovecot_writes("3 V1234 N95 Gaa\n7 :100.M2P1.h\n");
+    set_time(std::chrono::hours(1));  // of the future
+    EXPECT_EQ(append(), 95U);
+    // As it looks like what was read, nobody finds out.
+    const auto time = std::filesystem::last_write_time(list_path());
+    maildir.put("dovecot-uidlist", "3 V1234 N95 Gaa\n8 :100.M2P1.h\n");
+    std::filesystem::last_write_time(list_path(), time);
+    EXPECT_EQ(append(), 96U);
+    EXPECT_EQ(status().uid_validity, 1234U);
+    EXPECT_EQ(log::take_captured(), "");
+}
+
+// Who has added messages knows them by their UIDs: what it notes of them is of no others.
+TEST_F(BackAndForth, WhoAddedMessagesDoesNotGoOnWithAnotherUidvalidity) {
+    const Mailbox inbox = maildir.inbox();
+    FolderIndex index(inbox.environment(), inbox.path());
+    ASSERT_TRUE(index.load(false));
+    const auto nothing = [] { return Result<void>(); };
+    ASSERT_EQ(index.arrive({}, nothing, nothing)->uid_validity, 1234U);
+    dovecot_writes("3 V1234 N99 Gaa\n90 :100.M2P1.h\n");
+    EXPECT_NE(status().uid_validity, 1234U);
+    EXPECT_FALSE(index.follow());
+}
+
+// UIDs that it gave under our UIDVALIDITY are not known any more.
+TEST_F(BackAndForth, ADamagedListMeansNewUids) {
     log::open_capture();
     dovecot_writes("3 V1234 N95 Gaa\n8 :b\n7 :a\n");
-    EXPECT_EQ(maildir.inbox().append(std::vector{append_text("x: y\n\n")})->uids.at(0), 91U);
-    EXPECT_THAT(log::take_captured(), testing::HasSubstr("dovecot-uidlist: is damaged"));
-    dovecot_writes("3 V1234 N99 Gaa\n");
-    const std::filesystem::path list = maildir.root() + "/dovecot-uidlist";
-    std::filesystem::last_write_time(
-        list, std::filesystem::last_write_time(list) + std::chrono::hours(1));
-    EXPECT_EQ(maildir.inbox().append(std::vector{append_text("x: y\n\n")})->uids.at(0), 92U);
+    (void)append();
+    const std::string told = log::take_captured();
+    EXPECT_THAT(told, testing::HasSubstr("dovecot-uidlist: is damaged"));
+    EXPECT_THAT(told, testing::HasSubstr("with a new UIDVALIDITY"));
+    const auto now = status();
+    EXPECT_GT(now.uid_validity, 1000000U);
+    EXPECT_EQ(now.messages, 3U);
+    EXPECT_EQ(append(), 4U) << "it was looked at once";
+    EXPECT_EQ(status().uid_validity, now.uid_validity);
+}
+
+// One of Alice's that Bob may not read, a disk that stumbles: whoever can read it goes on.
+TEST_F(BackAndForth, AListThatCannotBeReadIsWaitedFor) {
+    std::filesystem::remove(list_path());
+    EXPECT_EQ(append(), 91U) << "a list that is gone says nothing";
+    std::filesystem::create_directory(list_path());
+    const auto opened = maildir.inbox().open(Access::read_write);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().what, testing::HasSubstr("dovecot-uidlist: not a regular file"));
+    std::filesystem::remove(list_path());
+    dovecot_writes("3 V1234 N95 Gaa\n7 :100.M2P1.h\n");
+    EXPECT_EQ(append(), 95U);
     EXPECT_EQ(status().uid_validity, 1234U);
+}
+
+// RFC 3501 2.3.1.1; dsync keeps what Cyrus or Exchange had, which may be above the time.
+TEST(Adoption, ANewUidvalidityIsAboveTheOldOne) {
+    TestMaildir maildir;
+    (void)maildir.store();
+    maildir.put("cur/100.M2P1.h:2,S", "Subject: a\n\nb\n");
+    maildir.put("dovecot-uidlist", "3 V4000000000 N90 Gaa\n7 :100.M2P1.h\n");
+    EXPECT_EQ(maildir.inbox().status()->uid_validity, 4000000000U);
+    maildir.put("dovecot-uidlist", "3 V4000000000 N90 Gaa\n81 :100.M2P1.h\n");
+    EXPECT_EQ(maildir.inbox().status()->uid_validity, 4000000001U);
 }
 
 // As Courier 5.0.13 writes it

@@ -221,15 +221,16 @@ std::string unique_stem(const Clock& clock, Random& random, std::string_view hos
                 hex_encode(random.bytes(8)), ".", safe_host(host)});
 }
 
+Result<void> sync_name(sys::Fs& fs, const std::string& path) {
+    auto synced = fs.sync_directory(parent_of(path));
+    if (!synced && synced.error().code != Errc::denied) return synced;
+    return {};
+}
+
 Result<void> make_maildir(sys::Fs& fs, const std::string& path) {
     TRY_ASSIGN(const bool made, make_one(fs, path));
     TRY(complete_maildir(fs, path));
-    if (!made) return {};
-    // Where the parent may not be read (a directory of many users' mailboxes), the sync above has
-    // to do.
-    auto parent = fs.sync_directory(parent_of(path));
-    if (!parent && parent.error().code != Errc::denied) return parent;
-    return {};
+    return made ? sync_name(fs, path) : Result<void>();
 }
 
 Result<void> complete_maildir(sys::Fs& fs, const std::string& path) {

@@ -110,6 +110,10 @@ std::string delivery_stem(WallTime arrival, std::string_view queue_id, std::stri
 // A stem that was never used before.
 std::string unique_stem(const Clock& clock, Random& random, std::string_view host);
 
+// Makes the name at `path` durable. Where its directory may not be read (that of many users'
+// mailboxes), the syncs of what is in it have to do.
+Result<void> sync_name(sys::Fs& fs, const std::string& path);
+
 // Makes path/{,cur,new,tmp} where missing, and missing parents, mode 0700. Durable.
 Result<void> make_maildir(sys::Fs& fs, const std::string& path);
 // Makes what is missing in the directory at path. Errc::not_found: there is none. Durable.

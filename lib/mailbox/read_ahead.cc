@@ -10,11 +10,16 @@ constexpr std::uint32_t kAhead = 32;  // 64 are no quicker
 
 }  // namespace
 
-std::uint32_t ReadAhead::after(std::uint32_t seq, bool from_disk, std::uint32_t count) {
-    in_order_ = seq == last_ + 1 ? in_order_ + 1 : 0;
+// Of large messages only the beginning was asked for: the disk has to do with each of them.
+ReadAhead::Range ReadAhead::after(std::uint32_t seq, bool from_disk, std::uint32_t count) {
+    const bool goes_on = seq == last_ + 1;
+    in_order_ = goes_on ? in_order_ + 1 : 0;
+    if (!goes_on) asked_ = 0;
     last_ = seq;
-    if (!from_disk || in_order_ < kEnough) return 0;
-    return seq + std::min(kAhead, count - std::min(count, seq));
+    if (!from_disk || in_order_ < kEnough || asked_ > seq + kAhead / 2) return {};
+    const std::uint32_t first = std::max(seq, asked_) + 1;
+    asked_ = seq + std::min(kAhead, count - std::min(count, seq));
+    return {first, asked_};
 }
 
 }  // namespace postern::mailbox

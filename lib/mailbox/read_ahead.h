@@ -9,13 +9,18 @@ namespace postern::mailbox {
 
 class ReadAhead {
   public:
-    // Message `seq` of `count` was read. The last message that should be asked for, behind it; 0:
-    // none, as messages are not read in their order, or the disk has nothing to do with it.
-    std::uint32_t after(std::uint32_t seq, bool from_disk, std::uint32_t count);
+    struct Range {
+        std::uint32_t first = 1, last = 0;  // none
+        bool operator==(const Range&) const = default;
+    };
+    // Message `seq` of `count` was read. Which should be asked for; none where messages are not
+    // read in their order, the disk has nothing to do with it, or enough were asked for.
+    Range after(std::uint32_t seq, bool from_disk, std::uint32_t count);
 
   private:
     std::uint32_t last_ = 0;
     std::uint32_t in_order_ = 0;  // how many were
+    std::uint32_t asked_ = 0;     // the last one
 };
 
 }  // namespace postern::mailbox

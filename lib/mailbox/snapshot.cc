@@ -141,7 +141,7 @@ Result<void> FolderIndex::load(bool look) {
     }
     if (look) {
         TRY_ASSIGN(const bool behind, is_behind(true));
-        if (behind) TRY(unless_full(reconcile()));
+        if (behind || uids_.is_passed()) TRY(unless_full(reconcile()));
     }
     in_use_ = look;
     forget_marks();
@@ -152,7 +152,7 @@ Result<void> FolderIndex::begin_again() {
     TRY(follow());
     if (log_missing_ || validity_ == 0) return Error{Errc::corrupt, folder_ + ": has no log", 0};
     TRY_ASSIGN(const bool behind, is_behind(true));
-    if (behind) TRY(unless_full(reconcile()));
+    if (behind || uids_.is_passed()) TRY(unless_full(reconcile()));
     forget_marks();
     return {};
 }

@@ -170,7 +170,7 @@ Result<void> Store::create(std::string_view name) {
         place.env.root + "/postern.new." + unique_stem(*env_.clock, *env_.random, "");
     auto made = make_folder(fs, fresh);
     if (made) made = fs.rename(fresh, place.path);
-    if (made) return fs.sync_directory(place.env.root);
+    if (made) return sync_name(fs, place.path);
     (void)remove_tree(fs, fresh);
     if (is_there(place)) return Error{Errc::permanent, "Mailbox already exists", 0};
     return made;

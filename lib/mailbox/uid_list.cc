@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <limits>
 #include <optional>
+#include <tuple>
 
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
@@ -22,9 +22,9 @@ constexpr std::size_t kLinesAtOnce = 256 * 1024;  // bytes; a folder may have a 
 constexpr Uid kLastUid = std::numeric_limits<Uid>::max() - 1;
 
 // A value that no folder of this store had before: the time, and always above the last one given
-// out, so that a folder deleted and made again is never mistaken for the old one (RFC
-// 3501 2.3.1.1).
-Result<std::uint32_t> fresh_validity(const Environment& env) {
+// out and the folder's own before, so that a folder deleted and made again is never mistaken for
+// the old one (RFC 3501 2.3.1.1).
+Result<std::uint32_t> fresh_validity(const Environment& env, std::uint32_t before) {
     const std::string path = env.root + "/postern.uidvalidity";
     TRY_ASSIGN(const FolderLock lock, FolderLock::take(*env.fs, path + ".lock"));
     std::uint32_t last = 0;
@@ -34,7 +34,8 @@ Result<std::uint32_t> fresh_validity(const Environment& env) {
     }
     const auto now =
         std::chrono::duration_cast<Seconds>(env.clock->now().time_since_epoch()).count();
-    const std::uint32_t value = std::max(last + 1, static_cast<std::uint32_t>(now));
+    const std::uint32_t value =
+        std::max({last + 1, before + 1, static_cast<std::uint32_t>(now)});
     LineLog log(*env.fs, path);
     TRY(log.replace(std::to_string(value) + "\n"));
     return value;
@@ -50,8 +51,8 @@ struct ForeignList {
     const char* file;
     std::optional<ForeignUids> (*parse)(std::string_view);
 };
-constexpr ForeignList kForeignLists[] = {{"dovecot-uidlist", parse_dovecot_uidlist},
-                                         {"courierimapuiddb", parse_courier_uiddb}};
+constexpr std::array<ForeignList, std::tuple_size_v<ListMarks>> kForeignLists{
+    {{"dovecot-uidlist", parse_dovecot_uidlist}, {"courierimapuiddb", parse_courier_uiddb}}};
 
 std::optional<ForeignUids> parse_foreign(const ForeignList& list, const std::string& path,
                                          std::string_view text) {
@@ -63,7 +64,17 @@ std::optional<ForeignUids> parse_foreign(const ForeignList& list, const std::str
 struct Header {
     std::uint32_t validity = 0;
     Uid next = 0;
+    ListMarks marks{};
 };
+
+// "<mtime in ns>:<size>"
+std::optional<ListMark> parse_mark(std::string_view word) {
+    const auto parts = split_once(word, ':');
+    const auto mtime = parts ? parse_number<std::int64_t>(parts->first) : std::nullopt;
+    const auto size = parts ? parse_number<std::uint64_t>(parts->second) : std::nullopt;
+    if (!mtime || !size) return std::nullopt;
+    return ListMark{*mtime, *size};
+}
 
 // Nothing: it is not a list's first line.
 std::optional<Header> parse_header(std::string_view line) {
@@ -72,19 +83,26 @@ std::optional<Header> parse_header(std::string_view line) {
     const auto validity = ours ? parse_number<std::uint32_t>(words[2]) : std::nullopt;
     const auto next = ours ? parse_number<Uid>(words[3]) : std::nullopt;
     if (!validity || *validity == 0 || !next || *next == 0) return std::nullopt;
-    return Header{*validity, *next};
+    Header header{*validity, *next};
+    for (std::size_t i = 0; i < header.marks.size() && i + 4 < words.size(); ++i)
+        header.marks[i] = parse_mark(words[i + 4]).value_or(ListMark{});
+    return header;
+}
+
+// Nothing: there is no list, or none that can be read.
+std::optional<Header> header_in(sys::Fs& fs, const std::string& folder) {
+    constexpr std::size_t kLongestHeader = 160;
+    const auto file = fs.open(folder + "/postern.uids", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const auto text =
+        file ? fs.read_at(file->get(), 0, kLongestHeader) : Result<std::string>(std::string());
+    const auto line = text ? split_once(*text, '\n') : std::nullopt;
+    return line ? parse_header(line->first) : std::nullopt;
 }
 
 }  // namespace
 
 std::uint32_t validity_in_list(sys::Fs& fs, const std::string& folder) {
-    constexpr std::size_t kLongestHeader = 64;
-    const auto file = fs.open(folder + "/postern.uids", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    const auto text =
-        file ? fs.read_at(file->get(), 0, kLongestHeader) : Result<std::string>(std::string());
-    const auto line = text ? split_once(*text, '\n') : std::nullopt;
-    const auto header = line ? parse_header(line->first) : std::nullopt;
-    return header ? header->validity : 0;
+    return header_in(fs, folder).value_or(Header{}).validity;
 }
 
 Result<void> UidList::refresh() {
@@ -104,6 +122,7 @@ void UidList::on_header(std::string_view header) {
     if (damaged_) return;
     validity_ = parsed->validity;
     next_ = parsed->next;
+    marks_ = parsed->marks;
 }
 
 void UidList::on_line(std::string_view line) {
@@ -143,17 +162,16 @@ Result<void> UidList::ensure() {
 Result<void> UidList::adopt() {
     std::optional<ForeignUids> best;
     std::int64_t best_time = 0;
-    for (const ForeignList& list : kForeignLists) {
+    TRY_ASSIGN(marks_, marks_of_others());
+    for (std::size_t i = 0; i < marks_.size(); ++i) {
+        if (marks_[i] == ListMark{} || (best && marks_[i].mtime_ns <= best_time)) continue;
+        const ForeignList& list = kForeignLists[i];
         const std::string path = cat({folder_, "/", list.file});
-        auto info = env_->fs->info(path);
-        if (!info && info.error().code == Errc::not_found) continue;
-        if (!info) return std::move(info).error();
-        if (best && info->mtime_ns <= best_time) continue;
         TRY_ASSIGN(const std::string text, read_small_file(*env_->fs, path, kMaxForeignFile));
         auto uids = parse_foreign(list, path, text);
         if (!uids) continue;
         best = std::move(uids);
-        best_time = info->mtime_ns;
+        best_time = marks_[i].mtime_ns;
     }
     if (!best) return {};
     uids_.clear();
@@ -165,18 +183,26 @@ Result<void> UidList::adopt() {
     return {};
 }
 
-// A list from the future would be younger for ever.
-bool UidList::is_passed_by(const char* file) const {
-    const auto theirs = env_->fs->info(cat({folder_, "/", file}));
-    const auto ours = theirs ? env_->fs->info(folder_ + "/postern.uids") : Error(theirs.error());
-    if (!ours || theirs->mtime_ns <= ours->mtime_ns) return false;
-    const std::chrono::nanoseconds now = env_->clock->now().time_since_epoch();
-    return theirs->mtime_ns <= now.count();
+Result<ListMarks> UidList::marks_of_others() const {
+    ListMarks marks{};
+    for (std::size_t i = 0; i < marks.size(); ++i) {
+        const auto info = env_->fs->info(cat({folder_, "/", kForeignLists[i].file}));
+        if (!info && info.error().code != Errc::not_found) return Error(info.error());
+        if (info) marks[i] = {info->mtime_ns, info->size};
+    }
+    return marks;
 }
 
+// Times are compared for equality only: rsync and restored backups bring old ones. A list that was
+// taken away has nothing to tell.
 bool UidList::is_passed() const {
-    return std::any_of(std::begin(kForeignLists), std::end(kForeignLists),
-                       [this](const ForeignList& list) { return is_passed_by(list.file); });
+    const auto now = marks_of_others();
+    if (!now) return true;  // and ensure() says why
+    if (*now == ListMarks{}) return false;
+    const auto known = header_in(*env_->fs, folder_).value_or(Header{}).marks;
+    for (std::size_t i = 0; i < known.size(); ++i)
+        if ((*now)[i] != ListMark{} && (*now)[i] != known[i]) return true;
+    return false;
 }
 
 // With one UIDVALIDITY a UID must mean one message only, whoever gave it.
@@ -193,29 +219,32 @@ bool UidList::agrees_with(const ForeignUids& theirs) const {
 // The other server was back for a while: somebody tries us, goes back, and comes again. Its clients
 // are ours now, and know the UIDs that it gave meanwhile, also those of messages that are gone.
 Result<void> UidList::follow_others() {
-    bool agreed = true, passed = false;
-    for (const ForeignList& list : kForeignLists) {
-        if (!is_passed_by(list.file)) continue;
+    TRY_ASSIGN(const ListMarks now, marks_of_others());
+    bool passed = false;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+        if (now[i] == ListMark{} || now[i] == marks_[i]) continue;
         passed = true;
+        const ForeignList& list = kForeignLists[i];
         const std::string path = cat({folder_, "/", list.file});
-        const auto text = read_small_file(*env_->fs, path, kMaxForeignFile);
-        if (!text) log::warning("", text.error().what + ": what it says of UIDs is not known");
-        const auto theirs = text ? parse_foreign(list, path, *text) : std::nullopt;
-        if (!theirs || theirs->validity != validity_) continue;
-        agreed = agreed && agrees_with(*theirs);
-        if (!agreed)
+        TRY_ASSIGN(const std::string text, read_small_file(*env_->fs, path, kMaxForeignFile));
+        const auto theirs = parse_foreign(list, path, text);
+        if (theirs && theirs->validity != validity_) continue;
+        if (!theirs || !agrees_with(*theirs)) {
             log::warning("", cat({path,
-                                  ": gives messages other UIDs than postern.uids; all of the "
-                                  "folder get new ones, with a new UIDVALIDITY"}));
+                                  ": may have given messages other UIDs than postern.uids; all of "
+                                  "the folder get new ones, with a new UIDVALIDITY"}));
+            return begin_anew();
+        }
         for (const auto& [uid, base] : theirs->messages) uids_.try_emplace(base, uid);
         next_ = std::max(next_, theirs->next_uid);
     }
-    if (!agreed) return begin_anew();
-    return passed ? rewrite() : Result<void>();  // and ours is the youngest again
+    marks_ = now;
+    return passed ? rewrite() : Result<void>();
 }
 
 Result<void> UidList::begin_anew() {
-    TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_));
+    TRY_ASSIGN(marks_, marks_of_others());
+    TRY_ASSIGN(const std::uint32_t validity, fresh_validity(*env_, validity_));
     uids_.clear();
     validity_ = validity;
     next_ = 1;
@@ -241,8 +270,16 @@ Result<std::vector<Uid>> UidList::append_at(Uid first, std::span<const std::stri
 }
 
 Result<void> UidList::replace(std::uint32_t validity, Uid next, std::string_view lines) {
-    return log_.replace(
-        cat({kMagic, " 1 ", std::to_string(validity), " ", std::to_string(next), "\n", lines}));
+    return write(validity, next, header_in(*env_->fs, folder_).value_or(Header{}).marks, lines);
+}
+
+Result<void> UidList::write(std::uint32_t validity, Uid next, const ListMarks& marks,
+                            std::string_view lines) {
+    std::string text =
+        cat({kMagic, " 1 ", std::to_string(validity), " ", std::to_string(next)});
+    for (const ListMark& mark : marks)
+        text += cat({" ", std::to_string(mark.mtime_ns), ":", std::to_string(mark.size)});
+    return log_.replace(cat({text, "\n", lines}));
 }
 
 Result<void> UidList::raise_next(Uid next) {
@@ -258,7 +295,7 @@ Result<void> UidList::rewrite() {
     std::sort(order.begin(), order.end());
     std::string lines;
     for (const auto& [uid, base] : order) lines += cat({std::to_string(uid), " ", base, "\n"});
-    TRY(replace(validity_, next_, lines));
+    TRY(write(validity_, next_, marks_, lines));
     return refresh();
 }
 

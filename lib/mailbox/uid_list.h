@@ -1,9 +1,10 @@
 // UidList: which UID each message has: postern.uids, the truth for UIDs and UIDVALIDITY.
-//   postern-uids 1 <uid validity> <next uid>
+//   postern-uids 1 <uid validity> <next uid> <mark of Dovecot's list> <mark of Courier's>
 //   <uid> <base name>
 // UIDs ascend; a later line for the same name replaces the earlier one. See doc/formats/mailbox.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -19,6 +20,14 @@
 namespace postern::mailbox {
 
 struct ForeignUids;
+
+// Another server's list of UIDs as it was when we last read it; zeros: there was none.
+struct ListMark {
+    std::int64_t mtime_ns = 0;
+    std::uint64_t size = 0;
+    bool operator==(const ListMark&) const = default;
+};
+using ListMarks = std::array<ListMark, 2>;  // Dovecot's, Courier's
 
 // UIDVALIDITY from the first line of a folder's list; 0: it has none that can be read.
 std::uint32_t validity_in_list(sys::Fs& fs, const std::string& folder);
@@ -45,11 +54,11 @@ class UidList {
 
     // Under the folder's lock. Makes the list where there is none or where it cannot be read: from
     // that of Dovecot or Courier if there never was one of ours, else with a UIDVALIDITY never used
-    // in this store. Repairs a torn tail. Where another server has used the folder since ours was
-    // written, the UIDs that it gave count too; where both gave the same ones to other messages,
-    // there is a new UIDVALIDITY.
+    // in this store. Repairs a torn tail. Where another server has used the folder since we read its
+    // list, the UIDs that it gave count too; where both gave the same ones to other messages, or
+    // the list is damaged, there is a new UIDVALIDITY. One that cannot be read now is an error.
     Result<void> ensure();
-    // Has another server's list changed since ours did? Then ensure() has something to do.
+    // Has another server's list changed since we read it? Then ensure() has something to do.
     bool is_passed() const;
     // Under the folder's lock: gives the names the next UIDs, in order, durably, without reading
     // the list; the caller knows that `first` is the next one. Names that have one get a new one.
@@ -69,7 +78,9 @@ class UidList {
     void on_line(std::string_view line);
     Result<void> rewrite();
     Result<void> adopt();
-    bool is_passed_by(const char* file) const;
+    Result<void> write(std::uint32_t validity, Uid next, const ListMarks& marks,
+                       std::string_view lines);
+    Result<ListMarks> marks_of_others() const;
     bool agrees_with(const ForeignUids& theirs) const;
     Result<void> follow_others();
     Result<void> begin_anew();
@@ -80,6 +91,7 @@ class UidList {
     std::unordered_map<std::string, Uid, Hash, std::equal_to<>> uids_;
     std::uint32_t validity_ = 0;
     Uid next_ = 1;
+    ListMarks marks_{};
     Uid last_line_ = 0;
     bool damaged_ = false;
     bool adopted_ = false;  // and not written yet

@@ -209,8 +209,8 @@ Result<Fd> FolderView::open(std::uint32_t seq) {
 void FolderView::ask_for_next(std::uint32_t seq) {
     constexpr std::size_t kMostOfOne = 65536;
     const bool from_disk = sys::blocks_from_disk() != blocks_;
-    const std::uint32_t last = ahead_.after(seq, from_disk, count());
-    for (std::uint32_t next = seq + 1; next <= last; ++next) {
+    const auto [first, last] = ahead_.after(seq, from_disk, count());
+    for (std::uint32_t next = first; next <= last; ++next) {
         if (is_gone(next)) continue;
         const auto file =
             env_.fs->open(index_.path(row(next)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
