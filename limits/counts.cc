@@ -66,12 +66,9 @@ void Counts::increment(Client& client, const std::string& who, What what, Moment
 }
 
 ipc::AnvilAnswer Counts::note(ipc::AnvilEvent event, const std::string& who, Moment now) {
+    if (event == ipc::AnvilEvent::connect) return note_session(who, true, true, now);
     Client& client = find(who, now);
     const What what = what_of(event);
-    if (event == ipc::AnvilEvent::connect) {
-        if (client.numbers[sessions] == 0) idle_.erase(client.idle);
-        increment(client, who, sessions, now);
-    }
     if (event == ipc::AnvilEvent::disconnect) {
         if (client.numbers[sessions] > 0 && --client.numbers[sessions] == 0)
             client.idle = idle_.insert(idle_.end(), who);
@@ -79,6 +76,17 @@ ipc::AnvilAnswer Counts::note(ipc::AnvilEvent event, const std::string& who, Mom
         increment(client, who, what, now);
     }
     return {client.numbers[sessions], client.numbers[what]};
+}
+
+ipc::AnvilAnswer Counts::note_session(const std::string& who, bool began, bool connects,
+                                      Moment now) {
+    Client& client = find(who, now);
+    if (began) {
+        if (client.numbers[sessions] == 0) idle_.erase(client.idle);
+        increment(client, who, sessions, now);
+    }
+    if (connects) increment(client, who, connection_rate, now);
+    return {client.numbers[sessions], client.numbers[connection_rate]};
 }
 
 std::vector<std::string> Counts::statistics() {

@@ -32,6 +32,10 @@ class Counts {
     // What is to be answered. `who` is "service:client".
     ipc::AnvilAnswer note(ipc::AnvilEvent event, const std::string& who, Moment now);
 
+    // One more session (`began`), a new connection (`connects`): a session that somebody tells of
+    // again, because we have begun anew, is the former only.
+    ipc::AnvilAnswer note_session(const std::string& who, bool began, bool connects, Moment now);
+
     // "statistics: max connection rate 3/60s for (smtp:192.0.2.1) at Nov 22 10:00:00" and its kind,
     // in Postfix's order; then everything begins anew.
     std::vector<std::string> statistics();

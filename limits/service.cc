@@ -8,9 +8,6 @@ namespace postern::limits {
 namespace {
 
 constexpr Millis kKickWait{10'000};
-// So long after our start all who have sessions have told us of them (session_ledger.cc), unless
-// they are many thousands or the machine is very busy.
-constexpr Millis kSettle{300};
 
 std::string counted_as(const ipc::SessionFacts& facts) {
     return cat({printable(facts.service), ":", printable(facts.client)});
@@ -87,7 +84,7 @@ class Conversations::Conversation {
     // In our first moments; after a reload we would know of nobody.
     template <class Message>
     bool waits(const Message& message, void (Conversation::*handle)(const Message&)) {
-        if (!all_.settle_timer_.active()) return false;
+        if (all_.settled_) return false;
         all_.early_.emplace_back(
             owner_, [message, handle](Conversation& self) { (self.*handle)(message); });
         return true;
@@ -119,12 +116,13 @@ class Conversations::Conversation {
     // --- Sessions
 
     void on_report(const ipc::SessionReport& report) {
-        for (const auto& facts : report.sessions) all_.note_session(owner_, facts);
+        for (const auto& facts : report.sessions) all_.note_session(owner_, facts, false);
     }
 
     void on_admission(const ipc::AdmissionQuestion& question) {
         const auto& facts = question.facts;
-        const auto numbers = all_.note_session(owner_, facts);
+        const bool connects = facts.state == ipc::SessionState::logging_in;
+        const auto numbers = all_.note_session(owner_, facts, connects);
         ipc::AdmissionAnswer answer;
         answer.session = facts.session;
         answer.logging_in = all_.sessions_.logging_in(facts.client);
@@ -190,9 +188,10 @@ Conversations::Conversations(loop::Loop& loop, Counts::Options options, Millis s
       status_interval_(status_interval),
       session_ended_(std::move(session_ended)),
       status_timer_(loop, [this] { tell_statistics(); }),
+      first_turn_(loop, [this] { settle_timer_.start(kSettle); }),
       settle_timer_(loop, [this] { answer_early(); }) {
     status_timer_.start(status_interval_);
-    settle_timer_.start(kSettle);
+    first_turn_.start(Millis{0});
 }
 
 Conversations::~Conversations() { tell_statistics(); }
@@ -211,6 +210,7 @@ void Conversations::serve(Fd socket, bool operates) {
 }
 
 void Conversations::answer_early() {
+    settled_ = true;
     for (const auto& [owner, question] : std::exchange(early_, {}))
         if (const auto at = all_.find(owner); at != all_.end())
             question(*std::shared_ptr(at->second));
@@ -227,6 +227,7 @@ void Conversations::end(Conversation* conversation) {
 }
 
 void Conversations::drain() {
+    kicking_.clear();  // the sessions that they wait for do not end with us
     while (!all_.empty()) end(all_.begin()->second.get());
 }
 
@@ -234,7 +235,7 @@ void Conversations::drain() {
 
 // The numbers of the client at that service; smtpd counts its clients by itself.
 ipc::AnvilAnswer Conversations::note_session(Sessions::Owner owner,
-                                             const ipc::SessionFacts& facts) {
+                                             const ipc::SessionFacts& facts, bool connects) {
     const auto change = sessions_.note(owner, facts);
     if (!change) {
         if (!std::exchange(told_of_many_, true)) log::warning("", change.error().what);
@@ -245,9 +246,7 @@ ipc::AnvilAnswer Conversations::note_session(Sessions::Owner owner,
         return {};
     }
     if (facts.protocol == ipc::AuthProtocol::smtp) return {};
-    // tls_status: only tells
-    const auto event = change->began ? ipc::AnvilEvent::connect : ipc::AnvilEvent::tls_status;
-    return counts_.note(event, counted_as(facts), now());
+    return counts_.note_session(counted_as(facts), change->began, connects, now());
 }
 
 void Conversations::session_gone(Sessions::Owner owner, const ipc::SessionFacts& facts) {

@@ -25,6 +25,9 @@ class Conversations {
     static constexpr std::size_t kMax = 5000;
     static constexpr std::size_t kMaxSessions = 200'000;
     static constexpr std::size_t kMaxLoginTimes = 100'000;
+    // So long after the loop's first turn all who have sessions have told us of them
+    // (session_ledger.cc), unless they are many thousands or the machine is very busy.
+    static constexpr Millis kSettle{300};
 
     // `status_interval`: anvil_status_update_time.
     Conversations(loop::Loop& loop, Counts::Options options, Millis status_interval,
@@ -47,7 +50,8 @@ class Conversations {
     void end(Conversation* conversation);
     void answer_early();
     void tell_statistics();
-    ipc::AnvilAnswer note_session(Sessions::Owner owner, const ipc::SessionFacts& facts);
+    ipc::AnvilAnswer note_session(Sessions::Owner owner, const ipc::SessionFacts& facts,
+                                  bool connects);
     void session_gone(Sessions::Owner owner, const ipc::SessionFacts& facts);
     void forget(Sessions::Owner owner);
     void dismiss(const std::vector<Sessions::Found>& sessions);
@@ -62,8 +66,9 @@ class Conversations {
     std::set<Sessions::Owner> kicking_;  // those of all_ that wait for sessions to end
     Sessions::Owner last_owner_ = 0;
     bool told_of_many_ = false;
+    bool settled_ = false;
     std::vector<std::pair<Sessions::Owner, std::function<void(Conversation&)>>> early_;  // questions
-    loop::Timer status_timer_, settle_timer_;
+    loop::Timer status_timer_, first_turn_, settle_timer_;
 };
 
 }  // namespace postern::limits

@@ -1,6 +1,8 @@
 // Who is here: counted, listed, told to go; and who may log in again.
 #include "limits/sessions.h"
 
+#include <poll.h>
+
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/sys/unix_socket.h"
@@ -184,17 +186,45 @@ TEST_F(SessionServiceTest, AdmissionCountsOverAllProcesses) {
     say(*one, ipc::AdmissionQuestion{session(1, SessionState::logging_in)});
     hears(*one, "logging in 1, count 1, rate 1, of user 0\n");
     say(*one, ipc::AdmissionQuestion{session(1)});
-    hears(*one, "logging in 0, count 1, rate 0, of user 1\n");
+    hears(*one, "logging in 0, count 1, rate 1, of user 1\n");
     say(*other, ipc::SessionReport{{session(2)}});
+    say(*other, ipc::AdmissionQuestion{session(3, SessionState::logging_in)});
+    hears(*other, "logging in 1, count 3, rate 2, of user 0\n");
     say(*other, ipc::AdmissionQuestion{session(3)});
-    hears(*other, "logging in 0, count 3, rate 3, of user 3\n");
+    hears(*other, "logging in 0, count 3, rate 2, of user 3\n");
     one.reset();
     until([&] { return ended_ == 1; });
     say(*other, ipc::SessionReport{{session(2, SessionState::over)}});
     say(*other, ipc::AdmissionQuestion{session(3), 60});
-    hears(*other, "logging in 0, count 1, rate 0, of user 1\n");
+    hears(*other, "logging in 0, count 1, rate 2, of user 1\n");
     say(*other, ipc::AdmissionQuestion{session(4), 60});
-    hears(*other, "logging in 0, count 2, rate 4, of user 2, too soon\n");
+    hears(*other, "logging in 0, count 2, rate 2, of user 2, too soon\n");
+}
+
+// After a reload, when everybody tells all that there is.
+TEST_F(SessionServiceTest, SessionsToldOfAgainAreNoNewConnections) {
+    auto login = connect();
+    ipc::SessionReport again;
+    for (int i = 1; i <= 40; ++i) again.sessions.push_back(session(i));
+    const auto pending = session(41, SessionState::logging_in);  // its question met the reload
+    again.sessions.push_back(pending);
+    say(*login, again);
+    say(*login, ipc::AdmissionQuestion{pending});
+    hears(*login, "logging in 1, count 41, rate 1, of user 0\n");
+    say(*login, ipc::AdmissionQuestion{session(42, SessionState::logging_in)});
+    hears(*login, "logging in 2, count 42, rate 2, of user 0\n");
+}
+
+// Who asks for all at once would hear that nobody is here.
+TEST_F(SessionServiceTest, TheFirstMomentsBeginWithTheFirstTurn) {
+    ::poll(nullptr, 0, static_cast<int>(Conversations::kSettle.count()) + 20);  // a slow start
+    loop_.run_for(Millis{1});
+    auto root = connect(true);
+    say(*root, ipc::SessionListRequest{});
+    loop_.run_for(Millis{1});
+    auto login = connect();
+    say(*login, ipc::SessionReport{{session(1)}});
+    hears(*root, "list of 1\n");
 }
 
 TEST_F(SessionServiceTest, ListsInPartsAndKicks) {
@@ -239,6 +269,17 @@ TEST_F(SessionServiceTest, DrainsByHangingUp) {
     until([&] { return login->closed; });
     EXPECT_TRUE(login->closed);
     EXPECT_EQ(conversations_.sessions().size(), 0U);
+}
+
+TEST_F(SessionServiceTest, SessionsDoNotEndWithUs) {
+    auto login = connect(), root = connect(true);
+    say(*login, ipc::SessionReport{{session(1)}});
+    say(*root, ipc::KickRequest{{.user = "bob"}});
+    hears(*login, cat({"dismiss ", session(1).session.str(), "\n"}));
+    conversations_.drain();
+    until([&] { return root->closed; });
+    EXPECT_TRUE(root->closed);
+    EXPECT_EQ(root->heard, "") << "our successor knows whether they have ended";
 }
 
 }  // namespace
