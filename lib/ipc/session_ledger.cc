@@ -10,7 +10,6 @@
 namespace postern::ipc {
 namespace {
 
-constexpr Millis kLedgerPatience{10'000};
 constexpr Millis kLedgerRoom{5};  // anvil reads more slowly than we write
 constexpr Millis kSoon{50};         // after a connection that ended early
 constexpr Millis kReloads{10'000};  // so long after all was well, short connections are reloads
@@ -18,12 +17,13 @@ constexpr unsigned kMostTimes = 3;  // a question is put: two reloads, one upon 
 
 }  // namespace
 
-SessionLedger::SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss,
-                             Millis pause)
+SessionLedger::SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss, Millis pause,
+                             Millis patience)
     : loop_(loop),
       path_(std::move(path)),
       dismiss_(std::move(dismiss)),
       pause_(pause),
+      answer_limit_(patience),
       well_until_(loop.clock().steady() + kReloads),
       gather_(loop, [this] { tell_changes(); }),
       retry_(loop, [this] { resume(); }),
@@ -48,7 +48,7 @@ void SessionLedger::ask(const SessionFacts& facts, Seconds login_delay, Done don
     tell_changes();  // what has ended counts no more
     const std::string& id = facts.session.str();
     const AdmissionQuestion question{facts, static_cast<std::uint32_t>(login_delay.count())};
-    if (waiting_.empty()) patience_.start(kLedgerPatience);
+    if (waiting_.empty()) patience_.start(answer_limit_);
     waiting_[id] = {question, std::move(done)};
     Entry& entry = sessions_[id];
     entry.facts = facts;
@@ -117,7 +117,7 @@ void SessionLedger::on_packet(const Packet& packet) {
     if (at == waiting_.end()) return on_closed(Error{Errc::invalid, "unexpected message", 0});
     const auto done = std::move(at->second.done);
     waiting_.erase(at);
-    waiting_.empty() ? patience_.stop() : patience_.start(kLedgerPatience);
+    waiting_.empty() ? patience_.stop() : patience_.start(answer_limit_);
     done(*answer);
 }
 
@@ -147,24 +147,35 @@ void SessionLedger::on_closed(Error why) {
 
 void SessionLedger::resume() {
     tell_changes();
+    give_up(Error{Errc::closed, "the session is over", 0}, kMostTimes + 1);
     if (waiting_.empty()) return;
-    if (!connect()) return give_up(Error{Errc::closed, "no connection", 0});
+    if (!connect()) {
+        if (away_) give_up(Error{Errc::closed, "no connection", 0});
+        return;  // or the one that tell_changes() had has just ended, and is made again
+    }
     for (auto& [id, one] : waiting_) {
         ++one.times;
         if (!channel_->send(one.question, id)) break;
     }
-    patience_.start(kLedgerPatience);
+    patience_.start(answer_limit_);
 }
 
-// On questions that have been put so many times.
+bool SessionLedger::is_over(const std::string& session) const {
+    const auto at = sessions_.find(session);
+    return at == sessions_.end() || at->second.facts.state == SessionState::over;
+}
+
+// On questions that have been put so many times, and on those of sessions that are over: nobody
+// would tell anvil of their end once more.
 void SessionLedger::give_up(const Error& why, unsigned times) {
     std::vector<Done> given_up;
     std::erase_if(waiting_, [&](auto& one) {
-        if (one.second.times < times) return false;
+        if (one.second.times < times && !is_over(one.first)) return false;
         given_up.push_back(std::move(one.second.done));
         return true;
     });
     if (given_up.empty()) return;
+    if (waiting_.empty()) patience_.stop();
     loop_.post([given_up = std::move(given_up), what = cat({"service ", path_, ": ", why.what})] {
         for (const auto& done : given_up) done(Error{Errc::temporary, what, 0});
     });

@@ -21,8 +21,10 @@ class SessionLedger {
     using Dismiss = std::function<void(const std::string& session)>;
     using Done = std::function<void(Result<AdmissionAnswer>)>;
 
-    // dismiss: an operator wants that session to end. `pause`: before anvil is tried again, but for reloads.
-    SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss, Millis pause = Millis{1000});
+    // dismiss: an operator wants that session to end. `pause`: before anvil is tried again, but for
+    // reloads. `patience`: for an answer.
+    SessionLedger(loop::Loop& loop, std::string path, Dismiss dismiss, Millis pause = Millis{1000},
+                  Millis patience = Millis{10'000});
     SessionLedger(const SessionLedger&) = delete;
     SessionLedger& operator=(const SessionLedger&) = delete;
 
@@ -51,11 +53,12 @@ class SessionLedger {
     void on_closed(Error why);
     void resume();
     void give_up(const Error& why, unsigned times = 1);
+    bool is_over(const std::string& session) const;
 
     loop::Loop& loop_;
     const std::string path_;
     Dismiss dismiss_;
-    const Millis pause_;
+    const Millis pause_, answer_limit_;
     std::unique_ptr<LoopChannel> channel_;
     SteadyTime connected_at_{};
     SteadyTime well_until_;  // short connections are taken for reloads

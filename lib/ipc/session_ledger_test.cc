@@ -200,6 +200,36 @@ TEST_F(SessionLedgerTest, TheEndOfAnOldConnectionIsNotThatOfTheNewOne) {
     EXPECT_EQ(log::take_captured(), "");
 }
 
+// Anvil would have that session for ever.
+TEST_F(SessionLedgerTest, AQuestionOfASessionThatIsOverIsNotPutAgain) {
+    listen();
+    ledger_.note(facts_of(1));
+    until([&] { return known_.contains("u1"); });
+    clock_.advance(Millis{60});
+    answers_ = false;
+    ledger_.ask(facts_of(2), Seconds{0}, count_answers());
+    until([&] { return asked_ == 1; });
+    lose_anvil();
+    ledger_.note(facts_of(2, SessionState::over));
+    until([&] { return failed_ == 1 && known_.contains("u1"); });
+    EXPECT_EQ(asked_, 1);
+    EXPECT_THAT(known_, ElementsAre("u1"));
+}
+
+TEST_F(SessionLedgerTest, PatienceEndsWithTheQuestions) {
+    SessionLedger ledger(loop_, folder_ / "anvil", [](const std::string&) {}, Millis{50},
+                         Millis{200});
+    for (int i = 1; i <= 2; ++i) {  // the second finds that anvil is away already
+        ledger.ask(facts_of(i), Seconds{0}, count_answers());
+        until([&] { return failed_ == i; });
+    }
+    listen();
+    until([&] { return known_.size() == 2; });
+    const auto deadline = Deadline::in(Millis{300});
+    while (!deadline.passed()) loop_.run_for(Millis{10}), accept();
+    EXPECT_EQ(connections_, 1) << "nothing was asked on it";
+}
+
 TEST_F(SessionLedgerTest, GoesOnWithoutAnvil) {
     ledger_.note(facts_of(1));
     ledger_.ask(facts_of(2), Seconds{0}, count_answers());
