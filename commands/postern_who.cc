@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 
 #include "lib/base/date_time.h"
@@ -80,21 +81,34 @@ Result<ipc::Channel> call_anvil(const config::Config& config, const Deadline& de
     return channel;
 }
 
-// Once more where a reload took the anvil that we had reached.
-template <class Answer, class Question>
-Result<Answer> ask_anvil(const config::Config& config, std::optional<ipc::Channel>& channel,
-                         const Question& question, const Deadline& deadline) {
-    constexpr int kMostTimes = 3;
-    for (int times = 1;; ++times) {
-        if (!channel) {
-            TRY_ASSIGN(channel, call_anvil(config, deadline));
+// Conversations with anvil: another one where a reload took the anvil that we had reached.
+class AnvilCaller {
+  public:
+    explicit AnvilCaller(const config::Config& config) : config_(config) {}
+
+    template <class Answer, class Question>
+    Result<Answer> ask(const Question& question) {
+        constexpr int kMostTimes = 3;
+        for (int times = 1;; ++times) {
+            if (!channel_) {
+                TRY_ASSIGN(channel_, call_anvil(config_, deadline_));
+            }
+            const auto sent = channel_->send(question, deadline_);
+            auto answer = sent ? channel_->receive<Answer>(deadline_) : Result<Answer>(sent.error());
+            if (answer || answer.error().code != Errc::closed || times == kMostTimes) return answer;
+            channel_.reset();
+            if (sent && answer.error().sys != ECONNRESET) lost_ = true;
         }
-        const auto sent = channel->send(question, deadline);
-        auto answer = sent ? channel->receive<Answer>(deadline) : Result<Answer>(sent.error());
-        if (answer || answer.error().code != Errc::closed || times == kMostTimes) return answer;
-        channel.reset();
     }
-}
+    // One has read our question, and gone without an answer.
+    bool lost_one() const { return lost_; }
+
+  private:
+    const config::Config& config_;
+    const Deadline deadline_ = Deadline::in(kWhoWait);
+    std::optional<ipc::Channel> channel_;
+    bool lost_ = false;
+};
 
 int none(const ipc::SessionFilter& filter) {
     log::error("", "no session" + described(filter));
@@ -163,13 +177,11 @@ std::string who_json(const ipc::SessionFacts& facts) {
 
 Result<int> who(const config::Config& config, const std::vector<std::string>& words) {
     TRY_ASSIGN(const auto request, parse_who(words, true));
-    const auto deadline = Deadline::in(kWhoWait);
-    std::optional<ipc::Channel> channel;
+    AnvilCaller anvil(config);
     ipc::SessionListRequest question{request.filter, ""};
     std::size_t count = 0;
     for (bool more = true; more;) {
-        TRY_ASSIGN(const auto list,
-                   ask_anvil<ipc::SessionList>(config, channel, question, deadline));
+        TRY_ASSIGN(const auto list, anvil.ask<ipc::SessionList>(question));
         for (const auto& facts : list.sessions) {
             if (count++ == 0 && !request.json)
                 std::printf("%-24s %-5s %-22s %-5s %-19s %-6s %7s %s\n", "USER", "PROTO",
@@ -188,14 +200,16 @@ Result<int> kick(const config::Config& config, const std::vector<std::string>& w
     TRY_ASSIGN(const auto request, parse_who(words, false));
     if (described(request.filter).empty())
         return usage(false, "whose sessions? Name a user, an address, a protocol or a session");
-    const auto deadline = Deadline::in(kWhoWait);
-    std::optional<ipc::Channel> channel;
-    TRY_ASSIGN(const auto answer,
-               ask_anvil<ipc::KickAnswer>(config, channel, ipc::KickRequest{request.filter},
-                                          deadline));
+    AnvilCaller anvil(config);
+    TRY_ASSIGN(const auto answer, anvil.ask<ipc::KickAnswer>(ipc::KickRequest{request.filter}));
+    const std::string whose = described(request.filter);
+    if (answer.told == 0 && anvil.lost_one()) {  // which may have ended them
+        std::printf("no session%s is left; how many ended is not known: a reload came between\n",
+                    whose.c_str());
+        return 0;
+    }
     if (answer.told == 0) return none(request.filter);
-    std::printf("%u of %u sessions%s ended\n", answer.ended, answer.told,
-                described(request.filter).c_str());
+    std::printf("%u of %u sessions%s ended\n", answer.ended, answer.told, whose.c_str());
     return answer.ended == answer.told ? 0 : 1;
 }
 

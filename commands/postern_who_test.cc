@@ -1,6 +1,15 @@
 #include "commands/postern_who.h"
 
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <thread>
+
 #include "lib/base/strings.h"
+#include "lib/ipc/channel.h"
+#include "lib/log/log.h"
+#include "lib/sys/unix_socket.h"
+#include "tests/support/temp_folder.h"
 
 namespace postern::commands {
 namespace {
@@ -69,6 +78,62 @@ TEST(Who, Lines) {
     EXPECT_THAT(who_json(facts), HasSubstr("\"user\": null"));
     facts.user = std::string(ipc::kMaxUser, 'u');
     EXPECT_THAT(who_line(facts), HasSubstr("bbbbbbbbbbb1\n")) << "nothing is cut off";
+}
+
+// One after the other at one socket, as reloads have it: each but the last ends with the question.
+class Anvils {
+  public:
+    Anvils(const std::string& path, int reloads, ipc::KickAnswer last)
+        : listener_(sys::listen_unix(path, 0700).value()),
+          thread_([this, reloads, last] {
+              for (int i = 0; i < reloads; ++i) serve(std::nullopt);
+              serve(last);
+          }) {}
+    ~Anvils() { thread_.join(); }
+    Anvils(const Anvils&) = delete;
+    Anvils& operator=(const Anvils&) = delete;
+
+  private:
+    void serve(std::optional<ipc::KickAnswer> answer) {
+        const auto deadline = Deadline::in(Millis{30'000});
+        ASSERT_TRUE(sys::wait_ready(listener_.get(), sys::Ready::read, deadline));
+        ipc::Channel channel(Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK)));
+        ASSERT_TRUE(channel.receive<ipc::KickRequest>(deadline));
+        if (!answer) return;
+        ASSERT_TRUE(channel.send(*answer, deadline));
+    }
+    Fd listener_;
+    std::thread thread_;
+};
+
+TEST(Kick, SaysWhatIsKnown) {
+    log::open_capture();
+    const support::TempFolder folder;
+    std::filesystem::create_directory(folder / "private");
+    const auto config =
+        config::Config::parse(cat({"queue_directory = ", folder.path(), "\n"})).value();
+    const struct {
+        int reloads;
+        ipc::KickAnswer answer;
+        int status;
+        const char *printed, *logged;
+    } cases[] = {
+        {0, {2, 2}, 0, "2 of 2 sessions of bob ended\n", ""},
+        {0, {2, 1}, 1, "1 of 2 sessions of bob ended\n", ""},
+        {0, {0, 0}, 1, "", "no session of bob"},
+        {1, {1, 1}, 0, "1 of 1 sessions of bob ended\n", ""},
+        {2, {0, 0}, 0,
+         "no session of bob is left; how many ended is not known: a reload came between\n", ""},
+    };
+    for (const auto& one : cases) {
+        const Anvils anvils(folder / "private/anvil", one.reloads, one.answer);
+        testing::internal::CaptureStdout();
+        const auto done = kick(config, {"bob"});
+        EXPECT_EQ(testing::internal::GetCapturedStdout(), one.printed);
+        ASSERT_TRUE(done) << done.error().what;
+        EXPECT_EQ(*done, one.status) << one.printed;
+        EXPECT_THAT(log::take_captured(), HasSubstr(one.logged));
+    }
 }
 
 }  // namespace
