@@ -46,6 +46,8 @@ Result<LoadedFile> Store::load(Directory directory, const QueueId& name, bool ve
     file->reading = std::move(*opened);
     TRY_ASSIGN(bool locked, sys::try_lock(file->reading.get(), sys::LockKind::exclusive));
     if (!locked) return Error{Errc::temporary, file->path() + ": is in use"};
+    if (!queue::leads_to(fs_, file->path(), file->reading.get()))
+        return Error{Errc::not_found, file->path() + ": has just been moved or removed"};
 
     auto read = [&]() -> Result<std::vector<queue::Message>> {
         TRY_ASSIGN(queue::Reader reader, queue::Reader::open(fs_, file->reading.get()));

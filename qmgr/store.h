@@ -62,7 +62,7 @@ class Store {
 
     // Opens, locks and reads a file. verify: also checks the texts (files that a crash left
     // behind).
-    //   Errc::not_found  gone
+    //   Errc::not_found  gone, perhaps while it was being opened
     //   Errc::closed     not committed: it is being written, or its writer died. If that must be
     //                    long ago and nobody has it locked, it is put aside (removed when empty).
     //   Errc::temporary  locked by another process, or open here already

@@ -133,6 +133,42 @@ TEST_F(StoreTest, AMoveSurvivesACrashInWhateverOrderTheDiskWrites) {
     EXPECT_GT(fs.for_each_reordering(make_folders, look), 500U);
 }
 
+// Another process was quicker: between our looking for the file and our having its lock.
+TEST_F(StoreTest, AFileThatIsTakenAwayMeanwhileIsNotLoaded) {
+    class Quicker final : public RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<Fd> open(const std::string& path, int flags, mode_t mode) override {
+            auto opened = RootedFs::open(path, flags, mode);
+            if (opened && deed) std::exchange(deed, nullptr)(*this);
+            return opened;
+        }
+        std::function<void(RootedFs&)> deed;
+    };
+    const std::string path = queue::path_of(Directory::incoming, id_of(0));
+    const std::function<void(RootedFs&)> deeds[] = {
+        [&](RootedFs& fs) { ASSERT_TRUE(fs.unlink(path)); },
+        [&](RootedFs& fs) {
+            ASSERT_TRUE(fs.rename(path, queue::path_of(Directory::hold, id_of(0))));
+        },
+        [&](RootedFs& fs) {
+            ASSERT_TRUE(fs.unlink(path));
+            write_batch(fs, [](const std::string&) {});
+        }};
+    for (const auto& deed : deeds) {
+        const TempFolder disk;
+        make_folders(disk.path());
+        Quicker fs(disk.path());
+        write_batch(fs, [](const std::string&) {});
+        fs.deed = deed;
+        Store store(fs, 100);
+        const auto loaded = store.load(Directory::incoming, id_of(0), true, WallTime{});
+        ASSERT_FALSE(loaded);
+        EXPECT_EQ(loaded.error().code, Errc::not_found);
+        EXPECT_FALSE(store.is_loaded(id_of(0)));
+    }
+}
+
 TEST_F(StoreTest, AFailingDiskLosesNothing) {
     for (const int why : {ENOSPC, EIO, EDQUOT, EMFILE})
         for (const auto after : {FaultyFs::After::recovers, FaultyFs::After::stays_broken})

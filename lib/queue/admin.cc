@@ -34,16 +34,23 @@ void add_files(std::vector<QueueId>& out, const std::vector<sys::DirEntry>& entr
     }
 }
 
+// Errc::not_found, too, when somebody took the file away before the lock was ours.
+Result<void> take_lock(sys::Fs& fs, int fd, const std::string& path) {
+    TRY_ASSIGN(const bool locked, sys::try_lock(fd, sys::LockKind::exclusive));
+    if (!locked) return Error{Errc::temporary, cat({path, ": in use by another process"})};
+    if (!leads_to(fs, path, fd)) return Error{Errc::not_found, cat({path, ": is gone"})};
+    return {};
+}
+
+// No queue file (a link, a FIFO), or closed to the queue's owner: nobody delivers that.
+bool is_foreign(Errc code) { return code == Errc::invalid || code == Errc::denied; }
+
 // Nobody delivers or moves a file while we have it locked: a qmgr that drains may do so after its
-// successor has begun. What cannot be opened as a queue file nobody delivers.
+// successor has begun.
 Result<Fd> lock_resting(sys::Fs& fs, const QueueId& id, Directory directory) {
     auto fd = open_file(fs, directory, id, O_RDONLY);
-    if (!fd && fd.error().code == Errc::not_found) return fd;
-    if (!fd) return Fd();
-    TRY_ASSIGN(const bool locked, sys::try_lock(fd->get(), sys::LockKind::exclusive));
-    if (!locked)
-        return Error{Errc::temporary,
-                     cat({path_of(directory, id), ": in use by another process"})};
+    if (!fd && is_foreign(fd.error().code)) return Fd();
+    if (fd) TRY(take_lock(fs, fd->get(), path_of(directory, id)));
     return fd;
 }
 
@@ -57,7 +64,9 @@ struct Place {
 
 Result<std::optional<Place>> look_in(sys::Fs& fs, const QueueId& name, const QueueId& id) {
     auto fd = open_file(fs, Directory::incoming, name, O_RDWR);
-    if (!fd) return std::optional<Place>();
+    const bool passed = !fd && (fd.error().code == Errc::not_found || is_foreign(fd.error().code));
+    if (passed) return std::optional<Place>();
+    if (!fd) return std::move(fd).error();
     auto messages = read_messages(fs, fd->get());
     if (!messages) return std::optional<Place>();  // being written, or qmgr's business
     const auto here = [&](const Message& message) {
@@ -65,10 +74,9 @@ Result<std::optional<Place>> look_in(sys::Fs& fs, const QueueId& name, const Que
     };
     if (std::none_of(messages->begin(), messages->end(), here)) return std::optional<Place>();
     // Somebody else may be moving it out at this moment: one at a time, and on what is so then.
-    TRY_ASSIGN(const bool locked, sys::try_lock(fd->get(), sys::LockKind::exclusive));
-    if (!locked)
-        return Error{Errc::temporary,
-                     cat({path_of(Directory::incoming, name), ": in use by another process"})};
+    const auto locked = take_lock(fs, fd->get(), path_of(Directory::incoming, name));
+    if (!locked && locked.error().code == Errc::not_found) return std::optional<Place>();
+    TRY(locked);
     TRY_ASSIGN(*messages, read_messages(fs, fd->get()));
     const auto found = std::find_if(messages->begin(), messages->end(), here);
     if (found == messages->end()) return std::optional<Place>();
@@ -146,16 +154,15 @@ Result<bool> change_incoming(sys::Fs& fs, const QueueId& id, Change change) {
 }
 
 Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Directory directory) {
+    const bool held = directory == Directory::hold;
+    if ((change == Change::hold && held) || (change == Change::release && !held)) return false;
     TRY_ASSIGN(const Fd lock, lock_resting(fs, id, directory));
     std::string path = path_of(directory, id);
     switch (change) {
         case Change::hold:
-            if (directory == Directory::hold) return false;
             TRY(move_file(fs, id, directory, Directory::hold));
             return true;
         case Change::release:
-            if (directory != Directory::hold) return false;
-            [[fallthrough]];
         case Change::requeue:
             TRY(fs.set_times(path, 1));  // due since ever
             TRY(move_file(fs, id, directory, Directory::deferred));

@@ -13,6 +13,7 @@
 #include "lib/queue/maildrop.h"
 #include "lib/queue/reader.h"
 #include "lib/queue/writer.h"
+#include "lib/sys/error.h"
 #include "lib/sys/file.h"
 #include "tests/support/rooted_fs.h"
 
@@ -296,6 +297,60 @@ TEST_F(AdminTest, TwoAtOnce) {
     const auto released = change_message(quicker, id(4), Change::release);
     ASSERT_TRUE(released) << released.error().what;
     EXPECT_FALSE(*released);
+}
+
+// qmgr delivers the last of a file, unlinks it and lets its lock go: nothing of it comes back.
+TEST_F(AdminTest, WhatIsGoneBeforeItIsLockedIsNotCopied) {
+    class Quicker final : public support::RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<Fd> open(const std::string& path, int flags, mode_t mode) override {
+            auto opened = RootedFs::open(path, flags, mode);
+            if (opened && path == gone) (void)RootedFs::unlink(path);
+            return opened;
+        }
+        std::string gone;
+    } quicker(folder_);
+    for (const Directory where : {Directory::incoming, Directory::deferred}) {
+        const QueueId name = put(where, {envelope(1), envelope(2)});
+        quicker.gone = path_of(where, name);
+        const auto changed = change_message(quicker, name, Change::hold);
+        ASSERT_TRUE(changed) << changed.error().what;
+        EXPECT_FALSE(*changed);
+        EXPECT_TRUE(in(Directory::hold).empty());
+    }
+}
+
+// A file that cannot be opened now may be one that somebody delivers.
+TEST_F(AdminTest, NothingIsChangedWithoutItsLock) {
+    class Poor final : public support::RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<Fd> open(const std::string& path, int flags, mode_t mode) override {
+            if (path.starts_with("deferred") || path.starts_with("incoming"))
+                return sys::system_error("open " + path, EMFILE);
+            return RootedFs::open(path, flags, mode);
+        }
+    } poor(folder_);
+    put(Directory::incoming, {envelope(1)});
+    put(Directory::deferred, {envelope(2)});
+    for (const int number : {1, 2}) {
+        const auto changed = change_message(poor, id(number), Change::remove);
+        ASSERT_FALSE(changed) << number;
+        EXPECT_EQ(changed.error().code, Errc::no_space);
+    }
+    EXPECT_EQ(in(Directory::deferred), Ids{id(2)});
+    // What is no file of ours nobody delivers: it can be removed.
+    filesystem::create_symlink("/etc/passwd", path_of(Directory::deferred, id(3)));
+    EXPECT_TRUE(change(3, Change::remove));
+    EXPECT_FALSE(filesystem::is_symlink(path_of(Directory::deferred, id(3))));
+}
+
+TEST_F(AdminTest, ReleaseAsksNobodyAboutWhatIsNotHeld) {
+    const Fd other =
+        *fs_.open(path_of(Directory::deferred, put(Directory::deferred, {envelope(1)})), O_RDWR, 0);
+    ASSERT_TRUE(*sys::try_lock(other.get(), sys::LockKind::exclusive));
+    EXPECT_FALSE(change(1, Change::release));
 }
 
 TEST_F(AdminTest, OpensPlainFilesOfOursOnly) {

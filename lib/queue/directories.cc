@@ -103,4 +103,10 @@ Result<Fd> open_queue_file(sys::Fs& fs, const std::string& path, int access) {
     return std::move(opened.fd);
 }
 
+bool leads_to(sys::Fs& fs, const std::string& path, int fd) {
+    const auto named = fs.info(path);
+    const auto open = fs.info(fd);
+    return named && open && named->inode == open->inode && named->device == open->device;
+}
+
 }  // namespace postern::queue

@@ -61,5 +61,8 @@ Result<void> create_parent(sys::Fs& fs, Directory directory, const QueueId& id);
 Result<Fd> open_plain_file(sys::Fs& fs, const std::string& path, int access);
 // The same for a queue file, which must be ours or root's too. Root itself may read anybody's.
 Result<Fd> open_queue_file(sys::Fs& fs, const std::string& path, int access);
+// Whether the path still leads to this open file. Who has just got a file's lock asks: whoever had
+// it before may have moved or removed the file since it was opened.
+bool leads_to(sys::Fs& fs, const std::string& path, int fd);
 
 }  // namespace postern::queue
