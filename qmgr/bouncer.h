@@ -24,6 +24,8 @@ class Bouncer {
     void append(ipc::BounceAppend record, Done done);
     // Advice for people (defer). False: left out, because too many wait; done is not called.
     bool note(ipc::BounceAppend record, Done done);
+    // Notes that wait are left out, their callers hear of it now; from now on none may wait.
+    void drop_notes();
     // Makes and submits a notification.
     // The descriptor is asked for when its turn comes.
     void send(ipc::BounceSend request, std::function<Result<int>()> descriptor, Done done);
@@ -35,14 +37,21 @@ class Bouncer {
     static constexpr std::size_t kUnderWay = 8;
     static constexpr std::size_t kMaxNotes = 20'000;
 
-    void queue(std::function<void()> start);
+    struct Waiting {
+        std::function<void()> start;
+        Done dropped;  // set for notes
+    };
+
+    void queue(Waiting call);
+    std::function<void()> appending(ipc::BounceAppend record, Done done);
     void pump();
     void finish(const Result<ipc::BounceDone>& answer, const Done& done);
 
     loop::Loop& loop_;
     ipc::Client client_;
     Millis timeout_;
-    std::deque<std::function<void()>> waiting_;
+    std::deque<Waiting> waiting_;
+    bool notes_may_wait_ = true;
     std::size_t under_way_ = 0;
 };
 

@@ -15,6 +15,16 @@ using queue::Directory;
 
 namespace {
 
+constexpr Millis kLateWait{50};
+constexpr Seconds kLatePatience{60};
+
+ipc::QueueOperation operation_of(ActiveMessage::Fate fate) {
+    POSTERN_CHECK(fate != ActiveMessage::Fate::none);
+    if (fate == ActiveMessage::Fate::requeue) return ipc::QueueOperation::requeue;
+    return fate == ActiveMessage::Fate::hold ? ipc::QueueOperation::hold
+                                             : ipc::QueueOperation::remove;
+}
+
 ipc::QueueControlAnswer answer(bool ok, std::uint32_t count = 0, std::string_view text = {}) {
     ipc::QueueControlAnswer result;
     result.ok = ok;
@@ -91,8 +101,7 @@ bool Manager::change(const QueueId& id, Message::Fate fate) {
     message.fate = fate;
     if (routes_.contains(message.key)) return true;  // schedule() sees it
     message.pending -= static_cast<std::uint32_t>(scheduler_.cancel(message.key));
-    bool moving = std::find(moving_.begin(), moving_.end(), message.key) != moving_.end();
-    if (message.pending == 0 && !moving) complete(message);
+    if (message.pending == 0) complete(message);
     return true;
 }
 
@@ -136,6 +145,32 @@ Result<bool> Manager::change_resting(const QueueId& id, ipc::QueueOperation oper
         return changed;
     }
     return false;
+}
+
+// What was ordered of a message since its copy was made; that it is to expire no copy says.
+void Manager::note_late_orders(const Message& message) {
+    const auto note = [&](ipc::QueueOperation operation) {
+        late_orders_.push_back({message.id(), operation, steady() + kLatePatience});
+        late_timer_.start(Millis{0});
+    };
+    if (message.force_expire) note(ipc::QueueOperation::expire);
+    if (message.fate == Message::Fate::requeue) take_up_again(message.id());
+    if (message.fate != message.fate_moved) note(operation_of(message.fate));
+}
+
+// The orders were said to be carried out: somebody who has the file in hand for a moment (showq)
+// must not undo that.
+void Manager::apply_late_orders() {
+    std::erase_if(late_orders_, [this](const LateOrder& order) {
+        const auto changed = change_resting(order.id, order.operation);
+        const bool in_use = !changed && changed.error().code == Errc::temporary;
+        if (in_use && steady() < order.until) return false;
+        if (!changed)
+            log::warning(order.id.str(),
+                         cat({"an order was not carried out: ", changed.error().what}));
+        return true;
+    });
+    if (!late_orders_.empty()) late_timer_.start(kLateWait);
 }
 
 void Manager::flush_site(const std::string& site, const Answered& answered) {

@@ -101,14 +101,24 @@ bool Manager::reports_all(const Message& message) {
 // Keeps the message open until the record is in trace/.
 void Manager::note_for_report(Message& message, const ipc::BounceAppend& record) {
     ++message.pending;
-    MessageKey key = message.key;
-    bouncer_.append(record, [this, key](const Result<void>& done) {
+    bouncer_.append(record, once_written(message, [this](Message& still, bool written) {
+                        still.reported |= written;
+                        settle(still);
+                    }));
+}
+
+// Nobody else may have the message until then: a recipient who is not marked yet would be served
+// again.
+Bouncer::Done Manager::once_written(Message& message, Written then) {
+    ++message.recording;
+    return [this, key = message.key, then = std::move(then)](const Result<void>& done) {
         Message* still = find(key);
-        if (still == nullptr) return;
+        POSTERN_CHECK(still != nullptr && still->recording > 0);
+        --still->recording;
         if (!done) log::warning(still->id().str(), done.error().what);
-        still->reported |= done.has_value();
-        settle(*still);
-    });
+        then(*still, done.has_value());
+        let_go_if_idle(key);
+    };
 }
 
 namespace {
@@ -139,22 +149,20 @@ void Manager::on_probed(Message& message, const ipc::RecipientReport& report) {
     std::vector<ipc::VerifyUpdate> news{{recipient.shown_original(), status, report.text}};
     if (recipient.address != news.front().address)
         news.push_back({recipient.address, status, report.text});
-    tell_verify(message.key, report.index, std::move(news));
+    tell_verify(message, report.index, std::move(news));
 }
 
-void Manager::tell_verify(MessageKey key, std::uint32_t index,
+void Manager::tell_verify(Message& message, std::uint32_t index,
                           std::vector<ipc::VerifyUpdate> news) {
     ipc::VerifyUpdate next = std::move(news.back());
     news.pop_back();
-    verifications_.tell(std::move(next),
-                        [this, key, index, news = std::move(news)](const Result<void>& done) {
-                            Message* still = find(key);
-                            if (still == nullptr) return;
-                            if (!done) log::warning(still->id().str(), done.error().what);
-                            if (!news.empty()) return tell_verify(key, index, news);
-                            give_up(*still, index);
-                            settle(*still);
-                        });
+    verifications_.tell(
+        std::move(next),
+        once_written(message, [this, index, news = std::move(news)](Message& still, bool) {
+            if (!news.empty()) return tell_verify(still, index, news);
+            give_up(still, index);
+            settle(still);
+        }));
 }
 
 void Manager::on_report(Message& message, const ipc::RecipientReport& report) {
@@ -184,16 +192,13 @@ void Manager::on_accepted(Message& message, const ipc::RecipientReport& report) 
         give_up(message, report.index);
         return settle(message);
     }
-    MessageKey key = message.key;
-    bouncer_.append(record_of(message, ipc::BounceLog::trace, report),
-                    [this, key, report](const Result<void>& done) {
-                        Message* still = find(key);
-                        if (still == nullptr) return;
-                        if (!done) log::warning(still->id().str(), done.error().what);
-                        still->reported |= done.has_value();
-                        give_up(*still, report.index);
-                        settle(*still);
-                    });
+    bouncer_.append(
+        record_of(message, ipc::BounceLog::trace, report),
+        once_written(message, [this, index = report.index](Message& still, bool written) {
+            still.reported |= written;
+            give_up(still, index);
+            settle(still);
+        }));
 }
 
 void Manager::on_rejected(Message& message, const ipc::RecipientReport& report) {
@@ -205,21 +210,18 @@ void Manager::on_rejected(Message& message, const ipc::RecipientReport& report) 
 }
 
 void Manager::record_bounce(Message& message, const ipc::RecipientReport& report) {
-    MessageKey key = message.key;
     ipc::BounceAppend record = record_of(message, ipc::BounceLog::bounce, report);
     record.report.action = ipc::DsnAction::failed;
-    bouncer_.append(std::move(record), [this, key, report](const Result<void>& done) {
-        Message* still = find(key);
-        if (still == nullptr) return;
-        if (done) {
-            still->bounced = true;
-            give_up(*still, report.index);
+    auto then = [this, index = report.index](Message& still, bool written) {
+        if (written) {
+            still.bounced = true;
+            give_up(still, index);
         } else {  // nobody may be given up without a record: it is tried again
-            log::warning(still->id().str(), done.error().what);
-            still->notice_failed = true;
+            still.notice_failed = true;
         }
-        settle(*still);
-    });
+        settle(still);
+    };
+    bouncer_.append(std::move(record), once_written(message, std::move(then)));
 }
 
 void Manager::on_deferred(Message& message, const ipc::RecipientReport& report) {
@@ -271,9 +273,10 @@ void Manager::complete(Message& message) {
     bool late =
         options_.delay_warning > Micros{0} && now() - message.born() >= options_.delay_warning;
     bool resting = message.file->directory == Directory::deferred;
-    if (late && !told && resting && message.fate == Message::Fate::none &&
+    if (late && !told && resting && message.fate == Message::Fate::none && !draining_ &&
         !message.envelope().sender.empty()) {
-        // The notice is made from defer/: not before this attempt's records are there.
+        // The notice is made from defer/: not before this attempt's records are there. Who drains
+        // leaves that to the next attempt: nobody's lock shall wait for advice.
         message.warn_delay = notes_.contains(message.id().str());
         if (!message.warn_delay) notify(message, ipc::Notification::delay);
         return;
@@ -297,7 +300,6 @@ void Manager::notify(Message& message, ipc::Notification notification) {
     request.smtputf8 = envelope.has(queue::kSmtpUtf8);
     request.arrival = envelope.arrival;
     message.notifying = true;
-    ++closing_;
     MessageKey key = message.key;
     bouncer_.send(
         std::move(request), [this, file = message.file] { return store_.descriptor(*file); },
@@ -308,9 +310,8 @@ void Manager::notify(Message& message, ipc::Notification notification) {
 
 void Manager::on_notified(MessageKey key, ipc::Notification notification,
                           const Result<void>& done) {
-    --closing_;
     Message* message = find(key);
-    if (message == nullptr) return;
+    POSTERN_CHECK(message != nullptr);
     message->notifying = false;
     if (!done) log::warning(message->id().str(), done.error().what);
     switch (notification) {
@@ -325,12 +326,9 @@ void Manager::on_notified(MessageKey key, ipc::Notification notification,
             message->notice_failed |= !done;  // so has trace/
             if (done) first_report_told(*message);
             break;
-        case ipc::Notification::delay: {  // told or not: not again
-            message->file->mode |= queue::kModeDelayTold;
-            auto marked = store_.fs().set_mode(message->file->path(), message->file->mode);
-            if (!marked) log::warning(message->id().str(), marked.error().what);
+        case ipc::Notification::delay:  // told or not: not again
+            set_mark(*message, queue::kModeDelayTold);
             break;
-        }
     }
     complete(*message);
 }
@@ -341,16 +339,22 @@ void Manager::first_report_told(Message& message) {
     if (envelope.expanded.empty() && !envelope.has(queue::kReportAll)) return;
     envelope.expanded.clear();
     envelope.flags &= ~std::uint32_t{queue::kReportAll};
-    if (message.file->is_batch()) return;
-    message.file->mode |= queue::kModeFirstReportTold;
-    auto marked = store_.fs().set_mode(message.file->path(), message.file->mode);
+    if (!message.file->is_batch()) set_mark(message, queue::kModeFirstReportTold);
+}
+
+void Manager::set_mark(Message& message, mode_t mark) {
+    QueueFile& file = *message.file;
+    if ((file.mode & mark) != 0) return;
+    file.mode |= mark;
+    auto marked = store_.fs().set_mode(file.path(), file.mode);
     if (!marked) log::warning(message.id().str(), marked.error().what);
 }
 
 // Not before its time, whoever asks.
 WallTime Manager::next_try(const Message& message) const {
     if (message.envelope().release() > now()) return message.envelope().release();
-    if (message.fate == Message::Fate::requeue) return now();
+    const bool expires = draining_ && message.force_expire;  // the successor returns it
+    if (message.fate == Message::Fate::requeue || expires) return now();
     return next_attempt(options_.retry, message.born(), now());
 }
 
@@ -380,6 +384,7 @@ void Manager::take_up_again(const QueueId& id) {
 
 void Manager::put_to_rest(Message& message) {
     if (message.file->is_batch()) {
+        message.moving = true;
         moving_.push_back(message.key);
         if (moving_.size() >= kMoveGroup) {
             move_timer_.start(Millis{0});
@@ -388,6 +393,7 @@ void Manager::put_to_rest(Message& message) {
         }
         return;
     }
+    if (message.force_expire) set_mark(message, queue::kModeForceExpire);
     bool hold = message.fate == Message::Fate::hold;
     bool at_once = message.fate == Message::Fate::requeue;
     const WallTime release = message.envelope().release();
@@ -405,7 +411,7 @@ void Manager::put_to_rest(Message& message) {
 
 // One group at a time: who comes while it is synced makes the next one.
 void Manager::move_batch_out() {
-    if (file_sync_.outstanding() > 0 || draining_) return;
+    if (file_sync_.outstanding() > 0) return;
     std::vector<MessageKey> owners;
     std::vector<Move> moves;
     loop::SyncJob job;
@@ -433,10 +439,10 @@ void Manager::move_batch_out() {
             log::warning(message->id().str(), copy.error().what);
             store_.take_back(move);
             incoming_missed_ = true;  // still in its batch: the next scan finds it
+            note_late_orders(*message);
             erase(*message);
             continue;
         }
-        message->moving = true;
         message->fate_moved = message->fate;
         job.files.push_back({move.path(), {}, std::move(*copy), {}});
         owners.push_back(message->key);
@@ -453,8 +459,6 @@ void Manager::on_moved(const std::vector<MessageKey>& owners, const std::vector<
     for (std::size_t i = 0; i < owners.size(); ++i) {
         Message& message = *find(owners[i]);
         QueueId id = message.id();
-        Message::Fate before = message.fate_moved;
-        Message::Fate after = message.fate;
         bool safe = job.files[i].outcome.has_value();
         if (safe) {
             store_.moved(moves[i]);
@@ -464,23 +468,13 @@ void Manager::on_moved(const std::vector<MessageKey>& owners, const std::vector<
         } else {
             log::warning(id.str(), job.files[i].outcome.error().what);
             store_.take_back(moves[i]);
+            message.fate_moved = Message::Fate::none;
             incoming_missed_ = true;
         }
+        note_late_orders(message);
         erase(message);
-        apply_late_fate(id, before, after);
     }
     if (!moving_.empty()) move_timer_.start(Millis{0});
-}
-
-// An order that came while the message was being moved applies to its new file.
-void Manager::apply_late_fate(const QueueId& id, Message::Fate before, Message::Fate after) {
-    using Operation = ipc::QueueOperation;
-    if (after == Message::Fate::requeue) {
-        take_up_again(id);
-    } else if (after != before) {
-        (void)change_resting(id,
-                             after == Message::Fate::hold ? Operation::hold : Operation::remove);
-    }
 }
 
 void Manager::finish(Message& message) {
@@ -489,15 +483,16 @@ void Manager::finish(Message& message) {
         message.file->reusable = false;  // who orders it removed wants its text gone now
         for (Directory log : {Directory::defer, Directory::bounce, Directory::trace})
             remove_log(log, message.id());
-        if (message.file->live > 1) {
+        // The file stays: for its other messages, or for a successor who has some of them.
+        if (message.file->live > 1 || message.file->keep) {
             for (const queue::Recipient& recipient : message.envelope().recipients) {
                 if (!recipient.done) store_.mark_done(*message.file, recipient);
             }
         }
-    } else {
-        log::info(message.id().str(), "removed");
     }
     store_.finish(message.file);
+    // Not before: who waits for this line finds the queue without the message.
+    if (message.fate != Message::Fate::remove) log::info(message.id().str(), "removed");
     names_.changed(queue::parent_of(message.file->directory, message.file->name));
     erase(message);
 }

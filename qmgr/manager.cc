@@ -1,5 +1,6 @@
 // Manager, first half: files are taken up, recipients find their way, requests go out. The second
-// half (what becomes of recipients and messages) is fate.cc; orders from commands are control.cc.
+// half (what becomes of recipients and messages) is fate.cc; orders from commands are control.cc;
+// the end is drain.cc.
 #include "qmgr/manager.h"
 
 #include <algorithm>
@@ -102,10 +103,12 @@ Manager::Manager(loop::Loop& loop, sys::Fs& fs, Options options, const std::stri
       pump_timer_(loop, [this] { pump(); }),
       pause_timer_(loop, [this] { pump(); }),
       release_timer_(loop, [this] { release_due(); }),
-      rescan_timer_(loop, [this] {
-          scanner_.scan_incoming();
-          scanner_.scan_deferred(Scanner::Which::due);
-      }) {}
+      rescan_timer_(loop,
+                    [this] {
+                        scanner_.scan_incoming();
+                        scanner_.scan_deferred(Scanner::Which::due);
+                    }),
+      late_timer_(loop, [this] { apply_late_orders(); }) {}
 
 Manager::~Manager() = default;
 
@@ -165,7 +168,7 @@ void Manager::found(Directory directory, const QueueId& name, bool asked) {
 
 bool Manager::take_up(Directory directory, const QueueId& name, Reason reason) {
     bool announced = reason == Reason::announced;
-    if (store_.is_loaded(name)) return false;
+    if (draining_ || store_.is_loaded(name)) return false;
     Result<LoadedFile> loaded =
         store_.load(directory, name, !announced && directory == Directory::incoming, now());
     if (!loaded) {
@@ -474,6 +477,7 @@ void Manager::on_delivered(const Scheduler::Batch& batch, const DeliveryResult& 
     }
     if (!looping.empty()) pass_on(key, looping, best_mx_for(transport), next_hop);
     if (!suspended.empty()) defer_works(suspended, suspended_by(result.reason));
+    let_go_if_idle(key);
     pump_soon();
 }
 
@@ -538,25 +542,6 @@ void Manager::defer_works(const std::vector<Work>& works, const Verdict& reason)
 Manager::Message* Manager::find(MessageKey key) {
     auto place = messages_.find(key);
     return place == messages_.end() ? nullptr : place->second.get();
-}
-
-void Manager::drain() {
-    draining_ = true;
-    run_timer_.stop();
-    incoming_timer_.stop();
-    rescan_timer_.stop();
-    std::vector<MessageKey> idle;
-    for (const auto& [key, message] : messages_) {
-        if (message->under_way == 0 && !message->notifying && !message->moving) idle.push_back(key);
-    }
-    for (MessageKey key : idle) {
-        Message& message = *find(key);
-        scheduler_.cancel(key);
-        routes_.erase(key);
-        store_.abandon(message.file);
-        erase(message);
-    }
-    moving_.clear();
 }
 
 }  // namespace postern::qmgr

@@ -52,12 +52,12 @@ class Manager {
     using Answered = std::function<void(const ipc::QueueControlAnswer&)>;
     void flush_site(const std::string& site, const Answered& answered);
 
-    // Gives out nothing more; deliveries under way are waited for, everything else stays in the
-    // queue for the next qmgr.
+    // Gives out nothing more. Deliveries under way are waited for; a message of which none is (any
+    // more) is the next qmgr's.
     void drain();
     bool drained() const {
-        return draining_ && scheduler_.under_way() == 0 && closing_ == 0 &&
-               file_sync_.outstanding() == 0 && bouncer_.is_idle() && verifications_.is_idle();
+        return draining_ && messages_.empty() && late_orders_.empty() &&
+               file_sync_.outstanding() == 0 && bouncer_.is_idle();
     }
 
     std::size_t active() const { return messages_.size(); }
@@ -109,12 +109,14 @@ class Manager {
     void note_for_report(Message& message, const ipc::BounceAppend& record);
     void on_report(Message& message, const ipc::RecipientReport& report);
     void on_probed(Message& message, const ipc::RecipientReport& report);
-    void tell_verify(MessageKey key, std::uint32_t index, std::vector<ipc::VerifyUpdate> news);
+    void tell_verify(Message& message, std::uint32_t index, std::vector<ipc::VerifyUpdate> news);
     bool clears_delay(const Message& message, std::uint8_t notify) const;
     void on_accepted(Message& message, const ipc::RecipientReport& report);
     void on_rejected(Message& message, const ipc::RecipientReport& report);
     void on_deferred(Message& message, const ipc::RecipientReport& report);
     void record_bounce(Message& message, const ipc::RecipientReport& report);
+    using Written = std::function<void(Message&, bool written)>;
+    Bouncer::Done once_written(Message& message, Written then);
     void give_up(Message& message, std::uint32_t index);
     void settle(Message& message);
     void log_outcome(const Message& message, const ipc::RecipientReport& report) const;
@@ -125,6 +127,7 @@ class Manager {
     void notify(Message& message, ipc::Notification notification);
     void on_notified(MessageKey key, ipc::Notification notification, const Result<void>& done);
     void first_report_told(Message& message);
+    void set_mark(Message& message, mode_t mark);
     void put_to_rest(Message& message);
     void take_up_again(const QueueId& id);
     WallTime next_try(const Message& message) const;
@@ -133,7 +136,6 @@ class Manager {
     void move_batch_out();
     void on_moved(const std::vector<MessageKey>& owners, const std::vector<Move>& moves,
                   const loop::SyncJob& job);
-    void apply_late_fate(const QueueId& id, Message::Fate before, Message::Fate now);
     void finish(Message& message);
     void erase(Message& message);
     void give_memory_back();
@@ -144,9 +146,14 @@ class Manager {
     void forget_deferrals(const QueueId& id);
     bool is_gone(const QueueId& id);
 
+    void let_go(Message& message);
+    void let_go_if_idle(MessageKey key);
+
     // Orders about one message.
     bool change(const QueueId& id, Message::Fate fate);
     Result<bool> change_resting(const QueueId& id, ipc::QueueOperation operation);
+    void note_late_orders(const Message& message);
+    void apply_late_orders();
     bool flush_message(const QueueId& id);
     ipc::QueueControlAnswer trigger(std::string_view requests);
     ipc::QueueControlAnswer wake_site(const std::string& site);
@@ -176,11 +183,19 @@ class Manager {
     loop::Timer pause_timer_;  // main.cf wants pauses between deliveries: one is over
     loop::Timer release_timer_;
     loop::Timer rescan_timer_;  // another qmgr, draining, still held a file
+    loop::Timer late_timer_;
 
     std::unordered_map<MessageKey, std::unique_ptr<Message>> messages_;
     std::unordered_map<std::string, MessageKey> by_id_;
     std::unordered_map<MessageKey, Routes> routes_;  // of messages that are being resolved
     std::vector<MessageKey> moving_;                 // to go into files of their own
+    // Orders that came while a message was being moved: for its new file.
+    struct LateOrder {
+        QueueId id;
+        ipc::QueueOperation operation;
+        SteadyTime until;  // somebody may have the file in hand, but not for ever
+    };
+    std::vector<LateOrder> late_orders_;
     struct Notes {
         std::size_t under_way = 0;
         bool unwanted = false;  // the log goes when the last one has been written
@@ -194,8 +209,7 @@ class Manager {
     // Messages that their senders have held (RFC 4865), the first ones; the others are found by
     // scans.
     std::set<std::pair<WallTime, std::string>> releases_;
-    std::size_t probes_ = 0;   // messages in memory that are probes
-    std::size_t closing_ = 0;  // notifications under way
+    std::size_t probes_ = 0;  // messages in memory that are probes
     bool incoming_missed_ = false;
     bool draining_ = false;
 };

@@ -1,6 +1,8 @@
 // The Manager at its daily work: delivery, deferral, moves, limits, orders.
 #include "qmgr/manager_fixture.h"
 
+#include "tests/support/rooted_fs.h"
+
 namespace postern::qmgr {
 namespace {
 
@@ -14,6 +16,25 @@ TEST_F(ManagerTest, DeliversAnAnnouncedMessage) {
     EXPECT_EQ(log::take_captured(),
               "info " + name.str() + ": from=<s@client.test>, size=20, nrcpt=3 (queue active)\n" +
                   "info " + name.str() + ": removed\n");
+}
+
+// Who waits for the line finds the queue without the message.
+TEST_F(ManagerTest, LogsThatAMessageIsRemovedWhenItIs) {
+    class Watched final : public support::RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<void> unlink(const std::string& path) override {
+            if (path.starts_with("incoming")) log_before = log::take_captured();
+            return RootedFs::unlink(path);
+        }
+        std::string log_before;
+    } fs(directory_);
+    Manager manager(loop_, fs, options_);
+    manager.on_nudge(write_file({envelope(1, {"yes@a.test"})}));
+    ASSERT_TRUE(run_until_idle(manager));
+    EXPECT_NE(fs.log_before.find("queue active"), std::string::npos);
+    EXPECT_EQ(fs.log_before.find("removed"), std::string::npos);
+    EXPECT_EQ(log::take_captured(), "info " + id(1).str() + ": removed\n");
 }
 
 TEST_F(ManagerTest, FindsMailAtStart) {

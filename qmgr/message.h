@@ -22,7 +22,8 @@ struct ActiveMessage {
     WallTime since{};             // taken up
     std::uint32_t pending = 0;    // recipients whose fate is open
     std::uint32_t under_way = 0;  // requests that agents have
-    bool moving = false;          // its copy is being synced
+    std::uint32_t recording = 0;  // what must be written before a recipient is marked
+    bool moving = false;          // it leaves its batch: waits for that, or its copy is synced
     bool notifying = false;       // a notification is being made
     bool bounced = false;         // bounce/ has records that were not sent yet
     bool reported = false;        // trace/ has
@@ -36,6 +37,10 @@ struct ActiveMessage {
 
     // When its life in the queue begins: a message that its sender has held (RFC 4865) is not late.
     WallTime born() const { return std::max(envelope().arrival, envelope().release()); }
+
+    // Nothing will be heard of it: who drains may let go of it.
+    bool is_idle() const { return under_way == 0 && recording == 0 && !notifying && !moving; }
+    bool has_order() const { return fate != Fate::none || force_expire; }
 
     const QueueId& id() const { return message.envelope.id; }
     queue::Envelope& envelope() { return message.envelope; }

@@ -5,7 +5,7 @@ qmgr_libqmgr_a_SOURCES = \
 	%reldir%/store.h %reldir%/store.cc %reldir%/options.h %reldir%/resolver.h %reldir%/resolver.cc \
 	%reldir%/scanner.h %reldir%/scanner.cc %reldir%/bouncer.h %reldir%/bouncer.cc %reldir%/verifications.h %reldir%/verifications.cc %reldir%/message.h \
 	%reldir%/agents.h %reldir%/agents.cc %reldir%/manager.h %reldir%/manager.cc %reldir%/routes.h \
-	%reldir%/name_sync.h %reldir%/name_sync.cc %reldir%/fate.cc %reldir%/control.cc %reldir%/site_logs.h %reldir%/site_logs.cc
+	%reldir%/name_sync.h %reldir%/name_sync.cc %reldir%/fate.cc %reldir%/control.cc %reldir%/drain.cc %reldir%/site_logs.h %reldir%/site_logs.cc
 
 check_PROGRAMS += qmgr/qmgr_test
 qmgr_qmgr_test_SOURCES = %reldir%/scheduler_test.cc %reldir%/slots_test.cc %reldir%/manager_test.cc %reldir%/manager_notices_test.cc %reldir%/manager_probes_test.cc \

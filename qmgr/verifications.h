@@ -23,7 +23,6 @@ class Verifications {
     void tell(ipc::VerifyUpdate news, Done done);
 
     // Nothing is told, or waits to be.
-    bool is_idle() const { return under_way_ == 0 && waiting_.empty(); }
 
   private:
     struct Waiting {
