@@ -19,6 +19,7 @@ Population::Member* Population::find(pid_t pid) {
 
 void Population::drain_all() {
     for (auto& [pid, member] : members_) member.draining = true;
+    early_failures_ = 0;
 }
 
 std::size_t Population::free_slot(std::size_t slots) const {
@@ -74,7 +75,8 @@ std::optional<Population::End> Population::ended(pid_t pid, bool failed, SteadyT
     if (found == members_.end()) return std::nullopt;
     End end{found->second, Next::look};
     members_.erase(found);
-    if (failed && !end.member.ready) {
+    // One that drains says nothing of the configuration that is in force.
+    if (failed && !end.member.ready && !end.member.draining) {
         end.next = Next::throttle;
     } else if (fails_often(end.member, failed, now)) {
         end.next = Next::throttle_often;

@@ -36,6 +36,7 @@ class Population {
     Member* find(pid_t pid);
     const std::map<pid_t, Member>& members() const { return members_; }
     bool empty() const { return members_.empty(); }
+    // A new configuration: how processes of the old one fail says nothing of it.
     void drain_all();
 
     // A slot that nobody has; the number of slots when there is none.
@@ -61,7 +62,7 @@ class Population {
     enum class Next : unsigned char {
         look,           // watch the sockets again
         replace,        // and start another at once, which is to be woken up
-        throttle,       // it failed before it was ready: none for a while
+        throttle,       // it failed before it was ready, and did not drain: none for a while
         throttle_often  // they are ready and fail, again and again: none for a while
     };
     struct End {

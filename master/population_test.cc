@@ -171,6 +171,18 @@ TEST_F(PopulationTest, FailingBeforeItIsReadyIsThrottled) {
     EXPECT_FALSE(population.ended(4711, true, clock.steady())) << "not ours";
 }
 
+TEST_F(PopulationTest, HowTheOldConfigurationFailsIsNoneOfTheNewOnes) {
+    population.set_rules(0, false);
+    const pid_t starting = start(false);
+    population.drain_all();
+    EXPECT_EQ(end(starting, true), Next::look);
+    EXPECT_EQ(end(start(false), true), Next::throttle);
+    population.set_rules(1, true);
+    for (int i = 1; i < Population::kPatience; ++i) EXPECT_EQ(end(start(), true), Next::replace);
+    population.drain_all();
+    EXPECT_EQ(end(start(), true), Next::replace);
+}
+
 TEST_F(PopulationTest, TheOnlyOneOfAServiceWithWakeUpsIsReplaced) {
     const struct {
         const char* name;
@@ -230,7 +242,7 @@ TEST_F(PopulationTest, AGoodLifeIsForgiven) {
     } cases[] = {
         {"lived long", Population::kYoung, true, false, true},
         {"ended well", Millis{0}, false, false, true},
-        {"was told to end", Millis{0}, true, true, false},
+        {"had served its share", Millis{0}, true, true, false},
     };
     for (const auto& c : cases) {
         population = Population();
@@ -238,7 +250,7 @@ TEST_F(PopulationTest, AGoodLifeIsForgiven) {
         for (int i = 1; i < Population::kPatience; ++i)
             EXPECT_EQ(end(start(), true), Next::replace);
         const pid_t pid = start();
-        if (c.draining) population.drain_all();
+        population.find(pid)->draining = c.draining;
         clock.advance(c.age);
         EXPECT_NE(end(pid, c.failed), Next::throttle_often) << c.name;
         EXPECT_EQ(end(start(), true), c.forgiven ? Next::replace : Next::throttle_often) << c.name;

@@ -269,13 +269,15 @@ void Service::wake_up() {
     const auto decision = population_.wake_up(throttled_.active());
     switch (decision.kind) {
         case Population::WakeUp::Kind::tell: tell(decision.pid, ipc::Order::wakeup); break;
-        case Population::WakeUp::Kind::start:
-            // The one before may not have heard yet that it is to drain: both would deliver.
-            if (scoreboard_.any_idle()) return wakeup_.start(kBeforeSuccessor);
-            spawn(true);
-            break;
+        case Population::WakeUp::Kind::start: spawn_woken(); break;
         case Population::WakeUp::Kind::nothing: break;
     }
+}
+
+// One before it may not have heard yet that it is to drain: both would deliver.
+void Service::spawn_woken() {
+    if (scoreboard_.any_idle()) return wakeup_.start(kBeforeSuccessor);
+    spawn(true);
 }
 
 void Service::throttle() {
@@ -321,13 +323,13 @@ bool Service::process_ended(pid_t pid, int status) {
     if (!end) return false;
     controls_.erase(pid);
     scoreboard_.clear(end->member.slot);
-    if (retired_) return true;
     describe_end(pid, status, end->next);
+    if (retired_) return true;
     if (end->next == Population::Next::throttle || end->next == Population::Next::throttle_often) {
         throttle();
     } else if (!throttled_.active()) {
         watch(true);
-        if (end->next == Population::Next::replace) spawn(true);
+        if (end->next == Population::Next::replace) spawn_woken();
     }
     return true;
 }

@@ -86,6 +86,7 @@ class Service {
     void watch(bool on);
     void on_pressure();
     void spawn(bool wake);
+    void spawn_woken();
     Result<pid_t> start_one(std::size_t slot);
     void on_status(pid_t pid, const ipc::Packet& packet);
     void hear_out(pid_t pid);
