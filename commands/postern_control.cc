@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "lib/base/strings.h"
+#include "lib/ipc/call_again.h"
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/control.h"
 #include "lib/ipc/messages/queue.h"
@@ -159,8 +160,9 @@ Result<int> flush(const config::Config& config) {
     TRY_ASSIGN(const auto pid, master_pid(config));
     if (!pid) return not_running();
     const ipc::QueueControl order{.operation = ipc::QueueOperation::flush_all};
-    TRY_ASSIGN(const auto answer, ipc::call<ipc::QueueControlAnswer>(in_queue(config, "public/qmgr"), order,
-                                                                     Deadline::in(kAnswerWait)));
+    const std::string qmgr = cat({"public/", config.get(param::queue_service_name)});
+    TRY_ASSIGN(const auto answer, ipc::call_again<ipc::QueueControlAnswer>(
+                                      in_queue(config, qmgr), order, Deadline::in(kAnswerWait)));
     if (!answer.ok) return Error{Errc::temporary, answer.text};
     return 0;
 }

@@ -14,7 +14,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
-#include "lib/ipc/channel.h"
+#include "lib/ipc/call_again.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/log/log.h"
 
@@ -62,7 +62,7 @@ Result<void> order_qmgr(const std::string& path, const std::string& requests, De
     ipc::QueueControl order;
     order.operation = ipc::QueueOperation::trigger;
     order.requests = requests;
-    TRY_ASSIGN(const auto answer, ipc::call<ipc::QueueControlAnswer>(path, order, deadline));
+    TRY_ASSIGN(const auto answer, ipc::call_again<ipc::QueueControlAnswer>(path, order, deadline));
     if (!answer.text.empty()) log::warning("", answer.text);
     return {};
 }

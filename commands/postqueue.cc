@@ -11,6 +11,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
+#include "lib/ipc/call_again.h"
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/queue.h"
 #include "lib/log/log.h"
@@ -99,7 +100,7 @@ int list(Form form, const config::Config& config) {
 
 int order(const ipc::QueueControl& request, const config::Config& config) {
     std::string qmgr = cat({"public/", config.get(param::queue_service_name)});
-    auto answer = ipc::call<ipc::QueueControlAnswer>(qmgr, request, Deadline::in(60s));
+    auto answer = ipc::call_again<ipc::QueueControlAnswer>(qmgr, request, Deadline::in(60s));
     if (!answer) {
         log::debug("", answer.error().what);
         return fatal(EX_UNAVAILABLE, "Cannot flush mail queue - mail system is down");

@@ -2,7 +2,6 @@
 // repair. While qmgr runs it does the work, because it may have the message in hand; otherwise we
 // do.
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/check.h"
 #include "lib/base/strings.h"
 #include "lib/config/config.h"
 #include "lib/ipc/channel.h"
@@ -129,27 +127,15 @@ void keep_records(sys::Fs& fs) {
     if (file) log::open_records(std::move(*file));
 }
 
-class AsRoot {
-  public:
-    AsRoot() : before_(::geteuid()) { (void)!::seteuid(::getuid()); }
-    ~AsRoot() { POSTERN_CHECK(::seteuid(before_) == 0); }
-    AsRoot(const AsRoot&) = delete;
-    AsRoot& operator=(const AsRoot&) = delete;
-
-  private:
-    uid_t before_;
-};
-
 // Carries changes out: through qmgr while it answers, else on the files.
 class Surgeon {
   public:
     Surgeon(sys::Fs& fs, const config::Config& config)
         : fs_(fs),
           pickup_(cat({"public/", config.get(param::pickup_service_name)})),
+          qmgr_path_(cat({"public/", config.get(param::queue_service_name)})),
           sync_directory_(config.get(param::queue_sync_directory)) {
-        const std::string qmgr = cat({"public/", config.get(param::queue_service_name)});
-        if (auto channel = ipc::Channel::connect(qmgr, Deadline::in(5s)))
-            qmgr_.emplace(std::move(*channel));
+        call_qmgr();
     }
     ~Surgeon() {
         if (dropped_) notify_pickup(pickup_);
@@ -162,7 +148,9 @@ class Surgeon {
 
     Result<bool> change(const QueueId& id, const Kind& kind, bool release_too) {
         if (kind.change == Change::requeue) return requeue(id);
+        const std::size_t left = left_;
         if (release_too) TRY(change_one(id, Change::release, ipc::QueueOperation::release));
+        if (left_ > left) return false;
         TRY_ASSIGN(bool changed, change_one(id, kind.change, kind.operation));
         if (changed || kind.change != Change::remove) return changed;
         const AsRoot all_rights;  // maildrop/ is not the queue owner's
@@ -175,14 +163,14 @@ class Surgeon {
         const bool was_held = is_held(id);
         if (!was_held) {
             TRY_ASSIGN(const bool stopped, change_one(id, Change::hold, ipc::QueueOperation::hold));
-            if (!stopped) return false;
+            if (!stopped && !is_held(id)) return false;
         }
         const Deadline patience = Deadline::in(kHoldPatience);
         while (!is_held(id) && !patience.passed()) std::this_thread::sleep_for(kHoldPoll);
         // Records of failures that the sender has not heard of yet go with this id.
         const bool owes = fs_.info(queue::path_of(Directory::bounce, id)).has_value();
-        auto moved =
-            is_held(id) && !owes ? drop(id) : Error{Errc::temporary, "delivery is under way"};
+        Result<bool> moved = Error{Errc::temporary, "delivery is under way"};
+        if (is_held(id) && !owes) moved = patiently([&] { return drop(id); });
         if (moved) return *moved;
         warn(cat({id.str(), ": ", moved.error().what, ": tried again as it is"}));
         const bool held = is_held(id);
@@ -192,26 +180,19 @@ class Surgeon {
     bool is_held(const QueueId& id) {
         return fs_.info(queue::path_of(Directory::hold, id)).has_value();
     }
-    // pickup waits for our lock: were the copy submitted before the disk knows that the message is
-    // gone, a power cut would bring it back beside its copy.
     Result<bool> drop(const QueueId& id) {
-        Fd copy;
-        {
-            const AsRoot all_rights;  // maildrop/ is not the queue owner's
-            (void)::umask(022);       // pickup is somebody else and reads it
-            TRY_ASSIGN(copy, copy_to_maildrop(fs_, id, sync_directory_));
-            if (!copy) return false;
-        }
-        dropped_ = true;
-        TRY(queue::change_message(fs_, id, Change::remove));
-        if (auto synced = fs_.sync_directory(queue::parent_of(Directory::hold, id)); !synced)
-            warn(cat({id.str(), ": ", synced.error().what, ": a power cut may bring it back"}));
-        return true;
+        auto moved = move_to_maildrop(fs_, id, sync_directory_, warn);
+        dropped_ |= moved && *moved;
+        return moved;
     }
 
-    // Errc::temporary, and nothing that the system says: somebody else has it in hand.
-    Result<bool> try_change(const QueueId& id, Change change, ipc::QueueOperation operation) {
-        if (!qmgr_) return queue::change_message(fs_, id, change);
+    void call_qmgr() {
+        qmgr_.reset();
+        if (auto channel = ipc::Channel::connect(qmgr_path_, Deadline::in(5s)))
+            qmgr_.emplace(std::move(*channel));
+    }
+
+    Result<bool> ask_qmgr(const QueueId& id, ipc::QueueOperation operation) {
         ipc::QueueControl request;
         request.operation = operation;
         request.queue_id = id;
@@ -224,17 +205,35 @@ class Surgeon {
         return answer.count > 0;
     }
 
-    Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
-        auto changed = try_change(id, change, operation);
-        const auto in_use = [&] {
-            return !changed && changed.error().code == Errc::temporary && changed.error().sys == 0;
-        };
-        if (in_use() && !use_patience_) use_patience_ = Deadline::in(kUsePatience);
-        while (in_use() && !use_patience_->passed()) {
-            std::this_thread::sleep_for(kHoldPoll);
-            changed = try_change(id, change, operation);
+    // Once more where a reload took the queue manager that we had reached: it hangs up.
+    Result<bool> try_change(const QueueId& id, Change change, ipc::QueueOperation operation) {
+        constexpr int kMostTimes = 3;
+        for (int times = 1; qmgr_; ++times) {
+            auto changed = ask_qmgr(id, operation);
+            if (changed || changed.error().code != Errc::closed || times == kMostTimes)
+                return changed;
+            call_qmgr();
         }
-        if (!in_use()) return changed;
+        return queue::change_message(fs_, id, change);
+    }
+
+    static bool in_use(const Result<bool>& done) { return !done && queue::is_in_use(done.error()); }
+
+    // Again while somebody else has the message in hand, as long as our patience lasts.
+    template <class Deed>
+    Result<bool> patiently(const Deed& deed) {
+        Result<bool> done = deed();
+        if (in_use(done) && !use_patience_) use_patience_ = Deadline::in(kUsePatience);
+        while (in_use(done) && !use_patience_->passed()) {
+            std::this_thread::sleep_for(kHoldPoll);
+            done = deed();
+        }
+        return done;
+    }
+
+    Result<bool> change_one(const QueueId& id, Change change, ipc::QueueOperation operation) {
+        auto changed = patiently([&] { return try_change(id, change, operation); });
+        if (!in_use(changed)) return changed;
         ++left_;
         warn(cat({id.str(), ": is being delivered; try again"}));
         return false;
@@ -242,6 +241,7 @@ class Surgeon {
 
     sys::Fs& fs_;
     const std::string pickup_;
+    const std::string qmgr_path_;
     const bool sync_directory_;
     std::optional<ipc::Channel> qmgr_;
     std::optional<Deadline> use_patience_;  // since somebody else had a message in hand

@@ -1,6 +1,7 @@
 #include "commands/requeue.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -12,6 +13,9 @@
 #include "commands/submission.h"
 
 namespace postern::commands {
+
+using queue::Directory;
+
 namespace {
 
 constexpr std::size_t kCopyPiece = 64 << 10;
@@ -62,12 +66,14 @@ queue::MaildropEnvelope requeued_envelope(const queue::Message& message, bool to
     return to;
 }
 
-Result<Fd> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory) {
-    TRY_ASSIGN(const Fd fd,
-               queue::open_queue_file(fs, queue::path_of(queue::Directory::hold, id), O_RDWR));
+Result<MaildropCopy> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory) {
+    const std::string path = queue::path_of(Directory::hold, id);
+    TRY_ASSIGN(const Fd fd, queue::open_queue_file(fs, path, O_RDWR));
     TRY_ASSIGN(const bool ours, sys::try_lock(fd.get(), sys::LockKind::exclusive));
+    if (!ours) return Error{Errc::temporary, cat({path, ": in use by another process"})};
+    if (!queue::leads_to(fs, path, fd.get()))
+        return Error{Errc::not_found, cat({path, ": is gone"})};
     TRY_ASSIGN(const sys::FileInfo info, fs.info(fd.get()));
-    if (!ours || info.links == 0) return Fd();
     TRY_ASSIGN(const queue::Message message, only_message(fs, fd.get(), id));
     const auto envelope =
         requeued_envelope(message, (info.mode & queue::kModeFirstReportTold) != 0);
@@ -80,7 +86,32 @@ Result<Fd> copy_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory)
     TRY(file.write(head));
     TRY(copy_text(fs, fd.get(), message.body, writer, file));
     TRY(file.write(writer.end()));
-    return file.commit_locked(sync_directory);
+    TRY_ASSIGN(Fd written, file.commit_locked(sync_directory));
+    return MaildropCopy{file.id(), std::move(written)};
+}
+
+// pickup waits for the copy's lock: were it submitted before the disk knows that the message is
+// gone, a power cut would bring that back beside its copy. And somebody may take the message in
+// hand when it has been copied: it is his then, and the copy is nobody's.
+Result<bool> move_to_maildrop(sys::Fs& fs, const QueueId& id, bool sync_directory,
+                              const Warn& warn) {
+    auto copied = [&] {
+        const AsRoot all_rights;
+        (void)::umask(022);  // pickup is somebody else and reads it
+        return copy_to_maildrop(fs, id, sync_directory);
+    }();
+    if (!copied && copied.error().code == Errc::not_found) return false;
+    TRY_ASSIGN(const MaildropCopy copy, std::move(copied));
+    auto removed = queue::change_message(fs, id, queue::Change::remove);
+    if (!removed || !*removed) {
+        const AsRoot all_rights;
+        if (auto gone = fs.unlink(queue::path_of(Directory::maildrop, copy.id)); !gone)
+            warn(cat({id.str(), ": ", gone.error().what, ": this copy is delivered, too"}));
+        return removed;
+    }
+    if (auto synced = fs.sync_directory(queue::parent_of(Directory::hold, id)); !synced)
+        warn(cat({id.str(), ": ", synced.error().what, ": a power cut may bring it back"}));
+    return true;
 }
 
 }  // namespace postern::commands

@@ -67,8 +67,8 @@ class RequeueTest : public testing::Test {
 TEST_F(RequeueTest, TakesAllThatIsOpen) {
     hold();
     {
-        const Fd copy = copy_to_maildrop(fs_, id_, true).value();
-        EXPECT_TRUE(copy);
+        const MaildropCopy copy = copy_to_maildrop(fs_, id_, true).value();
+        EXPECT_EQ(queue::path_of(Directory::maildrop, copy.id), dropped().at(0));
         const Fd pickup = fs_.open(dropped().at(0), O_RDONLY, 0).value();
         EXPECT_FALSE(*sys::try_lock(pickup.get(), sys::LockKind::shared)) << "not yet";
     }
@@ -89,12 +89,12 @@ TEST_F(RequeueTest, TakesAllThatIsOpen) {
 }
 
 TEST_F(RequeueTest, WhatCannotBeCopiedStays) {
-    EXPECT_FALSE(copy_to_maildrop(fs_, id_, false)) << "not there";
+    EXPECT_EQ(copy_to_maildrop(fs_, id_, false).error().code, Errc::not_found);
     hold();
     {
         const Fd other = fs_.open(queue::path_of(Directory::hold, id_), O_RDONLY, 0).value();
         ASSERT_TRUE(*sys::try_lock(other.get(), sys::LockKind::exclusive));
-        EXPECT_FALSE(copy_to_maildrop(fs_, id_, false).value()) << "somebody else has it";
+        EXPECT_TRUE(queue::is_in_use(copy_to_maildrop(fs_, id_, false).error()));
     }
     envelope_.recipients[1].done = true;
     hold();
@@ -106,13 +106,52 @@ TEST_F(RequeueTest, WhatCannotBeCopiedStays) {
     EXPECT_EQ(dropped(), std::vector<std::string>{});
 }
 
+// Between the copy and the removal: the message is his then who has it, and there is no copy.
+TEST_F(RequeueTest, WhatIsTakenInHandMeanwhileIsNotDoubled) {
+    class Quicker final : public support::RootedFs {
+      public:
+        using RootedFs::RootedFs;
+        Result<sys::FileInfo> info(const std::string& path) override {
+            if (deed && path.starts_with("deferred")) std::exchange(deed, nullptr)();
+            return RootedFs::info(path);
+        }
+        std::function<void()> deed;
+    } fs(folder_.path());
+    std::string warnings;
+    const auto move = [&] {
+        return move_to_maildrop(fs, id_, true, [&](std::string_view text) { warnings += text; });
+    };
+    const std::string path = queue::path_of(Directory::hold, id_);
+    Fd reader;
+    hold();
+    fs.deed = [&] {
+        reader = fs_.open(path, O_RDONLY, 0).value();
+        EXPECT_TRUE(*sys::try_lock(reader.get(), sys::LockKind::shared));
+    };
+    const auto refused = move();
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(queue::is_in_use(refused.error()));
+    EXPECT_TRUE(fs_.info(path));
+    EXPECT_EQ(dropped(), std::vector<std::string>{});
+    reader.reset();
+    fs.deed = [&] { ASSERT_TRUE(fs_.unlink(path)); };
+    EXPECT_FALSE(move().value());
+    EXPECT_EQ(dropped(), std::vector<std::string>{});
+    hold();
+    EXPECT_TRUE(move().value());
+    EXPECT_FALSE(fs_.info(path));
+    EXPECT_EQ(dropped().size(), 1U);
+    EXPECT_FALSE(move().value()) << "it is in hold/ no more";
+    EXPECT_EQ(warnings, "");
+}
+
 TEST_F(RequeueTest, FailuresLeaveNothingHalf) {
     hold();
     for (int n = 1;; ++n) {
         support::FaultyFs faulty(folder_.path(), n);
         const auto copied = copy_to_maildrop(faulty, id_, true);
         if (!faulty.fired()) {
-            EXPECT_TRUE(copied && *copied);
+            EXPECT_TRUE(copied);
             break;
         }
         EXPECT_FALSE(copied) << n;

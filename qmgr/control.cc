@@ -65,7 +65,7 @@ ipc::QueueControlAnswer Manager::control(const ipc::QueueControl& order) {
     const auto changed = change_resting(order.queue_id, order.operation);
     if (changed) return answer(true, *changed ? 1 : 0);
     auto refusal = answer(false, 0, printable(changed.error().what, 500));
-    refusal.in_use = changed.error().code == Errc::temporary;
+    refusal.in_use = queue::is_in_use(changed.error());
     if (!refusal.in_use) log::warning(order.queue_id.str(), changed.error().what);
     return refusal;
 }
@@ -163,8 +163,7 @@ void Manager::note_late_orders(const Message& message) {
 void Manager::apply_late_orders() {
     std::erase_if(late_orders_, [this](const LateOrder& order) {
         const auto changed = change_resting(order.id, order.operation);
-        const bool in_use = !changed && changed.error().code == Errc::temporary;
-        if (in_use && steady() < order.until) return false;
+        if (!changed && queue::is_in_use(changed.error()) && steady() < order.until) return false;
         if (!changed)
             log::warning(order.id.str(),
                          cat({"an order was not carried out: ", changed.error().what}));

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += lib/ipc/libipc.a
 lib_ipc_libipc_a_SOURCES = \
-	%reldir%/codec.h %reldir%/codec.cc %reldir%/packet.h %reldir%/packet.cc %reldir%/channel.h %reldir%/channel.cc \
+	%reldir%/codec.h %reldir%/codec.cc %reldir%/packet.h %reldir%/packet.cc %reldir%/channel.h %reldir%/channel.cc %reldir%/call_again.h \
 	%reldir%/loop_channel.h %reldir%/loop_channel.cc %reldir%/client.h %reldir%/client.cc %reldir%/descriptors.h \
 	%reldir%/submission.h %reldir%/submission.cc %reldir%/auth_dialogue.h %reldir%/auth_dialogue.cc \
 	%reldir%/messages/limits.h %reldir%/messages/control.h %reldir%/messages/policy.h %reldir%/messages/route.h %reldir%/messages/cleanup.h \

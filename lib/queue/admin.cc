@@ -181,6 +181,8 @@ Result<bool> change_own_file(sys::Fs& fs, const QueueId& id, Change change, Dire
 
 }  // namespace
 
+bool is_in_use(const Error& error) { return error.code == Errc::temporary && error.sys == 0; }
+
 Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change) {
     for (Directory directory :
          {Directory::deferred, Directory::hold, Directory::corrupt, Directory::active}) {

@@ -27,6 +27,8 @@ enum class Change : unsigned char { hold, release, remove, requeue, expire };
 // file of its own, or its recipients are marked done. Errc::temporary: somebody has its file locked,
 // who delivers it or moves it, or is an agent that has just done with it.
 Result<bool> change_message(sys::Fs& fs, const QueueId& id, Change change);
+// That error: what the system says (a disk's error) is none of it.
+bool is_in_use(const Error& error);
 
 // Ids of all messages with recipients left in a directory (those inside batches too), sorted by
 // name. Unreadable files are named by their file name.

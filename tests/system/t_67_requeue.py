@@ -1,7 +1,11 @@
-"""postsuper -r: a message goes through cleanup once more, as main.cf is now."""
+"""postsuper -r: a message goes through cleanup once more, as main.cf is now. Orders for messages that others have in
+hand, and for a queue manager that a reload has just taken."""
 
+import fcntl
 import re
 import smtplib
+import socket
+import threading
 import unittest
 
 from instance import Instance, wait
@@ -82,6 +86,65 @@ class Requeue(unittest.TestCase):
         envelope = self.mail.run("postcat", "-qe", new).stdout
         for text in ("envelope_id=one", "dsn_orig_rcpt=rfc822;first@client.test", "notify_flags=1"):
             self.assertIn(text, envelope)
+
+    def in_use(self, path, *words):
+        """What postsuper says while somebody has the message's file locked."""
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            done = self.mail.run("postsuper", *words, path.name, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count("is being delivered; try again"), 1, done.stderr)
+        self.assertTrue(done.stderr.endswith("fatal: being delivered, not changed: 1 message\n"), done.stderr)
+        self.assertTrue(path.exists())
+        return done.stderr
+
+    def test_what_others_have_in_hand_stays_as_it_is(self):
+        qid = self.send("away@busy.test")
+        (deferred,) = self.mail.queue.glob(f"deferred/*/{qid}")
+        self.in_use(deferred, "-f")
+        self.mail.run("postsuper", "-h", qid)
+        held = self.mail.queue / "hold" / qid
+        self.in_use(held, "-f")
+        said = self.in_use(held, "-r")
+        self.assertIn(f"warning: {qid}: hold/{qid}: in use by another process: tried again as it is\n", said)
+        self.assertIn("Requeued: 0 messages\n", said)
+        self.assertEqual(list((self.mail.queue / "maildrop").iterdir()), [])
+        self.requeue(qid)
+        self.mail.wait_log(rf"pickup\[\d+\]: \w+: .* orig_id={qid}")
+
+    def hang_up_first(self):
+        """The next caller of the queue manager reaches one that ends; whoever calls then reaches the real one."""
+        path = self.mail.queue / "public/qmgr"
+        real = path.rename(path.with_name("qmgr.real"))
+        ending = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ending.bind(str(path))
+        path.chmod(0o666)
+        ending.listen()
+        ending.settimeout(60)
+
+        def end():
+            with ending, ending.accept()[0] as caller:
+                caller.recv(65536)
+                real.rename(path)
+        thread = threading.Thread(target=end)
+        thread.start()
+        return thread
+
+    def test_a_reload_in_the_middle(self):
+        qid = self.send("away@busy.test")
+        for words, said in ((("postqueue", "-i", qid), ""), (("postqueue", "-f"), ""), (("postern", "flush"), ""),
+                            (("postkick", "public", "qmgr", "D"), ""),
+                            (("postsuper", "-h", qid), f"postsuper: {qid}: placed on hold\npostsuper: Placed on hold: 1 message\n"),
+                            (("postsuper", "-d", "ALL"), "postsuper: Deleted: 1 message\n")):
+            if words[1] == "-h":
+                self.rest(qid)
+            if words[1] == "-d":
+                wait((self.mail.queue / "hold" / qid).exists, "the message on hold", self.mail.log)
+            thread = self.hang_up_first()
+            done = self.mail.run(*words)
+            thread.join()
+            self.assertEqual(done.stderr, said, words)
+        self.assertEqual(self.mail.run("postqueue", "-p").stdout, "Mail queue is empty\n")
 
     def test_while_the_system_is_down(self):
         qid = self.send("away@busy.test")
