@@ -127,6 +127,14 @@ Result<void> Service::rebind(const Surroundings& around, Setup setup) {
     return outcome;
 }
 
+Result<void> Service::revive(const Surroundings& around, Setup setup) {
+    TRY_ASSIGN(auto endpoints, open_endpoints(setup.entry, *around.config));
+    listen(std::move(endpoints));
+    retired_ = false;
+    reconfigure(around, std::move(setup));
+    return {};
+}
+
 void Service::start() {
     watch(true);
     if (setup_.entry.wakeup_seconds > 0) wake_up();

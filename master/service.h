@@ -64,6 +64,9 @@ class Service {
     // The same, with sockets of the new plan. When they cannot be had the old ones stay, and the
     // Error says why.
     Result<void> rebind(const Surroundings& around, Setup setup);
+    // The same after retire(): it is wanted again, and its processes still drain. On an Error it
+    // stays retired.
+    Result<void> revive(const Surroundings& around, Setup setup);
     // Begins: watches for work, wakes up what has a wakeup time.
     void start();
     // No new processes; the running ones drain (or stop in a hurry).

@@ -165,16 +165,32 @@ void Supervisor::apply(const Reading& reading) {
         next[is] = std::move(services_[was]);
     }
     for (const std::size_t i : difference.add) {
-        auto opened = Service::open(around, reading.setups[i]);
-        if (!opened) {
-            log::error("", cat({"reload: ", opened.error().what, "; the service does not run"}));
-            continue;
-        }
-        (*opened)->start();
-        next[i] = *std::move(opened);
+        auto added = add(around, reading.setups[i]);
+        if (!added)
+            log::error("", cat({"reload: ", added.error().what, "; the service does not run"}));
+        else
+            next[i] = *std::move(added);
     }
     std::erase(next, nullptr);
     services_ = std::move(next);
+}
+
+// One that an earlier reload removed comes back with the processes that it still has: another
+// service would know nothing of them, and start the second where there may be only one.
+Result<std::unique_ptr<Service>> Supervisor::add(const Surroundings& around,
+                                                 const Service::Setup& setup) {
+    const auto was = std::find_if(retired_.begin(), retired_.end(), [&](const auto& service) {
+        return service->outline().key == setup.entry.key();
+    });
+    if (was == retired_.end()) {
+        TRY_ASSIGN(auto opened, Service::open(around, setup));
+        opened->start();
+        return opened;
+    }
+    TRY((*was)->revive(around, setup));
+    auto revived = std::move(*was);
+    retired_.erase(was);
+    return revived;
 }
 
 Result<void> Supervisor::reopen_log(const config::Config& config) {

@@ -48,6 +48,7 @@ class Supervisor {
     Result<void> open_status_socket();
     void reload();
     void apply(const Reading& reading);
+    Result<std::unique_ptr<Service>> add(const Surroundings& around, const Service::Setup& setup);
     Result<void> reopen_log(const config::Config& config);
     void keep_records(const config::Config& config);
     void trim_records();

@@ -72,14 +72,14 @@ def reload(mail):
     wait(lambda: mail.log().count("reload -- version") > before, "the reload", mail.log)
 
 
-def put_stub_for_pickup(mail):
+def put_stub_for_pickup(mail, behaviour="obedient"):
     """Once the real one runs: the process that master has forked for it may still be on its way to the program."""
     def runs():
         pids = mail.pids("pickup")
         return pids and all(is_process(pid, "pickup") for pid in pids)
     wait(runs, "pickup", mail.log)
     keep_real(mail, "pickup")
-    return put_stub(mail, "pickup", "obedient")
+    return put_stub(mail, "pickup", behaviour)
 
 
 def put_stub_for_qmgr(mail, behaviour):
@@ -357,6 +357,26 @@ class Signals(unittest.TestCase):
 
 
 class Reload(unittest.TestCase):
+    def test_a_service_that_comes_back_waits_for_the_end_of_the_one_before(self):
+        with Instance() as mail:
+            notes = put_stub_for_pickup(mail, "stubborn")
+            reload(mail)
+            wait(lambda: "wakeup" in notes(), "the stub", mail.log)
+            (pid,) = mail.pids("pickup")
+            master_cf = mail.etc / "master.cf"
+            with_pickup = master_cf.read_text()
+            master_cf.write_text(with_pickup.replace("pickup ", "#pickup "))
+            reload(mail)
+            self.assertEqual(mail.pids("pickup"), [])
+            wait(lambda: "drain" in notes(), "the order to drain", mail.log)
+            master_cf.write_text(with_pickup)
+            reload(mail)
+            self.assertEqual(mail.pids("pickup"), [pid])  # which is to be the only one
+            put_stub(mail, "pickup", "obedient")
+            os.kill(pid, signal.SIGKILL)
+            wait(lambda: notes().count("started") == 2, "its successor", mail.log)
+            wait(lambda: notes().count("wakeup") >= 2, "its wake-up", mail.log)
+
     def test_under_load_nothing_is_lost(self):
         with Instance() as mail:
             maildir = mail.add_user("bob")
