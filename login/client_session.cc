@@ -15,6 +15,7 @@ namespace {
 // A client that has not logged in gets little room; what it sends beyond waits in its own kernel.
 constexpr std::size_t kInputLimit = 16 * 1024;
 constexpr std::size_t kMaxPending = 16 * 1024;  // Handoff::pending
+constexpr std::size_t kMaxUnreadReplies = 32 * 1024;
 constexpr Millis kCloseTimeout{10'000};
 
 std::string ip_text(const sys::SocketAddress& address) {
@@ -41,8 +42,10 @@ ClientSession::ClientSession(Shared& shared, Fd socket, std::function<void(Clien
     // Dovecot's rule: from this host itself (loopback, or our own address) nobody can listen in.
     local_client_ = !peer_.is_inet() || peer_.ip().is_loopback() || peer_.ip() == local_.ip();
     const EngineOptions options{shared.options.tls.has_value() && !shared.options.wrapper_mode,
-                                may_login_in_plaintext(), shared.options.greeting,
-                                shared.options.mechanisms, shared.options.tls_required,
+                                may_login_in_plaintext(),
+                                shared.options.greeting,
+                                shared.options.mechanisms,
+                                shared.options.tls_required,
                                 login_delay_of(shared.options)};
     engine_ = shared.options.protocol == ipc::AuthProtocol::imap ? make_imap_login(options)
                                                                  : make_pop3_login(options);
@@ -107,7 +110,8 @@ std::string ClientSession::certificate_user() const {
 }
 
 void ClientSession::on_drained() {
-    if (relay_) relay_->client_drained();
+    if (relay_) return relay_->client_drained();
+    pump();
 }
 
 void ClientSession::on_closed(const Error* error) {
@@ -117,7 +121,7 @@ void ClientSession::on_closed(const Error* error) {
 }
 
 void ClientSession::pump() {
-    while (!waiting_ && !over_) {
+    while (!waiting_ && !over_ && !replies_pile_up()) {
         const std::string_view before = stream_->input();
         std::string_view rest = before;
         auto step = engine_->feed(rest);
@@ -126,10 +130,17 @@ void ClientSession::pump() {
         perform(*std::move(step));
         if (stream_->tls_started() && !stream_->secured()) return;  // the rest is a handshake's
     }
-    if (stream_ && stream_->at_eof() && !waiting_ && !over_) {
-        log_end("");
-        say_farewell({});
-    }
+    const bool heard_all = stream_->at_eof() && stream_->queued() <= kMaxUnreadReplies;
+    if (!heard_all || waiting_ || over_) return;
+    log_end("");
+    say_farewell({});
+}
+
+// A client that asks and never reads would have us keep all our answers.
+bool ClientSession::replies_pile_up() {
+    if (stream_->queued() <= kMaxUnreadReplies) return false;
+    stream_->flush();
+    return stream_->queued() > kMaxUnreadReplies;  // on_drained() goes on
 }
 
 void ClientSession::perform(Step step) {
@@ -253,12 +264,15 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::
                                   Fd connection) {
     if (over_) return;
     const bool accepted = answer && answer->ok;
+    if (!accepted) {
+        relay_end_.reset();
+        stream_->resume_reading();
+    }
     if (!accepted && !asked_again_ && !question_.goes_on) {
         // A reload between token and hand-off gave us a new auth, which does not know the token of
         // the old one (or a new worker): once more from the start. A worker that has not said "ok"
         // has not served. An exchange of several messages cannot be had again without the client.
         asked_again_ = true;
-        relay_end_.reset();
         log::debug(id_.str(), cat({"hand-off refused, asking again: ",
                                    answer ? answer->text : answer.error().what}));
         return send_auth_request();
@@ -267,7 +281,6 @@ void ClientSession::on_handed_off(Result<ipc::HandoffAnswer> answer, const ipc::
     if (!accepted) {
         log::warning(id_.str(),
                      cat({facts(), ": no worker: ", answer ? answer->text : answer.error().what}));
-        relay_end_.reset();
         perform(engine_->on_no_worker());
         if (stream_) stream_->flush();
         return;

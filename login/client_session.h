@@ -70,6 +70,7 @@ class ClientSession final : public loop::StreamHandler,
     void begin();
     void greet();
     void pump();
+    bool replies_pile_up();
     void perform(Step step);
     void start_tls();
     void ask_auth(Step step);

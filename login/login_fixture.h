@@ -136,7 +136,8 @@ class LoginTest : public testing::Test {
         const auto request = channel.receive<ipc::AuthRequest>(soon());
         if (!request) return;
         ipc::AuthAnswer answer;
-        const bool good = request->response == sasl::make_plain("u1", "secret");
+        const bool good = request->response == sasl::make_plain("u1", "secret") &&
+                          right_answers_.fetch_sub(1) > 0;
         answer.outcome = good ? ipc::AuthOutcome::success : ipc::AuthOutcome::failure;
         if (request->response == sasl::make_plain("broken", "x"))
             answer.outcome = ipc::AuthOutcome::temporary;
@@ -280,7 +281,8 @@ class LoginTest : public testing::Test {
     Fd folder_changes_;
     bool watch_a_file_ = false;
     std::atomic<int> asleep_ = 0;
-    std::atomic<int> refusals_ = 0;  // hand-offs that the worker will not take
+    std::atomic<int> refusals_ = 0;               // hand-offs that the worker will not take
+    std::atomic<int> right_answers_ = 1'000'000;  // of auth; then even the right password is wrong
     std::atomic<int> ended_ = 0;
     std::atomic<int> began_ = 0;  // without those by connections
     std::atomic<std::size_t> sessions_ = 0;

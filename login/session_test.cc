@@ -125,6 +125,19 @@ TEST_F(LoginTest, ARefusedHandOffIsTriedOnceMore) {
     wait_until_all_ended();
 }
 
+// The new auth may have another users file, in which that password is wrong.
+TEST_F(LoginTest, ARefusedHandOffAndThenNoLogin) {
+    refusals_ = 1;
+    right_answers_ = 1;
+    start();
+    auto client = connect();
+    EXPECT_THAT(line(client), StartsWith("* OK"));
+    say(client, "a LOGIN u1 secret\r\n");
+    EXPECT_THAT(line(client), StartsWith("a NO [AUTHENTICATIONFAILED]"));
+    say(client, "b NOOP\r\n");
+    EXPECT_THAT(line(client), StartsWith("b OK")) << "the client is listened to again";
+}
+
 TEST_F(LoginTest, AWorkerThatRefusesTwiceIsBelieved) {
     refusals_ = 2;
     start(with_tls);
@@ -175,6 +188,48 @@ TEST_F(LoginTest, ClientsThatLeave) {
     auto client = connect();
     EXPECT_THAT(line(client), StartsWith("* OK"));
 }
+
+// Sends `text` again and again, up to so many times, until the other end has taken nothing for a
+// while. How many whole ones have gone.
+std::size_t ask_without_reading(int socket, std::string_view text, std::size_t times) {
+    for (std::size_t done = 0; done < times; ++done) {
+        std::string_view rest = text;
+        while (!rest.empty()) {
+            const ssize_t sent = ::send(socket, rest.data(), rest.size(), MSG_DONTWAIT);
+            if (sent > 0) {
+                rest.remove_prefix(static_cast<std::size_t>(sent));
+                continue;
+            }
+            pollfd room{socket, POLLOUT, 0};
+            if (::poll(&room, 1, 300) <= 0) return done;
+        }
+    }
+    return times;
+}
+
+class PileTest : public LoginTest, public testing::WithParamInterface<ipc::AuthProtocol> {};
+
+// Before any login, so nobody may have us keep more than a little.
+TEST_P(PileTest, RepliesThatNobodyReadsMakeTheClientWait) {
+    start([](Options& options) { options.protocol = GetParam(); });
+    const bool imap = GetParam() == ipc::AuthProtocol::imap;
+    auto client = connect();
+    const auto asked =
+        ask_without_reading(client.fd(), imap ? "a CAPABILITY\r\n" : "CAPA\r\n", 200'000);
+    EXPECT_LT(asked, 100'000U);
+    ::shutdown(client.fd(), SHUT_WR);
+    std::size_t answered = 0;
+    for (std::string text; !text.starts_with("ERROR"); text = line(client))
+        if (text.starts_with(imap ? "a OK" : "CAPA")) ++answered;
+    EXPECT_EQ(answered, asked) << "and whoever reads again gets them all";
+    wait_until_all_ended();
+}
+
+INSTANTIATE_TEST_SUITE_P(Protocols, PileTest,
+                         testing::Values(ipc::AuthProtocol::imap, ipc::AuthProtocol::pop3),
+                         [](const auto& protocol) {
+                             return protocol.param == ipc::AuthProtocol::imap ? "Imap" : "Pop3";
+                         });
 
 TEST_F(LoginTest, ManyAtATime) {
     start();
