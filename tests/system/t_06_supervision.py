@@ -9,9 +9,10 @@ import signal
 import smtplib
 import socket
 import threading
+import time
 import unittest
 
-from instance import Instance, is_process, private_mounts, wait
+from instance import DEADLINE, Instance, is_process, private_mounts, wait
 
 # A daemon that speaks master's protocol (lib/ipc/messages/control.h) and does as its second line says.
 STUB = """#!/usr/bin/env python3
@@ -115,7 +116,7 @@ def waiting_again_and_again(stack, path):
 @contextlib.contextmanager
 def session(mail):
     """An SMTP session that may end before its client does."""
-    smtp = smtplib.SMTP(*mail.address("smtp"), timeout=20)
+    smtp = smtplib.SMTP(*mail.address("smtp"), timeout=DEADLINE)
     try:
         yield smtp
     finally:
@@ -123,7 +124,7 @@ def session(mail):
 
 
 def greeting(address):
-    with smtplib.SMTP(*address, timeout=10) as smtp:
+    with smtplib.SMTP(*address, timeout=DEADLINE) as smtp:
         return smtp.noop()[0]
 
 
@@ -132,16 +133,17 @@ class Failing(unittest.TestCase):
         with Instance({"service_throttle_time": "1s"}) as mail:
             keep_real(mail, "smtpd")
             (mail.prefix / "libexec/smtpd").symlink_to("/bin/false")
+            begin = time.monotonic()
             with socket.create_connection(mail.address("smtp")) as client:
                 mail.wait_log(r"warning: process .*/smtpd pid \d+ exit status 1\n")
                 mail.wait_log(r"warning: .*/smtpd: bad command startup -- throttling")
                 self.assertEqual(mail.run("sendmail", "-f", "a@example.test", "b@example.test", input="x\n").returncode, 0)
                 put_back(mail, "smtpd")
-                client.settimeout(20)
+                client.settimeout(DEADLINE)
                 self.assertRegex(client.recv(100), rb"^220 ")  # whoever waited is served
             self.assertNotRegex(mail.run("postern", "status").stdout, "throttled")
             # Once a second at most, however impatient the client is.
-            self.assertLess(mail.log().count("bad command startup"), 12)
+            self.assertLessEqual(mail.log().count("bad command startup"), 1 + time.monotonic() - begin)
 
     def test_crash_after_start_does_not_go_on_for_ever(self):
         with Instance({"service_throttle_time": "60s"}) as mail:
@@ -208,10 +210,8 @@ class Sockets(unittest.TestCase):
         return holder.getsockname()[1]
 
     def test_port_in_use_leaves_one_service_out(self):
-        with Instance() as mail, socket.socket() as foreign:
-            foreign.bind(("127.0.0.1", 0))
-            foreign.listen()
-            port = foreign.getsockname()[1]
+        port = self.port_of_ours()
+        with Instance() as mail, socket.create_server(("127.0.0.1", port)) as foreign:
             master_cf = mail.etc / "master.cf"
             master_cf.write_text(master_cf.read_text() + f"127.0.0.1:{port} inet n - n - - smtpd\n")
             reload(mail)
@@ -305,10 +305,10 @@ class Limits(unittest.TestCase):
             mail._read_ports()
             held = []
             for _ in range(120):  # more than one process has descriptors for
-                held.append(stack.enter_context(socket.create_connection(mail.address("smtp"), 20)))
+                held.append(stack.enter_context(socket.create_connection(mail.address("smtp"), DEADLINE)))
                 self.assertRegex(held[-1].recv(200), rb"^220 ")
             self.assertGreater(len(mail.pids("127.0.0.1:0")), 1)
-            with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+            with smtplib.SMTP(*mail.address("smtp"), timeout=DEADLINE) as smtp:
                 smtp.sendmail("a@client.test", ["bob@example.test"], "Subject: x\r\n\r\nx\r\n")
             mail.wait_messages(maildir, 1)
             self.assertNotIn("Too many open files", mail.log())
@@ -384,7 +384,7 @@ class Reload(unittest.TestCase):
             def send(number):
                 while not enough.is_set():
                     try:
-                        with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                        with smtplib.SMTP(*mail.address("smtp"), timeout=DEADLINE) as smtp:
                             for _ in range(3):
                                 smtp.sendmail("a@client.test", ["bob@example.test"], "Subject: x\r\n\r\nx\r\n")
                                 sent[number] += 1
@@ -414,7 +414,7 @@ class Reload(unittest.TestCase):
             with Instance({"transport_maps": route, "smtp_helo_timeout": "3600s"}) as mail:
                 maildir = mail.add_user("bob")
                 def send(recipient):
-                    with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                    with smtplib.SMTP(*mail.address("smtp"), timeout=DEADLINE) as smtp:
                         smtp.sendmail("a@client.test", [recipient], "Subject: x\r\n\r\nx\r\n")
                 send("u@slow.test")
                 with slow.accept()[0] as site:  # which says nothing
@@ -434,7 +434,7 @@ class Reload(unittest.TestCase):
             slow.settimeout(60)
             route = f"inline:{{slow.test=smtp:[127.0.0.1]:{slow.getsockname()[1]}}}"
             with Instance({"transport_maps": route, "smtp_helo_timeout": "3600s"}) as mail:
-                with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                with smtplib.SMTP(*mail.address("smtp"), timeout=DEADLINE) as smtp:
                     smtp.sendmail("a@client.test", ["u@slow.test"], "Subject: x\r\n\r\nx\r\n")
                 with slow.accept()[0] as site:
                     site.sendall(b"421 later\r\n")
@@ -473,7 +473,7 @@ class Reload(unittest.TestCase):
                 wait(lambda: any((mail.queue / "incoming").iterdir()), "the file of the large one", mail.log)
                 for number in range(1, 3):
                     reload(mail)
-                    with smtplib.SMTP(*mail.address("smtp"), timeout=20) as smtp:
+                    with smtplib.SMTP(*mail.address("smtp"), timeout=DEADLINE) as smtp:
                         smtp.sendmail("a@client.test", ["bob@example.test"], "Subject: x\r\n\r\nx\r\n")
                     mail.wait_messages(maildir, number)
                 for smtp in slow:
@@ -536,7 +536,7 @@ class RealUids(unittest.TestCase):
             master_cf.write_text(master_cf.read_text().replace("local     unix  - n n -   1 local", "local     unix  - n n -   1 error"))
             reload(mail)
             with waiting_at(mail.queue / "private/local"):
-                wait(lambda: mail.pids("local"), "the error agent", mail.log)
+                wait(lambda: [p for p in mail.pids("local") if is_process(p, "error")], "the error agent", mail.log)
                 (pid,) = mail.pids("local")
                 self.assertNotEqual(os.stat(f"/proc/{pid}").st_uid, 0)
 
