@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "lib/sys/client_send.h"
 #include "lib/sys/error.h"
 
 namespace postern::imapd {
@@ -72,25 +73,16 @@ Result<void> Connection::compress() {
     return take(read_already);
 }
 
-Result<void> Connection::send(std::string_view bytes, const Deadline& deadline) {
+Result<void> Connection::send(std::string_view bytes, Millis patience) {
     std::string compressed;
     if (compression_ && !bytes.empty()) {
         TRY_ASSIGN(compressed, compression_->out.compress(bytes));
         bytes = compressed;
     }
-    while (!bytes.empty()) {
-        const ssize_t count =
-            ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count > 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(count));
-            bytes_out_ += static_cast<std::uint64_t>(count);
-            continue;
-        }
-        if (!would_block(errno))
-            return Error{Errc::closed, sys::system_error("write to client").what};
-        TRY(sys::wait_ready(socket_.get(), sys::Ready::write, stop_.get(), deadline));
-    }
-    return {};
+    const std::size_t size = bytes.size();
+    auto sent = sys::send_to_client(socket_.get(), bytes, stop_.get(), patience);
+    bytes_out_ += size - bytes.size();
+    return sent;
 }
 
 Connection::Woken Connection::wait(int other, const Deadline& deadline) {
@@ -120,7 +112,7 @@ void Output::flush() {
 }
 
 void Output::send(std::string_view bytes) {
-    if (!failed_ && !connection_.send(bytes, Deadline::in(timeout_))) failed_ = true;
+    if (!failed_ && !connection_.send(bytes, patience_)) failed_ = true;
 }
 
 }  // namespace postern::imapd

@@ -26,7 +26,7 @@ class Connection {
     void consume(std::size_t count) { head_ += count; }
     bool has_input() const { return head_ < in_.size(); }
 
-    Result<void> send(std::string_view bytes, const Deadline& deadline);
+    Result<void> send(std::string_view bytes, Millis patience);  // lib/sys/client_send.h
 
     // RFC 4978: from here on both directions are deflate streams; what was read already is part of
     // the client's.
@@ -72,8 +72,8 @@ class Connection {
 // at the next command.
 class Output {
   public:
-    Output(Connection& connection, Millis write_timeout)
-        : connection_(connection), timeout_(write_timeout) {}
+    Output(Connection& connection, Millis patience)
+        : connection_(connection), patience_(patience) {}
 
     void write(std::string_view bytes);
     void flush();
@@ -84,7 +84,7 @@ class Output {
     void send(std::string_view bytes);
 
     Connection& connection_;
-    Millis timeout_;
+    Millis patience_;
     std::string buffer_;
     bool failed_ = false;
 };

@@ -93,7 +93,7 @@ void say_unavailable(Connection& connection, const service::UserSession& user) {
     std::string answer = cat({"* BYE", kTryLater});
     if (user.state.empty())
         answer = cat({user.handoff.tag, " NO [UNAVAILABLE]", kTryLater, answer});
-    (void)connection.send(answer, Deadline::in(Seconds{5})).has_value();
+    (void)connection.send(answer, Seconds{5}).has_value();
 }
 
 Result<void> serve_user(service::UserSession user, ipc::Channel& login, const Sharing& sharing,

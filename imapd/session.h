@@ -31,7 +31,7 @@ namespace postern::imapd {
 
 struct Options {
     Millis idle_timeout{30 * 60 * 1000};  // RFC 3501 5.4
-    Millis write_timeout{5 * 60 * 1000};  // a client that takes nothing
+    Millis write_timeout{5 * 60 * 1000};  // a client that takes too little
     Millis keepalive{2 * 60 * 1000};      // "* OK Still here" in IDLE
     Millis poll_interval{1000};           // IDLE where nothing can be watched
     Millis progress_interval{10'000};     // RFC 9585 4: between two words of it

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "lib/sys/client_send.h"
 #include "lib/sys/error.h"
 
 namespace postern::pop3d {
@@ -25,18 +26,8 @@ Result<std::string_view> ClientStream::read_some(const Deadline& deadline) {
     }
 }
 
-Result<void> ClientStream::write(std::string_view bytes, const Deadline& deadline) {
-    while (!bytes.empty()) {
-        const ssize_t n =
-            ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n >= 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(n));
-            continue;
-        }
-        if (!must_wait(errno)) return sys::system_error("write to client");
-        TRY(sys::wait_ready(socket_.get(), sys::Ready::write, stop_.get(), deadline));
-    }
-    return {};
+Result<void> ClientStream::write(std::string_view bytes, Millis patience) {
+    return sys::send_to_client(socket_.get(), bytes, stop_.get(), patience);
 }
 
 }  // namespace postern::pop3d

@@ -21,7 +21,7 @@ class ClientStream {
 
     // At least one byte, or "" at the end of input. Valid until the next call.
     Result<std::string_view> read_some(const Deadline& deadline);
-    Result<void> write(std::string_view bytes, const Deadline& deadline);
+    Result<void> write(std::string_view bytes, Millis patience);  // lib/sys/client_send.h
     bool stopped() const { return sys::is_stopped(stop_.get()); }
     std::string_view stop_reason() const { return sys::stop_reason(stop_.get()); }
 

@@ -12,7 +12,7 @@ namespace postern::pop3d {
 namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
-constexpr Millis kWriteTimeout{120'000};
+constexpr Millis kWritePatience{120'000};
 
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
@@ -215,7 +215,7 @@ void MailSession::mark_seen() {
 
 Result<void> MailSession::flush() {
     if (out_.empty()) return {};
-    TRY(stream_.write(out_, Deadline::in(kWriteTimeout)));
+    TRY(stream_.write(out_, kWritePatience));
     out_.clear();
     return {};
 }

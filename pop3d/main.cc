@@ -50,7 +50,7 @@ class Service final : public service::Forked {
         else
             log::warning(trace, who + done.error().what);
         // The client does not know yet that it is logged in.
-        (void)stream.write(in_use ? kInUse : kCannotOpen, Deadline::in(Seconds{5})).has_value();
+        (void)stream.write(in_use ? kInUse : kCannotOpen, Seconds{5}).has_value();
     }
 
   private:
