@@ -91,10 +91,12 @@ Result<void> MailSession::converse() {
             line.kind == LineKind::line ? engine_.on_line(line.text) : engine_.on_line_too_long();
         TRY_ASSIGN(const bool more, perform(action));
         if (!more) return flush();
+        if (out_.size() >= kPiece) TRY(flush());
     }
 }
 
-// Cuts the next line off the input; replies wait in out_ for as long as there is one (PIPELINING).
+// Cuts the next line off the input; replies wait in out_ while there is one (PIPELINING), as long
+// as they are few.
 bool MailSession::take_line(Line& line) {
     const auto lf = in_.find('\n');
     if (lf == std::string::npos) {
@@ -181,6 +183,7 @@ Result<void> MailSession::send_message(const pop3::Action& action) {
         TRY_ASSIGN(message->piece, next_piece(*message));
     }
     encoder.finish(out_);
+    if (!action.lines) engine_.on_sent(action.index);
     return {};
 }
 

@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <thread>
 
 #include "lib/base/strings.h"
@@ -94,6 +95,12 @@ TEST_F(SessionTest, FetchedMessagesAreSeen) {
     EXPECT_EQ(view->message(2).flags.system, 0);
 }
 
+TEST_F(SessionTest, WhatCouldNotBeSentIsNotSeen) {
+    std::ofstream(folder_ / "Maildir/cur/1.damaged:2,") << "\x1f\x8b\x08 compressed, they say\n";
+    EXPECT_THAT(play("RETR 1\r\nQUIT\r\n"), testing::HasSubstr("-ERR [SYS/TEMP] Message is not"));
+    EXPECT_EQ(inbox().open(mailbox::Access::read_only).value()->message(1).flags.system, 0);
+}
+
 TEST_F(SessionTest, UniqueIdsAreStable) {
     append("1\n");
     append("2\n");
@@ -154,6 +161,21 @@ TEST_F(SessionTest, LongLinesAndTooManyErrors) {
     for (int i = 0; i < 100; ++i) nonsense += "XYZZY\r\n";
     EXPECT_THAT(play(nonsense), testing::EndsWith("-ERR Too many bad commands.\r\n"));
     EXPECT_EQ(summary_.end, "Too many bad commands");
+}
+
+// Replies to commands that came together go out before there are many of them: the first of these
+// ends the session, as the client has gone.
+TEST_F(SessionTest, PipelinedRepliesDoNotPileUp) {
+    append("1\n");
+    auto ends = sys::stream_pair().value();
+    auto view = inbox().open(mailbox::Access::read_write).value();
+    ends.first.reset();
+    ClientStream stream(std::move(ends.second));
+    std::string commands;
+    for (int i = 0; i < 3000; ++i) commands += "LIST\r\n";
+    const auto summary = MailSession(stream, *view, {}, commands + "TOP 1 0\r\n").run();
+    EXPECT_EQ(summary.topped, 0U);
+    EXPECT_THAT(summary.end, testing::StartsWith("Disconnected"));
 }
 
 TEST_F(SessionTest, IdleClientsAreDisconnected) {

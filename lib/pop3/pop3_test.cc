@@ -181,6 +181,8 @@ TEST(Session, RetrieveAndTop) {
     EXPECT_FALSE(retr.lines);
     const auto top = session.on_line("TOP 1 5");
     EXPECT_EQ(top.lines, 5U);
+    EXPECT_EQ(session.retrieved(), (std::vector<bool>{false, false, false})) << "not yet";
+    session.on_sent(retr.index);
     EXPECT_EQ(session.retrieved(), (std::vector<bool>{false, false, true}));
 }
 

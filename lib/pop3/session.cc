@@ -105,7 +105,6 @@ Action Session::retr(const Command& command) {
     Action failed;
     const auto index = message(command, failed);
     if (!index) return failed;
-    retrieved_[*index] = true;
     return {cat({"+OK ", number(sizes_[*index]), " octets\r\n"}), Then::send_message, *index, {}};
 }
 

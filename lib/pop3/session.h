@@ -43,11 +43,13 @@ class Session {
     Action on_line_too_long();
     // The answer to QUIT once the deleted messages are gone, or not.
     Action on_update(bool done) const;
+    // All of a message that RETR asked for has been sent.
+    void on_sent(std::size_t index) { retrieved_[index] = true; }
     // The message of a send_message action is gone (another session removed it) or cannot be read.
     std::string cannot_read() const { return "-ERR [SYS/TEMP] Message is not available.\r\n"; }
 
     const std::vector<bool>& deleted() const { return deleted_; }
-    const std::vector<bool>& retrieved() const { return retrieved_; }  // RETR was done
+    const std::vector<bool>& retrieved() const { return retrieved_; }  // that were sent
 
   private:
     Action stat() const;
