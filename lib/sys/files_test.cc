@@ -11,6 +11,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "lib/sys/disk_space.h"
@@ -423,7 +425,87 @@ TEST(GroupSync, NoFailureIsLost) {
     }
 }
 
-TEST(GroupSync, DirectoriesFailEachOrTogether) {
+// Notes which files are synced, and how. The device of each is what the test says.
+class SeveralDevices : public support::RootedFs {
+  public:
+    using support::RootedFs::RootedFs;
+    std::map<std::uint64_t, std::uint64_t> device_of;  // by inode
+    std::uint64_t without_syncfs = 0;                  // a device
+    std::multiset<std::uint64_t> synced, whole;        // inodes, devices
+
+    Result<FileInfo> info(int fd) override {
+        TRY_ASSIGN(FileInfo info, RootedFs::info(fd));
+        info.device = device_of[info.inode];
+        return info;
+    }
+    Result<FileInfo> info(const std::string& path) override { return RootedFs::info(path); }
+    Result<void> sync(int fd) override {
+        synced.insert(RootedFs::info(fd)->inode);
+        return {};
+    }
+    Result<void> sync_directory(const std::string& path) override {
+        synced.insert(RootedFs::info(path)->inode);
+        return {};
+    }
+    Result<void> sync_filesystem(int fd) override {
+        const auto device = info(fd)->device;
+        if (device == without_syncfs) return system_error("syncfs", EOPNOTSUPP);
+        whole.insert(device);
+        return {};
+    }
+};
+
+// Seven files (or directories): five on device 1, two on device 2.
+struct SevenPlaces {
+    explicit SevenPlaces(bool directories) {
+        for (int i = 0; i < 7; ++i) {
+            names.push_back(std::to_string(i));
+            if (directories) (void)on.make_directory(names.back(), 0700).has_value();
+            const int flags = directories ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT;
+            files.push_back(*on.open(names.back(), flags, 0600));
+            numbers.push_back(files.back().get());
+            inodes.push_back(on.info(numbers.back())->inode);
+            on.device_of[inodes.back()] = i % 3 == 2 ? 2 : 1;
+        }
+    }
+    TempFolder folder;
+    SeveralDevices on{folder.path()};
+    std::vector<std::string> names;
+    std::vector<Fd> files;
+    std::vector<int> numbers;
+    std::vector<std::uint64_t> inodes;
+};
+
+TEST(GroupSync, EachFileSystemIsAskedForItself) {
+    const std::multiset<std::uint64_t> first{1}, none;
+    for (const bool directories : {false, true}) {
+        SevenPlaces places(directories);
+        const auto sync = [&] {
+            places.on.synced.clear();
+            places.on.whole.clear();
+            return directories ? sync_directories(places.on, places.names)
+                               : sync_files(places.on, places.numbers);
+        };
+        for (const auto& one : sync()) EXPECT_TRUE(one);
+        EXPECT_EQ(places.on.whole, first);
+        EXPECT_EQ(places.on.synced,
+                  (std::multiset<std::uint64_t>{places.inodes[2], places.inodes[5]}));
+        // Where syncfs promises nothing each file is synced.
+        places.on.without_syncfs = 1;
+        for (const auto& one : sync()) EXPECT_TRUE(one);
+        EXPECT_EQ(places.on.whole, none);
+        EXPECT_EQ(places.on.synced, (std::multiset<std::uint64_t>(places.inodes.begin(),
+                                                                  places.inodes.end())));
+    }
+}
+
+TEST(GroupSync, FileSystemsOfNobodyKnowsWhatHaveNoSyncfs) {
+    const auto file = fs().open("/proc/self/status", O_RDONLY, 0);
+    ASSERT_TRUE(file);
+    EXPECT_EQ(fs().sync_filesystem(file->get()).error().sys, EOPNOTSUPP);
+}
+
+TEST(GroupSync, WhichDirectoryFailsIsSaid) {
     TempFolder folder;
     std::vector<std::string> names;
     for (int i = 0; i < 5; ++i) {
@@ -436,7 +518,9 @@ TEST(GroupSync, DirectoriesFailEachOrTogether) {
     EXPECT_TRUE(results[0]);
     EXPECT_FALSE(results[1]);
     names[0] = folder / "none";
-    for (const auto& one : sync_directories(fs(), names)) EXPECT_FALSE(one);
+    results = sync_directories(fs(), names);
+    EXPECT_FALSE(results[0]);
+    for (std::size_t i = 1; i < results.size(); ++i) EXPECT_TRUE(results[i]);
     EXPECT_TRUE(sync_directories(fs(), {}).empty());
 }
 

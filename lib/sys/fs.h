@@ -53,7 +53,7 @@ class Fs {
     // fdatasync(2): the same, but not times, modes and new names, so that bytes written over old ones cost
     // the disk one write and the journal nothing.
     virtual Result<void> sync_data(int fd) = 0;
-    // syncfs(2): everything written so far on the file system that holds this file survives a power cut.
+    // syncfs(2): all written so far on its file system survives a power cut. EOPNOTSUPP: no such promise.
     virtual Result<void> sync_filesystem(int fd) = 0;
     virtual Result<FileInfo> info(int fd) = 0;
 
