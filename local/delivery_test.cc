@@ -391,6 +391,23 @@ TEST_F(WholeProgram, WhoMayOnlyAskHasNothingDelivered) {
     EXPECT_TRUE(messages(root_ + "/home/u1/Maildir").empty());
 }
 
+// Each attempt would deliver to the mailbox again.
+TEST_F(WholeProgram, NothingIsDeliveredForARecipientThatIsDeferred) {
+    Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
+    auto o = options();
+    o.alias_maps = "inline:{{u1=u1, |true}}";
+    o.default_privs = "no-such-user";
+    const auto report =
+        ask(o, request({"u1@here.test", "u2@here.test"}), "Subject: x\r\n\r\nhello\r\n");
+    ASSERT_EQ(report.recipients.size(), 2u);
+    for (const auto& one : report.recipients) {
+        EXPECT_EQ(one.outcome, one.index == 10 ? ipc::Outcome::defer : ipc::Outcome::accept);
+        EXPECT_EQ(one.text == "mail system configuration error", one.index == 10) << one.text;
+    }
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/home/u1"));
+    EXPECT_EQ(messages(root_ + "/home/u2/Maildir").size(), 1u);
+}
+
 TEST_F(WholeProgram, DeliversToMailUsers) {
     Server auth(root_ + "/auth", [this](auto& channel) { answer_auth(channel); });
     const auto report =

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <variant>
 
@@ -114,12 +115,16 @@ Verdict Dispatcher::place_one(const ipc::DeliverRequest& request,
         case PlanKind::user: return to_user(work, request, recipient, *plan);
         case PlanKind::forward: break;
     }
+    // All is looked up before any of it is promised: what is tried again has no job now, or the next
+    // attempt would double its mail.
+    Work others;
+    if (auto verdict = to_others(others, request, recipient, *plan); !verdict.accepted())
+        return verdict;
     Verdict verdict =
         plan->user.empty() ? Verdict::accept() : to_user(work, request, recipient, *plan);
-    // The others shall not suffer from a mailbox that does not exist. They do wait for one that
-    // nobody can tell about, or the next attempt would double their mail.
     if (verdict.deferred()) return verdict;
-    if (auto others = to_others(work, request, recipient, *plan); !others.accepted()) return others;
+    // They shall not suffer from a mailbox that does not exist.
+    std::move(others.jobs.begin(), others.jobs.end(), std::back_inserter(work.jobs));
     return verdict;
 }
 
@@ -222,7 +227,7 @@ Verdict Dispatcher::bad_transport(const ipc::DeliverRequest& request, std::strin
 }
 
 // Addresses go to the forwarding worker; orders to a runner of each owner, the first of which sees
-// to the addresses too, when its orders are done.
+// to the addresses too, when its orders are done. `work` has no other jobs.
 Verdict Dispatcher::to_others(Work& work, const ipc::DeliverRequest& request,
                               const ipc::DeliverRecipient& recipient, const Plan& plan) {
     auto narrowed = request;
@@ -240,16 +245,14 @@ Verdict Dispatcher::to_others(Work& work, const ipc::DeliverRequest& request,
         work.jobs.push_back({{}, ForwardJob{std::move(narrowed), plan.forwards}});
         return Verdict::accept();
     }
-    const std::size_t first = work.jobs.size();
     for (const auto& order : plan.orders) {
         auto place = rights_of(order);
         if (!place) {
-            work.jobs.resize(first);
             log::warning(request.queue_id.str(), place.error().what);
             return Verdict::defer("4.3.5", "mail system configuration error");
         }
         const auto same =
-            std::find_if(work.jobs.begin() + static_cast<std::ptrdiff_t>(first), work.jobs.end(),
+            std::find_if(work.jobs.begin(), work.jobs.end(),
                          [&](const auto& one) { return one.place.name() == place->name(); });
         if (same != work.jobs.end()) {
             std::get<RunnerJob>(same->job).orders.push_back(order);
@@ -258,7 +261,7 @@ Verdict Dispatcher::to_others(Work& work, const ipc::DeliverRequest& request,
         Target target;
         target.address = plan.address;
         RunnerJob job{narrowed, {std::move(target)}, {order}, {}, {}};
-        if (work.jobs.size() == first) job.forwards = plan.forwards;
+        if (work.jobs.empty()) job.forwards = plan.forwards;
         work.jobs.push_back({std::move(*place), std::move(job)});
     }
     return Verdict::accept();

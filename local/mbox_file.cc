@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "lib/base/strings.h"
@@ -51,9 +52,29 @@ class Appender {
     std::string buffer_;
 };
 
+// A message begins behind an empty line, or it is hidden in the one before it. Which line ends the
+// file lacks for that: a crash amid an append leaves it so, or another program. Nothing can be told
+// of a file that may only be written to.
+Result<std::string_view> missing_at_end(sys::Fs& fs, int fd, std::uint64_t size) {
+    using namespace std::string_view_literals;
+    constexpr std::uint64_t kLongest = 3;  // "\n\r\n"
+    const auto count = static_cast<std::size_t>(std::min(size, kLongest));
+    const auto end = fs.read_at(fd, size - count, count);
+    if (!end && end.error().sys == EBADF) return ""sv;
+    if (!end) return Error(end.error());
+    const bool is_line = end->ends_with('\n');
+    const bool is_empty_line = *end == "\n" || *end == "\r\n" || end->ends_with("\n\n") ||
+                               end->ends_with("\n\r\n");
+    return size == 0 || is_empty_line ? ""sv : is_line ? "\n"sv : "\n\n"sv;
+}
+
 Result<void> append(sys::Fs& fs, int fd, const sys::FileInfo& info, const MboxRules& rules,
                     const AppendText& text) {
     Appender out(fs, fd, info.size, info.kind == Kind::regular ? rules.size_limit : 0);
+    if (info.kind == Kind::regular) {
+        TRY_ASSIGN(const auto missing, missing_at_end(fs, fd, info.size));
+        TRY(out.write(missing));
+    }
     TRY(text([&](std::string_view bytes) { return out.write(bytes); }));
     TRY(out.flush());
     return info.kind == Kind::regular ? fs.sync(fd) : Result<void>();

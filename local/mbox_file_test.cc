@@ -84,7 +84,7 @@ class MboxFile : public testing::Test {
 TEST_F(MboxFile, IsMadeAndAppendedTo) {
     ASSERT_TRUE(append("one\n", quick()));
     ASSERT_TRUE(append("two\n", quick()));
-    EXPECT_EQ(contents(box_), "one\ntwo\n");
+    EXPECT_EQ(contents(box_), "one\n\ntwo\n");
     struct stat st {};
     ASSERT_EQ(stat(box_.c_str(), &st), 0);
     EXPECT_EQ(st.st_mode & 07777, 0600u);
@@ -142,8 +142,25 @@ TEST_F(MboxFile, WaitsForEachKindOfLock) {
     const timespec old[2] = {{1000, 0}, {1000, 0}};
     ASSERT_EQ(utimensat(AT_FDCWD, (box_ + ".lock").c_str(), old, 0), 0);
     EXPECT_TRUE(append("five\n", dotlock_only));
-    EXPECT_EQ(contents(box_), "one\ntwo\nboth\nthree\nfour\nfive\n");
+    EXPECT_EQ(contents(box_), "one\n\ntwo\n\nboth\n\nthree\n\nfour\n\nfive\n");
     EXPECT_FALSE(std::filesystem::exists(box_ + ".lock"));
+}
+
+// As a crash amid an append left it, or another program.
+TEST_F(MboxFile, BeginsAMessageBehindAnEmptyLine) {
+    const std::pair<std::string, std::string> cases[] = {
+        {"", ""},           {"\n", ""},         {"\r\n", ""},         {"x", "\n\n"},
+        {"x\n", "\n"},      {"x\r\n", "\n"},    {"From a\nSubj", "\n\n"},
+        {"x\n\n", ""},      {"x\r\n\r\n", ""}, {"x\n\r\n", ""},
+    };
+    for (const auto& [before, added] : cases) {
+        std::ofstream(box_, std::ios::trunc) << before;
+        ASSERT_TRUE(append("From b\n", quick()));
+        EXPECT_EQ(contents(box_), before + added + "From b\n");
+    }
+    if (geteuid() == 0) return;  // who may read anything
+    chmod(box_.c_str(), 0200);
+    EXPECT_TRUE(append("y", quick()));
 }
 
 TEST_F(MboxFile, KeepsItsLimit) {
@@ -197,7 +214,7 @@ TEST_F(MboxFile, HasItsOldLengthAfterAnyFailure) {
             break;
         }
         if (done) {  // the lock file that could not be removed
-            EXPECT_EQ(contents(box_), "old\nnew\n");
+            EXPECT_EQ(contents(box_), "old\n\nnew\n");
             unlink((box_ + ".lock").c_str());
             ASSERT_EQ(truncate(box_.c_str(), 4), 0);
         }

@@ -123,10 +123,11 @@ Result<void> DotLock::lock_open_file(int fd, const LockRules& rules) {
 
 // Two steps, so that a link that somebody puts in between is not followed.
 Result<Fd> open_mbox(sys::Fs& fs, const std::string& path) {
-    constexpr int kFlags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    auto there = fs.open(path, kFlags, 0);
+    constexpr int kFlags = O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    auto there = fs.open(path, kFlags | O_RDWR, 0);
+    if (!there && there.error().sys == EACCES) there = fs.open(path, kFlags | O_WRONLY, 0);
     if (there || there.error().sys != ENOENT) return there;
-    TRY_ASSIGN(Fd made, fs.open(path, kFlags | O_CREAT | O_EXCL, 0600));
+    TRY_ASSIGN(Fd made, fs.open(path, kFlags | O_RDWR | O_CREAT | O_EXCL, 0600));
     TRY(fs.sync_directory(path.substr(0, path.rfind('/') + 1)));
     return made;
 }

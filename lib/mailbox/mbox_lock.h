@@ -48,8 +48,8 @@ class DotLock {
     bool held_ = false;
 };
 
-// Opens what is there for appending, or makes it (0600); never through a link, and never waits. The
-// name of a new file is made durable too.
+// Opens what is there for appending, or makes it (0600); never through a link, and never waits. It
+// can be read too, where we may. The name of a new file is made durable too.
 Result<Fd> open_mbox(sys::Fs& fs, const std::string& path);
 
 }  // namespace postern::mailbox
