@@ -1,6 +1,7 @@
 #include "lib/mailbox/mbox_inbox.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -22,6 +23,7 @@ constexpr Uid kLargestAdopted = 0x7fffffff;
 constexpr std::uint64_t kBytesAtOnce = 32U << 20;
 // A change in the same tick of the kernel's clock as the one before it could not be seen.
 constexpr std::int64_t kTickNs = 50'000'000;
+constexpr int kOpenFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 std::vector<std::string> names_of(const FolderIndex& index, KeywordBits bits) {
     std::vector<std::string> names;
@@ -48,6 +50,16 @@ std::string folder_of_file(const std::string& path) { return path.substr(0, path
 
 Uid last_uid(const FolderIndex& index) { return index.next_uid() - 1; }
 
+// Whoever may make files in the spool could make the user's, readable by all and in wait for mail.
+Result<void> check_ours(sys::Fs& fs, int fd) {
+    TRY_ASSIGN(const auto info, fs.info(fd));
+    if (info.kind != sys::FileInfo::Kind::regular)
+        return Error{Errc::denied, "it is not a regular file", 0};
+    if (info.links > 1) return Error{Errc::denied, "it has more than one name", 0};
+    if (info.uid != ::geteuid()) return Error{Errc::denied, "it belongs to somebody else", 0};
+    return {};
+}
+
 }  // namespace
 
 // One making-equal.
@@ -67,6 +79,7 @@ struct MboxInbox::Work {
     bool doubtful = false;  // what is missing in the file may be missing by accident
     DotLock* lock = nullptr;
     Fd file;  // none: there is no such file
+    std::uint64_t device = 0;  // of the folder that the file is in
     std::vector<MboxEntry> entries;
     std::vector<Uid> uids;       // of the entries; 0: new to us
     std::map<Uid, Known> known;  // as the record has it, and what it does not know, without flags
@@ -119,21 +132,34 @@ Result<void> MboxInbox::sync(const Environment& env, const std::string& folder,
     Work work(env, folder);
     work.write = write_at.has_value();
     DotLock dotlock(*env.fs, file_);
-    const auto above = env.fs->info(folder_of_file(file_));
-    if (!above) return Error(above.error());  // a folder that is not mounted is no empty mailbox
+    TRY_ASSIGN(const auto above, env.fs->info(folder_of_file(file_)));
+    work.device = above.device;
     TRY(dotlock.take(rules));
     work.lock = &dotlock;
-    auto opened = env.fs->open(file_, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+    auto opened = env.fs->open(file_, kOpenFlags, 0);
     if (!opened && opened.error().code != Errc::not_found) return std::move(opened).error();
     if (opened) {
         work.file = std::move(*opened);
+        TRY(check_ours(*env.fs, work.file.get()));
         TRY(dotlock.lock_open_file(work.file.get(), rules));
+    } else {
+        TRY(check_mounted(work));
     }
     TRY_ASSIGN(const Stamp now, look(*env.fs));
     // Another session may have done it.
     const bool is_seen = record_.validity != 0 && now == record_.stamp;
     if (is_seen && (!write_at || record_.pushed == *write_at)) return {};
     return sync_locked(work);
+}
+
+// A folder that is not mounted is no empty mailbox. Device numbers change with a reboot too, so that
+// they are asked for only where the file is missing.
+Result<void> MboxInbox::check_mounted(const Work& work) const {
+    if (record_.messages.empty() || record_.device == 0 || record_.device == work.device) return {};
+    return Error{Errc::temporary,
+                 "it is missing, and its folder is on another file system than it was: is that not "
+                 "mounted? All messages are kept until there is such a file",
+                 0};
 }
 
 Result<void> MboxInbox::sync_locked(Work& work) {
@@ -445,8 +471,12 @@ Result<MboxMessage> MboxInbox::message_of_row(const Work& work, const IndexRow& 
 // The file, where there is none yet.
 Result<void> MboxInbox::make_file(Work& work) {
     if (work.file) return {};
-    TRY_ASSIGN(const Fd made, open_mbox(*work.env.fs, file_));
-    TRY_ASSIGN(work.file, work.env.fs->open(file_, O_RDWR | O_NOFOLLOW | O_NOCTTY, 0));
+    {
+        // Closed before the other is locked: that would end the lock.
+        TRY_ASSIGN(const Fd made, open_mbox(*work.env.fs, file_));
+    }
+    TRY_ASSIGN(work.file, work.env.fs->open(file_, kOpenFlags, 0));
+    TRY(check_ours(*work.env.fs, work.file.get()));
     TRY(work.lock->lock_open_file(work.file.get(), rules_));
     TRY_ASSIGN(const auto info, work.env.fs->info(work.file.get()));
     if (info.size != 0) return Error{Errc::timeout, "it was made by somebody else meanwhile", 0};
@@ -455,7 +485,7 @@ Result<void> MboxInbox::make_file(Work& work) {
 
 // --- The record
 
-// postern-mbox 1 <validity> <pushed> <inode> <size> <mtime> <ctime>
+// postern-mbox 1 <validity> <pushed> <inode> <size> <mtime> <ctime> [<device of its folder>]
 // <uid> <hash> <flags> <keywords...>
 std::optional<MboxInbox::Record> MboxInbox::parse_record(std::string_view text) {
     Record record;
@@ -469,13 +499,14 @@ std::optional<MboxInbox::Record> MboxInbox::parse_record(std::string_view text) 
             out = value.value_or(0);
         };
         if (header) {
-            good = good && words.size() == 8 && words[0] == kRecordMagic && words[1] == "1";
+            good = good && (words.size() == 8 || words.size() == 9) && words[0] == kRecordMagic && words[1] == "1";
             number(2, record.validity);
             number(3, record.pushed);
             number(4, record.stamp.inode);
             number(5, record.stamp.size);
             number(6, record.stamp.mtime_ns);
             number(7, record.stamp.ctime_ns);
+            if (words.size() == 9) number(8, record.device);
             header = false;
             continue;
         }
@@ -526,11 +557,12 @@ Result<void> MboxInbox::save(Work& work) {
     if (now - record.stamp.ctime_ns < kTickNs && now >= record.stamp.ctime_ns)
         record.stamp.ctime_ns = 0;
     record.messages = std::move(work.known);
+    record.device = work.device;
     const auto& s = record.stamp;
     std::string text = cat({kRecordMagic, " 1 ", std::to_string(record.validity), " ",
                             std::to_string(record.pushed), " ", std::to_string(s.inode), " ",
                             std::to_string(s.size), " ", std::to_string(s.mtime_ns), " ",
-                            std::to_string(s.ctime_ns), "\n"});
+                            std::to_string(s.ctime_ns), " ", std::to_string(record.device), "\n"});
     for (const auto& [uid, known] : record.messages) {
         text += cat({std::to_string(uid), " ", known.hash, " ", std::to_string(known.flags)});
         for (const auto& keyword : known.keywords) text += cat({" ", keyword});

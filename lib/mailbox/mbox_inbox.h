@@ -55,6 +55,7 @@ class MboxInbox {
         std::uint32_t validity = 0;
         Stamp stamp;
         std::uint64_t pushed = 0;  // mod-sequence of the Maildir that the file shows
+        std::uint64_t device = 0;  // of the file's folder; 0: not known
         std::map<Uid, Known> messages;
     };
     struct Work;
@@ -63,6 +64,7 @@ class MboxInbox {
     Result<Stamp> look(sys::Fs& fs) const;
     Result<void> sync(const Environment& env, const std::string& folder,
                       std::optional<std::uint64_t> write_at, Patience patience);
+    Result<void> check_mounted(const Work& work) const;
     Result<void> sync_locked(Work& work);
     Result<void> mend(Work& work);
     Result<void> read_file(Work& work);

@@ -2,6 +2,7 @@
 #include "lib/mailbox/mbox_inbox.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "lib/base/strings.h"
 #include "lib/mailbox/test_folder.h"
@@ -324,6 +325,55 @@ TEST_F(MboxInboxTest, AFolderThatIsNotThereIsNoEmptyMailbox) {
     EXPECT_EQ((*made.mailbox("INBOX")->open(Access::read_write))->count(), 1U);
     std::filesystem::remove(inside);
     EXPECT_EQ((*made.mailbox("INBOX")->open(Access::read_write))->count(), 0U);
+}
+
+// The folder is there: the mount point of what holds the file otherwise.
+TEST_F(MboxInboxTest, AMountPointIsNoEmptyMailbox) {
+    write(part("one"));
+    { const auto view = open(); }
+    std::filesystem::remove(file());
+    std::string record = maildir_.text("postern.mbox");
+    const auto end = record.find('\n'), device = record.rfind(' ', end) + 1;
+    record.replace(device, end - device, "4711");
+    maildir_.remove("postern.mbox");
+    maildir_.put("postern.mbox", record);
+    EXPECT_THAT(subjects(*open()), ElementsAre("one"));
+    EXPECT_FALSE(std::filesystem::exists(file()));
+    // The device has another number since the last start.
+    write(part("one") + part("two"));
+    EXPECT_THAT(subjects(*open()), ElementsAre("one", "two"));
+    std::filesystem::remove(file());
+    EXPECT_THAT(subjects(*open()), ElementsAre());
+}
+
+// As others may make it where everybody may write in the spool.
+TEST_F(MboxInboxTest, WhatIsNotTheUsersIsNotHisInbox) {
+    write(part("one"));
+    { const auto view = open(); }
+    const auto refused = [&] {
+        const std::string before = text();
+        const std::uint32_t first[] = {1};
+        const auto view = open();
+        EXPECT_THAT(subjects(*view), ElementsAre("one"));
+        EXPECT_TRUE(view->store(first, StoreMode::add, {kSeen, 0}));
+        EXPECT_TRUE(view->store(first, StoreMode::remove, {kSeen, 0}));
+        while (*view->tidy()) {
+        }
+        EXPECT_EQ(text(), before);
+    };
+    deliver(part("two"));
+    std::filesystem::create_hard_link(file(), file() + ".other");
+    refused();
+    std::filesystem::remove(file() + ".other");
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::chown(file().c_str(), 54321, 54321), 0);
+        refused();
+        ASSERT_EQ(::chown(file().c_str(), 0, 0), 0);
+    }
+    EXPECT_THAT(subjects(*open()), ElementsAre("one", "two"));
+    std::filesystem::remove(file());
+    std::filesystem::create_directory(file());
+    EXPECT_EQ(open()->count(), 2U);
 }
 
 TEST_F(MboxInboxTest, ManyMessages) {
