@@ -207,21 +207,34 @@ Result<Imported> import_maildir(Store& store, const std::string& source) {
     return out;
 }
 
+namespace {
+
+Result<MboxMessage> exported(View& view, std::uint32_t seq) {
+    const Message message = view.message(seq);
+    MboxMessage out;
+    TRY_ASSIGN(out.text, view.read(seq));
+    TRY_ASSIGN(out.date, view.internal_date(seq));
+    out.flags = message.flags.system;
+    for (std::size_t i = 0; i < view.keywords().size(); ++i)
+        if ((message.flags.keywords >> i & 1) != 0) out.keywords.push_back(view.keywords()[i]);
+    return out;
+}
+
+}  // namespace
+
 Result<std::size_t> export_mbox(const Store& store, std::string_view folder,
                                 const std::function<Result<void>(std::string_view)>& write) {
     TRY_ASSIGN(const Mailbox box, store.mailbox(folder));
     TRY_ASSIGN(const auto view, box.open(Access::read_only));
+    std::size_t count = 0;
     for (std::uint32_t seq = 1; seq <= view->count(); ++seq) {
-        const Message message = view->message(seq);
-        MboxMessage out;
-        TRY_ASSIGN(out.text, view->read(seq));
-        TRY_ASSIGN(out.date, view->internal_date(seq));
-        out.flags = message.flags.system;
-        for (std::size_t i = 0; i < view->keywords().size(); ++i)
-            if ((message.flags.keywords >> i & 1) != 0) out.keywords.push_back(view->keywords()[i]);
-        TRY(write(to_mbox(out)));
+        auto message = exported(*view, seq);
+        if (!message && message.error().code == Errc::not_found) continue;  // expunged meanwhile
+        if (!message) return std::move(message).error();
+        TRY(write(to_mbox(*message)));
+        ++count;
     }
-    return view->count();
+    return count;
 }
 
 namespace {

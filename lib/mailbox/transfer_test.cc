@@ -87,6 +87,24 @@ TEST(Transfer, MboxInAndOut) {
     EXPECT_FALSE(export_mbox(store, "missing", write));
 }
 
+TEST(Transfer, WhatIsExpungedMeanwhileIsNotExported) {
+    TestMaildir maildir;
+    const Store store = maildir.store();
+    for (const char* name : {"1.a.h:2,", "2.b.h:2,", "3.c.h:2,"})
+        maildir.put(std::string("cur/") + name, std::string("Subject: ") + name[2] + "\n\n");
+    std::string out;
+    const auto write = [&](std::string_view bytes) -> Result<void> {
+        out += bytes;
+        maildir.remove("cur/2.b.h:2,");
+        return {};
+    };
+    EXPECT_EQ(export_mbox(store, "INBOX", write).value(), 2U);
+    EXPECT_THAT(out, HasSubstr("Subject: a\n"));
+    EXPECT_THAT(out, HasSubstr("Subject: c\n"));
+    const auto full = [](std::string_view) -> Result<void> { return Error{Errc::no_space, "x"}; };
+    EXPECT_FALSE(export_mbox(store, "INBOX", full));
+}
+
 TEST(Transfer, AMaildirComesWithItsUids) {
     TestMaildir source, target;
     source.store().create("Sent.2026").value();
