@@ -59,15 +59,21 @@ int wrong_usage(std::string_view what) {
 
 void say(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-// Root does not write into users' mailboxes: the process becomes their owner.
-Result<void> become_owner(const std::string& maildir) {
-    if (::geteuid() != 0) return {};
-    sys::Fs& fs = sys::RealFs::instance();
-    auto info = fs.info(maildir);
-    if (!info) info = fs.info(maildir.substr(0, maildir.find_last_of('/')));
-    if (!info) return std::move(info).error();
-    if (info->uid == 0) return {};
-    return sys::become_user(info->uid, info->gid);
+// Root does not work in users' mailboxes: the process becomes the user. Not by whose the directory is
+// that a path of his leads to, which may be a link to somebody else's; only where the administrator
+// names a directory it is that one's owner.
+Result<void> become_owner(const MailboxPlace& place) {
+    if (!sys::is_root()) return {};
+    auto owner = place.owner;
+    if (!owner) {
+        sys::Fs& fs = sys::RealFs::instance();
+        auto info = fs.info(place.maildir);
+        if (!info) info = fs.info(place.maildir.substr(0, place.maildir.find_last_of('/')));
+        if (!info) return std::move(info).error();
+        owner = {info->uid, info->gid};
+    }
+    if (owner->uid == 0) return {};
+    return sys::become_user(owner->uid, owner->gid);
 }
 
 // As it is on disk, in modified UTF-7, where it is not written so already.
@@ -317,17 +323,17 @@ constexpr MailboxVerb kMailboxVerbs[] = {
 
 Result<int> run_verb(const MailboxVerb& verb, const std::string& whose, Arguments words,
                      const config::Config& config) {
-    std::string inbox_file;
-    TRY_ASSIGN(const std::string maildir, find_mailbox(whose, config, &inbox_file));
-    TRY(become_owner(maildir));
+    TRY_ASSIGN(const MailboxPlace place, find_mailbox(whose, config));
+    const std::string& maildir = place.maildir;
+    TRY(become_owner(place));
     const bool makes = verb.run == import_mail;
     if (!makes && !sys::RealFs::instance().info(maildir + "/cur"))
         return Error{Errc::not_found, maildir + " is no Maildir", 0};
     TRY_ASSIGN(mailbox::Store store, mailbox::Store::open(maildir));
-    if (!inbox_file.empty()) {
+    if (!place.inbox_file.empty()) {
         TRY_ASSIGN(const auto rules,
                    mailbox::parse_locks(join(config.get(param::mailbox_delivery_lock), " ")));
-        store.set_mbox_inbox(inbox_file, rules);
+        store.set_mbox_inbox(place.inbox_file, rules);
     }
     std::optional<Uncounted> uncounted;
     if (makes) uncounted.emplace(maildir);
@@ -348,12 +354,49 @@ Result<int> run_mailbox(Arguments arguments, const config::Config& config) {
     return wrong_usage("unknown word: " + printable(arguments[0], 40));
 }
 
+// A number, or the name of something that the system knows.
+template <class Id, class Find>
+Result<Id> id_of(const std::string& text, std::string_view what, Find find) {
+    if (const auto number = parse_number<Id>(text)) return *number;
+    auto found = find(text);
+    if (found.failed()) return std::move(found).error();
+    if (found.found()) return *found;
+    return Error{Errc::not_found, cat({"no system ", what, " ", printable(text, 40)}), 0};
+}
+
+Lookup<uid_t> find_uid(const std::string& name) {
+    auto found = sys::find_user(name);
+    if (found.failed()) return std::move(found).error();
+    if (found.not_found()) return NotFound{};
+    return uid_t{found->uid};
+}
+
+// Whom IMAP sessions of the user run as, as auth tells them: the entry's uid; else the system's
+// account of that name, else mail_owner.
+Result<MailboxPlace::Owner> owner_of(const sasl::PasswdEntry& entry, const config::Config& config) {
+    MailboxPlace::Owner owner;
+    const bool has_account = !sys::find_user(entry.user).not_found();
+    const std::string user = !entry.uid.empty() ? entry.uid
+                             : has_account      ? entry.user
+                                                : config.get(param::mail_owner);
+    TRY_ASSIGN(owner.uid, id_of<uid_t>(user, "user", find_uid));
+    if (!entry.gid.empty()) {
+        TRY_ASSIGN(owner.gid, id_of<gid_t>(entry.gid, "group", sys::find_group));
+        return owner;
+    }
+    const auto account = sys::find_user(owner.uid);
+    if (!account.found())
+        return Error{Errc::invalid, cat({"user ", printable(entry.user, 40), " has no gid"}), 0};
+    owner.gid = account.value().gid;
+    return owner;
+}
+
 }  // namespace
 
-Result<std::string> find_mailbox(const std::string& whose, const config::Config& config,
-                                 std::string* inbox_file) {
+Result<MailboxPlace> find_mailbox(const std::string& whose, const config::Config& config) {
     if (whose.find('/') != std::string::npos)
-        return whose.substr(0, std::max<std::size_t>(whose.find_last_not_of('/') + 1, 1));
+        return MailboxPlace{
+            whose.substr(0, std::max<std::size_t>(whose.find_last_not_of('/') + 1, 1))};
     if (!sasl::is_user_name(whose))
         return Error{Errc::invalid, "not a user's name: " + printable(whose, 40), 0};
     const auto users = mailbox::read_small_file(sys::RealFs::instance(),
@@ -372,10 +415,14 @@ Result<std::string> find_mailbox(const std::string& whose, const config::Config&
         found.user = whose;
         found.home = account.value().home;
     }
-    if (inbox_file != nullptr)
-        *inbox_file = sasl::inbox_file_of(found, config.get(param::mailbox_inbox_file));
     TRY(sasl::check_mailbox(found));
-    return sasl::mailbox_of(found, config.get(param::mailbox_path));
+    MailboxPlace place;
+    place.maildir = sasl::mailbox_of(found, config.get(param::mailbox_path));
+    place.inbox_file = sasl::inbox_file_of(found, config.get(param::mailbox_inbox_file));
+    if (sys::is_root()) {
+        TRY_ASSIGN(place.owner, owner_of(found, config));
+    }
+    return place;
 }
 
 int mailbox_command(std::span<const std::string> arguments, const config::Config& config) {

@@ -1,6 +1,8 @@
 #include "commands/postern_mailbox.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -53,18 +55,63 @@ class MailboxCommand : public testing::Test {
 };
 
 TEST_F(MailboxCommand, FindsMailboxes) {
-    EXPECT_EQ(find_mailbox("fred", config_).value(), folder_ / "home/Maildir");
-    EXPECT_EQ(find_mailbox("Joe@x.example", config_).value(), folder_ / "home/Mail");
-    EXPECT_EQ(find_mailbox("/a/b", config_).value(), "/a/b");
+    EXPECT_EQ(find_mailbox("fred", config_)->maildir, folder_ / "home/Maildir");
+    EXPECT_EQ(find_mailbox("fred", config_)->inbox_file, "");
+    EXPECT_EQ(find_mailbox("Joe@x.example", config_)->maildir, folder_ / "home/Mail");
+    EXPECT_EQ(find_mailbox("/a/b", config_)->maildir, "/a/b");
+    EXPECT_FALSE(find_mailbox("/a/b", config_)->owner);
     EXPECT_EQ(find_mailbox("nobody-of-this-name", config_).error().code, Errc::not_found);
     EXPECT_EQ(find_mailbox("a:b", config_).error().code, Errc::invalid);
     EXPECT_THAT(find_mailbox("ann", config_).error().what, HasSubstr("mdbox is not supported"));
 }
 
-TEST_F(MailboxCommand, KnowsAnInboxThatIsAnMbox) {
-    std::string file = "x";
-    EXPECT_EQ(find_mailbox("fred", config_, &file).value(), folder_ / "home/Maildir");
-    EXPECT_EQ(file, "");
+TEST_F(MailboxCommand, RootKnowsWhomToBecome) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    std::ofstream(folder_ / "users") << "a:x:54321:54322::/h\nb:x:daemon:::/h\nc:x:54321:::/h\n"
+                                     << "daemon:x::::/h\nv@x.example:x::::/h\nn:x:no-such::/h:/h\n"
+                                     << "g:x:1:no-such::/h\n";
+    const auto owner = [&](const std::string& user) {
+        const auto found = find_mailbox(user, config_);
+        return found ? std::to_string(found->owner->uid) + ":" + std::to_string(found->owner->gid)
+                     : found.error().what;
+    };
+    EXPECT_EQ(owner("a"), "54321:54322");
+    EXPECT_EQ(owner("b"), "1:1");
+    EXPECT_EQ(owner("c"), "user c has no gid");
+    EXPECT_EQ(owner("daemon"), "1:1");
+    EXPECT_EQ(owner("v@x.example"), "0:0") << "mail_owner";
+    EXPECT_EQ(owner("n"), "no system user no-such");
+    EXPECT_EQ(owner("g"), "no system group no-such");
+}
+
+// Bob's folder leads to Alice's: root asks for Bob's mail, and must not be told hers.
+TEST_F(MailboxCommand, RootLooksAtAUsersMailWithHisRightsOnly) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    std::ofstream(folder_ / "users") << "bob:x:54321:54321::" << folder_ / "bob" << "\n";
+    ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
+    std::filesystem::create_directory(folder_ / "bob");
+    ASSERT_TRUE(mailbox::Store::open(folder_ / "alice"));
+    std::ofstream(folder_ / "alice/cur/1.a.h:2,") << "Subject: hers\n\n";
+    for (const auto& one : std::filesystem::recursive_directory_iterator(folder_ / "alice"))
+        ASSERT_EQ(::chown(one.path().c_str(), 54322, 54322), 0);
+    ASSERT_EQ(::chown((folder_ / "alice").c_str(), 54322, 54322), 0);
+    std::filesystem::create_symlink(folder_ / "alice", folder_ / "bob/Maildir");
+    std::ofstream(folder_ / "output") << "";
+    const auto status = [&](const std::string& whose) {
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(run({"export", whose, "--mbox", "INBOX"}));
+        int status = -1;
+        ::waitpid(child, &status, 0);
+        return WEXITSTATUS(status);
+    };
+    const auto output = [&] {
+        std::ifstream file(folder_ / "output");
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    EXPECT_EQ(status("bob"), 1);
+    EXPECT_EQ(output(), "");
+    EXPECT_EQ(status(folder_ / "alice"), 0);
+    EXPECT_THAT(output(), HasSubstr("Subject: hers"));
 }
 
 TEST_F(MailboxCommand, BringsMailInAndOut) {
