@@ -1,5 +1,5 @@
-// Manager, its end: a reload has begun another qmgr, or the mail system stops. What is under way goes
-// on; every other message is let go of, so that the successor need not wait for its lock.
+// Manager, its end: a reload has begun another qmgr, or the mail system stops. What is under way
+// goes on; every other message is let go of, so that the successor need not wait for its lock.
 #include "qmgr/manager.h"
 #include "qmgr/routes.h"
 
@@ -22,9 +22,10 @@ void Manager::let_go_if_idle(MessageKey key) {
     if (message != nullptr && message->is_idle()) let_go(*message);
 }
 
-// An order that was said to be carried out is; and a message that has been tried waits for its time.
+// An order that was said to be carried out is; and a message that has been tried waits for its
+// time. What the scheduler has of it nobody asks for any more: to look for that would be a look at
+// all of the queue for each message.
 void Manager::let_go(Message& message) {
-    scheduler_.cancel(message.key);
     routes_.erase(message.key);
     if (message.fate == Message::Fate::remove) return finish(message);
     if (message.has_order() || message.pending == 0) return put_to_rest(message);

@@ -237,6 +237,25 @@ TEST_F(SuccessorTest, TakesUpAMessageAsSoonAsNothingOfItIsUnderWay) {
     EXPECT_EQ(times_delivered("yes@a.test"), 2) << "of two messages";
 }
 
+// The scheduler still has what was let go of: a site that turns out to be down defers that no more.
+TEST_F(SuccessorTest, WhatWasLetGoOfIsNobodysWhenItsSiteIsDown) {
+    auto first = make_manager();
+    for (int i = 1; i <= 5; ++i) submit(*first, {envelope(i, {"down@a.test"})});
+    ASSERT_TRUE(run_until_under_way(5));
+    submit(*first, {envelope(6, {"yes@a.test"})});
+    ASSERT_TRUE(run_until([&] { return resolved_ == 2; }));
+    loop_.run_for(Millis{2});
+    first->drain();
+    EXPECT_EQ(first->active(), 5U);
+    report_all();
+    ASSERT_TRUE(run_until_drained(*first));
+    first.reset();
+    auto second = make_manager();
+    ASSERT_TRUE(deliver_all(*second));
+    EXPECT_EQ(times_delivered("yes@a.test"), 1);
+    EXPECT_EQ(files(Directory::deferred), 5U);
+}
+
 // Why mail waits is for people to read; nobody waits for that, or not long.
 TEST_F(SuccessorTest, NotesOfDeferralsHoldNobodyUp) {
     constexpr std::size_t kWritten = 8;  // at a time
