@@ -271,8 +271,8 @@ Result<Appended> FolderIndex::arrive(std::span<const Arrival> arrivals,
     TRY_ASSIGN(Transaction transaction, begin());
     // UIDs in the log ascend: those that only the list knows, for messages that lie here, come
     // before ours, or would be too low for ever. It may have been adopted, or another server's may
-    // have.
-    if (next_uid_ > logged_next_) TRY(reconcile_in(transaction));
+    // have. And what lies in a folder whose log was lost came before ours.
+    if (next_uid_ > logged_next_ || count() == 0) TRY(reconcile_in(transaction));
     // First the renames: whoever sees a UID must be able to find its file.
     TRY(publish());
     TRY_ASSIGN(std::vector<Uid> uids, give_uids(arrivals));

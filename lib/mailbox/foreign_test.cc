@@ -261,7 +261,7 @@ TEST_F(BackAndForth, WhoAddedMessagesDoesNotGoOnWithAnotherUidvalidity) {
 TEST_F(BackAndForth, ADamagedListMeansNewUids) {
     log::open_capture();
     dovecot_writes("3 V1234 N95 Gaa\n8 :b\n7 :a\n");
-    (void)append();
+    EXPECT_EQ(append(), 3U);
     const std::string told = log::take_captured();
     EXPECT_THAT(told, testing::HasSubstr("dovecot-uidlist: is damaged"));
     EXPECT_THAT(told, testing::HasSubstr("with a new UIDVALIDITY"));
