@@ -24,24 +24,32 @@ Reply no_permission() {
     return Reply::no("[NOPERM] Access control list of the mailbox forbids it");
 }
 
+bool is_missing(const Error& error) {
+    return error.code == Errc::not_found || error.code == Errc::invalid;
+}
+
 }  // namespace
 
 std::string Session::rights_of(std::string_view name) const {
-    return rights_or_less(store_.rights(name));
+    return rights_or_less(name, store_.rights(name));
 }
 
-std::string Session::rights_or_less(Result<std::string> rights) {
+// Where there is no such mailbox among one's own, the command says so. A list that cannot be read
+// gives nobody anything, but for the owner's way to mend it. What others have and do not show gives
+// nothing.
+std::string Session::rights_or_less(std::string_view name, Result<std::string> rights) const {
     if (rights) return *std::move(rights);
-    // Where there is no such mailbox, the command says so. A list that cannot be read gives nobody
-    // anything, but for the owner's way to mend it.
-    const Errc code = rights.error().code;
-    const bool missing = code == Errc::not_found || code == Errc::invalid;
-    return std::string(missing ? mailbox::kAllRights : "la");
+    if (!store_.is_personal(name)) return {};
+    return std::string(is_missing(rights.error()) ? mailbox::kAllRights : "la");
 }
 
-// Nothing: all of these rights are there. Otherwise the answer.
+// Nothing: all of these rights are there. Otherwise the answer; RFC 4314 6: what may not be seen is
+// as if it were not there.
 std::optional<Reply> Session::lacks(std::string_view rights, std::string_view name) const {
-    const std::string mine = rights_of(name);
+    auto known = store_.rights(name);
+    if (!known && is_missing(known.error()) && !store_.is_personal(name))
+        return failed(known.error());
+    const std::string mine = rights_or_less(name, std::move(known));
     const bool all = std::all_of(rights.begin(), rights.end(),
                                  [&](char right) { return mailbox::has_right(mine, right); });
     if (all) return std::nullopt;

@@ -114,7 +114,9 @@ void AppendCommand::run(const std::string& text, bool at_literal) {
     }
     tag_ = command->tag;
     const Reply reply = carry_out(*command);
-    if (!s_.over_) answer(reply);
+    // What was carried out is said, also where the selected mailbox went meanwhile, or the client
+    // would do it again.
+    if (!s_.over_ || !reply.text.empty()) answer(reply);
 }
 
 Reply AppendCommand::carry_out(const imap::Command& command) {

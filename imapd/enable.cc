@@ -97,7 +97,8 @@ void Session::begin_compression() {
 void Session::enable_condstore() {
     if (enabled_.condstore) return;
     enabled_.condstore = true;
-    if (selected_) out_.write(cat({"* OK ", highest_modseq_code(*selected_->view), "Highest\r\n"}));
+    if (selected_)
+        out_.write(cat({"* OK ", highest_modseq_code(selected_->told_modseq()), "Highest\r\n"}));
 }
 
 bool Session::take_names(imap::Command& command) const {

@@ -26,6 +26,10 @@ TEST_F(SessionTest, FuzzySearchRanksWhatItFinds) {
     EXPECT_THAT(c("SORT RETURN (ALL RELEVANCY) (RELEVANCY) UTF-8 FUZZY SUBJECT \"house cards\""),
                 HasSubstr(" ALL 3,1:2 RELEVANCY (100 66 66)\r\n"));
     EXPECT_THAT(c("SEARCH RETURN (RELEVANCY) SUBJECT house"), StartsWith("t BAD RELEVANCY"));
+    // SAVE empties "$" before the search, which has it all the same
+    c("SEARCH RETURN (SAVE) ALL");
+    EXPECT_THAT(c("SEARCH RETURN (SAVE ALL RELEVANCY) $ FUZZY SUBJECT \"houses cards\""),
+                HasSubstr(" ALL 1:3 RELEVANCY (33 66 33)\r\n"));
     EXPECT_THAT(c("SORT (RELEVANCY) UTF-8 ALL"), StartsWith("t BAD RELEVANCY"));
 }
 

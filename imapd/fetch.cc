@@ -152,8 +152,8 @@ Result<Fetcher::Outcome> Fetcher::run(std::span<const std::uint32_t> seqs,
         if (out_.failed()) break;
         auto prepared = prepare(seq, items);
         if (!prepared) {
-            if (prepared.error().code != Errc::not_found) return std::move(prepared).error();
-            outcome.some_missing = true;
+            if (!source_.passes_over(prepared.error())) return std::move(prepared).error();
+            outcome.some_missing |= prepared.error().code == Errc::not_found;
             continue;
         }
         outcome.unknown_encoding = outcome.unknown_encoding || prepared->unknown_encoding;

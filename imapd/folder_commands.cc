@@ -82,7 +82,9 @@ Reply Session::remove(const std::string& name) {
 
 Reply Session::rename(const imap::RenameArguments& arguments) {
     if (!imap::decode_mailbox_name(arguments.to)) return not_utf7();
-    if (auto refusal = lacks("x", arguments.from)) return *refusal;
+    // Of others' trees all that moves is asked about, below a level that is no mailbox, too.
+    if (store_.is_personal(arguments.from))
+        if (auto refusal = lacks("x", arguments.from)) return *refusal;
     if (auto refusal = lacks_create(arguments.to)) return *refusal;
     const auto from = mailbox::Store::canonical(arguments.from);
     const auto to = mailbox::Store::canonical(arguments.to);

@@ -98,6 +98,8 @@ Reply Session::fetch(imap::FetchArguments arguments, bool uid) {
     Fetcher fetcher(view, selected_->source, out_, style());
     auto outcome = fetcher.run(*seqs, arguments.items);
     if (!outcome) return failed(outcome.error());
+    if (tell_of_unreadable(selected_->source))
+        return with_cut(Reply::no("Some messages were not fetched"), cut);
     if (outcome->some_missing) return with_cut(Reply::no(kGone), cut);
     if (outcome->unknown_encoding)  // RFC 3516 4.3
         return with_cut(Reply::no("[UNKNOWN-CTE] Some parts have an encoding that is not known"),
@@ -217,6 +219,7 @@ Result<Session::Cut> Session::remove_deleted(const imap::SequenceSet* uids) {
     // Flags that others set or cleared count, but numbers must not move yet.
     TRY_ASSIGN(const auto changes, view.sync(mailbox::Expunges::hold));
     announce(changes);
+    tell_of_news(changes.added);
     const mailbox::Uid last = view.count() == 0 ? 0 : view.message(view.count()).uid;
     const auto ranges = uids == nullptr           ? std::vector<imap::Range>()
                         : uids->is_saved_result() ? saved_ranges()

@@ -31,6 +31,12 @@ void MessageSource::turn_to(std::uint32_t seq) {
     uid_ = uid;
 }
 
+bool MessageSource::passes_over(const Error& error) {
+    const bool passes = mailbox::is_only_its_own(error);
+    if (passes && error.code != Errc::not_found && !unreadable_) unreadable_ = error;
+    return passes;
+}
+
 void MessageSource::forget() {
     uid_ = 0;
     have_ = Have::nothing;

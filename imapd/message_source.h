@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/base/result.h"
 #include "lib/mail/mime.h"
@@ -26,6 +27,11 @@ class MessageSource {
 
     void forget();
 
+    // Of a message that could not be read: is it the trouble of that one only? Then a command goes
+    // on with the others; the first that is not just gone is kept for who tells the client.
+    bool passes_over(const Error& error);
+    std::optional<Error> take_unreadable() { return std::exchange(unreadable_, std::nullopt); }
+
   private:
     enum class Have : unsigned char { nothing, header, all };
     Result<void> read_header(std::uint32_t seq);
@@ -37,6 +43,7 @@ class MessageSource {
     Have have_ = Have::nothing;
     std::string text_;
     std::optional<mail::MimePart> structure_;
+    std::optional<Error> unreadable_;
 };
 
 }  // namespace postern::imapd

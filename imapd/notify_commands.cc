@@ -364,9 +364,8 @@ void Session::overflow(const Error& error) {
 
 // Between commands: waits for the client, and tells meanwhile. After a look there is a pause in
 // proportion to what it cost, as in IDLE: our own log of what others did wakes the watch again.
-void Session::wait_and_tell() {
+void Session::wait_and_tell(const Deadline& silence) {
     constexpr Millis kLongestPause{1000};
-    const Deadline silence = Deadline::in(options_.idle_timeout);
     Deadline quiet = Deadline::in(Millis{0});
     while (notifications_ && !over_ && !out_.failed() && !connection_.has_input()) {
         out_.flush();

@@ -65,8 +65,8 @@ std::string vanished_line(const std::vector<Range>& uids, bool earlier) {
     return cat({"* VANISHED ", earlier ? "(EARLIER) " : "", imap::format_set(uids), "\r\n"});
 }
 
-std::string highest_modseq_code(const mailbox::View& view) {
-    return cat({"[HIGHESTMODSEQ ", std::to_string(view.told_modseq()), "] "});
+std::string highest_modseq_code(std::uint64_t modseq) {
+    return cat({"[HIGHESTMODSEQ ", std::to_string(modseq), "] "});
 }
 
 }  // namespace postern::imapd

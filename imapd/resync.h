@@ -23,6 +23,6 @@ mailbox::Uid matched_up_to(const mailbox::View& view, const imap::Qresync& known
 // "* VANISHED (EARLIER) 41,43:116"
 std::string vanished_line(const std::vector<imap::Range>& uids, bool earlier);
 // "[HIGHESTMODSEQ 715194045007] "
-std::string highest_modseq_code(const mailbox::View& view);
+std::string highest_modseq_code(std::uint64_t modseq);
 
 }  // namespace postern::imapd

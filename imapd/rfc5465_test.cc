@@ -148,7 +148,52 @@ TEST_F(Rfc5465, FlagChange) {
     other("STORE 1 -FLAGS ($Junk)");
     c.play(R"(
         C: d NOOP
+        S: * OK [HIGHESTMODSEQ ...
         S: d OK ...)");
+}
+
+// RFC 7162 3.2: whoever comes back with the number that it has seen must hear of the rest.
+TEST_F(Rfc5465, WhatIsNotToldIsNotTakenForTold) {
+    for (const char* notify : {"NOTIFY SET (personal (MessageNew MessageExpunge))",
+                               "NOTIFY SET (selected (MessageNew MessageExpunge))"}) {
+        Client c(maildir), other(maildir);
+        for (int i = 0; i < 3; ++i) c.append("INBOX", kPlain);
+        c("ENABLE QRESYNC");
+        const std::string opened = c("SELECT INBOX");
+        c(notify);
+        other("SELECT INBOX");
+        other("STORE 2 +FLAGS (\\Answered)");
+        c("STORE 1:* +FLAGS ($Junk)");
+        const auto number = [](const std::string& text, std::string_view before) {
+            const auto at = text.rfind(before);
+            EXPECT_NE(at, text.npos) << text;
+            return std::strtoull(text.c_str() + at + before.size(), nullptr, 10);
+        };
+        other("STORE 3 +FLAGS (\\Flagged)");
+        c("STORE 1 +FLAGS (\\Draft)");
+        const std::string last = c("FETCH 1 (MODSEQ)");
+        EXPECT_LT(number(last, "[HIGHESTMODSEQ "), number(last, "MODSEQ (")) << last;
+        Client back(maildir);
+        back("ENABLE QRESYNC");
+        EXPECT_THAT(back(cat({"SELECT INBOX (QRESYNC (", std::to_string(number(opened, "UIDVALIDITY ")),
+                              " ", std::to_string(number(last, "[HIGHESTMODSEQ ")), "))"})),
+                    HasSubstr("\\Flagged"));
+        c("STORE 1:* +FLAGS (\\Deleted)");
+        c("EXPUNGE");
+    }
+}
+
+// A message that EXPUNGE found is as new as one that the watch found.
+TEST_F(Rfc5465, WhatExpungeAnnouncesIsTold) {
+    Client c(maildir);
+    c("SELECT INBOX");
+    c("NOTIFY SET (selected (MessageNew (BODY.PEEK[HEADER.FIELDS (FROM)]) MessageExpunge))");
+    for (int i = 0; i < 20; ++i) {
+        maildir.deliver(std::to_string(i + 1) + ".M1P1.h", mail("alice@example.org"));
+        std::string told = c("EXPUNGE");
+        if (told.find("EXISTS") == told.npos) told += c("NOOP");
+        EXPECT_THAT(told, HasSubstr("From: alice@example.org"));
+    }
 }
 
 // 5.2, 5.3

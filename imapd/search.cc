@@ -286,9 +286,10 @@ Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& so
     for (std::size_t i = 0; i < count; ++i) {
         const auto seq =
             scope.among == nullptr ? static_cast<std::uint32_t>(i + 1) : (*scope.among)[i];
-        if (scope.progress != nullptr && i % kStep == kStep - 1) (*scope.progress)(i, count);
+        if (scope.progress != nullptr && i % kStep == kStep - 1 && !(*scope.progress)(i, count))
+            return Error{Errc::closed, "search: nobody waits for it any more", 0};
         auto match = matcher.matches(root, seq);
-        if (!match && match.error().code != Errc::not_found) return std::move(match).error();
+        if (!match && !source.passes_over(match.error())) return std::move(match).error();
         if (match && *match) found.push_back(seq);
     }
     view.flush_cache();

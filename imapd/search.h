@@ -23,15 +23,18 @@ struct TextIndex {
     std::uint32_t unindexed = 0;  // how often one was
 };
 
+// Called now and then: how many messages were looked at, and of how many. False: enough.
+using SearchProgress = std::function<bool(std::size_t, std::size_t)>;
+
 struct SearchScope {
     const std::vector<std::uint32_t>* among = nullptr;  // only these; null: all messages
-    // Called now and then: how many messages were looked at, and of how many.
-    const std::function<void(std::size_t, std::size_t)>* progress = nullptr;
+    const SearchProgress* progress = nullptr;
     TextIndex* index = nullptr;  // null: messages are read for their text
 };
 
 // Sequence numbers in ascending order. The key's texts must be converted (imap::convert_texts).
-// Messages that other sessions have expunged match nothing that needs their text.
+// Messages that other sessions have expunged, or that cannot be read (MessageSource::passes_over),
+// match nothing that needs their text. Errc::closed: `progress` has ended it.
 Result<std::vector<std::uint32_t>> search(mailbox::View& view, MessageSource& source,
                                           imap::SearchKey key, const SearchScope& scope = {});
 

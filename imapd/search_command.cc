@@ -130,24 +130,32 @@ class Progress {
 
 }  // namespace
 
-// The keys with "$" resolved.
+// The keys with "$" resolved: once for each command, before SAVE empties it.
 imap::SearchKey Session::converted(const imap::SearchArguments& arguments) const {
     imap::SearchKey key = arguments.key;
     imap::replace_saved_result(key, saved_ranges());
     return key;
 }
 
+// Nobody waits for the answer of a session that ends.
+SearchProgress Session::progress_of(const std::string& tag) {
+    return [this, progress = Progress(out_, tag, options_.progress_interval)](
+               std::size_t done, std::size_t all) mutable {
+        progress(done, all);
+        return !out_.failed() && !connection_.stopped();
+    };
+}
+
 // The messages that match. Nothing: the charset is not known.
 Result<std::optional<Seqs>> Session::find(const imap::Command& command,
-                                          const imap::SearchArguments& arguments, bool& with_modseq,
+                                          const imap::SearchArguments& arguments,
+                                          imap::SearchKey key, bool& with_modseq,
                                           const Seqs* among) {
-    imap::SearchKey key = converted(arguments);
     if (arguments.options.save) selected_->saved_result.clear();  // RFC 5182 2.1: also on failure
     if (!imap::convert_texts(key, arguments.charset)) return std::optional<Seqs>();
     with_modseq = imap::has_key(key, imap::SearchKey::Kind::modseq);
     if (with_modseq) enable_condstore();
-    const std::function<void(std::size_t, std::size_t)> progress =
-        Progress(out_, command.tag, options_.progress_interval);
+    const SearchProgress progress = progress_of(command.tag);
     TextIndex index = text_index(selected_->mailbox, *selected_->view, key);
     TRY_ASSIGN(Seqs found, imapd::search(*selected_->view, selected_->source, std::move(key),
                                          {among, &progress, &index}));
@@ -158,11 +166,11 @@ Result<std::optional<Seqs>> Session::find(const imap::Command& command,
 
 // Nothing where nobody asks for them.
 Result<std::optional<Relevancies>> Session::scores_of(const imap::SearchArguments& arguments,
+                                                      imap::SearchKey key,
                                                       const std::vector<imap::SortKey>& order,
                                                       const Seqs& found) {
     if (!arguments.options.relevancy && !orders_by_relevancy(order))
         return std::optional<Relevancies>();
-    imap::SearchKey key = converted(arguments);
     TRY(imap::convert_texts(key, arguments.charset));
     TextIndex index = text_index(selected_->mailbox, *selected_->view, key);
     TRY_ASSIGN(Relevancies scores,
@@ -262,15 +270,16 @@ Reply Session::search(const imap::Command& command) {
     if (auto refusal = refuse_search(command, arguments)) return *refusal;
     bool with_modseq = false;
     Cut cut;
-    const std::optional<Seqs> newest = search_limit(converted(arguments), cut);
-    auto found = find(command, arguments, with_modseq, newest ? &*newest : nullptr);
+    const imap::SearchKey key = converted(arguments);
+    const std::optional<Seqs> newest = search_limit(key, cut);
+    auto found = find(command, arguments, key, with_modseq, newest ? &*newest : nullptr);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
-    auto scores = scores_of(arguments, {}, **found);
+    auto scores = scores_of(arguments, key, {}, **found);
     if (!scores) return failed(scores.error());
     if (cut && arguments.options.update)  // what is found is not all that there is to follow
         refuse_updates(command, "The search is over too many messages");
-    else if (auto done = follow(command, arguments, {}, **found); !done)
+    else if (auto done = follow(command, arguments, key, {}, **found); !done)
         return failed(done.error());
     save_result(**found, arguments.options);
     imap::ReturnOptions options = arguments.options;
@@ -289,16 +298,17 @@ Reply Session::sort(const imap::Command& command) {
         return *refusal;
     if (auto refusal = too_many_to_arrange(arguments.search)) return *refusal;
     bool with_modseq = false;
-    auto found = find(command, arguments.search, with_modseq);
+    const imap::SearchKey key = converted(arguments.search);
+    auto found = find(command, arguments.search, key, with_modseq);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
-    auto scores = scores_of(arguments.search, arguments.keys, **found);
+    auto scores = scores_of(arguments.search, key, arguments.keys, **found);
     if (!scores) return failed(scores.error());
     const Relevancies* known = *scores ? &**scores : nullptr;
     auto sorted =
         sort_messages(*selected_->view, selected_->source, **found, arguments.keys, known);
     if (!sorted) return failed(sorted.error());
-    if (auto done = follow(command, arguments.search, arguments.keys, *sorted); !done)
+    if (auto done = follow(command, arguments.search, key, arguments.keys, *sorted); !done)
         return failed(done.error());
     save_result(*sorted, arguments.search.options);
     if (arguments.search.options.given)
@@ -321,7 +331,8 @@ std::string Session::correlator_of(const imap::Command& command, const std::stri
 
 // RFC 5267 4.3: from now on the client is told what changes in the result.
 Result<void> Session::follow(const imap::Command& command, const imap::SearchArguments& arguments,
-                             const std::vector<imap::SortKey>& order, const Seqs& found) {
+                             imap::SearchKey key, const std::vector<imap::SortKey>& order,
+                             const Seqs& found) {
     if (!arguments.options.update) return {};
     const mailbox::View& view = *selected_->view;
     if (!selected_->contexts) selected_->contexts = std::make_unique<SearchContexts>(view);
@@ -330,7 +341,7 @@ Result<void> Session::follow(const imap::Command& command, const imap::SearchArg
     context.correlator = correlator_of(command, selected_->name, view);
     context.uid = command.uid || command.verb == imap::Verb::esearch;
     context.new_items = arguments.options.update_items;
-    context.key = converted(arguments);
+    context.key = std::move(key);
     TRY(imap::convert_texts(context.key, arguments.charset));
     fix_numbers(context.key, view);
     context.order = order;
@@ -359,7 +370,8 @@ Reply Session::thread(const imap::Command& command) {
     if (auto refusal = refuse_search(command, arguments.search)) return *refusal;
     if (auto refusal = too_many_to_arrange(arguments.search)) return *refusal;
     bool with_modseq = false;
-    auto found = find(command, arguments.search, with_modseq);
+    const imap::SearchKey key = converted(arguments.search);
+    auto found = find(command, arguments.search, key, with_modseq);
     if (!found) return failed(found.error());
     if (!*found) return unknown_charset();
     auto facts = thread_facts(*selected_->view, selected_->source, **found, command.uid);
@@ -426,13 +438,13 @@ Result<std::string> Session::search_elsewhere(const imap::Command& command, cons
     }
     mailbox::View& view = here ? *selected_->view : *other;
     MessageSource source(view);
-    const std::function<void(std::size_t, std::size_t)> progress =
-        Progress(out_, command.tag, options_.progress_interval);
+    const SearchProgress progress = progress_of(command.tag);
     TextIndex index = text_index(box, view, key);
     TRY_ASSIGN(const Seqs found, imapd::search(view, source, key, {nullptr, &progress, &index}));
     extend_index(box, index);
+    tell_of_unreadable(source);
     if (here)
-        TRY(follow(command, std::get<imap::EsearchArguments>(command.arguments).search, {}, found));
+        TRY(follow(command, std::get<imap::EsearchArguments>(command.arguments).search, key, {}, found));
     if (here) save_result(found, options);
     if (found.empty() || (options.save && !options.says_something())) return std::string();
     Relevancies scores;

@@ -26,7 +26,7 @@ Reply Session::select(const imap::SelectArguments& arguments, bool examine) {
     if (!name) return failed(name.error());
     auto entered = store_.enter(*name);
     if (!entered) return failed(entered.error());
-    std::string rights = rights_or_less(std::move(entered->rights));
+    std::string rights = rights_or_less(*name, std::move(entered->rights));
     if (!mailbox::has_right(rights, 'r')) return lacks("r", *name).value_or(Reply::no("[NOPERM]"));
     // RFC 4314 5.2: read-only where nothing may be changed
     if (rights.find_first_of("swtei") == std::string::npos) examine = true;
@@ -54,7 +54,7 @@ void Session::describe_selected() {
     }
     out_.write("* OK [UIDVALIDITY " + number(v.uid_validity()) + "] UIDs valid\r\n");
     out_.write("* OK [UIDNEXT " + number(v.next_uid()) + "] Predicted next UID\r\n");
-    out_.write(cat({"* OK ", highest_modseq_code(v), "Highest\r\n"}));
+    out_.write(cat({"* OK ", highest_modseq_code(v.told_modseq()), "Highest\r\n"}));
     out_.write(cat({"* OK [MAILBOXID (", v.mailbox_id(), ")] Ok\r\n"}));  // RFC 8474 4.2
     if (enabled_.rev2)
         out_.write(
@@ -129,12 +129,12 @@ void Session::tell_of_news(std::uint32_t added) {
     out_.write(update.lines);
 }
 
-// RFC 7162 6: a client that sees mod-sequences while expunges are held must not take the highest of
-// them for what it has heard of.
+// RFC 7162 3.2, 6: a client that sees mod-sequences while expunges are held, or NOTIFY keeps changes
+// from it, must not take the highest of them for what it has heard of.
 void Session::tell_held_modseq() {
-    const mailbox::View& view = *selected_->view;
-    if (enabled_.condstore && view.told_modseq() < view.highest_modseq())
-        out_.write(cat({"* OK ", highest_modseq_code(view), "Expunges are not told yet\r\n"}));
+    const std::uint64_t told = selected_->told_modseq();
+    if (enabled_.condstore && told < selected_->view->highest_modseq())
+        out_.write(cat({"* OK ", highest_modseq_code(told), "Not all is told yet\r\n"}));
 }
 
 void Session::announce(const mailbox::Changes& changes) {
@@ -151,8 +151,13 @@ void Session::announce(const mailbox::Changes& changes) {
         out_.write("* " + std::to_string(view.count()) + " EXISTS\r\n");
         if (!enabled_.rev2) out_.write("* " + std::to_string(view.recent()) + " RECENT\r\n");
     }
-    if (notifications_ && !notifications_->wants_flags_of_selected()) return;
-    for (const std::uint32_t seq : changes.changed) announce_fetch(seq, false, true);
+    const bool withholds = notifications_ && !notifications_->wants_flags_of_selected();
+    for (const std::uint32_t seq : changes.changed) {
+        if (withholds)
+            selected_->withhold(view.message(seq).modseq);
+        else
+            announce_fetch(seq, false, true);
+    }
 }
 
 // RFC 7162 3.2.4: with the UID for those who know of mod-sequences; RFC 9051 7.5.2 wishes it too,

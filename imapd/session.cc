@@ -134,11 +134,11 @@ void Session::end(std::string reason) {
 // together, when no input is left.
 void Session::serve() {
     if (!connection_.has_input()) out_.flush();
-    if (!out_.failed())
-        tidy(-1, Deadline::in(notifications_ ? kTidyBetweenNews : options_.idle_timeout));
-    if (notifications_) wait_and_tell();
+    const Deadline silence = Deadline::in(options_.idle_timeout);
+    if (!out_.failed()) tidy(-1, notifications_ ? Deadline::in(kTidyBetweenNews) : silence);
+    if (notifications_) wait_and_tell(silence);
     if (over_) return;
-    auto input = connection_.input(Deadline::in(options_.idle_timeout));
+    auto input = connection_.input(silence);
     if (!input) {
         if (input.error().code == Errc::timeout)
             out_.write("* BYE Disconnected for inactivity\r\n");
@@ -256,9 +256,12 @@ void Session::on_command(std::string_view text) {
         return append(std::string(text), false);
     Reply reply = dispatch(*command);
     const bool just_opened = command->verb == Verb::select || command->verb == Verb::examine;
-    if (selected_ && reply.kind != Reply::Kind::bad && !just_opened &&
-        (!is_silent() || answers_with_changes(command->verb)))
-        synchronize(expunges_after(*command));
+    if (selected_ && reply.kind != Reply::Kind::bad && !just_opened) {
+        if (!is_silent() || answers_with_changes(command->verb))
+            synchronize(expunges_after(*command));
+        else
+            tell_held_modseq();
+    }
     if (notifications_ && reply.kind == Reply::Kind::ok && changes_names(command->verb))
         pass_over_own_change(*command);
     const bool expunges = command->verb == Verb::expunge || command->verb == Verb::move;
@@ -272,7 +275,7 @@ void Session::on_command(std::string_view text) {
 // has one code (RFC 9051 7.1).
 void Session::tell_modseq_after_expunge(Reply& reply) {
     if (!enabled_.qresync) return;
-    const std::string code = highest_modseq_code(*selected_->view);
+    const std::string code = highest_modseq_code(selected_->told_modseq());
     if (reply.text.starts_with('['))
         out_.write(cat({"* OK ", code, "Highest\r\n"}));
     else
@@ -387,7 +390,17 @@ Reply Session::namespaces() {
     return Reply::ok("Namespace completed.");
 }
 
+// RFC 9051 7.1.2: a warning; what was asked of the other messages is done.
+bool Session::tell_of_unreadable(MessageSource& source) {
+    const auto unreadable = source.take_unreadable();
+    if (!unreadable) return false;
+    log::warning(options_.trace, unreadable->what);
+    out_.write("* NO Messages that cannot be read are left out, the server's log has details\r\n");
+    return true;
+}
+
 void Session::finish(std::string_view tag, const Reply& reply) {
+    if (selected_) tell_of_unreadable(selected_->source);
     out_.write(cat({tag, " ", word_of(reply.kind), reply.text, "\r\n"}));
 }
 
@@ -427,6 +440,7 @@ Reply Session::failed(const Error& error) const {
         case Errc::invalid: return invalid_name(error);
         case Errc::denied: return Reply::no("[NOPERM] Permission denied");
         case Errc::no_space: return Reply::no("[OVERQUOTA] Not enough disk space");
+        case Errc::closed: return Reply::no("[UNAVAILABLE] The session ends");
         default: break;
     }
     return Reply::no("[SERVERBUG] Internal error, the server's log has the details");

@@ -4,6 +4,8 @@
 // message_limit.cc, search_command.cc, append.cc, enable.cc and idle.cc hold the commands.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -106,6 +108,13 @@ class Session {
         void note_own(const std::vector<mailbox::Uid>& uids) {  // newer ones than those before
             own_arrivals.insert(own_arrivals.end(), uids.begin(), uids.end());
         }
+        // RFC 7162 3.2: up to which the client was told of all changes. `withhold`: of this one it
+        // is not told, as its NOTIFY does not ask for it.
+        std::uint64_t told_modseq() const {
+            return std::min(view->told_modseq(), first_withheld - 1);
+        }
+        void withhold(std::uint64_t modseq) { first_withheld = std::min(first_withheld, modseq); }
+        std::uint64_t first_withheld = std::numeric_limits<std::uint64_t>::max();
         std::string rights{mailbox::kAllRights};  // of the user, RFC 4314
         bool may(char right) const { return mailbox::has_right(rights, right); }
 
@@ -130,6 +139,7 @@ class Session {
     Reply logout();
     Reply namespaces();
     void finish(std::string_view tag, const Reply& reply);
+    bool tell_of_unreadable(MessageSource& source);
     void finish_bad(std::string_view tag, std::string_view text);
     static constexpr Millis kTidyBetweenNews{1000};  // where the client waits for news
     bool tidy(int watch, const Deadline& enough);
@@ -235,13 +245,17 @@ class Session {
     Result<std::string> search_elsewhere(const imap::Command& command, const std::string& name,
                                          const imap::SearchKey& key);
     Result<void> follow(const imap::Command& command, const imap::SearchArguments& arguments,
-                        const std::vector<imap::SortKey>& order, const Seqs& found);
+                        imap::SearchKey key, const std::vector<imap::SortKey>& order,
+                        const Seqs& found);
     void refuse_updates(const imap::Command& command, std::string_view why);
     Reply cancel_updates(const imap::CancelUpdateArguments& arguments);
     Result<std::optional<Seqs>> find(const imap::Command& command,
-                                     const imap::SearchArguments& arguments, bool& with_modseq,
+                                     const imap::SearchArguments& arguments,
+                                     imap::SearchKey key, bool& with_modseq,
                                      const Seqs* among = nullptr);
+    SearchProgress progress_of(const std::string& tag);
     Result<std::optional<Relevancies>> scores_of(const imap::SearchArguments& arguments,
+                                                 imap::SearchKey key,
                                                  const std::vector<imap::SortKey>& order,
                                                  const Seqs& found);
     imap::SearchKey converted(const imap::SearchArguments& arguments) const;
@@ -273,7 +287,7 @@ class Session {
 
     // acl_commands.cc
     std::string rights_of(std::string_view name) const;
-    static std::string rights_or_less(Result<std::string> rights);
+    std::string rights_or_less(std::string_view name, Result<std::string> rights) const;
     std::optional<Reply> lacks(std::string_view rights, std::string_view name) const;
     std::optional<Reply> lacks_create(std::string_view name) const;
     Reply set_acl(const imap::AclArguments& arguments);
@@ -311,7 +325,7 @@ class Session {
     void tell_first(const std::string& name);
     void tell_new_message(std::uint32_t seq, std::vector<imap::FetchItem> items);
     void follow_selection();
-    void wait_and_tell();
+    void wait_and_tell(const Deadline& silence);
 
     // idle.cc
     void idle(std::string_view tag);

@@ -433,5 +433,33 @@ TEST_F(SessionTest, ADeletedFolderEndsTheSessionThatHasIt) {
     EXPECT_THAT(c("NOOP"), HasSubstr("* BYE The selected mailbox"));
 }
 
+// One that cannot be read (bzip2, of Dovecot) does not keep the client from the others.
+TEST_F(SessionTest, AMessageThatCannotBeReadIsLeftOut) {
+    Client c(maildir);
+    maildir.deliver("1.M1P1.h,S=9", "Subject: a\n\na\n");
+    maildir.deliver("2.M1P1.h,S=9:2,Z", "BZh91AY&SY\x01\x02\x03");
+    maildir.deliver("3.M1P1.h,S=9", "Subject: b\n\nb\n");
+    c("SELECT INBOX");
+    const std::string fetched = c("FETCH 1:* ENVELOPE");
+    EXPECT_THAT(fetched, AllOf(HasSubstr("* 1 FETCH"), HasSubstr("* 3 FETCH"),
+                               HasSubstr("* NO Messages that cannot be read"),
+                               HasSubstr("t NO Some messages were not fetched")));
+    EXPECT_THAT(log::take_captured(), HasSubstr("2.M1P1.h"));
+    EXPECT_THAT(c("SEARCH SUBJECT b"), AllOf(HasSubstr("* SEARCH 3\r\n* NO"), HasSubstr("t OK")));
+    EXPECT_THAT(c("SORT (SUBJECT) UTF-8 ALL"), HasSubstr("* SORT 2 1 3\r\n* NO"));
+    EXPECT_THAT(c("THREAD REFERENCES UTF-8 ALL"), HasSubstr("(2)"));
+    EXPECT_EQ(c("NOOP"), "t OK NOOP completed.\r\n");
+}
+
+// The client that did not hear of it would do it again.
+TEST_F(SessionTest, AnAppendIsAnsweredThoughTheSelectedMailboxIsGone) {
+    Client c(maildir), other(maildir);
+    for (const char* name : {"Work", "Drafts"}) other(std::string("CREATE ") + name);
+    c("SELECT Work");
+    other("DELETE Work");
+    EXPECT_THAT(c.append("Drafts", kPlain),
+                AllOf(HasSubstr("* BYE "), HasSubstr("t OK [APPENDUID ")));
+}
+
 }  // namespace
 }  // namespace postern::imapd

@@ -126,6 +126,38 @@ TEST_F(SharedSessionTest, RightsBindOthers) {
     EXPECT_THAT((*b)("GETACL Public.News"), StartsWith("t NO [NONEXISTENT]"));
 }
 
+// RFC 4314 4, 6: who may not see a mailbox may not move it to where he may, either.
+TEST_F(SharedSessionTest, WhatMayNotBeSeenIsNotRenamed) {
+    auto tree = mailbox::Store::open(public_.root());
+    for (const char* name : {"Sandbox", "HR", "HR.Salaries", "Level.Seen", "Level.Kept"})
+        ASSERT_TRUE(tree->create(name));
+    list(public_.root() + "/.Sandbox", "lrswipkxte bob\n");
+    list(public_.root() + "/.HR", "lrswipkxtea ann\n");
+    list(public_.root() + "/.Level.Seen", "lrx bob\n");
+    list(public_.root() + "/.Level.Kept", "lr bob\n");
+    auto b = bob();
+    for (const char* from : {"Public.HR.Salaries", "Public.HR", "Public.none"})
+        EXPECT_THAT((*b)(cat({"RENAME ", from, " Public.Sandbox.x"})),
+                    StartsWith("t NO [NONEXISTENT]"))
+            << from;
+    EXPECT_THAT((*b)("RENAME Public.Level Public.Sandbox.x"), StartsWith("t NO [NOPERM]"));
+    EXPECT_THAT((*b)("RENAME Public.Level.Seen Public.Sandbox.x"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("DELETE Public.HR"), StartsWith("t NO [NONEXISTENT]"));
+}
+
+// What one selected stays open when its owner takes it back; what may be done there does not grow.
+TEST_F(SharedSessionTest, RightsThatWereTakenAwayDoNotComeBackAsAll) {
+    auto b = bob();
+    Client a(ann_, options("ann"));
+    ASSERT_THAT(a.append("Work", kPlain, ""), StartsWith("t OK"));
+    list(ann_.root() + "/.Work", "lrs bob\n");
+    EXPECT_THAT((*b)("SELECT Other.ann.Work"), HasSubstr("* 1 EXISTS"));
+    list(ann_.root() + "/.Work", "lr zoe\n");
+    EXPECT_THAT((*b)("SETACL INBOX carol lr"), StartsWith("t OK"));
+    for (const char* command : {"STORE 1 +FLAGS (\\Deleted)", "STORE 1 +FLAGS (\\Seen)", "EXPUNGE"})
+        EXPECT_THAT((*b)(command), HasSubstr("t NO [")) << command;
+}
+
 // RFC 4314 4: without "l" a mailbox is not there, whatever is below it
 TEST_F(SharedSessionTest, AParentThatMayNotBeSeen) {
     auto tree = mailbox::Store::open(public_.root());

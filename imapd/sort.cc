@@ -161,8 +161,11 @@ Result<std::vector<std::uint32_t>> sort_messages(mailbox::View& view, MessageSou
     all.reserve(seqs.size());
     for (const std::uint32_t seq : seqs) {
         auto one = look_up(facts, seq, keys);
-        if (!one && one.error().code != Errc::not_found) return std::move(one).error();
+        if (!one && !source.passes_over(one.error())) return std::move(one).error();
         if (one) all.push_back(*std::move(one));
+        // What cannot be read is there, and shown as if it said nothing.
+        else if (one.error().code != Errc::not_found)
+            all.push_back({seq, std::vector<Value>(keys.size())});
     }
     view.flush_cache();
     std::sort(all.begin(), all.end(),
@@ -179,10 +182,10 @@ Result<std::vector<imap::ThreadMessage>> thread_facts(mailbox::View& view, Messa
     std::vector<imap::ThreadMessage> out;
     for (const std::uint32_t seq : seqs) {
         auto one = thread_fact(facts, seq);
-        if (!one && one.error().code != Errc::not_found) return std::move(one).error();
-        if (!one) continue;
-        one->number = uid ? view.message(seq).uid : seq;
-        out.push_back(*std::move(one));
+        if (!one && !source.passes_over(one.error())) return std::move(one).error();
+        if (!one && one.error().code == Errc::not_found) continue;
+        out.push_back(one ? *std::move(one) : imap::ThreadMessage());
+        out.back().number = uid ? view.message(seq).uid : seq;
     }
     view.flush_cache();
     return out;

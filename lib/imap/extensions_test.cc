@@ -35,6 +35,21 @@ TEST(Fuzzy, TakesTextsWordByWord) {
     EXPECT_FALSE(parse_command("a SEARCH FUZZY"));
 }
 
+// A line of 64 kB would be 32,000 keys.
+TEST(Fuzzy, WordsCountOnceAndAreFew) {
+    const auto words_of = [](const std::string& text) {
+        return without_fuzzy(key_of("FUZZY TEXT \"" + text + "\""), Fuzz::words);
+    };
+    std::string same, many;
+    for (int i = 0; i < 1000; ++i) {
+        same += "a b ";
+        many += std::to_string(i) + " ";
+    }
+    EXPECT_EQ(words_of(same).children.size(), 2U);
+    EXPECT_TRUE(words_of(many).children.empty());
+    EXPECT_EQ(words_of(many).text, many);
+}
+
 TEST(Numbers, AreFoundInKeys) {
     EXPECT_TRUE(has_numbers(key_of("NOT (OR SEEN 1:3)")));
     EXPECT_FALSE(has_numbers(key_of("UID 1:3 $")));

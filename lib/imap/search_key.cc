@@ -262,19 +262,30 @@ std::string_view stem_of(std::string_view word) {
     return word;
 }
 
-// The key of a text as the conjunction of those of its words.
+// Nobody types more words; a text that has more is not made of what somebody looks for.
+constexpr std::size_t kMaxFuzzyWords = 50;
+
+// The key of a text as the conjunction of those of its words, each once.
 SearchKey loosened(SearchKey key, Fuzz fuzz) {
     if (key.kind == KeyKind::fuzzy) return loosened(std::move(key.children.front()), fuzz);
     for (SearchKey& child : key.children) child = loosened(std::move(child), fuzz);
     if (!has_text(key) || fuzz == Fuzz::exact) return key;
+    std::vector<std::string> words;
+    for (const std::string_view whole : split_words(key.text)) {
+        const auto word = fuzz == Fuzz::stems ? stem_of(whole) : whole;
+        if (std::find(words.begin(), words.end(), word) != words.end()) continue;
+        if (words.size() == kMaxFuzzyWords) return key;
+        words.emplace_back(word);
+    }
+    if (words.empty()) return key;
     SearchKey all;
     all.kind = KeyKind::and_;
-    for (const std::string_view word : split_words(key.text)) {
-        SearchKey one = key;
-        one.text = fuzz == Fuzz::stems ? stem_of(word) : word;
-        all.children.push_back(std::move(one));
+    key.text.clear();
+    for (std::string& word : words) {
+        all.children.push_back(key);
+        all.children.back().text = std::move(word);
     }
-    return all.children.empty() ? key : all;
+    return all;
 }
 
 }  // namespace

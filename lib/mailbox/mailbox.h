@@ -31,10 +31,11 @@ using Uid = std::uint32_t;  // 1..; 0 is "none"
 class MboxInbox;
 struct PrivatePlace;
 
-// Of a message that cannot be read: is it that message's trouble only? It is gone, or compressed in
-// a way that we do not know.
+// Of a message that cannot be read: is it that message's trouble only? It is gone, compressed in a
+// way that we do not know, or somebody else's file.
 inline bool is_only_its_own(const Error& error) {
-    return error.code == Errc::not_found || error.code == Errc::permanent;
+    return error.code == Errc::not_found || error.code == Errc::permanent ||
+           error.code == Errc::denied;
 }
 
 // What the classes here need from outside: the seams and the root of the user's store.
@@ -202,7 +203,7 @@ class View {
     virtual bool read_only() const = 0;
     virtual std::uint64_t highest_modseq() const = 0;  // RFC 7162 3.1.2
     // Up to which a client that was told of all changes has heard of everything: lower while
-    // expunges are held (RFC 7162 3.2).
+    // expunges are held, or changes wait for the next sync() (RFC 7162 3.2).
     virtual std::uint64_t told_modseq() const = 0;
     // UIDs expunged after that, ascending, without those that still have a number here. Nothing:
     // it is not remembered (RFC 7162 3.2.5.1).

@@ -243,20 +243,37 @@ void Store::list_mount(const Mount& mount, std::vector<std::string>& names) cons
     }
 }
 
+// RFC 4314 4: "x" for each that is renamed. 6: what may not be seen is as if it were not there.
+Result<void> Store::may_rename(const Place& source, std::span<const std::string> names) const {
+    const auto has = [&](char right) {
+        return [&, right](const std::string& name) {
+            return has_right(rights_in(*source.mount, name), right);
+        };
+    };
+    const bool itself = std::find(names.begin(), names.end(), source.name) != names.end();
+    const bool seen = itself ? has('l')(source.name)
+                             : std::any_of(names.begin(), names.end(), has('l'));
+    if (!seen) return no_such_mailbox();
+    if (std::all_of(names.begin(), names.end(), has('x'))) return {};
+    return Error{Errc::denied, "Access control lists of what is renamed forbid it", 0};
+}
+
 Result<void> Store::rename_mounted(const Place& source, const Place& target) const {
     if (!source.mount->owner.empty()) return Error{Errc::denied, "Not the owner", 0};
     const std::string& root = source.mount->root;
     TRY_ASSIGN(const std::vector<std::string> names, folder_names(*source.mount->fs, root));
+    std::vector<std::string> moving;
+    for (const std::string& name : names)
+        if (is_within(name, source.name)) moving.push_back(name);
+    TRY(may_rename(source, moving));
     std::vector<std::pair<std::string, std::string>> moves;
-    for (const std::string& name : names) {
-        if (!is_within(name, source.name)) continue;
+    for (const std::string& name : moving) {
         TRY_ASSIGN(const std::string moved,
                    canonical(target.name + name.substr(source.name.size())));
         if (std::find(names.begin(), names.end(), moved) != names.end())
             return Error{Errc::permanent, "Mailbox already exists: " + moved, 0};
         moves.emplace_back(path_in(root, name), path_in(root, moved));
     }
-    if (moves.empty()) return no_such_mailbox();
     for (const auto& [from, to] : moves) TRY(source.mount->fs->rename(from, to));
     return source.mount->fs->sync_directory(root);
 }

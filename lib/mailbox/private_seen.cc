@@ -64,8 +64,10 @@ void PrivateSeen::assign(UidRange uids, Mark mark) {
 
 // "postern-seen 1 <changes before>"
 void PrivateSeen::on_header(std::string_view header) {
-    for (const auto& [uid, mark] : marks_)
-        if (mark.seen) news_.push_back({uid, kMaxUid});
+    // What is behind the first may be other than it was.
+    const auto first = std::find_if(marks_.begin(), marks_.end(),
+                                    [](const auto& mark) { return mark.second.seen; });
+    if (first != marks_.end()) news_.push_back({first->first, kMaxUid});
     marks_.clear();
     changes_.clear();
     forgotten_ = 0;

@@ -198,6 +198,7 @@ class Store {
     void list_mount(const Mount& mount, std::vector<std::string>& names) const;
     std::string path_of(std::string_view canonical_name) const;
     Result<void> rename_own(const std::string& source, const std::string& target);
+    Result<void> may_rename(const Place& source, std::span<const std::string> names) const;
     Result<void> rename_mounted(const Place& source, const Place& target) const;
     std::string private_folder() const;
     Result<std::string> private_file(const Place& place, std::string_view which) const;

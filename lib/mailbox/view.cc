@@ -86,8 +86,11 @@ std::uint32_t FolderView::first_unseen() const {
 }
 
 std::uint64_t FolderView::told_modseq() const {
-    const std::uint64_t gone = index_.first_gone();
-    return gone == 0 ? highest_modseq() : std::min(highest_modseq(), gone - 1);
+    std::uint64_t told = highest_modseq();
+    if (const std::uint64_t gone = index_.first_gone(); gone != 0) told = std::min(told, gone - 1);
+    for (std::uint32_t seq = 1; index_.has_marks() && seq <= announced_; ++seq)
+        if ((row(seq).place & place::kChanged) != 0) told = std::min(told, row(seq).modseq - 1);
+    return told;
 }
 
 std::uint32_t FolderView::seq_at_or_after(Uid uid) const {
