@@ -41,6 +41,9 @@ Plan misconfigured(std::string_view warning) {
 
 bool is_order(const std::string& member) { return member.front() == '|' || member.front() == '/'; }
 
+// "\\user": the user's own mailbox, whatever aliases say of him.
+bool is_escaped(const std::string& member) { return member.front() == '\\'; }
+
 }  // namespace
 
 Planner::Planner(const Options& options)
@@ -149,16 +152,18 @@ Result<void> Planner::include(const std::string& path, std::vector<Member>& memb
     return {};
 }
 
+// The backslash of an escaped one is no part of the name.
 Result<std::optional<std::string>> Planner::local_name(const std::string& member) {
     using Answer = std::optional<std::string>;
-    const auto parts = table::split_address(member);
+    const bool escaped = is_escaped(member);
+    const auto parts = table::split_address(std::string_view(member).substr(escaped ? 1 : 0));
     if (!parts.domain.empty()) {
         TRY_ASSIGN(const bool local, classes_.is_local(parts.domain));
         if (!local) return Answer{};
     } else {
         // "user" stands for user@myorigin, which need not be this host.
         TRY_ASSIGN(const bool local, classes_.is_local(options_.completion.myorigin));
-        if (!local && member.front() != '\\') return Answer{};
+        if (!local && !escaped) return Answer{};
     }
     return Answer(to_lower(table::unquote_local(parts.local)));
 }
@@ -200,9 +205,9 @@ Plan Planner::forward(const Alias& alias, const std::set<std::string, ILess>& vi
         }
         auto name = local_name(member);
         if (!name) return unavailable(name.error(), "alias database unavailable");
-        const bool escaped = member.front() == '\\';
+        const bool escaped = is_escaped(member);
         if (*name && (escaped || visited.contains(**name))) {
-            plan.user = escaped ? to_user((*name)->substr(1), {}).user : user;
+            plan.user = escaped ? to_user(**name, {}).user : user;
             continue;
         }
         plan.forwards.push_back(table::complete_address(member, options_.completion));
@@ -245,10 +250,9 @@ Plan Planner::plan_local(std::string_view address) {
             plan.followed = std::move(followed);
             return plan;
         }
-        const bool escaped = only.front() == '\\';
-        local = escaped ? (*name)->substr(1) : **name;
+        local = **name;
         final_address = table::complete_address(local, options_.completion);
-        if (escaped) break;
+        if (is_escaped(only)) break;
     }
     Plan plan = to_user(local, owner);
     plan.address = final_address;

@@ -56,8 +56,8 @@ TEST(Planner, FindsTheUser) {
 TEST(Planner, FollowsAliases) {
     const auto o = base(
         "postmaster=root, root=u1, far=me@far.test, {team=u1, u2@here.test, x@far.test}, "
-        "{u3=\\\\u3}, "
-        "{u4=u4, copy@far.test}, {u5=\\\\u5, copy@far.test}, a=b, b=a, {list=x@far.test, "
+        "{u3=\\u3}, {u6=\\u6, |vacation}, "
+        "{u4=u4, copy@far.test}, {u5=\\u5, copy@far.test}, a=b, b=a, {list=x@far.test, "
         "y@far.test}, "
         "owner-list=boss@far.test, one=u1, owner-one=u2, plus+x=u9");
     EXPECT_EQ(plan(o, "postmaster@here.test"), "user u1 u1@here.test");
@@ -67,6 +67,7 @@ TEST(Planner, FollowsAliases) {
     EXPECT_EQ(plan(o, "u3@here.test"), "user u3 u3@here.test");
     EXPECT_EQ(plan(o, "u4@here.test"), "forward copy@far.test and u4");
     EXPECT_EQ(plan(o, "u5@here.test"), "forward copy@far.test and u5");
+    EXPECT_THAT(plan(o, "u6@here.test"), testing::EndsWith(" and u6"));
     EXPECT_EQ(plan(o, "a@here.test"), "user a a@here.test");
     EXPECT_EQ(plan(o, "list@here.test"), "forward x@far.test y@far.test from owner-list@here.test");
     EXPECT_EQ(plan(o, "one@here.test"), "user u1 u1@here.test from owner-one@here.test");

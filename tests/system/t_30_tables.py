@@ -62,9 +62,12 @@ class Aliases(unittest.TestCase):
             copies = [p.read_text() for p in mail.wait_messages(carl, 2)]
             self.assertTrue(any(c.startswith("Return-Path: <owner-list@example.test>\n") for c in copies), copies)
 
+            send(mail, "bob-copy@example.test")
+            mail.wait_messages(bob, 4)
+
             # Its own name means its own mailbox, which it has not.
             qid = send(mail, "loop@example.test")
-            mail.wait_messages(bob, 4)
+            mail.wait_messages(bob, 5)
             mail.wait_log(rf"{qid}: to=<loop@example.test>, relay=local, .*status=bounced \(unknown user: \"loop\"\)")
 
             qid = send(mail, "cmd@example.test")
