@@ -130,6 +130,14 @@ bool has_any(const std::vector<std::string_view>& texts, const std::vector<std::
     });
 }
 
+// OpenID Connect Core 5.1: email_verified, phone_number_verified. What the issuer only repeats must
+// not become somebody's name. Some write the truth value as a text.
+bool is_unverified(const Json& claims, std::string_view name) {
+    const Json* const verified = claims.find(cat({name, "_verified"}));
+    if (verified == nullptr) return false;
+    return verified->boolean() != true && verified->string() != "true";
+}
+
 // RFC 7519 4.1.4 to 4.1.6. Empty: the time is right.
 std::string trouble_with_time(const Json& claims, std::int64_t now, bool must_expire) {
     const auto time_of = [&](const char* name) {
@@ -210,6 +218,10 @@ TokenVerdict judge_token(const Json& claims, const TokenRules& rules, WallTime n
         verdict.scope = true;
     }
     if (!verdict.why.empty()) return verdict;
+    if (is_unverified(claims, rules.username_attribute)) {
+        verdict.why = cat({"its ", rules.username_attribute, " is not verified"});
+        return verdict;
+    }
     verdict.user = text_of(claims, rules.username_attribute);
     if (verdict.user.empty()) verdict.why = cat({"it has no ", rules.username_attribute});
     return verdict;

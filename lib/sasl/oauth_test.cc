@@ -153,6 +153,9 @@ TEST(Jwt, WhatMakesATokenGood) {
     EXPECT_EQ(judge("[\"x\",\"mail\"]", "\"postern\"").user, "ann");
     EXPECT_EQ(judge("\"smtp openid imap\"", "[\"smtp\",\"imap\"]").user, "ann");
     EXPECT_EQ(judge("900", "1030").user, "ann") << "clocks differ";
+    for (const char* fine : {"\"email_verified\":true", "\"email_verified\":\"true\"",
+                             "\"phone_number_verified\":false"})
+        EXPECT_EQ(judge("\"exp\"", cat({fine, ",\"exp\""})).user, "ann") << fine;
     const struct {
         const char* from;
         const char* to;
@@ -167,7 +170,10 @@ TEST(Jwt, WhatMakesATokenGood) {
                  {"mail", "web", "it is for another audience"},
                  {"smtp ", "", "it lacks the scope smtp"},
                  {"\"email\"", "\"sub\"", "it has no email"},
-                 {"\"ann\"", "1", "it has no email"}};
+                 {"\"ann\"", "1", "it has no email"},
+                 {"\"ann\"", "\"ann\",\"email_verified\":false", "its email is not verified"},
+                 {"\"ann\"", "\"ann\",\"email_verified\":\"false\"", "its email is not verified"},
+                 {"\"ann\"", "\"ann\",\"email_verified\":null", "its email is not verified"}};
     for (const auto& c : cases) {
         const auto verdict = judge(c.from, c.to);
         EXPECT_EQ(verdict.why, c.why);
