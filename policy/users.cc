@@ -4,6 +4,7 @@
 #include "lib/ipc/channel.h"
 #include "lib/ipc/messages/auth.h"
 #include "lib/log/log.h"
+#include "lib/sys/fs.h"
 
 namespace postern::policy {
 namespace {
@@ -15,6 +16,8 @@ constexpr Millis kQuotaWait{5'000};
 
 MailUsers::MailUsers(std::string passwd_file, std::string auth_socket)
     : passwd_file_(std::move(passwd_file)), auth_socket_(std::move(auth_socket)) {
+    // Without a file only auth can tell whether there was one.
+    if (!sys::RealFs::instance().info(passwd_file_)) return;
     auto opened = table::PasswdFileTable::open(passwd_file_);
     if (opened) table_ = std::move(opened).value();
 }

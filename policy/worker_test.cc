@@ -89,6 +89,8 @@ TEST(MailUsers, AreThoseOfTheFile) {
     MailUsers unreadable("/tmp",
                          "/nonexistent/auth");  // a folder: cannot be read, so auth is asked
     EXPECT_TRUE(unreadable.known("anna").failed());
+    MailUsers missing(path + "-not-yet", "/nonexistent/auth");
+    EXPECT_TRUE(missing.known("anna").failed()) << "auth may know of a file that was there before";
 }
 
 }  // namespace

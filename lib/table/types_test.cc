@@ -99,6 +99,19 @@ std::string match(PatternTable::Kind kind, std::string_view text, std::string_vi
     return table ? answer(**table, key) : "ERROR " + table.error().what;
 }
 
+// Before the first user there is no file; later one that is missing is being replaced.
+TEST(PasswdFile, OneThatIsGoneForAMomentIsNotNoUsers) {
+    const TestFiles files;
+    const auto path = files.write("p", "u1:x\n");
+    const auto table = open_table("passwdfile:" + path).value();
+    EXPECT_EQ(answer(*table, "u1"), "x:");
+    std::filesystem::rename(path, path + "~");
+    EXPECT_EQ(answer(*table, "u1"), "FAILED");
+    EXPECT_EQ(answer(*table, "u2"), "FAILED");
+    std::filesystem::rename(path + "~", path);
+    EXPECT_EQ(answer(*table, "u1"), "x:");
+}
+
 TEST(Regexp, MatchesInOrderAndSubstitutes) {
     const auto ask_regexp = [](auto text, auto key) {
         return match(PatternTable::Kind::regexp, text, key);

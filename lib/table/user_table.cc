@@ -65,12 +65,9 @@ Result<std::unique_ptr<Table>> PasswdFileTable::open(std::string_view path) {
 
 Result<void> PasswdFileTable::refresh() {
     auto stamp = stamp_of(path_);
-    if (!stamp && stamp.error().code == Errc::not_found) {
-        // Before the first "postern user add" there are no mail users: that is no failure.
-        users_.clear();
-        loaded_ = false;
-        return {};
-    }
+    // Before the first "postern user add" there are no mail users: that is no failure. A file that
+    // was there is being replaced.
+    if (!stamp && stamp.error().code == Errc::not_found && !loaded_) return {};
     TRY_ASSIGN(const auto now, std::move(stamp));
     if (loaded_ && now == stamp_) return {};
     TRY_ASSIGN(const std::string text, read_file(path_));

@@ -28,7 +28,7 @@ class UnixTable final : public Table {
 
 // Keyed by user name, without regard to case. The result is the rest of the line with the password
 // replaced by "x": "x:1000:1000::/home/u1". The file is read again when it changed;
-// while there is none, there are no users.
+// before there is one, there are no users.
 class PasswdFileTable final : public Table {
   public:
     static Result<std::unique_ptr<Table>> open(std::string_view path);
