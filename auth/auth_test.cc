@@ -114,6 +114,54 @@ TEST_F(UsersTest, AnUnreadableFileIsNotAnUnknownUser) {
     EXPECT_TRUE(users.find("u1").failed());
 }
 
+// Some editors move a file away before they write the new one.
+TEST_F(UsersTest, AFileThatIsGoneForAMomentIsNotNoUsers) {
+    write("u1:{PLAIN}x:1001:1002::/home/u1\n");
+    Users users(options_);
+    EXPECT_TRUE(users.exists("u1").found());
+    const std::string away = options_.passwd_file + "~";
+    ASSERT_EQ(::rename(options_.passwd_file.c_str(), away.c_str()), 0);
+    EXPECT_TRUE(users.exists("u1").failed());
+    EXPECT_TRUE(users.find("u1").failed());
+    EXPECT_TRUE(users.locate("nobody").failed());
+    ASSERT_EQ(::rename(away.c_str(), options_.passwd_file.c_str()), 0);
+    EXPECT_TRUE(users.find("u1").found());
+    EXPECT_TRUE(users.find("nobody").not_found());
+}
+
+TEST_F(UsersTest, FieldsThatRestrictLoginsAreNotIgnored) {
+    write(
+        "far:{PLAIN}x:1001:1002::/h::proxy=y host=imap.example.test\n"
+        "wrong:{PLAIN}x:1001:1002::/h::allow_nets=10.0.0.0/8,home\n"
+        "inside:{PLAIN}x:1001:1002::/h::allow_nets=10.0.0.0/8\n");
+    Users users(options_);
+    EXPECT_EQ(users.find("far").error().what, "user far: the extra field proxy=y is not supported");
+    EXPECT_EQ(users.find("wrong").error().what,
+              "user wrong: allow_nets=10.0.0.0/8,home: \"home\" is no network");
+    EXPECT_TRUE(users.locate("far").found()) << "mail is received";
+    EXPECT_TRUE(users.locate("wrong").found());
+    EXPECT_TRUE(users.find("inside")->networks.allow("10.1.2.3"));
+    EXPECT_FALSE(users.find("inside")->networks.allow("11.1.2.3"));
+}
+
+TEST_F(UsersTest, FieldsWithoutEffectAreToldOnce) {
+    log::open_capture();
+    write(
+        "u1:{PLAIN}x:1001:1002::/h::userdb_nice=5 nologin\n"
+        "u2:{PLAIN}x:1001:1002::/h::userdb_nice=6 nodelay\n");
+    Users users(options_);
+    EXPECT_TRUE(users.exists("u1").found());
+    const std::string told = log::take_captured();
+    EXPECT_THAT(
+        told, testing::HasSubstr("users, line 1: the extra field userdb_nice has no effect here"));
+    EXPECT_THAT(told,
+                testing::HasSubstr("users, line 2: the extra field nodelay has no effect here"));
+    EXPECT_THAT(told, testing::Not(testing::HasSubstr("line 2: the extra field userdb_nice")));
+    write("u3:{PLAIN}x:1001:1002::/h::userdb_nice=7\n");
+    EXPECT_TRUE(users.exists("u3").found());
+    EXPECT_EQ(log::take_captured(), "");
+}
+
 TEST(MailboxPath, AnMboxMayBeTheInbox) {
     const struct {
         std::string extra, want;
@@ -204,6 +252,26 @@ TEST_F(ServiceTest, LoginTokenGrant) {
     EXPECT_FALSE(
         ask<ipc::Grant>(imapd, ipc::RedeemToken{answer->token, session_, AuthProtocol::imap})->ok);
     EXPECT_FALSE(service_->busy());
+}
+
+TEST_F(ServiceTest, WhoMayLogInFromHereOnly) {
+    write("u1:{PLAIN}secret:1001:1002::/home/u1::allow_nets=10.0.0.0/8,2001:db8::1\n");
+    auto login = connect();
+    const auto from = [&](const std::string& address, const std::string& mechanism) {
+        auto question = request("u1", "secret");
+        question.client_address = address;
+        question.mechanism = mechanism;
+        question.certificate_user = "u1";
+        if (mechanism == "EXTERNAL") question.response.clear();
+        return ask<ipc::AuthAnswer>(login, question).value();
+    };
+    for (const char* mechanism : {"PLAIN", "EXTERNAL"}) {
+        EXPECT_EQ(from("10.1.2.3", mechanism).outcome, AuthOutcome::success) << mechanism;
+        EXPECT_EQ(from("2001:db8::1", mechanism).outcome, AuthOutcome::success) << mechanism;
+        const auto refused = from("192.0.2.1", mechanism);
+        EXPECT_EQ(refused.outcome, AuthOutcome::failure) << mechanism;
+        EXPECT_EQ(refused.text, "the client is in none of the user's allow_nets");
+    }
 }
 
 // --- SCRAM
@@ -307,6 +375,22 @@ TEST_F(ScramTest, FailuresLookAlike) {
         EXPECT_EQ(again.challenge.substr(32), first.challenge.substr(32)) << c.user;
         EXPECT_NE(again.challenge, first.challenge) << "the nonce is not";
     }
+}
+
+TEST_F(ScramTest, WhoMayNotLogInFromHere) {
+    write(
+        "in:{PLAIN}secret:1001:1002::/h::allow_nets=127.0.0.1\n"
+        "out:{PLAIN}secret:1001:1002::/h::allow_nets=10.0.0.0/8\n");
+    auto channel = connect();
+    EXPECT_NE(converse({"in", "secret"}, channel).outcome, AuthOutcome::failure);
+    ScramClient client{"out", "secret"};
+    const auto first = ask<ipc::AuthAnswer>(channel, scram_request(client)).value();
+    ASSERT_EQ(first.outcome, AuthOutcome::challenge);
+    const auto answer =
+        ask<ipc::AuthAnswer>(channel, ipc::AuthResponse{client.last(first.challenge)}).value();
+    EXPECT_EQ(answer.outcome, AuthOutcome::failure)
+        << "nor does it hear that the password is right";
+    EXPECT_EQ(answer.text, "the client is in none of the user's allow_nets");
 }
 
 TEST_F(ScramTest, WhatIsRefusedAtOnce) {

@@ -106,6 +106,22 @@ TEST_F(BearerTest, WhatIsWrongIsToldAndThenRefused) {
     EXPECT_THAT(log::take_captured(), testing::Not(HasSubstr("opaque"))) << "tokens are secret";
 }
 
+TEST_F(BearerTest, WhoMayNotLogInFromHere) {
+    write("u1:{PLAIN}secret:1001:1002::/home/u1::allow_nets=10.0.0.0/8\n");
+    const auto answer = log_in("", token(R"("email":"u1","scope":"mail")"));
+    EXPECT_EQ(answer.outcome, AuthOutcome::failure);
+    EXPECT_EQ(answer.text, "the client is in none of the user's allow_nets");
+}
+
+TEST_F(BearerTest, AnAddressThatNobodyHasVerifiedIsNoName) {
+    const auto with = [&](const std::string& verified) {
+        return log_in("", token(R"("email":"u1","scope":"mail","email_verified":)" + verified))
+            .text;
+    };
+    EXPECT_EQ(with("true"), "");
+    EXPECT_EQ(with("false"), "the token is not good: its email is not verified");
+}
+
 TEST_F(BearerTest, WhoHasNoTokenIsToldWhereToGetOne) {  // RFC 7628 4.3
     auto channel = connect();
     auto request = bearer_request("u1", "x", session_);

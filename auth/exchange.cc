@@ -51,7 +51,7 @@ void PlainExchange::on_message(std::string& message) {
     const std::string name = canonical(credentials->user);
     if (!is_self(credentials->authorization, name))
         return refuse(name, "acting as another user is not allowed");
-    auto user = backend_.users.find(name);
+    auto user = find(name);
     if (user.failed()) return defer(name, "user database: " + user.error().what.substr(0, 500));
     // Unknown users cost the same hash, so that time does not tell who exists.
     if (!user.found())
@@ -67,7 +67,7 @@ void PlainExchange::verify(std::string stored, const std::string& password, cons
                              if (!self) return;
                              if (!fits) return defer(name, fits.error().what);
                              if (known && *fits) return admit(name);
-                             refuse(name, known ? "password mismatch" : "unknown user");
+                             refuse(name, std::string(known ? "password mismatch" : stranger_));
                          });
 }
 
@@ -85,9 +85,9 @@ void ExternalExchange::on_message(std::string& message) {
     const std::string name = prepared(request_.certificate_user);
     if (name.empty()) return refuse({}, "no client certificate that is trusted and names a user");
     if (!is_self(message, name)) return refuse(name, "acting as another user is not allowed");
-    auto user = backend_.users.find(name);
+    auto user = find(name);
     if (user.failed()) return defer(name, "user database: " + user.error().what.substr(0, 500));
-    if (!user.found()) return refuse(name, "unknown user");
+    if (!user.found()) return refuse(name, std::string(stranger_));
     admit(user->name);
 }
 
@@ -174,7 +174,14 @@ std::string Exchange::story(const std::string& user) const {
                 request_.secured ? ", secured" : ""});
 }
 
-// --- Names
+// --- Users and their names
+
+Lookup<User> Exchange::find(const std::string& name) {
+    auto user = backend_.users.find(name);
+    if (!user.found() || user->networks.allow(request_.client_address)) return user;
+    stranger_ = "the client is in none of the user's allow_nets";
+    return NotFound{};
+}
 
 std::string Exchange::prepared(const std::string& name) {
     return mail::saslprep(name).value_or(name);

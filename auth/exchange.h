@@ -56,6 +56,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     void refuse(const std::string& user, const std::string& why);
     void defer(const std::string& user, const std::string& why);
 
+    // The user of that name, unless he may not come from where this client is. Nobody is told of
+    // that: whoever is not found goes the way of the unknown, and `stranger_` is for the log.
+    Lookup<User> find(const std::string& name);
+
     // The name as users are known by it: prepared (RFC 4013) where that is possible.
     static std::string prepared(const std::string& name);
     // The same of a name that a client gives, which may have a domain that users' names have not.
@@ -66,6 +70,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
     Backend& backend_;
     ipc::AuthRequest request_;  // without the response
+    std::string_view stranger_ = "unknown user";
 
   private:
     void answer(ipc::AuthAnswer answer);

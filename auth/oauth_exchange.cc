@@ -56,9 +56,10 @@ void OauthExchange::on_verdict(const std::string& wanted,
 }
 
 void OauthExchange::let_in(const std::string& name) {
-    auto user = backend_.users.find(name);
+    auto user = find(name);
     if (user.failed()) return defer(name, "user database: " + user.error().what.substr(0, 500));
-    if (!user.found()) return reject(sasl::BearerError::invalid_token, name, "unknown user");
+    if (!user.found())
+        return reject(sasl::BearerError::invalid_token, name, std::string(stranger_));
     admit(user->name);
 }
 

@@ -58,11 +58,11 @@ void ScramExchange::on_first(std::string_view message) {
 }
 
 void ScramExchange::look_up(const std::string& name) {
-    auto user = backend_.users.find(name);
+    auto user = find(name);
     if (user.failed()) return defer(name, "user database: " + user.error().what.substr(0, 500));
     user_ = user.found() ? user->name : to_lower(name);
     if (!user.found()) {
-        trouble_ = "unknown user";
+        trouble_ = stranger_;
         return derive(std::nullopt, made_up("password", user_));
     }
     auto secret = sasl::stored_scram(user->password, kind_.digest);

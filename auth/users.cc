@@ -10,6 +10,7 @@ namespace postern::auth {
 namespace {
 
 constexpr std::size_t kMaxFile = 256 << 20;  // a few million users
+constexpr std::size_t kMaxTold = 100;
 
 Result<std::uint32_t> system_uid(const std::string& name) {
     auto found = sys::find_user(name);
@@ -31,8 +32,15 @@ Lookup<User> Users::find(std::string_view name) {
     if (auto fresh = refresh(); !fresh) return std::move(fresh).error();
     const auto at = entries_.find(to_lower(name));
     if (at == entries_.end() || at->second.password.empty()) return NotFound{};
-    if (sasl::extra_field(at->second.extra, "nologin")) return NotFound{};
-    return locate(name);
+    const std::string& extra = at->second.extra;
+    if (sasl::extra_field(extra, "nologin")) return NotFound{};
+    auto networks = sasl::LoginNetworks::of(extra);
+    if (!networks) return std::move(networks).error().within("user " + at->second.user);
+    if (auto known = sasl::check_login_fields(extra); !known)
+        return std::move(known).error().within("user " + at->second.user);
+    auto user = locate(name);
+    if (user.found()) user->networks = *std::move(networks);
+    return user;
 }
 
 Lookup<User> Users::locate(std::string_view name) {
@@ -55,10 +63,8 @@ Result<void> Users::refresh() {
     auto info = fs.info(options_.passwd_file);
     if (!info) {
         // No file yet is no users yet; anything else is a failure that must not look like "unknown
-        // user".
-        if (info.error().code != Errc::not_found) return std::move(info).error();
-        entries_.clear();
-        loaded_ = false;
+        // user". One that was there is being replaced.
+        if (loaded_ || info.error().code != Errc::not_found) return std::move(info).error();
         return {};
     }
     const Stamp stamp{info->inode, info->size, info->mtime_ns, info->ctime_ns};
@@ -80,9 +86,19 @@ void Users::load(std::string_view text) {
             log::warning("", cat({options_.passwd_file, ", line ", std::to_string(number), ": ",
                                   entry.error().what}));
         } else if (*entry) {
+            tell_unknown_fields(**entry, number);
             std::string key = to_lower((*entry)->user);
             entries_.insert_or_assign(std::move(key), **std::move(entry));
         }
+    }
+}
+
+// Once for each name: such files repeat themselves.
+void Users::tell_unknown_fields(const sasl::PasswdEntry& entry, std::size_t number) {
+    for (const auto name : sasl::fields_without_effect(entry.extra)) {
+        if (told_.size() >= kMaxTold || !told_.insert(std::string(name)).second) continue;
+        log::warning("", cat({options_.passwd_file, ", line ", std::to_string(number),
+                              ": the extra field ", printable(name, 60), " has no effect here"}));
     }
 }
 

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "lib/base/lookup.h"
+#include "lib/sasl/login_fields.h"
 #include "lib/sasl/passwd_file.h"
 
 namespace postern::auth {
@@ -30,9 +32,10 @@ struct User {
     std::uint32_t gid = 0;
     std::string home;
     std::string mailbox;
-    std::string inbox_file;  // empty: INBOX is the Maildir's
-    std::string groups;      // comma-separated names, for access control lists
-    std::string quota_rule;  // lib/mailbox/quota.h
+    std::string inbox_file;        // empty: INBOX is the Maildir's
+    std::string groups;            // comma-separated names, for access control lists
+    std::string quota_rule;        // lib/mailbox/quota.h
+    sasl::LoginNetworks networks;  // find() only
 };
 
 class Users {
@@ -40,8 +43,8 @@ class Users {
     explicit Users(UserOptions options) : options_(std::move(options)) {}
 
     // By name in any case. NotFound: no such user, or one who may not log in. An Error for a file
-    // that cannot be read and for an entry that makes no sense (uid below first_valid_uid, no
-    // home).
+    // that cannot be read, or is gone after it was there, and for an entry that makes no sense (uid
+    // below first_valid_uid, no home) or forbids what we would allow (lib/sasl/login_fields.h).
     Lookup<User> find(std::string_view name);
 
     // The same for delivery: also users who have no password or may not log in.
@@ -60,6 +63,7 @@ class Users {
     };
     Result<void> refresh();
     void load(std::string_view text);
+    void tell_unknown_fields(const sasl::PasswdEntry& entry, std::size_t number);
     Result<User> complete(const sasl::PasswdEntry& entry) const;
     Result<void> complete_ids(const sasl::PasswdEntry& entry, User& user) const;
 
@@ -67,6 +71,7 @@ class Users {
     std::map<std::string, sasl::PasswdEntry, std::less<>> entries_;
     Stamp stamp_;
     bool loaded_ = false;
+    std::set<std::string, std::less<>> told_;  // names of fields that the log has
 };
 
 }  // namespace postern::auth

@@ -146,6 +146,10 @@ check_PROGRAMS += fuzz/scram
 fuzz_scram_SOURCES = %reldir%/scram_fuzz.cc
 fuzz_scram_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a $(CRYPTO_LIBS) $(FUZZ_LIBS)
 
+check_PROGRAMS += fuzz/passwd_file
+fuzz_passwd_file_SOURCES = %reldir%/passwd_file_fuzz.cc
+fuzz_passwd_file_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a $(CRYPTO_LIBS) $(FUZZ_LIBS)
+
 check_PROGRAMS += fuzz/bearer_token
 fuzz_bearer_token_SOURCES = %reldir%/bearer_token_fuzz.cc
 fuzz_bearer_token_LDADD = $(FUZZ_MAIN) lib/sasl/libsasl.a lib/mail/libmail.a lib/crypto/libpcrypto.a lib/base/libbase.a $(CRYPTO_LIBS) $(FUZZ_LIBS)

@@ -185,6 +185,52 @@ class Offered(unittest.TestCase):
             mail.wait_log("warning: auth_mechanisms: no mechanism digest-md5 here; it is not offered")
 
 
+class UsersFile(unittest.TestCase):
+    def test_fields_that_restrict_logins(self):
+        with make_instance(services=("imap", "pop3", "submission")) as mail:
+            fields = {"here": "allow_nets=10.0.0.0/8,127.0.0.1", "away": "allow_nets=10.0.0.0/8", "wrong": "allow_nets=home",
+                      "far": "proxy=y", "odd": "userdb_nice=5"}
+            add_users(mail, **dict.fromkeys(fields, "PLAIN"))
+            users = mail.etc / "users"
+            lines = [f"{line}::{fields[line.split(':')[0]]}" for line in users.read_text().splitlines()]
+            users.write_text("\n".join(lines) + "\n")
+            self.assertEqual({name: self.imap_says(mail, name) for name in fields},
+                             {"here": "OK", "odd": "OK", "away": "NO [AUTHENTICATIONFAILED]", "wrong": "NO [UNAVAILABLE]",
+                              "far": "NO [UNAVAILABLE]"})
+            self.assertEqual([self.submission_says(mail, name) for name in ("here", "away", "wrong")], [235, 535, 454])
+            mail.wait_log("users, line 5: the extra field userdb_nice has no effect here")
+            mail.wait_log("user=<away>.*: the client is in none of the user's allow_nets")
+            mail.wait_log('user wrong: allow_nets=home: "home" is no network')
+            mail.wait_log("user far: the extra field proxy=y is not supported")
+
+    def test_away_for_a_moment(self):
+        with make_instance(services=("smtp", "imap")) as mail:
+            add_users(mail, ann="PLAIN")
+            self.assertEqual(self.imap_says(mail, "ann"), "OK")
+            users = mail.etc / "users"
+            aside = users.rename(mail.etc / "users~")
+            self.assertEqual(self.imap_says(mail, "ann"), "NO [UNAVAILABLE]")
+            with smtplib.SMTP(*mail.address("smtp")) as smtp:
+                smtp.helo("client.test")
+                smtp.mail("sender@example.test")
+                self.assertEqual(smtp.rcpt("ann@example.test")[0] // 100, 4)
+                aside.rename(users)
+                self.assertEqual(smtp.rcpt("ann@example.test")[0], 250)
+
+    def imap_says(self, mail, name):
+        with talk_to(mail.address("imap")) as talk:
+            return re.match(r"a (OK|NO \[[A-Z]+\])", talk(f"a LOGIN {name} pencil"))[1]
+
+    def submission_says(self, mail, name):
+        with smtplib.SMTP(*mail.address("submission")) as smtp:
+            smtp.ehlo()
+            smtp.user, smtp.password = name, "pencil"
+            try:
+                return smtp.auth("PLAIN", smtp.auth_plain)[0]
+            except smtplib.SMTPAuthenticationError as refused:
+                return refused.smtp_code
+
+
 class External(unittest.TestCase):
     def test_by_certificate(self):
         mail = make_instance("external, plain", services=("imap", "pop3", "submission"), smtpd_tls_ask_ccert="yes",
