@@ -1,7 +1,9 @@
 #include "commands/imap_import.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -21,6 +23,10 @@ constexpr std::size_t kMaxFolders = 20'000;
 constexpr std::size_t kMaxFetched = 5'000'000;  // messages of a folder
 constexpr std::size_t kBatchMessages = 200;
 constexpr std::size_t kBatchBytes = 16 << 20;
+// UIDs that are left free here for what still comes there, until that server is left for good: mail
+// that comes here meanwhile must not get one of them.
+constexpr mailbox::Uid kReserved = 10'000;
+constexpr std::size_t kUidsTold = 10;
 
 struct RemoteFolder {
     std::string name, local;
@@ -38,6 +44,7 @@ struct RemoteMessage {
 struct RemoteStatus {
     std::uint32_t validity = 0;
     mailbox::Uid next = 0;
+    std::optional<std::uint32_t> exists;
 };
 
 // A literal is never needed: what cannot be quoted cannot be a name on the wire.
@@ -82,8 +89,11 @@ std::optional<RemoteMessage> message_of(const ServerResponse& response) {
     return out;
 }
 
-// postern.imported: "<UIDVALIDITY> <last UID> <origin>/<folder>" a line, of each folder of other
-// servers that came into this one.
+// postern.imported: how far it went with each folder of other servers that came into this one.
+//   postern-imported 2
+//   <UIDVALIDITY there> <last UID from there> <UIDNEXT here then> <origin>/<folder>
+// What is here with UIDs from that UIDNEXT on may be a batch that an interruption left without its
+// mark. Version 1 had no UIDNEXT.
 class ImportMark {
   public:
     ImportMark(const mailbox::Mailbox& box, std::string from, std::uint32_t validity)
@@ -92,31 +102,276 @@ class ImportMark {
           validity_(validity) {}
 
     Result<void> read() {
-        const auto on_line = [this](std::string_view line) {
-            const auto first = split_once(line, ' ');
-            const auto second = first ? split_once(first->second, ' ') : std::nullopt;
-            if (!second) return;
-            if (second->second != from_)
-                others_ += cat({line, "\n"});
-            else if (parse_number<std::uint32_t>(first->first) == validity_)
-                last_ = parse_number<mailbox::Uid>(second->first).value_or(0);
+        const auto on_header = [this](std::string_view header) {
+            has_next_ = header != "postern-imported 1";
         };
-        auto known = log_.refresh({[](std::string_view) {}, on_line});
+        auto known = log_.refresh({on_header, [this](std::string_view line) { on_line(line); }});
         return known ? Result<void>() : Result<void>(Error(known.error()));
     }
     mailbox::Uid last() const { return last_; }
-    Result<void> move_to(mailbox::Uid last) {
+    mailbox::Uid next() const { return next_; }  // 0: not known
+    Result<void> move_to(mailbox::Uid last, mailbox::Uid next) {
         last_ = last;
-        return log_.replace(cat({"postern-imported 1\n", others_, std::to_string(validity_), " ",
-                                 std::to_string(last_), " ", from_, "\n"}));
+        next_ = next;
+        return log_.replace(cat({"postern-imported 2\n", others_, std::to_string(validity_), " ",
+                                 std::to_string(last_), " ", std::to_string(next_), " ", from_,
+                                 "\n"}));
     }
 
   private:
+    void on_line(std::string_view line) {
+        std::string_view fields[] = {"", "", "0"};
+        for (std::size_t i = 0; i < (has_next_ ? 3U : 2U); ++i) {
+            const auto parts = split_once(line, ' ');
+            if (!parts) return;
+            fields[i] = parts->first;
+            line = parts->second;
+        }
+        if (line != from_) {
+            others_ += cat({fields[0], " ", fields[1], " ", fields[2], " ", line, "\n"});
+        } else if (parse_number<std::uint32_t>(fields[0]) == validity_) {
+            last_ = parse_number<mailbox::Uid>(fields[1]).value_or(0);
+            next_ = parse_number<mailbox::Uid>(fields[2]).value_or(0);
+        }
+    }
+
     mailbox::LineLog log_;
     std::string from_;
     std::uint32_t validity_;
     std::string others_;
-    mailbox::Uid last_ = 0;
+    bool has_next_ = true;
+    mailbox::Uid last_ = 0, next_ = 0;
+};
+
+// Messages that came here since the mark was written.
+class Newcomers {
+  public:
+    static Result<Newcomers> of(const mailbox::Mailbox& box, mailbox::Uid from) {
+        Newcomers out;
+        TRY_ASSIGN(out.view_, box.open(mailbox::Access::read_only));
+        for (auto seq = out.view_->seq_at_or_after(from); seq <= out.view_->count(); ++seq)
+            if (const auto size = out.view_->crlf_size(seq)) out.by_size_.emplace(*size, seq);
+        return out;
+    }
+    // The UID of one with this text, which is not found again; 0: there is none.
+    Result<mailbox::Uid> take(const std::string& text) {
+        auto [at, end] = by_size_.equal_range(mailbox::to_crlf(text).size());
+        for (; at != end; ++at) {
+            const auto here = view_->read(at->second);
+            if (!here && !mailbox::is_only_its_own(here.error())) return Error(here.error());
+            if (!here || *here != text) continue;
+            const mailbox::Uid uid = view_->message(at->second).uid;
+            by_size_.erase(at);
+            return uid;
+        }
+        return mailbox::Uid{0};
+    }
+
+  private:
+    std::unique_ptr<mailbox::View> view_;
+    std::multimap<std::uint64_t, std::uint32_t> by_size_;  // sequence numbers
+};
+
+// One folder's messages. Where the folder has the other server's UIDVALIDITY, clients may know its
+// messages by their UIDs, so that none of those may ever be another message's here. Local mail that
+// comes during an import has taken some: messages that cannot have theirs come last, with UIDs above
+// all of that server's, and so does at the end what has one that is not its own.
+class FolderImport {
+  public:
+    FolderImport(ImapSource& source, const mailbox::Mailbox& box, const RemoteStatus& remote,
+                 ImportMark& mark, const mailbox::MailboxStatus& here)
+        : source_(source),
+          box_(box),
+          remote_(remote),
+          mark_(mark),
+          keeps_(remote.validity != 0 && here.uid_validity == remote.validity),
+          start_(mark.next() != 0 ? mark.next() : here.next_uid),
+          next_(here.next_uid) {}
+
+    Result<void> run() {
+        if (mark_.next() == 0) TRY(mark_.move_to(mark_.last(), start_));
+        TRY_ASSIGN(newcomers_, Newcomers::of(box_, start_));
+        std::vector<RemoteMessage> listed;
+        if (remote_.exists != 0U) {
+            TRY_ASSIGN(listed, list_messages("1:*"));
+        }
+        const std::size_t all = listed.size();
+        std::erase_if(listed, [this](const auto& m) { return m.uid <= mark_.last(); });
+        present = all - listed.size();
+        const mailbox::Uid last = listed.empty() ? mark_.last() : listed.back().uid;
+        end_there_ = std::max(remote_.next, last + 1);
+        TRY(fetch(listed, keeps_));
+        if (keeps_) TRY(leave_their_uids());
+        return mark_.move_to(last, keeps_ ? end_there_ : next_);
+    }
+
+    std::string told() const {
+        std::string line = cat({std::to_string(messages), " messages"});
+        if (present != 0) line += cat({", ", std::to_string(present), " were here"});
+        if (renumbered != 0) line += cat({", ", std::to_string(renumbered), " with new UIDs"});
+        if (moved != 0)
+            line += cat({", ", std::to_string(moved),
+                         " that came meanwhile have other UIDs now"});
+        for (std::size_t i = 0; i < withheld.size() && i < kUidsTold; ++i)
+            line += cat({i == 0 ? ", NOT given by the server: UID " : ", ",
+                         std::to_string(withheld[i])});
+        if (withheld.size() > kUidsTold)
+            line += cat({" and ", std::to_string(withheld.size() - kUidsTold), " more"});
+        return line;
+    }
+
+    std::size_t messages = 0, present = 0, renumbered = 0, moved = 0;
+    std::vector<mailbox::Uid> withheld;
+
+  private:
+    using Texts = std::map<mailbox::Uid, std::string>;
+
+    Result<std::vector<RemoteMessage>> list_messages(const std::string& set) {
+        std::vector<RemoteMessage> out;
+        TRY(source_.run(cat({"UID FETCH ", set, " (UID FLAGS INTERNALDATE RFC822.SIZE)"}),
+                        [&out](const ServerResponse& r) -> Result<void> {
+                            if (auto one = message_of(r)) out.push_back(*std::move(one));
+                            if (out.size() <= kMaxFetched) return {};
+                            return Error{Errc::corrupt, "too many messages", 0};
+                        }));
+        std::sort(out.begin(), out.end(),
+                  [](const RemoteMessage& a, const RemoteMessage& b) { return a.uid < b.uid; });
+        out.erase(std::unique(out.begin(), out.end(),
+                              [](const auto& a, const auto& b) { return a.uid == b.uid; }),
+                  out.end());
+        return out;
+    }
+
+    // In order, in batches; with `keeping` those whose UIDs are used up are left for later, and the
+    // mark follows as long as there are none.
+    Result<void> fetch(std::span<const RemoteMessage> all, bool keeping) {
+        for (std::size_t at = 0; at < all.size();) {
+            std::vector<RemoteMessage> batch;
+            std::uint64_t bytes = 0;
+            for (; at < all.size() && batch.size() < kBatchMessages; ++at) {
+                if (keeping && all[at].uid < next_) {
+                    late_.push_back(all[at]);
+                    continue;
+                }
+                bytes += all[at].size;
+                if (!batch.empty() && bytes > kBatchBytes) break;
+                batch.push_back(all[at]);
+            }
+            if (!batch.empty()) TRY(fetch_batch(batch, keeping));
+            if (late_.empty()) TRY(mark_.move_to(all[at - 1].uid, next_));
+        }
+        return {};
+    }
+
+    Result<void> fetch_batch(std::span<const RemoteMessage> batch, bool keeping) {
+        TRY_ASSIGN(const Texts texts, fetch_texts(batch));
+        TRY(note_withheld(batch, texts));
+        std::vector<mailbox::AppendMessage> fresh;
+        std::vector<mailbox::Uid> uids;
+        for (const RemoteMessage& message : batch) {
+            const auto text = texts.find(message.uid);
+            if (text == texts.end()) continue;
+            TRY_ASSIGN(const mailbox::Uid here, newcomers_.take(text->second));
+            if (here == message.uid) kept_.push_back(here);
+            if (here != 0) ++present;
+            if (here != 0) continue;
+            fresh.push_back({[&content = text->second](mailbox::MessageWriter& writer) {
+                                 return writer.write(content);
+                             },
+                             message.flags, message.keywords, message.date,
+                             keeping ? message.uid : 0});
+            uids.push_back(message.uid);
+        }
+        if (fresh.empty()) return {};
+        TRY_ASSIGN(const auto appended, box_.append(fresh));
+        for (std::size_t i = 0; i < uids.size(); ++i) {
+            if (keeping && appended.uids[i] == uids[i])
+                kept_.push_back(uids[i]);
+            else
+                ++renumbered;
+        }
+        messages += uids.size();
+        next_ = appended.uids.back() + 1;
+        return {};
+    }
+
+    Result<Texts> fetch_texts(std::span<const RemoteMessage> batch) {
+        std::string set;
+        for (const RemoteMessage& message : batch) add_to_set(set, message.uid);
+        Texts texts;
+        TRY(source_.run(cat({"UID FETCH ", set, " (UID BODY.PEEK[])"}),
+                        [&texts](const ServerResponse& r) -> Result<void> {
+                            if (r.label != "FETCH" || r.values.empty()) return {};
+                            const auto& items = r.values[0].items;
+                            const auto uid =
+                                number_of<mailbox::Uid>(imap::find_value(items, "UID"));
+                            const Value* text = imap::find_value(items, "BODY[]");
+                            if (uid != 0 && text != nullptr && text->is_text())
+                                texts[uid] = with_lf(text->text);
+                            return {};
+                        }));
+        return texts;
+    }
+
+    // What has no text now was expunged meanwhile, or is still there and cannot be had.
+    Result<void> note_withheld(std::span<const RemoteMessage> batch, const Texts& texts) {
+        std::string set;
+        std::vector<mailbox::Uid> without;
+        for (const RemoteMessage& message : batch) {
+            if (texts.contains(message.uid)) continue;
+            add_to_set(set, message.uid);
+            without.push_back(message.uid);
+        }
+        if (set.empty()) return {};
+        TRY_ASSIGN(const auto still_there, list_messages(set));
+        for (const RemoteMessage& message : still_there)
+            if (std::binary_search(without.begin(), without.end(), message.uid))
+                withheld.push_back(message.uid);
+        return {};
+    }
+
+    static void add_to_set(std::string& set, mailbox::Uid uid) {
+        set += (set.empty() ? "" : ",") + std::to_string(uid);
+    }
+
+    Result<void> leave_their_uids() {
+        constexpr auto kLargest = std::numeric_limits<mailbox::Uid>::max() - kReserved;
+        if (end_there_ > 1)
+            TRY(box_.raise_next_uid(end_there_ < kLargest ? end_there_ + kReserved : end_there_));
+        TRY(fetch(late_, false));
+        return move_others();
+    }
+
+    // What came here during the import, or since the last one, and has a UID of the other server's.
+    Result<void> move_others() {
+        std::sort(kept_.begin(), kept_.end());
+        TRY_ASSIGN(const auto view, box_.open(mailbox::Access::read_write));
+        std::vector<std::uint32_t> others;
+        for (auto seq = view->seq_at_or_after(start_); seq <= view->count(); ++seq) {
+            const mailbox::Uid uid = view->message(seq).uid;
+            if (uid >= end_there_) break;
+            if (!std::binary_search(kept_.begin(), kept_.end(), uid)) others.push_back(seq);
+        }
+        if (others.empty()) return {};
+        mailbox::CopyTerms terms;
+        terms.moving = true;
+        TRY(view->copy(others, box_, terms));
+        TRY(view->expunge(others));
+        moved = others.size();
+        return {};
+    }
+
+    ImapSource& source_;
+    const mailbox::Mailbox& box_;
+    const RemoteStatus& remote_;
+    ImportMark& mark_;
+    const bool keeps_;
+    const mailbox::Uid start_;     // what is here from it on came since the mark was written
+    mailbox::Uid next_;            // UIDs below cannot be given here any more
+    mailbox::Uid end_there_ = 0;   // the other server's UIDs are below
+    Newcomers newcomers_;
+    std::vector<mailbox::Uid> kept_;
+    std::vector<RemoteMessage> late_;
 };
 
 class Importer {
@@ -184,23 +439,16 @@ class Importer {
         TRY_ASSIGN(const mailbox::Mailbox box, store_.mailbox(folder.local));
         TRY(box.begin_numbers(remote.validity));
         TRY_ASSIGN(const auto here, box.status());
-        const bool keeps = remote.validity != 0 && here.uid_validity == remote.validity;
         ImportMark mark(box, cat({origin_, "/", folder.name}), remote.validity);
         TRY(mark.read());
-        TRY_ASSIGN(auto messages, list_messages());
-        const std::size_t all = messages.size();
-        std::erase_if(messages, [&](const RemoteMessage& m) { return m.uid <= mark.last(); });
-        TRY_ASSIGN(const std::size_t renumbered, fetch(box, messages, keeps, mark));
-        if (keeps && remote.next > 1) TRY(box.raise_next_uid(remote.next));
+        FolderImport import(source_, box, remote, mark, here);
+        TRY(import.run());
         ++done_.folders;
-        done_.messages += messages.size();
-        done_.present += all - messages.size();
-        done_.renumbered += renumbered;
-        std::string line = cat({folder.local, ": ", std::to_string(messages.size()), " messages"});
-        if (all != messages.size())
-            line += cat({", ", std::to_string(all - messages.size()), " were here"});
-        if (renumbered != 0) line += cat({", ", std::to_string(renumbered), " with new UIDs"});
-        say_(line);
+        done_.messages += import.messages;
+        done_.present += import.present;
+        done_.renumbered += import.renumbered;
+        done_.withheld += import.withheld.size();
+        say_(cat({folder.local, ": ", import.told()}));
         return {};
     }
 
@@ -208,6 +456,7 @@ class Importer {
         RemoteStatus out;
         TRY_ASSIGN(const std::string name, quoted_name(folder.name));
         TRY(source_.run("EXAMINE " + name, [&out](const ServerResponse& r) -> Result<void> {
+            if (r.label == "EXISTS") out.exists = r.number;
             const auto words = split_words(r.code, " ");
             if (words.size() != 2) return {};
             const auto number = parse_number<std::uint32_t>(words[1]).value_or(0);
@@ -216,82 +465,6 @@ class Importer {
             return {};
         }));
         return out;
-    }
-
-    Result<std::vector<RemoteMessage>> list_messages() {
-        std::vector<RemoteMessage> out;
-        // An empty folder may say BAD to 1:* in some servers: nothing is in it then.
-        auto done = source_.run("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)",
-                                [&out](const ServerResponse& r) -> Result<void> {
-                                    if (auto one = message_of(r)) out.push_back(*std::move(one));
-                                    if (out.size() <= kMaxFetched) return {};
-                                    return Error{Errc::corrupt, "too many messages", 0};
-                                });
-        if (!done && !(done.error().code == Errc::denied && out.empty())) return done.error();
-        std::sort(out.begin(), out.end(),
-                  [](const RemoteMessage& a, const RemoteMessage& b) { return a.uid < b.uid; });
-        out.erase(std::unique(out.begin(), out.end(),
-                              [](const auto& a, const auto& b) { return a.uid == b.uid; }),
-                  out.end());
-        return out;
-    }
-
-    // How many got other UIDs than they had.
-    Result<std::size_t> fetch(const mailbox::Mailbox& box,
-                              const std::vector<RemoteMessage>& messages, bool keeps,
-                              ImportMark& mark) {
-        std::size_t renumbered = 0;
-        for (std::size_t at = 0; at < messages.size();) {
-            std::size_t end = at;
-            for (std::uint64_t bytes = 0; end < messages.size() && end - at < kBatchMessages;
-                 ++end) {
-                bytes += messages[end].size;
-                if (end > at && bytes > kBatchBytes) break;
-            }
-            TRY_ASSIGN(const std::size_t some,
-                       fetch_batch(box, std::span(messages).subspan(at, end - at), keeps));
-            TRY(mark.move_to(messages[end - 1].uid));
-            renumbered += some;
-            at = end;
-        }
-        return renumbered;
-    }
-
-    Result<std::size_t> fetch_batch(const mailbox::Mailbox& box,
-                                    std::span<const RemoteMessage> messages, bool keeps) {
-        std::string set;
-        for (const RemoteMessage& message : messages)
-            set += (set.empty() ? "" : ",") + std::to_string(message.uid);
-        std::map<mailbox::Uid, std::string> texts;
-        TRY(source_.run(cat({"UID FETCH ", set, " (UID BODY.PEEK[])"}),
-                        [&texts](const ServerResponse& r) -> Result<void> {
-                            if (r.label != "FETCH" || r.values.empty()) return {};
-                            const auto& items = r.values[0].items;
-                            const auto uid =
-                                number_of<mailbox::Uid>(imap::find_value(items, "UID"));
-                            const Value* text = imap::find_value(items, "BODY[]");
-                            if (uid != 0 && text != nullptr && text->is_text())
-                                texts[uid] = with_lf(text->text);
-                            return {};
-                        }));
-        std::vector<mailbox::AppendMessage> batch;
-        std::vector<mailbox::Uid> uids;
-        for (const RemoteMessage& message : messages) {
-            const auto text = texts.find(message.uid);
-            if (text == texts.end()) continue;  // expunged meanwhile
-            batch.push_back({[&content = text->second](mailbox::MessageWriter& writer) {
-                                 return writer.write(content);
-                             },
-                             message.flags, message.keywords, message.date,
-                             keeps ? message.uid : 0});
-            uids.push_back(message.uid);
-        }
-        if (batch.empty()) return std::size_t{0};
-        TRY_ASSIGN(const auto appended, box.append(batch));
-        std::size_t renumbered = 0;
-        for (std::size_t i = 0; i < uids.size(); ++i)
-            if (!keeps || appended.uids[i] != uids[i]) ++renumbered;
-        return renumbered;
     }
 
     mailbox::Store& store_;

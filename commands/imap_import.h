@@ -1,7 +1,7 @@
 // `postern mailbox import --imap`: all folders of an account on another IMAP server come into a
 // mailbox. Folders that are new here keep UIDVALIDITY and UIDs; into others messages come with new
 // UIDs. A file postern.imported in each folder says how far it went, so that doing it again, after
-// a failure or shortly before the other server is left for good, fetches what is new.
+// a failure or before the other server is left for good, fetches what is new.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 namespace postern::commands {
 
 struct ImapImported : mailbox::Imported {
-    std::size_t present = 0;  // which an earlier import had brought
+    std::size_t withheld = 0;  // which the server did not give
 };
 
 // `origin`: "fred@imap.example", under which it is noted what has been fetched. `say`: a line about

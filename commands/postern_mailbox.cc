@@ -258,13 +258,13 @@ std::string password_from_stdin() {
     return line;
 }
 
-int say_imported(const mailbox::Imported& done) {
+void say_imported(const mailbox::Imported& done) {
     say(cat({std::to_string(done.messages), " messages in ", std::to_string(done.folders),
              " folders\n"}));
     if (done.renumbered != 0)
         say(cat({std::to_string(done.renumbered),
                  " of them have new UIDs, as their folders had mail already\n"}));
-    return 0;
+    if (done.present != 0) say(std::to_string(done.present) + " were here already\n");
 }
 
 Result<int> import_from_server(mailbox::Store& store, Arguments words) {
@@ -293,7 +293,10 @@ Result<int> import_from_server(mailbox::Store& store, Arguments words) {
                                                 std::fflush(stdout);
                                             }));
     source.finish();
-    return say_imported(done);
+    say_imported(done);
+    if (done.withheld == 0) return 0;
+    return Error{Errc::temporary,
+                 cat({std::to_string(done.withheld), " messages were not given by the server"}), 0};
 }
 
 Result<int> import_mail(mailbox::Store& store, Arguments words) {
@@ -308,7 +311,8 @@ Result<int> import_mail(mailbox::Store& store, Arguments words) {
         return wrong_usage(
             "import needs --mbox, a file and a folder, or --maildir and a Maildir, or --imap");
     TRY_ASSIGN(const auto done, mailbox::import_maildir(store, words[1]));
-    return say_imported(done);
+    say_imported(done);
+    return 0;
 }
 
 struct MailboxVerb {

@@ -25,8 +25,9 @@ Result<void> Appender::add(const AppendMessage& message) {
             arrival.keywords.push_back(name);
     }
     const std::string info = arrival.flags == Flags{} ? "" : info_of_flags(arrival.flags, "");
-    deliveries_.push_back({path_, unique_stem(*env_.clock, *env_.random, env_.host),
-                           message.content, message.date, info});
+    std::string stem = message.stem;
+    if (stem.empty()) stem = unique_stem(*env_.clock, *env_.random, env_.host);
+    deliveries_.push_back({path_, std::move(stem), message.content, message.date, info});
     TRY(group_.add(deliveries_.back()));
     arrival.name = group_.prepared_name(deliveries_.size() - 1);
     arrival.wire_size =

@@ -116,6 +116,8 @@ struct AppendMessage {
     std::vector<std::string> keywords;
     std::int64_t date = 0;  // INTERNALDATE, seconds; 0: now
     Uid uid = 0;  // the one it shall have, if it is free and above all others; 0: the next
+    // The unique part of its file's name, where another store had it under that; empty: a new one.
+    std::string stem = {};
 };
 
 struct Appended {

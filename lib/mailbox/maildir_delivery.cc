@@ -183,10 +183,10 @@ void DeliveryGroup::sync_names() {
 
 void DeliveryGroup::abandon() {
     for (std::size_t i = 0; i < pending_.size(); ++i) {
-        if (!results_[i]) continue;
-        // Wherever it is by now.
-        (void)fs_->unlink(published_path(pending_[i])).has_value();
-        fail(i, Error{Errc::temporary, "delivery abandoned"});
+        // Wherever it is by now; where only its last sync failed, under its new name.
+        if (!pending_[i].final_name.empty())
+            (void)fs_->unlink(published_path(pending_[i])).has_value();
+        if (results_[i]) fail(i, Error{Errc::temporary, "delivery abandoned"});
     }
 }
 

@@ -3,9 +3,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
 
 #include "lib/base/encode.h"
 #include "lib/base/strings.h"
+#include "lib/mailbox/appender.h"
 #include "lib/mailbox/folder_lock.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/line_log.h"
@@ -16,7 +20,8 @@
 namespace postern::mailbox {
 namespace {
 
-constexpr std::size_t kBatch = 200;  // messages that become durable together
+constexpr std::size_t kBatch = 200;       // messages that become durable together
+constexpr std::size_t kLongestStem = 180;  // of a file's name, before sizes and flags
 constexpr std::size_t kLargestMbox = std::size_t{4} << 30;
 constexpr std::size_t kLargestMessage = std::size_t{1} << 30;
 // What says UIDs and keywords, in the order of what is believed.
@@ -34,15 +39,6 @@ AppendMessage append_of(const MboxMessage& message) {
     out.keywords = message.keywords;
     out.date = message.date;
     return out;
-}
-
-Result<void> append_all(const Mailbox& box, const std::vector<MboxMessage>& messages) {
-    if (messages.empty()) return {};
-    std::vector<AppendMessage> batch;
-    for (const MboxMessage& message : messages) batch.push_back(append_of(message));
-    auto appended = box.append(batch);
-    if (!appended) return std::move(appended).error();
-    return {};
 }
 
 Result<void> copy_file(sys::Fs& fs, const std::string& from, const std::string& to) {
@@ -94,7 +90,36 @@ Result<std::vector<SourceFile>> messages_of(sys::Fs& fs, const std::string& path
     return out;
 }
 
-// A folder that is new here: its files under their names, and what says their UIDs.
+// What tells a message's file from all others: its name without sizes and flags.
+std::string_view stem_of(std::string_view name) {
+    const auto base = MessageName::parse(name).base;
+    return base.substr(0, base.find(','));
+}
+
+// Takes away those that are here; how many these were.
+std::size_t drop_present(std::vector<SourceFile>& files, const std::vector<SourceFile>& present) {
+    std::set<std::string_view> stems;
+    for (const SourceFile& file : present) stems.insert(stem_of(file.name));
+    return std::erase_if(
+        files, [&](const SourceFile& file) { return stems.contains(stem_of(file.name)); });
+}
+
+// Has nobody given UIDs in this folder yet? Another server's list may be what an interrupted copy of
+// `from` has brought.
+Result<bool> is_unnumbered(sys::Fs& fs, const std::string& folder, const std::string& from) {
+    if (fs.info(folder + "/postern.uids")) return false;
+    for (const char* list : kListFiles) {
+        const std::string path = cat({"/", list});
+        if (!fs.info(folder + path)) continue;
+        TRY_ASSIGN(const std::string ours, read_small_file(fs, folder + path, kMaxForeignFile));
+        const auto theirs = read_small_file(fs, from + path, kMaxForeignFile);
+        if (!theirs || *theirs != ours) return false;
+    }
+    return true;
+}
+
+// A folder that has no UIDs yet: its files under their names, and what says their UIDs. Our own list
+// comes last: where it is, all is.
 Result<void> copy_folder(sys::Fs& fs, const std::string& from, const std::string& to,
                          const std::vector<SourceFile>& files) {
     for (const SourceFile& file : files) {
@@ -103,46 +128,57 @@ Result<void> copy_folder(sys::Fs& fs, const std::string& from, const std::string
         TRY(fs.rename(cat({to, "/tmp/", file.name}), to + path));
     }
     for (const char* part : {"/cur", "/new"}) TRY(fs.sync_directory(to + part));
-    const auto ours = fs.info(from + "/postern.uids");
-    if (ours) TRY(copy_file(fs, from + "/postern.uids", to + "/postern.uids"));
-    if (ours && fs.info(from + "/postern.log"))
-        TRY(copy_file(fs, from + "/postern.log", to + "/postern.log"));
     for (const char* list : kListFiles) {
         const std::string path = cat({"/", list});
         if (fs.info(from + path)) TRY(copy_file(fs, from + path, to + path));
     }
     const std::string keywords = "/courierimapkeywords";
     if (fs.info(cat({from, keywords, "/:list"}))) {
-        TRY(fs.make_directory(to + keywords, 0700));
+        auto made = fs.make_directory(to + keywords, 0700);
+        if (!made && made.error().sys != EEXIST) return made;
         TRY(copy_file(fs, cat({from, keywords, "/:list"}), cat({to, keywords, "/:list"})));
     }
+    TRY(fs.sync_directory(to));
+    if (!fs.info(from + "/postern.uids")) return {};
+    if (fs.info(from + "/postern.log"))
+        TRY(copy_file(fs, from + "/postern.log", to + "/postern.log"));
+    TRY(copy_file(fs, from + "/postern.uids", to + "/postern.uids"));
     return fs.sync_directory(to);
+}
+
+using KeywordsByLetter = std::map<char, std::string>;
+
+Result<MboxMessage> read_message(sys::Fs& fs, const std::string& folder, const SourceFile& file,
+                                 const KeywordsByLetter& names) {
+    const std::string path = cat({folder, "/", file.folder, "/", file.name});
+    const MessageName parts = MessageName::parse(file.name);
+    MboxMessage message;
+    TRY_ASSIGN(message.text, read_small_file(fs, path, kLargestMessage));
+    TRY_ASSIGN(const auto info, fs.info(path));
+    message.date = info.mtime_ns / 1'000'000'000;
+    const Flags flags = flags_of_info(parts.info);
+    message.flags = flags.system;
+    if ((flags.keywords & 1) != 0) message.keywords.emplace_back(kForwardedKeyword);
+    for (const char c : parts.info)
+        if (const auto at = names.find(c); at != names.end()) message.keywords.push_back(at->second);
+    return message;
 }
 
 Result<void> append_folder(sys::Fs& fs, const std::string& from, const Mailbox& to,
                            const std::vector<SourceFile>& files) {
     const auto text = read_small_file(fs, from + "/dovecot-keywords", kMaxForeignFile);
     const auto names = parse_dovecot_keywords(text ? *text : std::string());
-    std::vector<MboxMessage> batch;
-    for (const SourceFile& file : files) {
-        const std::string path = cat({from, "/", file.folder, "/", file.name});
-        const MessageName parts = MessageName::parse(file.name);
-        MboxMessage message;
-        TRY_ASSIGN(message.text, read_small_file(fs, path, kLargestMessage));
-        TRY_ASSIGN(const auto info, fs.info(path));
-        message.date = info.mtime_ns / 1'000'000'000;
-        const Flags flags = flags_of_info(parts.info);
-        message.flags = flags.system;
-        if ((flags.keywords & 1) != 0) message.keywords.emplace_back(kForwardedKeyword);
-        for (const char c : parts.info)
-            if (const auto at = names.find(c); at != names.end())
-                message.keywords.push_back(at->second);
-        batch.push_back(std::move(message));
-        if (batch.size() < kBatch) continue;
-        TRY(append_all(to, batch));
-        batch.clear();
+    for (std::size_t at = 0; at < files.size();) {
+        Appender appender(to);
+        for (const std::size_t end = std::min(at + kBatch, files.size()); at < end; ++at) {
+            TRY_ASSIGN(const MboxMessage message, read_message(fs, from, files[at], names));
+            AppendMessage one = append_of(message);
+            if (stem_of(files[at].name).size() <= kLongestStem) one.stem = stem_of(files[at].name);
+            TRY(appender.add(one));
+        }
+        TRY(appender.commit());
     }
-    return append_all(to, batch);
+    return {};
 }
 
 Result<void> take_subscriptions(Store& store, const std::string& source) {
@@ -169,16 +205,14 @@ Result<std::size_t> import_mbox(Store& store, std::string_view folder, const std
     MboxReader reader(text);
     if (!reader.is_mbox()) return Error{Errc::invalid, file + " does not begin as an mbox", 0};
     std::size_t count = 0;
-    std::vector<MboxMessage> batch;
+    Appender appender(box);  // all or none: who does it again shall not have half of it twice
     while (auto message = reader.next()) {
         if (message->text.empty()) continue;
-        batch.push_back(*std::move(message));
+        TRY(appender.add(append_of(*message)));
         ++count;
-        if (batch.size() < kBatch) continue;
-        TRY(append_all(box, batch));
-        batch.clear();
     }
-    TRY(append_all(box, batch));
+    if (count == 0) return count;
+    TRY(appender.commit());
     return count;
 }
 
@@ -189,10 +223,11 @@ Result<Imported> import_maildir(Store& store, const std::string& source) {
     TRY_ASSIGN(const auto folders, foreign_folders(fs, source));
     Imported out;
     for (const auto& [name, path] : folders) {
-        TRY_ASSIGN(const auto files, messages_of(fs, path));
+        TRY_ASSIGN(auto files, messages_of(fs, path));
         TRY_ASSIGN(const Mailbox box, folder_of(store, name));
         TRY_ASSIGN(const auto present, messages_of(fs, box.path()));
-        const bool fresh = present.empty() && !fs.info(box.path() + "/postern.uids");
+        out.present += drop_present(files, present);
+        TRY_ASSIGN(const bool fresh, is_unnumbered(fs, box.path(), path));
         if (fresh) {
             TRY(copy_folder(fs, path, box.path(), files));
         } else {

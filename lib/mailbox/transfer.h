@@ -12,15 +12,19 @@
 
 namespace postern::mailbox {
 
-// The number of messages taken in. The folder is made where it is missing.
+// The number of messages taken in: all, or none where something fails. The folder is made where it
+// is missing.
 Result<std::size_t> import_mbox(Store& store, std::string_view folder, const std::string& file);
 
 struct Imported {
     std::size_t folders = 0;
     std::size_t messages = 0;
     std::size_t renumbered = 0;  // of those: into folders that had mail already, with new UIDs
+    std::size_t present = 0;     // more, which an earlier import had brought
 };
 // Copies a Maildir++ store of Dovecot, Courier, Postern or another program; nothing in it changes.
+// Messages keep the names of their files, by which those are known that are here: where it was
+// interrupted it goes on.
 Result<Imported> import_maildir(Store& store, const std::string& source);
 
 // Each message as a part of an mbox goes to `write`.

@@ -2,10 +2,13 @@
 #include "lib/mailbox/transfer.h"
 
 #include <bit>
+#include <cerrno>
 
+#include "lib/base/strings.h"
 #include "lib/mailbox/foreign.h"
 #include "lib/mailbox/mbox_text.h"
 #include "lib/mailbox/test_folder.h"
+#include "tests/support/faulty_fs.h"
 
 namespace postern::mailbox {
 namespace {
@@ -129,12 +132,67 @@ TEST(Transfer, AMaildirComesWithItsUids) {
     EXPECT_THAT(uids_of(*sent), ElementsAre(2));
     EXPECT_THAT(store.subscriptions().value(), ElementsAre("Sent.2026"));
     EXPECT_EQ(source.files("cur"), before);
-    // Once more: nothing is overwritten, the messages come again with new UIDs
-    EXPECT_EQ(import_maildir(store, source.root()).value().renumbered, 2U);
+    // Once more: what is here does not come again, and what is new has a new UID.
+    source.put("cur/102.M2P1.h,S=5,W=7:2,Fa", "c\n\nx\n");
+    for (const std::size_t expected : {1U, 0U}) {
+        const auto more = import_maildir(store, source.root()).value();
+        EXPECT_EQ(more.messages, expected);
+        EXPECT_EQ(more.renumbered, expected);
+        EXPECT_EQ(more.present, 3U - expected);
+    }
     const auto again = target.inbox().open(Access::read_only).value();
     EXPECT_THAT(uids_of(*again), ElementsAre(7, 90));
     EXPECT_EQ(again->message(2).flags.keywords, 2U);
+    EXPECT_EQ(again->message(2).flags.system, kFlagged);
     EXPECT_EQ(import_maildir(store, source.root() + "/missing").error().code, Errc::not_found);
+}
+
+// Whatever fails the first time: the second time brings the rest, and nothing twice.
+TEST(Transfer, AnImportThatWasInterruptedGoesOn) {
+    TestMaildir source;
+    source.store().create("Sent").value();
+    for (const char* name : {"100.M2P1.h:2,Sa", "101.M2P1.h,S=5:2,", "102.M2P1.h:2,"})
+        source.put(std::string("cur/") + name, std::string("a\n\n") + name[2] + "\n");
+    source.put(".Sent/new/103.M2P1.h", "b\n\nx\n");
+    source.put("dovecot-uidlist", "3 V1234 N90 Gaa\n7 :100.M2P1.h\n8 :101.M2P1.h,S=5\n12 :102.M2P1.h\n");
+    source.put("dovecot-keywords", "0 $Junk\n");
+    source.put(".Sent/dovecot-uidlist", "3 V55 N3 Gaa\n2 :103.M2P1.h\n");
+    for (int n = 1;; ++n) {
+        TestMaildir target;
+        support::FaultyFs faulty(target.root(), n, ENOSPC, support::FaultyFs::After::stays_broken);
+        if (auto store = Store::open(target.root(), faulty))
+            (void)import_maildir(*store, source.root()).has_value();
+        support::RootedFs sound(target.root());
+        Store store = Store::open(target.root(), sound).value();
+        const auto done = import_maildir(store, source.root());
+        ASSERT_TRUE(done) << n << done.error().what;
+        EXPECT_EQ(done->messages + done->present, 4U) << n;
+        EXPECT_EQ(done->renumbered, 0U) << n;
+        const auto inbox = store.mailbox("INBOX")->open(Access::read_only).value();
+        EXPECT_EQ(inbox->uid_validity(), 1234U) << n;
+        EXPECT_THAT(uids_of(*inbox), ElementsAre(7, 8, 12)) << n;
+        EXPECT_EQ(inbox->message(1).flags.keywords, 2U) << n;
+        const auto sent = store.mailbox("Sent")->open(Access::read_only).value();
+        EXPECT_THAT(uids_of(*sent), ElementsAre(2)) << n;
+        if (!faulty.fired()) break;
+    }
+}
+
+TEST(Transfer, AnMboxComesAsAWholeOrNotAtAll) {
+    TestMaildir maildir;
+    const std::string file = maildir.root() + "/in.mbox";
+    (void)maildir.store();
+    maildir.put("in.mbox", kMbox);
+    for (int n = 1;; ++n) {
+        const std::string folder = "f" + std::to_string(n);
+        support::FaultyFs faulty(maildir.root(), n);
+        Store store = Store::open(maildir.root(), faulty).value();
+        const auto done = import_mbox(store, folder, file);
+        if (!faulty.fired()) break;
+        const bool is_there = std::filesystem::exists(cat({maildir.root(), "/.", folder, "/new"}));
+        EXPECT_EQ(is_there ? maildir.files(cat({".", folder, "/new"})).size() : 0, done ? 2U : 0U)
+            << n;
+    }
 }
 
 TEST(Transfer, DovecotGetsAListOfAll) {

@@ -149,7 +149,7 @@ class Import(unittest.TestCase):
         imap.select()
         validity = re.search(r"UIDVALIDITY (\d+)", theirs).group(1).encode()
         self.assertEqual(imap.response("UIDVALIDITY")[1], [validity])
-        self.assertEqual(imap.response("UIDNEXT")[1], [b"5"], "4 was given, and expunged")
+        self.assertEqual(imap.response("UIDNEXT")[1], [b"10005"], "some are left for what still comes there")
         self.assertEqual(rows(imap.uid("FETCH", "1:*", "(UID FLAGS)")[1]), rows(theirs))
         facts = r"\(UID (\d+) INTERNALDATE \"([^\"]*)\" RFC822.SIZE (\d+)\)"
         ours = b"".join(imap.uid("FETCH", "1:*", "(UID INTERNALDATE RFC822.SIZE)")[1]).decode()
@@ -157,18 +157,18 @@ class Import(unittest.TestCase):
         self.assertEqual(imap.fetch("1", "(BODY.PEEK[])")[1][0][1], b"Subject: one\r\n\r\nbody\r\n")
         self.assertIn(b"Work.a", b"".join(imap.lsub()[1]))
         self.assertIn(b"B&APw-cher", b"".join(imap.list()[1]))
-        # Once more: what is new there; what came here meanwhile keeps its UID, and theirs gets another.
+        # Once more: what is new there has other UIDs, as mail that came here could have had theirs.
         imap.append("INBOX", None, None, b"Subject: local\r\n\r\nx\r\n")
         dovecot.say(append("INBOX", "", "six"), append("Work.a", "", "seven"))
         done = self.bring(server, "target", "--no-verify")
         self.assertIn("INBOX: 1 messages, 2 were here, 1 with new UIDs\n", done.stdout)
-        self.assertIn("Work.a: 1 messages, 1 were here\n", done.stdout)
+        self.assertIn("Work.a: 1 messages, 1 were here, 1 with new UIDs\n", done.stdout)
         imap.noop()
-        self.assertEqual(imap.search(None, "ALL"), ("OK", [b"1 2 3 4"]))
+        self.assertEqual(imap.uid("SEARCH", "ALL")[1][0].split(), [b"%d" % uid for uid in (*sorted(rows(theirs)), 10005, 10006)])
         self.assertEqual(self.mail.run("postern", "mailbox", "check", "target").stdout, "no problems\n")
         # Nothing changed there.
         self.assertEqual(rows(dovecot.say("SELECT INBOX", "UID FETCH 1:4 (UID FLAGS)")), rows(theirs))
-        self.assertTrue((target / "postern.imported").read_text().startswith("postern-imported 1\n" + validity.decode() + " 5 somebody@localhost/INBOX"))
+        self.assertTrue((target / "postern.imported").read_text().startswith("postern-imported 2\n" + validity.decode() + " 5 6 somebody@localhost/INBOX"))
 
     def test_certificates_and_passwords(self):
         self.mail.add_user("careful")
@@ -211,14 +211,85 @@ class Import(unittest.TestCase):
         # Names that climb, or cannot be had; numbers that make no sense.
         odd = start + [b'* LIST () "/" "../../etc"\r\n* LIST () "/" "a//b"\r\n* LIST () NIL "x.y"\r\n* LIST (\\Noselect) "/" z\r\n{tag} OK\r\n'] + [
             b"* OK [UIDVALIDITY 0]\r\n{tag} OK\r\n", b"* 1 FETCH (UID 0 FLAGS ())\r\n* 2 FETCH (UID 7 FLAGS (\\Seen))\r\n{tag} OK\r\n",
-            b"* 2 FETCH (UID 7 BODY[] NIL)\r\n* 9 FETCH (UID 8 BODY[] {1}\r\nx)\r\n{tag} OK\r\n", b"{tag} OK\r\n", b"{tag} OK\r\n"]
+            b"* 2 FETCH (UID 7 BODY[] NIL)\r\n* 9 FETCH (UID 8 BODY[] {1}\r\nx)\r\n{tag} OK\r\n",
+            b"* 2 FETCH (UID 7 FLAGS ())\r\n* 9 FETCH (UID 8 FLAGS ())\r\n{tag} OK\r\n"] + [b"{tag} OK\r\n"] * 4
         done = self.bring(self.server(script_behind(odd)), "brave", "--no-verify", check=False)
         self.assertIn("a//b: left out", done.stdout)
-        self.assertIn("__.__.etc: 1 messages", done.stdout, "levels of dots are levels of something else")
+        self.assertIn("__.__.etc: 0 messages, NOT given by the server: UID 7\n", done.stdout, "levels of dots are levels of something else")
+        self.assertEqual((done.returncode, done.stderr.splitlines()[-1]), (1, "postern mailbox: 1 messages were not given by the server"))
         self.assertIn("x_y: 0 messages", done.stdout)
+        # Only an empty folder need not be listed.
+        for exists, status in ((b"* 0 EXISTS\r\n", 0), (b"* 3 EXISTS\r\n", 1)):
+            answers = start + inbox[:1] + [exists + b"* OK [UIDVALIDITY 9]\r\n{tag} OK\r\n"]
+            answers += [b"{tag} NO not now\r\n"] if status else []
+            done = self.bring(self.server(script_behind(answers + [b"{tag} OK\r\n"])), "brave", "--no-verify", check=False)
+            self.assertEqual(done.returncode, status, done)
+            self.assertEqual("not now" in done.stderr, status == 1, done)
         for wrong in (["--imap"], ["--imap", "imaps://", "x"], ["--imap", "a/b", "x"], ["--imap", "localhost", "x", "--odd"]):
             done = self.mail.run("postern", "mailbox", "import", "brave", *wrong, input="", check=False)
             self.assertEqual(done.returncode, 2, wrong)
+
+    def test_uids_that_are_used_up(self):
+        """Mail comes here while the first import is under way, and the import breaks off: no UID of the other server's is another
+        message's in the end, nothing is twice, and what can keep its UID does."""
+        maildir = self.mail.add_user("busy")
+
+        def text(uid):
+            return b"Subject: m%d\r\n\r\nx\r\n" % uid
+
+        def listing(*uids):
+            return b"".join(b"* %d FETCH (UID %d FLAGS (\\Seen) RFC822.SIZE %d)\r\n" % (n, uid, len(text(uid)))
+                            for n, uid in enumerate(uids, 1)) + b"{tag} OK\r\n"
+
+        def bodies(*uids):
+            return b"".join(b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, uid, len(text(uid)), text(uid)) for uid in uids) + b"{tag} OK\r\n"
+
+        begin = [b"* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n", b'* LIST () "/" INBOX\r\n{tag} OK\r\n']
+        # 201 messages: two batches. Before the second's texts come there is local mail, with UID 201.
+        first = begin + [b"* 201 EXISTS\r\n* OK [UIDVALIDITY 77]\r\n* OK [UIDNEXT 203]\r\n{tag} OK\r\n", listing(*range(1, 201), 202),
+                         bodies(*range(1, 201))]
+
+        def serve(client, lines):
+            script_behind(first)(client, lines)
+            lines.readline()  # for the second batch; and the connection ends
+
+        imap = imaplib.IMAP4(*self.mail.address("imap"))
+        self.addCleanup(imap.shutdown)
+        imap.login("busy", "secret")
+        done = self.bring(self.server(serve), "busy", "--no-verify", check=False)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("postern-imported 2\n77 200 201 somebody@localhost/INBOX\n", (maildir / "postern.imported").read_text())
+        imap.append("INBOX", "Kept", None, b"Subject: local\r\n\r\nx\r\n")
+        imap.append("INBOX", None, None, text(200))  # as one that the import left without its mark would be: it is not taken for one
+        again = begin + [b"* 201 EXISTS\r\n* OK [UIDVALIDITY 77]\r\n* OK [UIDNEXT 203]\r\n{tag} OK\r\n", listing(*range(1, 201), 202), bodies(202),
+                         b"{tag} OK\r\n"]
+        done = self.bring(self.server(script_behind(again)), "busy", "--no-verify")
+        self.assertIn("INBOX: 1 messages, 200 were here, 1 with new UIDs, 2 that came meanwhile have other UIDs now\n", done.stdout)
+        imap.select()
+        self.assertEqual(imap.response("UIDVALIDITY")[1], [b"77"])
+        uids = imap.uid("SEARCH", "ALL")[1][0].split()
+        self.assertEqual(uids[:200], [b"%d" % uid for uid in range(1, 201)])
+        self.assertEqual(uids[200:], [b"10203", b"10204", b"10205"])
+        subjects = [imap.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1].split(b"\r\n")[0] for uid in uids[200:]]
+        self.assertEqual(subjects, [b"Subject: m202", b"Subject: local", b"Subject: m200"])
+        self.assertIn(b"Kept", imap.uid("FETCH", "10204", "(FLAGS)")[1][0])
+        self.assertEqual(self.mail.run("postern", "mailbox", "check", "busy").stdout, "no problems\n")
+
+    def test_a_batch_without_its_mark(self):
+        """As a power cut between the batch and its mark would leave it: the same messages are not fetched into it again."""
+        maildir = self.mail.add_user("cut")
+        begin = [b"* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n", b'* LIST () "/" INBOX\r\n{tag} OK\r\n',
+                 b"* 2 EXISTS\r\n* OK [UIDVALIDITY 78]\r\n* OK [UIDNEXT 9]\r\n{tag} OK\r\n"]
+        texts = {5: b"Subject: a\r\n\r\n", 8: b"Subject: b\r\n\r\n"}
+        answers = begin + [b"".join(b"* 1 FETCH (UID %d FLAGS ())\r\n" % uid for uid in texts) + b"{tag} OK\r\n",
+                           b"".join(b"* 1 FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, len(text), text) for uid, text in texts.items())
+                           + b"{tag} OK\r\n", b"{tag} OK\r\n"]
+        self.bring(self.server(script_behind(answers)), "cut", "--no-verify")
+        (maildir / "postern.imported").write_text("postern-imported 2\n78 0 1 somebody@localhost/INBOX\n")
+        done = self.bring(self.server(script_behind(answers)), "cut", "--no-verify")
+        self.assertIn("INBOX: 0 messages, 2 were here\n", done.stdout)
+        done = self.mail.run("postern", "mailbox", "search", "cut", "INBOX", "text", "Subject")
+        self.assertEqual(done.stdout, "5\n8\n")
 
 
 if __name__ == "__main__":
