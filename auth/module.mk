@@ -15,6 +15,6 @@ auth_auth_SOURCES = %reldir%/main.cc
 auth_auth_LDADD = $(AUTH_LIBS)
 
 check_PROGRAMS += auth/auth_test
-auth_auth_test_SOURCES = %reldir%/failures_test.cc %reldir%/auth_test.cc %reldir%/bearer_test.cc %reldir%/auth_fixture.h
+auth_auth_test_SOURCES = %reldir%/failures_test.cc %reldir%/auth_test.cc %reldir%/users_test.cc %reldir%/bearer_test.cc %reldir%/auth_fixture.h
 auth_auth_test_CXXFLAGS = $(TEST_CXXFLAGS)
 auth_auth_test_LDADD = $(AUTH_LIBS) tests/support/libsupport.a $(AUTH_LIBS) $(TEST_LIBS)

@@ -1,5 +1,6 @@
 #include "auth/users.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/strings.h"
 #include "lib/log/log.h"
 #include "lib/sys/file.h"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxFile = 256 << 20;  // a few million users
 constexpr std::size_t kMaxTold = 100;
+// Who writes the file in place empties it first: that it is empty is believed after this.
+constexpr Millis kSettled{1000};
 
 Result<std::uint32_t> system_uid(const std::string& name) {
     auto found = sys::find_user(name);
@@ -24,6 +27,13 @@ Result<std::uint32_t> system_gid(const std::string& name) {
     if (found.found()) return std::uint32_t{*found};
     return found.failed() ? std::move(found).error()
                           : Error{Errc::not_found, "no system group " + name, 0};
+}
+
+bool is_being_written(const sys::FileInfo& file) {
+    const Micros written =
+        std::chrono::duration_cast<Micros>(std::chrono::nanoseconds(file.mtime_ns));
+    const WallTime now = SystemClock::instance().now();
+    return file.size == 0 && WallTime(written) <= now && now < WallTime(written) + kSettled;
 }
 
 }  // namespace
@@ -68,7 +78,7 @@ Result<void> Users::refresh() {
         return {};
     }
     const Stamp stamp{info->inode, info->size, info->mtime_ns, info->ctime_ns};
-    if (loaded_ && stamp == stamp_) return {};
+    if (loaded_ && (stamp == stamp_ || is_being_written(*info))) return {};
     TRY_ASSIGN(const std::string text, sys::read_file(options_.passwd_file, kMaxFile));
     load(text);
     stamp_ = stamp;

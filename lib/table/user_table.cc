@@ -64,15 +64,14 @@ Result<std::unique_ptr<Table>> PasswdFileTable::open(std::string_view path) {
 }
 
 Result<void> PasswdFileTable::refresh() {
-    auto stamp = stamp_of(path_);
+    auto text = file_.read_if_changed();
     // Before the first "postern user add" there are no mail users: that is no failure. A file that
     // was there is being replaced.
-    if (!stamp && stamp.error().code == Errc::not_found && !loaded_) return {};
-    TRY_ASSIGN(const auto now, std::move(stamp));
-    if (loaded_ && now == stamp_) return {};
-    TRY_ASSIGN(const std::string text, read_file(path_));
+    if (!text && text.error().code == Errc::not_found && !loaded_) return {};
+    TRY_ASSIGN(const auto changed, std::move(text));
+    if (!changed) return {};
     users_.clear();
-    for (const auto line : split(text, '\n')) {
+    for (const auto line : split(*changed, '\n')) {
         if (line.empty() || line.front() == '#') continue;
         const auto user = split_once(trim_right(line), ':');
         if (!user || user->first.empty()) continue;
@@ -80,7 +79,6 @@ Result<void> PasswdFileTable::refresh() {
         const auto fields = rest ? rest->second : std::string_view{};
         users_.insert_or_assign(to_lower(user->first), cat({"x:", fields}));
     }
-    stamp_ = now;
     loaded_ = true;
     return {};
 }

@@ -37,12 +37,11 @@ class PasswdFileTable final : public Table {
     Result<void> each(const Visitor& visit) override;
 
   private:
-    explicit PasswdFileTable(std::string_view path) : path_(path) {}
+    explicit PasswdFileTable(std::string_view path) : file_(std::string(path)) {}
     Result<void> refresh();
 
-    std::string path_;
+    FileWatch file_;
     bool loaded_ = false;
-    FileStamp stamp_;
     std::map<std::string, std::string, std::less<>> users_;
 };
 
