@@ -111,10 +111,12 @@ void Manager::note_for_report(Message& message, const ipc::BounceAppend& record)
 // again.
 Bouncer::Done Manager::once_written(Message& message, Written then) {
     ++message.recording;
+    ++message.file->in_hand;
     return [this, key = message.key, then = std::move(then)](const Result<void>& done) {
         Message* still = find(key);
         POSTERN_CHECK(still != nullptr && still->recording > 0);
         --still->recording;
+        --still->file->in_hand;
         if (!done) log::warning(still->id().str(), done.error().what);
         then(*still, done.has_value());
         let_go_if_idle(key);
@@ -300,6 +302,7 @@ void Manager::notify(Message& message, ipc::Notification notification) {
     request.smtputf8 = envelope.has(queue::kSmtpUtf8);
     request.arrival = envelope.arrival;
     message.notifying = true;
+    ++message.file->in_hand;
     MessageKey key = message.key;
     bouncer_.send(
         std::move(request), [this, file = message.file] { return store_.descriptor(*file); },
@@ -313,6 +316,7 @@ void Manager::on_notified(MessageKey key, ipc::Notification notification,
     Message* message = find(key);
     POSTERN_CHECK(message != nullptr);
     message->notifying = false;
+    --message->file->in_hand;
     if (!done) log::warning(message->id().str(), done.error().what);
     switch (notification) {
         case ipc::Notification::failure:
@@ -385,6 +389,7 @@ void Manager::take_up_again(const QueueId& id) {
 void Manager::put_to_rest(Message& message) {
     if (message.file->is_batch()) {
         message.moving = true;
+        ++message.file->in_hand;
         moving_.push_back(message.key);
         if (moving_.size() >= kMoveGroup) {
             move_timer_.start(Millis{0});
@@ -498,6 +503,7 @@ void Manager::finish(Message& message) {
 }
 
 void Manager::erase(Message& message) {
+    if (message.moving) --message.file->in_hand;
     recipients_ -= message.envelope().recipients.size();
     if (message.envelope().is_probe()) --probes_;
     by_id_.erase(message.id().str());

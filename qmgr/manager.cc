@@ -439,6 +439,7 @@ void Manager::deliver(Scheduler::Batch batch) {
         recipients.end());
     recipients.resize(request.recipients.size());
     ++message->under_way;
+    ++message->file->in_hand;
     if (!rest.empty())
         schedule(*message, transport, destination, std::move(rest), batch.work.requests);
 
@@ -463,7 +464,10 @@ void Manager::on_delivered(const Scheduler::Batch& batch, const DeliveryResult& 
         next_hop = next_hop_of(batch.destination());
     }
     std::vector<Work> suspended = scheduler_.finish(batch, result.outcome, result.reason, steady());
-    if (Message* message = find(key)) --message->under_way;
+    if (Message* message = find(key)) {
+        --message->under_way;
+        --message->file->in_hand;
+    }
     std::vector<std::uint32_t> looping;
     for (const ipc::RecipientReport& report : result.reports) {
         Message* message = find(key);

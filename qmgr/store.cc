@@ -123,9 +123,15 @@ bool Store::look_at_spare(const QueueId& name, WallTime now) {
 // Descriptors are a bounded resource: a busy queue has more files than a process may open.
 void Store::remember_open(const QueueFilePtr& file) {
     open_.push_back(file);
-    while (open_.size() > max_open_) {
-        if (auto oldest = open_.front().lock(); oldest && oldest != file) oldest->reading.reset();
+    for (std::size_t spared = 0; open_.size() > max_open_;) {
+        const auto oldest = open_.front().lock();
         open_.pop_front();
+        const bool in_hand = oldest && (oldest->in_hand > 0 || oldest == file);
+        if (in_hand && ++spared <= max_open_) {
+            open_.push_back(oldest);
+        } else if (oldest && oldest != file) {
+            oldest->reading.reset();
+        }
     }
 }
 

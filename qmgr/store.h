@@ -29,6 +29,7 @@ struct QueueFile {
     std::size_t live = 0;      // not finished yet
     bool reusable = false;     // its writer may want it again
     bool keep = false;  // something in it could not be moved out: leave the file to a later scan
+    std::size_t in_hand = 0;  // what its messages wait for: the lock must last so long
     mode_t mode = queue::kPlainMode;
     Fd reading;
     Fd marking;
@@ -55,8 +56,9 @@ struct Move {
 
 class Store {
   public:
-    // At most `max_open` descriptors are kept (see descriptor()).
-    // save_finished: finished files go to saved/ instead (dont_remove).
+    // At most `max_open` descriptors are kept (see descriptor()); a file that is closed is not
+    // locked. Those in hand are closed last. save_finished: finished files go to saved/ instead
+    // (dont_remove).
     Store(sys::Fs& fs, std::size_t max_open, bool save_finished = false)
         : fs_(fs), max_open_(max_open), save_finished_(save_finished) {}
 

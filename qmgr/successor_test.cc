@@ -170,6 +170,31 @@ TEST_F(SuccessorTest, WaitsUntilTheRecordOfADeliveryIsWritten) {
         }
 }
 
+// More files than may be open: those of messages of which something is under way stay locked.
+TEST_F(SuccessorTest, WhatIsUnderWayStaysLockedInALargeQueue) {
+    options_.max_open_files = 3;
+    notify_ = ipc::kNotifySuccess;
+    silence(bounce_.front(), "bounce");
+    auto first = make_manager();
+    submit(*first, {envelope(1, {"yes@a.test"})});
+    ASSERT_TRUE(run_until_under_way(1));
+    report_all();
+    ASSERT_TRUE(run_until_asked(1));
+    for (int i = 2; i <= 30; ++i) submit(*first, {envelope(i, {"yes@b.test"})});
+    ASSERT_TRUE(run_until([&] { return first->active() == 30; }));
+    const Fd file = fs_.open(queue::path_of(Directory::incoming, id(1)), O_RDONLY, 0).value();
+    EXPECT_FALSE(sys::try_lock(file.get(), sys::LockKind::exclusive).value());
+    ASSERT_TRUE(run_until_under_way(5));
+    first->drain();
+    EXPECT_FALSE(sys::try_lock(file.get(), sys::LockKind::exclusive).value());
+    EXPECT_EQ(first->active(), 6U);
+    report_all();
+    EXPECT_TRUE(run_until([&] {
+        answer_all();
+        return first->drained();
+    }));
+}
+
 // What postsuper was told is done: whoever has the message's file from then on.
 TEST_F(SuccessorTest, AnOrderOutlivesTheOneWhoTookIt) {
     auto first = make_manager();
