@@ -113,9 +113,9 @@ class ImportMark {
     Result<void> move_to(mailbox::Uid last, mailbox::Uid next) {
         last_ = last;
         next_ = next;
-        return log_.replace(cat({"postern-imported 2\n", others_, std::to_string(validity_), " ",
-                                 std::to_string(last_), " ", std::to_string(next_), " ", from_,
-                                 "\n"}));
+        return log_.replace(
+            cat({"postern-imported 2\n", others_, std::to_string(validity_), " ",
+                 std::to_string(last_), " ", std::to_string(next_), " ", from_, "\n"}));
     }
 
   private:
@@ -174,8 +174,8 @@ class Newcomers {
 
 // One folder's messages. Where the folder has the other server's UIDVALIDITY, clients may know its
 // messages by their UIDs, so that none of those may ever be another message's here. Local mail that
-// comes during an import has taken some: messages that cannot have theirs come last, with UIDs above
-// all of that server's, and so does at the end what has one that is not its own.
+// comes during an import has taken some: messages that cannot have theirs come last, with UIDs
+// above all of that server's, and so does at the end what has one that is not its own.
 class FolderImport {
   public:
     FolderImport(ImapSource& source, const mailbox::Mailbox& box, const RemoteStatus& remote,
@@ -210,11 +210,10 @@ class FolderImport {
         if (present != 0) line += cat({", ", std::to_string(present), " were here"});
         if (renumbered != 0) line += cat({", ", std::to_string(renumbered), " with new UIDs"});
         if (moved != 0)
-            line += cat({", ", std::to_string(moved),
-                         " that came meanwhile have other UIDs now"});
+            line += cat({", ", std::to_string(moved), " that came meanwhile have other UIDs now"});
         for (std::size_t i = 0; i < withheld.size() && i < kUidsTold; ++i)
-            line += cat({i == 0 ? ", NOT given by the server: UID " : ", ",
-                         std::to_string(withheld[i])});
+            line += cat(
+                {i == 0 ? ", NOT given by the server: UID " : ", ", std::to_string(withheld[i])});
         if (withheld.size() > kUidsTold)
             line += cat({" and ", std::to_string(withheld.size() - kUidsTold), " more"});
         return line;
@@ -366,9 +365,9 @@ class FolderImport {
     const RemoteStatus& remote_;
     ImportMark& mark_;
     const bool keeps_;
-    const mailbox::Uid start_;     // what is here from it on came since the mark was written
-    mailbox::Uid next_;            // UIDs below cannot be given here any more
-    mailbox::Uid end_there_ = 0;   // the other server's UIDs are below
+    const mailbox::Uid start_;    // what is here from it on came since the mark was written
+    mailbox::Uid next_;           // UIDs below cannot be given here any more
+    mailbox::Uid end_there_ = 0;  // the other server's UIDs are below
     Newcomers newcomers_;
     std::vector<mailbox::Uid> kept_;
     std::vector<RemoteMessage> late_;

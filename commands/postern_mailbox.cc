@@ -59,9 +59,9 @@ int wrong_usage(std::string_view what) {
 
 void say(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-// Root does not work in users' mailboxes: the process becomes the user. Not by whose the directory is
-// that a path of his leads to, which may be a link to somebody else's; only where the administrator
-// names a directory it is that one's owner.
+// Root does not work in users' mailboxes: the process becomes the user. Not by whose the directory
+// is that a path of his leads to, which may be a link to somebody else's; only where the
+// administrator names a directory it is that one's owner.
 Result<void> become_owner(const MailboxPlace& place) {
     if (!sys::is_root()) return {};
     auto owner = place.owner;

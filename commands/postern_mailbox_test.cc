@@ -87,7 +87,8 @@ TEST_F(MailboxCommand, RootKnowsWhomToBecome) {
 // Bob's folder leads to Alice's: root asks for Bob's mail, and must not be told hers.
 TEST_F(MailboxCommand, RootLooksAtAUsersMailWithHisRightsOnly) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    std::ofstream(folder_ / "users") << "bob:x:54321:54321::" << folder_ / "bob" << "\n";
+    std::ofstream(folder_ / "users") << "bob:x:54321:54321::" << folder_ / "bob"
+                                     << "\n";
     ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
     std::filesystem::create_directory(folder_ / "bob");
     ASSERT_TRUE(mailbox::Store::open(folder_ / "alice"));

@@ -115,8 +115,8 @@ Verdict Dispatcher::place_one(const ipc::DeliverRequest& request,
         case PlanKind::user: return to_user(work, request, recipient, *plan);
         case PlanKind::forward: break;
     }
-    // All is looked up before any of it is promised: what is tried again has no job now, or the next
-    // attempt would double its mail.
+    // All is looked up before any of it is promised: what is tried again has no job now, or the
+    // next attempt would double its mail.
     Work others;
     if (auto verdict = to_others(others, request, recipient, *plan); !verdict.accepted())
         return verdict;
@@ -251,9 +251,9 @@ Verdict Dispatcher::to_others(Work& work, const ipc::DeliverRequest& request,
             log::warning(request.queue_id.str(), place.error().what);
             return Verdict::defer("4.3.5", "mail system configuration error");
         }
-        const auto same =
-            std::find_if(work.jobs.begin(), work.jobs.end(),
-                         [&](const auto& one) { return one.place.name() == place->name(); });
+        const auto same = std::find_if(work.jobs.begin(), work.jobs.end(), [&](const auto& one) {
+            return one.place.name() == place->name();
+        });
         if (same != work.jobs.end()) {
             std::get<RunnerJob>(same->job).orders.push_back(order);
             continue;

@@ -63,8 +63,8 @@ Result<std::string_view> missing_at_end(sys::Fs& fs, int fd, std::uint64_t size)
     if (!end && end.error().sys == EBADF) return ""sv;
     if (!end) return Error(end.error());
     const bool is_line = end->ends_with('\n');
-    const bool is_empty_line = *end == "\n" || *end == "\r\n" || end->ends_with("\n\n") ||
-                               end->ends_with("\n\r\n");
+    const bool is_empty_line =
+        *end == "\n" || *end == "\r\n" || end->ends_with("\n\n") || end->ends_with("\n\r\n");
     return size == 0 || is_empty_line ? ""sv : is_line ? "\n"sv : "\n\n"sv;
 }
 

@@ -149,9 +149,16 @@ TEST_F(MboxFile, WaitsForEachKindOfLock) {
 // As a crash amid an append left it, or another program.
 TEST_F(MboxFile, BeginsAMessageBehindAnEmptyLine) {
     const std::pair<std::string, std::string> cases[] = {
-        {"", ""},           {"\n", ""},         {"\r\n", ""},         {"x", "\n\n"},
-        {"x\n", "\n"},      {"x\r\n", "\n"},    {"From a\nSubj", "\n\n"},
-        {"x\n\n", ""},      {"x\r\n\r\n", ""}, {"x\n\r\n", ""},
+        {"", ""},
+        {"\n", ""},
+        {"\r\n", ""},
+        {"x", "\n\n"},
+        {"x\n", "\n"},
+        {"x\r\n", "\n"},
+        {"From a\nSubj", "\n\n"},
+        {"x\n\n", ""},
+        {"x\r\n\r\n", ""},
+        {"x\n\r\n", ""},
     };
     for (const auto& [before, added] : cases) {
         std::ofstream(box_, std::ios::trunc) << before;

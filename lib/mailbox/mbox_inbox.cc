@@ -78,7 +78,7 @@ struct MboxInbox::Work {
     bool write = false;
     bool doubtful = false;  // what is missing in the file may be missing by accident
     DotLock* lock = nullptr;
-    Fd file;  // none: there is no such file
+    Fd file;                   // none: there is no such file
     std::uint64_t device = 0;  // of the folder that the file is in
     std::vector<MboxEntry> entries;
     std::vector<Uid> uids;       // of the entries; 0: new to us
@@ -152,8 +152,8 @@ Result<void> MboxInbox::sync(const Environment& env, const std::string& folder,
     return sync_locked(work);
 }
 
-// A folder that is not mounted is no empty mailbox. Device numbers change with a reboot too, so that
-// they are asked for only where the file is missing.
+// A folder that is not mounted is no empty mailbox. Device numbers change with a reboot too, so
+// that they are asked for only where the file is missing.
 Result<void> MboxInbox::check_mounted(const Work& work) const {
     if (record_.messages.empty() || record_.device == 0 || record_.device == work.device) return {};
     return Error{Errc::temporary,
@@ -499,7 +499,8 @@ std::optional<MboxInbox::Record> MboxInbox::parse_record(std::string_view text) 
             out = value.value_or(0);
         };
         if (header) {
-            good = good && (words.size() == 8 || words.size() == 9) && words[0] == kRecordMagic && words[1] == "1";
+            good = good && (words.size() == 8 || words.size() == 9) && words[0] == kRecordMagic &&
+                   words[1] == "1";
             number(2, record.validity);
             number(3, record.pushed);
             number(4, record.stamp.inode);

@@ -20,7 +20,7 @@
 namespace postern::mailbox {
 namespace {
 
-constexpr std::size_t kBatch = 200;       // messages that become durable together
+constexpr std::size_t kBatch = 200;        // messages that become durable together
 constexpr std::size_t kLongestStem = 180;  // of a file's name, before sizes and flags
 constexpr std::size_t kLargestMbox = std::size_t{4} << 30;
 constexpr std::size_t kLargestMessage = std::size_t{1} << 30;
@@ -104,8 +104,8 @@ std::size_t drop_present(std::vector<SourceFile>& files, const std::vector<Sourc
         files, [&](const SourceFile& file) { return stems.contains(stem_of(file.name)); });
 }
 
-// Has nobody given UIDs in this folder yet? Another server's list may be what an interrupted copy of
-// `from` has brought.
+// Has nobody given UIDs in this folder yet? Another server's list may be what an interrupted copy
+// of `from` has brought.
 Result<bool> is_unnumbered(sys::Fs& fs, const std::string& folder, const std::string& from) {
     if (fs.info(folder + "/postern.uids")) return false;
     for (const char* list : kListFiles) {
@@ -118,8 +118,8 @@ Result<bool> is_unnumbered(sys::Fs& fs, const std::string& folder, const std::st
     return true;
 }
 
-// A folder that has no UIDs yet: its files under their names, and what says their UIDs. Our own list
-// comes last: where it is, all is.
+// A folder that has no UIDs yet: its files under their names, and what says their UIDs. Our own
+// list comes last: where it is, all is.
 Result<void> copy_folder(sys::Fs& fs, const std::string& from, const std::string& to,
                          const std::vector<SourceFile>& files) {
     for (const SourceFile& file : files) {
@@ -160,7 +160,8 @@ Result<MboxMessage> read_message(sys::Fs& fs, const std::string& folder, const S
     message.flags = flags.system;
     if ((flags.keywords & 1) != 0) message.keywords.emplace_back(kForwardedKeyword);
     for (const char c : parts.info)
-        if (const auto at = names.find(c); at != names.end()) message.keywords.push_back(at->second);
+        if (const auto at = names.find(c); at != names.end())
+            message.keywords.push_back(at->second);
     return message;
 }
 

@@ -154,7 +154,8 @@ TEST(Transfer, AnImportThatWasInterruptedGoesOn) {
     for (const char* name : {"100.M2P1.h:2,Sa", "101.M2P1.h,S=5:2,", "102.M2P1.h:2,"})
         source.put(std::string("cur/") + name, std::string("a\n\n") + name[2] + "\n");
     source.put(".Sent/new/103.M2P1.h", "b\n\nx\n");
-    source.put("dovecot-uidlist", "3 V1234 N90 Gaa\n7 :100.M2P1.h\n8 :101.M2P1.h,S=5\n12 :102.M2P1.h\n");
+    source.put("dovecot-uidlist",
+               "3 V1234 N90 Gaa\n7 :100.M2P1.h\n8 :101.M2P1.h,S=5\n12 :102.M2P1.h\n");
     source.put("dovecot-keywords", "0 $Junk\n");
     source.put(".Sent/dovecot-uidlist", "3 V55 N3 Gaa\n2 :103.M2P1.h\n");
     for (int n = 1;; ++n) {

@@ -65,9 +65,9 @@ Result<void> check(int status, std::string_view doing, int fd) {
     return {};
 }
 
-// Which file systems take syncfs(2) as a promise: those on disks of this host's. With most of FUSE it
-// ends in the kernel and the server never hears of it; SMB and 9P do not pass it on either. Whatever
-// is not listed is taken to be like them.
+// Which file systems take syncfs(2) as a promise: those on disks of this host's. With most of FUSE
+// it ends in the kernel and the server never hears of it; SMB and 9P do not pass it on either.
+// Whatever is not listed is taken to be like them.
 bool syncs_as_a_whole(decltype(statfs::f_type) type) {
     constexpr std::uint32_t kTypes[] = {
         0xef53,                  // ext2 to ext4
