@@ -186,6 +186,7 @@ class FolderImport {
           mark_(mark),
           keeps_(remote.validity != 0 && here.uid_validity == remote.validity),
           start_(mark.next() != 0 ? mark.next() : here.next_uid),
+          begin_(here.next_uid),
           next_(here.next_uid) {}
 
     Result<void> run() {
@@ -335,20 +336,21 @@ class FolderImport {
 
     Result<void> leave_their_uids() {
         constexpr auto kLargest = std::numeric_limits<mailbox::Uid>::max() - kReserved;
-        if (end_there_ > 1)
-            TRY(box_.raise_next_uid(end_there_ < kLargest ? end_there_ + kReserved : end_there_));
+        const mailbox::Uid free = end_there_ < kLargest ? end_there_ + kReserved : end_there_;
+        if (end_there_ > 1) TRY(box_.raise_next_uid(free));
         TRY(fetch(late_, false));
-        return move_others();
+        // Before there were any left free here, others may have got the next ones too.
+        return move_others(begin_ < end_there_ ? free : end_there_);
     }
 
     // What came here during the import, or since the last one, and has a UID of the other server's.
-    Result<void> move_others() {
+    Result<void> move_others(mailbox::Uid below) {
         std::sort(kept_.begin(), kept_.end());
         TRY_ASSIGN(const auto view, box_.open(mailbox::Access::read_write));
         std::vector<std::uint32_t> others;
         for (auto seq = view->seq_at_or_after(start_); seq <= view->count(); ++seq) {
             const mailbox::Uid uid = view->message(seq).uid;
-            if (uid >= end_there_) break;
+            if (uid >= below) break;
             if (!std::binary_search(kept_.begin(), kept_.end(), uid)) others.push_back(seq);
         }
         if (others.empty()) return {};
@@ -366,6 +368,7 @@ class FolderImport {
     ImportMark& mark_;
     const bool keeps_;
     const mailbox::Uid start_;    // what is here from it on came since the mark was written
+    const mailbox::Uid begin_;    // the next UID here when the import began
     mailbox::Uid next_;           // UIDs below cannot be given here any more
     mailbox::Uid end_there_ = 0;  // the other server's UIDs are below
     Newcomers newcomers_;

@@ -275,6 +275,31 @@ class Import(unittest.TestCase):
         self.assertIn(b"Kept", imap.uid("FETCH", "10204", "(FLAGS)")[1][0])
         self.assertEqual(self.mail.run("postern", "mailbox", "check", "busy").stdout, "no problems\n")
 
+    def test_mail_that_comes_amid_an_import(self):
+        self.mail.add_user("amid")
+        imap = imaplib.IMAP4(*self.mail.address("imap"))
+        self.addCleanup(imap.shutdown)
+        imap.login("amid", "secret")
+        listing = b"".join(b"* %d FETCH (UID %d FLAGS ())\r\n" % (uid, uid) for uid in range(1, 203)) + b"{tag} OK\r\n"
+
+        def bodies(*uids):
+            return b"".join(b"* %d FETCH (UID %d BODY[] {6}\r\na: %03d)\r\n" % (uid, uid, uid) for uid in uids) + b"{tag} OK\r\n"
+
+        def serve(client, lines):
+            script_behind([b"* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n", b'* LIST () "/" INBOX\r\n{tag} OK\r\n',
+                           b"* 202 EXISTS\r\n* OK [UIDVALIDITY 79]\r\n* OK [UIDNEXT 203]\r\n{tag} OK\r\n", listing, bodies(*range(1, 201))])(client, lines)
+            tag = lines.readline().split(b" ")[0]
+            imap.append("INBOX", None, None, b"a: own\r\n")
+            client.sendall(bodies(201, 202).replace(b"{tag}", tag))
+            script_behind([b"{tag} OK\r\n"])(client, lines)
+
+        done = self.bring(self.server(serve), "amid", "--no-verify")
+        self.assertIn("INBOX: 202 messages, 2 with new UIDs, 3 that came meanwhile have other UIDs now\n", done.stdout)
+        imap.select()
+        self.assertEqual(imap.uid("SEARCH", "ALL")[1][0].split(), [b"%d" % uid for uid in (*range(1, 201), 10203, 10204, 10205)])
+        texts = [imap.uid("FETCH", str(uid), "(BODY.PEEK[])")[1][0][1].strip() for uid in (200, 10203, 10204, 10205)]
+        self.assertEqual(texts, [b"a: 200", b"a: own", b"a: 201", b"a: 202"])
+
     def test_a_batch_without_its_mark(self):
         """As a power cut between the batch and its mark would leave it: the same messages are not fetched into it again."""
         maildir = self.mail.add_user("cut")
