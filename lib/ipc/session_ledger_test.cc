@@ -63,6 +63,13 @@ class SessionLedgerTest : public testing::Test {
         known_.insert(question->facts.user);
         if (answers_) (void)anvil_->send(AdmissionAnswer{question->facts.session}).has_value();
     }
+    // On a connection that is no young one any more.
+    void know_one_session() {
+        listen();
+        ledger_.note(facts_of(1));
+        until([&] { return known_.contains("u1"); });
+        clock_.advance(Millis{60});
+    }
     void lose_anvil() {
         anvil_.reset();
         known_.clear();
@@ -122,10 +129,7 @@ TEST_F(SessionLedgerTest, TellsEverythingAgainAfterAReload) {
 }
 
 TEST_F(SessionLedgerTest, ReloadsMayFollowUponEachOther) {
-    listen();
-    ledger_.note(facts_of(1));
-    until([&] { return known_.contains("u1"); });
-    clock_.advance(Millis{60});
+    know_one_session();
     answers_ = false;
     ledger_.ask(facts_of(2), Seconds{0}, count_answers());
     until([&] { return asked_ == 1; });
@@ -181,10 +185,7 @@ TEST_F(SessionLedgerTest, AQuestionThatMeetsTheEndOfAnvilIsPutAgain) {
 
 // A client's word and the end of anvil's connection come in one turn of the loop, in this order.
 TEST_F(SessionLedgerTest, TheEndOfAnOldConnectionIsNotThatOfTheNewOne) {
-    listen();
-    ledger_.note(facts_of(1));
-    until([&] { return known_.contains("u1"); });
-    clock_.advance(Millis{60});
+    know_one_session();
     auto client = sys::stream_pair().value();
     loop::Watch watch(loop_, client.first.get(), [&] {
         watch.want_read(false);
@@ -202,10 +203,7 @@ TEST_F(SessionLedgerTest, TheEndOfAnOldConnectionIsNotThatOfTheNewOne) {
 
 // Anvil would have that session for ever.
 TEST_F(SessionLedgerTest, AQuestionOfASessionThatIsOverIsNotPutAgain) {
-    listen();
-    ledger_.note(facts_of(1));
-    until([&] { return known_.contains("u1"); });
-    clock_.advance(Millis{60});
+    know_one_session();
     answers_ = false;
     ledger_.ask(facts_of(2), Seconds{0}, count_answers());
     until([&] { return asked_ == 1; });
