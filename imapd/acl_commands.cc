@@ -143,6 +143,16 @@ void Session::refresh_rights() {
     if (selected_) selected_->rights = rights_of(selected_->name);
 }
 
+// Whoever lost the right to read a mailbox of others has not got it selected any more.
+bool Session::may_go_on() {
+    if (over_ || !selected_ || store_.is_personal(selected_->name)) return !over_;
+    refresh_rights();
+    if (selected_->may('r')) return true;
+    out_.write("* BYE [NOPERM] The selected mailbox may not be read any more\r\n");
+    end("Rights in the selected mailbox were taken away");
+    return false;
+}
+
 // Others look for shared folders where this note says that there are some. Who administers a folder
 // of somebody else's sees but that one, and takes nothing off the note: it may say too much.
 void Session::publish_shares(std::string_view name) const {

@@ -10,6 +10,7 @@
 #include "imapd/message_urls.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
+#include "lib/log/log.h"
 #include "lib/imap/binary_append.h"
 #include "lib/imap/message_url.h"
 #include "lib/imap/response.h"
@@ -144,8 +145,9 @@ std::optional<Reply> AppendCommand::find_replaced(const imap::SequenceSet& set, 
     if (!s_.selected_) return Reply::bad("No mailbox selected.");
     if (!uid && s_.enabled_.uid_only) return uid_required();
     if (s_.selected_->view->read_only()) return Reply::no("[READ-ONLY] Mailbox is read-only");
+    if (!s_.may_go_on()) return Reply::no("[NOPERM] The mailbox may not be read any more");
     if (!s_.selected_->may('t') || !s_.selected_->may('e'))
-        return s_.lacks("te", s_.selected_->name);
+        return s_.lacks("te", s_.selected_->name).value_or(Reply::no("[NOPERM] Not allowed"));
     const auto seqs = s_.sequence_numbers(set, uid);
     if (!seqs) return Reply::bad(seqs.error().what);
     if (seqs->empty()) return Reply::no("[NONEXISTENT] No such message");
@@ -200,6 +202,8 @@ Reply AppendCommand::receive(imap::AppendItem item, const std::string& name,
         if (!next) return Reply::bad("Error in IMAP command: " + next.error().what);
         item = *std::move(next);
     }
+    // The client may have taken days for its message.
+    if (auto refusal = s_.lacks("i", name)) return *refusal;
     const auto appended = appender.commit();
     if (!appended) return s_.failed(appended.error());
     if (s_.selected_ && box.path() == s_.selected_->mailbox.path())
@@ -283,7 +287,10 @@ Result<void> AppendCommand::append_url(const std::string& url, LineEnds& line_en
     if (!bytes) {  // RFC 4469 4.1
         std::string shown;
         imap::append_string(shown, printable(url, 1000, false));
-        return stop(Reply::no(cat({"[BADURL ", shown, "] ", bytes.error().what})));
+        log::info(s_.options_.trace, bytes.error().what);
+        const std::string_view why =
+            bytes.error().sys == 0 ? std::string_view(bytes.error().what) : "cannot be read";
+        return stop(Reply::no(cat({"[BADURL ", shown, "] ", why})));
     }
     size += bytes->size();
     if (s_.options_.max_message != 0 && size > s_.options_.max_message)

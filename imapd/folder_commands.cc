@@ -142,7 +142,7 @@ Reply Session::list(const imap::ListArguments& arguments) {
     listing.special_uses = *std::move(uses);
     for (const Listed& listed : list_folders(listing, arguments)) {
         out_.write(list_line("LIST", names_.separator, listed));
-        if (arguments.metadata && listed.selectable)
+        if (arguments.metadata && listed.selectable && !lacks_notes(listed.stored))
             write_listed_metadata(listed.stored, *arguments.metadata);
         if (arguments.return_my_rights && listed.selectable)  // RFC 8440
             out_.write(my_rights_line(listed.stored));

@@ -183,7 +183,7 @@ bool Session::wake_up(const SleepState& state) {
     Fd watch;
     if (!state.folder.empty()) {
         auto box = store_.mailbox(state.folder);
-        if (!box) return false;
+        if (!box || !mailbox::has_right(rights_of(state.folder), 'r')) return false;
         if (auto fd = box->watch()) watch = std::move(*fd);
         auto view =
             box->open(state.read_only ? mailbox::Access::read_only : mailbox::Access::read_write);

@@ -38,6 +38,10 @@ Result<fulltext::MessageWords> words_of(MessageSource& source, std::uint32_t seq
 
 }  // namespace
 
+bool may_have_text_index(const mailbox::Mailbox& mailbox) {
+    return !mailbox.environment().is_shared || mailbox.environment().private_place != nullptr;
+}
+
 std::string text_index_folder(const mailbox::Mailbox& mailbox, std::uint32_t uid_validity) {
     using mailbox::PrivatePlace;
     const auto& place = mailbox.environment().private_place;
@@ -46,6 +50,7 @@ std::string text_index_folder(const mailbox::Mailbox& mailbox, std::uint32_t uid
 
 Result<std::uint32_t> update_index(const mailbox::Mailbox& mailbox,
                                    const std::function<bool()>& stop) {
+    if (!may_have_text_index(mailbox)) return 0u;
     TRY_ASSIGN(const auto view, mailbox.open(mailbox::Access::read_only));
     const auto validity = view->uid_validity();
     if (const auto& place = mailbox.environment().private_place)

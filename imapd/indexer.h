@@ -14,6 +14,8 @@
 
 namespace postern::imapd {
 
+// Not one's own folder in which others may write: Xapian goes by path, and would follow their links.
+bool may_have_text_index(const mailbox::Mailbox& mailbox);
 // Which folder the index of a mailbox is in: the mailbox's, or, where that is others', one in the
 // user's own. What others could have written is not read as an index.
 std::string text_index_folder(const mailbox::Mailbox& mailbox, std::uint32_t uid_validity);

@@ -120,7 +120,7 @@ std::optional<Reply> Session::take_storable(imap::StoreArguments& arguments) con
     const bool all = selected_->may('s') && selected_->may('t') && selected_->may('w');
     const bool none = arguments.flags.empty() && wanted != 0;
     if (replaces ? all : !none) return std::nullopt;
-    return lacks("swt", selected_->name);
+    return lacks("swt", selected_->name).value_or(Reply::no("[NOPERM] Not allowed"));
 }
 
 Reply Session::store(imap::StoreArguments arguments, bool uid) {

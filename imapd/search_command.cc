@@ -183,7 +183,7 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
                               const imap::SearchKey& key) const {
     using Kind = imap::SearchKey::Kind;
     TextIndex out;
-    if (options_.indexer == nullptr) return out;
+    if (options_.indexer == nullptr || !may_have_text_index(mailbox)) return out;
     if (!imap::has_key(key, Kind::body) && !imap::has_key(key, Kind::text)) return out;
     auto index =
         fulltext::Index::open(text_index_folder(mailbox, view.uid_validity()), view.uid_validity());
@@ -195,7 +195,8 @@ TextIndex Session::text_index(const mailbox::Mailbox& mailbox, const mailbox::Vi
 }
 
 void Session::extend_index(const mailbox::Mailbox& mailbox, const TextIndex& index) const {
-    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr)
+    if (index.unindexed >= kWorthIndexing && options_.indexer != nullptr &&
+        may_have_text_index(mailbox))
         options_.indexer->begin(mailbox);
 }
 

@@ -88,6 +88,7 @@ Reply Session::close(bool expunges) {
 }
 
 void Session::synchronize(mailbox::Expunges expunges, bool thorough) {
+    if (!may_go_on()) return;
     std::vector<mailbox::Uid> before;  // the numbers that the client knows
     const mailbox::View& view = *selected_->view;
     for (std::uint32_t seq = 1; selected_->contexts && seq <= view.count(); ++seq)

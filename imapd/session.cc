@@ -343,6 +343,7 @@ Reply Session::dispatch(const imap::Command& command) {
 
 Reply Session::dispatch_selected(const imap::Command& command) {
     if (!selected_) return Reply::bad("No mailbox selected.");
+    if (!may_go_on()) return Reply::no("[NOPERM] The mailbox may not be read any more");
     if (enabled_.uid_only && !command.uid && has_numbers(command.verb)) return uid_required();
     switch (command.verb) {
         case Verb::check: return Reply::ok("Check completed.");

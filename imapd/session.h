@@ -286,6 +286,7 @@ class Session {
     Reply fetch_urls(const imap::UrlFetchArguments& arguments);
 
     // acl_commands.cc
+    bool may_go_on();
     std::string rights_of(std::string_view name) const;
     std::string rights_or_less(std::string_view name, Result<std::string> rights) const;
     std::optional<Reply> lacks(std::string_view rights, std::string_view name) const;

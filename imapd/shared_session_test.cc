@@ -11,6 +11,7 @@ namespace postern::imapd {
 namespace {
 
 using testing::AllOf;
+using testing::Not;
 
 // A public tree, in which ann may do all and anyone may read, and ann's folder that bob may use.
 class SharedSessionTest : public SessionTest {
@@ -120,6 +121,7 @@ TEST_F(SharedSessionTest, RightsBindOthers) {
                 StartsWith("* ACL Public.News ann lrswipkxteacd anyone lrs\r\n"));
     EXPECT_THAT((*a)("LISTRIGHTS Public.News ann"),
                 StartsWith("* LISTRIGHTS Public.News ann \"\" l"));
+    (*b)("UNSELECT");
     EXPECT_THAT((*a)("SETACL Public.News bob \"\""), StartsWith("t OK"));
     EXPECT_THAT((*b)("STATUS Public.News (MESSAGES)"), StartsWith("t NO [NONEXISTENT]"));
     EXPECT_THAT((*b)("LIST \"\" Public*"), StartsWith("t OK"));
@@ -145,17 +147,53 @@ TEST_F(SharedSessionTest, WhatMayNotBeSeenIsNotRenamed) {
     EXPECT_THAT((*b)("DELETE Public.HR"), StartsWith("t NO [NONEXISTENT]"));
 }
 
-// What one selected stays open when its owner takes it back; what may be done there does not grow.
-TEST_F(SharedSessionTest, RightsThatWereTakenAwayDoNotComeBackAsAll) {
-    auto b = bob();
+// What one selected stays open as long as it may be read, for what may be done now.
+TEST_F(SharedSessionTest, RightsThatAreTakenAwayAreGone) {
     Client a(ann_, options("ann"));
     ASSERT_THAT(a.append("Work", kPlain, ""), StartsWith("t OK"));
+    auto b = bob(), b2 = bob();
+    for (Client* client : {b.get(), b2.get()})
+        EXPECT_THAT((*client)("SELECT Other.ann.Work"), HasSubstr("* 1 EXISTS"));
     list(ann_.root() + "/.Work", "lrs bob\n");
-    EXPECT_THAT((*b)("SELECT Other.ann.Work"), HasSubstr("* 1 EXISTS"));
+    for (const char* command : {"STORE 1 +FLAGS (\\Deleted)", "EXPUNGE", "MOVE 1 INBOX"})
+        EXPECT_THAT((*b)(command), HasSubstr("t NO [NOPERM]")) << command;
+    EXPECT_THAT((*b)("STORE 1 +FLAGS (\\Seen)"), HasSubstr("t OK"));
+    list(ann_.root() + "/.Work", "l bob\n");
+    EXPECT_THAT((*b)("FETCH 1 BODY[]"),
+                AllOf(StartsWith("* BYE [NOPERM]"), Not(HasSubstr("FETCH")), HasSubstr("t NO")));
+    // As if it were not there: that is no right to anything
     list(ann_.root() + "/.Work", "lr zoe\n");
-    EXPECT_THAT((*b)("SETACL INBOX carol lr"), StartsWith("t OK"));
-    for (const char* command : {"STORE 1 +FLAGS (\\Deleted)", "STORE 1 +FLAGS (\\Seen)", "EXPUNGE"})
-        EXPECT_THAT((*b)(command), HasSubstr("t NO [")) << command;
+    EXPECT_THAT((*b2)("SETACL INBOX carol lr"), HasSubstr("* BYE [NOPERM]"));
+}
+
+// A folder without a list has one from above: whoever deletes or renames gives nobody else's away.
+TEST_F(SharedSessionTest, ListsFromAboveStayWithWhatTheyProtect) {
+    auto tree = mailbox::Store::open(public_.root());
+    for (const char* name : {"Board", "Board.Minutes", "Team", "Team.Plan", "Bob", "Level.Minutes"})
+        ASSERT_TRUE(tree->create(name));
+    list(public_.root() + "/.Board", "lrswitexk ann\n");
+    list(public_.root() + "/.Team", "lrswitex bob\n");
+    list(public_.root() + "/.Bob", "lrswipkxtea bob\n");
+    list(public_.root(), "lrs anyone\nlk bob\nlrswipkxtea ann\n");
+    auto a = ann(), b = bob();
+    EXPECT_THAT((*a)("DELETE Public.Board"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("SELECT Public.Board.Minutes"), StartsWith("t NO [NONEXISTENT]"));
+    EXPECT_THAT((*b)("RENAME Public.Team.Plan Public.Bob.Plan"), StartsWith("t OK"));
+    EXPECT_THAT((*b)("MYRIGHTS Public.Bob.Plan"), HasSubstr(" lrswixtecd\r\n"));
+    EXPECT_THAT((*b)("RENAME Public.Bob Public.Level"), StartsWith("t NO [ALREADYEXISTS]"));
+    // What has the same list from above there has none of its own
+    EXPECT_THAT((*a)("RENAME Public.News Public.Old"), StartsWith("t OK"));
+    EXPECT_FALSE(std::filesystem::exists(public_.root() + "/.Old/postern.acl"));
+}
+
+TEST_F(SharedSessionTest, NotesAreListedWithTheRightsToReadThem) {
+    auto a = ann(), b = bob();
+    Client owner(ann_, options("ann"));
+    EXPECT_THAT(owner("SETMETADATA Work (/shared/comment \"secret\")"), StartsWith("t OK"));
+    const std::string list_notes = "LIST \"\" Other.ann.Work RETURN (METADATA (/shared/comment))";
+    EXPECT_THAT((*b)(list_notes), HasSubstr("secret"));
+    list(ann_.root() + "/.Work", "l bob\n");
+    EXPECT_THAT((*b)(list_notes), Not(HasSubstr("secret")));
 }
 
 // RFC 4314 4: without "l" a mailbox is not there, whatever is below it
@@ -355,6 +393,7 @@ TEST_F(SharedSessionTest, QuotaIsTheOwners) {
     b("EXPUNGE");
     EXPECT_THAT(b("GETQUOTA Other.ann"), HasSubstr("(STORAGE 0 2 "));
     // Who may not read there is told nothing.
+    b("UNSELECT");
     list(ann_.root() + "/.Work", "li bob\n");
     EXPECT_THAT(b("GETQUOTAROOT Other.ann.Work"), StartsWith("t NO [NOPERM]"));
     EXPECT_THAT(b("GETQUOTA Other.ann"), StartsWith("t NO [NONEXISTENT]"));

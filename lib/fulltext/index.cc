@@ -75,6 +75,9 @@ auto guarded(const std::string& path, Work work) -> decltype(work()) {
 
 Result<void> remove_index(const std::string& path) {
     sys::Fs& fs = sys::RealFs::instance();
+    const auto info = fs.info(path);
+    if (info && info->kind != sys::FileInfo::Kind::directory)  // a link leads to somebody's mail
+        return Error{Errc::denied, path + ": not a directory", 0};
     auto entries = fs.list(path);
     if (!entries && entries.error().code == Errc::not_found) return {};
     if (!entries) return std::move(entries).error();

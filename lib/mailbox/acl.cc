@@ -137,6 +137,23 @@ std::string own_identifier(std::string_view dovecot) {
 
 constexpr std::size_t kMaxAclFile = 256 * 1024;
 
+// Under the lock.
+Result<void> write_acl(sys::Fs& fs, const std::string& file, const Acl& acl) {
+    std::string content = cat({kAclHeader, "\n"});
+    for (const auto& [name, letters] : acl) content += cat({letters, " ", name, "\n"});
+    return LineLog(fs, file).replace(content);
+}
+
+// Whoever cannot spell gives nobody more, and takes no less.
+std::string meant_rights(std::string_view identifier, std::string_view letters) {
+    if (auto rights = normal_rights(letters)) return *std::move(rights);
+    if (identifier.starts_with('-')) return std::string(kAllRights);
+    std::string known;
+    for (const char c : letters)
+        if (auto right = normal_rights({&c, 1})) known = joined(known, *right);
+    return known;
+}
+
 }  // namespace
 
 Acl parse_dovecot_acl(std::string_view text) {
@@ -158,10 +175,10 @@ Acl parse_dovecot_acl(std::string_view text) {
             rest = line.substr(end);
         }
         const auto words = split_words(rest, " \t");
-        const auto rights = normal_rights(words.empty() ? std::string_view() : words.front());
-        if (!rights || !is_identifier(identifier)) continue;
-        out[identifier] = joined(rights_in(out, identifier), *rights);
-        if (out.size() >= kMaxAclEntries) break;
+        if (!is_identifier(identifier)) continue;
+        const std::string rights =
+            meant_rights(identifier, words.empty() ? std::string_view() : words.front());
+        out[identifier] = joined(rights_in(out, identifier), rights);
     }
     return out;
 }
@@ -173,9 +190,9 @@ Result<std::optional<Acl>> read_acl(sys::Fs& fs, const std::string& folder) {
     LineLog log(fs, file, kMaxAclFile);
     const auto on_line = [&out](std::string_view line) {
         const auto parts = split_once(line, ' ');
-        const auto rights = parts ? normal_rights(parts->first) : Error{Errc::invalid, "", 0};
-        if (rights && is_identifier(parts->second))
-            out.insert_or_assign(std::string(parts->second), *rights);
+        if (parts && is_identifier(parts->second))
+            out.insert_or_assign(std::string(parts->second),
+                                 meant_rights(parts->second, parts->first));
     };
     TRY_ASSIGN(const bool known, log.refresh({[](std::string_view) {}, on_line}));
     if (known) return std::optional(std::move(out));
@@ -192,9 +209,14 @@ Result<void> edit_acl(sys::Fs& fs, const std::string& folder, const Acl& before,
     TRY_ASSIGN(const auto known, read_acl(fs, folder));
     Acl acl = known.value_or(before);
     TRY(change_acl(acl, identifier, change, rights));
-    std::string content = cat({kAclHeader, "\n"});
-    for (const auto& [name, letters] : acl) content += cat({letters, " ", name, "\n"});
-    return LineLog(fs, file).replace(content);
+    return write_acl(fs, file, acl);
+}
+
+Result<void> keep_acl(sys::Fs& fs, const std::string& folder, const Acl& acl) {
+    const std::string file = folder + "/postern.acl";
+    TRY_ASSIGN(const FolderLock lock, FolderLock::take(fs, file + ".lock"));
+    TRY_ASSIGN(const auto known, read_acl(fs, folder));
+    return known ? Result<void>() : write_acl(fs, file, acl);
 }
 
 }  // namespace postern::mailbox

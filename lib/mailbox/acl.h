@@ -51,12 +51,14 @@ std::string rights_of_other(const Acl& acl, const Person& person);
 std::vector<std::string> readers_of(const Acl& acl, std::string_view owner);
 
 // dovecot-acl: "user=fred lrw", "anyone lr", "-group=staff w". Entries of other kinds are passed
-// over.
+// over. Of letters that are no rights nothing is given; with one of them, a negative entry takes all.
 Acl parse_dovecot_acl(std::string_view text);
 
 // The list of a folder, by its path: postern.acl, or where there is none dovecot-acl. Nothing where
 // there is neither.
 Result<std::optional<Acl>> read_acl(sys::Fs& fs, const std::string& folder);
+// Gives a folder that has no list this one, under a lock of the file's own.
+Result<void> keep_acl(sys::Fs& fs, const std::string& folder, const Acl& acl);
 // Under a lock of the file's own. A folder that has no list gets one that begins with `before`.
 Result<void> edit_acl(sys::Fs& fs, const std::string& folder, const Acl& before,
                       std::string_view identifier, AclChange change, std::string_view rights);

@@ -52,7 +52,11 @@ TEST(AclFile, KeepsEntries) {
     EXPECT_EQ(maildir.text("postern.acl"), "postern-acl 1\nw -anyone\nlr joe smith@x.example\n");
     EXPECT_EQ(read_acl(fs, folder).value()->size(), 2U);
     maildir.put("postern.acl", "postern-acl 1\nbad\nqq fred\nlr \nl ann\n");
-    EXPECT_EQ(read_acl(fs, folder).value(), (Acl{{"ann", "l"}}));
+    EXPECT_EQ(read_acl(fs, folder).value(), (Acl{{"ann", "l"}, {"fred", ""}}));
+    maildir.put("postern.acl", "postern-acl 1\nrqs fred\nrZ -bob\n");
+    EXPECT_EQ(read_acl(fs, folder).value(),
+              (Acl{{"fred", "rs"}, {"-bob", std::string(kAllRights)}}));
+    maildir.put("postern.acl", "postern-acl 1\nl ann\n");
     for (std::size_t i = 0; i < kMaxAclEntries - 1; ++i)
         maildir.put("postern.acl", maildir.text("postern.acl") + "l u" + std::to_string(i) + "\n");
     EXPECT_EQ(edit_acl(fs, folder, {}, "one", AclChange::add, "l").error().code, Errc::permanent);

@@ -166,6 +166,43 @@ Result<std::optional<Acl>> Store::acl_in(const Mount& mount, std::string name) c
     }
 }
 
+// Folders without a list of their own have one from above. Before what is above becomes another,
+// each of these gets what it has now.
+Result<void> Store::keep_lists(const Mount& mount, std::span<const std::string> names) const {
+    for (const std::string& name : names) {
+        const std::string path = path_in(mount.root, name);
+        TRY_ASSIGN(const auto own, read_acl(*mount.fs, path));
+        if (own) continue;
+        TRY_ASSIGN(const auto inherited, acl_in(mount, name));
+        TRY(keep_acl(*mount.fs, path, inherited.value_or(Acl{})));
+    }
+    return {};
+}
+
+// What lies below a folder that goes, and had its list.
+Result<void> Store::keep_lists_below(const Place& place) const {
+    const Mount& mount = *place.mount;
+    TRY_ASSIGN(const auto own, read_acl(*mount.fs, place.path));
+    if (!own) return {};
+    TRY_ASSIGN(std::vector<std::string> names, folder_names(*mount.fs, mount.root));
+    std::erase_if(names, [&](const std::string& name) {
+        return name == place.name || !is_within(name, place.name);
+    });
+    return keep_lists(mount, names);
+}
+
+// What moves goes on with its lists; a single folder may have the same from above where it goes.
+Result<void> Store::keep_lists_of(const Place& source, const Place& target,
+                                  std::span<const std::string> names) const {
+    const Mount& mount = *source.mount;
+    if (names.size() == 1) {
+        TRY_ASSIGN(const auto here, acl_in(mount, names.front()));
+        TRY_ASSIGN(const auto there, acl_in(mount, target.name));
+        if (here == there) return {};
+    }
+    return keep_lists(mount, names);
+}
+
 std::string Store::rights_in(const Mount& mount, const std::string& name) const {
     if (!mount.owner.empty() &&
         std::find(mount.folders.begin(), mount.folders.end(), name) == mount.folders.end())
@@ -266,14 +303,19 @@ Result<void> Store::rename_mounted(const Place& source, const Place& target) con
     for (const std::string& name : names)
         if (is_within(name, source.name)) moving.push_back(name);
     TRY(may_rename(source, moving));
+    // What is below the new name would be under another list, or get what nobody may create there.
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const std::string& name) {
+                        return is_within(name, target.name) && !is_within(name, source.name);
+                    }))
+        return Error{Errc::permanent, "Mailbox already exists, or one below it", 0};
     std::vector<std::pair<std::string, std::string>> moves;
     for (const std::string& name : moving) {
         TRY_ASSIGN(const std::string moved,
                    canonical(target.name + name.substr(source.name.size())));
-        if (std::find(names.begin(), names.end(), moved) != names.end())
-            return Error{Errc::permanent, "Mailbox already exists: " + moved, 0};
         moves.emplace_back(path_in(root, name), path_in(root, moved));
     }
+    TRY(keep_lists_of(source, target, moving));
     for (const auto& [from, to] : moves) TRY(source.mount->fs->rename(from, to));
     return source.mount->fs->sync_directory(root);
 }

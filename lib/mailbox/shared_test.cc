@@ -142,6 +142,7 @@ TEST(AclOfOthers, DovecotsFile) {
     EXPECT_EQ(acl, (Acl{{"fred", "lrsw"},
                         {"anyone", "lrs"},
                         {"-$guests", "w"},
+                        {"bad", "lr"},
                         {"john doe", "lr"},
                         {"$staff", "lrswipkxtea"},
                         {"none", ""}}));

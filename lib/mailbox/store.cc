@@ -158,7 +158,8 @@ Result<void> Store::make_folder(sys::Fs& fs, const std::string& path) {
 }
 
 Result<void> Store::create(std::string_view name) {
-    TRY_ASSIGN(const Place place, place_of(name));
+    TRY_ASSIGN(Place place, place_of(name));
+    TRY(guard(place));
     if (is_there(place)) return Error{Errc::permanent, "Mailbox already exists", 0};
     if (place.mount != nullptr && (!place.mount->owner.empty() || place.name == kInbox))
         return Error{Errc::denied, "Folders can't be made there", 0};
@@ -182,6 +183,7 @@ Result<void> Store::remove(std::string_view name) {
     TRY_ASSIGN(const Place place, existing(folder));
     if (place.mount != nullptr && !place.mount->owner.empty())
         return Error{Errc::denied, "Not the owner", 0};
+    if (place.mount != nullptr) TRY(keep_lists_below(place));
     // Out of sight in one step; what a crash leaves behind is no folder.
     const std::string doomed =
         place.env.root + "/postern.trash." + unique_stem(*env_.clock, *env_.random, "");
@@ -271,7 +273,9 @@ Result<void> Store::guard(Place& place) const {
     if (place.mount != nullptr) return {};
     const auto others_write = [this](const std::string& directory) {
         const auto info = env_.fs->info(directory + "/.");
-        return info && (info->uid != ::geteuid() || mode_for_group(*info));
+        if (!info) return info.error().code != Errc::not_found;
+        return info->uid != ::geteuid() || (info->mode & (S_IWGRP | S_IWOTH)) != 0 ||
+               mode_for_group(*info).has_value();
     };
     if (!others_write(place.path) && !(place.name != kInbox && others_write(env_.root))) return {};
     TRY_ASSIGN(auto shared, sys::BeneathFs::open_root(env_.root, *env_.fs));

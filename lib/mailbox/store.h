@@ -198,6 +198,10 @@ class Store {
     void list_mount(const Mount& mount, std::vector<std::string>& names) const;
     std::string path_of(std::string_view canonical_name) const;
     Result<void> rename_own(const std::string& source, const std::string& target);
+    Result<void> keep_lists(const Mount& mount, std::span<const std::string> names) const;
+    Result<void> keep_lists_below(const Place& place) const;
+    Result<void> keep_lists_of(const Place& source, const Place& target,
+                               std::span<const std::string> names) const;
     Result<void> may_rename(const Place& source, std::span<const std::string> names) const;
     Result<void> rename_mounted(const Place& source, const Place& target) const;
     std::string private_folder() const;

@@ -253,8 +253,10 @@ Result<Appended> FolderView::copy(std::span<const std::uint32_t> seqs, const Mai
     PrivatelySeen seen(to.environment());
     sys::Fs& fs = *to.environment().fs;
     const bool ours = to.environment().root == env_.root;
-    // What others may write in gets no second name where they may not, nor the other way round.
-    const bool may_link = ours && to.environment().is_shared == env_.is_shared;
+    // What others may write in gets no second name where they may not, nor the other way round. In
+    // trees each folder has a list of its own.
+    const bool may_link = ours && !to.environment().private_place &&
+                          to.environment().is_shared == env_.is_shared;
     const Quota* quota = to.environment().quota.get();
     const bool fills = quota != nullptr && !(terms.moving && is_same(quota, env_.quota.get()));
     std::uint64_t bytes = 0;
