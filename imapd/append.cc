@@ -10,10 +10,10 @@
 #include "imapd/message_urls.h"
 #include "imapd/session.h"
 #include "lib/base/strings.h"
-#include "lib/log/log.h"
 #include "lib/imap/binary_append.h"
 #include "lib/imap/message_url.h"
 #include "lib/imap/response.h"
+#include "lib/log/log.h"
 #include "lib/mailbox/appender.h"
 
 namespace postern::imapd {

@@ -445,7 +445,8 @@ Result<std::string> Session::search_elsewhere(const imap::Command& command, cons
     extend_index(box, index);
     tell_of_unreadable(source);
     if (here)
-        TRY(follow(command, std::get<imap::EsearchArguments>(command.arguments).search, key, {}, found));
+        TRY(follow(command, std::get<imap::EsearchArguments>(command.arguments).search, key, {},
+                   found));
     if (here) save_result(found, options);
     if (found.empty() || (options.save && !options.says_something())) return std::string();
     Relevancies scores;

@@ -41,7 +41,7 @@ Plan misconfigured(std::string_view warning) {
 
 bool is_order(const std::string& member) { return member.front() == '|' || member.front() == '/'; }
 
-// "\\user": the user's own mailbox, whatever aliases say of him.
+// "\user": the user's own mailbox, whatever aliases say of him.
 bool is_escaped(const std::string& member) { return member.front() == '\\'; }
 
 }  // namespace
