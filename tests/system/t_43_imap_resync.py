@@ -181,8 +181,10 @@ class Resync(unittest.TestCase):
                     # Flags of a new message may be told with its arrival: what is new counts from what was known.
                     first_new = max(copy.messages) + 1
                     copy.learn(lines)
-                    if any(line.endswith(b" EXISTS\r\n") for line in lines):
-                        copy.learn(session.do(f"UID FETCH {first_new}:* (FLAGS)"))
+                    # While they are asked for, more may come.
+                    while any(line.endswith(b" EXISTS\r\n") for line in lines):
+                        lines = session.do(f"UID FETCH {first_new}:* (FLAGS)")
+                        copy.learn(lines)
                 session.close()
             except Exception as error:  # a thread's failure is the test's
                 failures.append(error)
